@@ -1,0 +1,252 @@
+//! Direct logit attribution: what each writer to the residual stream adds to each logit.
+//!
+//! A writer's vector is centred, scaled as the final layer norm scaled the whole stream, multiplied by its weight and by
+//! `W_U`, and centred over the vocabulary. The parts sum to the centred logits.
+
+use std::fmt;
+
+use crate::model::{Activations, HeadId, Mat, MatMut, Normalization, Weights, Write, matmul};
+use crate::task::Token;
+
+/// Something that writes to the residual stream, named as in `inspect attribution`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writer {
+    /// Token embedding.
+    Embed,
+    /// Position embedding.
+    PosEmbed,
+    /// One head, without the layer's `b_O`.
+    Head(HeadId),
+    /// A layer's `b_O`.
+    AttnBias(usize),
+    /// A layer's MLP with its `b_out`.
+    Mlp(usize),
+    /// What reaches the logits without the stream: `ln_final.b W_U + b_U`.
+    Bias,
+}
+
+impl fmt::Display for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embed => f.write_str("embed"),
+            Self::PosEmbed => f.write_str("pos_embed"),
+            Self::Head(HeadId { layer, head }) => write!(f, "head.{layer}.{head}"),
+            Self::AttnBias(layer) => write!(f, "attn_bias.{layer}"),
+            Self::Mlp(layer) => write!(f, "mlp_out.{layer}"),
+            Self::Bias => f.write_str("bias"),
+        }
+    }
+}
+
+/// The logit, or difference of logits, that contributions are measured on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Target {
+    /// The label's.
+    #[default]
+    Label,
+    /// The prediction's.
+    Prediction,
+    /// The label's less that of the likeliest other token.
+    LabelMinusRunnerUp,
+    /// A chosen token's.
+    Token(Token),
+}
+
+/// A target at one position: the token whose logit counts, and the one whose logit is taken off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResolvedTarget {
+    /// Counts.
+    pub plus: Token,
+    /// Is taken off.
+    pub minus: Option<Token>,
+}
+
+impl Target {
+    /// The tokens meant at a position with that label and those logits.
+    pub fn resolve(self, label: Token, logits: &[f32]) -> ResolvedTarget {
+        match self {
+            Self::Label => ResolvedTarget { plus: label, minus: None },
+            Self::Token(token) => ResolvedTarget { plus: token, minus: None },
+            Self::Prediction => ResolvedTarget { plus: super::probe::argmax(logits), minus: None },
+            Self::LabelMinusRunnerUp => {
+                let others = (0..logits.len()).filter(|&token| token != usize::from(label));
+                let runner_up = others.max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
+                ResolvedTarget { plus: label, minus: runner_up.map(|token| token as Token) }
+            }
+        }
+    }
+}
+
+impl ResolvedTarget {
+    /// Its value in a row over the vocabulary.
+    pub fn value(self, row: &[f32]) -> f32 {
+        row[usize::from(self.plus)] - self.minus.map_or(0.0, |minus| row[usize::from(minus)])
+    }
+}
+
+/// The contribution of every writer at every position to every logit.
+#[derive(Clone, Debug)]
+pub struct Attribution {
+    /// In the order they write.
+    pub writers: Vec<Writer>,
+    /// One `[pos, d_vocab]` a writer.
+    pub parts: Vec<Vec<f32>>,
+    /// Logits less their mean over the vocabulary, `[pos, d_vocab]`.
+    pub centred_logits: Vec<f32>,
+    /// Largest difference between the sum of the parts and the centred logits.
+    pub residual: f32,
+    d_vocab: usize,
+}
+
+impl Attribution {
+    /// Attributes the logits of one pass.
+    pub fn new(weights: &Weights, tokens: &[Token], from: &Activations) -> Self {
+        let c = weights.config();
+        let mut writers = vec![Writer::Embed, Writer::PosEmbed];
+        let mut vectors = vec![
+            embed(weights, tokens),
+            weights.part(&weights.layout.w_pos)[..tokens.len() * c.d_model].to_vec(),
+        ];
+        for layer in 0..c.n_layers {
+            for head in 0..c.n_heads {
+                writers.push(Writer::Head(HeadId { layer, head }));
+                vectors.push(head_result(weights, from, layer, head));
+            }
+            writers.push(Writer::AttnBias(layer));
+            vectors.push(weights.part(&weights.layout.blocks[layer].b_o).repeat(tokens.len()));
+            if c.has_mlp() {
+                writers.push(Writer::Mlp(layer));
+                let before = &from.blocks[layer].resid_mid;
+                vectors.push(mlp_out(weights, from, layer).unwrap_or_else(|| vec![0.0; before.len()]));
+            }
+        }
+        let readout = Readout::new(weights);
+        let mut parts: Vec<Vec<f32>> =
+            vectors.iter().map(|vector| readout.read(vector, Some(&from.ln_final.scale))).collect();
+        writers.push(Writer::Bias);
+        parts.push(readout.bias(weights).repeat(tokens.len()));
+        let mut centred_logits = from.logits.clone();
+        centre(&mut centred_logits, c.d_vocab);
+        let residual = residual(&parts, &centred_logits);
+        Self { writers, parts, centred_logits, residual, d_vocab: c.d_vocab }
+    }
+
+    /// What a writer (by its place in `writers`) adds to the logits at a position, `[d_vocab]`.
+    pub fn row(&self, writer: usize, position: usize) -> &[f32] {
+        &self.parts[writer][position * self.d_vocab..(position + 1) * self.d_vocab]
+    }
+
+    /// The centred logits at a position, `[d_vocab]`.
+    pub fn whole(&self, position: usize) -> &[f32] {
+        &self.centred_logits[position * self.d_vocab..(position + 1) * self.d_vocab]
+    }
+}
+
+fn embed(weights: &Weights, tokens: &[Token]) -> Vec<f32> {
+    let d_model = weights.config().d_model;
+    let w_e = weights.part(&weights.layout.w_e);
+    tokens.iter().flat_map(|&token| &w_e[usize::from(token) * d_model..][..d_model]).copied().collect()
+}
+
+/// `z W_O` of one head, `[pos, d_model]`: `hook_result`.
+pub fn head_result(weights: &Weights, from: &Activations, layer: usize, head: usize) -> Vec<f32> {
+    let c = weights.config();
+    let w_o = &weights.part(&weights.layout.blocks[layer].w_o)[head * c.d_head * c.d_model..];
+    let z = &from.blocks[layer].attn.z[head * c.d_head..];
+    product(
+        Mat::strided(z, from.len, c.d_head, c.d_heads()),
+        Mat::new(w_o, c.d_head, c.d_model),
+        from.len,
+        c.d_model,
+    )
+}
+
+/// `post W_out + b_out`, `[pos, d_model]`: `hook_mlp_out`; `None` in an attention-only model.
+pub fn mlp_out(weights: &Weights, from: &Activations, layer: usize) -> Option<Vec<f32>> {
+    let c = weights.config();
+    let (mlp, at) = (from.blocks[layer].mlp.as_ref()?, weights.layout.blocks[layer].mlp.as_ref()?);
+    let mut out = weights.part(&at.b_out).repeat(from.len);
+    let w_out = Mat::new(weights.part(&at.w_out), c.d_mlp, c.d_model);
+    let post = Mat::new(&mlp.post, from.len, c.d_mlp);
+    matmul(MatMut::new(&mut out, from.len, c.d_model), Write::Add, 1.0, post, w_out);
+    Some(out)
+}
+
+fn product(a: Mat<'_>, b: Mat<'_>, rows: usize, cols: usize) -> Vec<f32> {
+    let mut out = vec![0.0; rows * cols];
+    matmul(MatMut::new(&mut out, rows, cols), Write::Set, 1.0, a, b);
+    out
+}
+
+/// The final norm's weight and `W_U` as one matrix.
+pub(super) struct Readout {
+    matrix: Vec<f32>,
+    d_model: usize,
+    d_vocab: usize,
+    centre_stream: bool,
+}
+
+impl Readout {
+    /// Of these weights.
+    pub(super) fn new(weights: &Weights) -> Self {
+        let c = weights.config();
+        let mut matrix = weights.part(&weights.layout.w_u).to_vec();
+        if let Some(affine) = weights.affine(weights.layout.ln_final.as_ref()) {
+            for (row, w) in matrix.chunks_exact_mut(c.d_vocab).zip(affine.w) {
+                row.iter_mut().for_each(|x| *x *= w);
+            }
+        }
+        let centre_stream = c.normalization_type != Normalization::None;
+        Self { matrix, d_model: c.d_model, d_vocab: c.d_vocab, centre_stream }
+    }
+
+    /// `vectors`, `[rows, d_model]`, as centred logits, `[rows, d_vocab]`; each row divided by its `scale`.
+    pub(super) fn read(&self, vectors: &[f32], scale: Option<&[f32]>) -> Vec<f32> {
+        let rows = vectors.len() / self.d_model;
+        let mut vectors = vectors.to_vec();
+        if self.centre_stream {
+            centre(&mut vectors, self.d_model);
+        }
+        let mut logits = product(
+            Mat::new(&vectors, rows, self.d_model),
+            Mat::new(&self.matrix, self.d_model, self.d_vocab),
+            rows,
+            self.d_vocab,
+        );
+        if let Some(scale) = scale.filter(|_| self.centre_stream) {
+            for (row, scale) in logits.chunks_exact_mut(self.d_vocab).zip(scale) {
+                row.iter_mut().for_each(|x| *x /= scale);
+            }
+        }
+        centre(&mut logits, self.d_vocab);
+        logits
+    }
+
+    /// `ln_final.b W_U + b_U`, centred, `[d_vocab]`.
+    fn bias(&self, weights: &Weights) -> Vec<f32> {
+        let mut bias = weights.part(&weights.layout.b_u).to_vec();
+        if let Some(affine) = weights.affine(weights.layout.ln_final.as_ref()) {
+            let w_u = Mat::new(weights.part(&weights.layout.w_u), self.d_model, self.d_vocab);
+            let out = MatMut::new(&mut bias, 1, self.d_vocab);
+            matmul(out, Write::Add, 1.0, Mat::new(affine.b, 1, self.d_model), w_u);
+        }
+        centre(&mut bias, self.d_vocab);
+        bias
+    }
+}
+
+/// Takes its mean off every row.
+pub(super) fn centre(x: &mut [f32], width: usize) {
+    for row in x.chunks_exact_mut(width) {
+        let mean = row.iter().sum::<f32>() / width as f32;
+        row.iter_mut().for_each(|x| *x -= mean);
+    }
+}
+
+fn residual(parts: &[Vec<f32>], whole: &[f32]) -> f32 {
+    let sum = |at: usize| parts.iter().map(|part| part[at]).sum::<f32>();
+    // A NaN anywhere must not pass for a sum that fits.
+    whole.iter().enumerate().map(|(at, whole)| (sum(at) - whole).abs()).fold(0.0, |worst, difference| {
+        if difference > worst || difference.is_nan() { difference } else { worst }
+    })
+}

@@ -1,0 +1,50 @@
+//! What single neurons add to the logits.
+
+use super::attribution::{Readout, ResolvedTarget};
+use super::probe::{Pass, argmax};
+use crate::model::Weights;
+use crate::task::Token;
+
+/// What each neuron adds to each logit for an activation of 1, before the final norm's scale.
+#[derive(Clone, Debug)]
+pub struct NeuronDirections {
+    /// By layer, `[d_mlp, d_vocab]`, centred over the vocabulary; empty in an attention-only model.
+    pub layers: Vec<Vec<f32>>,
+    d_vocab: usize,
+    scaled: bool,
+}
+
+impl NeuronDirections {
+    /// Reads every row of every `W_out` through the final norm's weight and `W_U`.
+    pub fn new(weights: &Weights) -> Self {
+        let readout = Readout::new(weights);
+        let mlps = weights.layout.blocks.iter().filter_map(|block| block.mlp.as_ref());
+        let layers = mlps.map(|mlp| readout.read(weights.part(&mlp.w_out), None)).collect();
+        let scaled = weights.config().normalization_type != crate::model::Normalization::None;
+        Self { layers, d_vocab: weights.config().d_vocab, scaled }
+    }
+
+    /// One neuron's, `[d_vocab]`.
+    pub fn of(&self, layer: usize, neuron: usize) -> &[f32] {
+        &self.layers[layer][neuron * self.d_vocab..(neuron + 1) * self.d_vocab]
+    }
+
+    /// The token whose logit a neuron raises most when it is active.
+    pub fn favours(&self, layer: usize, neuron: usize) -> Token {
+        argmax(self.of(layer, neuron))
+    }
+
+    /// What a neuron adds to a target at a position: its activation times its direction over the final norm's scale.
+    /// The contributions of a layer's neurons and that of its `b_out` sum to the layer's MLP contribution.
+    pub fn contribution(
+        &self,
+        pass: &Pass,
+        layer: usize,
+        neuron: usize,
+        position: usize,
+        target: ResolvedTarget,
+    ) -> f32 {
+        let scale = if self.scaled { pass.activations.ln_final.scale[position] } else { 1.0 };
+        pass.neuron(layer, neuron, position) * target.value(self.of(layer, neuron)) / scale
+    }
+}

@@ -1,0 +1,187 @@
+//! A probe: everything about one sequence, for one snapshot and one set of interventions.
+
+use std::sync::Arc;
+
+use super::attention::{HeadSummary, summaries};
+use super::attribution::Attribution;
+use super::neurons::NeuronDirections;
+use crate::model::{Activations, Interventions, Means, ModelConfig, Patch, Weights, forward};
+use crate::task::{Token, majority};
+
+/// The weights at one step.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Optimiser steps taken.
+    pub step: usize,
+    /// The weights.
+    pub weights: Weights,
+    /// Of these weights: for attributing neurons.
+    pub directions: NeuronDirections,
+}
+
+impl Snapshot {
+    /// Takes the weights as they are after `step` steps.
+    pub fn new(step: usize, weights: Weights) -> Self {
+        let directions = NeuronDirections::new(&weights);
+        Self { step, weights, directions }
+    }
+
+    /// The model's shape.
+    pub fn config(&self) -> &ModelConfig {
+        self.weights.config()
+    }
+}
+
+/// What to compute.
+#[derive(Clone, Debug)]
+pub struct ProbeRequest {
+    /// Rises with every request; an answer to an older one is dropped.
+    pub generation: u64,
+    /// The weights.
+    pub snapshot: Arc<Snapshot>,
+    /// From 1 to `n_ctx` tokens of the vocabulary.
+    pub tokens: Arc<[Token]>,
+    /// What is switched off.
+    pub interventions: Interventions,
+    /// The averages an ablation to the mean uses; until they are known such an ablation is not run.
+    pub means: Option<Arc<Means>>,
+}
+
+/// The forward pass of one sequence, and what follows from it.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    /// Every activation.
+    pub activations: Activations,
+    /// The most likely token at each position.
+    pub predictions: Vec<Token>,
+    /// Cross-entropy at each position, in nats.
+    pub losses: Vec<f32>,
+    /// Direct logit attribution of every writer.
+    pub attribution: Attribution,
+    /// By layer, then head.
+    pub heads: Vec<HeadSummary>,
+}
+
+/// The answer to a [`ProbeRequest`].
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// What was asked.
+    pub request: ProbeRequest,
+    /// The right answer at each position.
+    pub labels: Vec<Token>,
+    /// With nothing switched off.
+    pub clean: Pass,
+    /// With the interventions, if there are any.
+    pub ablated: Option<Pass>,
+    /// Values that the interventions replaced.
+    pub cells: usize,
+}
+
+impl Probe {
+    /// The pass with the interventions in force: the ablated one if there is one.
+    pub fn current(&self) -> &Pass {
+        self.ablated.as_ref().unwrap_or(&self.clean)
+    }
+
+    /// Positions.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is no position; never so for a request that was valid.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// The model's shape.
+    pub fn config(&self) -> &ModelConfig {
+        self.request.snapshot.config()
+    }
+}
+
+impl Pass {
+    /// Runs `tokens` with `patch` in force.
+    pub fn run(weights: &Weights, tokens: &[Token], labels: &[Token], patch: &Patch) -> Self {
+        let config = weights.config();
+        let mut activations = Activations::new(config, tokens.len());
+        forward(weights, tokens, patch, &mut activations);
+        let rows = || activations.logits.chunks_exact(config.d_vocab);
+        Self {
+            predictions: rows().map(argmax).collect(),
+            losses: rows()
+                .zip(labels)
+                .map(|(row, &label)| log_sum_exp(row) - row[usize::from(label)])
+                .collect(),
+            attribution: Attribution::new(weights, tokens, &activations),
+            heads: summaries(weights, &activations),
+            activations,
+        }
+    }
+
+    /// Mean cross-entropy over positions, in nats.
+    pub fn loss(&self) -> f32 {
+        self.losses.iter().sum::<f32>() / self.losses.len() as f32
+    }
+
+    /// Share of positions whose prediction is the label.
+    pub fn accuracy(&self, labels: &[Token]) -> f32 {
+        let right = self.predictions.iter().zip(labels).filter(|(p, l)| p == l).count();
+        right as f32 / labels.len() as f32
+    }
+
+    /// Logits at a position, `[d_vocab]`.
+    pub fn logits(&self, position: usize) -> &[f32] {
+        let d_vocab = self.activations.logits.len() / self.activations.len;
+        &self.activations.logits[position * d_vocab..(position + 1) * d_vocab]
+    }
+
+    /// Probabilities at a position, `[d_vocab]`.
+    pub fn probabilities(&self, position: usize) -> Vec<f32> {
+        let logits = self.logits(position);
+        let normalizer = log_sum_exp(logits);
+        logits.iter().map(|logit| (logit - normalizer).exp()).collect()
+    }
+
+    /// A neuron's activation (`mlp.hook_post`) at a position; 0 in a model without neurons.
+    pub fn neuron(&self, layer: usize, neuron: usize, position: usize) -> f32 {
+        let Some(mlp) = &self.activations.blocks[layer].mlp else { return 0.0 };
+        let d_mlp = mlp.post.len() / self.activations.len;
+        mlp.post[position * d_mlp + neuron]
+    }
+
+    /// A head's attention from a query, `[key]`.
+    pub fn attention(&self, layer: usize, head: usize, query: usize) -> &[f32] {
+        let len = self.activations.len;
+        &self.activations.blocks[layer].attn.pattern[(head * len + query) * len..][..len]
+    }
+}
+
+/// Runs a request. Tokens must be of the vocabulary and no more than `n_ctx`.
+pub fn probe(request: ProbeRequest) -> Probe {
+    let weights = &request.snapshot.weights;
+    let config = weights.config();
+    let labels = majority::labels(&request.tokens, config.d_vocab);
+    let run = |patch: &Patch| Pass::run(weights, &request.tokens, &labels, patch);
+    let clean = run(&Patch::default());
+    let ablated = (!request.interventions.is_empty())
+        .then(|| run(&request.interventions.patch(config, request.means.as_deref())));
+    let cells = request.interventions.cells(config, request.tokens.len());
+    Probe { labels, clean, ablated, cells, request }
+}
+
+/// Index of the largest value, the first of equals.
+pub fn argmax(row: &[f32]) -> Token {
+    let mut best = 0;
+    for (index, value) in row.iter().enumerate() {
+        if *value > row[best] {
+            best = index;
+        }
+    }
+    best as Token
+}
+
+/// log of the sum of exponentials, without overflow.
+pub fn log_sum_exp(row: &[f32]) -> f32 {
+    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    largest + row.iter().map(|x| (x - largest).exp()).sum::<f32>().ln()
+}

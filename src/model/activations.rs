@@ -1,0 +1,111 @@
+//! Everything the forward pass computes for one sequence.
+//!
+//! Training reuses one such buffer per thread for ever; probing keeps one as the cache.
+
+use super::config::ModelConfig;
+use super::kernels::Normed;
+
+/// Attention of a block.
+#[derive(Clone, Debug)]
+pub struct AttentionActivations {
+    /// What the query, key and value matrices read, `[pos, d_model]`.
+    pub input: Vec<f32>,
+    /// `[pos, 3, n_heads, d_head]`: queries, keys, values side by side.
+    pub qkv: Vec<f32>,
+    /// `[n_heads, query, key]`; 0 for keys after the query.
+    pub pattern: Vec<f32>,
+    /// `[pos, n_heads, d_head]`.
+    pub z: Vec<f32>,
+}
+
+/// MLP of a block.
+#[derive(Clone, Debug)]
+pub struct MlpActivations {
+    /// Norm of the input, of width `d_model`.
+    pub ln2: Normed,
+    /// What `W_in` reads, `[pos, d_model]`.
+    pub input: Vec<f32>,
+    /// Before the nonlinearity, `[pos, d_mlp]`.
+    pub pre: Vec<f32>,
+    /// `softmax(pre)` over the neurons, `[pos, d_mlp]`, for `SoLU`.
+    pub softmaxed: Vec<f32>,
+    /// After the nonlinearity, before `mlp.ln`, `[pos, d_mlp]`, for `SoLU`.
+    pub mid: Vec<f32>,
+    /// `mlp.ln`, of width `d_mlp`, for `SoLU`.
+    pub ln: Normed,
+    /// What `W_out` reads, `[pos, d_mlp]`.
+    pub post: Vec<f32>,
+}
+
+/// One block.
+#[derive(Clone, Debug)]
+pub struct BlockActivations {
+    /// `[pos, d_model]`.
+    pub resid_pre: Vec<f32>,
+    /// Norm of the input, of width `d_model`.
+    pub ln1: Normed,
+    /// Attention.
+    pub attn: AttentionActivations,
+    /// `[pos, d_model]`.
+    pub resid_mid: Vec<f32>,
+    /// The MLP, unless the model is attention-only.
+    pub mlp: Option<MlpActivations>,
+}
+
+/// All of one sequence.
+#[derive(Clone, Debug)]
+pub struct Activations {
+    /// Positions.
+    pub len: usize,
+    /// By layer.
+    pub blocks: Vec<BlockActivations>,
+    /// The last residual stream, `[pos, d_model]`.
+    pub resid_post: Vec<f32>,
+    /// Final norm, of width `d_model`.
+    pub ln_final: Normed,
+    /// What `W_U` reads, `[pos, d_model]`: `unembed.hook_in`.
+    pub unembed_in: Vec<f32>,
+    /// `[pos, d_vocab]`.
+    pub logits: Vec<f32>,
+}
+
+impl Activations {
+    /// Room for a sequence of `len` positions.
+    pub fn new(c: &ModelConfig, len: usize) -> Self {
+        let zeros = |width: usize| vec![0.0; len * width];
+        let solu_width = if c.has_mlp_norm() { c.d_mlp } else { 0 };
+        let block = || BlockActivations {
+            resid_pre: zeros(c.d_model),
+            ln1: Normed::new(len, c.d_model),
+            attn: AttentionActivations {
+                input: zeros(c.d_model),
+                qkv: zeros(3 * c.d_heads()),
+                pattern: zeros(c.n_heads * len),
+                z: zeros(c.d_heads()),
+            },
+            resid_mid: zeros(c.d_model),
+            mlp: c.has_mlp().then(|| MlpActivations {
+                ln2: Normed::new(len, c.d_model),
+                input: zeros(c.d_model),
+                pre: zeros(c.d_mlp),
+                softmaxed: zeros(solu_width),
+                mid: zeros(solu_width),
+                ln: Normed::new(len, solu_width),
+                post: zeros(c.d_mlp),
+            }),
+        };
+        Self {
+            len,
+            blocks: (0..c.n_layers).map(|_| block()).collect(),
+            resid_post: zeros(c.d_model),
+            ln_final: Normed::new(len, c.d_model),
+            unembed_in: zeros(c.d_model),
+            logits: zeros(c.d_vocab),
+        }
+    }
+
+    /// The residual stream a layer starts from; `n_layers` names the last one.
+    pub fn resid(&self, layer: usize) -> &[f32] {
+        self.blocks.get(layer).map_or(&self.resid_post, |block| &block.resid_pre)
+    }
+}

@@ -1,0 +1,294 @@
+//! Loss and gradients of one sequence, from the activations of its forward pass.
+
+use super::activations::{Activations, AttentionActivations, BlockActivations};
+use super::config::{Activation, ModelConfig, Normalization};
+use super::forward::{Part, causal_blocks, head_columns, head_offset};
+use super::kernels::{self, AffineGrad, Normed, vectorised};
+use super::layout::{BlockLayout, MlpLayout, NormLayout};
+use super::matmul::{Mat, MatMut, Write, matmul};
+use super::weights::{Affine, Weights};
+use crate::task::Token;
+
+/// Gradients of activations on their way down; reused from sequence to sequence.
+pub struct Adjoints {
+    /// Of the residual stream, `[pos, d_model]`.
+    resid: Vec<f32>,
+    /// Of what a sublayer reads, `[pos, d_model]`.
+    input: Vec<f32>,
+    /// Of the neurons, `[pos, d_mlp]`.
+    hidden: Vec<f32>,
+    /// Of `z`, `[pos, n_heads, d_head]`.
+    z: Vec<f32>,
+    /// Of queries, keys and values, `[pos, 3, n_heads, d_head]`.
+    qkv: Vec<f32>,
+    /// Of one head's scores, `[query, key]`.
+    scores: Vec<f32>,
+    /// Of the logits, `[pos, d_vocab]`.
+    logits: Vec<f32>,
+}
+
+impl Adjoints {
+    /// Room for a sequence of `len` positions.
+    pub fn new(c: &ModelConfig, len: usize) -> Self {
+        let zeros = |width: usize| vec![0.0; len * width];
+        Self {
+            resid: zeros(c.d_model),
+            input: zeros(c.d_model),
+            hidden: zeros(c.d_mlp),
+            z: zeros(c.d_heads()),
+            qkv: zeros(3 * c.d_heads()),
+            scores: zeros(len),
+            logits: zeros(c.d_vocab),
+        }
+    }
+}
+
+/// Sum over positions of the cross-entropy of `logits`, `[pos, d_vocab]`, in nats.
+pub fn cross_entropy(logits: &[f32], labels: &[Token], d_vocab: usize) -> f64 {
+    let mut row = vec![0.0; d_vocab];
+    logits
+        .chunks_exact(d_vocab)
+        .zip(labels)
+        .map(|(logits, &label)| {
+            row.copy_from_slice(logits);
+            f64::from(kernels::softmax(&mut row) - logits[usize::from(label)])
+        })
+        .sum()
+}
+
+/// Adds to `grads`, which has the layout of the weights, the gradient of `scale` times the sequence's summed
+/// cross-entropy, and returns that sum unscaled. `from` must hold the unpatched forward pass of `tokens`.
+pub fn backward(
+    weights: &Weights,
+    (tokens, labels): (&[Token], &[Token]),
+    scale: f32,
+    from: &Activations,
+    scratch: &mut Adjoints,
+    grads: &mut [f32],
+) -> f64 {
+    let loss = unembed(weights, labels, scale, from, scratch, grads);
+    for layer in (0..weights.config().n_layers).rev() {
+        let (at, block) = (&weights.layout.blocks[layer], &from.blocks[layer]);
+        if let Some(mlp_at) = &at.mlp {
+            mlp(weights, mlp_at, block, scratch, grads);
+        }
+        attention(weights, at, block, scratch, grads);
+    }
+    embed(weights, tokens, scratch, grads);
+    loss
+}
+
+fn unembed(
+    weights: &Weights,
+    labels: &[Token],
+    scale: f32,
+    from: &Activations,
+    scratch: &mut Adjoints,
+    grads: &mut [f32],
+) -> f64 {
+    let layout = &weights.layout;
+    let (d_model, d_vocab) = (layout.config.d_model, layout.config.d_vocab);
+    scratch.logits.copy_from_slice(&from.logits);
+    let loss = vectorised(|| {
+        let mut loss = 0.0;
+        for (row, &label) in scratch.logits.chunks_exact_mut(d_vocab).zip(labels) {
+            let logit = row[usize::from(label)];
+            loss += f64::from(kernels::softmax(row) - logit);
+            row[usize::from(label)] -= 1.0;
+            row.iter_mut().for_each(|g| *g *= scale);
+        }
+        loss
+    });
+    linear_backward(
+        (&from.unembed_in, d_model),
+        (&scratch.logits, d_vocab),
+        Gradient { weight: (&mut *grads, &layout.w_u), bias: &layout.b_u },
+    );
+    input_gradient(&scratch.logits, weights.part(&layout.w_u), d_vocab, &mut scratch.resid);
+    norm_backward(weights, layout.ln_final.as_ref(), &from.ln_final, d_model, &mut scratch.resid, grads);
+    loss
+}
+
+fn mlp(
+    weights: &Weights,
+    at: &MlpLayout,
+    block: &BlockActivations,
+    scratch: &mut Adjoints,
+    grads: &mut [f32],
+) {
+    let c = weights.config();
+    let Some(mlp) = &block.mlp else { return };
+    linear_backward(
+        (&mlp.post, c.d_mlp),
+        (&scratch.resid, c.d_model),
+        Gradient { weight: (&mut *grads, &at.w_out), bias: &at.b_out },
+    );
+    input_gradient(&scratch.resid, weights.part(&at.w_out), c.d_model, &mut scratch.hidden);
+    match c.act_fn {
+        Activation::SoluLn => {
+            affine_backward(weights, at.ln.as_ref(), &mlp.ln, c.d_mlp, &mut scratch.hidden, grads);
+            vectorised(|| {
+                kernels::solu_backward(&mut scratch.hidden, &mlp.pre, &mlp.softmaxed, &mlp.mid, c.d_mlp)
+            });
+        }
+        Activation::Gelu => scale_by(&mut scratch.hidden, &mlp.pre, kernels::gelu_derivative),
+        Activation::Relu => scale_by(&mut scratch.hidden, &mlp.pre, |x| f32::from(x > 0.0)),
+    }
+    linear_backward(
+        (&mlp.input, c.d_model),
+        (&scratch.hidden, c.d_mlp),
+        Gradient { weight: (&mut *grads, &at.w_in), bias: &at.b_in },
+    );
+    input_gradient(&scratch.hidden, weights.part(&at.w_in), c.d_mlp, &mut scratch.input);
+    norm_backward(weights, at.ln2.as_ref(), &mlp.ln2, c.d_model, &mut scratch.input, grads);
+    vectorised(|| kernels::add(&mut scratch.resid, &scratch.input));
+}
+
+fn scale_by(grad: &mut [f32], pre: &[f32], derivative: impl Fn(f32) -> f32) {
+    grad.iter_mut().zip(pre).for_each(|(g, &x)| *g *= derivative(x));
+}
+
+fn attention(
+    weights: &Weights,
+    at: &BlockLayout,
+    block: &BlockActivations,
+    scratch: &mut Adjoints,
+    grads: &mut [f32],
+) {
+    let c = weights.config();
+    linear_backward(
+        (&block.attn.z, c.d_heads()),
+        (&scratch.resid, c.d_model),
+        Gradient { weight: (&mut *grads, &at.w_o), bias: &at.b_o },
+    );
+    input_gradient(&scratch.resid, weights.part(&at.w_o), c.d_model, &mut scratch.z);
+    for head in 0..c.n_heads {
+        attend(c, head, &block.attn, scratch);
+    }
+    linear_backward(
+        (&block.attn.input, c.d_model),
+        (&scratch.qkv, 3 * c.d_heads()),
+        Gradient { weight: (&mut *grads, &at.w_qkv), bias: &at.b_qkv },
+    );
+    input_gradient(&scratch.qkv, weights.part(&at.w_qkv), 3 * c.d_heads(), &mut scratch.input);
+    norm_backward(weights, at.ln1.as_ref(), &block.ln1, c.d_model, &mut scratch.input, grads);
+    vectorised(|| kernels::add(&mut scratch.resid, &scratch.input));
+}
+
+/// Gradients of one head's queries, keys and values from that of its `z`.
+fn attend(c: &ModelConfig, head: usize, attn: &AttentionActivations, scratch: &mut Adjoints) {
+    let (len, width, d_heads) = (scratch.logits.len() / c.d_vocab, 3 * c.d_heads(), c.d_heads());
+    let pattern = &attn.pattern[head * len * len..][..len * len];
+    let scores = &mut scratch.scores;
+    let z_grad = &scratch.z[head * c.d_head..];
+    let rows_of_z =
+        |first: usize, rows: usize| Mat::strided(&z_grad[first * d_heads..], rows, c.d_head, d_heads);
+    for (first, end) in causal_blocks(len) {
+        let values = head_columns(c, &attn.qkv, Part::Value, head, 0..end);
+        let out = MatMut::strided(&mut scores[first * len..], end - first, end, len);
+        matmul(out, Write::Set, 1.0, rows_of_z(first, end - first), values.t());
+    }
+    softmax_backward(c, head, pattern, &attn.z, &scratch.z, scores, len);
+    let scale = 1.0 / (c.d_head as f32).sqrt();
+    for (first, end) in causal_blocks(len) {
+        let rows = end - first;
+        let mut out = |part, scale, a: Mat<'_>, b: Mat<'_>| {
+            let to = &mut scratch.qkv[first * width + head_offset(c, part, head)..];
+            matmul(MatMut::strided(to, rows, c.d_head, width), Write::Set, scale, a, b);
+        };
+        // A query looks back from `first`; a key or value is looked at from `first` on.
+        let below = |matrix| Mat::strided(matrix, len - first, rows, len).t();
+        let keys = head_columns(c, &attn.qkv, Part::Key, head, 0..end);
+        out(Part::Query, scale, Mat::strided(&scores[first * len..], rows, end, len), keys);
+        let queries = head_columns(c, &attn.qkv, Part::Query, head, first..len);
+        out(Part::Key, scale, below(&scores[first * len + first..]), queries);
+        out(Part::Value, 1.0, below(&pattern[first * len + first..]), rows_of_z(first, len - first));
+    }
+}
+
+/// `scores` comes as the gradient of the pattern and leaves as that of the scores. The inner product of a row of the
+/// pattern with its gradient equals that of `z` with its own, which is shorter.
+fn softmax_backward(
+    c: &ModelConfig,
+    head: usize,
+    pattern: &[f32],
+    z: &[f32],
+    z_grad: &[f32],
+    scores: &mut [f32],
+    len: usize,
+) {
+    vectorised(|| {
+        for (query, (grad, pattern)) in
+            scores.chunks_exact_mut(len).zip(pattern.chunks_exact(len)).enumerate()
+        {
+            let columns = query * c.d_heads() + head * c.d_head..query * c.d_heads() + (head + 1) * c.d_head;
+            let along = kernels::dot(&z[columns.clone()], &z_grad[columns]);
+            let (seen, unseen) = grad.split_at_mut(query + 1);
+            seen.iter_mut().zip(pattern).for_each(|(g, p)| *g = p * (*g - along));
+            unseen.fill(0.0);
+        }
+    });
+}
+
+fn embed(weights: &Weights, tokens: &[Token], scratch: &Adjoints, grads: &mut [f32]) {
+    let d_model = weights.config().d_model;
+    for (position, (row, &token)) in scratch.resid.chunks_exact(d_model).zip(tokens).enumerate() {
+        let [embed, pos] = [
+            weights.layout.w_e.start + usize::from(token) * d_model,
+            weights.layout.w_pos.start + position * d_model,
+        ];
+        kernels::add(&mut grads[embed..embed + d_model], row);
+        kernels::add(&mut grads[pos..pos + d_model], row);
+    }
+}
+
+/// Where a linear map's gradients go: a buffer with the layout of the weights, and two ranges of it.
+struct Gradient<'a> {
+    weight: (&'a mut [f32], &'a std::ops::Range<usize>),
+    bias: &'a std::ops::Range<usize>,
+}
+
+/// Adds the gradients of matrix and bias of `out = x matrix + bias`; each input comes with its width.
+fn linear_backward((x, width): (&[f32], usize), (out_grad, cols): (&[f32], usize), to: Gradient<'_>) {
+    let rows = x.len() / width;
+    let (grads, matrix) = to.weight;
+    vectorised(|| kernels::add_rows(&mut grads[to.bias.clone()], out_grad));
+    let into = MatMut::new(&mut grads[matrix.clone()], width, cols);
+    matmul(into, Write::Add, 1.0, Mat::new(x, rows, width).t(), Mat::new(out_grad, rows, cols));
+}
+
+/// Sets `x_grad` to the gradient of `x` in `out = x matrix`, where `matrix` has `cols` columns.
+fn input_gradient(out_grad: &[f32], matrix: &[f32], cols: usize, x_grad: &mut [f32]) {
+    let (rows, width) = (out_grad.len() / cols, matrix.len() / cols);
+    let transposed = Mat::new(matrix, width, cols).t();
+    matmul(MatMut::new(x_grad, rows, width), Write::Set, 1.0, Mat::new(out_grad, rows, cols), transposed);
+}
+
+fn norm_backward(
+    weights: &Weights,
+    at: Option<&NormLayout>,
+    from: &Normed,
+    width: usize,
+    grad: &mut [f32],
+    grads: &mut [f32],
+) {
+    if weights.config().normalization_type != Normalization::None {
+        affine_backward(weights, at, from, width, grad, grads);
+    }
+}
+
+fn affine_backward(
+    weights: &Weights,
+    at: Option<&NormLayout>,
+    from: &Normed,
+    width: usize,
+    grad: &mut [f32],
+    grads: &mut [f32],
+) {
+    let affine = at.map(|at| {
+        let weights = Affine { w: weights.part(&at.w), b: weights.part(&at.b) };
+        let (before, after) = grads.split_at_mut(at.b.start);
+        (weights, AffineGrad { w: &mut before[at.w.clone()], b: &mut after[..width] })
+    });
+    vectorised(|| kernels::layer_norm_backward(grad, from, affine, width));
+}

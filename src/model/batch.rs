@@ -1,0 +1,118 @@
+//! Loss and gradients of a batch: sequences in parallel, sums in a fixed order.
+
+use std::sync::{Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+use super::activations::Activations;
+use super::backward::{Adjoints, backward, cross_entropy};
+use super::config::ModelConfig;
+use super::forward::forward;
+use super::intervention::Patch;
+use super::weights::Weights;
+use crate::task::Example;
+
+/// Parts a batch is cut into, whatever the number of threads: each sums its own gradients, and the parts are added in
+/// order, so the bits do not depend on who did what.
+const CHUNKS: usize = 16;
+
+/// Values of all the parts' gradients together above which there are fewer parts, for memory's sake.
+const MAX_GRADIENT_VALUES: usize = 1 << 26;
+
+/// Memory that training reuses from step to step.
+#[derive(Default)]
+pub struct Workspace {
+    scratch: Mutex<Vec<Scratch>>,
+    gradients: Mutex<Vec<Vec<f32>>>,
+}
+
+struct Scratch {
+    config: ModelConfig,
+    activations: Activations,
+    adjoints: Adjoints,
+}
+
+/// What a batch came to.
+pub struct BatchResult {
+    /// Mean cross-entropy over sequences and positions, in nats.
+    pub loss: f32,
+    /// Its gradient, in the layout of the weights; empty when it was not asked for.
+    pub gradient: Vec<f32>,
+}
+
+impl Workspace {
+    /// Mean loss over all positions of `batch` (sequences of one length), and its gradient if `with_gradient`.
+    pub fn loss(&self, weights: &Weights, batch: &[Example<'_>], with_gradient: bool) -> BatchResult {
+        let positions: usize = batch.iter().map(|example| example.tokens.len()).sum();
+        let scale = 1.0 / positions as f32;
+        let width = if with_gradient { weights.values.len() } else { 0 };
+        let chunks = CHUNKS.min(MAX_GRADIENT_VALUES / width.max(1)).clamp(1, batch.len().max(1));
+        let mut gradients =
+            std::mem::take(&mut *self.gradients.lock().unwrap_or_else(PoisonError::into_inner));
+        gradients.resize_with(chunks, Vec::new);
+        let losses: Vec<f64> = gradients
+            .par_iter_mut()
+            .enumerate()
+            .map(|(chunk, gradient)| {
+                gradient.clear();
+                gradient.resize(width, 0.0);
+                let range = chunk * batch.len() / chunks..(chunk + 1) * batch.len() / chunks;
+                self.chunk(weights, &batch[range], scale, with_gradient.then_some(gradient))
+            })
+            .collect();
+        let gradient = sum_in_order(&gradients, width);
+        *self.gradients.lock().unwrap_or_else(PoisonError::into_inner) = gradients;
+        BatchResult { loss: (losses.iter().sum::<f64>() / positions as f64) as f32, gradient }
+    }
+
+    fn chunk(
+        &self,
+        weights: &Weights,
+        examples: &[Example<'_>],
+        scale: f32,
+        gradient: Option<&mut Vec<f32>>,
+    ) -> f64 {
+        let Some(first) = examples.first() else { return 0.0 };
+        let mut scratch = self.take(weights.config(), first.tokens.len());
+        let (nothing, mut total) = (Patch::default(), 0.0);
+        let Scratch { activations, adjoints, .. } = &mut scratch;
+        match gradient {
+            Some(gradient) => {
+                for &Example { tokens, labels } in examples {
+                    forward(weights, tokens, &nothing, activations);
+                    total += backward(weights, (tokens, labels), scale, activations, adjoints, gradient);
+                }
+            }
+            None => {
+                for &Example { tokens, labels } in examples {
+                    forward(weights, tokens, &nothing, activations);
+                    total += cross_entropy(&activations.logits, labels, weights.config().d_vocab);
+                }
+            }
+        }
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+        total
+    }
+
+    fn take(&self, config: &ModelConfig, len: usize) -> Scratch {
+        let kept = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        kept.filter(|kept| kept.config == *config && kept.activations.len == len).unwrap_or_else(|| Scratch {
+            config: config.clone(),
+            activations: Activations::new(config, len),
+            adjoints: Adjoints::new(config, len),
+        })
+    }
+}
+
+/// Elementwise sum, each element's terms in the order of the parts.
+fn sum_in_order(parts: &[Vec<f32>], width: usize) -> Vec<f32> {
+    const STRIP: usize = 1 << 13;
+    let mut total = vec![0.0; width];
+    total.par_chunks_mut(STRIP).enumerate().for_each(|(strip, total)| {
+        let first = strip * STRIP;
+        for part in parts {
+            super::kernels::add(total, &part[first..first + total.len()]);
+        }
+    });
+    total
+}

@@ -1,0 +1,199 @@
+//! The shape of a model, in TransformerLens' terms.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// What is added to a variance before its root, TransformerLens' default.
+pub const LAYER_NORM_EPS: f32 = 1e-5;
+
+/// Parameters above which a model is refused: this is a tool for small transformers.
+const MAX_PARAMETERS: usize = 1 << 28;
+const MAX_CONTEXT: usize = 4096;
+
+/// The MLP's nonlinearity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// `x * softmax(x)` over the neurons, then a layer norm of width `d_mlp` (Elhage et al. 2022).
+    SoluLn,
+    /// `x * Phi(x)`, exact (PyTorch's `F.gelu`).
+    Gelu,
+    /// `max(x, 0)`.
+    Relu,
+}
+
+/// What stands before each matrix that reads the residual stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Normalization {
+    /// Layer norm with weight and bias.
+    #[serde(rename = "LN")]
+    Ln,
+    /// Layer norm without weight and bias: they have been folded into the next matrix.
+    #[serde(rename = "LNPre")]
+    LnPre,
+    /// Nothing.
+    #[serde(rename = "none")]
+    None,
+}
+
+/// The hyperparameters that fix every weight's shape. The default is the notebook's model (60,106 parameters).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelConfig {
+    /// Blocks.
+    pub n_layers: usize,
+    /// Attention heads in a block.
+    pub n_heads: usize,
+    /// Width of the residual stream.
+    pub d_model: usize,
+    /// Width of a head.
+    pub d_head: usize,
+    /// Neurons in a block; 0 makes an attention-only model.
+    pub d_mlp: usize,
+    /// Longest sequence.
+    pub n_ctx: usize,
+    /// Size of the vocabulary.
+    pub d_vocab: usize,
+    /// The MLP's nonlinearity.
+    pub act_fn: Activation,
+    /// Normalisation before attention, MLP and unembedding.
+    pub normalization_type: Normalization,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            n_layers: 1,
+            n_heads: 2,
+            d_model: 64,
+            d_head: 32,
+            d_mlp: 256,
+            n_ctx: 128,
+            d_vocab: 10,
+            act_fn: Activation::SoluLn,
+            normalization_type: Normalization::Ln,
+        }
+    }
+}
+
+/// A model that cannot be.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum ConfigError {
+    /// A dimension out of its range.
+    #[error("model.{field} = {value}: must be from {min} to {max}")]
+    Dimension {
+        /// The setting's name.
+        field: &'static str,
+        /// Its value.
+        value: usize,
+        /// The least it may be.
+        min: usize,
+        /// The most it may be.
+        max: usize,
+    },
+    /// Each dimension would do, but not all together.
+    #[error("the model would have {parameters} parameters: more than {MAX_PARAMETERS}")]
+    TooLarge {
+        /// How many.
+        parameters: u128,
+    },
+}
+
+impl ModelConfig {
+    /// Refuses dimensions that are zero or absurd.
+    ///
+    /// # Errors
+    /// Names the first dimension that is out of range, or the number of parameters.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        for (field, value, min, max) in [
+            ("n_layers", self.n_layers, 1, 64),
+            ("n_heads", self.n_heads, 1, 256),
+            ("d_model", self.d_model, 1, 16_384),
+            ("d_head", self.d_head, 1, 4096),
+            ("d_mlp", self.d_mlp, 0, 65_536),
+            ("n_ctx", self.n_ctx, 1, MAX_CONTEXT),
+            ("d_vocab", self.d_vocab, 2, 65_535),
+        ] {
+            if !(min..=max).contains(&value) {
+                return Err(ConfigError::Dimension { field, value, min, max });
+            }
+        }
+        let parameters = self.approximate_parameters();
+        if parameters > MAX_PARAMETERS as u128 {
+            return Err(ConfigError::TooLarge { parameters });
+        }
+        Ok(())
+    }
+
+    /// Matrices only, in a width that cannot overflow: for the check before anything is allocated.
+    fn approximate_parameters(&self) -> u128 {
+        let [layers, d_model, d_mlp, n_ctx, d_vocab, heads] =
+            [self.n_layers, self.d_model, self.d_mlp, self.n_ctx, self.d_vocab, self.d_heads()]
+                .map(|n| n as u128);
+        d_model * (2 * d_vocab + n_ctx) + layers * (4 * d_model * heads + 2 * d_model * d_mlp)
+    }
+
+    /// Width of all heads together: `n_heads * d_head`.
+    pub fn d_heads(&self) -> usize {
+        self.n_heads * self.d_head
+    }
+
+    /// Whether blocks have an MLP.
+    pub fn has_mlp(&self) -> bool {
+        self.d_mlp > 0
+    }
+
+    /// Whether `mlp.ln` stands between the nonlinearity and `W_out`.
+    pub fn has_mlp_norm(&self) -> bool {
+        self.has_mlp() && self.act_fn == Activation::SoluLn
+    }
+
+    /// Whether layer norms carry a weight and a bias.
+    pub fn has_affine_norms(&self) -> bool {
+        self.normalization_type == Normalization::Ln
+    }
+
+    /// TransformerLens' width of the initial weights: 0.8 / sqrt(`d_model`).
+    pub fn initializer_range(&self) -> f32 {
+        0.8 / (self.d_model as f32).sqrt()
+    }
+}
+
+impl fmt::Display for Activation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SoluLn => "solu_ln",
+            Self::Gelu => "gelu",
+            Self::Relu => "relu",
+        })
+    }
+}
+
+impl fmt::Display for Normalization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ln => "LN",
+            Self::LnPre => "LNPre",
+            Self::None => "none",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dimension_out_of_range_is_named() {
+        let error = ModelConfig { d_head: 0, ..ModelConfig::default() }.validate().unwrap_err();
+        assert_eq!(error.to_string(), "model.d_head = 0: must be from 1 to 4096");
+    }
+
+    #[test]
+    fn dimensions_that_are_absurd_together_are_refused_without_overflow() {
+        let config = ModelConfig { n_layers: 64, d_model: 16_384, d_mlp: 65_536, ..ModelConfig::default() };
+        assert!(matches!(config.validate(), Err(ConfigError::TooLarge { .. })));
+    }
+}

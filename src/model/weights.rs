@@ -1,0 +1,119 @@
+//! All weights of a model at one moment, in host memory.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use rand_distr::{Distribution, Normal};
+
+use super::config::ModelConfig;
+use super::layout::{Layout, NormLayout, TensorView};
+use crate::random::{Purpose, stream};
+
+/// The weights of a model.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    /// Where each weight lies in `values`.
+    pub layout: Arc<Layout>,
+    /// `[parameters]`, in the layout's order.
+    pub values: Vec<f32>,
+}
+
+/// Weight and bias of a layer norm, each `[width]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Affine<'a> {
+    /// Multiplied.
+    pub w: &'a [f32],
+    /// Added.
+    pub b: &'a [f32],
+}
+
+impl Weights {
+    /// All zero, layer norm weights too.
+    pub fn zeros(config: &ModelConfig) -> Self {
+        let layout = Arc::new(Layout::new(config));
+        Self { values: vec![0.0; layout.len], layout }
+    }
+
+    /// TransformerLens' initial distribution: matrices from N(0, 0.8 / sqrt(`d_model`)), biases 0, norm weights 1.
+    pub fn initial(config: &ModelConfig, seed: u64) -> Self {
+        let mut weights = Self::zeros(config);
+        let normal = Normal::new(0.0, config.initializer_range()).expect("the range is positive");
+        let layout = Arc::clone(&weights.layout);
+        for (index, tensor) in layout.tensors().iter().enumerate() {
+            let leaf = tensor.name.rsplit('.').next().unwrap_or_default();
+            if leaf.starts_with("W_") {
+                let mut random = stream(seed, Purpose::InitialWeights, index as u64);
+                tensor.positions().for_each(|at| weights.values[at] = normal.sample(&mut random));
+            } else if leaf == "w" {
+                tensor.positions().for_each(|at| weights.values[at] = 1.0);
+            }
+        }
+        weights
+    }
+
+    /// The model's shape.
+    pub fn config(&self) -> &ModelConfig {
+        &self.layout.config
+    }
+
+    /// Values of one range of the layout.
+    pub fn part(&self, range: &Range<usize>) -> &[f32] {
+        &self.values[range.clone()]
+    }
+
+    /// Weight and bias of a norm, if it has them.
+    pub fn affine(&self, norm: Option<&NormLayout>) -> Option<Affine<'_>> {
+        norm.map(|norm| Affine { w: self.part(&norm.w), b: self.part(&norm.b) })
+    }
+
+    /// The weight of that TransformerLens name, row-major.
+    pub fn get(&self, name: &str) -> Option<Vec<f32>> {
+        self.layout.tensor(name).map(|tensor| self.gather(tensor))
+    }
+
+    /// A named view's values, row-major.
+    pub fn gather(&self, tensor: &TensorView) -> Vec<f32> {
+        tensor.positions().map(|at| self.values[at]).collect()
+    }
+
+    /// Replaces the weight of that name by `values`, row-major. Panics on an unknown name or another length.
+    pub fn set(&mut self, name: &str, values: &[f32]) {
+        let tensor = self.layout.tensor(name).unwrap_or_else(|| panic!("no weight {name}")).clone();
+        assert_eq!(tensor.len(), values.len(), "{name}");
+        tensor.positions().zip(values).for_each(|(at, &value)| self.values[at] = value);
+    }
+
+    /// The first weight with a value that is not finite, by name.
+    pub fn first_non_finite(&self) -> Option<&str> {
+        let bad = |tensor: &&TensorView| tensor.positions().any(|at| !self.values[at].is_finite());
+        self.layout.tensors().iter().find(bad).map(|tensor| tensor.name.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn initial_weights_follow_transformer_lens() {
+        let weights = Weights::initial(&ModelConfig::default(), 23);
+        let spread = |name: &str| {
+            let values = weights.get(name).unwrap();
+            (values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / values.len() as f64).sqrt()
+        };
+        for name in ["embed.W_E", "blocks.0.attn.W_Q", "blocks.0.mlp.W_in", "unembed.W_U"] {
+            assert!((spread(name) - 0.1).abs() < 0.01, "{name}: {}", spread(name));
+        }
+        assert!(weights.get("ln_final.w").unwrap().iter().all(|&w| w == 1.0));
+        assert!(weights.get("blocks.0.mlp.b_in").unwrap().iter().all(|&b| b == 0.0));
+    }
+
+    #[test]
+    fn a_named_weight_reads_back_as_it_was_set() {
+        let mut weights = Weights::zeros(&ModelConfig { n_layers: 2, ..ModelConfig::default() });
+        let values: Vec<f32> = (0..2 * 64 * 32).map(|i| i as f32).collect();
+        weights.set("blocks.1.attn.W_K", &values);
+        assert_eq!(weights.get("blocks.1.attn.W_K").unwrap(), values);
+        assert!(weights.get("blocks.1.attn.W_Q").unwrap().iter().all(|&w| w == 0.0));
+    }
+}

@@ -1,0 +1,181 @@
+//! The settings of a run: `config.toml`.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::model::{ConfigError, ModelConfig};
+use crate::task::{DatasetConfig, DatasetError};
+
+/// How the model is trained. The default is the notebook's recipe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// Passes over the training sequences.
+    pub epochs: usize,
+    /// Sequences in a step; the last step of an epoch takes what is left.
+    pub batch_size: usize,
+    /// Peak of the one-cycle schedule.
+    pub max_lr: f64,
+    /// Decoupled, on every parameter, per unit of learning rate.
+    pub weight_decay: f64,
+    /// Steps between checkpoints.
+    pub checkpoint_every: usize,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self { epochs: 60, batch_size: 256, max_lr: 0.01, weight_decay: 0.01, checkpoint_every: 70 }
+    }
+}
+
+/// Everything that decides what a run computes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunConfig {
+    /// Of data, initial weights and order.
+    pub seed: u64,
+    /// The model's shape.
+    pub model: ModelConfig,
+    /// The data.
+    pub task: DatasetConfig,
+    /// The optimisation.
+    pub train: TrainConfig,
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            seed: 23,
+            model: ModelConfig::default(),
+            task: DatasetConfig::default(),
+            train: TrainConfig::default(),
+        }
+    }
+}
+
+/// Settings that cannot be run.
+#[derive(Debug, Error)]
+pub enum RunConfigError {
+    /// Not TOML, an unknown key, a value of another type: with line and column.
+    #[error("{}", one_line(.0))]
+    Syntax(#[from] toml::de::Error),
+    /// The model's part.
+    #[error(transparent)]
+    Model(#[from] ConfigError),
+    /// The data's part.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// A number out of range.
+    #[error("train.{field} = {value}: must be {range}")]
+    Range {
+        /// The setting.
+        field: &'static str,
+        /// Its value.
+        value: f64,
+        /// What it may be.
+        range: &'static str,
+    },
+}
+
+/// A TOML error without its drawing of the source.
+fn one_line(error: &toml::de::Error) -> String {
+    error.message().replace('\n', "; ")
+}
+
+impl RunConfig {
+    /// Reads and checks a configuration.
+    ///
+    /// # Errors
+    /// Names the key and what is wrong with it; see [`RunConfigError::position`] for where.
+    pub fn parse(text: &str) -> Result<Self, RunConfigError> {
+        let config: Self = toml::from_str(text)?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Refuses settings that are zero or absurd.
+    ///
+    /// # Errors
+    /// Names the first such setting.
+    pub fn validate(&self) -> Result<(), RunConfigError> {
+        self.model.validate()?;
+        self.task.validate()?;
+        let TrainConfig { epochs, batch_size, max_lr, weight_decay, checkpoint_every } = self.train;
+        let whole = "a whole number from 1 to 1000000";
+        for (field, value, good, range) in [
+            ("epochs", epochs as f64, (1..=1_000_000).contains(&epochs), whole),
+            ("batch_size", batch_size as f64, (1..=1_000_000).contains(&batch_size), whole),
+            ("checkpoint_every", checkpoint_every as f64, (1..=1_000_000).contains(&checkpoint_every), whole),
+            ("max_lr", max_lr, max_lr > 0.0 && max_lr <= 100.0, "above 0, at most 100"),
+            ("weight_decay", weight_decay, (0.0..=100.0).contains(&weight_decay), "from 0 to 100"),
+        ] {
+            if !good {
+                return Err(RunConfigError::Range { field, value, range });
+            }
+        }
+        Ok(())
+    }
+
+    /// As TOML.
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).expect("a configuration is always representable")
+    }
+
+    /// Steps in an epoch: the notebook's 7.
+    pub fn steps_per_epoch(&self) -> usize {
+        self.task.train_len().div_ceil(self.train.batch_size)
+    }
+
+    /// Steps of the whole schedule: the notebook's 420.
+    pub fn total_steps(&self) -> usize {
+        self.steps_per_epoch() * self.train.epochs
+    }
+}
+
+impl RunConfigError {
+    /// Line and column (from 1) in `text`, where the error has a place.
+    pub fn position(&self, text: &str) -> Option<(usize, usize)> {
+        let Self::Syntax(error) = self else { return None };
+        let before = text.get(..error.span()?.start)?;
+        let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
+        Some((before.matches('\n').count() + 1, column))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_the_notebooks_schedule() {
+        let config = RunConfig::default();
+        assert_eq!((config.steps_per_epoch(), config.total_steps()), (7, 420));
+    }
+
+    #[test]
+    fn a_configuration_survives_being_written_and_read() {
+        let config = RunConfig { seed: 7, ..RunConfig::default() };
+        assert_eq!(RunConfig::parse(&config.to_toml()).unwrap(), config);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_place() {
+        let text = "seed = 1\n[model]\nd_modle = 64\n";
+        let error = RunConfig::parse(text).unwrap_err();
+        assert!(error.to_string().contains("d_modle"), "{error}");
+        assert_eq!(error.position(text), Some((3, 1)));
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_named() {
+        for (text, want) in [
+            ("[train]\nepochs = 0", "train.epochs = 0"),
+            ("[train]\nmax_lr = nan", "train.max_lr = NaN"),
+            ("[task]\nsequences = 1", "task.sequences = 1"),
+            ("[model]\nd_vocab = 1", "model.d_vocab = 1"),
+        ] {
+            let error = RunConfig::parse(text).unwrap_err().to_string();
+            assert!(error.contains(want), "{text}: {error}");
+        }
+    }
+}

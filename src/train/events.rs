@@ -1,0 +1,95 @@
+//! What the trainer says, and what it can be told.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::analysis::{Evaluation, Snapshot};
+
+/// One optimiser step: a line of `metrics.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StepMetrics {
+    /// Steps taken, this one included: from 1.
+    pub step: usize,
+    /// Epochs finished before this step.
+    pub epoch: usize,
+    /// Mean cross-entropy of the step's batch before the update, in nats.
+    pub train_loss: f32,
+    /// Learning rate of the update.
+    pub lr: f64,
+}
+
+/// The validation after an epoch: a line of `metrics.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EpochMetrics {
+    /// Epochs finished.
+    pub epoch: usize,
+    /// Steps taken.
+    pub step: usize,
+    /// Over the validation sequences.
+    pub validation: Evaluation,
+}
+
+/// What a run is going to do; said once, first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainPlan {
+    /// Task name, for the status line.
+    pub task: String,
+    /// Steps at which it ends.
+    pub total_steps: usize,
+    /// Steps in an epoch.
+    pub steps_per_epoch: usize,
+    /// Steps already taken: above 0 for a resumed run.
+    pub start_step: usize,
+    /// `cpu`, or the GPU's name and number.
+    pub device: String,
+    /// Where the run is kept, if it is.
+    pub run_dir: Option<String>,
+}
+
+/// What the trainer is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunState {
+    /// Taking steps.
+    Running,
+    /// Waiting for `Resume` or `Step`.
+    Paused,
+    /// All steps are taken.
+    Finished,
+    /// Told to stop before the end.
+    Stopped,
+    /// Ended by an error or a NaN.
+    Failed,
+}
+
+/// From the trainer.
+#[derive(Clone, Debug)]
+pub enum TrainEvent {
+    /// The first word of every run.
+    Started(TrainPlan),
+    /// After every step.
+    Step(StepMetrics),
+    /// After every epoch.
+    Epoch(EpochMetrics),
+    /// The weights, before the first step, then every so often, and after the last.
+    Snapshot(Arc<Snapshot>),
+    /// It does something else now.
+    State(RunState),
+    /// Something she should know that ends nothing.
+    Notice(String),
+    /// The run is over, and why; `State(Failed)` follows.
+    Failed(String),
+}
+
+/// To the trainer; obeyed within a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrainCommand {
+    /// Wait after this step.
+    Pause,
+    /// Go on.
+    Resume,
+    /// Take one step and wait.
+    Step,
+    /// Save and end.
+    Stop,
+}
