@@ -4,7 +4,9 @@
 //! then `train`, `analysis`, `model` and `task`, which know of no screen.
 
 pub mod analysis;
+pub mod cli;
 pub mod model;
 pub mod random;
+pub mod report;
 pub mod task;
 pub mod train;

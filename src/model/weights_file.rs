@@ -152,9 +152,9 @@ pub fn parse(bytes: &[u8], config: Option<&ModelConfig>) -> Result<Opened, Probl
     Ok(Opened { weights, notes })
 }
 
-/// Constants that TransformerLens keeps in its state dict: not weights.
+/// Constants that TransformerLens keeps in its state dict, and moments in our checkpoints: not weights.
 fn is_buffer(name: &str) -> bool {
-    name.ends_with(".mask") || name.ends_with(".IGNORE")
+    name.ends_with(".mask") || name.ends_with(".IGNORE") || name.starts_with("optimizer.")
 }
 
 fn fill(config: &ModelConfig, tensors: &BTreeMap<String, TensorView<'_>>) -> Result<Weights, Problem> {
