@@ -4,7 +4,9 @@
 //! then `train`, `analysis`, `model` and `task`, which know of no screen.
 
 pub mod analysis;
+pub mod app;
 pub mod model;
 pub mod random;
 pub mod task;
 pub mod train;
+pub mod view;
