@@ -8,5 +8,6 @@ pub mod app;
 pub mod model;
 pub mod random;
 pub mod task;
+pub mod term;
 pub mod train;
 pub mod view;
