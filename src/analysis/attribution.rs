@@ -5,7 +5,9 @@
 
 use std::fmt;
 
-use crate::model::{Activations, HeadId, Mat, MatMut, Normalization, Weights, Write, matmul};
+use crate::model::{
+    Activations, HeadId, Mat, MatMut, Normalization, Weights, Write, centre, matmul, mlp_out,
+};
 use crate::task::Token;
 
 /// Something that writes to the residual stream, named as in `inspect attribution`.
@@ -114,10 +116,9 @@ impl Attribution {
             }
             writers.push(Writer::AttnBias(layer));
             vectors.push(weights.part(&weights.layout.blocks[layer].b_o).repeat(tokens.len()));
-            if c.has_mlp() {
+            if let Some(out) = mlp_out(weights, from, layer) {
                 writers.push(Writer::Mlp(layer));
-                let before = &from.blocks[layer].resid_mid;
-                vectors.push(mlp_out(weights, from, layer).unwrap_or_else(|| vec![0.0; before.len()]));
+                vectors.push(out);
             }
         }
         let readout = Readout::new(weights);
@@ -159,17 +160,6 @@ pub fn head_result(weights: &Weights, from: &Activations, layer: usize, head: us
         from.len,
         c.d_model,
     )
-}
-
-/// `post W_out + b_out`, `[pos, d_model]`: `hook_mlp_out`; `None` in an attention-only model.
-pub fn mlp_out(weights: &Weights, from: &Activations, layer: usize) -> Option<Vec<f32>> {
-    let c = weights.config();
-    let (mlp, at) = (from.blocks[layer].mlp.as_ref()?, weights.layout.blocks[layer].mlp.as_ref()?);
-    let mut out = weights.part(&at.b_out).repeat(from.len);
-    let w_out = Mat::new(weights.part(&at.w_out), c.d_mlp, c.d_model);
-    let post = Mat::new(&mlp.post, from.len, c.d_mlp);
-    matmul(MatMut::new(&mut out, from.len, c.d_model), Write::Add, 1.0, post, w_out);
-    Some(out)
 }
 
 fn product(a: Mat<'_>, b: Mat<'_>, rows: usize, cols: usize) -> Vec<f32> {
@@ -232,14 +222,6 @@ impl Readout {
         }
         centre(&mut bias, self.d_vocab);
         bias
-    }
-}
-
-/// Takes its mean off every row.
-pub(super) fn centre(x: &mut [f32], width: usize) {
-    for row in x.chunks_exact_mut(width) {
-        let mean = row.iter().sum::<f32>() / width as f32;
-        row.iter_mut().for_each(|x| *x -= mean);
     }
 }
 

@@ -150,7 +150,7 @@ impl<D: Backend, T: Tape<f32, D>> Composition<'_, D, T> {
                 let mid = pre.with_empty_tape().try_softmax::<Axis<1>>()?.try_mul(pre)?;
                 self.layer_norm(mid, at.ln.as_ref())?
             }
-            Activation::Gelu => pre.try_accurate_gelu()?,
+            Activation::Gelu => gelu(pre)?,
             Activation::Relu => pre.try_relu()?,
         };
         stream.try_add(self.linear(post, &at.w_out, &at.b_out)?)
@@ -163,4 +163,13 @@ impl<D: Backend, T: Tape<f32, D>> Composition<'_, D, T> {
         let (logits, own) = logits.split_tape();
         Ok(logits.put_tape(own.merge(tape)))
     }
+}
+
+/// Exact GELU. dfdx 0.13's `accurate_gelu` has the right value but a slope that is `(sqrt(2) - 1) x phi(x)` too steep, phi
+/// being the normal density, whose own slope is `-x phi(x)`: adding a zero with that slope puts it right.
+fn gelu<D: Backend, T: Tape<f32, D>>(x: Matrix<D, T>) -> Result<Matrix<D, T>, D::Err> {
+    let excess = (std::f32::consts::SQRT_2 - 1.0) / (2.0 * std::f32::consts::PI).sqrt();
+    let density = x.with_empty_tape().try_square()?.try_mul(-0.5)?.try_exp()?.try_mul(excess)?;
+    let constant = density.retaped::<NoneTape>().try_add(0.0)?;
+    x.try_accurate_gelu()?.try_add(density.try_sub(constant)?)
 }

@@ -114,6 +114,14 @@ pub fn fill_rows(x: &mut [f32], row: &[f32]) {
     x.chunks_exact_mut(row.len()).for_each(|out| out.copy_from_slice(row));
 }
 
+/// Takes its mean off every row of `x`, `[rows, width]`.
+pub fn centre(x: &mut [f32], width: usize) {
+    for row in x.chunks_exact_mut(width) {
+        let mean = sum(row) / width as f32;
+        row.iter_mut().for_each(|x| *x -= mean);
+    }
+}
+
 /// A layer norm's results for a sequence.
 #[derive(Clone, Debug, Default)]
 pub struct Normed {

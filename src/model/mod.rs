@@ -4,26 +4,29 @@ pub mod activations;
 pub mod backend;
 mod backward;
 mod batch;
-
+mod cache;
 mod composed;
 mod config;
-
+mod fold;
 mod forward;
 pub mod intervention;
 mod kernels;
 mod layout;
 mod matmul;
 mod weights;
+pub mod weights_file;
 
 pub use activations::Activations;
-pub use backend::{Backend, Transformer};
+pub use backend::{Backend, Transformer, composed_loss};
 pub use backward::cross_entropy;
 pub use batch::{BatchResult, Workspace};
-
+pub use cache::{NamedTensor, cache, mlp_out};
 pub use config::{Activation, ConfigError, LAYER_NORM_EPS, ModelConfig, Normalization};
-
+pub use fold::fold;
 pub use forward::forward;
 pub use intervention::{AblationKind, HeadId, Interventions, Means, NeuronId, Patch};
+pub use kernels::centre;
 pub use layout::{Layout, TensorView};
 pub use matmul::{Mat, MatMut, Write, matmul};
 pub use weights::{Affine, Weights};
+pub use weights_file::{Opened, WeightsError, read_weights};
