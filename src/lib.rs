@@ -4,9 +4,12 @@
 //! then `train`, `analysis`, `model` and `task`, which know of no screen.
 
 pub mod analysis;
+pub mod app;
 pub mod cli;
 pub mod model;
 pub mod random;
 pub mod report;
 pub mod task;
+pub mod term;
 pub mod train;
+pub mod view;

@@ -1,0 +1,43 @@
+//! The one selection that every view reads and moves.
+
+use crate::analysis::Target;
+use crate::model::{HeadId, ModelConfig, NeuronId};
+
+/// The shared selection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cursor {
+    /// Position in the sequence; the query in the attention view.
+    pub(crate) position: usize,
+    /// Key in the attention view.
+    pub(crate) key: usize,
+    pub(crate) layer: usize,
+    pub(crate) head: usize,
+    pub(crate) neuron: usize,
+    /// Place in the list of writers of the logits view.
+    pub(crate) writer: usize,
+    /// Line of the list of what is off.
+    pub(crate) off_line: usize,
+    pub(crate) target: Target,
+}
+
+impl Cursor {
+    pub(crate) fn head_id(&self) -> HeadId {
+        HeadId { layer: self.layer, head: self.head }
+    }
+
+    pub(crate) fn neuron_id(&self) -> NeuronId {
+        NeuronId { layer: self.layer, neuron: self.neuron }
+    }
+
+    /// The layer's heads count on across layers, so that one key visits every head.
+    pub(super) fn move_head(&mut self, model: &ModelConfig, by: isize) {
+        let flat = self.layer * model.n_heads + self.head;
+        let flat = moved(flat, by, model.n_layers * model.n_heads);
+        (self.layer, self.head) = (flat / model.n_heads, flat % model.n_heads);
+    }
+}
+
+/// `at + by`, kept within `0..len`.
+pub(super) fn moved(at: usize, by: isize, len: usize) -> usize {
+    at.saturating_add_signed(by).min(len.saturating_sub(1))
+}

@@ -1,0 +1,104 @@
+//! What comes in and what goes out: everything the app learns, and everything it asks for.
+
+use std::sync::Arc;
+
+use ratatui::crossterm::event::KeyEvent;
+
+use crate::analysis::{AblationReport, Probe, ProbeRequest, Snapshot};
+use crate::model::Interventions;
+use crate::train::{TrainCommand, TrainEvent};
+
+/// Something happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// Text was pasted, in one piece.
+    Paste(String),
+    /// The screen has this size now.
+    Resize {
+        /// Columns.
+        width: u16,
+        /// Lines.
+        height: u16,
+    },
+    /// The trainer says something; a file that is only explored is announced by one `Snapshot`.
+    Train(TrainEvent),
+    /// An answer to [`Command::Probe`].
+    Probe(Box<Probe>),
+    /// An answer to [`Command::Evaluate`], whole or in part.
+    Evaluation(Box<AblationReport>),
+    /// Something to tell her.
+    Notice(Notice),
+    /// Optimiser steps per second, measured by the loop.
+    StepRate(f64),
+    /// Seconds since the trainer, which should be running, last said anything.
+    TrainerSilent(f64),
+}
+
+/// Something to be done, which the app itself may not do.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Tell the trainer.
+    Train(TrainCommand),
+    /// Compute everything about a sequence; the latest request wins.
+    Probe(ProbeRequest),
+    /// Compute losses over the validation set; the latest request wins, parts of the answer are welcome early.
+    Evaluate(EvaluateRequest),
+    /// Give the terminal back and stop, as a shell's `Ctrl-Z` does.
+    Suspend,
+    /// Draw every cell anew.
+    Repaint,
+    /// Save and end.
+    Quit,
+}
+
+/// What to evaluate over the validation set.
+#[derive(Clone, Debug)]
+pub struct EvaluateRequest {
+    /// Rises with every request; an answer to an older one is dropped.
+    pub generation: u64,
+    /// The weights.
+    pub snapshot: Arc<Snapshot>,
+    /// What is switched off: never empty.
+    pub interventions: Interventions,
+    /// Random neuron sets to compare with.
+    pub controls: usize,
+}
+
+/// How much a notice matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Good to know.
+    Info,
+    /// Something did not work as asked.
+    Warning,
+    /// Something is lost or broken.
+    Error,
+}
+
+/// A line for her, shown until the next key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// How much it matters.
+    pub level: Level,
+    /// One line.
+    pub text: String,
+}
+
+impl Notice {
+    /// Good to know.
+    pub fn info(text: impl Into<String>) -> Self {
+        Self { level: Level::Info, text: text.into() }
+    }
+
+    /// Something did not work as asked.
+    pub fn warning(text: impl Into<String>) -> Self {
+        Self { level: Level::Warning, text: text.into() }
+    }
+
+    /// Something is lost or broken.
+    pub fn error(text: impl Into<String>) -> Self {
+        Self { level: Level::Error, text: text.into() }
+    }
+}

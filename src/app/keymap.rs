@@ -1,0 +1,458 @@
+//! Every key, in one table: it dispatches, fills the key line and the help, and makes the README's table.
+
+use std::fmt::Write;
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// Where a key holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Context {
+    /// In every view.
+    Everywhere,
+    /// The training view.
+    Train,
+    /// The attention view.
+    Attention,
+    /// The logits view.
+    Logits,
+    /// The neurons view.
+    Neurons,
+    /// The ablation view.
+    Ablate,
+    /// While tokens are being typed, and then no other context holds.
+    Edit,
+    /// While the list of keys is shown, and then no other context holds.
+    Help,
+}
+
+/// What a key does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the key table describes each")]
+pub enum Action {
+    View(super::ViewId),
+    NextView,
+    PreviousView,
+    Position(isize),
+    FirstPosition,
+    LastPosition,
+    NextWrong(isize),
+    NextChanged(isize),
+    Key(isize),
+    Line(isize),
+    Page(isize),
+    FirstLine,
+    LastLine,
+    Head(isize),
+    Layer(isize),
+    Toggle,
+    Clear,
+    Restore,
+    CycleKind,
+    ToggleDiff,
+    CycleTarget,
+    TargetHere,
+    RandomSequence,
+    ValidationSequence(isize),
+    Edit,
+    PauseResume,
+    SingleStep,
+    Freeze,
+    Back,
+    Forward,
+    FirstSnapshot,
+    Follow,
+    Help,
+    Dismiss,
+    Repaint,
+    Suspend,
+    Quit,
+    QuitNow,
+    LogScale,
+    Scale,
+    Zoom(isize),
+    Sort,
+    Pick,
+    LowerPanel,
+    Evaluate,
+    EditMove(isize),
+    EditStart,
+    EditEnd,
+    EditBackspace,
+    EditDelete,
+    EditCut,
+    EditInsert,
+    EditFinish,
+    EditApply,
+    EditCancel,
+    HelpLine(isize),
+    HelpClose,
+}
+
+/// A key with its modifiers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    code: KeyCode,
+    control: bool,
+}
+
+/// A line of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Binding {
+    /// Where it holds.
+    pub context: Context,
+    /// Any of these keys.
+    pub keys: &'static [Key],
+    /// What it does.
+    pub action: Action,
+    /// For the key line: a word or two. Empty: a neighbour's hint covers it.
+    pub hint: &'static str,
+    /// For the list of keys.
+    pub help: &'static str,
+}
+
+const fn ch(c: char) -> Key {
+    Key { code: KeyCode::Char(c), control: false }
+}
+
+const fn ctrl(c: char) -> Key {
+    Key { code: KeyCode::Char(c), control: true }
+}
+
+const fn code(code: KeyCode) -> Key {
+    Key { code, control: false }
+}
+
+const fn bind(
+    context: Context,
+    keys: &'static [Key],
+    action: Action,
+    hint: &'static str,
+    help: &'static str,
+) -> Binding {
+    Binding { context, keys, action, hint, help }
+}
+
+const LEFT: &[Key] = &[code(KeyCode::Left), ch('h')];
+const RIGHT: &[Key] = &[code(KeyCode::Right), ch('l')];
+const UP: &[Key] = &[code(KeyCode::Up), ch('k')];
+const DOWN: &[Key] = &[code(KeyCode::Down), ch('j')];
+const PAGE_UP: &[Key] = &[code(KeyCode::PageUp)];
+const PAGE_DOWN: &[Key] = &[code(KeyCode::PageDown)];
+
+use super::ViewId;
+use Action as A;
+use Context as C;
+
+/// The table. Hints that start with an arrow or a space join two keys: see [`hints`].
+pub const KEYMAP: &[Binding] = &[
+    // What she does all day comes first: the key line shows as many as fit.
+    bind(
+        C::Everywhere,
+        &[ch(' ')],
+        A::Toggle,
+        "off/on",
+        "switch the head or neuron under the cursor off, or on again",
+    ),
+    bind(C::Everywhere, &[ch('u')], A::Clear, "clear", "switch everything on again"),
+    bind(C::Everywhere, &[ch('U')], A::Restore, "", "switch off again what was last cleared"),
+    bind(
+        C::Everywhere,
+        &[ch('m')],
+        A::CycleKind,
+        "zero/mean",
+        "what an ablated value becomes: zero, or its mean over the validation set",
+    ),
+    bind(
+        C::Everywhere,
+        &[ch('d')],
+        A::ToggleDiff,
+        "diff",
+        "show or hide the predictions with the ablation, under those without",
+    ),
+    bind(
+        C::Everywhere,
+        &[ch('t')],
+        A::CycleTarget,
+        "target",
+        "target: the label, the prediction, label minus runner-up, a token",
+    ),
+    bind(C::Everywhere, &[ch('T')], A::TargetHere, "", "target: the token under the cursor"),
+    bind(C::Everywhere, &[ch('[')], A::Back, "step", "look at the snapshot before"),
+    bind(
+        C::Everywhere,
+        &[ch(']')],
+        A::Forward,
+        "",
+        "look at the snapshot after; after the newest, follow the run",
+    ),
+    bind(C::Everywhere, &[ch('{')], A::FirstSnapshot, "", "look at the first snapshot"),
+    bind(C::Everywhere, &[ch('}')], A::Follow, "", "follow the run"),
+    bind(
+        C::Everywhere,
+        &[ch('f')],
+        A::Freeze,
+        "freeze",
+        "keep this snapshot in view while training goes on; again: follow the run",
+    ),
+    bind(C::Everywhere, &[ch('e')], A::Edit, "edit", "type tokens over the sequence"),
+    bind(C::Everywhere, &[ch('r')], A::RandomSequence, "random", "a new random sequence"),
+    bind(C::Everywhere, &[ch('n')], A::ValidationSequence(1), "next", "the next validation sequence"),
+    bind(C::Everywhere, &[ch('N')], A::ValidationSequence(-1), "", "the validation sequence before"),
+    bind(C::Everywhere, &[code(KeyCode::Home), ch('0')], A::FirstPosition, "", "the first position"),
+    bind(C::Everywhere, &[code(KeyCode::End), ch('$')], A::LastPosition, "", "the last position"),
+    bind(C::Everywhere, &[ch('w')], A::NextWrong(1), "wrong", "the next position that is predicted wrongly"),
+    bind(C::Everywhere, &[ch('W')], A::NextWrong(-1), "", "the wrong position before"),
+    bind(
+        C::Everywhere,
+        &[ch('c')],
+        A::NextChanged(1),
+        "changed",
+        "the next position whose prediction the ablation changes",
+    ),
+    bind(C::Everywhere, &[ch('C')], A::NextChanged(-1), "", "the changed position before"),
+    bind(C::Everywhere, &[ch('.')], A::Head(1), "", "the next head, then the next layer's first"),
+    bind(C::Everywhere, &[ch(',')], A::Head(-1), "", "the head before"),
+    bind(C::Everywhere, &[ch('>')], A::Layer(1), "", "the next layer"),
+    bind(C::Everywhere, &[ch('<')], A::Layer(-1), "", "the layer before"),
+    bind(C::Everywhere, &[ch('1')], A::View(ViewId::Train), "", "training: loss, learning rate, accuracy"),
+    bind(C::Everywhere, &[ch('2')], A::View(ViewId::Attention), "", "attention of a head"),
+    bind(C::Everywhere, &[ch('3')], A::View(ViewId::Logits), "", "logits: what each part adds to the target"),
+    bind(C::Everywhere, &[ch('4')], A::View(ViewId::Neurons), "", "neurons of a layer"),
+    bind(C::Everywhere, &[ch('6')], A::View(ViewId::Ablate), "", "ablation: what switching off does"),
+    bind(C::Everywhere, &[code(KeyCode::Tab)], A::NextView, "", "the next view"),
+    bind(C::Everywhere, &[code(KeyCode::BackTab)], A::PreviousView, "", "the view before"),
+    bind(C::Everywhere, &[ch('P')], A::PauseResume, "pause", "pause training, or go on"),
+    bind(C::Everywhere, &[ch('S')], A::SingleStep, "", "train one step and wait"),
+    bind(C::Everywhere, &[ch('?')], A::Help, "keys", "this list"),
+    bind(C::Everywhere, &[ctrl('l')], A::Repaint, "", "draw the screen anew"),
+    bind(C::Everywhere, &[ctrl('z')], A::Suspend, "", "back to the shell; training goes on, fg returns"),
+    bind(C::Everywhere, &[code(KeyCode::Esc)], A::Dismiss, "", "take back a question or a message"),
+    bind(C::Everywhere, &[ch('q')], A::Quit, "quit", "save and quit; while training it asks once"),
+    bind(C::Everywhere, &[ctrl('c')], A::QuitNow, "", "save and quit without asking"),
+    bind(C::Train, LEFT, A::Position(-1), "position", "the position before"),
+    bind(C::Train, RIGHT, A::Position(1), "", "the next position"),
+    bind(C::Train, &[ch('x')], A::LogScale, "log/linear", "loss on a logarithmic or a linear scale"),
+    bind(C::Attention, LEFT, A::Key(-1), "key", "the key before"),
+    bind(C::Attention, RIGHT, A::Key(1), "", "the next key"),
+    bind(C::Attention, UP, A::Position(-1), "query", "the query (position) before"),
+    bind(C::Attention, DOWN, A::Position(1), "", "the next query (position)"),
+    bind(C::Attention, PAGE_UP, A::Page(-1), "", "ten queries up"),
+    bind(C::Attention, PAGE_DOWN, A::Page(1), "", "ten queries down"),
+    bind(
+        C::Attention,
+        &[ch('x')],
+        A::Scale,
+        "scale",
+        "scale: attention, relative to uniform, times what the key's value writes",
+    ),
+    bind(C::Attention, &[ch('z'), ch('+')], A::Zoom(1), "zoom", "zoom in"),
+    bind(C::Attention, &[ch('Z'), ch('-')], A::Zoom(-1), "", "zoom out"),
+    bind(C::Logits, LEFT, A::Position(-1), "position", "the position before"),
+    bind(C::Logits, RIGHT, A::Position(1), "", "the next position"),
+    bind(C::Logits, UP, A::Line(-1), "writer", "the writer above"),
+    bind(C::Logits, DOWN, A::Line(1), "", "the writer below"),
+    bind(C::Logits, PAGE_UP, A::Page(-1), "", "ten writers up"),
+    bind(C::Logits, PAGE_DOWN, A::Page(1), "", "ten writers down"),
+    bind(C::Neurons, LEFT, A::Position(-1), "position", "the position before"),
+    bind(C::Neurons, RIGHT, A::Position(1), "", "the next position"),
+    bind(C::Neurons, UP, A::Line(-1), "neuron", "the neuron above"),
+    bind(C::Neurons, DOWN, A::Line(1), "", "the neuron below"),
+    bind(C::Neurons, PAGE_UP, A::Page(-1), "", "ten neurons up"),
+    bind(C::Neurons, PAGE_DOWN, A::Page(1), "", "ten neurons down"),
+    bind(C::Neurons, &[ch('g')], A::FirstLine, "", "the first neuron of the list"),
+    bind(C::Neurons, &[ch('G')], A::LastLine, "", "the last neuron of the list"),
+    bind(C::Neurons, &[ch('s')], A::Sort, "sort", "sort by contribution, activation or index"),
+    bind(C::Neurons, &[ch('p')], A::Pick, "pick", "pick the neuron for the traces, or drop it"),
+    bind(
+        C::Neurons,
+        &[ch('v')],
+        A::LowerPanel,
+        "traces/map",
+        "traces of the picked neurons, or a map of all of them",
+    ),
+    bind(C::Ablate, LEFT, A::Position(-1), "position", "the position before"),
+    bind(C::Ablate, RIGHT, A::Position(1), "", "the next position"),
+    bind(C::Ablate, UP, A::Line(-1), "list", "the line above in the list of what is off"),
+    bind(C::Ablate, DOWN, A::Line(1), "", "the line below"),
+    bind(C::Ablate, PAGE_UP, A::Page(-1), "", "ten lines up"),
+    bind(C::Ablate, PAGE_DOWN, A::Page(1), "", "ten lines down"),
+    bind(
+        C::Ablate,
+        &[code(KeyCode::Enter)],
+        A::Evaluate,
+        "newest step",
+        "take the figures again, at the step in view",
+    ),
+    bind(C::Edit, &[code(KeyCode::Left)], A::EditMove(-1), "move", "a token to the left"),
+    bind(C::Edit, &[code(KeyCode::Right)], A::EditMove(1), "", "a token to the right"),
+    bind(C::Edit, &[code(KeyCode::Home)], A::EditStart, "", "the first token"),
+    bind(C::Edit, &[code(KeyCode::End)], A::EditEnd, "", "after the last token"),
+    bind(C::Edit, &[code(KeyCode::Enter)], A::EditApply, "keep", "keep the sequence"),
+    bind(
+        C::Edit,
+        &[code(KeyCode::Esc), ctrl('c')],
+        A::EditCancel,
+        "cancel",
+        "return to the sequence as it was",
+    ),
+    bind(C::Edit, &[ch(' '), ch(',')], A::EditFinish, "", "end of a token that could have more digits"),
+    bind(
+        C::Edit,
+        &[code(KeyCode::Insert), ch('i')],
+        A::EditInsert,
+        "insert",
+        "type between tokens, or over them",
+    ),
+    bind(C::Edit, &[code(KeyCode::Backspace)], A::EditBackspace, "delete", "remove the token to the left"),
+    bind(C::Edit, &[code(KeyCode::Delete), ch('x')], A::EditDelete, "", "remove the token under the cursor"),
+    bind(C::Edit, &[ctrl('k')], A::EditCut, "cut", "remove everything from the cursor on"),
+    bind(C::Help, UP, A::HelpLine(-1), "scroll", "a line up"),
+    bind(C::Help, DOWN, A::HelpLine(1), "", "a line down"),
+    bind(C::Help, &[code(KeyCode::PageUp)], A::HelpLine(-10), "", "ten lines up"),
+    bind(C::Help, &[code(KeyCode::PageDown), ch(' ')], A::HelpLine(10), "", "ten lines down"),
+    bind(
+        C::Help,
+        &[code(KeyCode::Esc), ch('?'), ch('q'), ctrl('c')],
+        A::HelpClose,
+        "close",
+        "back to the view",
+    ),
+];
+
+impl Context {
+    /// Every context, in the order of the help.
+    pub const ALL: [Self; 8] = [
+        Self::Everywhere,
+        Self::Train,
+        Self::Attention,
+        Self::Logits,
+        Self::Neurons,
+        Self::Ablate,
+        Self::Edit,
+        Self::Help,
+    ];
+
+    /// Its heading.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Everywhere => "Everywhere",
+            Self::Train => "Train",
+            Self::Attention => "Attention",
+            Self::Logits => "Logits",
+            Self::Neurons => "Neurons",
+            Self::Ablate => "Ablate",
+            Self::Edit => "Typing tokens",
+            Self::Help => "This list",
+        }
+    }
+
+    /// Whether no other context holds at the same time.
+    pub fn is_alone(self) -> bool {
+        matches!(self, Self::Edit | Self::Help)
+    }
+}
+
+impl Key {
+    /// The key of an event. A capital letter is its own key, so shift says nothing more; other modifiers make no key of ours.
+    pub fn of(event: &KeyEvent) -> Option<Self> {
+        let control = event.modifiers.contains(KeyModifiers::CONTROL);
+        let foreign = KeyModifiers::ALT | KeyModifiers::SUPER | KeyModifiers::HYPER | KeyModifiers::META;
+        let code = match event.code {
+            KeyCode::Char(c) if control => KeyCode::Char(c.to_ascii_lowercase()),
+            KeyCode::Tab if event.modifiers.contains(KeyModifiers::SHIFT) => KeyCode::BackTab,
+            code => code,
+        };
+        (!event.modifiers.intersects(foreign)).then_some(Self { code, control })
+    }
+
+    /// The event of pressing it.
+    pub fn event(self) -> KeyEvent {
+        let control = if self.control { KeyModifiers::CONTROL } else { KeyModifiers::NONE };
+        KeyEvent::new(self.code, control)
+    }
+
+    /// The digit it types.
+    pub(super) fn digit(self) -> Option<char> {
+        match self.code {
+            KeyCode::Char(c @ '0'..='9') if !self.control => Some(c),
+            _ => None,
+        }
+    }
+
+    /// As it is written on screen; arrows in words where there is no Unicode.
+    pub fn name(self, unicode: bool) -> String {
+        match self.code {
+            KeyCode::Char(' ') => "space".into(),
+            KeyCode::Char(c) if self.control => format!("Ctrl-{}", c.to_ascii_uppercase()),
+            KeyCode::Char(c) => c.to_string(),
+            KeyCode::Left => (if unicode { "←" } else { "Left" }).into(),
+            KeyCode::Right => (if unicode { "→" } else { "Right" }).into(),
+            KeyCode::Up => (if unicode { "↑" } else { "Up" }).into(),
+            KeyCode::Down => (if unicode { "↓" } else { "Down" }).into(),
+            KeyCode::PageUp => "PgUp".into(),
+            KeyCode::PageDown => "PgDn".into(),
+            KeyCode::BackTab => "Shift-Tab".into(),
+            KeyCode::Insert => "Ins".into(),
+            KeyCode::Delete => "Del".into(),
+            code => format!("{code:?}"),
+        }
+    }
+}
+
+impl Binding {
+    /// Its keys, as written on screen.
+    pub fn key_names(&self, unicode: bool) -> String {
+        let names: Vec<String> = self.keys.iter().map(|key| key.name(unicode)).collect();
+        names.join(" ")
+    }
+}
+
+/// What a key does in a context.
+pub fn find(context: Context, key: Key) -> Option<Action> {
+    let holds = |binding: &&Binding| {
+        let here =
+            binding.context == context || (!context.is_alone() && binding.context == Context::Everywhere);
+        here && binding.keys.contains(&key)
+    };
+    KEYMAP.iter().find(holds).map(|binding| binding.action)
+}
+
+/// The hints of a context for the key line: the keys, and the word. A binding without a word lends its key to the one
+/// before it: `← →` position.
+pub fn hints(context: Context, unicode: bool) -> Vec<(String, &'static str)> {
+    let mut hints: Vec<(String, &'static str)> = Vec::new();
+    let mut open = false;
+    for binding in KEYMAP.iter().filter(|binding| binding.context == context) {
+        let key = binding.keys.first().map(|key| key.name(unicode)).unwrap_or_default();
+        if !binding.hint.is_empty() {
+            hints.push((key, binding.hint));
+            open = true;
+        } else if let Some((keys, _)) = hints.last_mut().filter(|_| open) {
+            if !unicode && keys.len() > 1 {
+                keys.push('/');
+            }
+            keys.push_str(&key);
+            // One neighbour only: the line is for remembering, the list for learning.
+            open = false;
+        }
+    }
+    hints
+}
+
+/// Lines of the list of keys: the bindings, and for each context a heading and a gap.
+pub(crate) fn help_lines() -> usize {
+    KEYMAP.len() + 2 * Context::ALL.len() - 1
+}
+
+/// The table for the README, in Markdown.
+pub fn markdown_table() -> String {
+    let mut out = String::from("| where | keys | what |\n|---|---|---|\n");
+    for context in Context::ALL {
+        for binding in KEYMAP.iter().filter(|binding| binding.context == context) {
+            let keys: Vec<String> = binding.keys.iter().map(|key| format!("`{}`", key.name(true))).collect();
+            // Writing to a string cannot fail.
+            let _ = writeln!(out, "| {} | {} | {} |", context.title(), keys.join(" "), binding.help);
+        }
+    }
+    out
+}

@@ -1,0 +1,265 @@
+//! What the screen is about: state, and `update(event) -> commands`. No I/O, no thread, no clock.
+//!
+//! The app computes no model number. Whenever the tokens, the interventions or the snapshot in view change it asks for a
+//! probe under a rising generation number, draws the last answer meanwhile, and drops answers that come late.
+
+mod ablation;
+mod act;
+mod cursor;
+mod event;
+mod history;
+pub mod keymap;
+mod neurons;
+mod sequence;
+mod timeline;
+mod trainer;
+mod update;
+
+use std::sync::Arc;
+
+use crate::analysis::Probe;
+use crate::model::{ModelConfig, NeuronId};
+use crate::task::Dataset;
+pub use crate::view::theme::{ColorDepth, Glyphs};
+
+pub use event::{Command, EvaluateRequest, Event, Level, Notice};
+
+pub(crate) use ablation::Ablation;
+pub(crate) use cursor::Cursor;
+pub(crate) use history::{Bucket, History, Series};
+pub(crate) use neurons::NeuronFigures;
+pub(crate) use sequence::{Edit, Sequence};
+pub(crate) use timeline::{Look, Timeline};
+pub(crate) use trainer::Trainer;
+
+/// A view, one at a time on screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ViewId {
+    /// Loss, learning rate, accuracy.
+    #[default]
+    Train,
+    /// What a head attends to.
+    Attention,
+    /// What each writer adds to the target.
+    Logits,
+    /// A layer's neurons.
+    Neurons,
+    /// What switching off does.
+    Ablate,
+}
+
+impl ViewId {
+    /// Every view, in the order of the tabs.
+    pub const ALL: [Self; 5] = [Self::Train, Self::Attention, Self::Logits, Self::Neurons, Self::Ablate];
+
+    /// The key that shows it.
+    pub fn number(self) -> char {
+        match self {
+            Self::Train => '1',
+            Self::Attention => '2',
+            Self::Logits => '3',
+            Self::Neurons => '4',
+            Self::Ablate => '6',
+        }
+    }
+
+    /// Its name.
+    pub fn title(self) -> &'static str {
+        self.context().title()
+    }
+
+    /// Where its keys hold.
+    pub fn context(self) -> keymap::Context {
+        match self {
+            Self::Train => keymap::Context::Train,
+            Self::Attention => keymap::Context::Attention,
+            Self::Logits => keymap::Context::Logits,
+            Self::Neurons => keymap::Context::Neurons,
+            Self::Ablate => keymap::Context::Ablate,
+        }
+    }
+
+    /// The view `by` tabs on, around the end.
+    fn next(self, by: isize) -> Self {
+        let at = Self::ALL.iter().position(|view| *view == self).unwrap_or_default();
+        Self::ALL[(at as isize + by).rem_euclid(Self::ALL.len() as isize).unsigned_abs()]
+    }
+}
+
+/// What the screen is opened on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A run that trains.
+    Live,
+    /// Weights that nobody trains: their name. Their one snapshot comes as a [`TrainEvent`](crate::train::TrainEvent).
+    Exploring {
+        /// Where the weights come from.
+        weights: String,
+    },
+}
+
+/// What the app is made from.
+#[derive(Clone, Debug)]
+pub struct AppOptions {
+    /// The model's shape.
+    pub model: ModelConfig,
+    /// Of the sequences that are drawn for exploring.
+    pub seed: u64,
+    /// The run's data; may hold no sequence at all.
+    pub dataset: Arc<Dataset>,
+    /// Colours the terminal can show.
+    pub depth: ColorDepth,
+    /// Characters the terminal can show.
+    pub glyphs: Glyphs,
+    /// The task, and more if it helps: the first words of the screen.
+    pub title: String,
+    /// Whether something trains.
+    pub mode: Mode,
+}
+
+/// The attention view's scale.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum AttentionScale {
+    #[default]
+    Raw,
+    /// Times the number of keys the query may see.
+    RelativeToUniform,
+    /// Times the length of what the key's value writes.
+    InfoWeighted,
+}
+
+/// Columns a key takes in the attention view.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Zoom {
+    /// As many keys as it takes to show all of them.
+    Fit,
+    #[default]
+    One,
+    Two,
+}
+
+/// The order of the neurons.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Sort {
+    /// Largest |contribution| first.
+    #[default]
+    Contribution,
+    /// Largest |activation| first.
+    Activation,
+    Index,
+}
+
+/// Below the list of neurons.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum LowerPanel {
+    #[default]
+    Traces,
+    Map,
+}
+
+/// The scale of the losses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum LossScale {
+    #[default]
+    Log,
+    Linear,
+}
+
+/// How each view is set.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) loss: LossScale,
+    pub(crate) attention: AttentionScale,
+    pub(crate) zoom: Zoom,
+    pub(crate) sort: Sort,
+    pub(crate) lower: LowerPanel,
+    /// Neurons picked for the traces, in the order of picking.
+    pub(crate) picked: Vec<NeuronId>,
+    /// Whether the strip shows the predictions with the ablation in a line of their own.
+    pub(crate) diff: bool,
+}
+
+/// Something on screen that takes the keys.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Focus {
+    /// The view.
+    #[default]
+    View,
+    /// Tokens are typed.
+    Edit(Edit),
+    /// The list of keys, scrolled down by so many lines.
+    Help(usize),
+    /// The question whether to quit.
+    Quit,
+}
+
+/// The state of the screen.
+#[derive(Debug)]
+pub struct App {
+    pub(crate) options: AppOptions,
+    pub(crate) view: ViewId,
+    pub(crate) focus: Focus,
+    pub(crate) cursor: Cursor,
+    pub(crate) settings: Settings,
+    pub(crate) sequence: Sequence,
+    pub(crate) ablation: Ablation,
+    pub(crate) timeline: Timeline,
+    pub(crate) history: History,
+    pub(crate) trainer: Trainer,
+    /// The last answer.
+    pub(crate) probe: Option<Box<Probe>>,
+    pub(crate) notice: Option<Notice>,
+    /// Lines of the screen, for scrolling the list of keys.
+    height: u16,
+    generation: u64,
+    dirty: bool,
+}
+
+impl App {
+    /// The app as it starts, and what it wants done. Nothing can be probed before the first snapshot.
+    pub fn new(options: AppOptions) -> (Self, Vec<Command>) {
+        let model = &options.model;
+        let app = Self {
+            sequence: Sequence::new(&options.dataset, options.seed, model.n_ctx, model.d_vocab),
+            view: if options.mode == Mode::Live { ViewId::Train } else { ViewId::Attention },
+            focus: Focus::default(),
+            cursor: Cursor::default(),
+            settings: Settings { diff: true, ..Settings::default() },
+            ablation: Ablation::default(),
+            timeline: Timeline::default(),
+            history: History::default(),
+            trainer: Trainer::default(),
+            probe: None,
+            notice: None,
+            height: 24,
+            generation: 0,
+            dirty: true,
+            options,
+        };
+        (app, Vec::new())
+    }
+
+    /// Whether the screen would look different from the last time this was asked.
+    pub fn take_dirty(&mut self) -> bool {
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// The view that is shown.
+    pub fn view(&self) -> ViewId {
+        self.view
+    }
+
+    /// Whether training would be cut short by quitting now.
+    pub fn is_training(&self) -> bool {
+        self.options.mode == Mode::Live && self.trainer.is_busy()
+    }
+
+    /// The context whose keys hold, besides [`keymap::Context::Everywhere`] in a view.
+    pub fn context(&self) -> keymap::Context {
+        match self.focus {
+            Focus::View | Focus::Quit => self.view.context(),
+            Focus::Edit(_) => keymap::Context::Edit,
+            Focus::Help(_) => keymap::Context::Help,
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! A layer's neurons at the cursor, in the order of the list.
+
+use super::{App, Sort};
+use crate::analysis::attribution::ResolvedTarget;
+use crate::analysis::{Pass, Probe};
+use crate::model::NeuronId;
+
+/// One neuron at the cursor's position.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NeuronFigures {
+    pub(crate) neuron: usize,
+    pub(crate) activation: f32,
+    pub(crate) contribution: f32,
+    pub(crate) off: bool,
+}
+
+impl App {
+    /// The pass that a neuron is shown of: one that is off is shown as it would be, so that it keeps its place.
+    pub(crate) fn pass_of<'a>(&self, probe: &'a Probe, id: NeuronId) -> &'a Pass {
+        if self.ablation.off.neurons.contains(&id) { &probe.clean } else { probe.current() }
+    }
+
+    /// The cursor's position in the answer at hand, which may be of a shorter sequence.
+    pub(crate) fn position_in(&self, probe: &Probe) -> usize {
+        self.cursor.position.min(probe.len().saturating_sub(1))
+    }
+
+    /// The target at a position. It is resolved without the ablation, so that it stays the same while she ablates.
+    pub(crate) fn target_at(&self, probe: &Probe, position: usize) -> ResolvedTarget {
+        self.cursor.target.resolve(probe.labels[position], probe.clean.logits(position))
+    }
+
+    /// Every neuron of the cursor's layer at its position, sorted.
+    pub(crate) fn neurons(&self, probe: &Probe) -> Vec<NeuronFigures> {
+        if probe.is_empty() {
+            return Vec::new();
+        }
+        let position = self.position_in(probe);
+        let target = self.target_at(probe, position);
+        let directions = &probe.request.snapshot.directions;
+        let layer = self.cursor.layer;
+        let mut figures: Vec<NeuronFigures> = (0..probe.config().d_mlp)
+            .map(|neuron| {
+                let id = NeuronId { layer, neuron };
+                let pass = self.pass_of(probe, id);
+                NeuronFigures {
+                    neuron,
+                    activation: pass.neuron(layer, neuron, position),
+                    contribution: directions.contribution(pass, layer, neuron, position, target),
+                    off: self.ablation.off.neurons.contains(&id),
+                }
+            })
+            .collect();
+        let by = |of: fn(&NeuronFigures) -> f32| {
+            move |a: &NeuronFigures, b: &NeuronFigures| of(b).abs().total_cmp(&of(a).abs())
+        };
+        match self.settings.sort {
+            Sort::Contribution => figures.sort_by(by(|f| f.contribution)),
+            Sort::Activation => figures.sort_by(by(|f| f.activation)),
+            Sort::Index => {}
+        }
+        figures
+    }
+}

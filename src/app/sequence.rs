@@ -1,0 +1,220 @@
+//! The sequence that is explored, and typing over it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::random::Purpose;
+use crate::task::{Dataset, Split, Token, sequence};
+
+/// Where the tokens come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A validation sequence, by index.
+    Validation(usize),
+    /// Random sequence, by how many were drawn before.
+    Random(u64),
+    /// Typed.
+    Edited,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Validation(index) => write!(f, "val {index}"),
+            Self::Random(index) => write!(f, "rand {index}"),
+            Self::Edited => f.write_str("edited"),
+        }
+    }
+}
+
+/// The tokens in view.
+#[derive(Clone, Debug)]
+pub(crate) struct Sequence {
+    pub(crate) tokens: Arc<[Token]>,
+    pub(crate) source: Source,
+    drawn: u64,
+    seed: u64,
+    n_ctx: usize,
+    d_vocab: usize,
+}
+
+impl Sequence {
+    /// Validation sequence 0, or a random one if the data set does not fit the model.
+    pub(super) fn new(data: &Dataset, seed: u64, n_ctx: usize, d_vocab: usize) -> Self {
+        let tokens = Arc::from([0].as_slice());
+        let mut new = Self { tokens, source: Source::Edited, drawn: 0, seed, n_ctx, d_vocab };
+        if !new.validation(data, 0) {
+            new.random();
+        }
+        new
+    }
+
+    /// Takes a validation sequence. False, and nothing changes, if there is none the model can read.
+    fn validation(&mut self, data: &Dataset, index: usize) -> bool {
+        if index >= data.len(Split::Validation) {
+            return false;
+        }
+        let tokens = data.example(Split::Validation, index).tokens;
+        let tokens = &tokens[..tokens.len().min(self.n_ctx)];
+        if tokens.is_empty() || tokens.iter().any(|&token| usize::from(token) >= self.d_vocab) {
+            return false;
+        }
+        (self.tokens, self.source) = (tokens.into(), Source::Validation(index));
+        true
+    }
+
+    /// Goes `by` validation sequences on, around the end; from elsewhere, back to the first.
+    pub(super) fn next_validation(&mut self, data: &Dataset, by: isize) -> bool {
+        let len = data.len(Split::Validation);
+        let index = match self.source {
+            Source::Validation(index) if len > 0 => {
+                (index as isize + by).rem_euclid(len as isize).unsigned_abs()
+            }
+            _ => 0,
+        };
+        self.validation(data, index)
+    }
+
+    /// Draws a new random sequence.
+    pub(super) fn random(&mut self) {
+        let tokens = sequence(self.seed, Purpose::Exploration, self.drawn, self.n_ctx, self.d_vocab);
+        (self.tokens, self.source) = (tokens.into(), Source::Random(self.drawn));
+        self.drawn += 1;
+    }
+}
+
+/// Typing over the sequence: every change is tried at once, and `Esc` takes all of it back.
+#[derive(Clone, Debug)]
+pub(crate) struct Edit {
+    pub(crate) tokens: Vec<Token>,
+    /// Where the next token goes: from 0 to the length.
+    pub(crate) at: usize,
+    /// Digits of a token that may get longer.
+    pub(crate) entry: String,
+    /// Whether typing moves the rest along, rather than over it.
+    pub(crate) insert: bool,
+    /// What `Esc` returns to.
+    pub(super) before: (Arc<[Token]>, Source),
+    n_ctx: usize,
+    d_vocab: usize,
+}
+
+impl Edit {
+    pub(super) fn new(sequence: &Sequence, at: usize) -> Self {
+        Self {
+            tokens: sequence.tokens.to_vec(),
+            at: at.min(sequence.tokens.len()),
+            entry: String::new(),
+            insert: false,
+            before: (Arc::clone(&sequence.tokens), sequence.source),
+            n_ctx: sequence.n_ctx,
+            d_vocab: sequence.d_vocab,
+        }
+    }
+
+    /// Digits of the largest token.
+    fn width(&self) -> usize {
+        (self.d_vocab.saturating_sub(1)).to_string().len()
+    }
+
+    /// Types a digit.
+    ///
+    /// # Errors
+    /// Says why the digit was refused.
+    pub(super) fn digit(&mut self, digit: char) -> Result<(), String> {
+        self.entry.push(digit);
+        if self.entry.len() >= self.width() { self.finish() } else { Ok(()) }
+    }
+
+    /// Takes the digits typed so far as a token.
+    ///
+    /// # Errors
+    /// Says why they are none.
+    pub(super) fn finish(&mut self) -> Result<(), String> {
+        let entry = std::mem::take(&mut self.entry);
+        if entry.is_empty() {
+            return Ok(());
+        }
+        match entry.parse::<Token>() {
+            Ok(token) if usize::from(token) < self.d_vocab => self.put(token, self.insert),
+            _ => Err(format!("{entry} is not a token: the vocabulary is 0 to {}", self.d_vocab - 1)),
+        }
+    }
+
+    fn put(&mut self, token: Token, insert: bool) -> Result<(), String> {
+        if self.at < self.tokens.len() && !insert {
+            self.tokens[self.at] = token;
+        } else if self.tokens.len() < self.n_ctx {
+            self.tokens.insert(self.at, token);
+        } else {
+            return Err(format!("the model reads at most {} tokens", self.n_ctx));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Inserts the tokens of pasted text: all of them, or none.
+    ///
+    /// # Errors
+    /// Says why none.
+    pub(super) fn paste(&mut self, text: &str) -> Result<(), String> {
+        let separator = |c: char| c.is_whitespace() || ",;[]()".contains(c);
+        let words = text.split(separator).filter(|word| !word.is_empty());
+        let mut tokens = Vec::new();
+        for word in words {
+            if !word.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err("pasted text is not tokens: digits, commas and white space only".into());
+            }
+            // One digit is one token where no token has two.
+            let pieces = word.as_bytes().chunks(if self.width() == 1 { 1 } else { word.len() });
+            for piece in pieces {
+                let token = std::str::from_utf8(piece).ok().and_then(|piece| piece.parse::<Token>().ok());
+                let token = token.filter(|&token| usize::from(token) < self.d_vocab);
+                tokens.push(token.ok_or_else(|| {
+                    format!("{word} is not a token: the vocabulary is 0 to {}", self.d_vocab - 1)
+                })?);
+            }
+        }
+        let room = self.n_ctx - self.tokens.len();
+        let replaced = if self.insert { 0 } else { tokens.len().min(self.tokens.len() - self.at) };
+        if tokens.len() - replaced > room {
+            return Err(format!(
+                "{} tokens do not fit: the model reads at most {}",
+                tokens.len(),
+                self.n_ctx
+            ));
+        }
+        self.entry.clear();
+        tokens.into_iter().try_for_each(|token| self.put(token, self.insert))
+    }
+
+    /// Takes back a digit, or the token to the left.
+    pub(super) fn backspace(&mut self) {
+        if self.entry.pop().is_none() && self.at > 0 {
+            self.at -= 1;
+            self.tokens.remove(self.at);
+        }
+    }
+
+    /// Removes the token to the right.
+    pub(super) fn delete(&mut self) {
+        if self.at < self.tokens.len() {
+            self.tokens.remove(self.at);
+        }
+    }
+
+    /// Removes everything from here on.
+    pub(super) fn cut(&mut self) {
+        self.tokens.truncate(self.at);
+    }
+
+    /// Moves, after taking a half-typed token.
+    ///
+    /// # Errors
+    /// Says why the half-typed token is none.
+    pub(super) fn go(&mut self, at: usize) -> Result<(), String> {
+        let result = self.finish();
+        self.at = at.min(self.tokens.len());
+        result
+    }
+}

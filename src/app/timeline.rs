@@ -1,0 +1,171 @@
+//! The snapshots of the run that are kept for looking back, and which of them is looked at.
+
+use std::sync::Arc;
+
+use crate::analysis::Snapshot;
+
+/// Snapshots kept, the newest included.
+const CAPACITY: usize = 48;
+
+/// Which snapshot is looked at.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Look {
+    /// The newest, whichever that is.
+    #[default]
+    Live,
+    /// The one that was the newest when she froze the view.
+    Frozen(Arc<Snapshot>),
+    /// One that she went back to.
+    Scrub(Arc<Snapshot>),
+}
+
+/// The first snapshot, the newest, and between them ever fewer as the run gets longer.
+#[derive(Clone, Debug)]
+pub(crate) struct Timeline {
+    kept: Vec<Arc<Snapshot>>,
+    newest: Option<Arc<Snapshot>>,
+    seen: usize,
+    stride: usize,
+    pub(crate) look: Look,
+}
+
+impl Default for Timeline {
+    fn default() -> Self {
+        Self { kept: Vec::new(), newest: None, seen: 0, stride: 1, look: Look::Live }
+    }
+}
+
+impl Timeline {
+    /// Adds the newest snapshot. True if it is the one looked at now.
+    pub(super) fn push(&mut self, snapshot: Arc<Snapshot>) -> bool {
+        if self.seen.is_multiple_of(self.stride) {
+            self.kept.push(Arc::clone(&snapshot));
+        }
+        self.seen += 1;
+        if self.kept.len() >= CAPACITY {
+            self.kept = self.kept.drain(..).step_by(2).collect();
+            self.stride *= 2;
+        }
+        self.newest = Some(snapshot);
+        matches!(self.look, Look::Live)
+    }
+
+    /// The snapshot looked at; `None` before the first.
+    pub(crate) fn current(&self) -> Option<&Arc<Snapshot>> {
+        match &self.look {
+            Look::Live => self.newest.as_ref(),
+            Look::Frozen(snapshot) | Look::Scrub(snapshot) => Some(snapshot),
+        }
+    }
+
+    /// The newest snapshot.
+    pub(crate) fn newest(&self) -> Option<&Arc<Snapshot>> {
+        self.newest.as_ref()
+    }
+
+    /// Every snapshot that can be looked at, by step.
+    pub(crate) fn all(&self) -> impl DoubleEndedIterator<Item = &Arc<Snapshot>> {
+        let newest = self
+            .newest
+            .iter()
+            .filter(|newest| self.kept.last().is_none_or(|last| !Arc::ptr_eq(last, newest)));
+        self.kept.iter().chain(newest)
+    }
+
+    /// Looks at the snapshot before the current one. True if there is one.
+    pub(super) fn back(&mut self) -> bool {
+        let Some(step) = self.current().map(|current| current.step) else { return false };
+        let earlier = self.all().rev().find(|snapshot| snapshot.step < step).cloned();
+        earlier.map(|snapshot| self.look = Look::Scrub(snapshot)).is_some()
+    }
+
+    /// Looks at the one after the current one; after the newest, follows the run again. True if anything changed.
+    pub(super) fn forward(&mut self) -> bool {
+        let Some(step) = self.current().map(|current| current.step) else { return false };
+        let later = self.all().find(|snapshot| snapshot.step > step).cloned();
+        match later {
+            Some(later) if self.newest.as_ref().is_some_and(|newest| later.step < newest.step) => {
+                self.look = Look::Scrub(later);
+                true
+            }
+            _ => self.follow(),
+        }
+    }
+
+    /// Looks at the first one. True if there is one.
+    pub(super) fn first(&mut self) -> bool {
+        let first = self.kept.first().cloned();
+        first.map(|snapshot| self.look = Look::Scrub(snapshot)).is_some()
+    }
+
+    /// Follows the run again. True if it did not.
+    pub(super) fn follow(&mut self) -> bool {
+        !matches!(std::mem::take(&mut self.look), Look::Live)
+    }
+
+    /// Keeps the current snapshot in view, or follows the run again.
+    pub(super) fn toggle_freeze(&mut self) -> bool {
+        match (&self.look, &self.newest) {
+            (Look::Live, Some(newest)) => {
+                self.look = Look::Frozen(Arc::clone(newest));
+                true
+            }
+            _ => self.follow(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ModelConfig, Weights};
+
+    fn snapshot(step: usize) -> Arc<Snapshot> {
+        let config = ModelConfig {
+            d_model: 1,
+            d_head: 1,
+            n_heads: 1,
+            d_mlp: 0,
+            n_ctx: 1,
+            d_vocab: 2,
+            ..ModelConfig::default()
+        };
+        Arc::new(Snapshot::new(step, Weights::zeros(&config)))
+    }
+
+    #[test]
+    fn the_first_and_the_newest_are_always_kept() {
+        let mut timeline = Timeline::default();
+        for step in 0..1000 {
+            timeline.push(snapshot(step));
+            let steps: Vec<usize> = timeline.all().map(|snapshot| snapshot.step).collect();
+            assert!(steps.len() <= CAPACITY && steps.is_sorted());
+            assert_eq!((steps[0], steps[steps.len() - 1]), (0, step));
+        }
+    }
+
+    #[test]
+    fn going_back_and_forward_ends_at_the_live_one() {
+        let mut timeline = Timeline::default();
+        assert!(!timeline.back());
+        for step in [0, 5, 9] {
+            timeline.push(snapshot(step));
+        }
+        assert!(timeline.back() && timeline.back() && !timeline.back());
+        assert_eq!(timeline.current().map(|s| s.step), Some(0));
+        assert!(timeline.forward() && timeline.forward());
+        assert!(matches!(timeline.look, Look::Live));
+        assert!(!timeline.forward());
+    }
+
+    #[test]
+    fn a_frozen_view_stays_while_the_run_goes_on() {
+        let mut timeline = Timeline::default();
+        timeline.push(snapshot(0));
+        assert!(timeline.toggle_freeze());
+        assert!(!timeline.push(snapshot(1)));
+        assert_eq!(timeline.current().map(|s| s.step), Some(0));
+        assert!(timeline.toggle_freeze());
+        assert_eq!(timeline.current().map(|s| s.step), Some(1));
+    }
+}

@@ -1,0 +1,33 @@
+//! What is known of the trainer.
+
+use crate::train::{RunState, TrainPlan};
+
+/// The trainer, as it last described itself.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Trainer {
+    /// What it is going to do; `None` until it starts, or when there is no run.
+    pub(crate) plan: Option<TrainPlan>,
+    pub(crate) state: Option<RunState>,
+    /// Steps taken.
+    pub(crate) step: usize,
+    /// Epochs finished.
+    pub(crate) epoch: usize,
+    /// Steps per second.
+    pub(crate) rate: Option<f64>,
+    /// Seconds without a word.
+    pub(crate) silent: Option<f64>,
+    /// Why the run is over.
+    pub(crate) failure: Option<String>,
+}
+
+impl Trainer {
+    /// Whether it would lose something by being ended now.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self.state, Some(RunState::Running | RunState::Paused))
+    }
+
+    /// Steps at which it ends.
+    pub(crate) fn total(&self) -> Option<usize> {
+        self.plan.as_ref().map(|plan| plan.total_steps)
+    }
+}

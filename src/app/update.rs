@@ -1,0 +1,167 @@
+//! From events to changes of state and commands.
+
+use super::event::{Command, Event, Level, Notice};
+use super::keymap::{self, Key};
+use super::{App, Focus, Look, Mode, ViewId};
+use crate::analysis::{AblationReport, Probe, ProbeRequest};
+use crate::train::{RunState, TrainEvent};
+
+impl App {
+    /// Takes in an event.
+    pub fn update(&mut self, event: Event) -> Vec<Command> {
+        match event {
+            Event::Key(event) => self.key(Key::of(&event)),
+            Event::Paste(text) => self.paste(&text),
+            Event::Resize { height, .. } => {
+                self.height = height;
+                self.dirty = true;
+                Vec::new()
+            }
+            Event::Train(event) => self.train(event),
+            Event::Probe(probe) => self.probe_answer(probe),
+            Event::Evaluation(report) => self.evaluation_answer(*report),
+            Event::Notice(notice) => self.say(notice),
+            Event::StepRate(rate) => {
+                self.trainer.rate = Some(rate);
+                self.dirty = true;
+                Vec::new()
+            }
+            Event::TrainerSilent(seconds) => {
+                self.trainer.silent = Some(seconds);
+                self.dirty = true;
+                Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn say(&mut self, notice: Notice) -> Vec<Command> {
+        self.notice = Some(notice);
+        self.dirty = true;
+        Vec::new()
+    }
+
+    fn key(&mut self, key: Option<Key>) -> Vec<Command> {
+        if self.notice.take().is_some() {
+            self.dirty = true;
+        }
+        let Some(key) = key else { return Vec::new() };
+        let typed = match (&self.focus, key.digit()) {
+            (Focus::Edit(_), Some(digit)) => Some(digit),
+            _ => None,
+        };
+        if let Some(digit) = typed {
+            self.dirty = true;
+            return self.edit(|edit| edit.digit(digit));
+        }
+        let Some(action) = keymap::find(self.context(), key) else { return Vec::new() };
+        self.dirty = true;
+        self.act(action)
+    }
+
+    fn paste(&mut self, text: &str) -> Vec<Command> {
+        self.dirty = true;
+        match self.focus {
+            Focus::Edit(_) => self.edit(|edit| edit.paste(text)),
+            _ => self.say(Notice::warning("paste ignored: e edits the tokens, and then they can be pasted")),
+        }
+    }
+
+    fn train(&mut self, event: TrainEvent) -> Vec<Command> {
+        self.dirty = true;
+        self.trainer.silent = None;
+        match event {
+            TrainEvent::Started(plan) => {
+                self.trainer.step = plan.start_step;
+                self.trainer.epoch = plan.start_step / plan.steps_per_epoch.max(1);
+                self.trainer.state.get_or_insert(RunState::Running);
+                self.trainer.plan = Some(plan);
+            }
+            TrainEvent::Step(metrics) => {
+                (self.trainer.step, self.trainer.epoch) = (metrics.step, metrics.epoch);
+                self.history.step(metrics);
+            }
+            TrainEvent::Epoch(metrics) => {
+                self.trainer.epoch = metrics.epoch;
+                self.history.epoch(metrics);
+            }
+            TrainEvent::Snapshot(snapshot) => {
+                self.trainer.step = self.trainer.step.max(snapshot.step);
+                let first = self.timeline.current().is_none();
+                if self.timeline.push(snapshot) {
+                    // Later ones do not evaluate: that would take the processor from training at every snapshot.
+                    return if first { self.look_again() } else { self.request_probe() };
+                }
+            }
+            TrainEvent::State(state) => {
+                self.trainer.state = Some(state);
+                if state != RunState::Running {
+                    self.trainer.rate = None;
+                }
+                if !self.is_training() && matches!(self.focus, Focus::Quit) {
+                    self.focus = Focus::View;
+                }
+            }
+            TrainEvent::Notice(text) => return self.say(Notice { level: Level::Warning, text }),
+            TrainEvent::Failed(reason) => {
+                self.trainer.failure = Some(reason);
+                self.trainer.state = Some(RunState::Failed);
+            }
+        }
+        Vec::new()
+    }
+
+    fn probe_answer(&mut self, probe: Box<Probe>) -> Vec<Command> {
+        if probe.request.generation == self.generation && probe.config() == &self.options.model {
+            self.probe = Some(probe);
+            self.dirty = true;
+        }
+        Vec::new()
+    }
+
+    fn evaluation_answer(&mut self, report: AblationReport) -> Vec<Command> {
+        self.dirty |= self.ablation.answer(report);
+        Vec::new()
+    }
+
+    /// Asks for the numbers of what is in view.
+    pub(super) fn request_probe(&mut self) -> Vec<Command> {
+        let tokens = &self.sequence.tokens;
+        self.cursor.position = self.cursor.position.min(tokens.len().saturating_sub(1));
+        self.cursor.key = self.cursor.key.min(self.cursor.position);
+        let Some(snapshot) = self.timeline.current() else { return Vec::new() };
+        self.generation += 1;
+        vec![Command::Probe(ProbeRequest {
+            generation: self.generation,
+            snapshot: snapshot.clone(),
+            tokens: tokens.clone(),
+            interventions: self.ablation.off.clone(),
+            means: None,
+        })]
+    }
+
+    /// Asks for the figures over the validation set, if they are in view and not known.
+    pub(super) fn request_evaluation(&mut self) -> Vec<Command> {
+        if self.view != ViewId::Ablate {
+            return Vec::new();
+        }
+        let Some(snapshot) = self.timeline.current() else { return Vec::new() };
+        self.ablation.ask(snapshot).map(Command::Evaluate).into_iter().collect()
+    }
+
+    /// Both, after she changed what is in view.
+    pub(super) fn look_again(&mut self) -> Vec<Command> {
+        let mut commands = self.request_probe();
+        commands.extend(self.request_evaluation());
+        commands
+    }
+
+    /// Whether the view shows the newest snapshot, whichever that is.
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self.timeline.look, Look::Live)
+    }
+
+    /// Whether nobody trains what is shown.
+    pub(crate) fn is_exploring(&self) -> bool {
+        self.options.mode != Mode::Live
+    }
+}

@@ -1,0 +1,136 @@
+//! Colours brought down to what the terminal has.
+
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::style::Color;
+
+use super::ColorDepth;
+use super::scrub::is_hostile;
+
+/// xterm's values of the sixteen named colours, in the order of their numbers.
+const NAMED: [((u8, u8, u8), Color); 16] = [
+    ((0, 0, 0), Color::Black),
+    ((205, 0, 0), Color::Red),
+    ((0, 205, 0), Color::Green),
+    ((205, 205, 0), Color::Yellow),
+    ((0, 0, 238), Color::Blue),
+    ((205, 0, 205), Color::Magenta),
+    ((0, 205, 205), Color::Cyan),
+    ((229, 229, 229), Color::Gray),
+    ((127, 127, 127), Color::DarkGray),
+    ((255, 0, 0), Color::LightRed),
+    ((0, 255, 0), Color::LightGreen),
+    ((255, 255, 0), Color::LightYellow),
+    ((92, 92, 255), Color::LightBlue),
+    ((255, 0, 255), Color::LightMagenta),
+    ((0, 255, 255), Color::LightCyan),
+    ((255, 255, 255), Color::White),
+];
+
+/// The six levels of the colour cube, 16 to 231.
+const CUBE: [u8; 6] = [0, 95, 135, 175, 215, 255];
+
+/// The last look at a frame before it is compared and sent: only colours that the terminal has, and
+/// no character that would steer it. Views are expected to have seen to both already.
+pub(super) fn settle(buffer: &mut Buffer, depth: ColorDepth) {
+    for cell in &mut buffer.content {
+        cell.fg = quantise(cell.fg, depth);
+        cell.bg = quantise(cell.bg, depth);
+        defuse(cell);
+    }
+}
+
+fn defuse(cell: &mut Cell) {
+    if cell.symbol().contains(is_hostile) {
+        cell.set_symbol("?");
+    }
+}
+
+/// The nearest colour that `depth` allows.
+fn quantise(color: Color, depth: ColorDepth) -> Color {
+    match (depth, color) {
+        (ColorDepth::None, _) => Color::Reset,
+        (ColorDepth::Ansi16, Color::Indexed(index)) => nearest_named(rgb_of_index(index)),
+        (ColorDepth::Ansi16, Color::Rgb(r, g, b)) => nearest_named((r, g, b)),
+        (ColorDepth::Indexed256, Color::Rgb(r, g, b)) => Color::Indexed(nearest_index((r, g, b))),
+        _ => color,
+    }
+}
+
+/// The colour of an index of the 256, by xterm's default palette.
+pub(super) fn rgb_of_index(index: u8) -> (u8, u8, u8) {
+    match index {
+        0..16 => NAMED[usize::from(index)].0,
+        16..232 => {
+            let level = |step: u8| CUBE[usize::from((index - 16) / step % 6)];
+            (level(36), level(6), level(1))
+        }
+        232.. => {
+            let grey = 8 + 10 * (index - 232);
+            (grey, grey, grey)
+        }
+    }
+}
+
+fn nearest_named(rgb: (u8, u8, u8)) -> Color {
+    let nearest = NAMED.iter().min_by_key(|(candidate, _)| distance(*candidate, rgb));
+    nearest.map_or(Color::Reset, |(_, color)| *color)
+}
+
+/// The cube and the greys only: the first sixteen are whatever the user's palette says.
+fn nearest_index(rgb: (u8, u8, u8)) -> u8 {
+    (16..=255).min_by_key(|index| distance(rgb_of_index(*index), rgb)).unwrap_or(16)
+}
+
+fn distance(one: (u8, u8, u8), other: (u8, u8, u8)) -> u32 {
+    let square = |a: u8, b: u8| u32::from(a.abs_diff(b)).pow(2);
+    // The eye's weights, roughly: green counts most and blue least.
+    3 * square(one.0, other.0) + 6 * square(one.1, other.1) + square(one.2, other.2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ratatui::style::{Modifier, Style};
+
+    #[test]
+    fn nothing_but_attributes_survives_without_colours() {
+        let mut buffer = Buffer::with_lines(["ab"]);
+        buffer.set_style(buffer.area, Style::new().red().on_blue().bold().reversed());
+        settle(&mut buffer, ColorDepth::None);
+        for cell in &buffer.content {
+            assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset));
+            assert_eq!(cell.modifier, Modifier::BOLD | Modifier::REVERSED);
+        }
+    }
+
+    #[test]
+    fn a_colour_goes_to_its_nearest_neighbour() {
+        assert_eq!(quantise(Color::Rgb(250, 10, 10), ColorDepth::Ansi16), Color::LightRed);
+        assert_eq!(quantise(Color::Indexed(21), ColorDepth::Ansi16), Color::Blue);
+        assert_eq!(quantise(Color::Rgb(95, 135, 175), ColorDepth::Indexed256), Color::Indexed(67));
+        assert_eq!(quantise(Color::Rgb(128, 128, 128), ColorDepth::Indexed256), Color::Indexed(244));
+        assert_eq!(quantise(Color::Rgb(1, 2, 3), ColorDepth::TrueColor), Color::Rgb(1, 2, 3));
+        for depth in [ColorDepth::Ansi16, ColorDepth::Indexed256, ColorDepth::TrueColor] {
+            assert_eq!(quantise(Color::Cyan, depth), Color::Cyan);
+            assert_eq!(quantise(Color::Reset, depth), Color::Reset);
+        }
+    }
+
+    #[test]
+    fn every_index_of_the_cube_and_the_greys_is_its_own_neighbour() {
+        for index in 16..=255 {
+            let found = nearest_index(rgb_of_index(index));
+            assert_eq!(rgb_of_index(found), rgb_of_index(index), "{index}");
+        }
+    }
+
+    #[test]
+    fn a_cell_that_would_steer_the_terminal_is_defused() {
+        let mut buffer = Buffer::with_lines(["abcd"]);
+        buffer[(0, 0)].set_symbol("\x1b");
+        buffer[(1, 0)].set_symbol("x\u{202e}");
+        buffer[(2, 0)].set_char('\u{9b}');
+        settle(&mut buffer, ColorDepth::TrueColor);
+        assert_eq!(buffer, Buffer::with_lines(["???d"]));
+    }
+}

@@ -1,0 +1,87 @@
+//! The thread that reads the terminal, and the first to know when it is gone.
+
+use std::io::PipeReader;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::events::Outlet;
+use super::keys::{Decoder, Typed};
+use super::tty::{Input, Tty};
+use super::{TermError, TermEvent};
+
+/// Larger than what a terminal driver buffers.
+const BUFFER: usize = 8192;
+
+/// How long to stay away from a terminal that says it can be read and then has nothing.
+const BREATHER: Duration = Duration::from_millis(50);
+
+/// What there is to do.
+enum Next {
+    Read,
+    Silence,
+    HangUp,
+    Stop,
+}
+
+/// Reads until the other end of `stop` is dropped, or the terminal is gone: then it calls `hung_up`.
+pub(super) fn spawn(
+    tty: Arc<Tty>,
+    stop: PipeReader,
+    outlet: Outlet,
+    hung_up: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, TermError> {
+    thread::Builder::new()
+        .name("keys".into())
+        .spawn(move || {
+            if read_all(&tty, &stop, &outlet) {
+                hung_up();
+            }
+        })
+        .map_err(|source| TermError::Thread { name: "key", source })
+}
+
+/// Whether the terminal hung up.
+fn read_all(tty: &Tty, stop: &PipeReader, outlet: &Outlet) -> bool {
+    let mut decoder = Decoder::default();
+    let mut buffer = vec![0; BUFFER];
+    let tell = |typed| {
+        outlet.send(match typed {
+            Typed::Key(key) => TermEvent::Key(key),
+            Typed::Paste(text) => TermEvent::Paste(text),
+        });
+    };
+    loop {
+        match wait(tty, stop, decoder.patience()) {
+            Next::Stop => return false,
+            Next::HangUp => return true,
+            Next::Silence => decoder.silence(tell),
+            Next::Read => match tty.read(&mut buffer) {
+                Input::Bytes(count) => decoder.feed(&buffer[..count], tell),
+                Input::Nothing => thread::sleep(BREATHER),
+                Input::HangUp => return true,
+            },
+        }
+    }
+}
+
+fn wait(tty: &Tty, stop: &PipeReader, patience: Option<Duration>) -> Next {
+    let mut files = [PollFd::new(tty, PollFlags::IN), PollFd::new(stop, PollFlags::IN)];
+    let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
+    match poll(&mut files, patience.as_ref()) {
+        Ok(0) => return Next::Silence,
+        Ok(_) => {}
+        // Interrupted: nothing happened, and a sequence that waits can wait a little longer.
+        Err(_) => return Next::Read,
+    }
+    let [terminal, stopped] = files.map(|file| file.revents());
+    if !stopped.is_empty() {
+        Next::Stop
+    } else if terminal.contains(PollFlags::IN) {
+        Next::Read
+    } else {
+        Next::HangUp
+    }
+}

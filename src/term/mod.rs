@@ -1,0 +1,38 @@
+//! The borrowed terminal.
+//!
+//! ```text
+//!  Session ── takes the terminal, gives it back on every way out ──────────── guard, suspend
+//!   ├─ keys      bytes of the terminal ──> TermEvent::{Key, Paste, HangUp} ─── input, keys
+//!   ├─ signals   the process's signals ──> TermEvent::{Signal, Resize, …} ──── signals
+//!   ├─ panics    of any other thread ────> TermEvent::WorkerPanicked ───────── guard
+//!   └─ Screen    ratatui in memory ──> what changed, as bytes ──────────────── screen, encode, color
+//!       └─ frames    one frame at a time ──> terminal, TermEvent::FrameWritten  writer
+//! ```
+//!
+//! The terminal may be slow, stuck or gone at any time. Nothing but the frame thread ever waits for it,
+//! no question is asked of it, and all of its file is in [`tty`]. [`picture`] needs no terminal at all.
+
+mod capability;
+mod color;
+mod encode;
+mod error;
+mod events;
+mod guard;
+mod input;
+mod keys;
+pub mod picture;
+mod screen;
+mod scrub;
+mod session;
+mod signals;
+mod suspend;
+mod tty;
+mod writer;
+
+pub use capability::{Capabilities, ColorChoice, ColorDepth, Environment, Glyphs};
+pub use error::TermError;
+pub use events::{SignalKind, TermEvent};
+pub use screen::Screen;
+pub use scrub::scrub;
+pub use session::Session;
+pub use suspend::Suspension;

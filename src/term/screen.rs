@@ -1,0 +1,171 @@
+//! The screen: draws in memory, and sends what changed as one frame.
+
+use std::convert::Infallible;
+
+use ratatui::backend::{Backend, ClearType, WindowSize};
+use ratatui::buffer::Cell;
+use ratatui::layout::{Position, Rect, Size};
+use ratatui::{Frame, Terminal};
+
+use super::encode::{self, append};
+use super::writer::Writer;
+use super::{ColorDepth, color};
+
+/// Synchronized output: a terminal that knows it shows the frame at once or not at all.
+const BEGIN: &[u8] = b"\x1b[?2026h";
+const END: &[u8] = b"\x1b[?2026l";
+
+/// The whole terminal as a ratatui screen.
+///
+/// At most one frame is on its way to the terminal. While it is, [`draw`](Self::draw) refuses and the
+/// caller goes on with its life: [`TermEvent::FrameWritten`](super::TermEvent::FrameWritten) says when
+/// to try again. So a terminal that nobody reads delays frames and nothing else.
+pub struct Screen {
+    terminal: Terminal<Canvas>,
+    writer: Writer,
+    depth: ColorDepth,
+}
+
+impl Screen {
+    pub(super) fn new(size: Size, depth: ColorDepth, writer: Writer) -> Self {
+        let Ok(terminal) = Terminal::new(Canvas::new(size));
+        let mut screen = Self { terminal, writer, depth };
+        screen.repaint();
+        screen
+    }
+
+    /// The size in cells that the next frame will have.
+    pub fn size(&self) -> Size {
+        self.terminal.backend().size
+    }
+
+    /// Whether [`draw`](Self::draw) would draw: no frame is in flight, and there is a cell to draw on.
+    pub fn ready(&self) -> bool {
+        self.writer.is_idle() && !Rect::from(self.size()).is_empty()
+    }
+
+    /// Draws a frame and sends what differs from the one before. Never waits for the terminal.
+    ///
+    /// `false`: nothing was drawn, because the screen was not [`ready`](Self::ready). `true` with
+    /// nothing changed sends no byte, and no `FrameWritten` follows.
+    pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> bool {
+        if !self.ready() {
+            return false;
+        }
+        if self.writer.has_lost_a_frame() {
+            self.repaint();
+        }
+        let depth = self.depth;
+        let Ok(_) = self.terminal.draw(|frame| {
+            render(frame);
+            color::settle(frame.buffer_mut(), depth);
+        });
+        if let Some(frame) = self.terminal.backend_mut().take_frame() {
+            self.writer.submit(frame);
+        }
+        true
+    }
+
+    /// The terminal has a new size: the next frame has it too, and repaints everything.
+    pub fn resize(&mut self, width: u16, height: u16) {
+        self.terminal.backend_mut().size = Size { width, height };
+        self.repaint();
+    }
+
+    /// The next frame clears the terminal and draws every cell, whatever is thought to be there.
+    pub fn repaint(&mut self) {
+        // Not `Terminal::clear`, which asks for the cursor first.
+        let Ok(()) = self.terminal.resize(Rect::from(self.size()));
+    }
+}
+
+/// ratatui's view of the terminal: bytes in memory. It never asks the terminal for anything.
+struct Canvas {
+    bytes: Vec<u8>,
+    size: Size,
+    cursor: Option<Position>,
+    drawn_cursor: Option<Position>,
+}
+
+impl Canvas {
+    fn new(size: Size) -> Self {
+        Self { bytes: Vec::new(), size, cursor: None, drawn_cursor: None }
+    }
+
+    /// What has been drawn since the last call, ready to be written; `None` where nothing was.
+    fn take_frame(&mut self) -> Option<Vec<u8>> {
+        let moved = self.cursor != self.drawn_cursor;
+        if self.bytes.is_empty() && !moved {
+            return None;
+        }
+        let mut frame = Vec::with_capacity(self.bytes.len() + 64);
+        frame.extend_from_slice(BEGIN);
+        // Drawing moves a visible cursor, so it is hidden for the frame and placed after it.
+        if self.drawn_cursor.is_some() {
+            frame.extend_from_slice(b"\x1b[?25l");
+        }
+        frame.append(&mut self.bytes);
+        if let Some(Position { x, y }) = self.cursor {
+            append(&mut frame, format_args!("\x1b[{};{}H\x1b[?25h", u32::from(y) + 1, u32::from(x) + 1));
+        }
+        frame.extend_from_slice(END);
+        self.drawn_cursor = self.cursor;
+        Some(frame)
+    }
+}
+
+impl Backend for Canvas {
+    type Error = Infallible;
+
+    fn draw<'a, I>(&mut self, content: I) -> Result<(), Infallible>
+    where
+        I: Iterator<Item = (u16, u16, &'a Cell)>,
+    {
+        encode::cells(content, &mut self.bytes);
+        Ok(())
+    }
+
+    fn hide_cursor(&mut self) -> Result<(), Infallible> {
+        self.cursor = None;
+        Ok(())
+    }
+
+    /// ratatui says where right after it says that.
+    fn show_cursor(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn get_cursor_position(&mut self) -> Result<Position, Infallible> {
+        Ok(self.cursor.unwrap_or_default())
+    }
+
+    fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> Result<(), Infallible> {
+        self.cursor = Some(position.into());
+        Ok(())
+    }
+
+    fn clear(&mut self) -> Result<(), Infallible> {
+        self.clear_region(ClearType::All)
+    }
+
+    /// A full screen is only ever cleared as a whole, and whatever was drawn before it is gone.
+    fn clear_region(&mut self, _: ClearType) -> Result<(), Infallible> {
+        self.bytes.clear();
+        // After a lost frame the pen and the cursor can be anything, and clearing paints with the pen.
+        self.bytes.extend_from_slice(b"\x1b[0m\x1b[2J");
+        self.drawn_cursor = Some(Position::MAX);
+        Ok(())
+    }
+
+    fn size(&self) -> Result<Size, Infallible> {
+        Ok(self.size)
+    }
+
+    fn window_size(&mut self) -> Result<WindowSize, Infallible> {
+        Ok(WindowSize { columns_rows: self.size, pixels: Size::ZERO })
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}

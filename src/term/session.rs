@@ -1,0 +1,128 @@
+//! A terminal borrowed for a while, with everything that runs meanwhile.
+
+use std::io::{self, PipeWriter};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustix::process::{Signal, kill_current_process_group};
+
+use super::events::Outlet;
+use super::signals::{self, Continuation};
+use super::suspend::{Suspension, objection};
+use super::tty::Tty;
+use super::writer::Writer;
+use super::{Capabilities, Screen, TermError, TermEvent, guard, input};
+
+/// How long a stop may take to come about.
+const TIME_TO_STOP: Duration = Duration::from_secs(1);
+
+/// The borrowed terminal. [`finish`](Self::finish) or a drop gives it back; so do a panic of the thread
+/// that started it and the end of the time that a signal allows.
+pub struct Session {
+    screen: Screen,
+    tty: Arc<Tty>,
+    continuation: Arc<Continuation>,
+    keys: Option<JoinHandle<()>>,
+    /// Dropping it ends the key thread.
+    stop: Option<PipeWriter>,
+}
+
+impl Session {
+    /// Borrows the terminal: raw mode, alternate screen, no cursor, bracketed paste. From now on keys,
+    /// signals and the fate of frames arrive at `sender`, and panics of other threads too.
+    ///
+    /// The calling thread owns the screen: its panic gives the terminal back before it is printed.
+    ///
+    /// # Errors
+    /// When the terminal cannot be opened or set up, or is borrowed already; it is left as it was.
+    pub fn start<T>(capabilities: Capabilities, sender: Sender<T>) -> Result<Self, TermError>
+    where
+        T: From<TermEvent> + Send + 'static,
+    {
+        let outlet = Outlet::new(sender);
+        guard::own(outlet.clone())?;
+        Self::set_up(capabilities, outlet).inspect_err(|_| {
+            guard::give_back();
+            guard::disown();
+        })
+    }
+
+    fn set_up(capabilities: Capabilities, outlet: Outlet) -> Result<Self, TermError> {
+        let tty = Arc::new(Tty::open()?);
+        let keep_training = signals::hang_up_is_ignored();
+        let continuation = Arc::new(Continuation::default());
+        // Before the terminal changes, or a signal in between would leave it changed.
+        signals::watch(&tty, outlet.clone(), Arc::clone(&continuation))?;
+        guard::borrow(&tty)?;
+        let (stopped, stop) = io::pipe().map_err(TermError::cannot("watch"))?;
+        let hung_up = {
+            let outlet = outlet.clone();
+            move || {
+                if !keep_training {
+                    signals::leave_in_time(super::SignalKind::HangUp.exit_code());
+                }
+                outlet.send(TermEvent::HangUp { keep_training });
+            }
+        };
+        let keys = input::spawn(Arc::clone(&tty), stopped, outlet.clone(), hung_up)?;
+        let writer = Writer::spawn(Arc::clone(&tty), outlet)?;
+        let screen = Screen::new(tty.size(), capabilities.color, writer);
+        Ok(Self { screen, tty, continuation, keys: Some(keys), stop: Some(stop) })
+    }
+
+    /// What is drawn on.
+    pub fn screen(&mut self) -> &mut Screen {
+        &mut self.screen
+    }
+
+    /// Gives the terminal back, stops the whole job, and takes the terminal again when the shell
+    /// continues it. The next frame repaints everything, at the size that the terminal has then.
+    ///
+    /// # Errors
+    /// When the job cannot be stopped, or the terminal not be taken again.
+    pub fn suspend(&mut self) -> Result<Suspension, TermError> {
+        if let Some(objection) = objection() {
+            return Ok(Suspension::Refused(objection));
+        }
+        guard::give_back();
+        self.continuation.expect();
+        let stopped = kill_current_process_group(Signal::STOP);
+        if stopped.is_ok() {
+            // The stop reaches this thread a moment after the call has returned.
+            self.continuation.wait(TIME_TO_STOP);
+        }
+        self.reclaim()?;
+        stopped.map_err(TermError::cannot("stop the job on"))?;
+        Ok(Suspension::Resumed)
+    }
+
+    /// Takes the terminal again after [`TermEvent::Continued`]: the shell has used it meanwhile.
+    ///
+    /// # Errors
+    /// When the terminal cannot be set up.
+    pub fn reclaim(&mut self) -> Result<(), TermError> {
+        guard::reclaim(&self.tty)?;
+        let size = self.tty.size();
+        self.screen.resize(size.width, size.height);
+        Ok(())
+    }
+
+    /// Gives the terminal back and ends the threads. Signals are still watched, so that what is left
+    /// to save is saved: a process that is told to leave now has ten seconds to do so.
+    pub fn finish(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        guard::give_back();
+        guard::disown();
+        self.stop = None;
+        if let Some(keys) = self.keys.take() {
+            let _ = keys.join();
+        }
+    }
+}

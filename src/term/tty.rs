@@ -1,0 +1,146 @@
+//! The terminal as a file: bytes in, bytes out, size and settings. Nothing here blocks without an end.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use ratatui::layout::Size;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::termios::{self, OptionalActions, QueueSelector, Termios};
+
+use super::TermError;
+
+/// How long a full terminal is waited for between two looks at whether waiting still makes sense.
+const LOOK_AGAIN: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+
+/// The terminal that standard output is connected to.
+pub(super) struct Tty {
+    file: OwnedFd,
+    /// Held while bytes are written, so that the writer thread and a restoration never interleave.
+    output: Mutex<()>,
+    /// Set when the terminal is being given back: a frame that does not fit is given up.
+    closed: AtomicBool,
+}
+
+/// What a read brought.
+pub(super) enum Input {
+    Bytes(usize),
+    Nothing,
+    HangUp,
+}
+
+impl Tty {
+    /// Opens the terminal a second time: this description alone can then be made non-blocking, while
+    /// the one on standard output is shared with the shell that started us.
+    pub(super) fn open() -> Result<Self, TermError> {
+        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let by_name = termios::ttyname(rustix::stdio::stdout(), Vec::new())
+            .and_then(|name| rustix::fs::open(name, flags, Mode::empty()));
+        // After `su` the device belongs to somebody else, and in a container its name may be missing.
+        let file = by_name
+            .or_else(|_| rustix::fs::open("/dev/tty", flags, Mode::empty()))
+            .map_err(|error| TermError::Open(error.into()))?;
+        Ok(Self { file, output: Mutex::new(()), closed: AtomicBool::new(true) })
+    }
+
+    /// The size in cells; 0 by 0 where the terminal does not know.
+    pub(super) fn size(&self) -> Size {
+        termios::tcgetwinsize(&self.file)
+            .map_or(Size::ZERO, |size| Size { width: size.ws_col, height: size.ws_row })
+    }
+
+    pub(super) fn settings(&self) -> io::Result<Termios> {
+        Ok(termios::tcgetattr(&self.file)?)
+    }
+
+    /// Takes effect at once: waiting for the output to drain could take for ever.
+    pub(super) fn set(&self, settings: &Termios) -> io::Result<()> {
+        Ok(termios::tcsetattr(&self.file, OptionalActions::Now, settings)?)
+    }
+
+    /// Whether the terminal is ours to change. A background job must leave it to the shell; where
+    /// there is no job control at all nobody else claims it.
+    pub(super) fn is_ours(&self) -> bool {
+        termios::tcgetpgrp(&self.file).map_or(true, |group| group == rustix::process::getpgrp())
+    }
+
+    /// Whether the other end has gone.
+    pub(super) fn is_hung_up(&self) -> bool {
+        let mut ask = [PollFd::new(&self.file, PollFlags::empty())];
+        let answered = poll(&mut ask, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+        answered.is_ok() && ask[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
+    }
+
+    pub(super) fn read(&self, buffer: &mut [u8]) -> Input {
+        match rustix::io::read(&self.file, buffer) {
+            Ok(count) if count > 0 => Input::Bytes(count),
+            Err(Errno::AGAIN | Errno::INTR) => Input::Nothing,
+            // An end of file is typed by Ctrl-D when the shell has switched raw mode off meanwhile.
+            _ if self.is_hung_up() => Input::HangUp,
+            _ => Input::Nothing,
+        }
+    }
+
+    pub(super) fn reopen(&self) {
+        self.closed.store(false, Ordering::Release);
+    }
+
+    /// Writes a frame, however long the terminal takes. `false` when it was given up half way because
+    /// the terminal is being given back.
+    pub(super) fn write_frame(&self, frame: &[u8]) -> io::Result<bool> {
+        let _turn = self.turn();
+        if self.closed.load(Ordering::Acquire) {
+            return Ok(false);
+        }
+        self.write(frame, || self.closed.load(Ordering::Acquire))
+    }
+
+    /// Writes a few bytes within `patience`.
+    pub(super) fn write_within(&self, bytes: &[u8], patience: Duration) -> io::Result<bool> {
+        let _turn = self.turn();
+        let deadline = Instant::now() + patience;
+        self.write(bytes, || Instant::now() >= deadline)
+    }
+
+    /// Writes the last bytes. When nobody reads the terminal, what waits there is thrown away to make
+    /// room: without the goodbye the terminal would come back in a mode that its owner cannot use.
+    pub(super) fn write_last(&self, bytes: &[u8], patience: Duration) {
+        self.closed.store(true, Ordering::Release);
+        let _turn = self.turn();
+        let deadline = Instant::now() + patience;
+        if !matches!(self.write(bytes, || Instant::now() >= deadline), Ok(true)) {
+            let _ = termios::tcflush(&self.file, QueueSelector::OFlush);
+            let _ = self.write(bytes, || true);
+        }
+    }
+
+    fn write(&self, mut bytes: &[u8], give_up: impl Fn() -> bool) -> io::Result<bool> {
+        while !bytes.is_empty() {
+            match rustix::io::write(&self.file, bytes) {
+                Ok(count) => bytes = &bytes[count..],
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) if give_up() => return Ok(false),
+                Err(Errno::AGAIN) => {
+                    let mut room = [PollFd::new(&self.file, PollFlags::OUT)];
+                    let _ = poll(&mut room, Some(&LOOK_AGAIN));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(true)
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AsFd for Tty {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
