@@ -20,7 +20,7 @@ use std::sync::Arc;
 use crate::analysis::Probe;
 use crate::model::{ModelConfig, NeuronId};
 use crate::task::Dataset;
-pub use crate::view::theme::{ColorDepth, Glyphs};
+pub use crate::term::{ColorDepth, Glyphs};
 
 pub use event::{Command, EvaluateRequest, Event, Level, Notice};
 

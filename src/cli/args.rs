@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::model::AblationKind;
+use crate::term::ColorChoice;
 use crate::train::DeviceChoice;
 
 /// Train a small transformer and look inside it, in the terminal.
@@ -56,9 +57,9 @@ pub struct ExploreArgs {
     /// Explore these weights, without training
     #[arg(long, value_name = "FILE.safetensors", conflicts_with_all = ["run", "epochs"])]
     pub weights: Option<PathBuf>,
-    /// Colours: auto, never, 16, 256 or truecolor
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    pub color: String,
+    /// Colours on screen
+    #[arg(long, value_enum, default_value_t)]
+    pub color: ColorChoice,
 }
 
 #[derive(Args, Debug)]

@@ -11,7 +11,7 @@ use super::{Failure, say};
 use crate::model::weights_file::read_bounded;
 use crate::model::{ModelConfig, Weights, read_weights};
 use crate::task::{Dataset, Token, majority};
-use crate::train::run_dir::{Found, look, read_config};
+use crate::train::run_dir::{Found, look, read_config, refuse_contradictions};
 use crate::train::{FileError, RunConfig};
 
 /// No sequence that a model takes is longer in print.
@@ -126,5 +126,8 @@ pub fn requested(args: &RunArgs) -> Result<Requested, Failure> {
     config.seed = args.seed.unwrap_or(config.seed);
     config.train.epochs = args.epochs.unwrap_or(config.train.epochs);
     config.validate().map_err(|error| Failure::Usage(error.to_string()))?;
+    if let Some(found) = &found {
+        refuse_contradictions(&path, &found.config, &config)?;
+    }
     Ok(Requested { path, config, found })
 }

@@ -2,6 +2,7 @@
 
 mod ablate;
 mod args;
+pub mod explore;
 mod input;
 mod inspect;
 mod train;
@@ -24,7 +25,7 @@ pub enum Failure {
     Failed(String),
     /// Another process is training in the run directory: exit status 3.
     Locked(String),
-    /// A signal ended it in good order: exit status 128 and its number.
+    /// A signal ended it in good order: the exit status, 128 and its number.
     Signal(u8),
 }
 
@@ -34,7 +35,7 @@ impl Failure {
             Self::Usage(_) => 2,
             Self::Failed(_) => 1,
             Self::Locked(_) => 3,
-            Self::Signal(number) => 128 + number,
+            Self::Signal(status) => *status,
         }
     }
 }
@@ -43,7 +44,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(line) | Self::Failed(line) | Self::Locked(line) => f.write_str(line),
-            Self::Signal(number) => write!(f, "ended by signal {number}"),
+            Self::Signal(status) => write!(f, "ended by signal {}", status - 128),
         }
     }
 }
@@ -83,13 +84,16 @@ impl From<RunDirError> for Failure {
 
 /// Runs the program with this process's arguments.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
     let done = match cli.command {
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Ablate(args)) => ablate::run(&args),
-        Some(Command::Explore(args)) => explore(&args),
-        None => explore(&cli.explore),
+        Some(Command::Explore(args)) => explore::run(&args),
+        None => explore::run(&cli.explore),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -100,6 +104,19 @@ pub fn main() -> ExitCode {
             ExitCode::from(failure.status())
         }
     }
+}
+
+/// Help and version as clap prints them; a mistake in one line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    let told = text.lines().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+    let words: Vec<&str> = told.flat_map(str::split_whitespace).collect();
+    say(&format!("headcount: {}", words.join(" ").trim_start_matches("error: ")));
+    ExitCode::from(2)
 }
 
 /// A message may quote a file name with a line break in it.
@@ -118,8 +135,4 @@ fn print(text: &str) -> Result<(), Failure> {
     use std::io::Write;
     writeln!(std::io::stdout(), "{text}")
         .map_err(|error| Failure::Failed(format!("cannot write to stdout: {error}")))
-}
-
-fn explore(_: &args::ExploreArgs) -> Result<(), Failure> {
-    Err(Failure::Usage("no terminal: use `headcount train`".into()))
 }

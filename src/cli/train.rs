@@ -38,7 +38,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     let outcome = train_on(args.run.device, setup, &inbox, &mut |event| reporter.hear(event));
     reporter.finish();
     match (outcome?, signal.load(Ordering::Relaxed)) {
-        (Outcome::Stopped, number) if number > 0 => Err(Failure::Signal(number)),
+        (Outcome::Stopped, number) if number > 0 => Err(Failure::Signal(128 + number)),
         _ => Ok(()),
     }
 }

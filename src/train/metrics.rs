@@ -1,8 +1,9 @@
 //! The lines of `metrics.jsonl`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::events::{EpochMetrics, StepMetrics};
+use super::events::{EpochMetrics, StepMetrics, TrainEvent};
+use crate::analysis::Evaluation;
 
 /// One line.
 #[derive(Clone, Debug, Serialize)]
@@ -16,7 +17,9 @@ pub enum MetricsLine {
         epoch: usize,
         /// Steps taken.
         step: usize,
-        /// Mean cross-entropy over the validation sequences, in nats.
+        /// Validation sequences.
+        val_sequences: usize,
+        /// Mean cross-entropy over them, in nats.
         val_loss: f64,
         /// Share of right predictions over all positions.
         val_accuracy: f64,
@@ -33,6 +36,7 @@ impl From<&EpochMetrics> for MetricsLine {
         Self::Epoch {
             epoch: metrics.epoch,
             step: metrics.step,
+            val_sequences: validation.sequences,
             val_loss: validation.loss,
             val_accuracy: validation.accuracy,
             val_accuracy_last: validation.accuracy_last,
@@ -49,7 +53,48 @@ impl MetricsLine {
 
     /// The step a line belongs to; `None` for one that is not whole.
     pub fn step_of(line: &str) -> Option<usize> {
-        let value: serde_json::Value = serde_json::from_str(line).ok()?;
-        value.get("step")?.as_u64().map(|step| step as usize)
+        serde_json::from_str::<AnyLine>(line).ok().map(|line| line.step)
+    }
+
+    /// What the trainer said when it wrote the line; `None` for one that is not whole. Accuracy by position is not kept.
+    pub fn event_of(line: &str) -> Option<TrainEvent> {
+        let line: AnyLine = serde_json::from_str(line).ok()?;
+        let (step, epoch) = (line.step, line.epoch);
+        Some(match line.lr {
+            Some(lr) => {
+                let train_loss = line.train_loss.unwrap_or(f32::NAN);
+                TrainEvent::Step(StepMetrics { step, epoch, train_loss, lr })
+            }
+            None => TrainEvent::Epoch(EpochMetrics { epoch, step, validation: line.evaluation() }),
+        })
+    }
+}
+
+/// A line of either kind; null stands for what is not finite.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct AnyLine {
+    step: usize,
+    epoch: usize,
+    train_loss: Option<f32>,
+    lr: Option<f64>,
+    val_sequences: usize,
+    val_loss: Option<f64>,
+    val_accuracy: Option<f64>,
+    val_accuracy_last: Option<f64>,
+    val_accuracy_by_class: Vec<Option<f64>>,
+}
+
+impl AnyLine {
+    fn evaluation(self) -> Evaluation {
+        let number = |value: Option<f64>| value.unwrap_or(f64::NAN);
+        Evaluation {
+            sequences: self.val_sequences,
+            loss: number(self.val_loss),
+            accuracy: number(self.val_accuracy),
+            accuracy_last: number(self.val_accuracy_last),
+            accuracy_by_class: self.val_accuracy_by_class,
+            accuracy_by_position: Vec::new(),
+        }
     }
 }

@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::checkpoint::TrainState;
 use super::config::{RunConfig, RunConfigError};
 use super::durable::{FileError, create_private_dir, write_atomically};
-use super::events::{EpochMetrics, StepMetrics};
+use super::events::{EpochMetrics, StepMetrics, TrainEvent};
 use super::metrics::MetricsLine;
 use crate::model::weights_file::encode_weights;
 
@@ -168,6 +168,19 @@ fn checkpoints(path: &Path) -> Result<Vec<(usize, PathBuf)>, FileError> {
     Ok(found)
 }
 
+/// What the trainer said up to `step`, from `metrics.jsonl`. A file that cannot be read says nothing.
+pub fn past_metrics(path: &Path, step: usize) -> Vec<TrainEvent> {
+    let text = fs::read_to_string(path.join("metrics.jsonl")).unwrap_or_default();
+    let lines = text.lines().filter(|line| MetricsLine::step_of(line).is_some_and(|at| at <= step));
+    lines.filter_map(MetricsLine::event_of).collect()
+}
+
+/// Every checkpoint that is whole, by step.
+pub fn checkpoint_states(path: &Path, config: &RunConfig) -> Vec<TrainState> {
+    let files = checkpoints(path).unwrap_or_default();
+    files.into_iter().filter_map(|(_, file)| TrainState::load(&file, config).ok()).collect()
+}
+
 impl RunDir {
     /// Takes a directory for a run with these settings, making it where needed. `metrics.jsonl` is cut back to
     /// `from_step`, the step that training will go on from.
@@ -293,7 +306,11 @@ fn cut_metrics(path: &Path, from_step: usize) -> Result<(), FileError> {
     if kept == text { Ok(()) } else { write_atomically(path, kept.as_bytes()) }
 }
 
-fn refuse_contradictions(path: &Path, theirs: &RunConfig, ours: &RunConfig) -> Result<(), RunDirError> {
+/// Refuses to go on with a run under other settings than its own.
+///
+/// # Errors
+/// Names the settings that differ.
+pub fn refuse_contradictions(path: &Path, theirs: &RunConfig, ours: &RunConfig) -> Result<(), RunDirError> {
     if theirs == ours {
         return Ok(());
     }

@@ -160,7 +160,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
         let mut pace = Pace::Running;
         (self.emit)(TrainEvent::State(RunState::Running));
         while self.step < self.end() {
-            let next = pace.next(commands);
+            let next = pace.next(commands, &mut || self.save());
             if next != pace && next != Pace::Stop {
                 let state = if next == Pace::Paused { RunState::Paused } else { RunState::Running };
                 (self.emit)(TrainEvent::State(state));
@@ -293,7 +293,7 @@ enum Pace {
 
 impl Pace {
     /// Hears the commands that wait; while paused, waits for one.
-    fn next(self, commands: &Receiver<TrainCommand>) -> Self {
+    fn next(self, commands: &Receiver<TrainCommand>, save: &mut dyn FnMut()) -> Self {
         let mut pace = if self == Self::Once { Self::Paused } else { self };
         loop {
             let command = match commands.try_recv() {
@@ -312,10 +312,11 @@ impl Pace {
                 TrainCommand::Resume => Self::Running,
                 TrainCommand::Step => return Self::Once,
                 TrainCommand::Stop => return Self::Stop,
+                TrainCommand::Save => {
+                    save();
+                    pace
+                }
             };
-            if pace == Self::Running {
-                return pace;
-            }
         }
     }
 }
