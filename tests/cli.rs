@@ -59,7 +59,8 @@ fn a_run_leaves_its_settings_metrics_weights_and_checkpoints() {
     assert_eq!((ran.status, ran.stdout.as_str()), (0, ""), "{}", ran.stderr);
     let epochs: Vec<_> = ran.stderr.lines().filter(|line| line.starts_with("epoch")).collect();
     assert_eq!(epochs.len(), 3, "{}", ran.stderr);
-    for file in ["config.toml", "metrics.jsonl", "weights.safetensors", "checkpoints/step-000009.safetensors"] {
+    for file in ["config.toml", "metrics.jsonl", "weights.safetensors", "checkpoints/step-000009.safetensors"]
+    {
         assert!(dir.path().join("a/b").join(file).exists(), "{file}");
     }
     let metrics = fs::read_to_string(dir.path().join("a/b/metrics.jsonl")).unwrap();
@@ -144,7 +145,12 @@ fn a_run_directory_that_cannot_be_one_is_named() {
     refuses(dir.path(), &["train", "--config", "tiny.toml", "--run", "/proc/nothing"], 1, &["/proc/nothing"]);
     fs::create_dir(dir.path().join("photos")).unwrap();
     fs::write(dir.path().join("photos/cat.jpg"), "meow").unwrap();
-    refuses(dir.path(), &["train", "--config", "tiny.toml", "--run", "photos"], 1, &["photos", "not a run directory"]);
+    refuses(
+        dir.path(),
+        &["train", "--config", "tiny.toml", "--run", "photos"],
+        1,
+        &["photos", "not a run directory"],
+    );
 }
 
 fn ablate<'a>(weights: &'a str, tokens: &'a str, more: &[&'a str]) -> Vec<&'a str> {
@@ -164,7 +170,9 @@ fn ablate_prints_one_json_object_that_equals_transformer_lens() {
         let neurons = neurons.join(",");
         let over = path("batch.safetensors").display().to_string();
         let mut more = vec!["--neurons", &neurons, "--json"];
-        more.extend((case.kind == "mean").then_some(["--kind", "mean", "--mean-over", &over]).into_iter().flatten());
+        more.extend(
+            (case.kind == "mean").then_some(["--kind", "mean", "--mean-over", &over]).into_iter().flatten(),
+        );
         more.extend((case.weights == "folded").then_some("--folded"));
         let ran = run(dir.path(), &ablate(&weights, "@sequence", &more));
         assert_eq!(ran.status, 0, "{}", ran.stderr);
@@ -203,7 +211,12 @@ fn weights_that_do_not_fit_are_named() {
     let bytes = fs::read(path("weights.safetensors")).unwrap();
     let write = |bytes: &[u8]| fs::write(dir.path().join("bad.safetensors"), bytes).unwrap();
     let refuse = |words: &[&str]| {
-        refuses(dir.path(), &["inspect", "summary", "--weights", "bad.safetensors"], 1, &[&["bad.safetensors"], words].concat());
+        refuses(
+            dir.path(),
+            &["inspect", "summary", "--weights", "bad.safetensors"],
+            1,
+            &[&["bad.safetensors"], words].concat(),
+        );
     };
     refuses(dir.path(), &["inspect", "summary", "--weights", "none"], 1, &["none"]);
     refuses(dir.path(), &["inspect", "summary", "--weights", "."], 1, &["."]);
@@ -236,7 +249,9 @@ fn inspect_writes_what_transformer_lens_has() {
     let tokens: Vec<String> =
         reference::Tensors::read("batch").tokens("tokens")[..128].iter().map(ToString::to_string).collect();
     let tokens = tokens.join(",");
-    for (what, reference) in [("cache", "cache"), ("attribution", "logit_attribution"), ("fold", "folded_weights")] {
+    for (what, reference) in
+        [("cache", "cache"), ("attribution", "logit_attribution"), ("fold", "folded_weights")]
+    {
         let mut args = vec!["inspect", what, "--weights", &weights, "--out", "out.safetensors"];
         args.extend((what != "fold").then_some(["--tokens", &tokens]).into_iter().flatten());
         let ran = run(dir.path(), &args);

@@ -119,7 +119,8 @@ fn a_run_that_was_stopped_again_and_again_ends_as_one_that_was_not() {
     let whole = tempfile::tempdir().unwrap();
     let parts = tempfile::tempdir().unwrap();
     let open = |path: &Path| {
-        let state = look(path).unwrap().and_then(|found| found.state).unwrap_or_else(|| TrainState::initial(&config));
+        let state =
+            look(path).unwrap().and_then(|found| found.state).unwrap_or_else(|| TrainState::initial(&config));
         (Some(RunDir::open(path, &config, state.step).unwrap()), state)
     };
     let uninterrupted = train(&config, open(whole.path()), None, |_, _| {}).1;
@@ -198,7 +199,8 @@ fn a_nan_ends_the_run_and_the_last_good_checkpoint_stays() {
     let mut state = TrainState::initial(&config);
     state.weights.values.iter_mut().for_each(|w| *w *= 1e18);
     let mut said = Vec::new();
-    let (outcome, _) = train(&config, (Some(run_dir), state), None, |event, _| said.push(format!("{event:?}")));
+    let (outcome, _) =
+        train(&config, (Some(run_dir), state), None, |event, _| said.push(format!("{event:?}")));
     assert!(matches!(outcome, Err(TrainError::NotFinite { .. })), "{outcome:?}");
     assert!(said.iter().any(|event| event.contains("not finite")), "{said:?}");
     assert!(said.last().unwrap().contains("Failed"), "{said:?}");
@@ -214,6 +216,9 @@ fn a_panic_in_the_trainer_becomes_an_error_and_an_event() {
         said.push(format!("{event:?}"));
         assert!(!matches!(event, TrainEvent::Step(metrics) if metrics.step == 2), "injected");
     });
-    assert!(matches!(&outcome, Err(TrainError::Panicked(message)) if message.contains("injected")), "{outcome:?}");
+    assert!(
+        matches!(&outcome, Err(TrainError::Panicked(message)) if message.contains("injected")),
+        "{outcome:?}"
+    );
     assert!(said[said.len() - 2].contains("the trainer died"), "{said:?}");
 }

@@ -128,7 +128,7 @@ fn mlp(
         Activation::SoluLn => {
             affine_backward(weights, at.ln.as_ref(), &mlp.ln, c.d_mlp, &mut scratch.hidden, grads);
             vectorised(|| {
-                kernels::solu_backward(&mut scratch.hidden, &mlp.pre, &mlp.softmaxed, &mlp.mid, c.d_mlp)
+                kernels::solu_backward(&mut scratch.hidden, &mlp.pre, &mlp.softmaxed, &mlp.mid, c.d_mlp);
             });
         }
         Activation::Gelu => scale_by(&mut scratch.hidden, &mlp.pre, kernels::gelu_derivative),

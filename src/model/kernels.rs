@@ -4,6 +4,8 @@
 //! when the program runs, so an ordinary build is as quick as one for this very machine. Sums run in sixteen lanes
 //! whose order is fixed, so every instruction set gives the same bits.
 
+#![expect(clippy::inline_always, reason = "only what is inlined into `vectorised` gets its instructions")]
+
 use pulp::Arch;
 
 use super::config::LAYER_NORM_EPS;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::model::{Layout, Weights};
+use crate::model::{Layout, TensorView, Weights};
 
 const NAME: usize = 48;
 const SHAPE: usize = 20;
@@ -68,7 +68,7 @@ fn tree(layout: &Layout) -> Vec<Node<'_>> {
                 depth: open.len(),
                 name: name.clone(),
                 shape: None,
-                parameters: inside.map(|t| t.len()).sum(),
+                parameters: inside.map(TensorView::len).sum(),
             });
         }
         let leaf = path[path.len() - 1].to_owned();
@@ -83,7 +83,7 @@ fn tree(layout: &Layout) -> Vec<Node<'_>> {
 }
 
 /// Weights with those of one module together.
-fn ordered(layout: &Layout) -> Vec<&crate::model::TensorView> {
+fn ordered(layout: &Layout) -> Vec<&TensorView> {
     let mut tensors: Vec<_> = layout.tensors().iter().enumerate().collect();
     let first_of = |name: &str| {
         let module = name.rsplit_once('.').map_or("", |(module, _)| module);

@@ -21,7 +21,8 @@ use crate::task::{Dataset, majority};
 use crate::term::{Capabilities, Session, scrub};
 use crate::train::run_dir::{checkpoint_states, past_metrics, read_config};
 use crate::train::{
-    DeviceChoice, Outcome, RunConfig, RunDir, Setup, TrainCommand, TrainError, TrainEvent, TrainState, train_on,
+    DeviceChoice, Outcome, RunConfig, RunDir, Setup, TrainCommand, TrainError, TrainEvent, TrainState,
+    train_on,
 };
 
 /// What is opened.
@@ -34,15 +35,17 @@ struct Plan {
     training: Option<(RunDir, TrainState)>,
 }
 
-pub fn run(args: &ExploreArgs) -> Result<(), Failure> {
+pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     // Before anything is read or written: without a screen nothing else matters.
-    let capabilities = Capabilities::of_this_process(args.color).map_err(|error| Failure::Usage(error.to_string()))?;
+    let capabilities =
+        Capabilities::of_this_process(args.color).map_err(|error| Failure::Usage(error.to_string()))?;
     let plan = match &args.weights {
         Some(weights) => open_weights(weights, args)?,
         None => open_run(requested(&args.run)?)?,
     };
     let model = &plan.config.model;
-    let dataset = Arc::new(Dataset::generate(&plan.config.task, model.n_ctx, model.d_vocab, plan.config.seed));
+    let dataset =
+        Arc::new(Dataset::generate(&plan.config.task, model.n_ctx, model.d_vocab, plan.config.seed));
     let (app, first) = App::new(AppOptions {
         model: model.clone(),
         seed: plan.config.seed,
@@ -56,16 +59,22 @@ pub fn run(args: &ExploreArgs) -> Result<(), Failure> {
     for event in plan.past {
         let _ = sender.send(Incident::Train(event));
     }
-    let session = Session::start(capabilities, sender.clone()).map_err(|error| Failure::Failed(error.to_string()))?;
+    let session =
+        Session::start(capabilities, sender.clone()).map_err(|error| Failure::Failed(error.to_string()))?;
     let answers = sender.clone();
     let probes = ProbeWorker::spawn(Arc::clone(&dataset), plan.config.seed, move |answer| {
         // The loop may have ended before the answer came.
         let _ = answers.send(Incident::Answer(answer));
     });
-    let probes = probes.map_err(|error| Failure::Failed(format!("cannot start the probe thread: {error}")))?;
+    let probes =
+        probes.map_err(|error| Failure::Failed(format!("cannot start the probe thread: {error}")))?;
     let trainer = plan.training.map(|(run_dir, state)| {
         let (config, dataset) = (plan.config.clone(), Arc::clone(&dataset));
-        Trainer::spawn(args.run.device, Setup { config, dataset, state, run_dir: Some(run_dir), stop_at: None }, sender)
+        Trainer::spawn(
+            args.run.device,
+            Setup { config, dataset, state, run_dir: Some(run_dir), stop_at: None },
+            sender,
+        )
     });
     let trainer = trainer.transpose()?;
     conduct(session, app, first, &incidents, &probes, trainer)
@@ -83,8 +92,14 @@ fn conduct(
     let mut commands = app.update(crate::app::Event::Resize { width: size.width, height: size.height });
     commands.splice(0..0, first);
     let commands_to_trainer = trainer.as_ref().map(|trainer| trainer.commands.clone());
-    let mut conductor =
-        Conductor { app, display: session, incidents, trainer: commands_to_trainer, probes, pulse: Pulse::default() };
+    let mut conductor = Conductor {
+        app,
+        display: session,
+        incidents,
+        trainer: commands_to_trainer,
+        probes,
+        pulse: Pulse::default(),
+    };
     let end = conductor.run(commands);
     conductor.display.finish();
     drop(conductor.trainer);
@@ -146,9 +161,12 @@ fn open_run(Requested { path, config, found }: Requested) -> Result<Plan, Failur
     let state = found.and_then(|found| found.state).unwrap_or_else(|| TrainState::initial(&config));
     let mut past: Vec<TrainEvent> = notices.collect();
     past.extend(past_metrics(&path, state.step));
-    past.extend(checkpoint_states(&path, &config).into_iter().filter(|kept| kept.step <= state.step).map(|kept| {
-        TrainEvent::Snapshot(Arc::new(Snapshot::new(kept.step, kept.weights)))
-    }));
+    past.extend(
+        checkpoint_states(&path, &config)
+            .into_iter()
+            .filter(|kept| kept.step <= state.step)
+            .map(|kept| TrainEvent::Snapshot(Arc::new(Snapshot::new(kept.step, kept.weights)))),
+    );
     let name = scrub(&path.display().to_string()).into_owned();
     if finished {
         return Ok(Plan { config, past, mode: Mode::Exploring { weights: name }, training: None });

@@ -60,9 +60,11 @@ impl ProbeWorker {
         let shared = Arc::new(Shared::default());
         // Evaluations take whole cores for a while: half of them leaves the training room.
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let pool = ThreadPoolBuilder::new().num_threads(cores.div_ceil(2)).thread_name(|i| format!("evaluate-{i}"));
+        let pool =
+            ThreadPoolBuilder::new().num_threads(cores.div_ceil(2)).thread_name(|i| format!("evaluate-{i}"));
         let pool = pool.build().map_err(std::io::Error::other)?;
-        let worker = Worker { shared: Arc::clone(&shared), dataset, seed, pool, averages: None, baseline: None };
+        let worker =
+            Worker { shared: Arc::clone(&shared), dataset, seed, pool, averages: None, baseline: None };
         let thread = thread::Builder::new().name("probe".into()).spawn(move || worker.run(&answer))?;
         Ok(Self { shared, thread: Some(thread) })
     }
