@@ -169,3 +169,6 @@ impl Backend for Canvas {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
