@@ -81,6 +81,16 @@ fn a_visible_cursor_is_hidden_while_a_frame_is_drawn_and_moves_without_one() {
 }
 
 #[test]
+fn a_copy_goes_out_once_with_the_next_frame() {
+    let mut setting = setting();
+    setting.draw(hello);
+    assert!(setting.screen.copy("\x1b7"));
+    assert_eq!(setting.draw(hello), "\x1b[?2026h\x1b]52;c;Gzc=\x07\x1b[?2026l");
+    assert!(setting.screen.draw(hello));
+    assert_eq!(waiting(&setting.master), b"");
+}
+
+#[test]
 fn a_lost_frame_is_made_up_for_by_a_full_repaint() {
     let mut setting = setting();
     let first = setting.draw(hello);
