@@ -3,7 +3,7 @@
 use super::args::AblateArgs;
 use super::{Failure, input, print};
 use crate::analysis::{Pass, evaluation};
-use crate::model::{HeadId, Interventions, Means, ModelConfig, NeuronId, Patch, Weights, fold};
+use crate::model::{FoldOptions, HeadId, Interventions, Means, ModelConfig, NeuronId, Patch, Weights, fold};
 use crate::report::AblationOutcome;
 use crate::task::{Dataset, Split, majority};
 
@@ -11,7 +11,7 @@ pub fn run(args: &AblateArgs) -> Result<(), Failure> {
     let trained = input::weights(&args.weights)?;
     let interventions = interventions(args, trained.config())?;
     let tokens = input::tokens(&args.tokens, trained.config())?;
-    let weights = if args.folded { fold(&trained) } else { trained };
+    let weights = if args.folded { fold(&trained, FoldOptions::default()) } else { trained };
     let config = weights.config();
     let labels = majority::labels(&tokens, config.d_vocab);
     let (means, mean_over) = means(args, &weights)?.unzip();
@@ -50,6 +50,7 @@ fn interventions(args: &AblateArgs, config: &ModelConfig) -> Result<Intervention
         heads: args.heads.iter().map(|&head| HeadId { layer, head }).collect(),
         neurons: args.neurons.iter().map(|&neuron| NeuronId { layer, neuron }).collect(),
         kind: args.kind.into(),
+        ..Interventions::default()
     })
 }
 

@@ -4,7 +4,7 @@ use super::args::{Inspect, InspectArgs};
 use super::{Failure, input, print};
 use crate::analysis::Pass;
 use crate::model::weights_file::{encode_tensors, encode_weights};
-use crate::model::{Activations, NamedTensor, Patch, cache, fold, forward};
+use crate::model::{Activations, FoldOptions, NamedTensor, Patch, cache, fold, forward};
 use crate::report::summary;
 use crate::task::majority;
 use crate::train::write_atomically;
@@ -12,12 +12,13 @@ use crate::train::write_atomically;
 pub fn run(args: &InspectArgs) -> Result<(), Failure> {
     match &args.what {
         Inspect::Summary { weights } => print(summary(&input::weights(weights)?).trim_end()),
-        Inspect::Fold { weights, out } => {
-            Ok(write_atomically(out, &encode_weights(&fold(&input::weights(weights)?)))?)
-        }
+        Inspect::Fold { weights, out } => Ok(write_atomically(
+            out,
+            &encode_weights(&fold(&input::weights(weights)?, FoldOptions::default())),
+        )?),
         Inspect::Cache { weights, tokens, folded, out } => {
             let trained = input::weights(weights)?;
-            let weights = if *folded { fold(&trained) } else { trained };
+            let weights = if *folded { fold(&trained, FoldOptions::default()) } else { trained };
             let tokens = input::tokens(tokens, weights.config())?;
             let mut activations = Activations::new(weights.config(), tokens.len());
             forward(&weights, &tokens, &Patch::default(), &mut activations);

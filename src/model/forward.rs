@@ -46,7 +46,7 @@ fn attention(weights: &Weights, layer: usize, patch: &BlockPatch, to: &mut Activ
     norm(weights, at.ln1.as_ref(), &block.resid_pre, &mut block.ln1, &mut block.attn.input);
     queries_keys_values(weights, at, &mut block.attn, len);
     for head in 0..c.n_heads {
-        attend(c, head, &mut block.attn, len);
+        attend(c, head, patch, &mut block.attn, len);
     }
     patch.apply_to_z(&mut block.attn.z, c.d_heads());
     block.resid_mid.copy_from_slice(&block.resid_pre);
@@ -62,11 +62,14 @@ fn queries_keys_values(weights: &Weights, at: &BlockLayout, attn: &mut Attention
 }
 
 /// Pattern and `z` of one head.
-fn attend(c: &ModelConfig, head: usize, attn: &mut AttentionActivations, len: usize) {
+fn attend(c: &ModelConfig, head: usize, patch: &BlockPatch, attn: &mut AttentionActivations, len: usize) {
     let pattern = &mut attn.pattern[head * len * len..][..len * len];
     let first_z = head * c.d_head;
     scores(c, head, &attn.qkv, len, pattern);
     kernels::causal_softmax(pattern, len);
+    if let Some((_, kind)) = patch.patterns.iter().find(|(patched, _)| *patched == head) {
+        kind.fill(pattern, len);
+    }
     for (first, end) in causal_blocks(len) {
         let rows = Mat::strided(&pattern[first * len..], end - first, end, len);
         let values = head_columns(c, &attn.qkv, Part::Value, head, 0..end);
