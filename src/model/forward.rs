@@ -26,7 +26,7 @@ pub fn forward(weights: &Weights, tokens: &[Token], patch: &Patch, to: &mut Acti
         attention(weights, layer, patch, to);
         mlp(weights, layer, patch, to);
     }
-    unembed(weights, to);
+    unembed_last(weights, to);
 }
 
 fn embed(weights: &Weights, tokens: &[Token], to: &mut Activations) {
@@ -120,7 +120,18 @@ fn map(from: &[f32], to: &mut [f32], f: impl Fn(f32) -> f32) {
     to.iter_mut().zip(from).for_each(|(to, &from)| *to = f(from));
 }
 
-fn unembed(weights: &Weights, to: &mut Activations) {
+/// Logits of a residual stream, `[pos, d_model]`, through the final norm: `[pos, d_vocab]`.
+pub fn unembed(weights: &Weights, stream: &[f32]) -> Vec<f32> {
+    let c = weights.config();
+    let len = stream.len() / c.d_model;
+    let (mut scratch, mut input) = (Normed::new(len, c.d_model), vec![0.0; stream.len()]);
+    norm(weights, weights.layout.ln_final.as_ref(), stream, &mut scratch, &mut input);
+    let mut logits = weights.part(&weights.layout.b_u).repeat(len);
+    project_into(&input, c.d_model, weights.part(&weights.layout.w_u), &mut logits);
+    logits
+}
+
+fn unembed_last(weights: &Weights, to: &mut Activations) {
     let layout = &weights.layout;
     norm(weights, layout.ln_final.as_ref(), &to.resid_post, &mut to.ln_final, &mut to.unembed_in);
     kernels::fill_rows(&mut to.logits, weights.part(&layout.b_u));
