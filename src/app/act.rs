@@ -241,8 +241,9 @@ impl App {
             ViewId::Logits => match writers(&self.options.model).get(self.cursor.writer) {
                 Some(Writer::Head(id)) => off.toggle_head(*id),
                 _ => {
-                    return self
-                        .say(Notice::info("only heads and neurons can be switched off: choose a head's row"));
+                    return self.say(Notice::info(
+                        "only heads and neurons can be switched off: choose a head's row",
+                    ));
                 }
             },
             ViewId::Ablate if !off.is_empty() => {

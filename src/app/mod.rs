@@ -20,7 +20,7 @@ use std::sync::Arc;
 use crate::analysis::Probe;
 use crate::model::{ModelConfig, NeuronId};
 use crate::task::Dataset;
-pub use crate::view::theme::{ColorDepth, Glyphs};
+pub use crate::term::{ColorDepth, Glyphs};
 
 pub use event::{Command, EvaluateRequest, Event, Level, Notice};
 
@@ -82,7 +82,7 @@ impl ViewId {
     /// The view `by` tabs on, around the end.
     fn next(self, by: isize) -> Self {
         let at = Self::ALL.iter().position(|view| *view == self).unwrap_or_default();
-        Self::ALL[(at as isize + by).rem_euclid(Self::ALL.len() as isize).unsigned_abs()]
+        Self::ALL[(at.cast_signed() + by).rem_euclid(Self::ALL.len().cast_signed()).cast_unsigned()]
     }
 }
 
@@ -252,6 +252,19 @@ impl App {
     /// Whether training would be cut short by quitting now.
     pub fn is_training(&self) -> bool {
         self.options.mode == Mode::Live && self.trainer.is_busy()
+    }
+
+    /// What is being typed, if tokens are.
+    pub(crate) fn edit_state(&self) -> Option<&Edit> {
+        match &self.focus {
+            Focus::Edit(edit) => Some(edit),
+            _ => None,
+        }
+    }
+
+    /// The tokens on screen: those being typed, which may be none, or those explored.
+    pub(crate) fn tokens(&self) -> &[crate::task::Token] {
+        self.edit_state().map_or(&self.sequence.tokens, |edit| &edit.tokens)
     }
 
     /// The context whose keys hold, besides [`keymap::Context::Everywhere`] in a view.

@@ -2,7 +2,7 @@
 
 use super::event::{Command, Event, Level, Notice};
 use super::keymap::{self, Key};
-use super::{App, Focus, Look, Mode, ViewId};
+use super::{App, Focus, Mode, ViewId};
 use crate::analysis::{AblationReport, Probe, ProbeRequest};
 use crate::train::{RunState, TrainEvent};
 
@@ -153,11 +153,6 @@ impl App {
         let mut commands = self.request_probe();
         commands.extend(self.request_evaluation());
         commands
-    }
-
-    /// Whether the view shows the newest snapshot, whichever that is.
-    pub(crate) fn is_live(&self) -> bool {
-        matches!(self.timeline.look, Look::Live)
     }
 
     /// Whether nobody trains what is shown.
