@@ -16,7 +16,7 @@ fn in_training(setup: Setup) -> Screen {
     let mut screen = setup.screen();
     let first = Weights::initial(&ModelConfig::default(), common::SEED);
     screen.run(287, &[(1, first), (287, trained())]);
-    let right = "l".repeat(29);
+    let right = "l".repeat(37);
     screen.keys(&right);
     screen
 }
@@ -28,8 +28,8 @@ fn untrained(setup: Setup) -> Screen {
     screen
 }
 
-/// The notebook's four neurons for the digit 2, off.
-const FOUR: &str = "4ssg<pgdn><pgdn><pgdn><pgdn><pgdn><pgdn><pgdn><pgdn><pgdn>jjj<space>p<pgdn><space>p<pgdn>jjjj<space>p<pgdn><pgdn><pgdn><pgdn><pgdn><pgdn><pgdn><pgdn>jjjjjjjjj<space>ps";
+/// The four neurons that add most to the label, off and picked, and one head looked at.
+const FOUR: &str = "4g<space>pj<space>pj<space>pj<space>p";
 
 fn ablated(setup: Setup) -> Screen {
     let mut screen = in_training(setup);
@@ -49,7 +49,7 @@ fn each(state: &str, make: fn(Setup) -> Screen) {
 
 #[test]
 fn before_the_first_step() {
-    each("empty", |setup| setup.screen());
+    each("empty", Setup::screen);
 }
 
 #[test]

@@ -261,7 +261,13 @@ pub const KEYMAP: &[Binding] = &[
     bind(C::Neurons, PAGE_DOWN, A::Page(1), "", "ten neurons down"),
     bind(C::Neurons, &[ch('g')], A::FirstLine, "", "the first neuron of the list"),
     bind(C::Neurons, &[ch('G')], A::LastLine, "", "the last neuron of the list"),
-    bind(C::Neurons, &[ch('s')], A::Sort, "sort", "sort by contribution, activation or index"),
+    bind(
+        C::Neurons,
+        &[ch('s')],
+        A::Sort,
+        "sort",
+        "sort by contribution, activation (both without ablation) or index",
+    ),
     bind(C::Neurons, &[ch('p')], A::Pick, "pick", "pick the neuron for the traces, or drop it"),
     bind(
         C::Neurons,

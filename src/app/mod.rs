@@ -223,7 +223,8 @@ impl App {
             sequence: Sequence::new(&options.dataset, options.seed, model.n_ctx, model.d_vocab),
             view: if options.mode == Mode::Live { ViewId::Train } else { ViewId::Attention },
             focus: Focus::default(),
-            cursor: Cursor::default(),
+            // The first head, which is also the cursor's: `space` does something at once.
+            cursor: Cursor { writer: 2, ..Cursor::default() },
             settings: Settings { diff: true, ..Settings::default() },
             ablation: Ablation::default(),
             timeline: Timeline::default(),

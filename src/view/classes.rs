@@ -45,9 +45,32 @@ fn fell(before: Option<f64>, after: Option<f64>) -> bool {
     matches!((before, after), (Some(before), Some(after)) if before - after > 0.1)
 }
 
+/// Draws a line per class, with a bar; where there are too many, the worst.
+pub(super) fn render_list(ink: &mut Ink<'_>, area: Rect, values: &[Option<f64>]) {
+    let mut classes: Vec<usize> = (0..values.len()).collect();
+    let room = usize::from(area.height);
+    let word = if classes.len() > room { "worst" } else { "class" };
+    if classes.len() > room {
+        let known = |class: &usize| values[*class].unwrap_or(f64::INFINITY);
+        classes.sort_by(|a, b| known(a).total_cmp(&known(b)));
+    }
+    for (y, class) in (0..area.height).zip(classes) {
+        ink.text(area, 1, y, word, Role::Faint);
+        ink.text_right(area, LABEL + 3, y, &class.to_string(), Role::Plain);
+        ink.text_right(area, LABEL + 9, y, &share(values[class]), Role::Plain);
+        let filled = values[class].unwrap_or_default() as f32;
+        ink.bar(area, LABEL + 10, y, area.width.saturating_sub(LABEL + 11), filled, Role::Bar);
+    }
+}
+
+/// Whether a table of so many classes fits in so many columns.
+pub(super) fn fits(classes: usize, width: u16) -> bool {
+    classes <= usize::from(width.saturating_sub(LABEL) / CLASS)
+}
+
 /// Bars under the columns of a table of one line.
 pub(super) fn render_bars(ink: &mut Ink<'_>, area: Rect, y: u16, values: &[Option<f64>]) {
-    if values.len() > usize::from(area.width.saturating_sub(LABEL) / CLASS) {
+    if !fits(values.len(), area.width) {
         return;
     }
     for (class, value) in values.iter().enumerate() {

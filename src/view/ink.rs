@@ -65,10 +65,14 @@ impl<'a> Ink<'a> {
         let line = "─".repeat(usize::from(area.width));
         self.text(area, 0, y, &line, Role::Faint);
         let end = self.text(area, 2, y, &format!(" {left} "), Role::Title);
-        let right = format!(" {right} ");
-        let start = area.width.saturating_sub(width(&right) + 2);
-        if right.len() > 2 && start > end {
-            self.text(area, start, y, &right, Role::Faint);
+        // Where room is short, what comes last says most: `trained weights, step 287`.
+        let short = right.rsplit(", ").next().unwrap_or_default();
+        for right in [right, short].into_iter().filter(|right| !right.is_empty()) {
+            let start = area.width.saturating_sub(width(right) + 4);
+            if start > end {
+                self.text(area, start, y, &format!(" {right} "), Role::Faint);
+                return;
+            }
         }
     }
 }
@@ -82,25 +86,20 @@ pub(super) fn width(text: &str) -> u16 {
 fn ascii(glyph: char) -> char {
     match glyph {
         c if c.is_ascii() => c,
-        '─' | '━' | '╸' | '▔' | '–' => '-',
-        '▏' | '▎' | '▁' | '·' => '.',
+        '─' | '━' | '╸' | '▔' | '–' | '▌' | '▐' | '▃' => '-',
+        '▏' | '▎' | '▁' | '·' | '…' => '.',
         '▍' | '▂' => ':',
-        '▌' | '▐' | '▃' => '-',
         '▋' | '▄' | '▀' => '=',
         '▊' | '▅' => '+',
-        '▉' | '▆' => '*',
+        '▉' | '▆' | '●' | '◆' => '*',
         '▇' => '%',
         '█' | '■' => '#',
         '│' | '┤' | '┼' => '|',
         '✕' | '×' => 'x',
-        '●' | '◆' => '*',
-        '▸' | '→' | '▶' => '>',
-        '◂' | '←' | '◀' => '<',
+        '▸' | '→' | '▶' | '≥' => '>',
+        '◂' | '←' | '◀' | '≤' => '<',
         '▾' | '↓' => 'v',
         '↑' => '^',
-        '…' => '.',
-        '≥' => '>',
-        '≤' => '<',
         '±' => '~',
         '’' => '\'',
         _ => '?',

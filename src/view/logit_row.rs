@@ -4,7 +4,6 @@ use ratatui::layout::Rect;
 
 use super::columns::window;
 use super::ink::Ink;
-use super::logits::provenance_of;
 use super::number::signed;
 use super::theme::Role;
 use crate::analysis::Probe;
@@ -21,39 +20,33 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let position = app.position_in(probe);
     let before = probe.clean.logits(position);
     let after = probe.ablated.as_ref().map(|pass| pass.logits(position));
-    ink.rule(area, 0, &format!("logits at position {position}"), &provenance_of(app, probe));
+    ink.rule(area, 0, &format!("logits at position {position}"), "Label Output");
     let label = usize::from(probe.labels[position]);
     let (low, high) = range(&[before, after.unwrap_or_default()]);
     let probabilities = probe.current().probabilities(position);
-    let columns = if after.is_some() { "token   before   after  p after" } else { "token    logit       p" };
+    let columns =
+        if after.is_some() { "token      before   after  p after" } else { "token       logit       p" };
     ink.text(area, 1, 1, columns, Role::Faint);
     let shown = window(label, before.len(), usize::from(area.height.saturating_sub(2)));
     let prediction = usize::from(probe.current().predictions[position]);
     for (y, token) in (2..).zip(shown) {
         let role = if token == prediction { Role::Strong } else { Role::Plain };
         ink.text_right(area, 6, y, &token.to_string(), role);
-        ink.text_right(area, 15, y, &signed(before[token]), role);
-        let mut x = 15;
-        let mut value = before[token];
-        if let Some(after) = after {
-            ink.text_right(area, 23, y, &signed(after[token]), role);
-            (x, value) = (23, after[token]);
+        // One letter each, for there is no room for words: the heading spells them.
+        if token == label {
+            ink.text(area, 7, y, "L", Role::Good);
         }
-        ink.text_right(area, x + 8, y, &format!("{:.3}", probabilities[token]), role);
-        let mark = match (token == label, token == prediction) {
-            (true, true) => "label, output",
-            (true, false) => "label",
-            (false, true) => "!output",
-            (false, false) => "",
-        };
-        let bar_x = x + 9;
-        let room = area.width.saturating_sub(bar_x + if mark.is_empty() { 0 } else { 1 + mark.len() as u16 });
+        if token == prediction {
+            ink.text(area, 8, y, "O", if token == label { Role::Good } else { Role::Wrong });
+        }
+        ink.text_right(area, 18, y, &signed(before[token]), role);
+        let (end, value) = after.map_or((18, before[token]), |after| (26, after[token]));
+        if after.is_some() {
+            ink.text_right(area, end, y, &signed(value), role);
+        }
+        ink.text_right(area, end + 8, y, &format!("{:.3}", probabilities[token]), role);
+        let room = area.width.saturating_sub(end + 10);
         let filled = if high > low { (value - low) / (high - low) } else { 0.0 };
-        let end = bar_x + room;
-        ink.bar(area, bar_x, y, room.min(area.width.saturating_sub(bar_x + 15)), filled, Role::Bar);
-        if !mark.is_empty() {
-            let role = if token == label { Role::Good } else { Role::Wrong };
-            ink.text(area, end + 1, y, mark, role);
-        }
+        ink.bar(area, end + 9, y, room, filled, Role::Bar);
     }
 }

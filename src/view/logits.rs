@@ -39,7 +39,12 @@ fn writers(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         .collect();
     let largest = values.iter().copied().filter(|v| v.is_finite()).fold(0.0, |a: f32, v| a.max(v.abs()));
     let title = format!("to {} at position {position}", target::name(app, probe, position));
-    ink.rule(area, 0, &title, &format!("bars ±{}", figure(f64::from(largest))));
+    ink.rule(
+        area,
+        0,
+        &title,
+        &format!("{}, bars ±{}", provenance(app, probe.request.snapshot.step), figure(f64::from(largest))),
+    );
     let room = usize::from(area.height.saturating_sub(4));
     let selected = app.cursor.writer.min(values.len().saturating_sub(1));
     let shown = window(selected, values.len(), room);
@@ -50,9 +55,9 @@ fn writers(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let whole = target.value(attribution.whole(position));
     let sum: f32 = values.iter().sum();
     total(ink, area, y, "sum", &signed(sum), "of all writers");
-    total(ink, area, y + 1, "logit", &signed(whole), "centred over the vocabulary");
-    let residual = format!("sum - logit; anywhere ≤{}", scientific(attribution.residual));
-    total(ink, area, y + 2, "residual", &scientific(sum - whole), &residual);
+    total(ink, area, y + 1, "logit", &signed(whole), "centred over tokens");
+    let residual = format!("anywhere ≤{}", scientific(attribution.residual));
+    total(ink, area, y + 2, "sum - logit", &scientific(sum - whole), &residual);
 }
 
 /// As small numbers are compared.
@@ -91,9 +96,4 @@ fn writer(
     if largest > 0.0 {
         ink.signed_bar(area, 24, y, area.width.saturating_sub(25), value / largest);
     }
-}
-
-/// Says of which weights a panel is, where its heading has room for nothing else.
-pub(super) fn provenance_of(app: &App, probe: &Probe) -> String {
-    provenance(app, probe.request.snapshot.step)
 }

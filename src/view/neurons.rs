@@ -56,7 +56,8 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, order: &[NeuronFigures], ar
         Sort::Activation => "|activation|",
         Sort::Index => "index",
     };
-    let title = format!("layer {} neurons at position {position}, by {by}", app.cursor.layer);
+    let clean = if probe.ablated.is_some() { "clean " } else { "" };
+    let title = format!("layer {} at position {position}, by {clean}{by}", app.cursor.layer);
     ink.rule(area, 0, &title, &provenance(app, probe.request.snapshot.step));
     let target = target::name(app, probe, position);
     let right = area.width.saturating_sub(2);

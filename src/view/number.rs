@@ -7,7 +7,7 @@ pub(super) fn figure(x: f64) -> String {
         _ if x.is_nan() => "NaN".into(),
         _ if x.is_infinite() => (if x > 0.0 { "inf" } else { "-inf" }).into(),
         _ if size == 0.0 => "0".into(),
-        _ if size < 0.001 || size >= 1e5 => format!("{x:.1e}"),
+        _ if !(0.001..1e5).contains(&size) => format!("{x:.1e}"),
         _ if size < 1.0 => format!("{x:.4}"),
         _ if size < 10.0 => format!("{x:.3}"),
         _ if size < 100.0 => format!("{x:.2}"),
@@ -58,8 +58,8 @@ mod tests {
 
     #[test]
     fn figures_have_four_digits_and_say_what_is_none() {
-        let figures = [0.044_21, 2.302_58, 12.345, 987.6, 1.2e-5, 0.0, f64::NAN, f64::INFINITY].map(figure);
-        assert_eq!(figures, ["0.0442", "2.303", "12.35", "988", "1.2e-5", "0", "NaN", "inf"]);
+        let figures = [0.044_21, 2.345_67, 12.345, 987.6, 1.2e-5, 0.0, f64::NAN, f64::INFINITY].map(figure);
+        assert_eq!(figures, ["0.0442", "2.346", "12.35", "988", "1.2e-5", "0", "NaN", "inf"]);
     }
 
     #[test]

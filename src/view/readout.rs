@@ -12,7 +12,7 @@ use crate::app::{App, AttentionScale};
 use crate::model::HeadId;
 
 /// Lines about the cell and its query.
-const CELL: u16 = 7;
+const CELL: u16 = 8;
 
 /// Draws the readout.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area: Rect) {
@@ -40,17 +40,18 @@ fn cell(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     pair(ink, area, 1, "query", &format!("{query} (token {})", tokens[query]));
     pair(ink, area, 2, "key", &format!("{key} (token {})", tokens[key]));
     let number = |x: f32| figure(f64::from(x));
-    pair(ink, area, 3, "attention", &format!("{}  {:.2}x uniform", number(a), a / uniform));
+    pair(ink, area, 3, "attention", &number(a));
+    pair(ink, area, 4, "uniform", &format!("{}  {:.2} x", number(uniform), a / uniform));
     pair(
         ink,
         area,
-        4,
+        5,
         "A|vW_O|",
         &format!("{}  of |v| {}", number(a * summary.value_norms[key]), number(summary.value_norms[key])),
     );
     let most = ((query + 1) as f32).ln();
-    pair(ink, area, 5, "entropy", &format!("{} of {} nats", number(summary.entropy[query]), number(most)));
-    pair(ink, area, 6, "KL unif.", &format!("{} nats", number(summary.kl_from_uniform[query])));
+    pair(ink, area, 6, "entropy", &format!("{} of {} nats", number(summary.entropy[query]), number(most)));
+    pair(ink, area, 7, "KL unif.", &format!("{} nats", number(summary.kl_from_uniform[query])));
 }
 
 fn pair(ink: &mut Ink<'_>, area: Rect, y: u16, name: &str, value: &str) {

@@ -74,7 +74,7 @@ fn pieces(app: &App) -> Vec<Piece<'_>> {
 }
 
 fn piece_width(piece: &Piece<'_>) -> u16 {
-    piece.spans.iter().map(|(text, _)| width(text)).sum()
+    piece.spans.iter().map(|(text, _)| width(text)).fold(0, u16::saturating_add)
 }
 
 /// Columns below which a progress bar says nothing.
@@ -84,24 +84,25 @@ const MAX_BAR: u16 = 30;
 /// Draws the first line.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let mut pieces = pieces(app);
-    let needed = |pieces: &[Piece<'_>]| {
+    let needed = |pieces: &[Piece<'_>], gap: u16| {
         let bar = |piece: &Piece<'_>| if piece.spans.is_empty() { MIN_BAR } else { piece_width(piece) };
-        pieces.iter().map(|piece| bar(piece) + 2).sum::<u16>()
+        pieces.iter().map(|piece| bar(piece).saturating_add(gap)).fold(0, u16::saturating_add)
     };
-    while needed(&pieces) > area.width + 1 {
+    while needed(&pieces, 1) > area.width {
         let Some(rank) = pieces.iter().map(|piece| piece.rank).max().filter(|rank| *rank > 0) else { break };
         let Some(last) = pieces.iter().rposition(|piece| piece.rank == rank) else { break };
         pieces.remove(last);
     }
-    let spare = (area.width + 1).saturating_sub(needed(&pieces));
+    let gap = if needed(&pieces, 2) > area.width { 1 } else { 2 };
+    let spare = area.width.saturating_sub(needed(&pieces, gap));
     let mut x = 1;
     for piece in &pieces {
         if piece.spans.is_empty() {
             let cells = (MIN_BAR + spare).min(MAX_BAR);
             progress(ink, app, area, x, cells);
-            x += cells + 2;
+            x += cells + gap;
         } else {
-            x = ink.spans(area, x, 0, &piece.spans) + 2;
+            x = ink.spans(area, x, 0, &piece.spans) + gap;
         }
     }
 }

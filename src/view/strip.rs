@@ -78,10 +78,12 @@ fn ruler(ink: &mut Ink<'_>, app: &App, area: Rect, columns: &Columns) {
     };
     ink.text(area, 1, 0, &name, Role::Title);
     let digits = columns.pitch - 1;
-    for position in columns.shown.clone().filter(|position| position % 10 == 0) {
+    let at = app.edit_state().map_or(app.cursor.position, |edit| edit.at);
+    // A number beside the cursor's would run into it.
+    let is_clear = |position: usize| position.abs_diff(at) * usize::from(columns.pitch) > 5;
+    for position in columns.shown.clone().filter(|position| position % 10 == 0 && is_clear(*position)) {
         ink.text_right(area, columns.x(position) + 1 + digits, 0, &position.to_string(), Role::Faint);
     }
-    let at = app.edit_state().map_or(app.cursor.position, |edit| edit.at);
     if columns.shown.contains(&at) {
         ink.text_right(area, columns.x(at) + 1 + digits, 0, &format!(" {at}"), Role::Strong);
     }
@@ -125,8 +127,12 @@ fn row(
             (' ', right) => right,
             (left, _) => left,
         };
-        let mark = if matches!(left, '!') { Role::Wrong } else { Role::Changed };
-        let mark = if left == open || left == close { Role::Strong } else { mark };
+        let mark = match left {
+            '!' => Role::Wrong,
+            '[' | ']' => Role::Changed,
+            left if left == open || left == close => Role::Strong,
+            _ => Role::Plain,
+        };
         ink.put(area, x, y, left, ink.theme.style(mark));
         // The key is marked in the view where there is one.
         let key = app.view == ViewId::Attention && position == app.cursor.key && app.edit_state().is_none();

@@ -68,12 +68,15 @@ fn trace(ink: &mut Ink<'_>, app: &App, area: Rect, y: u16, label: &str, values: 
         let glyph =
             if value.is_finite() { column(if largest > 0.0 { value / largest } else { 0.0 }) } else { '?' };
         let role = match (here, value < 0.0) {
-            (true, _) => Role::Changed,
+            (true, _) => Role::Second,
             (false, true) => Role::Negative,
             (false, false) => Role::Bar,
         };
-        // Negative values, which have no height here, show as a dot.
-        let glyph = if value < -0.01 * largest { '·' } else { glyph };
+        if value < -0.01 * largest {
+            // A negative value has no height here: a dot says that it is not zero.
+            ink.put(body, x + columns.pitch - 1, 0, '·', ink.theme.style(role));
+            continue;
+        }
         for part in 0..columns.pitch {
             ink.put(body, x + part, 0, glyph, ink.theme.style(role));
         }

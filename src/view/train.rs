@@ -147,13 +147,20 @@ fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let set = format!("accuracy, {} validation sequences", validation.sequences);
     ink.rule(area, 0, &set, &format!("epoch {epoch}, step {step}"));
     let body = lines(area, 1, area.height);
-    let mut x = ink.text(body, 1, 0, "overall  ", Role::Faint);
+    let mut x = ink.text(body, 1, 0, "overall ", Role::Faint);
     x = ink.text(body, x, 0, &percent(validation.accuracy), Role::Strong);
-    x = ink.text(body, x + 2, 0, "last position  ", Role::Faint);
+    x = ink.text(body, x + 2, 0, "last ", Role::Faint);
     x = ink.text(body, x, 0, &percent(validation.accuracy_last), Role::Strong);
-    x = ink.text(body, x + 2, 0, "loss  ", Role::Faint);
+    x = ink.text(body, x + 2, 0, "loss ", Role::Faint);
     ink.text(body, x, 0, &figure(validation.loss), Role::Strong);
+    let classes = &validation.accuracy_by_class;
     let table = part(body, 0, 1, body.width, body.height);
+    if !classes::fits(classes.len(), area.width) && area.height >= 16 {
+        let lines_of_classes = (classes.len() as u16).min(body.height - 12);
+        classes::render_list(ink, lines(body, 2, lines_of_classes), classes);
+        by_position(ink, &validation.accuracy_by_position, lines(body, 3 + lines_of_classes, body.height));
+        return;
+    }
     classes::render(ink, table, &[("right", &validation.accuracy_by_class)]);
     classes::render_bars(ink, table, 2, &validation.accuracy_by_class);
     by_position(ink, &validation.accuracy_by_position, lines(body, 4, body.height));

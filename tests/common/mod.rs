@@ -15,7 +15,7 @@ use headcount::train::{EpochMetrics, RunState, StepMetrics, TrainCommand, TrainE
 use headcount::view;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// Seed of everything.
@@ -169,10 +169,8 @@ impl Screen {
     pub fn text(&self) -> String {
         let buffer = self.buffer();
         let width = usize::from(self.width.max(1));
-        let lines = buffer
-            .content
-            .chunks(width)
-            .map(|cells| cells.iter().map(|cell| cell.symbol()).collect::<String>());
+        let lines =
+            buffer.content.chunks(width).map(|cells| cells.iter().map(Cell::symbol).collect::<String>());
         lines.collect::<Vec<_>>().join("\n")
     }
 
