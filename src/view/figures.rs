@@ -53,9 +53,9 @@ fn change(ink: &mut Ink<'_>, area: Rect, x: u16, y: u16, [before, after]: &[Stri
 fn random_sets(ink: &mut Ink<'_>, app: &App, report: &AblationReport, area: Rect, x: u16) {
     let Some(controls) = &report.controls else {
         let text = match (app.ablation.off.neurons.is_empty(), &report.after) {
-            (true, _) => "no random sets: no neuron is off",
+            (true, _) => "random sets: neurons only",
             (false, None) => "",
-            (false, Some(_)) => "no random sets to draw",
+            (false, Some(_)) => "too few for random sets",
         };
         ink.text(area, x, 0, text, Role::Faint);
         return;

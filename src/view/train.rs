@@ -78,7 +78,7 @@ fn loss_words(ink: &mut Ink<'_>, history: &History, area: Rect) {
     let mut x = 2;
     for (sign, role, name, series) in [
         (sample, Role::Bar, "train", &history.train_loss),
-        (mark.as_str(), Role::Second, "validation", &history.validation_loss),
+        (mark.as_str(), Role::Second, "val", &history.validation_loss),
     ] {
         let Some((_, last)) = series.last else { continue };
         x = ink.text(area, x, 0, sign, role);
@@ -88,7 +88,7 @@ fn loss_words(ink: &mut Ink<'_>, history: &History, area: Rect) {
     }
     let bad = history.train_loss.first_bad.or(history.validation_loss.first_bad);
     if let Some(step) = bad {
-        ink.text(area, x, 0, &format!("× not a number from step {step}"), Role::Wrong);
+        ink.text(area, x, 0, &format!("× NaN from step {step}"), Role::Wrong);
     }
 }
 
