@@ -5,7 +5,7 @@ mod common;
 use common::{Screen, Setup, loss_at, report, trained};
 use headcount::analysis::{self, ProbeRequest};
 use headcount::app::{Command, Event, Mode, ViewId};
-use headcount::model::Weights;
+use headcount::model::{ModelConfig, Weights};
 use headcount::task::Split;
 use headcount::train::{RunState, StepMetrics, TrainCommand, TrainEvent};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -104,7 +104,7 @@ fn a_sequence_has_from_one_to_n_ctx_tokens() {
 
 #[test]
 fn tokens_of_several_digits_are_checked_against_the_vocabulary() {
-    let model = headcount::model::ModelConfig { d_vocab: 300, n_ctx: 16, ..Default::default() };
+    let model = ModelConfig { d_vocab: 300, n_ctx: 16, ..ModelConfig::default() };
     let weights = Weights::initial(&model, 1);
     let mut screen = Setup { model, ..Setup::default() }.screen();
     screen.snapshot(0, weights);
@@ -205,7 +205,7 @@ fn the_view_freezes_and_goes_back_while_training_goes_on() {
     let mut screen = running();
     screen.must_show("● live @20");
     screen.keys("f");
-    screen.snapshot(25, Weights::initial(&Default::default(), 1));
+    screen.snapshot(25, Weights::initial(&ModelConfig::default(), 1));
     screen.must_show("frozen @20 of 25");
     screen.keys("f");
     screen.must_show("● live @25");

@@ -9,16 +9,20 @@ mod cursor;
 mod event;
 mod history;
 pub mod keymap;
+mod moves;
 mod neurons;
 mod sequence;
+mod settings;
+mod switch;
 mod timeline;
 mod trainer;
+mod typing;
 mod update;
 
 use std::sync::Arc;
 
 use crate::analysis::Probe;
-use crate::model::{ModelConfig, NeuronId};
+use crate::model::ModelConfig;
 use crate::task::Dataset;
 pub use crate::term::{ColorDepth, Glyphs};
 
@@ -29,6 +33,7 @@ pub(crate) use cursor::Cursor;
 pub(crate) use history::{Bucket, History, Series};
 pub(crate) use neurons::NeuronFigures;
 pub(crate) use sequence::{Edit, Sequence};
+pub(crate) use settings::{AttentionScale, LossScale, LowerPanel, Settings, Sort, Zoom};
 pub(crate) use timeline::{Look, Timeline};
 pub(crate) use trainer::Trainer;
 
@@ -115,68 +120,6 @@ pub struct AppOptions {
     pub title: String,
     /// Whether something trains.
     pub mode: Mode,
-}
-
-/// The attention view's scale.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum AttentionScale {
-    #[default]
-    Raw,
-    /// Times the number of keys the query may see.
-    RelativeToUniform,
-    /// Times the length of what the key's value writes.
-    InfoWeighted,
-}
-
-/// Columns a key takes in the attention view.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Zoom {
-    /// As many keys as it takes to show all of them.
-    Fit,
-    #[default]
-    One,
-    Two,
-}
-
-/// The order of the neurons.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Sort {
-    /// Largest |contribution| first.
-    #[default]
-    Contribution,
-    /// Largest |activation| first.
-    Activation,
-    Index,
-}
-
-/// Below the list of neurons.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum LowerPanel {
-    #[default]
-    Traces,
-    Map,
-}
-
-/// The scale of the losses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum LossScale {
-    #[default]
-    Log,
-    Linear,
-}
-
-/// How each view is set.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Settings {
-    pub(crate) loss: LossScale,
-    pub(crate) attention: AttentionScale,
-    pub(crate) zoom: Zoom,
-    pub(crate) sort: Sort,
-    pub(crate) lower: LowerPanel,
-    /// Neurons picked for the traces, in the order of picking.
-    pub(crate) picked: Vec<NeuronId>,
-    /// Whether the strip shows the predictions with the ablation in a line of their own.
-    pub(crate) diff: bool,
 }
 
 /// Something on screen that takes the keys.

@@ -6,7 +6,7 @@ use super::columns::window;
 use super::figures;
 use super::ink::{Ink, beside, lines};
 use super::theme::Role;
-use super::{classes, logit_row, nothing_yet, provenance};
+use super::{classes, logit_row, losses, nothing_yet, provenance};
 use crate::analysis::Probe;
 use crate::app::App;
 use crate::model::AblationKind;
@@ -30,6 +30,10 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
             [Some(before), after.map(|after| ("after", after))].into_iter().flatten().collect();
         classes::render(ink, lines(rest, 0, 3), &table);
         rest = lines(rest, 3, rest.height);
+    }
+    if rest.height >= losses::HEIGHT + 12 {
+        losses::render(ink, app, probe, lines(rest, 0, losses::HEIGHT));
+        rest = lines(rest, losses::HEIGHT, rest.height);
     }
     if rest.width >= 64 {
         let (left, right) = beside(rest, rest.width * 2 / 5);

@@ -11,6 +11,9 @@ use super::{nothing_yet, provenance, readout};
 use crate::analysis::{Pass, Probe};
 use crate::app::{App, AttentionScale, Zoom};
 
+/// Ends of the relative scale: so many times uniform, and so little of it.
+const RATIOS: [f32; 8] = [1.1, 1.25, 1.5, 2.0, 4.0, 8.0, 16.0, 64.0];
+
 /// Columns for the queries' numbers.
 const AXIS: u16 = 5;
 
@@ -21,7 +24,7 @@ pub(super) struct Measure<'a> {
     layer: usize,
     head: usize,
     norms: &'a [f32],
-    /// What the scale's top colour stands for.
+    /// What the scale's top colour stands for: a value, or for the relative scale so many times uniform.
     top: f32,
 }
 
@@ -49,14 +52,24 @@ impl<'a> Measure<'a> {
     fn top(&self) -> f32 {
         let len = self.norms.len();
         let cells = (0..len).flat_map(|query| (0..=query).map(move |key| (query, key)));
-        let mut values: Vec<f32> =
-            cells.map(|(query, key)| self.value(query, key)).filter(|value| value.is_finite()).collect();
-        if values.is_empty() {
-            return 1.0;
+        let size = |value: f32| match self.scale {
+            AttentionScale::RelativeToUniform => value.max(1e-6).log2().abs(),
+            AttentionScale::Raw | AttentionScale::InfoWeighted => value,
+        };
+        let values = cells.map(|(query, key)| self.value(query, key)).filter(|value| value.is_finite());
+        let mut sizes: Vec<f32> = values.map(size).collect();
+        if sizes.is_empty() {
+            return 2.0;
         }
-        let at = (values.len() - 1) * 99 / 100;
-        let (_, top, _) = values.select_nth_unstable_by(at, f32::total_cmp);
-        top.max(f32::MIN_POSITIVE)
+        let at = (sizes.len() - 1) * 99 / 100;
+        let (_, top, _) = sizes.select_nth_unstable_by(at, f32::total_cmp);
+        match self.scale {
+            // Round numbers, so that the scale stays while the cursor moves from head to head.
+            AttentionScale::RelativeToUniform => {
+                RATIOS.into_iter().find(|ratio| ratio.log2() >= *top).unwrap_or(RATIOS[RATIOS.len() - 1])
+            }
+            AttentionScale::Raw | AttentionScale::InfoWeighted => top.max(f32::MIN_POSITIVE),
+        }
     }
 
     fn colors(&self) -> Scale {
@@ -69,8 +82,9 @@ impl<'a> Measure<'a> {
     /// On the colours, from 0 to 1.
     fn heat(&self, value: f32) -> Heat {
         match self.scale {
-            // From an eighth of uniform to eight times it.
-            AttentionScale::RelativeToUniform => Heat::of(value, |x| x.max(1e-6).log2() / 6.0 + 0.5),
+            AttentionScale::RelativeToUniform => {
+                Heat::of(value, |x| x.max(1e-6).log2() / self.top.log2() / 2.0 + 0.5)
+            }
             AttentionScale::Raw | AttentionScale::InfoWeighted => Heat::of(value, |x| x / self.top),
         }
     }
@@ -78,7 +92,7 @@ impl<'a> Measure<'a> {
     /// The numbers at the ends of the scale.
     fn ends(&self) -> (String, String) {
         match self.scale {
-            AttentionScale::RelativeToUniform => ("1/8 x".into(), "8 x uniform".into()),
+            AttentionScale::RelativeToUniform => (format!("/{}", self.top), format!("x{} uniform", self.top)),
             AttentionScale::Raw => ("0".into(), format!("≥{}", figure(f64::from(self.top)))),
             AttentionScale::InfoWeighted => ("0".into(), format!("≥{} A|vW_O|", figure(f64::from(self.top)))),
         }
@@ -112,12 +126,17 @@ fn cell_size(zoom: Zoom, len: usize, rows: usize, columns: usize) -> (usize, u16
 }
 
 fn map(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area: Rect) {
-    let title = format!("attention of head {}.{}", app.cursor.layer, app.cursor.head);
-    ink.rule(area, 0, &title, &provenance(app, probe.request.snapshot.step));
     let plot = part(area, AXIS, 2, area.width, area.height.saturating_sub(3));
     let rows = ink.heat_rows(plot.height);
     let (factor, cell) = cell_size(app.settings.zoom, probe.len(), rows, usize::from(plot.width));
     let cells = probe.len().div_ceil(factor);
+    let head = format!("head {}.{}", app.cursor.layer, app.cursor.head);
+    let title = if factor > 1 {
+        format!("{head}, means of {factor}x{factor}")
+    } else {
+        format!("attention of {head}")
+    };
+    ink.rule(area, 0, &title, &provenance(app, probe.request.snapshot.step));
     let query = app.position_in(probe);
     let key = app.cursor.key.min(query);
     let rows = window(query / factor, cells, rows);
@@ -135,7 +154,7 @@ fn map(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area:
         value: |row, col| average(measure, probe.len(), factor, row, col),
     };
     ink.heat(plot, &map);
-    legend(ink, area, measure, factor);
+    legend(ink, area, measure);
 }
 
 /// The mean over a cell's queries and keys, of those that may attend.
@@ -161,7 +180,11 @@ fn key_ticks(
 ) {
     ink.text(area, 0, 1, "q \\ k", Role::Faint);
     let x = |col: usize| AXIS + (col - cols.start) as u16 * cell;
-    for col in cols.clone().filter(|col| (col * factor) % 10 < factor) {
+    // So far apart that the numbers do not run into each other, nor into the cursor's.
+    let far = |step: &usize| step / factor * usize::from(cell) >= 5;
+    let step = [10, 20, 50, 100, 200, 500, 1000].into_iter().find(far).unwrap_or(1000);
+    let is_clear = |col: usize| col.abs_diff(key / factor) * usize::from(cell) > 4;
+    for col in cols.clone().filter(|col| (col * factor) % step < factor && is_clear(*col)) {
         ink.text(area, x(col), 1, &(col * factor).to_string(), Role::Faint);
     }
     if cols.contains(&(key / factor)) {
@@ -185,13 +208,10 @@ fn query_tick(ink: &mut Ink<'_>, area: Rect, y: u16, row: usize, factor: usize, 
     }
 }
 
-fn legend(ink: &mut Ink<'_>, area: Rect, measure: &Measure<'_>, factor: usize) {
+fn legend(ink: &mut Ink<'_>, area: Rect, measure: &Measure<'_>) {
     let y = area.height.saturating_sub(1);
     let (low, high) = measure.ends();
     let x = ink.text(area, AXIS, y, &format!("{low} "), Role::Faint);
     let x = ink.legend(area, x, y, measure.colors());
-    let x = ink.text(area, x, y, &format!(" {high}"), Role::Faint);
-    if factor > 1 {
-        ink.text(area, x + 2, y, &format!("a cell: mean of {factor}x{factor}"), Role::Strong);
-    }
+    ink.text(area, x, y, &format!(" {high}"), Role::Faint);
 }

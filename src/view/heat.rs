@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::ink::Ink;
-use super::theme::{Role, Scale};
+use super::theme::{Role, Scale, Theme};
 
 /// A cell of a map.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,7 +70,7 @@ impl Ink<'_> {
             let (glyph, x) = match upper {
                 Heat::Blank => (' ', 0.0),
                 Heat::Bad => ('?', 1.0),
-                Heat::At(x) => (self.theme.shade(x), x),
+                Heat::At(x) => (Theme::shade(x), x),
             };
             if here(row) {
                 return (glyph, self.theme.style(Role::Cursor));
@@ -100,7 +100,7 @@ impl Ink<'_> {
         let steps = self.theme.steps() as u16;
         for at in 0..steps {
             let value = (f32::from(at) + 0.5) / f32::from(steps);
-            let glyph = if self.theme.has_halves() { '█' } else { self.theme.shade(value) };
+            let glyph = if self.theme.has_halves() { '█' } else { Theme::shade(value) };
             self.put(area, x + at, y, glyph, self.theme.heat_style(scale, value));
         }
         x + steps

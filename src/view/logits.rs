@@ -6,7 +6,7 @@ use super::columns::window;
 use super::ink::{Ink, beside, lines};
 use super::number::{figure, signed};
 use super::theme::Role;
-use super::{logit_row, nothing_yet, profile, provenance, target};
+use super::{logit_row, nothing_yet, profile, provenance, target, writer_map};
 use crate::analysis::{Probe, Writer};
 use crate::app::App;
 
@@ -18,7 +18,13 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let Some(probe) = app.probe.as_deref().filter(|probe| !probe.is_empty()) else {
         return nothing_yet(ink, app, area, "logits");
     };
-    let low = if area.height >= PROFILE + 8 { PROFILE } else { 0 };
+    // What does not push out the writers and their sum.
+    let list = probe.clean.attribution.writers.len() as u16 + 5;
+    let low = match area.height {
+        height if height >= list + PROFILE + writer_map::height(probe) => PROFILE + writer_map::height(probe),
+        height if height >= PROFILE + 8 => PROFILE,
+        _ => 0,
+    };
     let top = lines(area, 0, area.height - low);
     if area.width >= 64 {
         let (left, right) = beside(top, area.width * 11 / 20);
@@ -27,7 +33,12 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     } else {
         writers(ink, app, probe, top);
     }
-    profile::render(ink, app, probe, lines(area, top.height, low));
+    let below = lines(area, top.height, low);
+    let map = low.saturating_sub(PROFILE);
+    if map > 0 {
+        writer_map::render(ink, app, probe, lines(below, 0, map));
+    }
+    profile::render(ink, app, probe, lines(below, map, PROFILE));
 }
 
 fn writers(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {

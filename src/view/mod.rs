@@ -29,6 +29,7 @@ mod ink;
 mod keyline;
 mod logit_row;
 mod logits;
+mod losses;
 mod neuron_map;
 mod neurons;
 mod number;
@@ -41,6 +42,7 @@ mod target;
 mod theme;
 mod traces;
 mod train;
+mod writer_map;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;

@@ -1,8 +1,10 @@
-//! Neurons by positions as a heat map, in the order of the list and under the strip's columns.
+//! Neurons by positions as a heat map, in the order of the list.
+
+use std::ops::Range;
 
 use ratatui::layout::Rect;
 
-use super::columns::window;
+use super::columns::{Columns, window};
 use super::heat::{Heat, HeatMap};
 use super::ink::{Ink, part};
 use super::number::figure;
@@ -14,8 +16,25 @@ use crate::model::NeuronId;
 /// Columns for the neurons' numbers.
 const AXIS: u16 = 10;
 
-/// Draws the map.
-pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, order: &[NeuronFigures], area: Rect) {
+/// Positions on the map and the columns each takes: the strip's, or as many as fit.
+fn columns(app: &App, probe: &Probe, position: usize, plot: Rect, aligned: bool) -> (Range<usize>, u16) {
+    if aligned {
+        let columns = Columns::new(app, plot.width + AXIS);
+        return (columns.shown.start.min(probe.len())..columns.shown.end.min(probe.len()), columns.pitch);
+    }
+    let cell = if probe.len() * 2 <= usize::from(plot.width) { 2 } else { 1 };
+    (window(position, probe.len(), usize::from(plot.width / cell)), cell)
+}
+
+/// Draws the map; `aligned` where it lies right under the strip.
+pub(super) fn render(
+    ink: &mut Ink<'_>,
+    app: &App,
+    probe: &Probe,
+    order: &[NeuronFigures],
+    area: Rect,
+    aligned: bool,
+) {
     let layer = app.cursor.layer;
     let value = |neuron: usize, position: usize| {
         app.pass_of(probe, NeuronId { layer, neuron }).neuron(layer, neuron, position)
@@ -27,8 +46,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, order: &[Neuro
         ink.heat_rows(plot.height),
     );
     let position = app.position_in(probe);
-    let cell = if probe.len() * 2 <= usize::from(plot.width) { 2 } else { 1 };
-    let cols = window(position, probe.len(), usize::from(plot.width / cell));
+    let (cols, cell) = columns(app, probe, position, plot, aligned);
     let shown = rows.clone().flat_map(|row| cols.clone().map(move |col| (row, col)));
     let values = shown.map(|(row, col)| value(order[row].neuron, col)).filter(|v| v.is_finite());
     let largest = values.fold(0.0, |a: f32, v| a.max(v.abs())).max(f32::MIN_POSITIVE);

@@ -29,14 +29,14 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         // Room for both: the map beside the list, the traces below.
         let (left, right) = beside(top, 64);
         list(ink, app, probe, &order, left);
-        neuron_map::render(ink, app, probe, &order, right);
+        neuron_map::render(ink, app, probe, &order, right, false);
         traces::render(ink, app, probe, bottom);
         return;
     }
     list(ink, app, probe, &order, top);
     match app.settings.lower {
         LowerPanel::Traces => traces::render(ink, app, probe, bottom),
-        LowerPanel::Map => neuron_map::render(ink, app, probe, &order, bottom),
+        LowerPanel::Map => neuron_map::render(ink, app, probe, &order, bottom, true),
     }
 }
 

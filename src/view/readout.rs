@@ -40,6 +40,9 @@ fn cell(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     pair(ink, area, 1, "query", &format!("{query} (token {})", tokens[query]));
     pair(ink, area, 2, "key", &format!("{key} (token {})", tokens[key]));
     let number = |x: f32| figure(f64::from(x));
+    // An entropy leaves out what is not a number, and so would look like one.
+    let broken = pass.attention(layer, head, query).iter().any(|p| p.is_nan());
+    let of_query = |x: f32| if broken { "NaN".into() } else { number(x) };
     pair(ink, area, 3, "attention", &number(a));
     pair(ink, area, 4, "uniform", &format!("{}  {:.2} x", number(uniform), a / uniform));
     pair(
@@ -47,11 +50,11 @@ fn cell(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         area,
         5,
         "A|vW_O|",
-        &format!("{}  of |v| {}", number(a * summary.value_norms[key]), number(summary.value_norms[key])),
+        &format!("{} = A x {}", number(a * summary.value_norms[key]), number(summary.value_norms[key])),
     );
     let most = ((query + 1) as f32).ln();
-    pair(ink, area, 6, "entropy", &format!("{} of {} nats", number(summary.entropy[query]), number(most)));
-    pair(ink, area, 7, "KL unif.", &format!("{} nats", number(summary.kl_from_uniform[query])));
+    pair(ink, area, 6, "entropy", &format!("{} of {} nats", of_query(summary.entropy[query]), number(most)));
+    pair(ink, area, 7, "KL unif.", &format!("{} nats", of_query(summary.kl_from_uniform[query])));
 }
 
 fn pair(ink: &mut Ink<'_>, area: Rect, y: u16, name: &str, value: &str) {
@@ -81,7 +84,7 @@ fn strongest(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>,
 }
 
 fn head_list(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
-    ink.rule(area, 0, "heads", "entropy   KL");
+    ink.rule(area, 0, "heads, means", "entropy   KL");
     let config = probe.config();
     let all = &probe.current().heads;
     let selected = app.cursor.layer * config.n_heads + app.cursor.head;
@@ -95,14 +98,10 @@ fn head_list(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         if app.ablation.off.heads.contains(&id) {
             ink.text(area, x + 1, y, "✕ off", Role::Off);
         }
+        let broken = probe.current().attention(id.layer, id.head, probe.len() - 1)[0].is_nan();
+        let number = |x: f32| if broken { "NaN".into() } else { figure(f64::from(x)) };
         let end = area.width.saturating_sub(3);
-        ink.text_right(
-            area,
-            end.saturating_sub(7),
-            y,
-            &figure(f64::from(all[at].mean_entropy())),
-            Role::Plain,
-        );
-        ink.text_right(area, end, y, &figure(f64::from(all[at].mean_kl())), Role::Plain);
+        ink.text_right(area, end.saturating_sub(7), y, &number(all[at].mean_entropy()), Role::Plain);
+        ink.text_right(area, end, y, &number(all[at].mean_kl()), Role::Plain);
     }
 }

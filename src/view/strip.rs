@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use super::columns::Columns;
 use super::ink::Ink;
 use super::theme::Role;
-use crate::analysis::Probe;
+use crate::analysis::{Pass, Probe};
 use crate::app::{App, ViewId};
 use crate::task::Token;
 use crate::term::Glyphs;
@@ -47,7 +47,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         (position < known).then(|| cell(probe.labels[position], Role::Plain))
     });
     row(ink, app, area, 3, "output", &columns, |position| {
-        (position < known).then(|| output(probe, position, &probe.clean.predictions))
+        (position < known).then(|| output(probe, position, &probe.clean))
     });
     if has_diff(app) {
         row(ink, app, area, 4, "ablated", &columns, |position| {
@@ -56,16 +56,21 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     }
 }
 
-fn output(probe: &Probe, position: usize, predictions: &[Token]) -> Cell {
-    let wrong = predictions[position] != probe.labels[position];
-    let plain = cell(predictions[position], if wrong { Role::Wrong } else { Role::Plain });
+fn output(probe: &Probe, position: usize, pass: &Pass) -> Cell {
+    let prediction = pass.predictions[position];
+    // Of logits that are no numbers the largest is none.
+    if pass.logits(position).iter().any(|logit| logit.is_nan()) {
+        return Cell { text: "?".into(), left: '!', ..cell(prediction, Role::Wrong) };
+    }
+    let wrong = prediction != probe.labels[position];
+    let plain = cell(prediction, if wrong { Role::Wrong } else { Role::Plain });
     if wrong { Cell { left: '!', ..plain } } else { plain }
 }
 
 fn ablated(probe: &Probe, position: usize) -> Option<Cell> {
-    let predictions = &probe.ablated.as_ref()?.predictions;
-    let plain = output(probe, position, predictions);
-    let changed = predictions[position] != probe.clean.predictions[position];
+    let pass = probe.ablated.as_ref()?;
+    let plain = output(probe, position, pass);
+    let changed = pass.predictions[position] != probe.clean.predictions[position];
     Some(if changed { Cell { left: '[', right: ']', role: Role::Changed, ..plain } } else { plain })
 }
 

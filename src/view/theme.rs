@@ -99,7 +99,6 @@ impl Theme {
             Role::Strong => (Color::Reset, Modifier::BOLD),
             Role::Faint => (Color::DarkGray, Modifier::empty()),
             Role::Title => (Color::Cyan, Modifier::BOLD),
-            Role::Key => (Color::Cyan, Modifier::empty()),
             Role::Cursor => (Color::Reset, Modifier::REVERSED.union(Modifier::BOLD)),
             Role::Good => (Color::Green, Modifier::empty()),
             Role::Warning => (Color::Yellow, Modifier::BOLD),
@@ -107,7 +106,7 @@ impl Theme {
             Role::Banner => (Color::Red, Modifier::REVERSED.union(Modifier::BOLD)),
             Role::Off => (Color::Magenta, Modifier::BOLD),
             Role::Changed => (Color::Yellow, Modifier::BOLD.union(Modifier::UNDERLINED)),
-            Role::Bar => (Color::Cyan, Modifier::empty()),
+            Role::Key | Role::Bar => (Color::Cyan, Modifier::empty()),
             Role::Second | Role::Positive => (Color::Yellow, Modifier::empty()),
             Role::Negative => (Color::LightBlue, Modifier::empty()),
         };
@@ -133,7 +132,7 @@ impl Theme {
     }
 
     /// The character for `x` of 0 to 1 where halves cannot be shown.
-    pub(super) fn shade(self, x: f32) -> char {
+    pub(super) fn shade(x: f32) -> char {
         SHADES[step(x, SHADES.len())]
     }
 
