@@ -5,8 +5,10 @@
 
 pub mod analysis;
 pub mod app;
+pub mod cli;
 pub mod model;
 pub mod random;
+pub mod report;
 pub mod task;
 pub mod term;
 pub mod train;

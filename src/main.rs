@@ -1,3 +1,5 @@
 //! The `headcount` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    headcount::cli::main()
+}

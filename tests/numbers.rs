@@ -8,8 +8,8 @@ use dfdx::prelude::*;
 use headcount::analysis::{Pass, Snapshot, evaluate};
 use headcount::model::backend::composed_loss;
 use headcount::model::{
-    AblationKind, Activation, Activations, Backend, HeadId, Interventions, ModelConfig, NeuronId,
-    Normalization, Patch, Transformer, Weights, cache, centre, fold, forward,
+    AblationKind, Activation, Activations, Backend, FoldOptions, HeadId, Interventions, ModelConfig,
+    NeuronId, Normalization, Patch, PatternKind, Transformer, Weights, cache, centre, fold, forward,
 };
 use headcount::task::{Dataset, DatasetConfig, Example, Split, Token, majority};
 use reference::{Tensors, relative_l2, weights};
@@ -289,7 +289,7 @@ fn neurons_and_the_output_bias_sum_to_the_mlp() {
 #[test]
 fn folding_equals_transformer_lens_and_leaves_the_log_probabilities() {
     let trained = weights("weights");
-    let folded = fold(&trained);
+    let folded = fold(&trained, FoldOptions::default());
     let theirs = Tensors::read("folded_weights");
     assert_eq!(folded.layout.tensors().len(), theirs.names().len());
     for tensor in folded.layout.tensors() {
@@ -301,23 +301,80 @@ fn folding_equals_transformer_lens_and_leaves_the_log_probabilities() {
 }
 
 #[test]
+fn later_processing_equals_transformer_lens_too() {
+    let trained = weights("weights");
+    let processed = fold(&trained, FoldOptions { center_reading: true, fold_value_biases: false });
+    let theirs = Tensors::read("processed_weights");
+    for tensor in processed.layout.tensors() {
+        assert!(worst(&processed.gather(tensor), &theirs.get(&tensor.name).1) < 1e-5, "{}", tensor.name);
+    }
+}
+
+#[test]
+fn every_kind_of_folding_leaves_the_losses_in_every_kind_of_model() {
+    for config in odd_models() {
+        let (weights, data) = (perturbed(&config), random_batch(&config, 3));
+        let Example { tokens, labels } = data.example(Split::Train, 0);
+        let losses = |weights: &Weights| Pass::run(weights, tokens, labels, &Patch::default()).losses;
+        for (center_reading, fold_value_biases) in
+            [(false, false), (true, false), (false, true), (true, true)]
+        {
+            let folded = fold(&weights, FoldOptions { center_reading, fold_value_biases });
+            let error = worst(&losses(&weights), &losses(&folded));
+            assert!(error < 1e-4, "{config:?} {center_reading} {fold_value_biases}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_replaced_pattern_is_what_the_head_attends_with() {
+    let (tokens, labels) = first_sequence();
+    let weights = weights("weights");
+    let id = HeadId { layer: 0, head: 1 };
+    for kind in [PatternKind::Uniform, PatternKind::Identity, PatternKind::Previous] {
+        let interventions = Interventions { patterns: [(id, kind)].into(), ..Interventions::default() };
+        let pass = Pass::run(&weights, &tokens, &labels, &interventions.patch(weights.config(), None));
+        let own = Pass::run(&weights, &tokens, &labels, &Patch::default());
+        for query in [0_usize, 1, 77, 127] {
+            let row = pass.attention(0, 1, query);
+            let mut want = vec![0.0; 128];
+            match kind {
+                PatternKind::Uniform => want[..=query].fill(1.0 / (query + 1) as f32),
+                PatternKind::Identity => want[query] = 1.0,
+                PatternKind::Previous => want[query.saturating_sub(1)] = 1.0,
+            }
+            assert_eq!(row, want, "{kind:?} {query}");
+            assert_eq!(
+                pass.attention(0, 0, query),
+                own.attention(0, 0, query),
+                "the other head is left alone"
+            );
+        }
+        assert_eq!(interventions.cells(weights.config(), 128), 128 * 129 / 2);
+    }
+}
+
+#[test]
 fn ablations_equal_transformer_lens() {
     let batch = Tensors::read("batch");
     let (tokens, labels) = (batch.tokens("tokens"), batch.tokens("labels"));
     let examples = batch_of(&tokens, &labels, 128);
     let trained = weights("weights");
-    let folded = fold(&trained);
+    let folded = fold(&trained, FoldOptions::default());
+    let processed = fold(&trained, FoldOptions { center_reading: true, fold_value_biases: false });
     let (means, _) = headcount::analysis::evaluation::means(&trained, &examples);
     let mut cases = 0;
     for case in reference::ablation_cases() {
-        let weights = if case.weights == "folded" { &folded } else { &trained };
-        if case.weights == "processed" {
-            continue;
-        }
+        let weights = match case.weights.as_str() {
+            "folded" => &folded,
+            "processed" => &processed,
+            _ => &trained,
+        };
         let interventions = Interventions {
             heads: case.head.into_iter().map(|head| HeadId { layer: 0, head }).collect(),
             neurons: case.indices.iter().map(|&neuron| NeuronId { layer: 0, neuron }).collect(),
             kind: if case.kind == "mean" { AblationKind::Mean } else { AblationKind::Zero },
+            ..Interventions::default()
         };
         let patch = interventions.patch(weights.config(), Some(&means));
         let whole = evaluate(weights, &patch, &examples);
@@ -327,5 +384,5 @@ fn ablations_equal_transformer_lens() {
         assert_eq!(first.predictions, case.pred_seq0, "{case:?}");
         cases += 1;
     }
-    assert!(cases >= 17, "{cases}");
+    assert_eq!(cases, 22);
 }

@@ -166,7 +166,7 @@ pub fn probe(request: ProbeRequest) -> Probe {
     let ablated = (!request.interventions.is_empty())
         .then(|| run(&request.interventions.patch(config, request.means.as_deref())));
     let cells = request.interventions.cells(config, request.tokens.len());
-    Probe { labels, clean, ablated, cells, request }
+    Probe { request, labels, clean, ablated, cells }
 }
 
 /// Index of the largest value, the first of equals.

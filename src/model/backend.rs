@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dfdx::optim::{Momentum, SgdConfig, WeightDecay};
 use dfdx::prelude::*;
 
 use super::batch::Workspace;
@@ -44,11 +45,24 @@ pub trait Backend: Device<f32> {
         composed::loss(self, &model.layout, params, batch)
     }
 
-    /// Writes `values` over a gradient or a moment of the same length.
+    /// Writes `values` over a fresh gradient or moment, all zeros, of the same length.
+    ///
+    /// The default goes through the one public kernel that moves a tensor's data into such a buffer: a step of gradient
+    /// descent with no learning rate, whose velocity becomes the decayed parameter itself.
     ///
     /// # Errors
     /// When the device fails.
-    fn write(&self, to: &mut <Self as Storage<f32>>::Vec, values: &[f32]) -> Result<(), Self::Err>;
+    fn write(&self, to: &mut <Self as Storage<f32>>::Vec, values: &[f32]) -> Result<(), Self::Err> {
+        let mut source = self.try_tensor_from_vec(values.to_vec(), (values.len(),))?;
+        let mut zeros = Gradients::leaky();
+        let copy = SgdConfig {
+            lr: 0.0,
+            momentum: Some(Momentum::Classic(0.0)),
+            weight_decay: Some(WeightDecay::L2(1.0)),
+        };
+        let nothing = zeros.get_or_alloc_mut(&source)?;
+        copy.try_update(&mut source, to, nothing)
+    }
 }
 
 /// The composed model on any device, whatever its [`Backend`] prefers: the oracle of the tests.
@@ -93,3 +107,6 @@ impl Backend for Cpu {
         Ok(())
     }
 }
+
+#[cfg(feature = "cuda")]
+impl Backend for Cuda {}

@@ -3,7 +3,7 @@
 use super::activations::{Activations, AttentionActivations, BlockActivations};
 use super::config::{Activation, ModelConfig, Normalization};
 use super::forward::{Part, causal_blocks, head_columns, head_offset};
-use super::kernels::{self, AffineGrad, Normed, vectorised};
+use super::kernels::{self, AffineGrad, Normed};
 use super::layout::{BlockLayout, MlpLayout, NormLayout};
 use super::matmul::{Mat, MatMut, Write, matmul};
 use super::weights::{Affine, Weights};
@@ -45,15 +45,7 @@ impl Adjoints {
 
 /// Sum over positions of the cross-entropy of `logits`, `[pos, d_vocab]`, in nats.
 pub fn cross_entropy(logits: &[f32], labels: &[Token], d_vocab: usize) -> f64 {
-    let mut row = vec![0.0; d_vocab];
-    logits
-        .chunks_exact(d_vocab)
-        .zip(labels)
-        .map(|(logits, &label)| {
-            row.copy_from_slice(logits);
-            f64::from(kernels::softmax(&mut row) - logits[usize::from(label)])
-        })
-        .sum()
+    kernels::cross_entropy(&mut logits.to_vec(), labels, d_vocab, 1.0)
 }
 
 /// Adds to `grads`, which has the layout of the weights, the gradient of `scale` times the sequence's summed
@@ -89,16 +81,7 @@ fn unembed(
     let layout = &weights.layout;
     let (d_model, d_vocab) = (layout.config.d_model, layout.config.d_vocab);
     scratch.logits.copy_from_slice(&from.logits);
-    let loss = vectorised(|| {
-        let mut loss = 0.0;
-        for (row, &label) in scratch.logits.chunks_exact_mut(d_vocab).zip(labels) {
-            let logit = row[usize::from(label)];
-            loss += f64::from(kernels::softmax(row) - logit);
-            row[usize::from(label)] -= 1.0;
-            row.iter_mut().for_each(|g| *g *= scale);
-        }
-        loss
-    });
+    let loss = kernels::cross_entropy(&mut scratch.logits, labels, d_vocab, scale);
     linear_backward(
         (&from.unembed_in, d_model),
         (&scratch.logits, d_vocab),
@@ -127,9 +110,7 @@ fn mlp(
     match c.act_fn {
         Activation::SoluLn => {
             affine_backward(weights, at.ln.as_ref(), &mlp.ln, c.d_mlp, &mut scratch.hidden, grads);
-            vectorised(|| {
-                kernels::solu_backward(&mut scratch.hidden, &mlp.pre, &mlp.softmaxed, &mlp.mid, c.d_mlp)
-            });
+            kernels::solu_backward(&mut scratch.hidden, &mlp.pre, &mlp.softmaxed, &mlp.mid, c.d_mlp);
         }
         Activation::Gelu => scale_by(&mut scratch.hidden, &mlp.pre, kernels::gelu_derivative),
         Activation::Relu => scale_by(&mut scratch.hidden, &mlp.pre, |x| f32::from(x > 0.0)),
@@ -141,7 +122,7 @@ fn mlp(
     );
     input_gradient(&scratch.hidden, weights.part(&at.w_in), c.d_mlp, &mut scratch.input);
     norm_backward(weights, at.ln2.as_ref(), &mlp.ln2, c.d_model, &mut scratch.input, grads);
-    vectorised(|| kernels::add(&mut scratch.resid, &scratch.input));
+    kernels::add(&mut scratch.resid, &scratch.input);
 }
 
 fn scale_by(grad: &mut [f32], pre: &[f32], derivative: impl Fn(f32) -> f32) {
@@ -172,7 +153,7 @@ fn attention(
     );
     input_gradient(&scratch.qkv, weights.part(&at.w_qkv), 3 * c.d_heads(), &mut scratch.input);
     norm_backward(weights, at.ln1.as_ref(), &block.ln1, c.d_model, &mut scratch.input, grads);
-    vectorised(|| kernels::add(&mut scratch.resid, &scratch.input));
+    kernels::add(&mut scratch.resid, &scratch.input);
 }
 
 /// Gradients of one head's queries, keys and values from that of its `z`.
@@ -188,7 +169,8 @@ fn attend(c: &ModelConfig, head: usize, attn: &AttentionActivations, scratch: &m
         let out = MatMut::strided(&mut scores[first * len..], end - first, end, len);
         matmul(out, Write::Set, 1.0, rows_of_z(first, end - first), values.t());
     }
-    softmax_backward(c, head, pattern, &attn.z, &scratch.z, scores, len);
+    let z = &attn.z[head * c.d_head..];
+    kernels::causal_softmax_backward(scores, pattern, len, z, z_grad, c.d_head, d_heads);
     let scale = 1.0 / (c.d_head as f32).sqrt();
     for (first, end) in causal_blocks(len) {
         let rows = end - first;
@@ -204,30 +186,6 @@ fn attend(c: &ModelConfig, head: usize, attn: &AttentionActivations, scratch: &m
         out(Part::Key, scale, below(&scores[first * len + first..]), queries);
         out(Part::Value, 1.0, below(&pattern[first * len + first..]), rows_of_z(first, len - first));
     }
-}
-
-/// `scores` comes as the gradient of the pattern and leaves as that of the scores. The inner product of a row of the
-/// pattern with its gradient equals that of `z` with its own, which is shorter.
-fn softmax_backward(
-    c: &ModelConfig,
-    head: usize,
-    pattern: &[f32],
-    z: &[f32],
-    z_grad: &[f32],
-    scores: &mut [f32],
-    len: usize,
-) {
-    vectorised(|| {
-        for (query, (grad, pattern)) in
-            scores.chunks_exact_mut(len).zip(pattern.chunks_exact(len)).enumerate()
-        {
-            let columns = query * c.d_heads() + head * c.d_head..query * c.d_heads() + (head + 1) * c.d_head;
-            let along = kernels::dot(&z[columns.clone()], &z_grad[columns]);
-            let (seen, unseen) = grad.split_at_mut(query + 1);
-            seen.iter_mut().zip(pattern).for_each(|(g, p)| *g = p * (*g - along));
-            unseen.fill(0.0);
-        }
-    });
 }
 
 fn embed(weights: &Weights, tokens: &[Token], scratch: &Adjoints, grads: &mut [f32]) {
@@ -252,7 +210,7 @@ struct Gradient<'a> {
 fn linear_backward((x, width): (&[f32], usize), (out_grad, cols): (&[f32], usize), to: Gradient<'_>) {
     let rows = x.len() / width;
     let (grads, matrix) = to.weight;
-    vectorised(|| kernels::add_rows(&mut grads[to.bias.clone()], out_grad));
+    kernels::add_rows(&mut grads[to.bias.clone()], out_grad);
     let into = MatMut::new(&mut grads[matrix.clone()], width, cols);
     matmul(into, Write::Add, 1.0, Mat::new(x, rows, width).t(), Mat::new(out_grad, rows, cols));
 }
@@ -290,5 +248,5 @@ fn affine_backward(
         let (before, after) = grads.split_at_mut(at.b.start);
         (weights, AffineGrad { w: &mut before[at.w.clone()], b: &mut after[..width] })
     });
-    vectorised(|| kernels::layer_norm_backward(grad, from, affine, width));
+    kernels::layer_norm_backward(grad, from, affine, width);
 }

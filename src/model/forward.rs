@@ -5,7 +5,7 @@
 use super::activations::{Activations, AttentionActivations, MlpActivations};
 use super::config::{Activation, ModelConfig, Normalization};
 use super::intervention::{BlockPatch, Patch};
-use super::kernels::{self, Normed, vectorised};
+use super::kernels::{self, Normed};
 use super::layout::{BlockLayout, MlpLayout, NormLayout};
 use super::matmul::{Mat, MatMut, Write, matmul};
 use super::weights::Weights;
@@ -46,7 +46,7 @@ fn attention(weights: &Weights, layer: usize, patch: &BlockPatch, to: &mut Activ
     norm(weights, at.ln1.as_ref(), &block.resid_pre, &mut block.ln1, &mut block.attn.input);
     queries_keys_values(weights, at, &mut block.attn, len);
     for head in 0..c.n_heads {
-        attend(c, head, &mut block.attn, len);
+        attend(c, head, patch, &mut block.attn, len);
     }
     patch.apply_to_z(&mut block.attn.z, c.d_heads());
     block.resid_mid.copy_from_slice(&block.resid_pre);
@@ -62,16 +62,14 @@ fn queries_keys_values(weights: &Weights, at: &BlockLayout, attn: &mut Attention
 }
 
 /// Pattern and `z` of one head.
-fn attend(c: &ModelConfig, head: usize, attn: &mut AttentionActivations, len: usize) {
+fn attend(c: &ModelConfig, head: usize, patch: &BlockPatch, attn: &mut AttentionActivations, len: usize) {
     let pattern = &mut attn.pattern[head * len * len..][..len * len];
     let first_z = head * c.d_head;
     scores(c, head, &attn.qkv, len, pattern);
-    vectorised(|| {
-        for (query, row) in pattern.chunks_exact_mut(len).enumerate() {
-            kernels::softmax(&mut row[..=query]);
-            row[query + 1..].fill(0.0);
-        }
-    });
+    kernels::causal_softmax(pattern, len);
+    if let Some((_, kind)) = patch.patterns.iter().find(|(patched, _)| *patched == head) {
+        kind.fill(pattern, len);
+    }
     for (first, end) in causal_blocks(len) {
         let rows = Mat::strided(&pattern[first * len..], end - first, end, len);
         let values = head_columns(c, &attn.qkv, Part::Value, head, 0..end);
@@ -108,11 +106,11 @@ fn neurons(weights: &Weights, at: &MlpLayout, mlp: &mut MlpActivations) {
     kernels::fill_rows(&mut mlp.pre, weights.part(&at.b_in));
     project_into(&mlp.input, c.d_model, weights.part(&at.w_in), &mut mlp.pre);
     match c.act_fn {
-        Activation::SoluLn => vectorised(|| {
+        Activation::SoluLn => {
             kernels::solu(&mlp.pre, c.d_mlp, &mut mlp.softmaxed, &mut mlp.mid);
             let affine = weights.affine(at.ln.as_ref());
             kernels::layer_norm(&mlp.mid, c.d_mlp, affine, &mut mlp.ln, &mut mlp.post);
-        }),
+        }
         Activation::Gelu => map(&mlp.pre, &mut mlp.post, kernels::gelu),
         Activation::Relu => map(&mlp.pre, &mut mlp.post, |x| x.max(0.0)),
     }
@@ -133,13 +131,13 @@ fn norm(weights: &Weights, at: Option<&NormLayout>, x: &[f32], to: &mut Normed, 
     if weights.config().normalization_type == Normalization::None {
         out.copy_from_slice(x);
     } else {
-        vectorised(|| kernels::layer_norm(x, weights.config().d_model, weights.affine(at), to, out));
+        kernels::layer_norm(x, weights.config().d_model, weights.affine(at), to, out);
     }
 }
 
 /// `out += x matrix + bias`, where `x` is `[pos, width]` and `bias` as wide as `out`.
 fn project(x: &[f32], width: usize, matrix: &[f32], bias: &[f32], out: &mut [f32]) {
-    vectorised(|| out.chunks_exact_mut(bias.len()).for_each(|row| kernels::add(row, bias)));
+    kernels::add_to_rows(out, bias);
     project_into(x, width, matrix, out);
 }
 

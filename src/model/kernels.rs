@@ -1,21 +1,43 @@
 //! The row operations that a matrix library does not have.
 //!
-//! Plain loops that vectorise. [`vectorised`] compiles them again for the widest instructions the machine has, chosen
-//! when the program runs, so an ordinary build is as quick as one for this very machine. Sums run in sixteen lanes
+//! Plain loops that vectorise. [`kernel!`] compiles each for every instruction set and picks the widest that the machine
+//! has when the program runs, so an ordinary build is as quick as one for this very machine. Sums run in sixteen lanes
 //! whose order is fixed, so every instruction set gives the same bits.
 
-use pulp::Arch;
+#![expect(
+    clippy::inline_always,
+    reason = "only what is inlined into a kernel gets the kernel's instructions"
+)]
+
+use pulp::{Arch, NullaryFnOnce};
 
 use super::config::LAYER_NORM_EPS;
 use super::weights::Affine;
+use crate::task::Token;
+
+/// A function compiled for every instruction set. Its body must call nothing that is not inlined always.
+macro_rules! kernel {
+    ($(#[$doc:meta])* pub fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $body:block) => {
+        kernel! { $(#[$doc])* pub fn $name($($arg: $ty),*) -> () $body }
+    };
+    ($(#[$doc:meta])* pub fn $name:ident($($arg:ident: $ty:ty),* $(,)?) -> $out:ty $body:block) => {
+        $(#[$doc])*
+        pub fn $name($($arg: $ty),*) -> $out {
+            struct Call<A>(A);
+            impl NullaryFnOnce for Call<($($ty,)*)> {
+                type Output = $out;
+                #[inline(always)]
+                fn call(self) -> $out {
+                    let Call(($($arg,)*)) = self;
+                    $body
+                }
+            }
+            Arch::new().dispatch(Call(($($arg,)*)))
+        }
+    };
+}
 
 const LANES: usize = 16;
-
-/// Runs `work` with the widest vector instructions of this machine.
-#[inline]
-pub fn vectorised<R>(work: impl FnOnce() -> R) -> R {
-    Arch::new().dispatch(work)
-}
 
 #[inline(always)]
 fn fold_lanes(rows: [&[f32]; 2], step: impl Fn(f32, f32, f32) -> f32) -> f32 {
@@ -40,15 +62,13 @@ fn fold_lanes(rows: [&[f32]; 2], step: impl Fn(f32, f32, f32) -> f32) -> f32 {
     lanes[0]
 }
 
-/// Sum of a row.
 #[inline(always)]
-pub fn sum(row: &[f32]) -> f32 {
+fn sum(row: &[f32]) -> f32 {
     fold_lanes([row, row], |total, x, _| total + x)
 }
 
-/// Inner product of two rows.
 #[inline(always)]
-pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+fn dot(a: &[f32], b: &[f32]) -> f32 {
     fold_lanes([a, b], |total, x, y| total + x * y)
 }
 
@@ -70,7 +90,7 @@ fn max(row: &[f32]) -> f32 {
 ///
 /// The reduction and the polynomial are those of the Cephes library's `expf`.
 #[inline(always)]
-pub fn exp(x: f32) -> f32 {
+fn exp(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
     let x = if x < -87.0 { -87.0 } else { x };
     let x = if x > 88.0 { 88.0 } else { x };
@@ -87,38 +107,119 @@ pub fn exp(x: f32) -> f32 {
 
 /// Softmax of a row in place; returns the logarithm of the sum it divided by.
 #[inline(always)]
-pub fn softmax(row: &mut [f32]) -> f32 {
+fn softmax(row: &mut [f32]) -> f32 {
     let largest = max(row);
-    row.iter_mut().for_each(|x| *x = exp(*x - largest));
+    for x in &mut *row {
+        *x = exp(*x - largest);
+    }
     let total = sum(row);
-    let scale = 1.0 / total;
-    row.iter_mut().for_each(|x| *x *= scale);
+    scale(row, 1.0 / total);
     largest + total.ln()
 }
 
-/// `x + y`, in place.
 #[inline(always)]
-pub fn add(x: &mut [f32], y: &[f32]) {
-    x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
+fn scale(row: &mut [f32], by: f32) {
+    for x in row {
+        *x *= by;
+    }
 }
 
-/// Adds every row of `x`, `[rows, into.len()]`, to `into`.
 #[inline(always)]
-pub fn add_rows(into: &mut [f32], x: &[f32]) {
-    x.chunks_exact(into.len()).for_each(|row| add(into, row));
+fn accumulate(into: &mut [f32], row: &[f32]) {
+    for (into, x) in into.iter_mut().zip(row) {
+        *into += x;
+    }
+}
+
+kernel! {
+    /// `into += x`.
+    pub fn add(into: &mut [f32], x: &[f32]) {
+        accumulate(into, x);
+    }
+}
+
+kernel! {
+    /// Adds every row of `x`, `[rows, into.len()]`, to `into`.
+    pub fn add_rows(into: &mut [f32], x: &[f32]) {
+        for row in x.chunks_exact(into.len()) {
+            accumulate(into, row);
+        }
+    }
+}
+
+kernel! {
+    /// Adds `row` to every row of `x`, `[rows, row.len()]`.
+    pub fn add_to_rows(x: &mut [f32], row: &[f32]) {
+        for x in x.chunks_exact_mut(row.len()) {
+            accumulate(x, row);
+        }
+    }
 }
 
 /// Fills every row of `x`, `[rows, row.len()]`, with `row`.
-#[inline(always)]
 pub fn fill_rows(x: &mut [f32], row: &[f32]) {
     x.chunks_exact_mut(row.len()).for_each(|out| out.copy_from_slice(row));
 }
 
-/// Takes its mean off every row of `x`, `[rows, width]`.
-pub fn centre(x: &mut [f32], width: usize) {
-    for row in x.chunks_exact_mut(width) {
-        let mean = sum(row) / width as f32;
-        row.iter_mut().for_each(|x| *x -= mean);
+kernel! {
+    /// Takes its mean off every row of `x`, `[rows, width]`.
+    pub fn centre(x: &mut [f32], width: usize) {
+        for row in x.chunks_exact_mut(width) {
+            let mean = sum(row) / width as f32;
+            for x in row {
+                *x -= mean;
+            }
+        }
+    }
+}
+
+kernel! {
+    /// Softmax of each row of `scores`, `[query, key]`, over the keys up to the query; 0 for the others.
+    pub fn causal_softmax(scores: &mut [f32], len: usize) {
+        for (query, row) in scores.chunks_exact_mut(len).enumerate() {
+            let (seen, unseen) = row.split_at_mut(query + 1);
+            softmax(seen);
+            unseen.fill(0.0);
+        }
+    }
+}
+
+kernel! {
+    /// Backward of [`causal_softmax`] for one head: `grad`, `[query, key]`, comes as the gradient of the pattern and leaves
+    /// as that of the scores. The inner product of a row of the pattern with its gradient equals that of `z` with its own,
+    /// which is shorter; `z` and `z_grad` are `[pos, stride]`, of which the head has the first `d_head` columns.
+    pub fn causal_softmax_backward(
+        grad: &mut [f32],
+        pattern: &[f32],
+        len: usize,
+        z: &[f32],
+        z_grad: &[f32],
+        d_head: usize,
+        stride: usize,
+    ) {
+        let rows = grad.chunks_exact_mut(len).zip(pattern.chunks_exact(len));
+        for (query, ((grad, pattern), (z, z_grad))) in rows.zip(z.chunks(stride).zip(z_grad.chunks(stride))).enumerate() {
+            let along = dot(&z[..d_head], &z_grad[..d_head]);
+            let (seen, unseen) = grad.split_at_mut(query + 1);
+            for (g, p) in seen.iter_mut().zip(pattern) {
+                *g = p * (*g - along);
+            }
+            unseen.fill(0.0);
+        }
+    }
+}
+
+kernel! {
+    /// Sum of the cross-entropies of `logits`, `[pos, d_vocab]`, in nats. Leaves `scale` times their gradient in `logits`.
+    pub fn cross_entropy(logits: &mut [f32], labels: &[Token], d_vocab: usize, by: f32) -> f64 {
+        let mut loss = 0.0;
+        for (row, &label) in logits.chunks_exact_mut(d_vocab).zip(labels) {
+            let logit = row[usize::from(label)];
+            loss += f64::from(softmax(row) - logit);
+            row[usize::from(label)] -= 1.0;
+            scale(row, by);
+        }
+        loss
     }
 }
 
@@ -138,23 +239,31 @@ impl Normed {
     }
 }
 
-/// Layer norm of each row of `x` into `out`, both `[pos, width]`; without weight and bias when `affine` is `None`.
-#[inline(always)]
-pub fn layer_norm(x: &[f32], width: usize, affine: Option<Affine<'_>>, to: &mut Normed, out: &mut [f32]) {
-    let rows = x.chunks_exact(width).zip(to.normalized.chunks_exact_mut(width));
-    for (((x, normalized), out), scale) in rows.zip(out.chunks_exact_mut(width)).zip(&mut to.scale) {
-        let mean = sum(x) / width as f32;
-        normalized.iter_mut().zip(x).for_each(|(n, x)| *n = x - mean);
-        *scale = (dot(normalized, normalized) / width as f32 + LAYER_NORM_EPS).sqrt();
-        let inverse = 1.0 / *scale;
-        normalized.iter_mut().for_each(|n| *n *= inverse);
-        match affine {
-            Some(Affine { w, b }) => {
-                for (((out, n), w), b) in out.iter_mut().zip(&*normalized).zip(w).zip(b) {
-                    *out = n * w + b;
+kernel! {
+    /// Layer norm of each row of `x` into `out`, both `[pos, width]`; without weight and bias when `affine` is `None`.
+    pub fn layer_norm(x: &[f32], width: usize, affine: Option<Affine<'_>>, to: &mut Normed, out: &mut [f32]) {
+        let rows = x.chunks_exact(width).zip(to.normalized.chunks_exact_mut(width));
+        for (((x, normalized), out), scale) in rows.zip(out.chunks_exact_mut(width)).zip(&mut to.scale) {
+            let mean = sum(x) / width as f32;
+            for (n, x) in normalized.iter_mut().zip(x) {
+                *n = x - mean;
+            }
+            *scale = (dot(normalized, normalized) / width as f32 + LAYER_NORM_EPS).sqrt();
+            let inverse = 1.0 / *scale;
+            match affine {
+                Some(Affine { w, b }) => {
+                    for (((out, n), w), b) in out.iter_mut().zip(&mut *normalized).zip(w).zip(b) {
+                        *n *= inverse;
+                        *out = *n * w + b;
+                    }
+                }
+                None => {
+                    for (out, n) in out.iter_mut().zip(&mut *normalized) {
+                        *n *= inverse;
+                        *out = *n;
+                    }
                 }
             }
-            None => out.copy_from_slice(normalized),
         }
     }
 }
@@ -167,53 +276,58 @@ pub struct AffineGrad<'a> {
     pub b: &'a mut [f32],
 }
 
-/// Backward of [`layer_norm`]: `grad` comes as the gradient of `out` and leaves as that of `x`, `[pos, width]`.
-#[inline(always)]
-pub fn layer_norm_backward(
-    grad: &mut [f32],
-    from: &Normed,
-    affine: Option<(Affine<'_>, AffineGrad<'_>)>,
-    width: usize,
-) {
-    if let Some((weights, into)) = affine {
-        for (grad, normalized) in grad.chunks_exact_mut(width).zip(from.normalized.chunks_exact(width)) {
-            add(into.b, grad);
-            for (((gw, g), n), w) in into.w.iter_mut().zip(grad).zip(normalized).zip(weights.w) {
-                *gw += *g * n;
-                *g *= w;
+kernel! {
+    /// Backward of [`layer_norm`]: `grad` comes as the gradient of `out` and leaves as that of `x`, `[pos, width]`.
+    pub fn layer_norm_backward(
+        grad: &mut [f32],
+        from: &Normed,
+        affine: Option<(Affine<'_>, AffineGrad<'_>)>,
+        width: usize,
+    ) {
+        if let Some((weights, into)) = affine {
+            for (grad, normalized) in grad.chunks_exact_mut(width).zip(from.normalized.chunks_exact(width)) {
+                accumulate(into.b, grad);
+                for (((gw, g), n), w) in into.w.iter_mut().zip(grad).zip(normalized).zip(weights.w) {
+                    *gw += *g * n;
+                    *g *= w;
+                }
+            }
+        }
+        let rows = grad.chunks_exact_mut(width).zip(from.normalized.chunks_exact(width));
+        for ((grad, normalized), scale) in rows.zip(&from.scale) {
+            let mean = sum(grad) / width as f32;
+            let along = dot(grad, normalized) / width as f32;
+            let inverse = 1.0 / scale;
+            for (g, n) in grad.iter_mut().zip(normalized) {
+                *g = (*g - mean - n * along) * inverse;
             }
         }
     }
-    let rows = grad.chunks_exact_mut(width).zip(from.normalized.chunks_exact(width));
-    for ((grad, normalized), scale) in rows.zip(&from.scale) {
-        let mean = sum(grad) / width as f32;
-        let along = dot(grad, normalized) / width as f32;
-        let inverse = 1.0 / scale;
-        grad.iter_mut().zip(normalized).for_each(|(g, n)| *g = (*g - mean - n * along) * inverse);
-    }
 }
 
-/// `SoLU` of each row of `pre`: `mid = pre * softmax(pre)`; `softmaxed` keeps the softmax for the way back.
-#[inline(always)]
-pub fn solu(pre: &[f32], width: usize, softmaxed: &mut [f32], mid: &mut [f32]) {
-    let rows = pre.chunks_exact(width).zip(softmaxed.chunks_exact_mut(width));
-    for ((pre, p), mid) in rows.zip(mid.chunks_exact_mut(width)) {
-        p.copy_from_slice(pre);
-        softmax(p);
-        for ((mid, x), p) in mid.iter_mut().zip(pre).zip(&*p) {
-            *mid = x * p;
+kernel! {
+    /// `SoLU` of each row of `pre`: `mid = pre * softmax(pre)`; `softmaxed` keeps the softmax for the way back.
+    pub fn solu(pre: &[f32], width: usize, softmaxed: &mut [f32], mid: &mut [f32]) {
+        let rows = pre.chunks_exact(width).zip(softmaxed.chunks_exact_mut(width));
+        for ((pre, p), mid) in rows.zip(mid.chunks_exact_mut(width)) {
+            p.copy_from_slice(pre);
+            softmax(p);
+            for ((mid, x), p) in mid.iter_mut().zip(pre).zip(&*p) {
+                *mid = x * p;
+            }
         }
     }
 }
 
-/// Backward of [`solu`]: `grad` comes as the gradient of `mid` and leaves as that of `pre`.
-#[inline(always)]
-pub fn solu_backward(grad: &mut [f32], pre: &[f32], softmaxed: &[f32], mid: &[f32], width: usize) {
-    let rows = grad.chunks_exact_mut(width).zip(pre.chunks_exact(width));
-    for (((grad, pre), p), mid) in rows.zip(softmaxed.chunks_exact(width)).zip(mid.chunks_exact(width)) {
-        let along = dot(grad, mid);
-        for ((g, x), p) in grad.iter_mut().zip(pre).zip(p) {
-            *g = p * (*g * (1.0 + x) - along);
+kernel! {
+    /// Backward of [`solu`]: `grad` comes as the gradient of `mid` and leaves as that of `pre`.
+    pub fn solu_backward(grad: &mut [f32], pre: &[f32], softmaxed: &[f32], mid: &[f32], width: usize) {
+        let rows = grad.chunks_exact_mut(width).zip(pre.chunks_exact(width));
+        for (((grad, pre), p), mid) in rows.zip(softmaxed.chunks_exact(width)).zip(mid.chunks_exact(width)) {
+            let along = dot(grad, mid);
+            for ((g, x), p) in grad.iter_mut().zip(pre).zip(p) {
+                *g = p * (*g * (1.0 + x) - along);
+            }
         }
     }
 }
@@ -254,21 +368,16 @@ mod tests {
     }
 
     #[test]
-    fn the_vectorised_result_is_the_plain_result_bit_for_bit() {
-        let row: Vec<f32> = (0..129).map(|i| (i as f32 * 0.77).sin() * 5.0).collect();
-        let (mut plain, mut wide) = (row.clone(), row);
-        softmax(&mut plain);
-        vectorised(|| softmax(&mut wide));
-        assert_eq!(plain.map_bits(), wide.map_bits());
-    }
-
-    trait MapBits {
-        fn map_bits(&self) -> Vec<u32>;
-    }
-
-    impl MapBits for Vec<f32> {
-        fn map_bits(&self) -> Vec<u32> {
-            self.iter().map(|x| x.to_bits()).collect()
+    fn the_widest_instructions_give_the_bits_of_the_plainest() {
+        let scores: Vec<f32> = (0..129 * 129).map(|i| (i as f32 * 0.77).sin() * 5.0).collect();
+        let mut wide = scores.clone();
+        causal_softmax(&mut wide, 129);
+        for (query, (wide, plain)) in wide.chunks(129).zip(scores.chunks(129)).enumerate() {
+            let mut plain = plain[..=query].to_vec();
+            softmax(&mut plain);
+            let bits = |row: &[f32]| row.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&wide[..=query]), bits(&plain));
+            assert!(wide[query + 1..].iter().all(|p| *p == 0.0));
         }
     }
 

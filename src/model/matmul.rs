@@ -49,6 +49,7 @@ impl<'a> Mat<'a> {
     }
 
     /// The transpose, without moving anything.
+    #[must_use]
     pub fn t(self) -> Self {
         Self {
             rows: self.cols,
@@ -74,6 +75,7 @@ impl<'a> MatMut<'a> {
 }
 
 /// `out = scale * a b` or `out += scale * a b`, on the calling thread. Panics when the shapes do not fit.
+#[expect(clippy::needless_pass_by_value, reason = "a view to write through is used once")]
 pub fn matmul(out: MatMut<'_>, write: Write, scale: f32, a: Mat<'_>, b: Mat<'_>) {
     assert_eq!((out.rows, out.cols, a.cols), (a.rows, b.cols, b.rows), "shapes of a product");
     #[expect(unsafe_code, reason = "the library's one entry point takes raw pointers")]

@@ -104,8 +104,8 @@ mod tests {
         for name in ["embed.W_E", "blocks.0.attn.W_Q", "blocks.0.mlp.W_in", "unembed.W_U"] {
             assert!((spread(name) - 0.1).abs() < 0.01, "{name}: {}", spread(name));
         }
-        assert!(weights.get("ln_final.w").unwrap().iter().all(|&w| w == 1.0));
-        assert!(weights.get("blocks.0.mlp.b_in").unwrap().iter().all(|&b| b == 0.0));
+        assert_eq!(weights.get("ln_final.w").unwrap(), [1.0; 64]);
+        assert_eq!(weights.get("blocks.0.mlp.b_in").unwrap(), [0.0; 256]);
     }
 
     #[test]
@@ -114,6 +114,6 @@ mod tests {
         let values: Vec<f32> = (0..2 * 64 * 32).map(|i| i as f32).collect();
         weights.set("blocks.1.attn.W_K", &values);
         assert_eq!(weights.get("blocks.1.attn.W_K").unwrap(), values);
-        assert!(weights.get("blocks.1.attn.W_Q").unwrap().iter().all(|&w| w == 0.0));
+        assert_eq!(weights.get("blocks.1.attn.W_Q").unwrap(), vec![0.0; values.len()]);
     }
 }

@@ -152,9 +152,10 @@ pub fn parse(bytes: &[u8], config: Option<&ModelConfig>) -> Result<Opened, Probl
     Ok(Opened { weights, notes })
 }
 
-/// Constants that TransformerLens keeps in its state dict: not weights.
+/// Constants that TransformerLens keeps in its state dict, and moments in our checkpoints: not weights.
 fn is_buffer(name: &str) -> bool {
-    name.ends_with(".mask") || name.ends_with(".IGNORE")
+    let (module, leaf) = name.rsplit_once('.').unwrap_or_default();
+    matches!(leaf, "mask" | "IGNORE") || module == "optimizer"
 }
 
 fn fill(config: &ModelConfig, tensors: &BTreeMap<String, TensorView<'_>>) -> Result<Weights, Problem> {
@@ -206,7 +207,7 @@ fn infer(
     let [d_vocab, d_model] = shape(tensors, "embed.W_E")?;
     let [n_ctx, _] = shape(tensors, "pos_embed.W_pos")?;
     let [n_heads, _, d_head] = shape(tensors, "blocks.0.attn.W_Q")?;
-    let n_layers = (0..).take_while(|layer| has(&format!("blocks.{layer}.attn.W_Q"))).count();
+    let n_layers = (0..tensors.len()).take_while(|layer| has(&format!("blocks.{layer}.attn.W_Q"))).count();
     let d_mlp = if has("blocks.0.mlp.W_in") { shape::<2>(tensors, "blocks.0.mlp.W_in")?[1] } else { 0 };
     let normalization_type = if has("ln_final.w") { Normalization::Ln } else { Normalization::LnPre };
     let affine = normalization_type == Normalization::Ln;

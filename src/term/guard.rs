@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::termios::Termios;
 
 use super::events::Outlet;
+use super::suspend::wait_for_the_foreground;
 use super::tty::Tty;
 use super::{TermError, TermEvent, scrub};
 
@@ -57,6 +58,7 @@ pub(super) fn disown() {
 
 /// Takes the terminal, remembering how it was found.
 pub(super) fn borrow(tty: &Arc<Tty>) -> Result<(), TermError> {
+    wait_for_the_foreground(tty);
     let found = tty.settings().map_err(TermError::cannot("read the settings of"))?;
     *lock(&LOAN) = Some(Loan { tty: Arc::clone(tty), found: found.clone() });
     let entered = enter(tty, found);
@@ -69,15 +71,15 @@ pub(super) fn borrow(tty: &Arc<Tty>) -> Result<(), TermError> {
 /// Takes the terminal again after a stop that gave us no time to give it back.
 pub(super) fn reclaim(tty: &Arc<Tty>) -> Result<(), TermError> {
     let found = lock(&LOAN).as_ref().map(|loan| loan.found.clone());
-    match found {
-        Some(found) => enter(tty, found),
-        None => borrow(tty),
-    }
+    let Some(found) = found else {
+        return borrow(tty);
+    };
+    wait_for_the_foreground(tty);
+    enter(tty, found)
 }
 
 fn enter(tty: &Tty, mut settings: Termios) -> Result<(), TermError> {
     settings.make_raw();
-    // In the background this stops the process until the shell brings it to the foreground.
     tty.set(&settings).map_err(TermError::cannot("set up"))?;
     tty.reopen();
     match tty.write_within(ENTER, PATIENCE) {

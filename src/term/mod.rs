@@ -5,14 +5,15 @@
 //!   ├─ keys      bytes of the terminal ──> TermEvent::{Key, Paste, HangUp} ─── input, keys
 //!   ├─ signals   the process's signals ──> TermEvent::{Signal, Resize, …} ──── signals
 //!   ├─ panics    of any other thread ────> TermEvent::WorkerPanicked ───────── guard
-//!   └─ Screen    ratatui in memory ──> what changed, as bytes ──────────────── screen, encode, color
+//!   └─ Screen    ratatui in memory ──> what changed, as bytes ──────── screen, encode, color, clipboard
 //!       └─ frames    one frame at a time ──> terminal, TermEvent::FrameWritten  writer
 //! ```
 //!
 //! The terminal may be slow, stuck or gone at any time. Nothing but the frame thread ever waits for it,
-//! no question is asked of it, and all of its file is in [`tty`]. [`picture`] needs no terminal at all.
+//! no question is asked of it, and all that touches its file is in `tty`. [`picture`] needs no terminal at all.
 
 mod capability;
+mod clipboard;
 mod color;
 mod encode;
 mod error;

@@ -1,4 +1,4 @@
-//! Pictures of a screen, for people to review: [`text`] with readable styles, and [`svg`].
+//! Pictures of a screen, for people to review: [`text()`] with readable styles, and [`svg()`].
 //!
 //! Both are pure: the same buffer gives the same bytes, whatever the terminal or the time.
 

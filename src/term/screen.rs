@@ -9,7 +9,7 @@ use ratatui::{Frame, Terminal};
 
 use super::encode::{self, append};
 use super::writer::Writer;
-use super::{ColorDepth, color};
+use super::{ColorDepth, clipboard, color};
 
 /// Synchronized output: a terminal that knows it shows the frame at once or not at all.
 const BEGIN: &[u8] = b"\x1b[?2026h";
@@ -77,11 +77,22 @@ impl Screen {
         // Not `Terminal::clear`, which asks for the cursor first.
         let Ok(()) = self.terminal.resize(Rect::from(self.size()));
     }
+
+    /// Asks the terminal, with the next frame, to put this text on the clipboard of the machine that it
+    /// runs on. Whether it does is not known: nothing is asked back. `false` where the text is too long.
+    pub fn copy(&mut self, text: &str) -> bool {
+        let request = clipboard::copy(text);
+        let fits = request.is_some();
+        self.terminal.backend_mut().request = request.unwrap_or_default();
+        fits
+    }
 }
 
 /// ratatui's view of the terminal: bytes in memory. It never asks the terminal for anything.
 struct Canvas {
     bytes: Vec<u8>,
+    /// Goes out with the next frame, whether or not that changes anything.
+    request: Vec<u8>,
     size: Size,
     cursor: Option<Position>,
     drawn_cursor: Option<Position>,
@@ -89,13 +100,13 @@ struct Canvas {
 
 impl Canvas {
     fn new(size: Size) -> Self {
-        Self { bytes: Vec::new(), size, cursor: None, drawn_cursor: None }
+        Self { bytes: Vec::new(), request: Vec::new(), size, cursor: None, drawn_cursor: None }
     }
 
     /// What has been drawn since the last call, ready to be written; `None` where nothing was.
     fn take_frame(&mut self) -> Option<Vec<u8>> {
         let moved = self.cursor != self.drawn_cursor;
-        if self.bytes.is_empty() && !moved {
+        if self.bytes.is_empty() && self.request.is_empty() && !moved {
             return None;
         }
         let mut frame = Vec::with_capacity(self.bytes.len() + 64);
@@ -105,6 +116,7 @@ impl Canvas {
             frame.extend_from_slice(b"\x1b[?25l");
         }
         frame.append(&mut self.bytes);
+        frame.append(&mut self.request);
         if let Some(Position { x, y }) = self.cursor {
             append(&mut frame, format_args!("\x1b[{};{}H\x1b[?25h", u32::from(y) + 1, u32::from(x) + 1));
         }
@@ -169,3 +181,6 @@ impl Backend for Canvas {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

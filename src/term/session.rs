@@ -101,9 +101,12 @@ impl Session {
     /// Takes the terminal again after [`TermEvent::Continued`]: the shell has used it meanwhile.
     ///
     /// # Errors
-    /// When the terminal cannot be set up.
+    /// When the terminal cannot be set up, unless it is gone: then [`TermEvent::HangUp`] says so.
     pub fn reclaim(&mut self) -> Result<(), TermError> {
-        guard::reclaim(&self.tty)?;
+        match guard::reclaim(&self.tty) {
+            Err(_) if self.tty.is_hung_up() => return Ok(()),
+            reclaimed => reclaimed?,
+        }
         let size = self.tty.size();
         self.screen.resize(size.width, size.height);
         Ok(())

@@ -80,6 +80,8 @@ impl Watcher {
                 match signal {
                     SIGWINCH => resized = true,
                     SIGCONT if self.continuation.arrive() => {}
+                    // With its SIGHUP a lost terminal sends this too; the key thread reports the loss.
+                    SIGCONT | SIGHUP if self.has_lost_its_terminal() => {}
                     SIGCONT => self.outlet.send(TermEvent::Continued),
                     _ => self.pass_on(kind(signal)),
                 }
@@ -101,6 +103,10 @@ impl Watcher {
             leave_in_time(kind.exit_code());
         }
         self.outlet.send(TermEvent::Signal(kind));
+    }
+
+    fn has_lost_its_terminal(&self) -> bool {
+        self.tty.upgrade().is_some_and(|tty| tty.is_hung_up())
     }
 
     /// One event for all that happen in a short while: the size is asked for at its end.

@@ -1,8 +1,14 @@
 //! Ctrl-Z: in raw mode a byte like any other, so stopping is up to us.
 
-use std::fs;
+use std::time::Duration;
+use std::{fs, thread};
 
-use rustix::process::{Pid, getpgid, getpid, getppid, getsid};
+use rustix::process::{Pid, Signal, getpgid, getpid, getppid, getsid, kill_current_process_group};
+
+use super::tty::Tty;
+
+/// How long a stop takes to reach every thread, roughly.
+const STOP_ARRIVES: Duration = Duration::from_millis(10);
 
 /// How a [`Session::suspend`](super::Session::suspend) ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +28,19 @@ pub(super) fn objection() -> Option<&'static str> {
     let shell = parent_of_the_job();
     let controls_us = shell.is_some_and(|shell| getsid(Some(shell)).ok() == session);
     (!controls_us).then_some("cannot suspend: no shell is left to continue it")
+}
+
+/// Stops the job until the shell has brought it to the foreground.
+///
+/// The kernel would do so when we change the terminal's settings, but by then those of the shell's line
+/// editor would have been taken for the ones to give back.
+pub(super) fn wait_for_the_foreground(tty: &Tty) {
+    while !tty.is_ours() && objection().is_none() {
+        if kill_current_process_group(Signal::TTOU).is_err() {
+            return;
+        }
+        thread::sleep(STOP_ARRIVES);
+    }
 }
 
 /// The nearest ancestor in another process group: the shell that started this job, if it is one.

@@ -44,7 +44,11 @@ impl Tty {
         let file = by_name
             .or_else(|_| rustix::fs::open("/dev/tty", flags, Mode::empty()))
             .map_err(|error| TermError::Open(error.into()))?;
-        Ok(Self { file, output: Mutex::new(()), closed: AtomicBool::new(true) })
+        Ok(Self::over(file))
+    }
+
+    fn over(file: OwnedFd) -> Self {
+        Self { file, output: Mutex::new(()), closed: AtomicBool::new(true) }
     }
 
     /// The size in cells; 0 by 0 where the terminal does not know.
@@ -142,5 +146,75 @@ impl Tty {
 impl AsFd for Tty {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+    /// A pseudo-terminal: the end that a terminal emulator has, and ours in raw mode.
+    pub(in crate::term) fn pair() -> (OwnedFd, Tty) {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let slave = rustix::fs::open(ptsname(&master, Vec::new()).unwrap(), flags, Mode::empty()).unwrap();
+        let tty = Tty::over(slave);
+        let mut settings = tty.settings().unwrap();
+        settings.make_raw();
+        tty.set(&settings).unwrap();
+        (master, tty)
+    }
+
+    /// What waits to be read at the other end.
+    pub(in crate::term) fn waiting(master: &OwnedFd) -> Vec<u8> {
+        let (mut all, mut some) = (Vec::new(), [0; 4096]);
+        loop {
+            let mut file = [PollFd::new(master, PollFlags::IN)];
+            if poll(&mut file, Some(&Timespec { tv_sec: 0, tv_nsec: 50_000_000 })) == Ok(0) {
+                return all;
+            }
+            let count = rustix::io::read(master, &mut some).unwrap();
+            all.extend_from_slice(&some[..count]);
+        }
+    }
+
+    #[test]
+    fn the_last_bytes_get_through_to_a_terminal_that_is_full() {
+        let (master, tty) = pair();
+        // The kernel makes some room behind our back for a while.
+        while tty.write_within(b"x", Duration::from_millis(50)).unwrap() {}
+        assert!(!tty.write_within(b"refused", Duration::from_millis(50)).unwrap());
+        let started = Instant::now();
+        tty.write_last(b"goodbye", Duration::from_millis(50));
+        assert!(started.elapsed() < Duration::from_secs(1));
+        let seen = waiting(&master);
+        assert!(seen.ends_with(b"xgoodbye"), "{:?}", String::from_utf8_lossy(&seen));
+    }
+
+    #[test]
+    fn a_frame_is_given_up_once_the_terminal_is_given_back() {
+        let (_master, tty) = pair();
+        tty.reopen();
+        std::thread::scope(|scope| {
+            let frame = scope.spawn(|| tty.write_frame(&vec![b'x'; 100_000]).unwrap());
+            std::thread::sleep(Duration::from_millis(50));
+            assert!(!frame.is_finished());
+            tty.write_last(b"goodbye", Duration::from_millis(50));
+            assert!(!frame.join().unwrap());
+        });
+        assert!(!tty.write_frame(b"late").unwrap());
+    }
+
+    #[test]
+    fn a_hang_up_is_told_from_silence() {
+        let (master, tty) = pair();
+        assert!(matches!(tty.read(&mut [0; 8]), Input::Nothing) && !tty.is_hung_up());
+        drop(master);
+        assert!(matches!(tty.read(&mut [0; 8]), Input::HangUp) && tty.is_hung_up());
+        tty.write_last(b"goodbye", Duration::from_secs(5));
+        assert!(tty.write_frame(b"frame").is_ok_and(|written| !written));
     }
 }

@@ -90,6 +90,8 @@ pub enum TrainCommand {
     Resume,
     /// Take one step and wait.
     Step,
+    /// Save a checkpoint and go on.
+    Save,
     /// Save and end.
     Stop,
 }

@@ -1,0 +1,102 @@
+//! What a step, an epoch, a probe and an ablation cost: `cargo bench --bench model`.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use dfdx::prelude::Cpu;
+use headcount::analysis::{ProbeRequest, Snapshot, evaluate, probe};
+use headcount::model::{Interventions, ModelConfig, NeuronId, Patch, Transformer, Weights};
+use headcount::task::{Dataset, DatasetConfig, Split};
+use headcount::train::{Moments, Optimizer, Rates};
+
+/// The notebook's model, and others around it.
+fn sizes() -> Vec<(String, ModelConfig)> {
+    let base = ModelConfig::default();
+    let name = |what: &str, c: &ModelConfig| {
+        format!("{what} d_model={} n_ctx={} n_layers={}", c.d_model, c.n_ctx, c.n_layers)
+    };
+    let mut sizes = vec![("notebook".into(), base.clone())];
+    for d_model in [32, 128, 256] {
+        let config = ModelConfig { d_model, d_head: d_model / 2, d_mlp: 4 * d_model, ..base.clone() };
+        sizes.push((name("width", &config), config));
+    }
+    for n_ctx in [32, 512] {
+        let config = ModelConfig { n_ctx, ..base.clone() };
+        sizes.push((name("length", &config), config));
+    }
+    for n_layers in [2, 4] {
+        let config = ModelConfig { n_layers, ..base.clone() };
+        sizes.push((name("depth", &config), config));
+    }
+    sizes
+}
+
+fn data(config: &ModelConfig, sequences: usize) -> Dataset {
+    let sizes = DatasetConfig { sequences: sequences + 1, train_fraction: 0.999_999 };
+    Dataset::generate(&sizes, config.n_ctx, config.d_vocab, 23)
+}
+
+fn step(c: &mut Criterion) {
+    let mut group = c.benchmark_group("training step, batch 256");
+    group.sample_size(10).measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1));
+    for (name, config) in sizes() {
+        let (weights, data) = (Weights::initial(&config, 1), data(&config, 256));
+        let batch = data.examples(Split::Train);
+        let model = Transformer::new(Arc::clone(&weights.layout));
+        let moments = Moments::zeros(weights.values.len());
+        let mut optimizer =
+            Optimizer::new(Cpu::default(), &weights.values, &moments, 0, 0.01).expect("memory");
+        let rates = Rates { lr: 1e-4, beta1: 0.9 };
+        group.bench_function(BenchmarkId::from_parameter(name), |b| {
+            b.iter(|| optimizer.step(&model, black_box(&batch), rates).expect("memory"));
+        });
+    }
+    group.finish();
+}
+
+fn validation(c: &mut Criterion) {
+    let config = ModelConfig::default();
+    let (weights, data) = (Weights::initial(&config, 1), data(&config, 410));
+    let mut group = c.benchmark_group("validation");
+    group.sample_size(10);
+    group.bench_function("410 sequences", |b| {
+        b.iter(|| evaluate(&weights, &Patch::default(), black_box(&data.examples(Split::Train))));
+    });
+    group.finish();
+}
+
+fn probes(c: &mut Criterion) {
+    let mut group = c.benchmark_group("probe, one sequence");
+    group.sample_size(50);
+    for (name, config) in sizes() {
+        let snapshot = Arc::new(Snapshot::new(0, Weights::initial(&config, 1)));
+        let data = data(&config, 1);
+        let mut request = ProbeRequest {
+            generation: 0,
+            snapshot,
+            tokens: data.example(Split::Train, 0).tokens.into(),
+            interventions: Interventions::default(),
+            means: None,
+        };
+        group.bench_function(BenchmarkId::new("everything", &name), |b| {
+            b.iter(|| probe(black_box(request.clone())))
+        });
+        request.interventions.toggle_neuron(NeuronId { layer: 0, neuron: 3 });
+        group.bench_function(BenchmarkId::new("a neuron off", &name), |b| {
+            b.iter(|| probe(black_box(request.clone())))
+        });
+    }
+    group.finish();
+}
+
+fn dataset(c: &mut Criterion) {
+    let config = DatasetConfig::default();
+    c.bench_function("2048 x 128 tokens with labels", |b| {
+        b.iter(|| Dataset::generate(black_box(&config), 128, 10, 23))
+    });
+}
+
+criterion_group!(benches, step, validation, probes, dataset);
+criterion_main!(benches);

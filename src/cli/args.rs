@@ -1,0 +1,194 @@
+//! The grammar of the command line: names and options are a contract with scripts.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::model::AblationKind;
+use crate::term::ColorChoice;
+use crate::train::DeviceChoice;
+
+/// Train a small transformer and look inside it, in the terminal.
+#[derive(Debug, Parser)]
+#[command(version, about, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub explore: ExploreArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train and explore on this terminal (the default)
+    Explore(ExploreArgs),
+    /// Train without a screen
+    Train(TrainArgs),
+    /// Write numbers of a model to a file or to stdout
+    Inspect(InspectArgs),
+    /// Switch neurons and heads off and compare
+    Ablate(AblateArgs),
+}
+
+/// What decides a run's settings.
+#[derive(Args, Clone, Debug, Default)]
+pub struct RunArgs {
+    /// Run directory [default: runs/<task>-<seed>]
+    #[arg(long, value_name = "DIR")]
+    pub run: Option<PathBuf>,
+    /// Settings of model, task and training [default: the notebook's]
+    #[arg(long, value_name = "FILE.toml")]
+    pub config: Option<PathBuf>,
+    /// Seed of data, initial weights and order [default: 23]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Passes over the training data [default: 60]
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<usize>,
+    /// Where to train: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: DeviceChoice,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct ExploreArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Explore these weights, without training
+    #[arg(long, value_name = "FILE.safetensors", conflicts_with_all = ["run", "epochs"])]
+    pub weights: Option<PathBuf>,
+    /// Colours on screen
+    #[arg(long, value_enum, default_value_t)]
+    pub color: ColorChoice,
+}
+
+#[derive(Args, Debug)]
+pub struct TrainArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Stop after this step of the schedule that --epochs sets
+    #[arg(long, value_name = "N")]
+    pub steps: Option<usize>,
+    /// Go on from the newest checkpoint that is whole, or start if there is none
+    #[arg(long)]
+    pub resume: bool,
+    /// No progress
+    #[arg(long)]
+    pub quiet: bool,
+    /// Metrics on stdout, a line of JSON each
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A model to look into.
+#[derive(Args, Clone, Debug)]
+pub struct WeightsArgs {
+    /// Weights under TransformerLens' names
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub weights: PathBuf,
+    /// Settings, where the file's tensors do not tell them
+    #[arg(long, value_name = "FILE.toml")]
+    pub config: Option<PathBuf>,
+}
+
+/// A sequence to look at.
+#[derive(Args, Clone, Debug)]
+pub struct TokensArgs {
+    /// Tokens, separated by commas; or @FILE, separated by commas or white space
+    #[arg(long, value_name = "1,5,3,…|@FILE")]
+    pub tokens: String,
+}
+
+#[derive(Args, Debug)]
+pub struct InspectArgs {
+    #[command(subcommand)]
+    pub what: Inspect,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Inspect {
+    /// Every activation of one sequence, under TransformerLens' hook names
+    Cache {
+        #[command(flatten)]
+        weights: WeightsArgs,
+        #[command(flatten)]
+        tokens: TokensArgs,
+        /// Fold the layer norms into the weights first
+        #[arg(long)]
+        folded: bool,
+        /// Where to write
+        #[arg(long, value_name = "FILE.safetensors")]
+        out: PathBuf,
+    },
+    /// What each writer to the residual stream adds to each logit: one [pos, vocab] tensor a writer
+    Attribution {
+        #[command(flatten)]
+        weights: WeightsArgs,
+        #[command(flatten)]
+        tokens: TokensArgs,
+        /// Where to write
+        #[arg(long, value_name = "FILE.safetensors")]
+        out: PathBuf,
+    },
+    /// The weights with layer norms folded and centred
+    Fold {
+        #[command(flatten)]
+        weights: WeightsArgs,
+        /// Where to write
+        #[arg(long, value_name = "FILE.safetensors")]
+        out: PathBuf,
+    },
+    /// The parameter table
+    Summary {
+        #[command(flatten)]
+        weights: WeightsArgs,
+    },
+}
+
+/// What ablated values become.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum KindArg {
+    /// 0
+    #[default]
+    Zero,
+    /// Their mean over --mean-over
+    Mean,
+}
+
+impl From<KindArg> for AblationKind {
+    fn from(kind: KindArg) -> Self {
+        match kind {
+            KindArg::Zero => Self::Zero,
+            KindArg::Mean => Self::Mean,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct AblateArgs {
+    #[command(flatten)]
+    pub weights: WeightsArgs,
+    #[command(flatten)]
+    pub tokens: TokensArgs,
+    /// Neurons to switch off
+    #[arg(long, value_name = "93,103,…", value_delimiter = ',')]
+    pub neurons: Vec<usize>,
+    /// Heads to switch off
+    #[arg(long, value_name = "0,1,…", value_delimiter = ',')]
+    pub heads: Vec<usize>,
+    /// Their layer
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub layer: usize,
+    /// What they become
+    #[arg(long, value_enum, default_value_t)]
+    pub kind: KindArg,
+    /// Sequences (tensor `tokens`) for the mean [default: the task's validation set]
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub mean_over: Option<PathBuf>,
+    /// Fold the layer norms into the weights first
+    #[arg(long)]
+    pub folded: bool,
+    /// One JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,304 @@
+//! The main loop: one channel in, the app in the middle, commands out.
+//!
+//! It blocks until something happens, hears all that waits, and draws once, and only if something changed. Training
+//! alone redraws at most ten times a second; whatever she does is drawn at once.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use super::probe_worker::{Answer, ProbeWorker};
+use crate::app::{App, Command, Event, Notice};
+use crate::term::{Session, SignalKind, Suspension, TermError, TermEvent};
+use crate::train::{RunState, TrainCommand, TrainEvent};
+use crate::view;
+
+/// Between two frames that nothing but training asks for.
+const TRAINING_FRAME: Duration = Duration::from_millis(100);
+/// Between two looks at how fast training goes.
+const RATE_INTERVAL: Duration = Duration::from_secs(1);
+/// Steps per second are measured over the last steps up to this age.
+const RATE_WINDOW: Duration = Duration::from_secs(5);
+/// A trainer is called silent after this many of its own median steps, and no sooner than a second.
+const SILENT_STEPS: u32 = 10;
+
+/// Anything that happens.
+pub enum Incident {
+    /// To the terminal or the process.
+    Term(TermEvent),
+    /// To the run.
+    Train(TrainEvent),
+    /// A probe or an evaluation is done.
+    Answer(Answer),
+}
+
+impl From<TermEvent> for Incident {
+    fn from(event: TermEvent) -> Self {
+        Self::Term(event)
+    }
+}
+
+/// What is drawn on.
+pub trait Display {
+    /// Draws the app; `false` when the last frame is still on its way.
+    fn draw(&mut self, app: &App) -> bool;
+    /// The size has changed.
+    fn resize(&mut self, width: u16, height: u16);
+    /// The next frame draws every cell.
+    fn repaint(&mut self);
+    /// Gives the terminal back until the process is continued; or says why not.
+    ///
+    /// # Errors
+    /// When the terminal cannot be taken again.
+    fn suspend(&mut self) -> Result<Option<&'static str>, TermError>;
+    /// Takes the terminal after the process was continued from outside.
+    ///
+    /// # Errors
+    /// When it cannot be taken.
+    fn reclaim(&mut self) -> Result<(), TermError>;
+}
+
+impl Display for Session {
+    fn draw(&mut self, app: &App) -> bool {
+        self.screen().draw(|frame| view::draw(frame, app))
+    }
+
+    fn resize(&mut self, width: u16, height: u16) {
+        self.screen().resize(width, height);
+    }
+
+    fn repaint(&mut self) {
+        self.screen().repaint();
+    }
+
+    fn suspend(&mut self) -> Result<Option<&'static str>, TermError> {
+        Ok(match Session::suspend(self)? {
+            Suspension::Resumed => None,
+            Suspension::Refused(why) => Some(why),
+        })
+    }
+
+    fn reclaim(&mut self) -> Result<(), TermError> {
+        Session::reclaim(self)
+    }
+}
+
+/// Why the loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// She quit.
+    Quit,
+    /// A signal, or the terminal's end, told the process to leave.
+    Signal(SignalKind),
+    /// The terminal is gone, and the process is to outlive it.
+    Detached,
+}
+
+/// The loop and all it touches.
+pub struct Conductor<'a, D: Display> {
+    /// The state.
+    pub app: App,
+    /// The screen.
+    pub display: D,
+    /// Everything that happens.
+    pub incidents: &'a Receiver<Incident>,
+    /// To the trainer, if one is there.
+    pub trainer: Option<Sender<TrainCommand>>,
+    /// To the probe thread.
+    pub probes: &'a ProbeWorker,
+    /// How fast training goes.
+    pub pulse: Pulse,
+}
+
+impl<D: Display> Conductor<'_, D> {
+    /// Runs until something ends it; `first` are the commands that the app was born with.
+    ///
+    /// # Errors
+    /// When the terminal cannot be taken back after a stop, or every sender is gone.
+    pub fn run(&mut self, first: Vec<Command>) -> Result<End, TermError> {
+        let mut pending = Pending { now: true, ..Pending::default() };
+        if let Some(end) = self.obey(first)? {
+            return Ok(end);
+        }
+        loop {
+            self.draw_if_due(&mut pending);
+            let Some(incident) = self.wait(&pending) else { continue };
+            let mut next = Some(incident);
+            while let Some(incident) = next {
+                pending.now |= !matches!(incident, Incident::Train(_));
+                if let Some(end) = self.hear(incident)? {
+                    return Ok(end);
+                }
+                next = self.incidents.try_recv().ok();
+            }
+        }
+    }
+
+    fn draw_if_due(&mut self, pending: &mut Pending) {
+        pending.dirty |= self.app.take_dirty();
+        let due = pending.now || pending.drawn.is_none_or(|at| at.elapsed() >= TRAINING_FRAME);
+        if pending.dirty && due && self.display.draw(&self.app) {
+            *pending = Pending { drawn: Some(Instant::now()), ..Pending::default() };
+        }
+        if !pending.dirty {
+            pending.now = false;
+        }
+    }
+
+    /// The next incident; `None` when it is time for something else.
+    fn wait(&mut self, pending: &Pending) -> Option<Incident> {
+        let frame = pending.dirty.then(|| {
+            // A frame that is due but could not be drawn waits for word from the writer.
+            let left = pending.drawn.map_or(TRAINING_FRAME, |at| TRAINING_FRAME.saturating_sub(at.elapsed()));
+            if left.is_zero() { TRAINING_FRAME } else { left }
+        });
+        let rate = self.pulse.is_running().then_some(RATE_INTERVAL);
+        let received = match [frame, rate].into_iter().flatten().min() {
+            Some(limit) => self.incidents.recv_timeout(limit),
+            None => self.incidents.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        for event in self.pulse.take(Instant::now()) {
+            let _ = self.app.update(event);
+        }
+        received.ok()
+    }
+
+    fn hear(&mut self, incident: Incident) -> Result<Option<End>, TermError> {
+        let event = match incident {
+            Incident::Term(event) => match self.hear_terminal(event)? {
+                Heard::Event(event) => event,
+                Heard::End(end) => return Ok(Some(end)),
+                Heard::Nothing => return Ok(None),
+            },
+            Incident::Train(event) => {
+                self.pulse.hear(&event, Instant::now());
+                Event::Train(event)
+            }
+            Incident::Answer(Answer::Probe(probe)) => Event::Probe(probe),
+            Incident::Answer(Answer::Evaluation(report)) => Event::Evaluation(report),
+        };
+        let commands = self.app.update(event);
+        self.obey(commands)
+    }
+
+    fn hear_terminal(&mut self, event: TermEvent) -> Result<Heard, TermError> {
+        Ok(match event {
+            TermEvent::Key(key) => Heard::Event(Event::Key(key)),
+            TermEvent::Paste(text) => Heard::Event(Event::Paste(text)),
+            TermEvent::Resize { width, height } => {
+                self.display.resize(width, height);
+                Heard::Event(Event::Resize { width, height })
+            }
+            TermEvent::FrameWritten | TermEvent::WriteFailed(_) => Heard::Nothing,
+            TermEvent::HangUp { keep_training: true } => Heard::End(End::Detached),
+            TermEvent::HangUp { keep_training: false } => Heard::End(End::Signal(SignalKind::HangUp)),
+            TermEvent::Signal(SignalKind::Suspend) => self.suspend()?,
+            TermEvent::Signal(kind) if kind.is_fatal() => Heard::End(End::Signal(kind)),
+            TermEvent::Signal(_) => {
+                self.tell(TrainCommand::Save);
+                Heard::Nothing
+            }
+            TermEvent::Continued => {
+                self.display.reclaim()?;
+                Heard::Nothing
+            }
+            TermEvent::WorkerPanicked { thread, message } => {
+                Heard::Event(Event::Notice(Notice::error(format!("the {thread} thread died: {message}"))))
+            }
+        })
+    }
+
+    fn suspend(&mut self) -> Result<Heard, TermError> {
+        let refused = self.display.suspend()?;
+        Ok(refused.map_or(Heard::Nothing, |why| Heard::Event(Event::Notice(Notice::warning(why)))))
+    }
+
+    fn obey(&mut self, commands: Vec<Command>) -> Result<Option<End>, TermError> {
+        for command in commands {
+            match command {
+                Command::Train(command) => self.tell(command),
+                Command::Probe(request) => self.probes.probe(request),
+                Command::Evaluate(request) => self.probes.evaluate(request),
+                Command::Repaint => self.display.repaint(),
+                Command::Quit => return Ok(Some(End::Quit)),
+                Command::Suspend => {
+                    if let Heard::Event(event) = self.suspend()? {
+                        let commands = self.app.update(event);
+                        debug_assert!(commands.is_empty(), "a notice asks for nothing");
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn tell(&self, command: TrainCommand) {
+        if let Some(trainer) = &self.trainer {
+            // A trainer that has ended needs no telling.
+            let _ = trainer.send(command);
+        }
+    }
+}
+
+enum Heard {
+    Event(Event),
+    End(End),
+    Nothing,
+}
+
+/// What is to be drawn, and when something was.
+#[derive(Default)]
+struct Pending {
+    dirty: bool,
+    /// Without waiting for the next training frame.
+    now: bool,
+    drawn: Option<Instant>,
+}
+
+/// How fast the trainer takes steps, and whether it has gone silent.
+#[derive(Default)]
+pub struct Pulse {
+    running: bool,
+    steps: VecDeque<(usize, Instant)>,
+    told: Option<Instant>,
+}
+
+impl Pulse {
+    fn is_running(&self) -> bool {
+        self.running
+    }
+
+    fn hear(&mut self, event: &TrainEvent, now: Instant) {
+        match event {
+            TrainEvent::Step(metrics) => self.steps.push_back((metrics.step, now)),
+            TrainEvent::State(state) => {
+                self.running = *state == RunState::Running;
+                self.steps.clear();
+            }
+            _ => {}
+        }
+        // A fast trainer is measured over fewer steps than one a millisecond for five seconds.
+        while self.steps.len() > 2 && self.steps.front().is_some_and(|(_, at)| now - *at > RATE_WINDOW) {
+            self.steps.pop_front();
+        }
+    }
+
+    /// What there is to say, at most once a second.
+    fn take(&mut self, now: Instant) -> Vec<Event> {
+        let due = self.running && self.told.is_none_or(|told| now - told >= RATE_INTERVAL);
+        let (Some((first, since)), Some((last, latest))) = (self.steps.front(), self.steps.back()) else {
+            return Vec::new();
+        };
+        if !due || last == first {
+            return Vec::new();
+        }
+        self.told = Some(now);
+        let pace = (*latest - *since) / (*last - *first) as u32;
+        let silence = now - *latest;
+        let mut events = vec![Event::StepRate(1.0 / pace.as_secs_f64().max(1e-9))];
+        if silence > (pace * SILENT_STEPS).max(RATE_INTERVAL) {
+            events.push(Event::TrainerSilent(silence.as_secs_f64()));
+        }
+        events
+    }
+}

@@ -1,0 +1,211 @@
+//! The thread that answers probes and evaluations.
+//!
+//! The latest request of each kind wins, a probe before an evaluation. An evaluation is done piece by piece, each piece
+//! reported as it comes, and dropped for a newer one between two pieces.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::analysis::evaluation::{control, means};
+use crate::analysis::{AblationReport, Controls, Evaluation, Probe, ProbeRequest, Snapshot, evaluate, probe};
+use crate::app::EvaluateRequest;
+use crate::model::{AblationKind, Interventions, Means, Patch};
+use crate::task::{Dataset, Split};
+
+/// An answer.
+pub enum Answer {
+    /// To a probe.
+    Probe(Box<Probe>),
+    /// To an evaluation, as far as it has come.
+    Evaluation(Box<AblationReport>),
+}
+
+#[derive(Default)]
+struct Inbox {
+    probe: Option<ProbeRequest>,
+    evaluate: Option<EvaluateRequest>,
+    stop: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    inbox: Mutex<Inbox>,
+    arrived: Condvar,
+}
+
+impl Shared {
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The way to the thread; it ends when this is dropped.
+pub struct ProbeWorker {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl ProbeWorker {
+    /// Starts the thread. Sequences for evaluations come from `dataset`'s validation split; `answer` must not block.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub fn spawn(
+        dataset: Arc<Dataset>,
+        seed: u64,
+        answer: impl Fn(Answer) + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        // Evaluations take whole cores for a while: half of them leaves the training room.
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let pool =
+            ThreadPoolBuilder::new().num_threads(cores.div_ceil(2)).thread_name(|i| format!("evaluate-{i}"));
+        let pool = pool.build().map_err(std::io::Error::other)?;
+        let worker =
+            Worker { shared: Arc::clone(&shared), dataset, seed, pool, averages: None, baseline: None };
+        let thread = thread::Builder::new().name("probe".into()).spawn(move || worker.run(&answer))?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// Asks for a probe in place of any that still waits.
+    pub fn probe(&self, request: ProbeRequest) {
+        self.shared.inbox().probe = Some(request);
+        self.shared.arrived.notify_one();
+    }
+
+    /// Asks for an evaluation in place of any that waits or is under way.
+    pub fn evaluate(&self, request: EvaluateRequest) {
+        self.shared.inbox().evaluate = Some(request);
+        self.shared.arrived.notify_one();
+    }
+}
+
+impl Drop for ProbeWorker {
+    fn drop(&mut self) {
+        self.shared.inbox().stop = true;
+        self.shared.arrived.notify_one();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Mean and mean absolute activations over the validation set.
+type Averages = (Arc<Means>, Arc<Vec<Vec<f32>>>);
+
+struct Worker {
+    shared: Arc<Shared>,
+    dataset: Arc<Dataset>,
+    seed: u64,
+    pool: ThreadPool,
+    /// Of the last snapshot they were needed for.
+    averages: Option<(Arc<Snapshot>, Averages)>,
+    baseline: Option<(Arc<Snapshot>, Evaluation)>,
+}
+
+/// An evaluation under way.
+struct Job {
+    request: EvaluateRequest,
+    report: AblationReport,
+}
+
+impl Worker {
+    fn run(mut self, answer: &dyn Fn(Answer)) {
+        let mut job: Option<Job> = None;
+        loop {
+            let mut inbox = self.shared.inbox();
+            while !inbox.stop && inbox.probe.is_none() && inbox.evaluate.is_none() && job.is_none() {
+                inbox = self.shared.arrived.wait(inbox).unwrap_or_else(PoisonError::into_inner);
+            }
+            if inbox.stop {
+                return;
+            }
+            let (request, evaluation) = (inbox.probe.take(), inbox.evaluate.take());
+            drop(inbox);
+            if let Some(request) = request {
+                answer(Answer::Probe(Box::new(self.probe(request))));
+            }
+            if let Some(request) = evaluation {
+                job = Some(self.begin(request));
+            } else if let Some(current) = &mut job
+                && !self.go_on(current)
+            {
+                job = None;
+                continue;
+            }
+            if let Some(job) = &job {
+                answer(Answer::Evaluation(Box::new(job.report.clone())));
+            }
+        }
+    }
+
+    fn probe(&mut self, mut request: ProbeRequest) -> Probe {
+        if request.interventions.kind == AblationKind::Mean && !request.interventions.is_empty() {
+            request.means = Some(self.averages(&request.snapshot).0);
+        }
+        probe(request)
+    }
+
+    /// The first piece: nothing switched off.
+    fn begin(&mut self, request: EvaluateRequest) -> Job {
+        let before = match &self.baseline {
+            Some((of, evaluation)) if Arc::ptr_eq(of, &request.snapshot) => evaluation.clone(),
+            _ => self.evaluate(&request.snapshot, &Patch::default()),
+        };
+        self.baseline = Some((Arc::clone(&request.snapshot), before.clone()));
+        let controls = (!request.interventions.neurons.is_empty())
+            .then(|| Controls { planned: request.controls, ..Controls::default() });
+        let step = request.snapshot.step;
+        let report = AblationReport { generation: request.generation, step, before, after: None, controls };
+        Job { request, report }
+    }
+
+    /// The next piece; `false` when there is none.
+    fn go_on(&mut self, Job { request, report }: &mut Job) -> bool {
+        if report.after.is_none() {
+            report.after = Some(self.ablated(request, &request.interventions));
+            return true;
+        }
+        let Some(controls) = &mut report.controls else { return false };
+        let done = controls.losses.len();
+        if done >= controls.planned {
+            return false;
+        }
+        let activity = self.averages(&request.snapshot).1;
+        match control(&request.interventions, &activity, self.seed, done as u64) {
+            Some(set) => {
+                let evaluation = self.ablated(request, &set);
+                controls.losses.push(evaluation.loss);
+                controls.accuracies.push(evaluation.accuracy);
+            }
+            // Too few other neurons to draw from: there is no control.
+            None => report.controls = None,
+        }
+        true
+    }
+
+    fn ablated(&mut self, request: &EvaluateRequest, interventions: &Interventions) -> Evaluation {
+        let means = (interventions.kind == AblationKind::Mean).then(|| self.averages(&request.snapshot).0);
+        let patch = interventions.patch(request.snapshot.config(), means.as_deref());
+        self.evaluate(&request.snapshot, &patch)
+    }
+
+    fn evaluate(&self, snapshot: &Snapshot, patch: &Patch) -> Evaluation {
+        self.pool.install(|| evaluate(&snapshot.weights, patch, &self.dataset.examples(Split::Validation)))
+    }
+
+    fn averages(&mut self, snapshot: &Arc<Snapshot>) -> Averages {
+        if let Some((of, averages)) = &self.averages
+            && Arc::ptr_eq(of, snapshot)
+        {
+            return averages.clone();
+        }
+        let examples = self.dataset.examples(Split::Validation);
+        let (means, activity) = self.pool.install(|| means(&snapshot.weights, &examples));
+        let averages = (Arc::new(means), Arc::new(activity));
+        self.averages = Some((Arc::clone(snapshot), averages.clone()));
+        averages
+    }
+}

@@ -1,0 +1,133 @@
+//! What the commands read, checked against the model.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use safetensors::tensor::{Dtype, SafeTensors};
+
+use super::args::{RunArgs, TokensArgs, WeightsArgs};
+use super::{Failure, say};
+use crate::model::weights_file::read_bounded;
+use crate::model::{ModelConfig, Weights, read_weights};
+use crate::task::{Dataset, Token, majority};
+use crate::train::run_dir::{Found, look, read_config, refuse_contradictions};
+use crate::train::{FileError, RunConfig};
+
+/// No sequence that a model takes is longer in print.
+const MAX_TOKENS_FILE: u64 = 1 << 20;
+
+/// Opens weights; what had to be assumed is said on stderr.
+pub fn weights(args: &WeightsArgs) -> Result<Weights, Failure> {
+    let config = args.config.as_deref().map(read_config).transpose()?.map(|config| config.model);
+    let opened = read_weights(&args.weights, config.as_ref())?;
+    opened.notes.iter().for_each(|note| say(&format!("headcount: {}: {note}", args.weights.display())));
+    Ok(opened.weights)
+}
+
+/// Reads `--tokens` and checks every token against the model.
+pub fn tokens(args: &TokensArgs, config: &ModelConfig) -> Result<Vec<Token>, Failure> {
+    let (text, place) = match args.tokens.strip_prefix('@') {
+        None => (args.tokens.clone(), "--tokens".to_owned()),
+        Some(path) => {
+            let mut text = String::new();
+            let path = Path::new(path);
+            let file = File::open(path).map_err(FileError::at("open", path))?;
+            file.take(MAX_TOKENS_FILE).read_to_string(&mut text).map_err(FileError::at("read", path))?;
+            (text, format!("--tokens {}", args.tokens))
+        }
+    };
+    let usage = |problem: String| Failure::Usage(format!("{place}: {problem}"));
+    let words = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|word| !word.is_empty());
+    let mut tokens = Vec::new();
+    for (position, word) in words.enumerate() {
+        let token: usize =
+            word.parse().map_err(|_| usage(format!("`{word}` at position {position} is not a token")))?;
+        if token >= config.d_vocab {
+            let last = config.d_vocab - 1;
+            return Err(usage(format!("token {token} at position {position}: the model's are 0 to {last}")));
+        }
+        tokens.push(token as Token);
+    }
+    match tokens.len() {
+        0 => Err(usage("no tokens".into())),
+        n if n > config.n_ctx => Err(usage(format!("{n} tokens: the model takes at most {}", config.n_ctx))),
+        _ => Ok(tokens),
+    }
+}
+
+/// Sequences to average over: the tensor `tokens`, `[sequences, pos]`, of a safetensors file.
+pub fn sequences(path: &Path, config: &ModelConfig) -> Result<Dataset, Failure> {
+    let bytes = read_bounded(path)?;
+    let invalid = |problem: String| Failure::Failed(format!("{}: {problem}", path.display()));
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| invalid(error.to_string()))?;
+    let tensor = file.tensor("tokens").map_err(|_| invalid("no tensor `tokens`".into()))?;
+    let &[_, len] = tensor.shape() else {
+        return Err(invalid(format!("`tokens` has shape {:?}, not [sequences, positions]", tensor.shape())));
+    };
+    let width = match tensor.dtype() {
+        Dtype::U8 => 1,
+        Dtype::I32 => 4,
+        Dtype::I64 => 8,
+        other => return Err(invalid(format!("`tokens` is {other:?}, not U8, I32 or I64"))),
+    };
+    if len == 0 || len > config.n_ctx || tensor.data().is_empty() {
+        return Err(invalid(format!(
+            "`tokens` has shape {:?}: the model takes 1 to {} positions",
+            tensor.shape(),
+            config.n_ctx
+        )));
+    }
+    let tokens = tensor.data().chunks_exact(width).map(|bytes| {
+        let mut wide = [0; 8];
+        wide[..width].copy_from_slice(bytes);
+        usize::try_from(u64::from_le_bytes(wide))
+            .ok()
+            .filter(|&token| token < config.d_vocab)
+            .map(|token| token as Token)
+    });
+    let tokens: Option<Vec<Token>> = tokens.collect();
+    let tokens =
+        tokens.ok_or_else(|| invalid(format!("`tokens` holds one outside 0 to {}", config.d_vocab - 1)))?;
+    Ok(Dataset::from_sequences(tokens, len, config.d_vocab))
+}
+
+/// The settings of the run that a file of weights lies in, if it lies in one; else the notebook's, for this model.
+pub fn settings_of(weights: &Path, model: &ModelConfig) -> RunConfig {
+    let folders = weights.ancestors().skip(1).take(2);
+    let mut configs = folders.map(|folder| folder.join("config.toml")).filter(|file| file.exists());
+    let found = configs
+        .next()
+        .and_then(|file| read_config(&file).ok())
+        .filter(|config| (config.model.d_vocab, config.model.n_ctx) == (model.d_vocab, model.n_ctx));
+    RunConfig { model: model.clone(), ..found.unwrap_or_default() }
+}
+
+/// A run directory and the settings asked for, with what is there already.
+pub struct Requested {
+    /// The directory.
+    pub path: PathBuf,
+    /// The settings: those of the run found there where none are given.
+    pub config: RunConfig,
+    /// The run found there.
+    pub found: Option<Found>,
+}
+
+/// Settles where a run lives and with which settings: `--seed` and `--epochs` override `--config`, which overrides the
+/// run's own.
+pub fn requested(args: &RunArgs) -> Result<Requested, Failure> {
+    args.device.check()?;
+    let file = args.config.as_deref().map(read_config).transpose()?;
+    let seed = args.seed.or(file.as_ref().map(|config| config.seed)).unwrap_or(RunConfig::default().seed);
+    let path =
+        args.run.clone().unwrap_or_else(|| Path::new("runs").join(format!("{}-{seed}", majority::NAME)));
+    let found = look(&path)?;
+    let mut config = file.or_else(|| found.as_ref().map(|found| found.config.clone())).unwrap_or_default();
+    config.seed = args.seed.unwrap_or(config.seed);
+    config.train.epochs = args.epochs.unwrap_or(config.train.epochs);
+    config.validate().map_err(|error| Failure::Usage(error.to_string()))?;
+    if let Some(found) = &found {
+        refuse_contradictions(&path, &found.config, &config)?;
+    }
+    Ok(Requested { path, config, found })
+}

@@ -1,0 +1,138 @@
+//! The command line: what is asked for, and how it ends.
+
+mod ablate;
+mod args;
+pub mod explore;
+mod input;
+mod inspect;
+mod train;
+
+use std::fmt;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::model::WeightsError;
+use crate::train::{DeviceError, FileError, RunDirError, TrainError};
+use args::{Cli, Command};
+
+/// A command that could not do what was asked; its one line goes to stderr.
+#[derive(Debug)]
+pub enum Failure {
+    /// The request makes no sense: exit status 2.
+    Usage(String),
+    /// It made sense, and failed: exit status 1.
+    Failed(String),
+    /// Another process is training in the run directory: exit status 3.
+    Locked(String),
+    /// A signal ended it in good order: the exit status, 128 and its number.
+    Signal(u8),
+}
+
+impl Failure {
+    fn status(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Failed(_) => 1,
+            Self::Locked(_) => 3,
+            Self::Signal(status) => *status,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(line) | Self::Failed(line) | Self::Locked(line) => f.write_str(line),
+            Self::Signal(status) => write!(f, "ended by signal {}", status - 128),
+        }
+    }
+}
+
+impl From<WeightsError> for Failure {
+    fn from(error: WeightsError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<TrainError> for Failure {
+    fn from(error: TrainError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<DeviceError> for Failure {
+    fn from(error: DeviceError) -> Self {
+        Self::Usage(format!("--device: {error}"))
+    }
+}
+
+impl From<RunDirError> for Failure {
+    fn from(error: RunDirError) -> Self {
+        match &error {
+            RunDirError::Locked { .. } => Self::Locked(error.to_string()),
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+/// Runs the program with this process's arguments.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    let done = match cli.command {
+        Some(Command::Train(args)) => train::run(&args),
+        Some(Command::Inspect(args)) => inspect::run(&args),
+        Some(Command::Ablate(args)) => ablate::run(&args),
+        Some(Command::Explore(args)) => explore::run(&args),
+        None => explore::run(&cli.explore),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !matches!(failure, Failure::Signal(_)) {
+                say(&format!("headcount: {}", one_line(&failure.to_string())));
+            }
+            ExitCode::from(failure.status())
+        }
+    }
+}
+
+/// Help and version as clap prints them; a mistake in one line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    let told = text.lines().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+    let words: Vec<&str> = told.flat_map(str::split_whitespace).collect();
+    say(&format!("headcount: {}", words.join(" ").trim_start_matches("error: ")));
+    ExitCode::from(2)
+}
+
+/// A message may quote a file name with a line break in it.
+fn one_line(message: &str) -> String {
+    message.replace(['\n', '\r'], " ")
+}
+
+/// A line on stderr; there may be nobody to read it.
+fn say(line: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Text on stdout.
+fn print(text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    writeln!(std::io::stdout(), "{text}")
+        .map_err(|error| Failure::Failed(format!("cannot write to stdout: {error}")))
+}

@@ -1,0 +1,111 @@
+//! What an ablation did to one sequence.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::analysis::Pass;
+use crate::model::{AblationKind, HeadId, Interventions, ModelConfig, NeuronId};
+use crate::task::Token;
+
+/// One ablation of one sequence, with all that is needed to run it again.
+#[derive(Clone, Debug, Serialize)]
+pub struct AblationOutcome {
+    /// Mean cross-entropy over positions with nothing switched off, in nats.
+    pub loss_before: f64,
+    /// The same with the interventions.
+    pub loss_after: f64,
+    /// Share of right predictions with nothing switched off.
+    pub accuracy_before: f64,
+    /// The same with the interventions.
+    pub accuracy_after: f64,
+    /// The sequence.
+    pub tokens: Vec<Token>,
+    /// Its labels.
+    pub labels: Vec<Token>,
+    /// By position.
+    pub predictions_before: Vec<Token>,
+    /// By position.
+    pub predictions_after: Vec<Token>,
+    /// Positions whose prediction changed.
+    pub changed: Vec<usize>,
+    /// Neurons switched off, in `layer`.
+    pub neurons: Vec<usize>,
+    /// Heads switched off, in `layer`.
+    pub heads: Vec<usize>,
+    /// Their layer.
+    pub layer: usize,
+    /// What they became.
+    pub kind: AblationKind,
+    /// What the mean was taken over, if it was one.
+    pub mean_over: Option<String>,
+    /// Values that were replaced.
+    pub cells: usize,
+    /// `trained` or `folded`.
+    pub weights: &'static str,
+    /// Where they came from.
+    pub weights_file: String,
+}
+
+impl AblationOutcome {
+    /// Compares two passes over one sequence. Every intervention must be in `layer`.
+    pub fn new(
+        config: &ModelConfig,
+        interventions: &Interventions,
+        layer: usize,
+        (tokens, labels): (&[Token], &[Token]),
+        [before, after]: [&Pass; 2],
+    ) -> Self {
+        let pairs = before.predictions.iter().zip(&after.predictions);
+        Self {
+            loss_before: before.loss().into(),
+            loss_after: after.loss().into(),
+            accuracy_before: before.accuracy(labels).into(),
+            accuracy_after: after.accuracy(labels).into(),
+            tokens: tokens.into(),
+            labels: labels.into(),
+            changed: pairs.enumerate().filter(|(_, (a, b))| a != b).map(|(position, _)| position).collect(),
+            predictions_before: before.predictions.clone(),
+            predictions_after: after.predictions.clone(),
+            neurons: interventions.neurons.iter().map(|&NeuronId { neuron, .. }| neuron).collect(),
+            heads: interventions.heads.iter().map(|&HeadId { head, .. }| head).collect(),
+            layer,
+            kind: interventions.kind,
+            mean_over: None,
+            cells: interventions.cells(config, tokens.len()),
+            weights: "trained",
+            weights_file: String::new(),
+        }
+    }
+}
+
+impl fmt::Display for AblationOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = match (self.kind, &self.mean_over) {
+            (AblationKind::Zero, _) => "zero".to_owned(),
+            (AblationKind::Mean, None) => "their mean".to_owned(),
+            (AblationKind::Mean, Some(over)) => format!("their mean over {over}"),
+        };
+        writeln!(f, "{} ({} weights), layer {}", self.weights_file, self.weights, self.layer)?;
+        writeln!(
+            f,
+            "neurons {:?} and heads {:?} set to {value}: {} values",
+            self.neurons, self.heads, self.cells
+        )?;
+        writeln!(f, "loss     {:.4} -> {:.4} nats a position", self.loss_before, self.loss_after)?;
+        writeln!(
+            f,
+            "accuracy {:.1} % -> {:.1} %",
+            100.0 * self.accuracy_before,
+            100.0 * self.accuracy_after
+        )?;
+        writeln!(f, "{} of {} predictions changed", self.changed.len(), self.tokens.len())?;
+        for &position in &self.changed {
+            let [token, label, before, after] =
+                [&self.tokens, &self.labels, &self.predictions_before, &self.predictions_after]
+                    .map(|row| row[position]);
+            writeln!(f, "  position {position:3}  token {token}  label {label}  output {before} -> {after}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,7 @@
+//! The screen's numbers without a screen.
+
+mod ablation;
+mod summary;
+
+pub use ablation::AblationOutcome;
+pub use summary::summary;

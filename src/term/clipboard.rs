@@ -1,0 +1,50 @@
+//! The clipboard of the terminal at the other end of the line, by OSC 52.
+
+/// What a terminal is sure to take; some drop longer sequences, and some of them half way.
+const MOST: usize = 48 * 1024;
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// The sequence that asks the terminal to put this text on its clipboard; `None` where it is too long.
+pub(super) fn copy(text: &str) -> Option<Vec<u8>> {
+    (text.len() <= MOST).then(|| [b"\x1b]52;c;", base64(text.as_bytes()).as_slice(), b"\x07"].concat())
+}
+
+fn base64(bytes: &[u8]) -> Vec<u8> {
+    let encode = |group: &[u8]| {
+        let byte = |index| group.get(index).copied().map_or(0, u32::from);
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        let digit = |index: u32| ALPHABET[(bits >> (18 - 6 * index)) as usize & 63];
+        let pad = |index| if group.len() < index as usize { b'=' } else { digit(index) };
+        [digit(0), digit(1), pad(2), pad(3)]
+    };
+    bytes.chunks(3).flat_map(encode).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_examples_of_the_standard() {
+        let cases = [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ];
+        for (text, encoded) in cases {
+            assert_eq!(base64(text.as_bytes()), encoded.as_bytes(), "{text}");
+        }
+        assert_eq!(base64(&[0xfb, 0xff]), b"+/8=");
+    }
+
+    #[test]
+    fn too_much_is_refused() {
+        assert!(copy(&"7".repeat(MOST)).is_some());
+        assert_eq!(copy(&"7".repeat(MOST + 1)), None);
+    }
+}

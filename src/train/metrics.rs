@@ -1,0 +1,100 @@
+//! The lines of `metrics.jsonl`.
+
+use serde::{Deserialize, Serialize};
+
+use super::events::{EpochMetrics, StepMetrics, TrainEvent};
+use crate::analysis::Evaluation;
+
+/// One line.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum MetricsLine {
+    /// After a step.
+    Step(StepMetrics),
+    /// After an epoch.
+    Epoch {
+        /// Epochs finished.
+        epoch: usize,
+        /// Steps taken.
+        step: usize,
+        /// Validation sequences.
+        val_sequences: usize,
+        /// Mean cross-entropy over them, in nats.
+        val_loss: f64,
+        /// Share of right predictions over all positions.
+        val_accuracy: f64,
+        /// Share of right predictions at the last position.
+        val_accuracy_last: f64,
+        /// Share of right predictions by label; null for a label that never occurs.
+        val_accuracy_by_class: Vec<Option<f64>>,
+    },
+}
+
+impl From<&EpochMetrics> for MetricsLine {
+    fn from(metrics: &EpochMetrics) -> Self {
+        let validation = &metrics.validation;
+        Self::Epoch {
+            epoch: metrics.epoch,
+            step: metrics.step,
+            val_sequences: validation.sequences,
+            val_loss: validation.loss,
+            val_accuracy: validation.accuracy,
+            val_accuracy_last: validation.accuracy_last,
+            val_accuracy_by_class: validation.accuracy_by_class.clone(),
+        }
+    }
+}
+
+impl MetricsLine {
+    /// The line, without its end. A value that is not finite becomes null, as JSON has no word for it.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("numbers and strings are always representable")
+    }
+
+    /// The step a line belongs to; `None` for one that is not whole.
+    pub fn step_of(line: &str) -> Option<usize> {
+        serde_json::from_str::<AnyLine>(line).ok().map(|line| line.step)
+    }
+
+    /// What the trainer said when it wrote the line; `None` for one that is not whole. Accuracy by position is not kept.
+    pub fn event_of(line: &str) -> Option<TrainEvent> {
+        let line: AnyLine = serde_json::from_str(line).ok()?;
+        let (step, epoch) = (line.step, line.epoch);
+        Some(match line.lr {
+            Some(lr) => {
+                let train_loss = line.train_loss.unwrap_or(f32::NAN);
+                TrainEvent::Step(StepMetrics { step, epoch, train_loss, lr })
+            }
+            None => TrainEvent::Epoch(EpochMetrics { epoch, step, validation: line.evaluation() }),
+        })
+    }
+}
+
+/// A line of either kind; null stands for what is not finite.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct AnyLine {
+    step: usize,
+    epoch: usize,
+    train_loss: Option<f32>,
+    lr: Option<f64>,
+    val_sequences: usize,
+    val_loss: Option<f64>,
+    val_accuracy: Option<f64>,
+    val_accuracy_last: Option<f64>,
+    val_accuracy_by_class: Vec<Option<f64>>,
+}
+
+impl AnyLine {
+    fn evaluation(self) -> Evaluation {
+        let number = |value: Option<f64>| value.unwrap_or(f64::NAN);
+        Evaluation {
+            sequences: self.val_sequences,
+            loss: number(self.val_loss),
+            accuracy: number(self.val_accuracy),
+            accuracy_last: number(self.val_accuracy_last),
+            accuracy_by_class: self.val_accuracy_by_class,
+            accuracy_by_position: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! The training loop.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::{Duration, Instant};
+
+use rand::seq::SliceRandom;
+use thiserror::Error;
+
+use super::checkpoint::TrainState;
+use super::config::RunConfig;
+use super::durable::FileError;
+use super::events::{EpochMetrics, RunState, StepMetrics, TrainCommand, TrainEvent, TrainPlan};
+use super::optimizer::Optimizer;
+use super::run_dir::RunDir;
+use super::schedule::OneCycle;
+use crate::analysis::{Evaluation, Snapshot, evaluate};
+use crate::model::{Backend, Patch, Transformer, Weights};
+use crate::random::{Purpose, stream};
+use crate::task::{Dataset, Split, majority};
+
+/// Snapshots are published no more often.
+const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(200);
+
+/// All that a run starts from.
+pub struct Setup {
+    /// The settings.
+    pub config: RunConfig,
+    /// Drawn from the settings.
+    pub dataset: Arc<Dataset>,
+    /// Where to start.
+    pub state: TrainState,
+    /// Where to keep it; without one nothing is saved.
+    pub run_dir: Option<RunDir>,
+    /// Stop after this step of the schedule.
+    pub stop_at: Option<usize>,
+}
+
+/// Why a run ended before its time.
+#[derive(Debug, Error)]
+pub enum TrainError {
+    /// A loss or a weight is NaN or infinite.
+    #[error("step {step}: {what} is not finite; the last good state is that of step {last_good}")]
+    NotFinite {
+        /// The step.
+        step: usize,
+        /// `the loss`, or the first such weight.
+        what: String,
+        /// The newest step that was saved or published.
+        last_good: usize,
+    },
+    /// dfdx's word: out of memory, say.
+    #[error("step {step}: the device failed: {message}")]
+    Device {
+        /// The step.
+        step: usize,
+        /// What it said.
+        message: String,
+    },
+    /// The trainer's code failed.
+    #[error("the trainer died: {0}")]
+    Panicked(String),
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every step is taken.
+    Finished,
+    /// It was told to stop, or reached `stop_at`.
+    Stopped,
+}
+
+/// Trains on `device` until the schedule, `stop_at` or a command ends it. Blocks; call it on a thread of its own, where
+/// the device was made. Everything worth knowing goes to `emit`, which must not block.
+///
+/// # Errors
+/// When a value is not finite or the device fails. What can be saved is saved first.
+pub fn train<D: Backend>(
+    device: D,
+    device_name: &str,
+    setup: Setup,
+    commands: &Receiver<TrainCommand>,
+    emit: &mut dyn FnMut(TrainEvent),
+) -> Result<Outcome, TrainError> {
+    let plan = plan(&setup, device_name);
+    emit(TrainEvent::Started(plan));
+    let mut trainer = Trainer::new(device, setup, emit)?;
+    let outcome = trainer.run(commands);
+    if outcome.is_ok() {
+        trainer.save();
+    }
+    let state = match &outcome {
+        Ok(Outcome::Finished) => RunState::Finished,
+        Ok(Outcome::Stopped) => RunState::Stopped,
+        Err(_) => RunState::Failed,
+    };
+    if let Err(error) = &outcome {
+        (trainer.emit)(TrainEvent::Failed(error.to_string()));
+    }
+    (trainer.emit)(TrainEvent::State(state));
+    outcome
+}
+
+fn plan(setup: &Setup, device: &str) -> TrainPlan {
+    TrainPlan {
+        task: majority::NAME.into(),
+        total_steps: setup.config.total_steps(),
+        steps_per_epoch: setup.config.steps_per_epoch(),
+        start_step: setup.state.step,
+        device: device.into(),
+        run_dir: setup.run_dir.as_ref().map(|dir| dir.path().display().to_string()),
+    }
+}
+
+struct Trainer<'a, D: Backend> {
+    setup: Setup,
+    schedule: OneCycle,
+    model: Transformer,
+    optimizer: Optimizer<D>,
+    step: usize,
+    saved: Option<usize>,
+    published: Option<(usize, Instant)>,
+    order: Option<(usize, Vec<usize>)>,
+    validation_loss: Option<f64>,
+    emit: &'a mut dyn FnMut(TrainEvent),
+}
+
+impl<'a, D: Backend> Trainer<'a, D> {
+    fn new(device: D, setup: Setup, emit: &'a mut dyn FnMut(TrainEvent)) -> Result<Self, TrainError> {
+        let Setup { config, state, .. } = &setup;
+        let step = state.step;
+        let decay = config.train.weight_decay;
+        let optimizer = Optimizer::new(device, &state.weights.values, &state.moments, step, decay);
+        Ok(Self {
+            schedule: OneCycle { max_lr: config.train.max_lr, total_steps: config.total_steps() },
+            model: Transformer::new(Arc::clone(&state.weights.layout)),
+            optimizer: optimizer.map_err(|error| TrainError::Device { step, message: error.to_string() })?,
+            step,
+            saved: (step > 0).then_some(step),
+            published: None,
+            order: None,
+            validation_loss: state.validation_loss,
+            emit,
+            setup,
+        })
+    }
+
+    fn end(&self) -> usize {
+        let total = self.schedule.total_steps;
+        self.setup.stop_at.map_or(total, |stop| stop.min(total))
+    }
+
+    fn run(&mut self, commands: &Receiver<TrainCommand>) -> Result<Outcome, TrainError> {
+        self.publish();
+        if self.saved.is_none() {
+            // A directory that cannot be written to is better found now than after the first hour.
+            self.save();
+        }
+        let mut pace = Pace::Running;
+        (self.emit)(TrainEvent::State(RunState::Running));
+        while self.step < self.end() {
+            let next = pace.next(commands, &mut || self.save());
+            if next != pace && next != Pace::Stop {
+                let state = if next == Pace::Paused { RunState::Paused } else { RunState::Running };
+                (self.emit)(TrainEvent::State(state));
+            }
+            pace = next;
+            match pace {
+                Pace::Stop => return Ok(Outcome::Stopped),
+                Pace::Paused => self.publish(),
+                Pace::Running | Pace::Once => self.take_step()?,
+            }
+        }
+        self.publish();
+        Ok(if self.step == self.schedule.total_steps { Outcome::Finished } else { Outcome::Stopped })
+    }
+
+    fn take_step(&mut self) -> Result<(), TrainError> {
+        let epoch = self.step / self.setup.config.steps_per_epoch();
+        let rates = self.schedule.at(self.step);
+        self.shuffle(epoch);
+        let dataset = Arc::clone(&self.setup.dataset);
+        let batch: Vec<_> =
+            self.batch(epoch).iter().map(|&index| dataset.example(Split::Train, index)).collect();
+        let taken = self.optimizer.step(&self.model, &batch, rates);
+        let step = self.step + 1;
+        let train_loss = taken.map_err(|error| TrainError::Device { step, message: error.to_string() })?;
+        let metrics = StepMetrics { step, epoch, train_loss, lr: rates.lr };
+        let logged = self.setup.run_dir.as_mut().map_or(Ok(()), |dir| dir.log_step(&metrics));
+        self.warn(logged);
+        (self.emit)(TrainEvent::Step(metrics));
+        if !train_loss.is_finite() {
+            return Err(self.not_finite(step, "the loss".into()));
+        }
+        self.step = step;
+        if step.is_multiple_of(self.setup.config.steps_per_epoch()) {
+            self.validate(epoch + 1)?;
+        }
+        if self.published.is_none_or(|(_, at)| at.elapsed() >= SNAPSHOT_INTERVAL) {
+            self.publish();
+        }
+        if step.is_multiple_of(self.setup.config.train.checkpoint_every) {
+            self.save();
+        }
+        Ok(())
+    }
+
+    fn not_finite(&self, step: usize, what: String) -> TrainError {
+        TrainError::NotFinite { step, what, last_good: self.saved.unwrap_or(0) }
+    }
+
+    fn shuffle(&mut self, epoch: usize) {
+        if self.order.as_ref().is_none_or(|(of, _)| *of != epoch) {
+            let mut order: Vec<usize> = (0..self.setup.dataset.len(Split::Train)).collect();
+            order.shuffle(&mut stream(self.setup.config.seed, Purpose::EpochOrder, epoch as u64));
+            self.order = Some((epoch, order));
+        }
+    }
+
+    /// Places of the training sequences of the next step.
+    fn batch(&self, epoch: usize) -> &[usize] {
+        let first =
+            (self.step - epoch * self.setup.config.steps_per_epoch()) * self.setup.config.train.batch_size;
+        let order = self.order.as_ref().map_or(&[][..], |(_, order)| order);
+        &order[first..(first + self.setup.config.train.batch_size).min(order.len())]
+    }
+
+    fn validate(&mut self, epoch: usize) -> Result<(), TrainError> {
+        let weights = self.weights();
+        if let Some(name) = weights.first_non_finite() {
+            return Err(self.not_finite(self.step, format!("weight {name}")));
+        }
+        let validation: Evaluation =
+            evaluate(&weights, &Patch::default(), &self.setup.dataset.examples(Split::Validation));
+        self.validation_loss = Some(validation.loss);
+        let metrics = EpochMetrics { epoch, step: self.step, validation };
+        let logged = self.setup.run_dir.as_mut().map_or(Ok(()), |dir| dir.log_epoch(&metrics));
+        self.warn(logged);
+        (self.emit)(TrainEvent::Epoch(metrics));
+        Ok(())
+    }
+
+    fn weights(&self) -> Weights {
+        let mut weights = self.setup.state.weights.clone();
+        self.optimizer.copy_params(&mut weights.values);
+        weights
+    }
+
+    fn publish(&mut self) {
+        if self.published.is_none_or(|(step, _)| step != self.step) {
+            let snapshot = Snapshot::new(self.step, self.weights());
+            self.published = Some((self.step, Instant::now()));
+            (self.emit)(TrainEvent::Snapshot(Arc::new(snapshot)));
+        }
+    }
+
+    fn save(&mut self) {
+        if self.saved == Some(self.step) && self.step > 0 {
+            return;
+        }
+        let weights = self.weights();
+        if weights.first_non_finite().is_some() {
+            return;
+        }
+        let (step, validation_loss) = (self.step, self.validation_loss);
+        let state = TrainState { step, weights, moments: self.optimizer.moments(), validation_loss };
+        let Some(dir) = &mut self.setup.run_dir else { return };
+        let saved = dir.save(&state);
+        if saved.is_ok() {
+            self.saved = Some(step);
+        }
+        self.warn(saved);
+    }
+
+    /// Training goes on without what could not be written; the next save is another try.
+    fn warn(&mut self, result: Result<(), FileError>) {
+        if let Err(error) = result {
+            (self.emit)(TrainEvent::Notice(error.to_string()));
+        }
+    }
+}
+
+/// Whether to take another step.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    Running,
+    /// One step, then wait.
+    Once,
+    Paused,
+    Stop,
+}
+
+impl Pace {
+    /// Hears the commands that wait; while paused, waits for one.
+    fn next(self, commands: &Receiver<TrainCommand>, save: &mut dyn FnMut()) -> Self {
+        let mut pace = if self == Self::Once { Self::Paused } else { self };
+        loop {
+            let command = match commands.try_recv() {
+                Ok(command) => command,
+                Err(TryRecvError::Empty) if pace == Self::Paused && self == Self::Paused => {
+                    match commands.recv() {
+                        Ok(command) => command,
+                        Err(_) => return Self::Stop,
+                    }
+                }
+                Err(TryRecvError::Empty) => return pace,
+                Err(TryRecvError::Disconnected) => return Self::Stop,
+            };
+            pace = match command {
+                TrainCommand::Pause => Self::Paused,
+                TrainCommand::Resume => Self::Running,
+                TrainCommand::Step => return Self::Once,
+                TrainCommand::Stop => return Self::Stop,
+                TrainCommand::Save => {
+                    save();
+                    pace
+                }
+            };
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The command line as scripts see it: what is printed where, exit statuses, one clear line for every mistake.
+
+mod reference;
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use reference::path;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const TINY: &str = "[model]\nd_model = 16\nd_head = 8\nd_mlp = 24\nn_ctx = 12\n\
+                    [task]\nsequences = 100\n[train]\nepochs = 3\nbatch_size = 32\n";
+
+fn headcount(dir: &Path) -> Command {
+    let mut command = Command::cargo_bin("headcount").unwrap();
+    command.current_dir(dir);
+    command
+}
+
+fn tiny() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("tiny.toml"), TINY).unwrap();
+    dir
+}
+
+struct Ran {
+    status: i32,
+    stdout: String,
+    stderr: String,
+}
+
+fn run(dir: &Path, args: &[&str]) -> Ran {
+    let output = headcount(dir).args(args).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Ran { status: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// One line on stderr with every one of `words`, that status, nothing on stdout, and no file that was not there.
+#[track_caller]
+fn refuses(dir: &Path, args: &[&str], status: i32, words: &[&str]) {
+    let files = |dir: &Path| fs::read_dir(dir).unwrap().count();
+    let before = files(dir);
+    let ran = run(dir, args);
+    assert_eq!(ran.status, status, "{args:?}: {}", ran.stderr);
+    assert_eq!(ran.stdout, "", "{args:?}");
+    assert_eq!(ran.stderr.trim_end().lines().count(), 1, "{args:?}: {}", ran.stderr);
+    for word in words {
+        assert!(ran.stderr.contains(word), "{args:?}: no `{word}` in {}", ran.stderr);
+    }
+    assert_eq!(files(dir), before, "{args:?} wrote something");
+}
+
+#[test]
+fn a_run_leaves_its_settings_metrics_weights_and_checkpoints() {
+    let dir = tiny();
+    let ran = run(dir.path(), &["train", "--config", "tiny.toml", "--run", "a/b"]);
+    assert_eq!((ran.status, ran.stdout.as_str()), (0, ""), "{}", ran.stderr);
+    let epochs: Vec<_> = ran.stderr.lines().filter(|line| line.starts_with("epoch")).collect();
+    assert_eq!(epochs.len(), 3, "{}", ran.stderr);
+    for file in ["config.toml", "metrics.jsonl", "weights.safetensors", "checkpoints/step-000009.safetensors"]
+    {
+        assert!(dir.path().join("a/b").join(file).exists(), "{file}");
+    }
+    let metrics = fs::read_to_string(dir.path().join("a/b/metrics.jsonl")).unwrap();
+    let lines: Vec<Value> = metrics.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of_steps = lines.iter().filter(|line| line.get("train_loss").is_some()).count();
+    let of_epochs = lines.iter().filter(|line| line.get("val_accuracy").is_some()).count();
+    assert_eq!((of_steps, of_epochs), (9, 3));
+    assert!(lines[0]["lr"].as_f64().unwrap() > 0.0 && lines[3]["val_accuracy_by_class"].is_array());
+}
+
+#[test]
+fn the_run_directory_is_for_its_owner_alone_and_named_after_task_and_seed() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tiny();
+    assert_eq!(run(dir.path(), &["train", "--config", "tiny.toml", "--seed", "4", "--quiet"]).status, 0);
+    let metadata = fs::metadata(dir.path().join("runs/majority-4")).unwrap();
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn quiet_is_silent_and_json_goes_to_stdout() {
+    let dir = tiny();
+    let ran = run(dir.path(), &["train", "--config", "tiny.toml", "--quiet", "--json"]);
+    assert_eq!(ran.stderr, "");
+    assert_eq!(ran.stdout, fs::read_to_string(dir.path().join("runs/majority-23/metrics.jsonl")).unwrap());
+}
+
+#[test]
+fn a_run_goes_on_only_when_told_to_and_ends_as_one_that_never_stopped() {
+    let dir = tiny();
+    let train = |run_dir: &str, more: &[&str]| {
+        let args = ["train", "--config", "tiny.toml", "--quiet", "--run", run_dir];
+        run(dir.path(), &[&args[..], more].concat())
+    };
+    assert_eq!(train("whole", &[]).status, 0);
+    assert_eq!(train("parts", &["--steps", "4"]).status, 0);
+    let again = train("parts", &[]);
+    assert!(again.status == 1 && again.stderr.contains("--resume"), "{}", again.stderr);
+    assert_eq!(train("parts", &["--resume"]).status, 0);
+    for file in ["metrics.jsonl", "weights.safetensors"] {
+        let read = |run: &str| fs::read(dir.path().join(run).join(file)).unwrap();
+        assert!(read("whole") == read("parts"), "{file}");
+    }
+    assert_eq!(train("fresh", &["--resume"]).status, 0, "starts when there is nothing to resume");
+    assert_eq!(train("whole", &["--resume"]).status, 0, "nothing left to do");
+}
+
+#[test]
+fn settings_that_contradict_the_run_are_named() {
+    let dir = tiny();
+    run(dir.path(), &["train", "--config", "tiny.toml", "--quiet", "--run", "r", "--steps", "2"]);
+    let args = ["train", "--resume", "--run", "r", "--seed", "99"];
+    refuses(dir.path(), &args, 1, &["seed = 99", "seed = 23", "r was started"]);
+}
+
+#[test]
+fn without_a_terminal_the_screen_is_refused_in_one_line() {
+    let dir = tiny();
+    refuses(dir.path(), &[], 2, &["headcount train"]);
+    refuses(dir.path(), &["explore"], 2, &["headcount train"]);
+}
+
+#[test]
+fn mistakes_in_the_settings_are_named_with_their_place() {
+    let dir = tiny();
+    let config = |text: &str| fs::write(dir.path().join("bad.toml"), text).unwrap();
+    config("seed = 1\n[model]\nd_modle = 3\n");
+    refuses(dir.path(), &["train", "--config", "bad.toml"], 1, &["bad.toml:3:1", "d_modle"]);
+    config("[model]\nd_head = 0\n");
+    refuses(dir.path(), &["train", "--config", "bad.toml"], 1, &["bad.toml", "model.d_head = 0"]);
+    config("[model]\nn_ctx = 100000000000\n");
+    refuses(dir.path(), &["train", "--config", "bad.toml"], 1, &["model.n_ctx = 100000000000"]);
+    refuses(dir.path(), &["train", "--config", "none.toml"], 1, &["none.toml"]);
+    refuses(dir.path(), &["train", "--config", "tiny.toml", "--epochs", "0"], 2, &["train.epochs = 0"]);
+    refuses(dir.path(), &["train", "--config", "tiny.toml", "--device", "tpu"], 2, &["tpu"]);
+}
+
+#[test]
+fn a_run_directory_that_cannot_be_one_is_named() {
+    let dir = tiny();
+    refuses(dir.path(), &["train", "--config", "tiny.toml", "--run", "tiny.toml"], 1, &["tiny.toml"]);
+    refuses(dir.path(), &["train", "--config", "tiny.toml", "--run", "/proc/nothing"], 1, &["/proc/nothing"]);
+    fs::create_dir(dir.path().join("photos")).unwrap();
+    fs::write(dir.path().join("photos/cat.jpg"), "meow").unwrap();
+    refuses(
+        dir.path(),
+        &["train", "--config", "tiny.toml", "--run", "photos"],
+        1,
+        &["photos", "not a run directory"],
+    );
+}
+
+fn ablate<'a>(weights: &'a str, tokens: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["ablate", "--weights", weights, "--tokens", tokens], more].concat()
+}
+
+#[test]
+fn ablate_prints_one_json_object_that_equals_transformer_lens() {
+    let dir = tiny();
+    let weights = path("weights.safetensors").display().to_string();
+    let batch = reference::Tensors::read("batch").tokens("tokens");
+    let tokens: Vec<String> = batch[..128].iter().map(ToString::to_string).collect();
+    fs::write(dir.path().join("sequence"), tokens.join(" \n")).unwrap();
+    let cases = reference::ablation_cases();
+    for case in cases.iter().filter(|case| !case.indices.is_empty() && case.weights != "processed") {
+        let neurons: Vec<String> = case.indices.iter().map(ToString::to_string).collect();
+        let neurons = neurons.join(",");
+        let over = path("batch.safetensors").display().to_string();
+        let mut more = vec!["--neurons", &neurons, "--json"];
+        more.extend(
+            (case.kind == "mean").then_some(["--kind", "mean", "--mean-over", &over]).into_iter().flatten(),
+        );
+        more.extend((case.weights == "folded").then_some("--folded"));
+        let ran = run(dir.path(), &ablate(&weights, "@sequence", &more));
+        assert_eq!(ran.status, 0, "{}", ran.stderr);
+        let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert!((json["loss_after"].as_f64().unwrap() - case.loss_seq0).abs() < 1e-3, "{case:?}");
+        assert_eq!(json["predictions_after"], serde_json::to_value(&case.pred_seq0).unwrap());
+        assert_eq!(json["weights"], case.weights.as_str());
+        assert_eq!(json["cells"], case.indices.len() * 128);
+        for key in ["loss_before", "predictions_before", "labels", "changed", "heads", "kind"] {
+            assert!(json.get(key).is_some(), "{key}");
+        }
+    }
+}
+
+#[test]
+fn mistakes_in_an_ablation_are_named() {
+    let dir = tiny();
+    let weights = path("weights.safetensors").display().to_string();
+    let case = |tokens: &str, more: &[&str], words: &[&str]| {
+        refuses(dir.path(), &ablate(&weights, tokens, more), 2, words);
+    };
+    case("1,2,10", &["--neurons", "1"], &["token 10 at position 2", "0 to 9"]);
+    case("1,x", &["--neurons", "1"], &["`x` at position 1"]);
+    case("", &["--neurons", "1"], &["no tokens"]);
+    case(&"1,".repeat(129), &["--neurons", "1"], &["129 tokens", "at most 128"]);
+    case("1,2", &["--neurons", "256"], &["no neuron 256", "0 to 255"]);
+    case("1,2", &["--heads", "2"], &["no head 2", "0 to 1"]);
+    case("1,2", &["--heads", "0", "--layer", "1"], &["no layer 1"]);
+    case("1,2", &[], &["nothing to switch off"]);
+    refuses(dir.path(), &ablate(&weights, "@nowhere", &["--heads", "0"]), 1, &["nowhere"]);
+}
+
+#[test]
+fn weights_that_do_not_fit_are_named() {
+    let dir = tiny();
+    let bytes = fs::read(path("weights.safetensors")).unwrap();
+    let write = |bytes: &[u8]| fs::write(dir.path().join("bad.safetensors"), bytes).unwrap();
+    let refuse = |words: &[&str]| {
+        refuses(
+            dir.path(),
+            &["inspect", "summary", "--weights", "bad.safetensors"],
+            1,
+            &[&["bad.safetensors"], words].concat(),
+        );
+    };
+    refuses(dir.path(), &["inspect", "summary", "--weights", "none"], 1, &["none"]);
+    refuses(dir.path(), &["inspect", "summary", "--weights", "."], 1, &["."]);
+    write(&bytes[..bytes.len() - 1]);
+    refuse(&["not a safetensors file"]);
+    write(b"PK\x03\x04 an npz file, or so");
+    refuse(&["not a safetensors file"]);
+    write(&u64::MAX.to_le_bytes());
+    refuse(&["header"]);
+    write(b"");
+    refuse(&["not a safetensors file"]);
+    let swap = |from: &str, to: &str| {
+        let header = u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize + 8;
+        let text = String::from_utf8(bytes[8..header].to_vec()).unwrap().replacen(from, to, 1);
+        assert_eq!(text.len() + 8, header, "the swap must keep the length");
+        write(&[&bytes[..8], text.as_bytes(), &bytes[header..]].concat());
+    };
+    swap("unembed.b_U", "unembed.b_V");
+    refuse(&["unexpected tensor `unembed.b_V`"]);
+    swap("[64,256]", "[256,64]");
+    refuse(&["blocks.0.mlp.W_in"]);
+    swap("\"F32\"", "\"I32\"");
+    refuse(&["not F32"]);
+}
+
+#[test]
+fn inspect_writes_what_transformer_lens_has() {
+    let dir = tiny();
+    let weights = path("weights.safetensors").display().to_string();
+    let tokens: Vec<String> =
+        reference::Tensors::read("batch").tokens("tokens")[..128].iter().map(ToString::to_string).collect();
+    let tokens = tokens.join(",");
+    for (what, reference) in
+        [("cache", "cache"), ("attribution", "logit_attribution"), ("fold", "folded_weights")]
+    {
+        let mut args = vec!["inspect", what, "--weights", &weights, "--out", "out.safetensors"];
+        args.extend((what != "fold").then_some(["--tokens", &tokens]).into_iter().flatten());
+        let ran = run(dir.path(), &args);
+        assert_eq!(ran.status, 0, "{}", ran.stderr);
+        let bytes = fs::read(dir.path().join("out.safetensors")).unwrap();
+        let ours = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let theirs = reference::Tensors::read(reference);
+        assert_eq!(ours.len(), theirs.names().len());
+        for name in theirs.names() {
+            let (shape, values) = theirs.get(&name);
+            let tensor = ours.tensor(&name).unwrap();
+            assert_eq!(tensor.shape(), shape, "{name}");
+            let ours = tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+            assert!(ours.zip(values).all(|(a, b)| a == b || (a - b).abs() < 1e-4), "{name}");
+        }
+    }
+}

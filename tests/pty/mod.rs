@@ -1,0 +1,252 @@
+//! A program in a pseudo-terminal of its own: what a user's terminal would see of it.
+//!
+//! Every wait has a deadline that fails, the thread that reads is joined and must not have panicked, and
+//! all output is drained before it is judged.
+
+#![allow(dead_code, reason = "each test program uses its own part of the harness")]
+
+pub(crate) mod modes;
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
+
+use modes::Modes;
+
+/// How long anything may take on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The program, wrapped so that it leads a session whose controlling terminal is its standard input.
+///
+/// Between fork and exec only unsafe code could do that, so util-linux's `setsid` does; the process
+/// keeps its number.
+pub(crate) fn session_leader(program: &std::path::Path) -> Command {
+    let mut command = Command::new("setsid");
+    command.arg("--ctty").arg(program);
+    command
+}
+
+/// The program as `"$@"` of a shell script whose shell leads the session.
+pub(crate) fn under_a_shell(script: &str, program: &std::path::Path) -> Command {
+    let mut command = Command::new("setsid");
+    command.args(["--ctty", "sh", "-c", script, "sh"]).arg(program);
+    command
+}
+
+/// A running program and the other end of its terminal.
+pub(crate) struct Pty {
+    master: Option<Arc<OwnedFd>>,
+    /// Our own hold on the program's end: its settings can be read after the program has gone.
+    slave: Option<OwnedFd>,
+    child: Child,
+    reader: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
+    size: (u16, u16),
+    found: String,
+}
+
+#[derive(Default)]
+struct Shared {
+    output: Mutex<Vec<u8>>,
+    paused: AtomicBool,
+    stopped: AtomicBool,
+}
+
+impl Pty {
+    /// Starts the command at 80 by 24, in an environment that does not depend on ours.
+    pub(crate) fn spawn(command: &mut Command) -> io::Result<Self> {
+        let (master, slave) = open_pair()?;
+        set_size(&slave, (80, 24))?;
+        let found = describe(&tcgetattr(&slave)?);
+        command
+            .env_remove("NO_COLOR")
+            .env_remove("LC_ALL")
+            .env("LANG", "C.UTF-8")
+            .env("COLORTERM", "")
+            .stdin(slave.try_clone()?)
+            .stdout(slave.try_clone()?)
+            .stderr(slave.try_clone()?);
+        if !command.get_envs().any(|(name, _)| name == "TERM") {
+            command.env("TERM", "xterm-256color");
+        }
+        let child = command.spawn()?;
+        // A command holds on to its files for the next time.
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let (master, shared) = (Arc::new(master), Arc::new(Shared::default()));
+        let reader = {
+            let (master, shared) = (Arc::clone(&master), Arc::clone(&shared));
+            thread::spawn(move || read_all(&master, &shared))
+        };
+        let (master, slave, reader) = (Some(master), Some(slave), Some(reader));
+        Ok(Self { master, slave, child, reader, shared, size: (80, 24), found })
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("the program is there to be signalled");
+    }
+
+    pub(crate) fn type_keys(&self, keys: &str) {
+        let master = self.master.as_ref().expect("the terminal has not hung up");
+        assert_eq!(rustix::io::write(master, keys.as_bytes()), Ok(keys.len()));
+    }
+
+    pub(crate) fn resize(&mut self, width: u16, height: u16) {
+        self.size = (width, height);
+        let master = self.master.as_ref().expect("the terminal has not hung up");
+        set_size(master, self.size).expect("a terminal can be resized");
+    }
+
+    /// Stops reading, or goes on.
+    pub(crate) fn pause(&self, paused: bool) {
+        self.shared.paused.store(paused, Ordering::Release);
+    }
+
+    /// Closes the terminal, as a lost connection does.
+    pub(crate) fn hang_up(&mut self) {
+        self.stop_reading();
+        self.slave = None;
+        let master = self.master.take().and_then(Arc::into_inner);
+        drop(master.expect("nobody else holds the master"));
+    }
+
+    /// Everything that the program has written so far.
+    pub(crate) fn output(&self) -> Vec<u8> {
+        self.shared.output.lock().expect("the reader is well").clone()
+    }
+
+    pub(crate) fn modes(&self) -> Modes {
+        Modes::of(&self.output())
+    }
+
+    /// What a terminal of the present size shows after all that output.
+    pub(crate) fn emulator(&self) -> avt::Terminal {
+        emulate(&self.output(), self.size)
+    }
+
+    pub(crate) fn text(&self) -> String {
+        self.emulator().screen().text().join("\n")
+    }
+
+    /// Whether the terminal's settings are not what they were before the program.
+    pub(crate) fn settings_differ(&self) -> bool {
+        let slave = self.slave.as_ref().expect("the terminal has not hung up");
+        describe(&tcgetattr(slave).expect("a terminal has settings")) != self.found
+    }
+
+    pub(crate) fn wait_until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        self.wait_at_most(PATIENCE, what, holds);
+    }
+
+    pub(crate) fn wait_at_most(&self, limit: Duration, what: &str, holds: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + limit;
+        while !holds(self) {
+            assert!(Instant::now() < deadline, "after {limit:?} still not: {what}\n{}", self.text());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits for text on the screen.
+    pub(crate) fn wait_for(&self, text: &str) {
+        self.wait_until(text, |pty| pty.text().contains(text));
+    }
+
+    /// Waits until the program has ended.
+    pub(crate) fn wait_for_exit(&mut self, limit: Duration) -> ExitStatus {
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("our child can be waited for") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "still running after {limit:?}\n{}", self.text());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Reads to the end, which comes when nobody has the terminal open any more.
+    pub(crate) fn drain(&mut self) -> Vec<u8> {
+        self.slave = None;
+        self.pause(false);
+        let deadline = Instant::now() + PATIENCE;
+        while self.reader.as_ref().is_some_and(|reader| !reader.is_finished()) {
+            assert!(Instant::now() < deadline, "the output has no end");
+            thread::sleep(Duration::from_millis(2));
+        }
+        self.stop_reading();
+        self.output()
+    }
+
+    fn stop_reading(&mut self) {
+        self.shared.stopped.store(true, Ordering::Release);
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("the reader has not panicked");
+        }
+    }
+}
+
+impl Drop for Pty {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.shared.stopped.store(true, Ordering::Release);
+    }
+}
+
+/// A terminal of this size after this output.
+pub(crate) fn emulate(output: &[u8], (width, height): (u16, u16)) -> avt::Terminal {
+    let mut emulator =
+        avt::Terminal::new(width.max(2).into(), height.max(2).into()).expect("the size is not zero");
+    emulator.feed(String::from_utf8_lossy(output).as_ref());
+    emulator
+}
+
+fn read_all(master: &OwnedFd, shared: &Shared) {
+    let mut buffer = [0; 4096];
+    while !shared.stopped.load(Ordering::Acquire) {
+        if shared.paused.load(Ordering::Acquire) {
+            thread::sleep(Duration::from_millis(5));
+            continue;
+        }
+        let mut file = [PollFd::new(master, PollFlags::IN)];
+        let tick = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+        if poll(&mut file, Some(&tick)) == Ok(0) {
+            continue;
+        }
+        match rustix::io::read(master, &mut buffer) {
+            // EIO: the last of the program's files is closed.
+            Ok(0) | Err(rustix::io::Errno::IO) => return,
+            Ok(count) => shared.output.lock().expect("nobody panics with it").extend(&buffer[..count]),
+            Err(error) => panic!("cannot read the master: {error}"),
+        }
+    }
+}
+
+fn open_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+    grantpt(&master)?;
+    unlockpt(&master)?;
+    let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY | rustix::fs::OFlags::CLOEXEC;
+    let slave = rustix::fs::open(ptsname(&master, Vec::new())?, flags, rustix::fs::Mode::empty())?;
+    Ok((master, slave))
+}
+
+fn set_size(terminal: &OwnedFd, (width, height): (u16, u16)) -> io::Result<()> {
+    Ok(tcsetwinsize(terminal, Winsize { ws_col: width, ws_row: height, ws_xpixel: 0, ws_ypixel: 0 })?)
+}
+
+/// Every flag, speed and special character.
+fn describe(settings: &Termios) -> String {
+    format!("{settings:?}")
+}

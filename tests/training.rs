@@ -1,0 +1,224 @@
+//! Training: PyTorch's trajectory, the same bits whatever goes on beside it, and runs that go on where they stopped.
+
+mod reference;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+
+use dfdx::prelude::Cpu;
+use headcount::model::{ModelConfig, Transformer};
+use headcount::task::{Dataset, DatasetConfig, Example};
+use headcount::train::run_dir::look;
+use headcount::train::{
+    DeviceChoice, Moments, OneCycle, Optimizer, Outcome, RunConfig, RunDir, Setup, TrainCommand, TrainConfig,
+    TrainError, TrainEvent, TrainState, train_on,
+};
+use reference::{Tensors, relative_l2, train_log, weights};
+
+#[test]
+fn forty_steps_follow_pytorch() {
+    let batches = Tensors::read("train_batches");
+    let (tokens, labels) = (batches.tokens("tokens"), batches.tokens("labels"));
+    let start = weights("train_init");
+    let model = Transformer::new(Arc::clone(&start.layout));
+    let moments = Moments::zeros(start.values.len());
+    let mut optimizer = Optimizer::new(Cpu::default(), &start.values, &moments, 0, 0.01).unwrap();
+    let log = train_log();
+    let schedule = OneCycle { max_lr: 0.01, total_steps: log.len() };
+    for (step, theirs) in log.iter().enumerate() {
+        let rates = schedule.at(step);
+        assert!((rates.lr - theirs.lr).abs() < 1e-6 && (rates.beta1 - theirs.beta1).abs() < 1e-6, "{step}");
+        let cells = step * 16 * 128..(step + 1) * 16 * 128;
+        let sequences = tokens[cells.clone()].chunks(128).zip(labels[cells].chunks(128));
+        let batch: Vec<_> = sequences.map(|(tokens, labels)| Example { tokens, labels }).collect();
+        let loss = optimizer.step(&model, &batch, rates).unwrap();
+        assert!((f64::from(loss) - theirs.loss).abs() < 1e-3, "step {step}: {loss} {}", theirs.loss);
+    }
+    let mut end = start;
+    optimizer.copy_params(&mut end.values);
+    let theirs = Tensors::read("train_final");
+    for tensor in end.layout.tensors().iter().filter(|tensor| !tensor.name.ends_with("b_K")) {
+        let error = relative_l2(&end.gather(tensor), &theirs.get(&tensor.name).1);
+        assert!(error < 1e-2, "{}: {error}", tensor.name);
+    }
+}
+
+fn small() -> RunConfig {
+    RunConfig {
+        seed: 5,
+        model: ModelConfig { d_model: 16, d_head: 8, d_mlp: 24, n_ctx: 12, ..ModelConfig::default() },
+        task: DatasetConfig { sequences: 100, train_fraction: 0.8 },
+        train: TrainConfig { epochs: 6, batch_size: 32, checkpoint_every: 4, ..TrainConfig::default() },
+    }
+}
+
+fn dataset(config: &RunConfig) -> Arc<Dataset> {
+    Arc::new(Dataset::generate(&config.task, config.model.n_ctx, config.model.d_vocab, config.seed))
+}
+
+/// Trains and returns the outcome and every step's loss bits; `hear` may send commands.
+fn train(
+    config: &RunConfig,
+    (run_dir, state): (Option<RunDir>, TrainState),
+    stop_at: Option<usize>,
+    mut hear: impl FnMut(&TrainEvent, &Sender<TrainCommand>),
+) -> (Result<Outcome, TrainError>, Vec<u32>) {
+    let (commands, inbox) = channel();
+    let setup = Setup { config: config.clone(), dataset: dataset(config), state, run_dir, stop_at };
+    let mut losses = Vec::new();
+    let outcome = train_on(DeviceChoice::Cpu, setup, &inbox, &mut |event| {
+        if let TrainEvent::Step(metrics) = &event {
+            losses.push(metrics.train_loss.to_bits());
+        }
+        hear(&event, &commands);
+    });
+    (outcome, losses)
+}
+
+fn from_scratch(config: &RunConfig) -> (Option<RunDir>, TrainState) {
+    (None, TrainState::initial(config))
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_with_one_and_with_two_threads() {
+    let config = small();
+    let with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| train(&config, from_scratch(&config), None, |_, _| {}).1)
+    };
+    let one = with(1);
+    assert_eq!(one.len(), config.total_steps());
+    assert_eq!(one, with(2));
+    let other = RunConfig { seed: 6, ..config };
+    assert_ne!(one, train(&other, from_scratch(&other), None, |_, _| {}).1);
+}
+
+#[test]
+fn pausing_stepping_and_going_on_change_no_bit() {
+    let config = small();
+    let plain = train(&config, from_scratch(&config), None, |_, _| {}).1;
+    let paused = train(&config, from_scratch(&config), None, |event, commands| {
+        if let TrainEvent::Step(metrics) = event {
+            let told: &[TrainCommand] = match metrics.step {
+                3 => &[TrainCommand::Pause, TrainCommand::Step],
+                4 => &[TrainCommand::Step],
+                5 => &[TrainCommand::Save, TrainCommand::Resume],
+                _ => &[],
+            };
+            told.iter().for_each(|command| commands.send(*command).unwrap());
+        }
+    });
+    assert_eq!(paused.0.unwrap(), Outcome::Finished);
+    assert_eq!(plain, paused.1);
+}
+
+#[test]
+fn a_run_that_was_stopped_again_and_again_ends_as_one_that_was_not() {
+    let config = small();
+    let whole = tempfile::tempdir().unwrap();
+    let parts = tempfile::tempdir().unwrap();
+    let open = |path: &Path| {
+        let state =
+            look(path).unwrap().and_then(|found| found.state).unwrap_or_else(|| TrainState::initial(&config));
+        (Some(RunDir::open(path, &config, state.step).unwrap()), state)
+    };
+    let uninterrupted = train(&config, open(whole.path()), None, |_, _| {}).1;
+    let mut losses = Vec::new();
+    // Three stops in one epoch, one at its edge, and one that loses the steps since the last checkpoint.
+    for stop in [1, 2, 3, 6, 10] {
+        losses.extend(train(&config, open(parts.path()), Some(stop), |_, _| {}).1);
+    }
+    losses.extend(train(&config, open(parts.path()), None, |_, _| {}).1);
+    assert_eq!(uninterrupted, losses);
+    let read = |dir: &Path, file: &str| std::fs::read(dir.join(file)).unwrap();
+    for file in ["metrics.jsonl", "config.toml"] {
+        assert_eq!(read(whole.path(), file), read(parts.path(), file), "{file}");
+    }
+    let state = |dir: &Path| look(dir).unwrap().unwrap().state.unwrap();
+    assert_eq!(state(whole.path()).weights.values, state(parts.path()).weights.values);
+    assert_eq!(state(whole.path()).moments, state(parts.path()).moments);
+}
+
+#[test]
+fn steps_that_a_crash_lost_leave_no_line_behind() {
+    let config = small();
+    let dir = tempfile::tempdir().unwrap();
+    let first = RunDir::open(dir.path(), &config, 0).unwrap();
+    train(&config, (Some(first), TrainState::initial(&config)), Some(8), |_, _| {}).0.unwrap();
+    let checkpoints = dir.path().join("checkpoints");
+    std::fs::remove_file(checkpoints.join("step-000008.safetensors")).unwrap();
+    let newest = look(dir.path()).unwrap().unwrap().state.unwrap();
+    assert_eq!(newest.step, 4);
+    let again = RunDir::open(dir.path(), &config, newest.step).unwrap();
+    train(&config, (Some(again), newest), None, |_, _| {}).0.unwrap();
+    let text = std::fs::read_to_string(dir.path().join("metrics.jsonl")).unwrap();
+    let steps: Vec<u64> = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .filter(|line| line.get("train_loss").is_some())
+        .map(|line| line["step"].as_u64().unwrap())
+        .collect();
+    assert_eq!(steps, (1..=config.total_steps() as u64).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over_and_named() {
+    let config = small();
+    let dir = tempfile::tempdir().unwrap();
+    let run_dir = RunDir::open(dir.path(), &config, 0).unwrap();
+    train(&config, (Some(run_dir), TrainState::initial(&config)), Some(8), |_, _| {}).0.unwrap();
+    let newest = dir.path().join("checkpoints/step-000008.safetensors");
+    let bytes = std::fs::read(&newest).unwrap();
+    std::fs::write(&newest, &bytes[..bytes.len() - 7]).unwrap();
+    let found = look(dir.path()).unwrap().unwrap();
+    assert_eq!(found.step(), 4);
+    assert!(found.skipped[0].contains("step-000008"), "{:?}", found.skipped);
+}
+
+#[test]
+fn the_best_and_the_newest_checkpoints_are_kept() {
+    let config = small();
+    let dir = tempfile::tempdir().unwrap();
+    let run_dir = RunDir::open(dir.path(), &config, 0).unwrap();
+    train(&config, (Some(run_dir), TrainState::initial(&config)), None, |_, _| {}).0.unwrap();
+    let mut names: Vec<_> = std::fs::read_dir(dir.path().join("checkpoints"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert!(names.len() == 3 || names.len() == 4, "{names:?}");
+    assert_eq!(names.last().unwrap(), "step-000018.safetensors");
+}
+
+#[test]
+fn a_nan_ends_the_run_and_the_last_good_checkpoint_stays() {
+    let config = RunConfig { train: TrainConfig { max_lr: 100.0, ..small().train }, ..small() };
+    let dir = tempfile::tempdir().unwrap();
+    let run_dir = RunDir::open(dir.path(), &config, 0).unwrap();
+    let mut state = TrainState::initial(&config);
+    state.weights.values.iter_mut().for_each(|w| *w *= 1e18);
+    let mut said = Vec::new();
+    let (outcome, _) =
+        train(&config, (Some(run_dir), state), None, |event, _| said.push(format!("{event:?}")));
+    assert!(matches!(outcome, Err(TrainError::NotFinite { .. })), "{outcome:?}");
+    assert!(said.iter().any(|event| event.contains("not finite")), "{said:?}");
+    assert!(said.last().unwrap().contains("Failed"), "{said:?}");
+    let found = look(dir.path()).unwrap().unwrap();
+    assert!(found.state.unwrap().weights.first_non_finite().is_none());
+}
+
+#[test]
+fn a_panic_in_the_trainer_becomes_an_error_and_an_event() {
+    let config = small();
+    let mut said = Vec::new();
+    let (outcome, _) = train(&config, from_scratch(&config), None, |event, _| {
+        said.push(format!("{event:?}"));
+        assert!(!matches!(event, TrainEvent::Step(metrics) if metrics.step == 2), "injected");
+    });
+    assert!(
+        matches!(&outcome, Err(TrainError::Panicked(message)) if message.contains("injected")),
+        "{outcome:?}"
+    );
+    assert!(said[said.len() - 2].contains("the trainer died"), "{said:?}");
+}
