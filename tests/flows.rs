@@ -318,3 +318,34 @@ fn suspending_and_repainting_are_left_to_the_loop() {
     screen.keys("<ctrl-z><ctrl-l>");
     assert_eq!((screen.suspended, screen.repainted), (1, 1));
 }
+
+#[test]
+fn the_cursor_stays_on_the_first_neuron_until_she_takes_one() {
+    let mut screen = running();
+    let chosen =
+        |screen: &Screen| screen.line("▸").split_whitespace().find_map(|word| word.parse::<usize>().ok());
+    let first = |screen: &Screen| {
+        let text = screen.text();
+        let heading = text.lines().position(|line| line.contains("activation ")).unwrap();
+        let line = text.lines().nth(heading + 1).unwrap();
+        line.split_whitespace().find_map(|word| word.parse::<usize>().ok())
+    };
+    screen.keys("4");
+    for _ in 0..5 {
+        screen.keys("<right><right><right>");
+        assert_eq!(chosen(&screen), first(&screen));
+    }
+    screen.keys("<down>");
+    let taken = chosen(&screen);
+    screen.keys("<right><right><right>");
+    assert_eq!(chosen(&screen), taken);
+}
+
+#[test]
+fn the_terminals_own_keys_work_while_typing_and_reading() {
+    let mut screen = running();
+    screen.keys("e<ctrl-l><ctrl-z><ctrl-c>");
+    assert_eq!((screen.suspended, screen.repainted, screen.quit), (1, 1, false));
+    screen.keys("?<ctrl-l><ctrl-z>");
+    assert_eq!((screen.suspended, screen.repainted), (2, 2));
+}

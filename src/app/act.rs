@@ -9,6 +9,13 @@ use crate::train::{RunState, TrainCommand};
 
 impl App {
     pub(super) fn act(&mut self, action: Action) -> Vec<Command> {
+        self.choose_neuron(action);
+        let commands = self.obey(action);
+        self.stay_on_first_neuron();
+        commands
+    }
+
+    fn obey(&mut self, action: Action) -> Vec<Command> {
         if matches!(self.focus, Focus::Quit) {
             self.focus = Focus::View;
             if matches!(action, Action::Quit | Action::QuitNow) {

@@ -244,7 +244,7 @@ pub const KEYMAP: &[Binding] = &[
     bind(C::Neurons, DOWN, A::Line(1), JOIN, "the neuron below"),
     bind(C::Neurons, PAGE_UP, A::Page(-1), "", "ten neurons up"),
     bind(C::Neurons, PAGE_DOWN, A::Page(1), "", "ten neurons down"),
-    bind(C::Neurons, &[ch('g')], A::FirstLine, "", "the first neuron of the list"),
+    bind(C::Neurons, &[ch('g')], A::FirstLine, "", "the first neuron of the list, whichever comes first"),
     bind(C::Neurons, &[ch('G')], A::LastLine, "", "the last neuron of the list"),
     bind(C::Neurons, &[ch('s')], A::Sort, "sort", "sort by clean contribution, clean activation, or index"),
     bind(C::Neurons, &[ch('p')], A::Pick, "pick", "pick the neuron for the traces, or drop it"),
@@ -394,12 +394,14 @@ impl Binding {
 
 /// What a key does in a context.
 pub fn find(context: Context, key: Key) -> Option<Action> {
-    let holds = |binding: &&Binding| {
-        let here =
-            binding.context == context || (!context.is_alone() && binding.context == Context::Everywhere);
-        here && binding.keys.contains(&key)
+    let bound = |context: Context| {
+        let binding = KEYMAP.iter().find(|binding| binding.context == context && binding.keys.contains(&key));
+        binding.map(|binding| binding.action)
     };
-    KEYMAP.iter().find(holds).map(|binding| binding.action)
+    // The terminal's own needs come first, whatever has the focus.
+    let reaches =
+        |action: &Action| !context.is_alone() || matches!(action, Action::Repaint | Action::Suspend);
+    bound(context).or_else(|| bound(Context::Everywhere).filter(reaches))
 }
 
 /// The hints of a context for the key line: the keys, and the word.

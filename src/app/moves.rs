@@ -68,6 +68,25 @@ impl App {
         }
     }
 
+    /// Notes whether an action takes a neuron, rather than whichever is the first.
+    pub(super) fn choose_neuron(&mut self, action: Action) {
+        if self.view == ViewId::Neurons {
+            self.cursor.neuron_is_chosen = match action {
+                Action::FirstLine => false,
+                Action::Line(_) | Action::Page(_) | Action::LastLine | Action::Toggle | Action::Pick => true,
+                _ => self.cursor.neuron_is_chosen,
+            };
+        }
+    }
+
+    pub(super) fn stay_on_first_neuron(&mut self) {
+        if self.view != ViewId::Neurons || self.cursor.neuron_is_chosen {
+            return;
+        }
+        let first = self.probe.as_deref().and_then(|probe| self.neurons(probe).first().map(|f| f.neuron));
+        self.cursor.neuron = first.unwrap_or(self.cursor.neuron);
+    }
+
     fn writer_follows_head(&mut self) {
         let head = Writer::Head(self.cursor.head_id());
         if let Some(at) = writers(&self.options.model).iter().position(|writer| *writer == head) {

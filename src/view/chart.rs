@@ -83,13 +83,18 @@ impl Ink<'_> {
         };
         self.axes(area, plot, chart, &axis);
         self.curve(plot, chart, &axis);
-        let lines = usize::from(plot.height);
-        for (step, bucket) in chart.marks {
-            let (column, _) = place(*step, chart, plot.width);
-            if let Some(mean) = bucket.mean() {
-                let line = axis.dot(mean, lines * 4) / 4;
-                self.put(plot, column, line as u16, self.mark(), self.theme.style(Role::Second));
-            }
+        self.marks(plot, chart, &axis);
+    }
+
+    /// Marks, not so dense that they hide the curve; the newest always.
+    fn marks(&mut self, plot: Rect, chart: &Chart<'_>, axis: &Axis) {
+        let mut next_free = plot.width;
+        for (step, bucket) in chart.marks.iter().rev() {
+            let column = place(*step, chart, plot.width);
+            let Some(mean) = bucket.mean().filter(|_| column < next_free) else { continue };
+            let line = axis.dot(mean, usize::from(plot.height) * 4) / 4;
+            self.put(plot, column, line as u16, self.mark(), self.theme.style(Role::Second));
+            next_free = column.saturating_sub(2);
         }
     }
 
@@ -132,14 +137,15 @@ impl Ink<'_> {
                 continue;
             };
             let here = axis.dot(mean, dots);
-            let (mut top, mut bottom) = (axis.dot(bucket.max, dots), axis.dot(bucket.min, dots));
-            // Joined to the column before, so that a steep fall is a line and not a scatter.
-            if let Some((_, dot)) = before.filter(|(at, _)| column <= at + width / 20 + 1) {
-                (top, bottom) = (top.min(dot), bottom.max(dot));
-            }
-            for dot in top..=bottom {
-                let cell = dot / down * usize::from(plot.width) + column / across;
-                cells[cell] |= if unicode { DOTS[column % 2][dot % 4] } else { 1 };
+            let mut ink_column = |column: usize, top: usize, bottom: usize| {
+                for dot in top..=bottom {
+                    let cell = dot / down * usize::from(plot.width) + column / across;
+                    cells[cell] |= if unicode { DOTS[column % 2][dot % 4] } else { 1 };
+                }
+            };
+            ink_column(column, axis.dot(bucket.max, dots), axis.dot(bucket.min, dots));
+            if let Some((from, dot)) = before {
+                join((from, dot), (column, here), &mut ink_column);
             }
             before = Some((column, here));
         }
@@ -151,20 +157,36 @@ impl Ink<'_> {
     }
 }
 
-/// The column of a step, among so many, and the columns a bucket covers are left to the joining line.
-fn place(step: usize, chart: &Chart<'_>, width: u16) -> (u16, usize) {
+/// A straight line between two dots, without the first: a fall is a line and not a scatter.
+fn join(from: (usize, usize), to: (usize, usize), ink_column: &mut impl FnMut(usize, usize, usize)) {
+    let span = (to.0 - from.0).max(1);
+    let at = |column: usize| {
+        let share = (column - from.0) as f64 / span as f64;
+        (from.1 as f64 + share * (to.1 as f64 - from.1 as f64)).round() as usize
+    };
+    for column in from.0 + 1..=to.0 {
+        let (before, here) = (at(column - 1), at(column));
+        // From beside the dot before, so that a flat line is one dot thick.
+        let start =
+            if before < here { before + 1 } else { before.saturating_sub(usize::from(before > here)) };
+        ink_column(column, start.min(here), start.max(here));
+    }
+}
+
+/// The column of a step, among so many.
+fn place(step: usize, chart: &Chart<'_>, width: u16) -> u16 {
     let (first, last) = (*chart.steps.start(), *chart.steps.end());
     let span = last.saturating_sub(first).max(1);
     let share = step.saturating_sub(first) as f64 / span as f64;
     let column = (share * f64::from(width.saturating_sub(1))).round() as u16;
-    (column.min(width.saturating_sub(1)), span)
+    column.min(width.saturating_sub(1))
 }
 
 /// The buckets, put together by the column they fall on.
 fn per_column(chart: &Chart<'_>, width: usize) -> Vec<(usize, Bucket)> {
     let mut columns: Vec<(usize, Bucket)> = Vec::new();
     for (step, bucket) in chart.line.iter().filter(|(step, _)| chart.steps.contains(step)) {
-        let column = usize::from(place(*step, chart, u16::try_from(width).unwrap_or(u16::MAX)).0);
+        let column = usize::from(place(*step, chart, u16::try_from(width).unwrap_or(u16::MAX)));
         match columns.last_mut() {
             Some((last, whole)) if *last == column => *whole = whole.and(*bucket),
             _ => columns.push((column, *bucket)),

@@ -81,6 +81,9 @@ fn random_sets(ink: &mut Ink<'_>, app: &App, report: &AblationReport, area: Rect
 /// Says when the figures are of another step than the one in view.
 fn stale(ink: &mut Ink<'_>, app: &App, report: &AblationReport, area: Rect) {
     let current = app.timeline.current().map(|current| current.step);
+    if super::is_without_step(app) {
+        return;
+    }
     let taken = format!("validation figures taken at step {}", report.step);
     if current == Some(report.step) {
         ink.text(area, SEQUENCE, 3, &taken, Role::Faint);

@@ -110,6 +110,14 @@ fn nothing_yet(ink: &mut Ink<'_>, app: &App, area: Rect, title: &str) {
 fn provenance(app: &App, step: usize) -> String {
     match &app.options.mode {
         crate::app::Mode::Live => format!("trained weights, step {step}"),
+        crate::app::Mode::Exploring { weights } if is_without_step(app) => {
+            format!("{weights}, trained weights")
+        }
         crate::app::Mode::Exploring { weights } => format!("{weights}, step {step}"),
     }
+}
+
+/// Whether the weights are a lone file's, which does not say after how many steps they were saved.
+fn is_without_step(app: &App) -> bool {
+    app.is_exploring() && app.timeline.all().all(|snapshot| snapshot.step == 0)
 }

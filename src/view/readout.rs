@@ -84,7 +84,7 @@ fn strongest(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>,
 }
 
 fn head_list(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
-    ink.rule(area, 0, "heads, means", "entropy   KL");
+    ink.rule(area, 0, "heads, mean", "entropy  KL");
     let config = probe.config();
     let all = &probe.current().heads;
     let selected = app.cursor.layer * config.n_heads + app.cursor.head;

@@ -13,6 +13,7 @@ fn look(app: &App) -> (String, Role) {
     let step = app.probe.as_ref().map_or(current.step, |probe| probe.request.snapshot.step);
     let newest = app.timeline.newest().map_or(step, |newest| newest.step);
     match app.timeline.look {
+        Look::Live if super::is_without_step(app) => ("weights as loaded".into(), Role::Good),
         Look::Live if app.is_exploring() => (format!("weights @{step}"), Role::Good),
         Look::Live => (format!("● live @{step}"), Role::Good),
         Look::Frozen(_) => (format!("■ frozen @{step} of {newest}"), Role::Warning),
