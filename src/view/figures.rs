@@ -46,7 +46,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
 
 fn change(ink: &mut Ink<'_>, area: Rect, x: u16, y: u16, [before, after]: &[String; 2]) {
     let x = ink.text(area, x, y, before, Role::Plain);
-    let x = ink.text(area, x, y, " → ", Role::Faint);
+    let x = ink.text(area, x, y, ink.arrow(), Role::Faint);
     ink.text(area, x, y, after, Role::Strong);
 }
 
@@ -67,14 +67,14 @@ fn random_sets(ink: &mut Ink<'_>, app: &App, report: &AblationReport, area: Rect
         format!("{planned} matched random sets")
     };
     ink.text(area, x, 0, &title, Role::Faint);
-    let spread = |(mean, deviation): (f64, f64)| format!("{} ±{}", figure(mean), figure(deviation));
+    let spread = |(mean, deviation): (f64, f64)| format!("{} sd {}", figure(mean), figure(deviation));
     if let Some(loss) = controls.loss() {
         let end = ink.text(area, x, 1, &spread(loss), Role::Plain);
         let worst = controls.worst_loss().map(figure).unwrap_or_default();
         ink.text(area, end + 1, 1, &format!("max {worst}"), Role::Plain);
     }
     if let Some((mean, deviation)) = controls.accuracy() {
-        ink.text(area, x, 2, &format!("{} ±{}", percent(mean), percent(deviation)), Role::Plain);
+        ink.text(area, x, 2, &format!("{} sd {}", percent(mean), percent(deviation)), Role::Plain);
     }
 }
 

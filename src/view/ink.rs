@@ -55,6 +55,16 @@ impl<'a> Ink<'a> {
         self.text(area, end.saturating_sub(len), y, text, role);
     }
 
+    /// From before to after: a `>` alone would compare them.
+    pub(super) fn arrow(&self) -> &'static str {
+        if self.theme.glyphs == Glyphs::Ascii { " -> " } else { " → " }
+    }
+
+    /// The sides of what the cursor is on.
+    pub(super) fn brackets(&self) -> (char, char) {
+        if self.theme.glyphs == Glyphs::Ascii { ('(', ')') } else { ('▐', '▌') }
+    }
+
     /// Spans from a place on. Returns the column after them.
     pub(super) fn spans(&mut self, area: Rect, x: u16, y: u16, spans: &[Span<'_>]) -> u16 {
         spans.iter().fold(x, |x, (text, role)| self.text(area, x, y, text, *role))
@@ -100,8 +110,6 @@ fn ascii(glyph: char) -> char {
         '◂' | '←' | '◀' | '≤' => '<',
         '▾' | '↓' => 'v',
         '↑' => '^',
-        '±' => '~',
-        '’' => '\'',
         _ => '?',
     }
 }

@@ -54,7 +54,7 @@ fn writers(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         area,
         0,
         &title,
-        &format!("{}, bars ±{}", provenance(app, probe.request.snapshot.step), figure(f64::from(largest))),
+        &format!("{}, bars to {}", provenance(app, probe.request.snapshot.step), figure(f64::from(largest))),
     );
     let room = usize::from(area.height.saturating_sub(4));
     let selected = app.cursor.writer.min(values.len().saturating_sub(1));

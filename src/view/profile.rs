@@ -19,7 +19,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let all = (0..probe.len()).map(value).filter(|x| x.is_finite());
     let largest = all.fold(0.0, |a: f32, x| a.max(x.abs()));
     let title = format!("{} to each position's target", attribution.writers[writer]);
-    ink.rule(area, 0, &title, &format!("scale ±{}", figure(f64::from(largest))));
+    ink.rule(area, 0, &title, &format!("bars to {}", figure(f64::from(largest))));
     let body = lines(area, 1, area.height);
     for (y, label) in ["+", "-", "value"].into_iter().enumerate() {
         ink.text(body, 1, y as u16, label, Role::Faint);

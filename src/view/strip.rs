@@ -8,7 +8,6 @@ use super::theme::Role;
 use crate::analysis::{Pass, Probe};
 use crate::app::{App, ViewId};
 use crate::task::Token;
-use crate::term::Glyphs;
 
 /// Lines it takes: ruler, tokens, labels, predictions, and those with the ablation.
 pub(super) fn height(app: &App) -> u16 {
@@ -117,7 +116,7 @@ fn row(
 ) {
     ink.text(area, 1, y, label, Role::Faint);
     let cursor = app.edit_state().map_or(app.cursor.position, |edit| edit.at);
-    let (open, close) = if ink.theme.glyphs == Glyphs::Utf8 { ('▐', '▌') } else { ('(', ')') };
+    let (open, close) = ink.brackets();
     let mut right = ' ';
     for position in columns.shown.clone() {
         let x = columns.x(position);

@@ -33,11 +33,12 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     };
     let wide = |long: bool| ViewId::ALL.iter().map(|&view| width(&titles(view, long)) + 2).sum::<u16>();
     let long = wide(true) + right <= area.width;
+    let (open, close) = ink.brackets();
     let mut x = 0;
     for view in ViewId::ALL {
         let text = titles(view, long);
         x = if view == app.view {
-            ink.text(area, x, 0, &format!("▐{text}▌"), Role::Cursor)
+            ink.text(area, x, 0, &format!("{open}{text}{close}"), Role::Cursor)
         } else {
             ink.text(area, x, 0, &format!(" {text} "), Role::Plain)
         };
