@@ -176,6 +176,7 @@ impl<D: Display> Conductor<'_, D> {
             }
             Incident::Answer(Answer::Probe(probe)) => Event::Probe(probe),
             Incident::Answer(Answer::Evaluation(report)) => Event::Evaluation(report),
+            Incident::Answer(Answer::Study(study)) => Event::Study(study),
         };
         let commands = self.app.update(event);
         self.obey(commands)
@@ -219,6 +220,7 @@ impl<D: Display> Conductor<'_, D> {
                 Command::Train(command) => self.tell(command),
                 Command::Probe(request) => self.probes.probe(request),
                 Command::Evaluate(request) => self.probes.evaluate(request),
+                Command::Study(request) => self.probes.study(request),
                 Command::Repaint => self.display.repaint(),
                 Command::Quit => return Ok(Some(End::Quit)),
                 Command::Suspend => {
