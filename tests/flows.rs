@@ -173,10 +173,10 @@ fn an_evaluation_is_asked_for_once_and_only_where_it_is_seen() {
     // A newer snapshot does not evaluate by itself: the figures say of which step they are.
     screen.snapshot(25, trained());
     assert_eq!(screen.evaluations, 1);
-    screen.must_show("validation figures taken at step 20: Enter takes them anew");
+    screen.must_show("taken at step 20, trained weights: Enter takes them anew");
     screen.keys("<enter>");
     assert_eq!(screen.evaluations, 2);
-    screen.must_show("validation figures taken at step 25");
+    screen.must_show("validation figures taken at step 25, trained weights");
     screen.keys("m");
     assert_eq!(screen.evaluations, 3);
     screen.must_show("to their mean over the validation set");

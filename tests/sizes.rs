@@ -11,7 +11,7 @@ use headcount::task::Dataset;
 use headcount::train::{EpochMetrics, RunState, StepMetrics, TrainEvent};
 
 /// Keys that reach every view and setting.
-const TOUR: [&str; 21] = [
+const TOUR: [&str; 20] = [
     "1",
     "2",
     "2xZ",
@@ -29,7 +29,6 @@ const TOUR: [&str; 21] = [
     "5v<down>x",
     "5v",
     "5v.<right><right>",
-    "F6",
     "?",
     "<esc>i",
     "<esc>4p<space>6",
@@ -78,9 +77,12 @@ fn states() -> Vec<(&'static str, Screen)> {
     let mut weights = Weights::initial(&model(|_| {}), 1);
     weights.values.iter_mut().for_each(|value| *value *= 1e30);
     huge.snapshot(1, weights);
+    let mut folded = with_weights(model(|_| {}));
+    folded.keys("F");
     vec![
         ("empty", Setup { model: model(|_| {}), sequences: 8, ..Setup::default() }.screen()),
         ("typical", with_weights(model(|_| {}))),
+        ("folded", folded),
         ("failed", failed),
         ("NaN", nan),
         ("huge", huge),

@@ -120,6 +120,9 @@ fn other_settings_of_the_views() {
     assert_picture("circuits_neurons_80x24", screen.keys("v<right>"));
     assert_picture("attention_replaced_80x24", screen.keys("2uxxa"));
     assert_picture("ablate_replaced_80x24", screen.keys("U6"));
+    assert_picture("attention_mean_80x24", screen.keys("u2v"));
+    assert_picture("logits_lens_80x24", screen.keys("U3tvo"));
+    assert_picture("neurons_overlay_80x24", screen.keys("4vbBoo"));
     assert_picture("folded_80x24", screen.keys("u4F"));
     assert_picture("help_80x24", screen.keys("?"));
     assert_picture("edit_80x24", screen.keys("<esc>4i7"));
@@ -179,6 +182,9 @@ fn every_picture_belongs_to_a_test() {
         "circuits_neurons",
         "attention_replaced",
         "ablate_replaced",
+        "attention_mean",
+        "logits_lens",
+        "neurons_overlay",
         "folded",
         "help",
         "edit",

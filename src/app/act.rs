@@ -14,6 +14,7 @@ impl App {
         let mut commands = self.obey(action);
         self.stay_on_first_neuron();
         self.refresh_circuits();
+        self.refresh_lens();
         commands.extend(self.request_studies(Again::ForAnotherQuestion));
         commands
     }

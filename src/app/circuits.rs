@@ -39,11 +39,6 @@ impl CircuitMap {
             Self::OvNeurons => Self::QkTokens,
         }
     }
-
-    /// Whether the scale of attention scores applies.
-    pub(crate) fn is_qk(self) -> bool {
-        matches!(self, Self::QkTokens | Self::QkPositions)
-    }
 }
 
 /// What a match of query and key is divided by.
@@ -68,10 +63,13 @@ impl QkScale {
     }
 }
 
+/// A head of a snapshot.
+type OfHead = (Arc<Snapshot>, HeadId);
+
 /// How a head drives neurons, and the neurons with the widest range first.
 #[derive(Clone, Debug)]
 struct Drive {
-    of: (Arc<Snapshot>, HeadId),
+    of: OfHead,
     /// Centred over the tokens, `[token, neuron]`.
     values: Vec<f32>,
     order: Vec<usize>,
@@ -102,7 +100,7 @@ pub(crate) struct Circuits {
     pub(crate) scale: QkScale,
     drive: Option<Drive>,
     /// Of the folded weights of a snapshot.
-    positions: Option<((Arc<Snapshot>, HeadId), Vec<f32>)>,
+    positions: Option<(OfHead, Vec<f32>)>,
     paths: Option<(PathsOf, Vec<TokenPath>)>,
 }
 
@@ -284,7 +282,7 @@ impl App {
     fn refresh_positions(&mut self) {
         let Some((study, _)) = self.studies.circuits() else { return };
         let of = (Arc::clone(&study.request.snapshot), self.cursor.head_id());
-        let is_kept = |kept: &(Arc<Snapshot>, HeadId)| Arc::ptr_eq(&kept.0, &of.0) && kept.1 == of.1;
+        let is_kept = |kept: &OfHead| Arc::ptr_eq(&kept.0, &of.0) && kept.1 == of.1;
         if self.circuits.positions.as_ref().is_some_and(|(kept, _)| is_kept(kept)) {
             return;
         }

@@ -11,6 +11,7 @@ mod event;
 mod form;
 mod history;
 pub mod keymap;
+mod logits;
 mod moves;
 mod neurons;
 mod sequence;
@@ -37,9 +38,12 @@ pub(crate) use circuits::{CircuitMap, Circuits, MapInView, QkScale};
 pub(crate) use cursor::Cursor;
 pub(crate) use form::Form;
 pub(crate) use history::{Bucket, History, Series};
+pub(crate) use logits::WriterRow;
 pub(crate) use neurons::NeuronFigures;
 pub(crate) use sequence::{Edit, Sequence};
-pub(crate) use settings::{AttentionScale, LossScale, LowerPanel, Patterns, Settings, Sort, Zoom};
+pub(crate) use settings::{
+    AttentionScale, LogitPanel, LossScale, LowerPanel, MlpRow, Patterns, Settings, Sort, Zoom,
+};
 pub(crate) use studies::Studies;
 pub(crate) use timeline::{Look, Timeline};
 pub(crate) use trainer::Trainer;
@@ -162,6 +166,7 @@ pub struct App {
     pub(crate) form: Form,
     pub(crate) studies: Studies,
     pub(crate) circuits: Circuits,
+    lens: Option<logits::LensOf>,
     /// By neuron of the last layer, the token it tracks best, and its effect there.
     pub(crate) tracked: Vec<Option<(crate::task::Token, f64)>>,
     pub(crate) timeline: Timeline,
@@ -193,6 +198,7 @@ impl App {
             form: Form::default(),
             studies: Studies::default(),
             circuits: Circuits::default(),
+            lens: None,
             tracked: Vec::new(),
             timeline: Timeline::default(),
             history: History::default(),

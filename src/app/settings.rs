@@ -54,6 +54,25 @@ pub(crate) enum LossScale {
     Linear,
 }
 
+/// Below the list of writers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum LogitPanel {
+    /// One writer over positions.
+    #[default]
+    Profile,
+    /// The stream between the sublayers.
+    Lens,
+}
+
+/// How an MLP is listed among the writers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum MlpRow {
+    #[default]
+    Whole,
+    /// The cursor's neuron and the rest in rows of their own.
+    Split,
+}
+
 /// Whose patterns the attention view shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Patterns {
@@ -76,6 +95,8 @@ pub(crate) struct Settings {
     pub(crate) overlay: Option<Hypothesis>,
     /// Whose patterns the attention view shows.
     pub(crate) patterns: Patterns,
+    pub(crate) logits: LogitPanel,
+    pub(crate) mlp: MlpRow,
     /// Neurons picked for the traces, in the order of picking.
     pub(crate) picked: Vec<NeuronId>,
     /// Whether the strip shows the predictions with the ablation in a line of their own.
@@ -132,6 +153,18 @@ impl App {
                     Some(now) => Hypothesis::ALL.iter().position(|h| *h == now).unwrap_or_default() + 1,
                 };
                 settings.overlay = Hypothesis::ALL.get(next).copied();
+            }
+            Action::LogitPanel => {
+                settings.logits = match settings.logits {
+                    LogitPanel::Profile => LogitPanel::Lens,
+                    LogitPanel::Lens => LogitPanel::Profile,
+                };
+            }
+            Action::SplitMlp if self.options.model.has_mlp() => {
+                settings.mlp = match settings.mlp {
+                    MlpRow::Whole => MlpRow::Split,
+                    MlpRow::Split => MlpRow::Whole,
+                };
             }
             Action::MeanPattern => {
                 settings.patterns = match settings.patterns {

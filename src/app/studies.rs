@@ -142,10 +142,10 @@ impl App {
     pub(super) fn request_studies(&mut self, again: Again) -> Vec<Command> {
         let Some(snapshot) = self.timeline.current().cloned() else { return Vec::new() };
         let topics = self.topics();
-        let folded = self.form.is_folded();
         let request = |topic: Topic| StudyRequest {
             snapshot: Arc::clone(&snapshot),
-            folded,
+            // Circuits are of the folded weights in either case.
+            folded: self.form.is_folded() && topic != Topic::Circuits,
             interventions: self.in_force_for(&topic),
             topic,
         };

@@ -118,6 +118,7 @@ impl App {
             self.probe = Some(probe);
             self.stay_on_first_neuron();
             self.refresh_circuits();
+            self.refresh_lens();
             self.dirty = true;
         }
         Vec::new()

@@ -83,7 +83,7 @@ fn under_cursor(
     let (row, col) = map.cursor;
     let x =
         ink.text(area, 1, y, &format!("{row_name} {row}, {col_name} {}: ", map.name_of(col)), Role::Plain);
-    let value = map.value(row, col).map_or_else(|| "masked".into(), |value| figure_signed(value));
+    let value = map.value(row, col).map_or_else(|| "masked".into(), figure_signed);
     ink.text(area, x, y, &value, Role::Strong);
 }
 

@@ -87,8 +87,8 @@ fn stale(ink: &mut Ink<'_>, app: &App, report: &AblationReport, area: Rect) {
     let form = app.ablation.form().words();
     let taken = format!("validation figures taken at step {}, {form}", report.step);
     if current == Some(report.step) {
-        ink.text(area, SEQUENCE, 3, &taken, Role::Faint);
+        ink.text(area, 1, 3, &taken, Role::Faint);
     } else {
-        ink.text(area, SEQUENCE, 3, &format!("{taken}: Enter takes them anew"), Role::Warning);
+        ink.text(area, 1, 3, &format!("{taken}: Enter takes them anew"), Role::Warning);
     }
 }
