@@ -49,12 +49,16 @@ fn what_computes_points_down() {
 #[test]
 fn the_app_and_its_views_know_of_no_thread_channel_clock_or_file() {
     for layer in ["app", "view"] {
-        let outside = ["std::thread", "mpsc", "std::time", "Instant", "std::fs", "std::io", "std::net", "std::env"];
+        let outside =
+            ["std::thread", "mpsc", "std::time", "Instant", "std::fs", "std::io", "std::net", "std::env"];
         does_not_know(layer, &[&outside[..], &["crate::cli", "crate::report"]].concat());
     }
 }
 
 #[test]
 fn the_terminal_knows_of_no_model() {
-    does_not_know("term", &["crate::app", "crate::view", "crate::train", "crate::analysis", "crate::model", "crate::cli"]);
+    does_not_know(
+        "term",
+        &["crate::app", "crate::view", "crate::train", "crate::analysis", "crate::model", "crate::cli"],
+    );
 }
