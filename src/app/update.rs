@@ -102,6 +102,14 @@ impl App {
                 }
             }
             TrainEvent::Notice(text) => return self.say(Notice { level: Level::Warning, text }),
+            TrainEvent::Unsaved(why) => {
+                let notice = match &why {
+                    Some(why) => Notice::error(format!("not saved: {why}")),
+                    None => Notice::info("saved again"),
+                };
+                self.trainer.unsaved = why;
+                return self.say(notice);
+            }
             TrainEvent::Failed(reason) => {
                 self.trainer.failure = Some(reason);
                 self.trainer.state = Some(RunState::Failed);
