@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::probe_worker::{Answer, ProbeWorker};
 use crate::app::{App, Command, Event, Notice};
-use crate::term::{Session, SignalKind, Suspension, TermError, TermEvent};
+use crate::term::{Session, SignalKind, Suspension, TermError, TermEvent, scrub};
 use crate::train::{RunState, TrainCommand, TrainEvent};
 use crate::view;
 
@@ -94,6 +94,16 @@ pub enum End {
     Detached,
 }
 
+impl End {
+    /// The signal that ended it.
+    pub fn signal(&self) -> Option<SignalKind> {
+        match self {
+            Self::Signal(kind) => Some(*kind),
+            Self::Quit | Self::Detached => None,
+        }
+    }
+}
+
 /// The loop and all it touches.
 pub struct Conductor<'a, D: Display> {
     /// The state.
@@ -105,7 +115,7 @@ pub struct Conductor<'a, D: Display> {
     /// To the trainer, if one is there.
     pub trainer: Option<Sender<TrainCommand>>,
     /// To the probe thread.
-    pub probes: &'a ProbeWorker,
+    pub probes: ProbeWorker,
     /// How fast training goes.
     pub pulse: Pulse,
 }
@@ -172,7 +182,7 @@ impl<D: Display> Conductor<'_, D> {
             },
             Incident::Train(event) => {
                 self.pulse.hear(&event, Instant::now());
-                Event::Train(event)
+                Event::Train(scrubbed(event))
             }
             Incident::Answer(Answer::Probe(probe)) => Event::Probe(probe),
             Incident::Answer(Answer::Evaluation(report)) => Event::Evaluation(report),
@@ -240,6 +250,21 @@ impl<D: Display> Conductor<'_, D> {
     }
 }
 
+/// Names of files, and what the system says about them, come from outside.
+fn scrubbed(event: TrainEvent) -> TrainEvent {
+    let clean = |text: String| scrub(&text).into_owned();
+    match event {
+        TrainEvent::Notice(text) => TrainEvent::Notice(clean(text)),
+        TrainEvent::Failed(text) => TrainEvent::Failed(clean(text)),
+        TrainEvent::Unsaved(why) => TrainEvent::Unsaved(why.map(clean)),
+        TrainEvent::Started(mut plan) => {
+            plan.run_dir = plan.run_dir.map(clean);
+            TrainEvent::Started(plan)
+        }
+        other => other,
+    }
+}
+
 enum Heard {
     Event(Event),
     End(End),
@@ -268,6 +293,17 @@ impl Pulse {
         self.running
     }
 
+    /// Whether the trainer has said nothing for much longer than a step takes.
+    pub fn is_silent(&self) -> bool {
+        self.running && self.pace().is_some_and(|(pace, latest)| is_long(latest.elapsed(), pace))
+    }
+
+    /// How long a step takes, and when the last one was.
+    fn pace(&self) -> Option<(Duration, Instant)> {
+        let ((first, since), (last, latest)) = (self.steps.front()?, self.steps.back()?);
+        (last != first).then(|| ((*latest - *since) / (*last - *first) as u32, *latest))
+    }
+
     fn hear(&mut self, event: &TrainEvent, now: Instant) {
         match event {
             TrainEvent::Step(metrics) => self.steps.push_back((metrics.step, now)),
@@ -286,19 +322,17 @@ impl Pulse {
     /// What there is to say, at most once a second.
     fn take(&mut self, now: Instant) -> Vec<Event> {
         let due = self.running && self.told.is_none_or(|told| now - told >= RATE_INTERVAL);
-        let (Some((first, since)), Some((last, latest))) = (self.steps.front(), self.steps.back()) else {
-            return Vec::new();
-        };
-        if !due || last == first {
-            return Vec::new();
-        }
+        let Some((pace, latest)) = self.pace().filter(|_| due) else { return Vec::new() };
         self.told = Some(now);
-        let pace = (*latest - *since) / (*last - *first) as u32;
-        let silence = now - *latest;
+        let silence = now - latest;
         let mut events = vec![Event::StepRate(1.0 / pace.as_secs_f64().max(1e-9))];
-        if silence > (pace * SILENT_STEPS).max(RATE_INTERVAL) {
+        if is_long(silence, pace) {
             events.push(Event::TrainerSilent(silence.as_secs_f64()));
         }
         events
     }
+}
+
+fn is_long(silence: Duration, pace: Duration) -> bool {
+    silence > (pace * SILENT_STEPS).max(RATE_INTERVAL)
 }

@@ -4,7 +4,7 @@
 //! reported as it comes, and dropped for a newer one between two pieces.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -44,7 +44,6 @@ impl Shared {
 /// The way to the thread; it ends when this is dropped.
 pub struct ProbeWorker {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl ProbeWorker {
@@ -65,8 +64,8 @@ impl ProbeWorker {
         let pool = pool.build().map_err(std::io::Error::other)?;
         let worker =
             Worker { shared: Arc::clone(&shared), dataset, seed, pool, averages: None, baseline: None };
-        let thread = thread::Builder::new().name("probe".into()).spawn(move || worker.run(&answer))?;
-        Ok(Self { shared, thread: Some(thread) })
+        thread::Builder::new().name("probe".into()).spawn(move || worker.run(&answer))?;
+        Ok(Self { shared })
     }
 
     /// Asks for a probe in place of any that still waits.
@@ -84,11 +83,9 @@ impl ProbeWorker {
 
 impl Drop for ProbeWorker {
     fn drop(&mut self) {
+        // An answer that is under way is not waited for: it would hold up the way out.
         self.shared.inbox().stop = true;
         self.shared.arrived.notify_one();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 
