@@ -1,6 +1,9 @@
 //! What a head attends to.
 
-use crate::model::{Activations, Mat, MatMut, Weights, Write, matmul};
+use serde::Serialize;
+
+use crate::model::{Activations, HeadId, Mat, MatMut, Patch, Weights, Write, forward, matmul};
+use crate::task::{Example, Token};
 
 /// Figures of one head over one sequence.
 #[derive(Clone, Debug)]
@@ -65,4 +68,106 @@ fn value_norms(weights: &Weights, from: &Activations, layer: usize, head: usize)
         Mat::new(w_o, c.d_head, c.d_model),
     );
     written.chunks_exact(c.d_model).map(|row| row.iter().map(|x| x * x).sum::<f32>().sqrt()).collect()
+}
+
+/// How far a head does what heads are known to do; each from 0 to 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct HeadScores {
+    /// Mean attention to the position before, over queries that have one.
+    pub previous: f32,
+    /// Mean attention to earlier positions with the query's own token, over queries that have one.
+    pub duplicate: f32,
+    /// Mean attention to positions that follow an earlier occurrence of the query's token, over queries that have one.
+    pub induction: f32,
+    /// 1 less the mean total variation distance from uniform over the keys that the query sees.
+    pub uniform: f32,
+}
+
+/// Scores a pattern, `[query, key]`, over its sequence.
+pub fn head_scores(pattern: &[f32], tokens: &[Token]) -> HeadScores {
+    let len = tokens.len();
+    let rows = || pattern.chunks_exact(len).enumerate();
+    // Sums the attention to the keys that qualify; a query without any does not count.
+    let attention_to = |qualifies: &dyn Fn(usize, usize) -> bool| {
+        let per_query = rows().filter_map(|(query, row)| {
+            let keys: Vec<usize> = (0..=query).filter(|&key| qualifies(query, key)).collect();
+            (!keys.is_empty()).then(|| keys.into_iter().map(|key| row[key]).sum::<f32>())
+        });
+        let sums: Vec<f32> = per_query.collect();
+        if sums.is_empty() { 0.0 } else { mean(&sums) }
+    };
+    let distance = |(query, row): (usize, &[f32])| {
+        let uniform = 1.0 / (query + 1) as f32;
+        0.5 * row[..=query].iter().map(|p| (p - uniform).abs()).sum::<f32>()
+    };
+    HeadScores {
+        previous: attention_to(&|query, key| key + 1 == query),
+        duplicate: attention_to(&|query, key| key < query && tokens[key] == tokens[query]),
+        induction: attention_to(&|query, key| key > 0 && tokens[key - 1] == tokens[query] && key - 1 < query),
+        uniform: 1.0 - rows().map(distance).sum::<f32>() / len as f32,
+    }
+}
+
+/// One head over a set of sequences.
+#[derive(Clone, Debug)]
+pub struct HeadAverages {
+    /// Which head.
+    pub id: HeadId,
+    /// Mean pattern, `[query, key]`.
+    pub pattern: Vec<f32>,
+    /// Mean scores.
+    pub scores: HeadScores,
+}
+
+/// Patterns and scores of every head averaged over `examples` (of one length), by layer, then head.
+pub fn averages(weights: &Weights, patch: &Patch, examples: &[Example<'_>]) -> Vec<HeadAverages> {
+    let c = weights.config();
+    let len = examples.first().map_or(0, |example| example.tokens.len());
+    let heads = (0..c.n_layers).flat_map(|layer| (0..c.n_heads).map(move |head| HeadId { layer, head }));
+    let empty = |id| HeadAverages { id, pattern: vec![0.0; len * len], scores: HeadScores::default() };
+    let mut averages: Vec<HeadAverages> = heads.map(empty).collect();
+    let mut activations = Activations::new(c, len);
+    let share = 1.0 / examples.len().max(1) as f32;
+    for example in examples {
+        forward(weights, example.tokens, patch, &mut activations);
+        for average in &mut averages {
+            let HeadId { layer, head } = average.id;
+            let pattern = &activations.blocks[layer].attn.pattern[head * len * len..][..len * len];
+            average.pattern.iter_mut().zip(pattern).for_each(|(mean, p)| *mean += share * p);
+            let (mean, one) = (&mut average.scores, head_scores(pattern, example.tokens));
+            mean.previous += share * one.previous;
+            mean.duplicate += share * one.duplicate;
+            mean.induction += share * one.induction;
+            mean.uniform += share * one.uniform;
+        }
+    }
+    averages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one_hot(len: usize, key_of: impl Fn(usize) -> usize) -> Vec<f32> {
+        let mut pattern = vec![0.0; len * len];
+        (0..len).for_each(|query| pattern[query * len + key_of(query)] = 1.0);
+        pattern
+    }
+
+    #[test]
+    fn each_score_knows_its_own_kind_of_head() {
+        let tokens = [4, 7, 2, 4, 7, 2];
+        let close = |score: f32, want: f32| assert!((score - want).abs() < 1e-6, "{score} {want}");
+        let previous = head_scores(&one_hot(6, |query| query.saturating_sub(1)), &tokens);
+        close(previous.previous, 1.0);
+        close(previous.duplicate, 0.0);
+        let duplicate = head_scores(&one_hot(6, |query| if query < 3 { query } else { query - 3 }), &tokens);
+        close(duplicate.previous, 0.0);
+        close(duplicate.duplicate, 1.0);
+        let induction = head_scores(&one_hot(6, |query| if query < 3 { 0 } else { query - 2 }), &tokens);
+        close(induction.induction, 1.0);
+        let uniform: Vec<f32> =
+            (0..36).map(|i| if i % 6 <= i / 6 { 1.0 / (i / 6 + 1) as f32 } else { 0.0 }).collect();
+        close(head_scores(&uniform, &tokens).uniform, 1.0);
+    }
 }

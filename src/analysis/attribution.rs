@@ -162,7 +162,8 @@ pub fn head_result(weights: &Weights, from: &Activations, layer: usize, head: us
     )
 }
 
-fn product(a: Mat<'_>, b: Mat<'_>, rows: usize, cols: usize) -> Vec<f32> {
+/// `a b`, row-major.
+pub(super) fn product(a: Mat<'_>, b: Mat<'_>, rows: usize, cols: usize) -> Vec<f32> {
     let mut out = vec![0.0; rows * cols];
     matmul(MatMut::new(&mut out, rows, cols), Write::Set, 1.0, a, b);
     out

@@ -2,12 +2,16 @@
 
 pub mod attention;
 pub mod attribution;
+pub mod circuits;
 pub mod evaluation;
+pub mod hypotheses;
+pub mod lens;
 pub mod neurons;
 pub mod probe;
 
 pub use attention::HeadSummary;
 pub use attribution::{Attribution, Target, Writer};
 pub use evaluation::{AblationReport, Controls, Evaluation, evaluate};
+pub use hypotheses::Hypothesis;
 pub use neurons::NeuronDirections;
 pub use probe::{Pass, Probe, ProbeRequest, Snapshot, probe};

@@ -2,7 +2,7 @@
 
 use super::attribution::{Readout, ResolvedTarget};
 use super::probe::{Pass, argmax};
-use crate::model::Weights;
+use crate::model::{Activations, Normalization, Weights};
 use crate::task::Token;
 
 /// What each neuron adds to each logit for an activation of 1, before the final norm's scale.
@@ -20,7 +20,7 @@ impl NeuronDirections {
         let readout = Readout::new(weights);
         let mlps = weights.layout.blocks.iter().filter_map(|block| block.mlp.as_ref());
         let layers = mlps.map(|mlp| readout.read(weights.part(&mlp.w_out), None)).collect();
-        let scaled = weights.config().normalization_type != crate::model::Normalization::None;
+        let scaled = weights.config().normalization_type != Normalization::None;
         Self { layers, d_vocab: weights.config().d_vocab, scaled }
     }
 
@@ -44,7 +44,12 @@ impl NeuronDirections {
         position: usize,
         target: ResolvedTarget,
     ) -> f32 {
-        let scale = if self.scaled { pass.activations.ln_final.scale[position] } else { 1.0 };
+        let scale = self.scale(&pass.activations, position);
         pass.neuron(layer, neuron, position) * target.value(self.of(layer, neuron)) / scale
+    }
+
+    /// What a direction is divided by at a position: the final norm's scale, or 1 without norms.
+    pub fn scale(&self, from: &Activations, position: usize) -> f32 {
+        if self.scaled { from.ln_final.scale[position] } else { 1.0 }
     }
 }

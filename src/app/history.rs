@@ -92,11 +92,6 @@ impl Series {
         self.stride *= 2;
     }
 
-    /// Whether there is no value.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.buckets.is_empty()
-    }
-
     /// Every bucket with values, each with the step it begins at.
     pub(crate) fn points(&self) -> impl Iterator<Item = (usize, Bucket)> + '_ {
         self.buckets

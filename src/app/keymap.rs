@@ -104,11 +104,14 @@ pub struct Binding {
     pub keys: &'static [Key],
     /// What it does.
     pub action: Action,
-    /// For the key line: a word or two. Empty: a neighbour's hint covers it.
+    /// For the key line: a word or two; [`JOIN`] if the word before covers it too; empty if only the list has it.
     pub hint: &'static str,
     /// For the list of keys.
     pub help: &'static str,
 }
+
+/// The hint of a key that shares the word of the binding before it: `← →` position.
+pub const JOIN: &str = "&";
 
 const fn ch(c: char) -> Key {
     Key { code: KeyCode::Char(c), control: false }
@@ -143,7 +146,7 @@ use super::ViewId;
 use Action as A;
 use Context as C;
 
-/// The table. Hints that start with an arrow or a space join two keys: see [`hints`].
+/// The table.
 pub const KEYMAP: &[Binding] = &[
     // What she does all day comes first: the key line shows as many as fit.
     bind(
@@ -151,65 +154,53 @@ pub const KEYMAP: &[Binding] = &[
         &[ch(' ')],
         A::Toggle,
         "off/on",
-        "switch the head or neuron under the cursor off, or on again",
+        "switch the head or neuron under the cursor off or on",
     ),
     bind(C::Everywhere, &[ch('u')], A::Clear, "clear", "switch everything on again"),
-    bind(C::Everywhere, &[ch('U')], A::Restore, "", "switch off again what was last cleared"),
+    bind(C::Everywhere, &[ch('U')], A::Restore, JOIN, "switch off again what was last cleared"),
     bind(
         C::Everywhere,
         &[ch('m')],
         A::CycleKind,
         "zero/mean",
-        "what an ablated value becomes: zero, or its mean over the validation set",
+        "ablate to zero, or to the mean over the validation set",
     ),
     bind(
         C::Everywhere,
         &[ch('d')],
         A::ToggleDiff,
         "diff",
-        "show or hide the predictions with the ablation, under those without",
+        "show or hide the line of predictions with the ablation",
     ),
     bind(
         C::Everywhere,
         &[ch('t')],
         A::CycleTarget,
         "target",
-        "target: the label, the prediction, label minus runner-up, a token",
+        "target: label, prediction, label minus runner-up, token",
     ),
-    bind(C::Everywhere, &[ch('T')], A::TargetHere, "", "target: the token under the cursor"),
-    bind(C::Everywhere, &[ch('[')], A::Back, "step", "look at the snapshot before"),
-    bind(
-        C::Everywhere,
-        &[ch(']')],
-        A::Forward,
-        "",
-        "look at the snapshot after; after the newest, follow the run",
-    ),
-    bind(C::Everywhere, &[ch('{')], A::FirstSnapshot, "", "look at the first snapshot"),
+    bind(C::Everywhere, &[ch('T')], A::TargetHere, JOIN, "target: the token under the cursor"),
+    bind(C::Everywhere, &[ch('[')], A::Back, "step", "the snapshot before"),
+    bind(C::Everywhere, &[ch(']')], A::Forward, JOIN, "the snapshot after; after the newest, follow the run"),
+    bind(C::Everywhere, &[ch('{')], A::FirstSnapshot, "", "the first snapshot"),
     bind(C::Everywhere, &[ch('}')], A::Follow, "", "follow the run"),
-    bind(
-        C::Everywhere,
-        &[ch('f')],
-        A::Freeze,
-        "freeze",
-        "keep this snapshot in view while training goes on; again: follow the run",
-    ),
+    bind(C::Everywhere, &[ch('f')], A::Freeze, "freeze", "keep this snapshot in view; again: follow the run"),
     bind(C::Everywhere, &[ch('e')], A::Edit, "edit", "type tokens over the sequence"),
     bind(C::Everywhere, &[ch('r')], A::RandomSequence, "random", "a new random sequence"),
     bind(C::Everywhere, &[ch('n')], A::ValidationSequence(1), "next", "the next validation sequence"),
-    bind(C::Everywhere, &[ch('N')], A::ValidationSequence(-1), "", "the validation sequence before"),
+    bind(C::Everywhere, &[ch('N')], A::ValidationSequence(-1), JOIN, "the validation sequence before"),
     bind(C::Everywhere, &[code(KeyCode::Home), ch('0')], A::FirstPosition, "", "the first position"),
     bind(C::Everywhere, &[code(KeyCode::End), ch('$')], A::LastPosition, "", "the last position"),
     bind(C::Everywhere, &[ch('w')], A::NextWrong(1), "wrong", "the next position that is predicted wrongly"),
-    bind(C::Everywhere, &[ch('W')], A::NextWrong(-1), "", "the wrong position before"),
+    bind(C::Everywhere, &[ch('W')], A::NextWrong(-1), JOIN, "the wrong position before"),
     bind(
         C::Everywhere,
         &[ch('c')],
         A::NextChanged(1),
         "changed",
-        "the next position whose prediction the ablation changes",
+        "the next position that the ablation changes",
     ),
-    bind(C::Everywhere, &[ch('C')], A::NextChanged(-1), "", "the changed position before"),
+    bind(C::Everywhere, &[ch('C')], A::NextChanged(-1), JOIN, "the changed position before"),
     bind(C::Everywhere, &[ch('.')], A::Head(1), "", "the next head, then the next layer's first"),
     bind(C::Everywhere, &[ch(',')], A::Head(-1), "", "the head before"),
     bind(C::Everywhere, &[ch('>')], A::Layer(1), "", "the next layer"),
@@ -222,7 +213,7 @@ pub const KEYMAP: &[Binding] = &[
     bind(C::Everywhere, &[code(KeyCode::Tab)], A::NextView, "", "the next view"),
     bind(C::Everywhere, &[code(KeyCode::BackTab)], A::PreviousView, "", "the view before"),
     bind(C::Everywhere, &[ch('P')], A::PauseResume, "pause", "pause training, or go on"),
-    bind(C::Everywhere, &[ch('S')], A::SingleStep, "", "train one step and wait"),
+    bind(C::Everywhere, &[ch('S')], A::SingleStep, JOIN, "train one step and wait"),
     bind(C::Everywhere, &[ch('?')], A::Help, "keys", "this list"),
     bind(C::Everywhere, &[ctrl('l')], A::Repaint, "", "draw the screen anew"),
     bind(C::Everywhere, &[ctrl('z')], A::Suspend, "", "back to the shell; training goes on, fg returns"),
@@ -230,61 +221,55 @@ pub const KEYMAP: &[Binding] = &[
     bind(C::Everywhere, &[ch('q')], A::Quit, "quit", "save and quit; while training it asks once"),
     bind(C::Everywhere, &[ctrl('c')], A::QuitNow, "", "save and quit without asking"),
     bind(C::Train, LEFT, A::Position(-1), "position", "the position before"),
-    bind(C::Train, RIGHT, A::Position(1), "", "the next position"),
+    bind(C::Train, RIGHT, A::Position(1), JOIN, "the next position"),
     bind(C::Train, &[ch('x')], A::LogScale, "log/linear", "loss on a logarithmic or a linear scale"),
     bind(C::Attention, LEFT, A::Key(-1), "key", "the key before"),
-    bind(C::Attention, RIGHT, A::Key(1), "", "the next key"),
+    bind(C::Attention, RIGHT, A::Key(1), JOIN, "the next key"),
     bind(C::Attention, UP, A::Position(-1), "query", "the query (position) before"),
-    bind(C::Attention, DOWN, A::Position(1), "", "the next query (position)"),
+    bind(C::Attention, DOWN, A::Position(1), JOIN, "the next query (position)"),
     bind(C::Attention, PAGE_UP, A::Page(-1), "", "ten queries up"),
     bind(C::Attention, PAGE_DOWN, A::Page(1), "", "ten queries down"),
-    bind(
-        C::Attention,
-        &[ch('x')],
-        A::Scale,
-        "scale",
-        "scale: attention, relative to uniform, times what the key's value writes",
-    ),
+    bind(C::Attention, &[ch('x')], A::Scale, "scale", "scale: attention, relative to uniform, times |v W_O|"),
     bind(C::Attention, &[ch('z'), ch('+')], A::Zoom(1), "zoom", "zoom in"),
-    bind(C::Attention, &[ch('Z'), ch('-')], A::Zoom(-1), "", "zoom out"),
+    bind(C::Attention, &[ch('Z'), ch('-')], A::Zoom(-1), JOIN, "zoom out"),
     bind(C::Logits, LEFT, A::Position(-1), "position", "the position before"),
-    bind(C::Logits, RIGHT, A::Position(1), "", "the next position"),
+    bind(C::Logits, RIGHT, A::Position(1), JOIN, "the next position"),
     bind(C::Logits, UP, A::Line(-1), "writer", "the writer above"),
-    bind(C::Logits, DOWN, A::Line(1), "", "the writer below"),
+    bind(C::Logits, DOWN, A::Line(1), JOIN, "the writer below"),
     bind(C::Logits, PAGE_UP, A::Page(-1), "", "ten writers up"),
     bind(C::Logits, PAGE_DOWN, A::Page(1), "", "ten writers down"),
     bind(C::Neurons, LEFT, A::Position(-1), "position", "the position before"),
-    bind(C::Neurons, RIGHT, A::Position(1), "", "the next position"),
+    bind(C::Neurons, RIGHT, A::Position(1), JOIN, "the next position"),
     bind(C::Neurons, UP, A::Line(-1), "neuron", "the neuron above"),
-    bind(C::Neurons, DOWN, A::Line(1), "", "the neuron below"),
+    bind(C::Neurons, DOWN, A::Line(1), JOIN, "the neuron below"),
     bind(C::Neurons, PAGE_UP, A::Page(-1), "", "ten neurons up"),
     bind(C::Neurons, PAGE_DOWN, A::Page(1), "", "ten neurons down"),
-    bind(C::Neurons, &[ch('g')], A::FirstLine, "", "the first neuron of the list"),
+    bind(C::Neurons, &[ch('g')], A::FirstLine, "", "the first neuron of the list, whichever comes first"),
     bind(C::Neurons, &[ch('G')], A::LastLine, "", "the last neuron of the list"),
-    bind(C::Neurons, &[ch('s')], A::Sort, "sort", "sort by contribution, activation or index"),
+    bind(C::Neurons, &[ch('s')], A::Sort, "sort", "sort by clean contribution, clean activation, or index"),
     bind(C::Neurons, &[ch('p')], A::Pick, "pick", "pick the neuron for the traces, or drop it"),
     bind(
         C::Neurons,
         &[ch('v')],
         A::LowerPanel,
         "traces/map",
-        "traces of the picked neurons, or a map of all of them",
+        "traces of the picked neurons, or a map of all",
     ),
     bind(C::Ablate, LEFT, A::Position(-1), "position", "the position before"),
-    bind(C::Ablate, RIGHT, A::Position(1), "", "the next position"),
+    bind(C::Ablate, RIGHT, A::Position(1), JOIN, "the next position"),
     bind(C::Ablate, UP, A::Line(-1), "list", "the line above in the list of what is off"),
-    bind(C::Ablate, DOWN, A::Line(1), "", "the line below"),
+    bind(C::Ablate, DOWN, A::Line(1), JOIN, "the line below"),
     bind(C::Ablate, PAGE_UP, A::Page(-1), "", "ten lines up"),
     bind(C::Ablate, PAGE_DOWN, A::Page(1), "", "ten lines down"),
     bind(
         C::Ablate,
         &[code(KeyCode::Enter)],
         A::Evaluate,
-        "newest step",
+        "take anew",
         "take the figures again, at the step in view",
     ),
     bind(C::Edit, &[code(KeyCode::Left)], A::EditMove(-1), "move", "a token to the left"),
-    bind(C::Edit, &[code(KeyCode::Right)], A::EditMove(1), "", "a token to the right"),
+    bind(C::Edit, &[code(KeyCode::Right)], A::EditMove(1), JOIN, "a token to the right"),
     bind(C::Edit, &[code(KeyCode::Home)], A::EditStart, "", "the first token"),
     bind(C::Edit, &[code(KeyCode::End)], A::EditEnd, "", "after the last token"),
     bind(C::Edit, &[code(KeyCode::Enter)], A::EditApply, "keep", "keep the sequence"),
@@ -298,7 +283,7 @@ pub const KEYMAP: &[Binding] = &[
     bind(C::Edit, &[ch(' '), ch(',')], A::EditFinish, "", "end of a token that could have more digits"),
     bind(
         C::Edit,
-        &[code(KeyCode::Insert), ch('i')],
+        &[ch('i'), code(KeyCode::Insert)],
         A::EditInsert,
         "insert",
         "type between tokens, or over them",
@@ -307,7 +292,7 @@ pub const KEYMAP: &[Binding] = &[
     bind(C::Edit, &[code(KeyCode::Delete), ch('x')], A::EditDelete, "", "remove the token under the cursor"),
     bind(C::Edit, &[ctrl('k')], A::EditCut, "cut", "remove everything from the cursor on"),
     bind(C::Help, UP, A::HelpLine(-1), "scroll", "a line up"),
-    bind(C::Help, DOWN, A::HelpLine(1), "", "a line down"),
+    bind(C::Help, DOWN, A::HelpLine(1), JOIN, "a line down"),
     bind(C::Help, &[code(KeyCode::PageUp)], A::HelpLine(-10), "", "ten lines up"),
     bind(C::Help, &[code(KeyCode::PageDown), ch(' ')], A::HelpLine(10), "", "ten lines down"),
     bind(
@@ -409,31 +394,30 @@ impl Binding {
 
 /// What a key does in a context.
 pub fn find(context: Context, key: Key) -> Option<Action> {
-    let holds = |binding: &&Binding| {
-        let here =
-            binding.context == context || (!context.is_alone() && binding.context == Context::Everywhere);
-        here && binding.keys.contains(&key)
+    let bound = |context: Context| {
+        let binding = KEYMAP.iter().find(|binding| binding.context == context && binding.keys.contains(&key));
+        binding.map(|binding| binding.action)
     };
-    KEYMAP.iter().find(holds).map(|binding| binding.action)
+    // The terminal's own needs come first, whatever has the focus.
+    let reaches =
+        |action: &Action| !context.is_alone() || matches!(action, Action::Repaint | Action::Suspend);
+    bound(context).or_else(|| bound(Context::Everywhere).filter(reaches))
 }
 
-/// The hints of a context for the key line: the keys, and the word. A binding without a word lends its key to the one
-/// before it: `← →` position.
+/// The hints of a context for the key line: the keys, and the word.
 pub fn hints(context: Context, unicode: bool) -> Vec<(String, &'static str)> {
     let mut hints: Vec<(String, &'static str)> = Vec::new();
-    let mut open = false;
-    for binding in KEYMAP.iter().filter(|binding| binding.context == context) {
+    for binding in KEYMAP.iter().filter(|binding| binding.context == context && !binding.hint.is_empty()) {
         let key = binding.keys.first().map(|key| key.name(unicode)).unwrap_or_default();
-        if !binding.hint.is_empty() {
-            hints.push((key, binding.hint));
-            open = true;
-        } else if let Some((keys, _)) = hints.last_mut().filter(|_| open) {
-            if !unicode && keys.len() > 1 {
-                keys.push('/');
+        match hints.last_mut().filter(|_| binding.hint == JOIN) {
+            Some((keys, _)) => {
+                // `zZ` reads well, `LeftRight` does not.
+                if key.chars().count() > 1 {
+                    keys.push('/');
+                }
+                keys.push_str(&key);
             }
-            keys.push_str(&key);
-            // One neighbour only: the line is for remembering, the list for learning.
-            open = false;
+            None => hints.push((key, binding.hint)),
         }
     }
     hints

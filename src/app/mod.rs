@@ -9,16 +9,20 @@ mod cursor;
 mod event;
 mod history;
 pub mod keymap;
+mod moves;
 mod neurons;
 mod sequence;
+mod settings;
+mod switch;
 mod timeline;
 mod trainer;
+mod typing;
 mod update;
 
 use std::sync::Arc;
 
 use crate::analysis::Probe;
-use crate::model::{ModelConfig, NeuronId};
+use crate::model::ModelConfig;
 use crate::task::Dataset;
 pub use crate::term::{ColorDepth, Glyphs};
 
@@ -29,6 +33,7 @@ pub(crate) use cursor::Cursor;
 pub(crate) use history::{Bucket, History, Series};
 pub(crate) use neurons::NeuronFigures;
 pub(crate) use sequence::{Edit, Sequence};
+pub(crate) use settings::{AttentionScale, LossScale, LowerPanel, Settings, Sort, Zoom};
 pub(crate) use timeline::{Look, Timeline};
 pub(crate) use trainer::Trainer;
 
@@ -82,7 +87,7 @@ impl ViewId {
     /// The view `by` tabs on, around the end.
     fn next(self, by: isize) -> Self {
         let at = Self::ALL.iter().position(|view| *view == self).unwrap_or_default();
-        Self::ALL[(at as isize + by).rem_euclid(Self::ALL.len() as isize).unsigned_abs()]
+        Self::ALL[(at.cast_signed() + by).rem_euclid(Self::ALL.len().cast_signed()).cast_unsigned()]
     }
 }
 
@@ -115,68 +120,6 @@ pub struct AppOptions {
     pub title: String,
     /// Whether something trains.
     pub mode: Mode,
-}
-
-/// The attention view's scale.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum AttentionScale {
-    #[default]
-    Raw,
-    /// Times the number of keys the query may see.
-    RelativeToUniform,
-    /// Times the length of what the key's value writes.
-    InfoWeighted,
-}
-
-/// Columns a key takes in the attention view.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Zoom {
-    /// As many keys as it takes to show all of them.
-    Fit,
-    #[default]
-    One,
-    Two,
-}
-
-/// The order of the neurons.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Sort {
-    /// Largest |contribution| first.
-    #[default]
-    Contribution,
-    /// Largest |activation| first.
-    Activation,
-    Index,
-}
-
-/// Below the list of neurons.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum LowerPanel {
-    #[default]
-    Traces,
-    Map,
-}
-
-/// The scale of the losses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum LossScale {
-    #[default]
-    Log,
-    Linear,
-}
-
-/// How each view is set.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Settings {
-    pub(crate) loss: LossScale,
-    pub(crate) attention: AttentionScale,
-    pub(crate) zoom: Zoom,
-    pub(crate) sort: Sort,
-    pub(crate) lower: LowerPanel,
-    /// Neurons picked for the traces, in the order of picking.
-    pub(crate) picked: Vec<NeuronId>,
-    /// Whether the strip shows the predictions with the ablation in a line of their own.
-    pub(crate) diff: bool,
 }
 
 /// Something on screen that takes the keys.
@@ -223,7 +166,8 @@ impl App {
             sequence: Sequence::new(&options.dataset, options.seed, model.n_ctx, model.d_vocab),
             view: if options.mode == Mode::Live { ViewId::Train } else { ViewId::Attention },
             focus: Focus::default(),
-            cursor: Cursor::default(),
+            // The first head, which is also the cursor's: `space` does something at once.
+            cursor: Cursor { writer: 2, ..Cursor::default() },
             settings: Settings { diff: true, ..Settings::default() },
             ablation: Ablation::default(),
             timeline: Timeline::default(),
@@ -252,6 +196,19 @@ impl App {
     /// Whether training would be cut short by quitting now.
     pub fn is_training(&self) -> bool {
         self.options.mode == Mode::Live && self.trainer.is_busy()
+    }
+
+    /// What is being typed, if tokens are.
+    pub(crate) fn edit_state(&self) -> Option<&Edit> {
+        match &self.focus {
+            Focus::Edit(edit) => Some(edit),
+            _ => None,
+        }
+    }
+
+    /// The tokens on screen: those being typed, which may be none, or those explored.
+    pub(crate) fn tokens(&self) -> &[crate::task::Token] {
+        self.edit_state().map_or(&self.sequence.tokens, |edit| &edit.tokens)
     }
 
     /// The context whose keys hold, besides [`keymap::Context::Everywhere`] in a view.

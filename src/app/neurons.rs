@@ -39,8 +39,20 @@ impl App {
         let target = self.target_at(probe, position);
         let directions = &probe.request.snapshot.directions;
         let layer = self.cursor.layer;
-        let mut figures: Vec<NeuronFigures> = (0..probe.config().d_mlp)
-            .map(|neuron| {
+        // Ranked without the ablation, or the list would be shuffled by every neuron she switches off.
+        let rank = |neuron: usize| match self.settings.sort {
+            Sort::Contribution => {
+                directions.contribution(&probe.clean, layer, neuron, position, target).abs()
+            }
+            Sort::Activation => probe.clean.neuron(layer, neuron, position).abs(),
+            Sort::Index => 0.0,
+        };
+        let mut order: Vec<(f32, usize)> =
+            (0..probe.config().d_mlp).map(|neuron| (rank(neuron), neuron)).collect();
+        order.sort_by(|a, b| b.0.total_cmp(&a.0));
+        order
+            .into_iter()
+            .map(|(_, neuron)| {
                 let id = NeuronId { layer, neuron };
                 let pass = self.pass_of(probe, id);
                 NeuronFigures {
@@ -50,15 +62,6 @@ impl App {
                     off: self.ablation.off.neurons.contains(&id),
                 }
             })
-            .collect();
-        let by = |of: fn(&NeuronFigures) -> f32| {
-            move |a: &NeuronFigures, b: &NeuronFigures| of(b).abs().total_cmp(&of(a).abs())
-        };
-        match self.settings.sort {
-            Sort::Contribution => figures.sort_by(by(|f| f.contribution)),
-            Sort::Activation => figures.sort_by(by(|f| f.activation)),
-            Sort::Index => {}
-        }
-        figures
+            .collect()
     }
 }

@@ -68,7 +68,7 @@ impl Sequence {
         let len = data.len(Split::Validation);
         let index = match self.source {
             Source::Validation(index) if len > 0 => {
-                (index as isize + by).rem_euclid(len as isize).unsigned_abs()
+                (index.cast_signed() + by).rem_euclid(len.cast_signed()).cast_unsigned()
             }
             _ => 0,
         };

@@ -2,7 +2,7 @@
 
 use super::event::{Command, Event, Level, Notice};
 use super::keymap::{self, Key};
-use super::{App, Focus, Look, Mode, ViewId};
+use super::{App, Focus, Mode, ViewId};
 use crate::analysis::{AblationReport, Probe, ProbeRequest};
 use crate::train::{RunState, TrainEvent};
 
@@ -22,13 +22,13 @@ impl App {
             Event::Evaluation(report) => self.evaluation_answer(*report),
             Event::Notice(notice) => self.say(notice),
             Event::StepRate(rate) => {
+                self.dirty |= self.trainer.rate.map(tenths) != Some(tenths(rate));
                 self.trainer.rate = Some(rate);
-                self.dirty = true;
                 Vec::new()
             }
             Event::TrainerSilent(seconds) => {
+                self.dirty |= self.trainer.silent.map(f64::round) != Some(seconds.round());
                 self.trainer.silent = Some(seconds);
-                self.dirty = true;
                 Vec::new()
             }
         }
@@ -121,6 +121,7 @@ impl App {
     fn probe_answer(&mut self, probe: Box<Probe>) -> Vec<Command> {
         if probe.request.generation == self.generation && probe.config() == &self.options.model {
             self.probe = Some(probe);
+            self.stay_on_first_neuron();
             self.dirty = true;
         }
         Vec::new()
@@ -163,13 +164,13 @@ impl App {
         commands
     }
 
-    /// Whether the view shows the newest snapshot, whichever that is.
-    pub(crate) fn is_live(&self) -> bool {
-        matches!(self.timeline.look, Look::Live)
-    }
-
     /// Whether nobody trains what is shown.
     pub(crate) fn is_exploring(&self) -> bool {
         self.options.mode != Mode::Live
     }
+}
+
+/// A rate as precisely as it is shown: a change that nobody sees draws nothing.
+fn tenths(rate: f64) -> i64 {
+    (rate * 10.0).round() as i64
 }

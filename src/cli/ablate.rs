@@ -3,7 +3,10 @@
 use super::args::AblateArgs;
 use super::{Failure, input, print};
 use crate::analysis::{Pass, evaluation};
-use crate::model::{HeadId, Interventions, Means, ModelConfig, NeuronId, Patch, Weights, fold};
+use crate::model::{
+    AblationKind, FoldOptions, HeadId, Interventions, Means, ModelConfig, NeuronId, Patch, PatternKind,
+    Weights, fold,
+};
 use crate::report::AblationOutcome;
 use crate::task::{Dataset, Split, majority};
 
@@ -11,7 +14,7 @@ pub fn run(args: &AblateArgs) -> Result<(), Failure> {
     let trained = input::weights(&args.weights)?;
     let interventions = interventions(args, trained.config())?;
     let tokens = input::tokens(&args.tokens, trained.config())?;
-    let weights = if args.folded { fold(&trained) } else { trained };
+    let weights = if args.folded { fold(&trained, FoldOptions::default()) } else { trained };
     let config = weights.config();
     let labels = majority::labels(&tokens, config.d_vocab);
     let (means, mean_over) = means(args, &weights)?.unzip();
@@ -42,20 +45,25 @@ fn interventions(args: &AblateArgs, config: &ModelConfig) -> Result<Intervention
     check("--layer", "layer", &[args.layer], config.n_layers)?;
     check("--neurons", "neuron", &args.neurons, config.d_mlp)?;
     check("--heads", "head", &args.heads, config.n_heads)?;
-    if args.neurons.is_empty() && args.heads.is_empty() {
-        return Err(Failure::Usage("nothing to switch off: give --neurons or --heads".into()));
+    check("--pattern-heads", "head", &args.pattern_heads, config.n_heads)?;
+    if args.neurons.is_empty() && args.heads.is_empty() && args.pattern.is_none() {
+        return Err(Failure::Usage("nothing to switch off: give --neurons, --heads or --pattern".into()));
     }
     let layer = args.layer;
+    let all: Vec<usize> = (0..config.n_heads).collect();
+    let patterned = if args.pattern_heads.is_empty() { &all } else { &args.pattern_heads };
+    let replaced = |kind: PatternKind| patterned.iter().map(move |&head| (HeadId { layer, head }, kind));
     Ok(Interventions {
         heads: args.heads.iter().map(|&head| HeadId { layer, head }).collect(),
         neurons: args.neurons.iter().map(|&neuron| NeuronId { layer, neuron }).collect(),
         kind: args.kind.into(),
+        patterns: args.pattern.map(PatternKind::from).into_iter().flat_map(replaced).collect(),
     })
 }
 
 /// The averages an ablation to the mean needs, and what they were taken over.
 fn means(args: &AblateArgs, weights: &Weights) -> Result<Option<(Means, String)>, Failure> {
-    if crate::model::AblationKind::from(args.kind) == crate::model::AblationKind::Zero {
+    if AblationKind::from(args.kind) == AblationKind::Zero {
         return match &args.mean_over {
             None => Ok(None),
             Some(_) => Err(Failure::Usage("--mean-over: only with --kind mean".into())),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::model::AblationKind;
+use crate::model::{AblationKind, PatternKind};
 use crate::term::ColorChoice;
 use crate::train::DeviceChoice;
 
@@ -130,10 +130,41 @@ pub enum Inspect {
         #[arg(long, value_name = "FILE.safetensors")]
         out: PathBuf,
     },
+    /// Which tokens each head looks from and to, and what it writes: qk.L.H, ov_neuron.L.H, ov_logit.L.H
+    Circuits {
+        #[command(flatten)]
+        weights: WeightsArgs,
+        /// Fold the layer norms into the weights first
+        #[arg(long)]
+        folded: bool,
+        /// Where to write
+        #[arg(long, value_name = "FILE.safetensors")]
+        out: PathBuf,
+    },
+    /// For each token the neurons that answer for it, and what their loss costs beside random ones
+    Trackers {
+        #[command(flatten)]
+        weights: WeightsArgs,
+        /// Neurons in a set
+        #[arg(long, value_name = "N", default_value_t = 4)]
+        top: usize,
+        /// Random sets of like activity to compare with
+        #[arg(long, value_name = "N", default_value_t = 5)]
+        controls: usize,
+        /// JSON on stdout
+        #[arg(long)]
+        json: bool,
+    },
     /// The weights with layer norms folded and centred
     Fold {
         #[command(flatten)]
         weights: WeightsArgs,
+        /// Centre the matrices that read a normalised vector, as later TransformerLens does
+        #[arg(long)]
+        center_reading: bool,
+        /// Move what the value biases write into b_O, as later TransformerLens does
+        #[arg(long)]
+        fold_value_biases: bool,
         /// Where to write
         #[arg(long, value_name = "FILE.safetensors")]
         out: PathBuf,
@@ -164,6 +195,27 @@ impl From<KindArg> for AblationKind {
     }
 }
 
+/// A pattern to attend with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PatternArg {
+    /// Every key up to the query alike
+    Uniform,
+    /// The query itself
+    Identity,
+    /// The key before the query
+    Previous,
+}
+
+impl From<PatternArg> for PatternKind {
+    fn from(pattern: PatternArg) -> Self {
+        match pattern {
+            PatternArg::Uniform => Self::Uniform,
+            PatternArg::Identity => Self::Identity,
+            PatternArg::Previous => Self::Previous,
+        }
+    }
+}
+
 #[derive(Args, Debug)]
 pub struct AblateArgs {
     #[command(flatten)]
@@ -176,7 +228,13 @@ pub struct AblateArgs {
     /// Heads to switch off
     #[arg(long, value_name = "0,1,…", value_delimiter = ',')]
     pub heads: Vec<usize>,
-    /// Their layer
+    /// Attend with this pattern instead of the model's own
+    #[arg(long, value_enum, value_name = "PATTERN")]
+    pub pattern: Option<PatternArg>,
+    /// Heads whose pattern is replaced [default: all of the layer]
+    #[arg(long, value_name = "0,1,…", value_delimiter = ',', requires = "pattern")]
+    pub pattern_heads: Vec<usize>,
+    /// The layer of all of these
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub layer: usize,
     /// What they become

@@ -1,38 +1,92 @@
 //! `headcount inspect`: a model's numbers, to a file or to stdout.
 
-use super::args::{Inspect, InspectArgs};
+use std::path::Path;
+
+use super::args::{Inspect, InspectArgs, TokensArgs, WeightsArgs};
 use super::{Failure, input, print};
 use crate::analysis::Pass;
+use crate::analysis::circuits::circuits;
 use crate::model::weights_file::{encode_tensors, encode_weights};
-use crate::model::{Activations, NamedTensor, Patch, cache, fold, forward};
-use crate::report::summary;
-use crate::task::majority;
+use crate::model::{Activations, FoldOptions, NamedTensor, Patch, Weights, cache, fold, forward};
+use crate::report::{summary, token_trackers};
+use crate::task::{Dataset, Split, majority};
 use crate::train::write_atomically;
 
 pub fn run(args: &InspectArgs) -> Result<(), Failure> {
     match &args.what {
         Inspect::Summary { weights } => print(summary(&input::weights(weights)?).trim_end()),
-        Inspect::Fold { weights, out } => {
-            Ok(write_atomically(out, &encode_weights(&fold(&input::weights(weights)?)))?)
-        }
-        Inspect::Cache { weights, tokens, folded, out } => {
-            let trained = input::weights(weights)?;
-            let weights = if *folded { fold(&trained) } else { trained };
-            let tokens = input::tokens(tokens, weights.config())?;
-            let mut activations = Activations::new(weights.config(), tokens.len());
-            forward(&weights, &tokens, &Patch::default(), &mut activations);
-            Ok(write_atomically(out, &encode_tensors(&cache(&weights, &tokens, &activations)))?)
-        }
+        Inspect::Cache { weights, tokens, folded, out } => write_cache(&open(weights, *folded)?, tokens, out),
         Inspect::Attribution { weights, tokens, out } => {
-            let weights = input::weights(weights)?;
-            let d_vocab = weights.config().d_vocab;
-            let tokens = input::tokens(tokens, weights.config())?;
-            let labels = majority::labels(&tokens, d_vocab);
-            let attribution = Pass::run(&weights, &tokens, &labels, &Patch::default()).attribution;
-            let parts = attribution.writers.iter().zip(attribution.parts).map(|(writer, values)| {
-                NamedTensor { name: writer.to_string(), shape: vec![tokens.len(), d_vocab], values }
-            });
-            Ok(write_atomically(out, &encode_tensors(&parts.collect::<Vec<_>>()))?)
+            write_attribution(&input::weights(weights)?, tokens, out)
+        }
+        Inspect::Circuits { weights, folded, out } => write_circuits(&open(weights, *folded)?, out),
+        Inspect::Trackers { weights, top, controls, json } => {
+            print_trackers(weights, (*top, *controls), *json)
+        }
+        Inspect::Fold { weights, center_reading, fold_value_biases, out } => {
+            let options =
+                FoldOptions { center_reading: *center_reading, fold_value_biases: *fold_value_biases };
+            Ok(write_atomically(out, &encode_weights(&fold(&input::weights(weights)?, options)))?)
         }
     }
+}
+
+fn open(args: &WeightsArgs, folded: bool) -> Result<Weights, Failure> {
+    let trained = input::weights(args)?;
+    Ok(if folded { fold(&trained, FoldOptions::default()) } else { trained })
+}
+
+fn write_cache(weights: &Weights, tokens: &TokensArgs, out: &Path) -> Result<(), Failure> {
+    let tokens = input::tokens(tokens, weights.config())?;
+    let mut activations = Activations::new(weights.config(), tokens.len());
+    forward(weights, &tokens, &Patch::default(), &mut activations);
+    Ok(write_atomically(out, &encode_tensors(&cache(weights, &tokens, &activations)))?)
+}
+
+fn write_attribution(weights: &Weights, tokens: &TokensArgs, out: &Path) -> Result<(), Failure> {
+    let d_vocab = weights.config().d_vocab;
+    let tokens = input::tokens(tokens, weights.config())?;
+    let labels = majority::labels(&tokens, d_vocab);
+    let attribution = Pass::run(weights, &tokens, &labels, &Patch::default()).attribution;
+    let parts = attribution.writers.iter().zip(attribution.parts).map(|(writer, values)| NamedTensor {
+        name: writer.to_string(),
+        shape: vec![tokens.len(), d_vocab],
+        values,
+    });
+    Ok(write_atomically(out, &encode_tensors(&parts.collect::<Vec<_>>()))?)
+}
+
+fn write_circuits(weights: &Weights, out: &Path) -> Result<(), Failure> {
+    let d_vocab = weights.config().d_vocab;
+    let tensors = circuits(weights).into_iter().flat_map(|head| {
+        let name = |kind: &str| format!("{kind}.{}.{}", head.id.layer, head.id.head);
+        [("qk", head.qk), ("ov_neuron", head.ov_neuron), ("ov_logit", head.ov_logit)].map(|(kind, values)| {
+            NamedTensor { name: name(kind), shape: vec![d_vocab, values.len() / d_vocab], values }
+        })
+    });
+    let tensors: Vec<NamedTensor> = tensors.filter(|tensor| !tensor.values.is_empty()).collect();
+    Ok(write_atomically(out, &encode_tensors(&tensors))?)
+}
+
+fn print_trackers(args: &WeightsArgs, (top, controls): (usize, usize), json: bool) -> Result<(), Failure> {
+    let weights = input::weights(args)?;
+    let config = weights.config();
+    if !config.has_mlp() {
+        return Err(Failure::Usage("inspect trackers: an attention-only model has no neurons".into()));
+    }
+    if top == 0 || top > config.d_mlp {
+        return Err(Failure::Usage(format!(
+            "--top: {top} neurons: the model has {} in a layer",
+            config.d_mlp
+        )));
+    }
+    let run = input::settings_of(&args.weights, config);
+    let dataset = Dataset::generate(&run.task, config.n_ctx, config.d_vocab, run.seed);
+    let found = token_trackers(&weights, &dataset.examples(Split::Validation), (top, controls), run.seed);
+    if json {
+        return print(&serde_json::to_string(&found).map_err(|error| Failure::Failed(error.to_string()))?);
+    }
+    let sequences = dataset.len(Split::Validation);
+    print(&format!("trained weights, over the validation set of seed {} ({sequences} sequences)", run.seed))?;
+    found.iter().try_for_each(|tracked| print(tracked.to_string().trim_end()))
 }

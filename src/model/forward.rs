@@ -26,7 +26,7 @@ pub fn forward(weights: &Weights, tokens: &[Token], patch: &Patch, to: &mut Acti
         attention(weights, layer, patch, to);
         mlp(weights, layer, patch, to);
     }
-    unembed(weights, to);
+    unembed_last(weights, to);
 }
 
 fn embed(weights: &Weights, tokens: &[Token], to: &mut Activations) {
@@ -46,7 +46,7 @@ fn attention(weights: &Weights, layer: usize, patch: &BlockPatch, to: &mut Activ
     norm(weights, at.ln1.as_ref(), &block.resid_pre, &mut block.ln1, &mut block.attn.input);
     queries_keys_values(weights, at, &mut block.attn, len);
     for head in 0..c.n_heads {
-        attend(c, head, &mut block.attn, len);
+        attend(c, head, patch, &mut block.attn, len);
     }
     patch.apply_to_z(&mut block.attn.z, c.d_heads());
     block.resid_mid.copy_from_slice(&block.resid_pre);
@@ -62,11 +62,14 @@ fn queries_keys_values(weights: &Weights, at: &BlockLayout, attn: &mut Attention
 }
 
 /// Pattern and `z` of one head.
-fn attend(c: &ModelConfig, head: usize, attn: &mut AttentionActivations, len: usize) {
+fn attend(c: &ModelConfig, head: usize, patch: &BlockPatch, attn: &mut AttentionActivations, len: usize) {
     let pattern = &mut attn.pattern[head * len * len..][..len * len];
     let first_z = head * c.d_head;
     scores(c, head, &attn.qkv, len, pattern);
     kernels::causal_softmax(pattern, len);
+    if let Some((_, kind)) = patch.patterns.iter().find(|(patched, _)| *patched == head) {
+        kind.fill(pattern, len);
+    }
     for (first, end) in causal_blocks(len) {
         let rows = Mat::strided(&pattern[first * len..], end - first, end, len);
         let values = head_columns(c, &attn.qkv, Part::Value, head, 0..end);
@@ -117,7 +120,18 @@ fn map(from: &[f32], to: &mut [f32], f: impl Fn(f32) -> f32) {
     to.iter_mut().zip(from).for_each(|(to, &from)| *to = f(from));
 }
 
-fn unembed(weights: &Weights, to: &mut Activations) {
+/// Logits of a residual stream, `[pos, d_model]`, through the final norm: `[pos, d_vocab]`.
+pub fn unembed(weights: &Weights, stream: &[f32]) -> Vec<f32> {
+    let c = weights.config();
+    let len = stream.len() / c.d_model;
+    let (mut scratch, mut input) = (Normed::new(len, c.d_model), vec![0.0; stream.len()]);
+    norm(weights, weights.layout.ln_final.as_ref(), stream, &mut scratch, &mut input);
+    let mut logits = weights.part(&weights.layout.b_u).repeat(len);
+    project_into(&input, c.d_model, weights.part(&weights.layout.w_u), &mut logits);
+    logits
+}
+
+fn unembed_last(weights: &Weights, to: &mut Activations) {
     let layout = &weights.layout;
     norm(weights, layout.ln_final.as_ref(), &to.resid_post, &mut to.ln_final, &mut to.unembed_in);
     kernels::fill_rows(&mut to.logits, weights.part(&layout.b_u));

@@ -1,6 +1,6 @@
 //! Heads and neurons that are switched off.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -35,26 +35,55 @@ pub enum AblationKind {
     Mean,
 }
 
-/// What is switched off: heads at `attn.hook_z`, neurons at `mlp.hook_post`, at every position.
+/// An attention pattern put in place of a head's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PatternKind {
+    /// Every key up to the query alike: averaging.
+    Uniform,
+    /// The query itself.
+    Identity,
+    /// The key before the query; the first query sees itself.
+    Previous,
+}
+
+impl PatternKind {
+    /// Fills the rows of one head's pattern, `[query, key]`; each sums to 1.
+    pub(super) fn fill(self, pattern: &mut [f32], len: usize) {
+        for (query, row) in pattern.chunks_exact_mut(len).enumerate() {
+            row.fill(0.0);
+            match self {
+                Self::Uniform => row[..=query].fill(1.0 / (query + 1) as f32),
+                Self::Identity => row[query] = 1.0,
+                Self::Previous => row[query.saturating_sub(1)] = 1.0,
+            }
+        }
+    }
+}
+
+/// What is switched off or replaced: heads at `attn.hook_z`, neurons at `mlp.hook_post`, patterns at
+/// `attn.hook_pattern`, at every position.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Interventions {
     /// Ablated heads.
     pub heads: BTreeSet<HeadId>,
     /// Ablated neurons.
     pub neurons: BTreeSet<NeuronId>,
-    /// What they become.
+    /// What ablated heads and neurons become.
     pub kind: AblationKind,
+    /// Heads that attend as told.
+    pub patterns: BTreeMap<HeadId, PatternKind>,
 }
 
 impl Interventions {
-    /// Whether nothing is switched off.
+    /// Whether nothing is switched off or replaced.
     pub fn is_empty(&self) -> bool {
-        self.heads.is_empty() && self.neurons.is_empty()
+        self.len() == 0
     }
 
-    /// Heads and neurons switched off.
+    /// Heads and neurons switched off, and patterns replaced.
     pub fn len(&self) -> usize {
-        self.heads.len() + self.neurons.len()
+        self.heads.len() + self.neurons.len() + self.patterns.len()
     }
 
     /// Switches a head off, or on again.
@@ -71,15 +100,17 @@ impl Interventions {
         }
     }
 
-    /// Switches everything on again.
+    /// Leaves everything as the model has it.
     pub fn clear(&mut self) {
         self.heads.clear();
         self.neurons.clear();
+        self.patterns.clear();
     }
 
-    /// Values replaced in a sequence of `len` positions.
+    /// Values replaced in a sequence of `len` positions; of a pattern those up to the query count.
     pub fn cells(&self, config: &ModelConfig, len: usize) -> usize {
-        (self.heads.len() * config.d_head + self.neurons.len()) * len
+        let seen = len * (len + 1) / 2;
+        (self.heads.len() * config.d_head + self.neurons.len()) * len + self.patterns.len() * seen
     }
 
     /// The replacement values. Without `means`, an ablation to the mean is one to zero.
@@ -90,6 +121,9 @@ impl Interventions {
             let columns = head * config.d_head..(head + 1) * config.d_head;
             let value = means.map_or(vec![0.0; config.d_head], |means| means.z[layer][columns].to_vec());
             patch.blocks[layer].heads.push((head, value));
+        }
+        for (&HeadId { layer, head }, &kind) in &self.patterns {
+            patch.blocks[layer].patterns.push((head, kind));
         }
         for &NeuronId { layer, neuron } in &self.neurons {
             patch.blocks[layer].neurons.push((neuron, means.map_or(0.0, |means| means.post[layer][neuron])));
@@ -123,6 +157,8 @@ pub struct BlockPatch {
     pub heads: Vec<(usize, Vec<f32>)>,
     /// Neuron and its activation.
     pub neurons: Vec<(usize, f32)>,
+    /// Head and its pattern.
+    pub patterns: Vec<(usize, PatternKind)>,
 }
 
 impl BlockPatch {

@@ -1,11 +1,12 @@
 //! What an ablation did to one sequence.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::analysis::Pass;
-use crate::model::{AblationKind, HeadId, Interventions, ModelConfig, NeuronId};
+use crate::model::{AblationKind, HeadId, Interventions, ModelConfig, NeuronId, PatternKind};
 use crate::task::Token;
 
 /// One ablation of one sequence, with all that is needed to run it again.
@@ -33,7 +34,9 @@ pub struct AblationOutcome {
     pub neurons: Vec<usize>,
     /// Heads switched off, in `layer`.
     pub heads: Vec<usize>,
-    /// Their layer.
+    /// Heads of `layer` whose pattern was replaced, and by what.
+    pub patterns: BTreeMap<usize, PatternKind>,
+    /// The layer of all of these.
     pub layer: usize,
     /// What they became.
     pub kind: AblationKind,
@@ -69,6 +72,7 @@ impl AblationOutcome {
             predictions_after: after.predictions.clone(),
             neurons: interventions.neurons.iter().map(|&NeuronId { neuron, .. }| neuron).collect(),
             heads: interventions.heads.iter().map(|&HeadId { head, .. }| head).collect(),
+            patterns: interventions.patterns.iter().map(|(id, &kind)| (id.head, kind)).collect(),
             layer,
             kind: interventions.kind,
             mean_over: None,
@@ -87,11 +91,13 @@ impl fmt::Display for AblationOutcome {
             (AblationKind::Mean, Some(over)) => format!("their mean over {over}"),
         };
         writeln!(f, "{} ({} weights), layer {}", self.weights_file, self.weights, self.layer)?;
-        writeln!(
-            f,
-            "neurons {:?} and heads {:?} set to {value}: {} values",
-            self.neurons, self.heads, self.cells
-        )?;
+        if !(self.neurons.is_empty() && self.heads.is_empty()) {
+            writeln!(f, "neurons {:?} and heads {:?} set to {value}", self.neurons, self.heads)?;
+        }
+        for (head, kind) in &self.patterns {
+            writeln!(f, "pattern of head {head} replaced: {kind:?}")?;
+        }
+        writeln!(f, "{} values replaced", self.cells)?;
         writeln!(f, "loss     {:.4} -> {:.4} nats a position", self.loss_before, self.loss_after)?;
         writeln!(
             f,

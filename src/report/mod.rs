@@ -2,6 +2,8 @@
 
 mod ablation;
 mod summary;
+mod trackers;
 
 pub use ablation::AblationOutcome;
 pub use summary::summary;
+pub use trackers::{TokenTrackers, token_trackers};

@@ -1,13 +1,123 @@
 //! How the app looks: pure functions from `&App` to a frame. No channel, no thread, no clock, no file.
+//!
+//! ```text
+//!  majority  training  287/420  ━━━━━━━━──────  loss 0.0442  val 0.0586  acc 98.1%  13.9/s  cpu      status
+//!  1 Train  2 Attention  3 Logits ▐4 Neurons▌ 6 Ablate              ✕ 4 off  ● live @287            tabs
+//!  TRAINING FAILED …                                                                 only then        banner
+//!  val 0     0                  10                  20                29                              strip
+//!  token     1 5 3 6 0 9 6 4 2 3 7 5 2 0 6 8 8 1 1 4 0 6 1 3 9 3 2 6 2▐2▌5 3 7 3 2
+//!  label     1 1 1 1 0 0 6 6 6 3 3 3 2 0 6 6 6 6 1 1 0 6 1 1 1 1 1 6 6▐2▌2 2 2 3 2
+//!  output    1 1 1 1 0 0 6 6 6 3 3 3 2 0 6 6 6 6 1 1 0 6 1 1 1 1 1 6 6▐2▌2 2 2!2 2
+//!  ablated   1 1 1 1 0 0 6 6 6 3 3 3[0]0 6 6 6 6 1 1 0 6 1 1 1 1 1 6 6[6 6 6 3]3[3     if something is off
+//!  ── neurons of layer 0 at position 29, by contribution to the label 2 ── trained weights ──
+//!   …                                                                                               the view
+//!  ← → position  ↑ ↓ neuron  s sort  p pick  space off  …                            ? keys          key line
+//! ```
+//!
+//! A panel is a file; panels over positions use the strip's columns, so that they line up with it.
 
-pub mod theme;
+mod ablate;
+mod attention;
+mod bars;
+mod chart;
+mod classes;
+mod columns;
+mod figures;
+mod heat;
+mod help;
+mod ink;
+mod keyline;
+mod logit_row;
+mod logits;
+mod losses;
+mod neuron_map;
+mod neurons;
+mod number;
+mod profile;
+mod readout;
+mod status;
+mod strip;
+mod tabs;
+mod target;
+mod theme;
+mod traces;
+mod train;
+mod writer_map;
 
 use ratatui::Frame;
+use ratatui::layout::Rect;
 
-use crate::app::App;
+use crate::app::{App, Focus, ViewId};
+use ink::{Ink, lines};
+use theme::{Role, Theme};
 
-/// Lines around the list of keys.
-pub(crate) const HELP_CHROME: u16 = 3;
+/// Lines around the list of keys: status, tabs, its heading, key line.
+pub(crate) const HELP_CHROME: u16 = 4;
+
+/// Below this nothing of use fits.
+const MIN_WIDTH: u16 = 20;
+const MIN_HEIGHT: u16 = 5;
 
 /// Draws the whole screen.
-pub fn draw(_frame: &mut Frame<'_>, _app: &App) {}
+pub fn draw(frame: &mut Frame<'_>, app: &App) {
+    let area = frame.area();
+    let theme = Theme { depth: app.options.depth, glyphs: app.options.glyphs };
+    let mut ink = Ink::new(frame.buffer_mut(), theme);
+    if area.width < MIN_WIDTH || area.height < MIN_HEIGHT {
+        ink.text(area, 0, 0, "too small: 80x24 is best", Role::Plain);
+        return;
+    }
+    screen(&mut ink, app, area);
+}
+
+fn screen(ink: &mut Ink<'_>, app: &App, area: Rect) {
+    status::render(ink, app, lines(area, 0, 1));
+    tabs::render(ink, app, lines(area, 1, 1));
+    keyline::render(ink, app, lines(area, area.height - 1, 1));
+    let banner = status::banner_height(app);
+    status::render_banner(ink, app, lines(area, 2, banner));
+    let body = lines(area, 2 + banner, area.height - 3 - banner);
+    if let Focus::Help(first) = app.focus {
+        help::render(ink, body, first);
+        return;
+    }
+    // On a very low screen the view comes first: the strip repeats what it says.
+    let strip = strip::height(app).min(body.height / 3);
+    strip::render(ink, app, lines(body, 0, strip));
+    let panel = lines(body, strip, body.height);
+    match app.view {
+        ViewId::Train => train::render(ink, app, panel),
+        ViewId::Attention => attention::render(ink, app, panel),
+        ViewId::Logits => logits::render(ink, app, panel),
+        ViewId::Neurons => neurons::render(ink, app, panel),
+        ViewId::Ablate => ablate::render(ink, app, panel),
+    }
+}
+
+/// Says in a view why it has no numbers yet.
+fn nothing_yet(ink: &mut Ink<'_>, app: &App, area: Rect, title: &str) {
+    ink.rule(area, 0, title, "");
+    let text = match (&app.trainer.failure, app.timeline.current()) {
+        (Some(_), None) => "training failed before there were any weights",
+        (None, None) if app.is_exploring() => "reading the weights",
+        (None, None) => "waiting for the first weights: training is starting",
+        (_, Some(_)) => "computing",
+    };
+    ink.text(area, 2, 2, text, Role::Faint);
+}
+
+/// Which weights the numbers are of, for the headings.
+fn provenance(app: &App, step: usize) -> String {
+    match &app.options.mode {
+        crate::app::Mode::Live => format!("trained weights, step {step}"),
+        crate::app::Mode::Exploring { weights } if is_without_step(app) => {
+            format!("{weights}, trained weights")
+        }
+        crate::app::Mode::Exploring { weights } => format!("{weights}, step {step}"),
+    }
+}
+
+/// Whether the weights are a lone file's, which does not say after how many steps they were saved.
+fn is_without_step(app: &App) -> bool {
+    app.is_exploring() && app.timeline.all().all(|snapshot| snapshot.step == 0)
+}

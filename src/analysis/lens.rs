@@ -1,0 +1,72 @@
+//! The logit lens: what the model would answer if it stopped after each sublayer (nostalgebraist 2020).
+
+use serde::Serialize;
+
+use super::probe::{argmax, log_sum_exp};
+use crate::model::{Activations, Patch, Weights, forward, unembed};
+use crate::task::Example;
+
+/// A place in the residual stream, by TransformerLens' name, and the logits read there.
+#[derive(Clone, Debug)]
+pub struct LensRow {
+    /// `blocks.0.hook_resid_mid`, say.
+    pub name: String,
+    /// `[pos, d_vocab]`, through the final norm with this place's own scale.
+    pub logits: Vec<f32>,
+}
+
+/// Reads the stream before each block, after its attention, and after it.
+pub fn lens(weights: &Weights, from: &Activations) -> Vec<LensRow> {
+    let row = |name: String, stream: &[f32]| LensRow { name, logits: unembed(weights, stream) };
+    let mut rows = Vec::new();
+    for (layer, block) in from.blocks.iter().enumerate() {
+        rows.push(row(format!("blocks.{layer}.hook_resid_pre"), &block.resid_pre));
+        if block.mlp.is_some() {
+            rows.push(row(format!("blocks.{layer}.hook_resid_mid"), &block.resid_mid));
+        }
+    }
+    let last = from.blocks.len() - 1;
+    rows.push(row(format!("blocks.{last}.hook_resid_post"), &from.resid_post));
+    rows
+}
+
+/// How well a place in the stream already answers, over a set of sequences.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LensFigures {
+    /// The place.
+    pub name: String,
+    /// Mean cross-entropy, in nats.
+    pub loss: f64,
+    /// Share of right answers.
+    pub accuracy: f64,
+}
+
+/// The lens over a set of sequences of one length.
+pub fn lens_over(weights: &Weights, examples: &[Example<'_>]) -> Vec<LensFigures> {
+    let d_vocab = weights.config().d_vocab;
+    let len = examples.first().map_or(0, |example| example.tokens.len());
+    let mut activations = Activations::new(weights.config(), len);
+    let mut figures: Vec<LensFigures> = Vec::new();
+    for example in examples {
+        forward(weights, example.tokens, &Patch::default(), &mut activations);
+        let rows = lens(weights, &activations);
+        if figures.is_empty() {
+            figures.extend(rows.iter().map(|row| LensFigures {
+                name: row.name.clone(),
+                loss: 0.0,
+                accuracy: 0.0,
+            }));
+        }
+        for (figures, row) in figures.iter_mut().zip(&rows) {
+            for (logits, &label) in row.logits.chunks_exact(d_vocab).zip(example.labels) {
+                figures.loss += f64::from(log_sum_exp(logits) - logits[usize::from(label)]);
+                figures.accuracy += f64::from(u8::from(argmax(logits) == label));
+            }
+        }
+    }
+    let positions = (examples.len() * len).max(1) as f64;
+    figures
+        .iter_mut()
+        .for_each(|row| (row.loss, row.accuracy) = (row.loss / positions, row.accuracy / positions));
+    figures
+}

@@ -1,0 +1,144 @@
+//! Moving the cursor, within the numbers at hand: no command follows from it.
+
+use super::cursor::moved;
+use super::event::Notice;
+use super::keymap::Action;
+use super::{App, ViewId};
+use crate::analysis::{Probe, Target, Writer};
+use crate::model::{HeadId, ModelConfig};
+
+/// Lines that a page key moves by.
+const PAGE: isize = 10;
+
+impl App {
+    pub(super) fn act_on_cursor(&mut self, action: Action) {
+        let model = &self.options.model;
+        let len = self.sequence.tokens.len();
+        let cursor = &mut self.cursor;
+        match action {
+            Action::Position(by) => cursor.position = moved(cursor.position, by, len),
+            Action::FirstPosition => cursor.position = 0,
+            Action::LastPosition => cursor.position = len.saturating_sub(1),
+            Action::Key(by) => cursor.key = moved(cursor.key, by, cursor.position + 1),
+            Action::Head(by) => cursor.move_head(model, by),
+            Action::Layer(by) => cursor.layer = moved(cursor.layer, by, model.n_layers),
+            Action::Page(by) if self.view == ViewId::Attention => {
+                cursor.position = moved(cursor.position, by * PAGE, len);
+            }
+            Action::Page(by) => self.move_line(by * PAGE),
+            Action::Line(by) => self.move_line(by),
+            Action::FirstLine => self.move_line(isize::MIN / 2),
+            Action::LastLine => self.move_line(isize::MAX / 2),
+            Action::NextWrong(by) => self.jump(by, "no wrong prediction there", Self::is_wrong),
+            Action::NextChanged(by) => self.jump(by, "no changed prediction there", Self::is_changed),
+            Action::CycleTarget => self.cycle_target(),
+            Action::TargetHere => cursor.target = Target::Token(self.sequence.tokens[cursor.position]),
+            _ => {}
+        }
+        if matches!(action, Action::Head(_) | Action::Layer(_)) {
+            self.writer_follows_head();
+        }
+        self.cursor.key = self.cursor.key.min(self.cursor.position);
+    }
+
+    /// Moves in the list of the view.
+    fn move_line(&mut self, by: isize) {
+        match self.view {
+            ViewId::Logits => {
+                let writers = writers(&self.options.model);
+                self.cursor.writer = moved(self.cursor.writer, by, writers.len());
+                match writers[self.cursor.writer] {
+                    Writer::Head(HeadId { layer, head }) => {
+                        (self.cursor.layer, self.cursor.head) = (layer, head);
+                    }
+                    Writer::AttnBias(layer) | Writer::Mlp(layer) => self.cursor.layer = layer,
+                    Writer::Embed | Writer::PosEmbed | Writer::Bias => {}
+                }
+            }
+            ViewId::Neurons => {
+                let Some(probe) = &self.probe else { return };
+                let order = self.neurons(probe);
+                let at = order.iter().position(|figures| figures.neuron == self.cursor.neuron);
+                if let Some(figures) = order.get(moved(at.unwrap_or_default(), by, order.len())) {
+                    self.cursor.neuron = figures.neuron;
+                }
+            }
+            ViewId::Ablate => self.cursor.off_line = moved(self.cursor.off_line, by, self.ablation.off.len()),
+            ViewId::Train | ViewId::Attention => {}
+        }
+    }
+
+    /// Notes whether an action takes a neuron, rather than whichever is the first.
+    pub(super) fn choose_neuron(&mut self, action: Action) {
+        if self.view == ViewId::Neurons {
+            self.cursor.neuron_is_chosen = match action {
+                Action::FirstLine => false,
+                Action::Line(_) | Action::Page(_) | Action::LastLine | Action::Toggle | Action::Pick => true,
+                _ => self.cursor.neuron_is_chosen,
+            };
+        }
+    }
+
+    pub(super) fn stay_on_first_neuron(&mut self) {
+        if self.view != ViewId::Neurons || self.cursor.neuron_is_chosen {
+            return;
+        }
+        let first = self.probe.as_deref().and_then(|probe| self.neurons(probe).first().map(|f| f.neuron));
+        self.cursor.neuron = first.unwrap_or(self.cursor.neuron);
+    }
+
+    fn writer_follows_head(&mut self) {
+        let head = Writer::Head(self.cursor.head_id());
+        if let Some(at) = writers(&self.options.model).iter().position(|writer| *writer == head) {
+            self.cursor.writer = at;
+        }
+    }
+
+    fn is_wrong(&self, position: usize) -> bool {
+        let prediction = |probe: &Probe| probe.current().predictions.get(position).copied();
+        self.probe.as_deref().is_some_and(|probe| prediction(probe) != probe.labels.get(position).copied())
+    }
+
+    fn is_changed(&self, position: usize) -> bool {
+        self.probe.as_deref().is_some_and(|probe| {
+            probe.ablated.as_ref().is_some_and(|ablated| {
+                ablated.predictions.get(position) != probe.clean.predictions.get(position)
+            })
+        })
+    }
+
+    /// Moves to the next position, in a direction, of which something holds.
+    fn jump(&mut self, by: isize, otherwise: &str, holds: fn(&Self, usize) -> bool) {
+        let len = self.probe.as_ref().map_or(0, |probe| probe.len().min(self.sequence.tokens.len()));
+        let here = self.cursor.position;
+        let found = if by > 0 {
+            (here + 1..len).find(|&position| holds(self, position))
+        } else {
+            (0..here.min(len)).rev().find(|&position| holds(self, position))
+        };
+        match found {
+            Some(position) => self.cursor.position = position,
+            None => drop(self.say(Notice::info(otherwise))),
+        }
+    }
+
+    fn cycle_target(&mut self) {
+        self.cursor.target = match self.cursor.target {
+            Target::Label => Target::Prediction,
+            Target::Prediction => Target::LabelMinusRunnerUp,
+            Target::LabelMinusRunnerUp => Target::Token(self.sequence.tokens[self.cursor.position]),
+            Target::Token(_) => Target::Label,
+        };
+    }
+}
+
+/// Every writer, in the order of an attribution.
+pub(super) fn writers(model: &ModelConfig) -> Vec<Writer> {
+    let layer = |layer: usize| {
+        let heads = (0..model.n_heads).map(move |head| Writer::Head(HeadId { layer, head }));
+        let mlp = model.has_mlp().then_some(Writer::Mlp(layer));
+        heads.chain([Writer::AttnBias(layer)]).chain(mlp)
+    };
+    let layers = (0..model.n_layers).flat_map(layer);
+    [Writer::Embed, Writer::PosEmbed].into_iter().chain(layers).chain([Writer::Bias]).collect()
+}

@@ -1,0 +1,123 @@
+//! How each view is set.
+
+use super::App;
+use super::event::Notice;
+use super::keymap::Action;
+use crate::model::NeuronId;
+
+/// The attention view's scale.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum AttentionScale {
+    #[default]
+    Raw,
+    /// Times the number of keys the query may see.
+    RelativeToUniform,
+    /// Times the length of what the key's value writes.
+    InfoWeighted,
+}
+
+/// Columns a key takes in the attention view.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Zoom {
+    /// As many keys as it takes to show all of them.
+    Fit,
+    #[default]
+    One,
+    Two,
+}
+
+/// The order of the neurons.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Sort {
+    /// Largest |contribution| first.
+    #[default]
+    Contribution,
+    /// Largest |activation| first.
+    Activation,
+    Index,
+}
+
+/// Below the list of neurons.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum LowerPanel {
+    #[default]
+    Traces,
+    Map,
+}
+
+/// The scale of the losses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum LossScale {
+    #[default]
+    Log,
+    Linear,
+}
+
+/// How each view is set.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) loss: LossScale,
+    pub(crate) attention: AttentionScale,
+    pub(crate) zoom: Zoom,
+    pub(crate) sort: Sort,
+    pub(crate) lower: LowerPanel,
+    /// Neurons picked for the traces, in the order of picking.
+    pub(crate) picked: Vec<NeuronId>,
+    /// Whether the strip shows the predictions with the ablation in a line of their own.
+    pub(crate) diff: bool,
+}
+
+impl App {
+    pub(super) fn act_on_settings(&mut self, action: Action) {
+        let settings = &mut self.settings;
+        match action {
+            Action::LogScale => {
+                settings.loss = match settings.loss {
+                    LossScale::Log => LossScale::Linear,
+                    LossScale::Linear => LossScale::Log,
+                };
+            }
+            Action::Scale => {
+                settings.attention = match settings.attention {
+                    AttentionScale::Raw => AttentionScale::RelativeToUniform,
+                    AttentionScale::RelativeToUniform => AttentionScale::InfoWeighted,
+                    AttentionScale::InfoWeighted => AttentionScale::Raw,
+                };
+            }
+            Action::Zoom(by) => {
+                settings.zoom = match (settings.zoom, by > 0) {
+                    (Zoom::Fit, true) | (Zoom::Two, false) => Zoom::One,
+                    (_, true) => Zoom::Two,
+                    (_, false) => Zoom::Fit,
+                };
+            }
+            Action::Sort => {
+                settings.sort = match settings.sort {
+                    Sort::Contribution => Sort::Activation,
+                    Sort::Activation => Sort::Index,
+                    Sort::Index => Sort::Contribution,
+                };
+            }
+            Action::LowerPanel => {
+                settings.lower = match settings.lower {
+                    LowerPanel::Traces => LowerPanel::Map,
+                    LowerPanel::Map => LowerPanel::Traces,
+                };
+            }
+            Action::Pick if self.options.model.has_mlp() => {
+                let id = self.cursor.neuron_id();
+                match settings.picked.iter().position(|picked| *picked == id) {
+                    Some(at) => drop(settings.picked.remove(at)),
+                    None => settings.picked.push(id),
+                }
+            }
+            Action::ToggleDiff if self.ablation.off.is_empty() => {
+                self.say(Notice::info(
+                    "nothing is off: space switches off the head or neuron under the cursor",
+                ));
+            }
+            Action::ToggleDiff => settings.diff = !settings.diff,
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! View 2: what a head attends to, query by key.
+
+use ratatui::layout::Rect;
+
+use super::columns::window;
+use super::heat::{Heat, HeatMap};
+use super::ink::{Ink, beside, part, width};
+use super::number::figure;
+use super::theme::{Role, Scale};
+use super::{nothing_yet, provenance, readout};
+use crate::analysis::{Pass, Probe};
+use crate::app::{App, AttentionScale, Zoom};
+
+/// Ends of the relative scale: so many times uniform, and so little of it.
+const RATIOS: [f32; 8] = [1.1, 1.25, 1.5, 2.0, 4.0, 8.0, 16.0, 64.0];
+
+/// Columns for the queries' numbers.
+const AXIS: u16 = 5;
+
+/// What a scale makes of an attention probability.
+pub(super) struct Measure<'a> {
+    pub(super) scale: AttentionScale,
+    pass: &'a Pass,
+    layer: usize,
+    head: usize,
+    norms: &'a [f32],
+    /// What the scale's top colour stands for: a value, or for the relative scale so many times uniform.
+    top: f32,
+}
+
+impl<'a> Measure<'a> {
+    fn new(app: &App, probe: &'a Probe) -> Self {
+        let pass = probe.current();
+        let (layer, head) = (app.cursor.layer, app.cursor.head);
+        let norms = &pass.heads[layer * probe.config().n_heads + head].value_norms;
+        let mut measure = Self { scale: app.settings.attention, pass, layer, head, norms, top: 1.0 };
+        measure.top = measure.top();
+        measure
+    }
+
+    /// A cell in units of the scale.
+    pub(super) fn value(&self, query: usize, key: usize) -> f32 {
+        let attention = self.pass.attention(self.layer, self.head, query)[key];
+        match self.scale {
+            AttentionScale::Raw => attention,
+            AttentionScale::RelativeToUniform => attention * (query + 1) as f32,
+            AttentionScale::InfoWeighted => attention * self.norms[key],
+        }
+    }
+
+    /// The value that one in a hundred exceeds: the first queries, which have little choice, would darken all the rest.
+    fn top(&self) -> f32 {
+        let len = self.norms.len();
+        let cells = (0..len).flat_map(|query| (0..=query).map(move |key| (query, key)));
+        let size = |value: f32| match self.scale {
+            AttentionScale::RelativeToUniform => value.max(1e-6).log2().abs(),
+            AttentionScale::Raw | AttentionScale::InfoWeighted => value,
+        };
+        let values = cells.map(|(query, key)| self.value(query, key)).filter(|value| value.is_finite());
+        let mut sizes: Vec<f32> = values.map(size).collect();
+        if sizes.is_empty() {
+            return 2.0;
+        }
+        let at = (sizes.len() - 1) * 99 / 100;
+        let (_, top, _) = sizes.select_nth_unstable_by(at, f32::total_cmp);
+        match self.scale {
+            // Round numbers, so that the scale stays while the cursor moves from head to head.
+            AttentionScale::RelativeToUniform => {
+                RATIOS.into_iter().find(|ratio| ratio.log2() >= *top).unwrap_or(RATIOS[RATIOS.len() - 1])
+            }
+            AttentionScale::Raw | AttentionScale::InfoWeighted => top.max(f32::MIN_POSITIVE),
+        }
+    }
+
+    fn colors(&self) -> Scale {
+        match self.scale {
+            AttentionScale::RelativeToUniform => Scale::Diverging,
+            AttentionScale::Raw | AttentionScale::InfoWeighted => Scale::Sequential,
+        }
+    }
+
+    /// On the colours, from 0 to 1.
+    fn heat(&self, value: f32) -> Heat {
+        match self.scale {
+            AttentionScale::RelativeToUniform => {
+                Heat::of(value, |x| x.max(1e-6).log2() / self.top.log2() / 2.0 + 0.5)
+            }
+            AttentionScale::Raw | AttentionScale::InfoWeighted => Heat::of(value, |x| x / self.top),
+        }
+    }
+
+    /// The numbers at the ends of the scale.
+    fn ends(&self) -> (String, String) {
+        match self.scale {
+            AttentionScale::RelativeToUniform => (format!("/{}", self.top), format!("x{} uniform", self.top)),
+            AttentionScale::Raw => ("0".into(), format!("≥{}", figure(f64::from(self.top)))),
+            AttentionScale::InfoWeighted => ("0".into(), format!("≥{} A|vW_O|", figure(f64::from(self.top)))),
+        }
+    }
+}
+
+/// Draws the view.
+pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
+    let Some(probe) = app.probe.as_deref().filter(|probe| !probe.is_empty()) else {
+        return nothing_yet(ink, app, area, "attention");
+    };
+    let measure = Measure::new(app, probe);
+    // The queries beside a narrow map would say little: the map goes first.
+    let readout_width = if area.width >= 120 { 42 } else { 31 };
+    let show_readout = area.width >= 56;
+    let map_width = if show_readout { area.width - readout_width - 1 } else { area.width };
+    let (left, right) = beside(area, map_width);
+    map(ink, app, probe, &measure, left);
+    if show_readout {
+        readout::render(ink, app, probe, &measure, right);
+    }
+}
+
+/// Positions a cell of the map averages over, and the columns it takes.
+fn cell_size(zoom: Zoom, len: usize, rows: usize, columns: usize) -> (usize, u16) {
+    match zoom {
+        Zoom::One => (1, 1),
+        Zoom::Two => (1, 2),
+        Zoom::Fit => (len.div_ceil(rows.max(1)).max(len.div_ceil(columns.max(1))).max(1), 1),
+    }
+}
+
+fn map(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area: Rect) {
+    let plot = part(area, AXIS, 2, area.width, area.height.saturating_sub(3));
+    let rows = ink.heat_rows(plot.height);
+    let (factor, cell) = cell_size(app.settings.zoom, probe.len(), rows, usize::from(plot.width));
+    let cells = probe.len().div_ceil(factor);
+    let head = format!("head {}.{}", app.cursor.layer, app.cursor.head);
+    let title = if factor > 1 {
+        format!("{head}, means of {factor}x{factor}")
+    } else {
+        format!("attention of {head}")
+    };
+    ink.rule(area, 0, &title, &provenance(app, probe.request.snapshot.step));
+    let query = app.position_in(probe);
+    let key = app.cursor.key.min(query);
+    let rows = window(query / factor, cells, rows);
+    let cols = window(key / factor, cells, usize::from(plot.width / cell));
+    key_ticks(ink, area, &cols, factor, cell, key);
+    for (line, row) in rows.clone().step_by(ink.heat_rows(1)).enumerate() {
+        query_tick(ink, area, line as u16 + 2, row, factor, query);
+    }
+    let map = HeatMap {
+        rows,
+        cols,
+        cell,
+        scale: measure.colors(),
+        cursor: Some((query / factor, key / factor)),
+        value: |row, col| average(measure, probe.len(), factor, row, col),
+    };
+    ink.heat(plot, &map);
+    legend(ink, area, measure);
+}
+
+/// The mean over a cell's queries and keys, of those that may attend.
+fn average(measure: &Measure<'_>, len: usize, factor: usize, row: usize, col: usize) -> Heat {
+    let queries = row * factor..((row + 1) * factor).min(len);
+    let (mut sum, mut count) = (0.0, 0_u32);
+    for query in queries {
+        for key in col * factor..((col + 1) * factor).min(query + 1) {
+            sum += measure.value(query, key);
+            count += 1;
+        }
+    }
+    if count == 0 { Heat::Blank } else { measure.heat(sum / count as f32) }
+}
+
+fn key_ticks(
+    ink: &mut Ink<'_>,
+    area: Rect,
+    cols: &std::ops::Range<usize>,
+    factor: usize,
+    cell: u16,
+    key: usize,
+) {
+    ink.text(area, 0, 1, "q \\ k", Role::Faint);
+    let x = |col: usize| AXIS + (col - cols.start) as u16 * cell;
+    // So far apart that the numbers do not run into each other, nor into the cursor's.
+    let far = |step: &usize| step / factor * usize::from(cell) >= 5;
+    let step = [10, 20, 50, 100, 200, 500, 1000].into_iter().find(far).unwrap_or(1000);
+    let is_clear = |col: usize| col.abs_diff(key / factor) * usize::from(cell) > 4;
+    for col in cols.clone().filter(|col| (col * factor) % step < factor && is_clear(*col)) {
+        ink.text(area, x(col), 1, &(col * factor).to_string(), Role::Faint);
+    }
+    if cols.contains(&(key / factor)) {
+        let text = format!("▾{key}");
+        // A label that would be cut goes to the left of its column.
+        let at = x(key / factor);
+        if at + width(&text) > area.width {
+            ink.text_right(area, at + 1, 1, &format!("{key}▾"), Role::Strong);
+        } else {
+            ink.text(area, at, 1, &text, Role::Strong);
+        }
+    }
+}
+
+fn query_tick(ink: &mut Ink<'_>, area: Rect, y: u16, row: usize, factor: usize, query: usize) {
+    let lines = row..row + ink.heat_rows(1);
+    if lines.contains(&(query / factor)) {
+        ink.text_right(area, AXIS, y, &format!("{query}▸"), Role::Strong);
+    } else if let Some(tick) = lines.map(|row| row * factor).find(|first| first % 10 < factor) {
+        ink.text_right(area, AXIS - 1, y, &tick.to_string(), Role::Faint);
+    }
+}
+
+fn legend(ink: &mut Ink<'_>, area: Rect, measure: &Measure<'_>) {
+    let y = area.height.saturating_sub(1);
+    let (low, high) = measure.ends();
+    let x = ink.text(area, AXIS, y, &format!("{low} "), Role::Faint);
+    let x = ink.legend(area, x, y, measure.colors());
+    ink.text(area, x, y, &format!(" {high}"), Role::Faint);
+}

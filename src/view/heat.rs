@@ -1,0 +1,108 @@
+//! Heat maps: two lines of numbers in one line of text where the terminal has half blocks and colours.
+
+use std::ops::Range;
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::ink::Ink;
+use super::theme::{Role, Scale, Theme};
+
+/// A cell of a map.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Heat {
+    /// There is nothing.
+    Blank,
+    /// Not a number.
+    Bad,
+    /// On the scale, of 0 to 1.
+    At(f32),
+}
+
+impl Heat {
+    /// A value on a scale: `to_scale` maps it to 0 to 1.
+    pub(super) fn of(value: f32, to_scale: impl Fn(f32) -> f32) -> Self {
+        if value.is_finite() { Self::At(to_scale(value).clamp(0.0, 1.0)) } else { Self::Bad }
+    }
+}
+
+/// What to draw of a map, and where the cursor is.
+pub(super) struct HeatMap<F> {
+    pub(super) rows: Range<usize>,
+    pub(super) cols: Range<usize>,
+    /// Columns of the screen that a cell takes.
+    pub(super) cell: u16,
+    pub(super) scale: Scale,
+    /// Row and column.
+    pub(super) cursor: Option<(usize, usize)>,
+    pub(super) value: F,
+}
+
+impl Ink<'_> {
+    /// Rows that fit on so many lines.
+    pub(super) fn heat_rows(&self, lines: u16) -> usize {
+        usize::from(lines) * if self.theme.has_halves() { 2 } else { 1 }
+    }
+
+    /// Draws a map from the area's corner on.
+    pub(super) fn heat<F: Fn(usize, usize) -> Heat>(&mut self, area: Rect, map: &HeatMap<F>) {
+        let per_line = self.heat_rows(1);
+        for (line, row) in map.rows.clone().step_by(per_line).enumerate() {
+            for (at, col) in map.cols.clone().enumerate() {
+                let (glyph, style) = self.heat_cell(map, row, col);
+                for part in 0..map.cell {
+                    let x = (at as u16).saturating_mul(map.cell).saturating_add(part);
+                    self.put(area, x, line as u16, glyph, style);
+                }
+            }
+        }
+    }
+
+    fn heat_cell<F: Fn(usize, usize) -> Heat>(
+        &self,
+        map: &HeatMap<F>,
+        row: usize,
+        col: usize,
+    ) -> (char, Style) {
+        let here = |row: usize| map.cursor == Some((row, col));
+        let upper = (map.value)(row, col);
+        if !self.theme.has_halves() {
+            let (glyph, x) = match upper {
+                Heat::Blank => (' ', 0.0),
+                Heat::Bad => ('?', 1.0),
+                Heat::At(x) => (Theme::shade(x), x),
+            };
+            if here(row) {
+                return (glyph, self.theme.style(Role::Cursor));
+            }
+            // Ink says how much; the darkest colours would hide it.
+            return (glyph, self.theme.heat_style(map.scale, x.max(0.5)));
+        }
+        let lower = if row + 1 < map.rows.end { (map.value)(row + 1, col) } else { Heat::Blank };
+        if upper == Heat::Bad || lower == Heat::Bad {
+            return ('?', self.theme.style(Role::Wrong));
+        }
+        let color = |heat: Heat, here: bool| match heat {
+            _ if here => Some(self.theme.heat_cursor()),
+            Heat::At(x) => Some(self.theme.heat(map.scale, x)),
+            Heat::Blank | Heat::Bad => None,
+        };
+        match (color(upper, here(row)), color(lower, here(row + 1))) {
+            (None, None) => (' ', Style::new()),
+            (Some(upper), None) => ('▀', Style::new().fg(upper)),
+            (None, Some(lower)) => ('▄', Style::new().fg(lower)),
+            (Some(upper), Some(lower)) => ('▀', Style::new().fg(upper).bg(lower)),
+        }
+    }
+
+    /// The scale as a strip of its steps, from 0 to 1. Returns the column after it.
+    pub(super) fn legend(&mut self, area: Rect, x: u16, y: u16, scale: Scale) -> u16 {
+        let steps = self.theme.steps() as u16;
+        for at in 0..steps {
+            let value = (f32::from(at) + 0.5) / f32::from(steps);
+            let glyph = if self.theme.has_halves() { '█' } else { Theme::shade(value) };
+            self.put(area, x + at, y, glyph, self.theme.heat_style(scale, value));
+        }
+        x + steps
+    }
+}

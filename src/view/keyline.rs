@@ -1,0 +1,63 @@
+//! The last line: a message, a question, or the keys that act here.
+
+use ratatui::layout::Rect;
+
+use super::ink::{Ink, width};
+use super::theme::Role;
+use crate::app::keymap::{self, Context};
+use crate::app::{App, Focus, Level};
+use crate::term::Glyphs;
+
+/// Draws the last line.
+pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
+    if let Some(notice) = &app.notice {
+        let (word, role) = match notice.level {
+            Level::Info => ("", Role::Strong),
+            Level::Warning => ("note: ", Role::Warning),
+            Level::Error => ("error: ", Role::Wrong),
+        };
+        let x = ink.text(area, 1, 0, word, role);
+        ink.text(area, x, 0, &notice.text, role);
+        return;
+    }
+    if matches!(app.focus, Focus::Quit) {
+        let question = "still training: q again stops it, saves and quits; Esc goes on";
+        ink.text(area, 1, 0, question, Role::Warning);
+        return;
+    }
+    hints(ink, app, area);
+}
+
+fn hints(ink: &mut Ink<'_>, app: &App, area: Rect) {
+    let unicode = ink.theme.glyphs == Glyphs::Utf8;
+    let context = app.context();
+    let mut hints = keymap::hints(context, unicode);
+    let mut end = area.width;
+    if !context.is_alone() {
+        hints.extend(
+            keymap::hints(Context::Everywhere, unicode).into_iter().filter(|hint| is_useful(app, hint.1)),
+        );
+        // Where the rest is listed must always be said.
+        ink.text_right(area, area.width, 0, "? keys", Role::Key);
+        end = end.saturating_sub(7);
+    }
+    let mut x = 1;
+    for (keys, what) in hints.iter().filter(|hint| hint.1 != "keys") {
+        if x + width(keys) + 1 + width(what) > end {
+            continue;
+        }
+        x = ink.text(area, x, 0, keys, Role::Key);
+        x = ink.text(area, x + 1, 0, what, Role::Plain) + 2;
+    }
+}
+
+/// Leaves out keys that would only say that they do nothing now.
+fn is_useful(app: &App, hint: &str) -> bool {
+    match hint {
+        "clear" | "diff" | "changed" | "zero/mean" => !app.ablation.off.is_empty(),
+        "pause" => app.is_training(),
+        "freeze" => !app.is_exploring(),
+        "step" => app.timeline.all().nth(1).is_some(),
+        _ => true,
+    }
+}

@@ -1,0 +1,80 @@
+//! Neurons by positions as a heat map, in the order of the list.
+
+use std::ops::Range;
+
+use ratatui::layout::Rect;
+
+use super::columns::{Columns, window};
+use super::heat::{Heat, HeatMap};
+use super::ink::{Ink, part};
+use super::number::figure;
+use super::theme::{Role, Scale};
+use crate::analysis::Probe;
+use crate::app::{App, NeuronFigures};
+use crate::model::NeuronId;
+
+/// Columns for the neurons' numbers.
+const AXIS: u16 = 10;
+
+/// Positions on the map and the columns each takes: the strip's, or as many as fit.
+fn columns(app: &App, probe: &Probe, position: usize, plot: Rect, aligned: bool) -> (Range<usize>, u16) {
+    if aligned {
+        let columns = Columns::new(app, plot.width + AXIS);
+        return (columns.shown.start.min(probe.len())..columns.shown.end.min(probe.len()), columns.pitch);
+    }
+    let cell = if probe.len() * 2 <= usize::from(plot.width) { 2 } else { 1 };
+    (window(position, probe.len(), usize::from(plot.width / cell)), cell)
+}
+
+/// Draws the map; `aligned` where it lies right under the strip.
+pub(super) fn render(
+    ink: &mut Ink<'_>,
+    app: &App,
+    probe: &Probe,
+    order: &[NeuronFigures],
+    area: Rect,
+    aligned: bool,
+) {
+    let layer = app.cursor.layer;
+    let value = |neuron: usize, position: usize| {
+        app.pass_of(probe, NeuronId { layer, neuron }).neuron(layer, neuron, position)
+    };
+    let plot = part(area, AXIS, 1, area.width, area.height.saturating_sub(2));
+    let rows = window(
+        order.iter().position(|f| f.neuron == app.cursor.neuron).unwrap_or_default(),
+        order.len(),
+        ink.heat_rows(plot.height),
+    );
+    let position = app.position_in(probe);
+    let (cols, cell) = columns(app, probe, position, plot, aligned);
+    let shown = rows.clone().flat_map(|row| cols.clone().map(move |col| (row, col)));
+    let values = shown.map(|(row, col)| value(order[row].neuron, col)).filter(|v| v.is_finite());
+    let largest = values.fold(0.0, |a: f32, v| a.max(v.abs())).max(f32::MIN_POSITIVE);
+    ink.rule(
+        area,
+        0,
+        &format!("activations, positions {} to {}", cols.start, cols.end.saturating_sub(1)),
+        "",
+    );
+    for (line, row) in rows.clone().step_by(ink.heat_rows(1)).enumerate() {
+        let pair = &order[row..(row + ink.heat_rows(1)).min(rows.end)];
+        let name: Vec<String> = pair.iter().map(|f| f.neuron.to_string()).collect();
+        let here = pair.iter().any(|f| f.neuron == app.cursor.neuron);
+        let role = if here { Role::Strong } else { Role::Faint };
+        ink.text_right(area, AXIS - 1, line as u16 + 1, &name.join(" "), role);
+    }
+    let cursor = order[rows.clone()].iter().position(|f| f.neuron == app.cursor.neuron);
+    let map = HeatMap {
+        cursor: cursor.map(|at| (rows.start + at, position)),
+        rows,
+        cols,
+        cell,
+        scale: Scale::Diverging,
+        value: |row: usize, col: usize| Heat::of(value(order[row].neuron, col), |x| x / largest / 2.0 + 0.5),
+    };
+    ink.heat(plot, &map);
+    let y = area.height.saturating_sub(1);
+    let x = ink.text(area, AXIS, y, &format!("-{} ", figure(f64::from(largest))), Role::Faint);
+    let x = ink.legend(area, x, y, Scale::Diverging);
+    ink.text(area, x, y, &format!(" +{}", figure(f64::from(largest))), Role::Faint);
+}

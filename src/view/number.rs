@@ -1,0 +1,69 @@
+//! Numbers in few columns, never hiding that one is not a number.
+
+/// Four significant digits: `0.0442`, `2.303`, `1.2e-5`, `NaN`.
+pub(super) fn figure(x: f64) -> String {
+    let size = x.abs();
+    match size {
+        _ if x.is_nan() => "NaN".into(),
+        _ if x.is_infinite() => (if x > 0.0 { "inf" } else { "-inf" }).into(),
+        _ if size == 0.0 => "0".into(),
+        _ if !(0.001..1e5).contains(&size) => format!("{x:.1e}"),
+        _ if size < 1.0 => format!("{x:.4}"),
+        _ if size < 10.0 => format!("{x:.3}"),
+        _ if size < 100.0 => format!("{x:.2}"),
+        _ => format!("{x:.0}"),
+    }
+}
+
+/// Two decimals and a sign, as contributions are shown.
+pub(super) fn signed(x: f32) -> String {
+    match x.abs() {
+        _ if x.is_nan() => "NaN".into(),
+        size if size >= 1e4 => format!("{x:+.0e}"),
+        size if size >= 100.0 => format!("{x:+.0}"),
+        _ => format!("{x:+.2}"),
+    }
+}
+
+/// A share in percent: `98.1%`.
+pub(super) fn percent(x: f64) -> String {
+    match x {
+        _ if x.is_nan() => "NaN".into(),
+        // A share that is not whole is never shown as the whole.
+        _ if x < 1.0 && x > 0.9995 => "99.9%".into(),
+        _ if x >= 1.0 => "100%".into(),
+        _ => format!("{:.1}%", 100.0 * x),
+    }
+}
+
+/// A share in a column of four: `.996`, `1`.
+pub(super) fn share(x: Option<f64>) -> String {
+    match x {
+        None => "–".into(),
+        Some(x) if x.is_nan() => "NaN".into(),
+        Some(x) if x >= 1.0 => "1".into(),
+        Some(x) if x > 0.9995 => ".999".into(),
+        Some(x) => format!("{x:.3}").trim_start_matches('0').into(),
+    }
+}
+
+/// A count with its noun: `1 head`, `4 neurons`.
+pub(super) fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_have_four_digits_and_say_what_is_none() {
+        let figures = [0.044_21, 2.345_67, 12.345, 987.6, 1.2e-5, 0.0, f64::NAN, f64::INFINITY].map(figure);
+        assert_eq!(figures, ["0.0442", "2.346", "12.35", "988", "1.2e-5", "0", "NaN", "inf"]);
+    }
+
+    #[test]
+    fn almost_all_is_not_all() {
+        assert_eq!([percent(0.999_97), percent(1.0), share(Some(0.999_97))], ["99.9%", "100%", ".999"]);
+    }
+}

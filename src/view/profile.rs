@@ -1,0 +1,60 @@
+//! One writer's contribution to the target at every position, under the strip's columns.
+
+use ratatui::layout::Rect;
+
+use super::bars::column;
+use super::columns::Columns;
+use super::ink::{Ink, lines};
+use super::number::{figure, signed};
+use super::theme::Role;
+use crate::analysis::Probe;
+use crate::app::App;
+
+/// Draws the panel: above the line what is positive, below it what is negative.
+pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
+    let attribution = &probe.current().attribution;
+    let writer = app.cursor.writer.min(attribution.writers.len().saturating_sub(1));
+    let value = |position: usize| app.target_at(probe, position).value(attribution.row(writer, position));
+    let columns = Columns::new(app, area.width);
+    let all = (0..probe.len()).map(value).filter(|x| x.is_finite());
+    let largest = all.fold(0.0, |a: f32, x| a.max(x.abs()));
+    let title = format!("{} to each position's target", attribution.writers[writer]);
+    ink.rule(area, 0, &title, &format!("bars to {}", figure(f64::from(largest))));
+    let body = lines(area, 1, area.height);
+    for (y, label) in ["+", "-", "value"].into_iter().enumerate() {
+        ink.text(body, 1, y as u16, label, Role::Faint);
+    }
+    for position in columns.shown.clone().filter(|position| *position < probe.len()) {
+        let x = columns.x(position) + columns.pitch - 1;
+        let value = value(position);
+        if !value.is_finite() {
+            ink.text(body, x, 0, "?", Role::Wrong);
+            continue;
+        }
+        let share = if largest > 0.0 { value / largest } else { 0.0 };
+        let up = ink.theme.style(Role::Positive);
+        ink.put(body, x, 0, column(share.max(0.0)), up);
+        let down = ink.theme.style(Role::Negative);
+        ink.put(body, x, 1, hanging(-share), down);
+        if position == app.position_in(probe) {
+            let text = format!("▾ {}", signed(value));
+            ink.text(
+                body,
+                x.min(body.width.saturating_sub(10)),
+                2,
+                text.trim_start_matches("▾ "),
+                Role::Strong,
+            );
+        }
+    }
+}
+
+/// A column that hangs down, for 0 to 1: there are only three such characters.
+fn hanging(x: f32) -> char {
+    match x {
+        x if x <= 0.0 => ' ',
+        x if x < 0.33 => '▔',
+        x if x < 0.75 => '▀',
+        _ => '█',
+    }
+}

@@ -1,0 +1,134 @@
+//! The first line: how the run is doing. The banner: that it failed.
+
+use std::borrow::Cow;
+
+use ratatui::layout::Rect;
+
+use super::ink::{Ink, Span, span, width};
+use super::number::{figure, percent};
+use super::theme::Role;
+use crate::app::{App, Mode};
+use crate::train::RunState;
+
+/// A piece of the line; the highest rank is dropped first where room is short.
+struct Piece<'a> {
+    rank: u8,
+    spans: Vec<Span<'a>>,
+}
+
+fn piece<'a>(rank: u8, label: &'static str, value: impl Into<Cow<'a, str>>, role: Role) -> Piece<'a> {
+    let label = (!label.is_empty()).then(|| span(format!("{label} "), Role::Faint));
+    Piece { rank, spans: label.into_iter().chain([span(value, role)]).collect() }
+}
+
+/// The state, always also a word.
+fn state(app: &App) -> (&'static str, Role) {
+    match app.trainer.state {
+        None => ("starting", Role::Warning),
+        Some(RunState::Running) if app.trainer.silent.is_some() => ("no answer", Role::Warning),
+        Some(RunState::Running) => ("training", Role::Good),
+        Some(RunState::Paused) => ("PAUSED", Role::Warning),
+        Some(RunState::Finished) => ("finished", Role::Good),
+        Some(RunState::Stopped) => ("stopped", Role::Warning),
+        Some(RunState::Failed) => ("FAILED", Role::Wrong),
+    }
+}
+
+fn number_role(x: f64) -> Role {
+    if x.is_finite() { Role::Strong } else { Role::Wrong }
+}
+
+fn pieces(app: &App) -> Vec<Piece<'_>> {
+    let mut pieces = vec![piece(0, "", app.options.title.as_str(), Role::Title)];
+    let trainer = &app.trainer;
+    if let Mode::Exploring { weights } = &app.options.mode {
+        pieces.push(piece(0, "exploring", weights.as_str(), Role::Strong));
+    } else {
+        let (word, role) = state(app);
+        pieces.push(piece(0, "", word, role));
+    }
+    if let Some(total) = trainer.total() {
+        pieces.push(piece(1, "", format!("{}/{total}", trainer.step), Role::Strong));
+        pieces.push(Piece { rank: 3, spans: Vec::new() });
+    }
+    if trainer.plan.is_some() {
+        pieces.push(piece(6, "epoch", trainer.epoch.to_string(), Role::Plain));
+    }
+    if let Some((_, loss)) = app.history.train_loss.last {
+        pieces.push(piece(2, "loss", figure(loss), number_role(loss)));
+    }
+    if let Some(validation) = &app.history.validation {
+        let validation = &validation.validation;
+        pieces.push(piece(2, "val", figure(validation.loss), number_role(validation.loss)));
+        pieces.push(piece(2, "acc", percent(validation.accuracy), Role::Strong));
+    }
+    if let Some(silent) = trainer.silent.filter(|_| trainer.state == Some(RunState::Running)) {
+        pieces.push(piece(1, "", format!("silent {silent:.0}s"), Role::Warning));
+    } else if let Some(rate) = trainer.rate {
+        pieces.push(piece(4, "", format!("{rate:.1}/s"), Role::Plain));
+    }
+    if let Some(plan) = &trainer.plan {
+        pieces.push(piece(5, "", plan.device.as_str(), Role::Faint));
+    }
+    pieces
+}
+
+fn piece_width(piece: &Piece<'_>) -> u16 {
+    piece.spans.iter().map(|(text, _)| width(text)).fold(0, u16::saturating_add)
+}
+
+/// Columns below which a progress bar says nothing.
+const MIN_BAR: u16 = 6;
+const MAX_BAR: u16 = 30;
+
+/// Draws the first line.
+pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
+    let mut pieces = pieces(app);
+    let needed = |pieces: &[Piece<'_>], gap: u16| {
+        let bar = |piece: &Piece<'_>| if piece.spans.is_empty() { MIN_BAR } else { piece_width(piece) };
+        pieces.iter().map(|piece| bar(piece).saturating_add(gap)).fold(0, u16::saturating_add)
+    };
+    while needed(&pieces, 1) > area.width {
+        let Some(rank) = pieces.iter().map(|piece| piece.rank).max().filter(|rank| *rank > 0) else { break };
+        let Some(last) = pieces.iter().rposition(|piece| piece.rank == rank) else { break };
+        pieces.remove(last);
+    }
+    let gap = if needed(&pieces, 2) > area.width { 1 } else { 2 };
+    let spare = area.width.saturating_sub(needed(&pieces, gap));
+    let mut x = 1;
+    for piece in &pieces {
+        if piece.spans.is_empty() {
+            let cells = (MIN_BAR + spare).min(MAX_BAR);
+            progress(ink, app, area, x, cells);
+            x += cells + gap;
+        } else {
+            x = ink.spans(area, x, 0, &piece.spans) + gap;
+        }
+    }
+}
+
+fn progress(ink: &mut Ink<'_>, app: &App, area: Rect, x: u16, cells: u16) {
+    let total = app.trainer.total().unwrap_or_default().max(1);
+    let done = (usize::from(cells) * app.trainer.step.min(total) / total) as u16;
+    for cell in 0..cells {
+        let (glyph, role) = if cell < done { ('━', Role::Good) } else { ('─', Role::Faint) };
+        // One for one, both would look alike without Unicode.
+        let glyph = if cell < done && !ink.theme.has_halves() { '=' } else { glyph };
+        ink.put(area, x + cell, 0, glyph, ink.theme.style(role));
+    }
+}
+
+/// Lines of the banner: 0 while nothing failed.
+pub(super) fn banner_height(app: &App) -> u16 {
+    u16::from(app.trainer.failure.is_some())
+}
+
+/// Draws the banner of a failed run, which stays.
+pub(super) fn render_banner(ink: &mut Ink<'_>, app: &App, area: Rect) {
+    let Some(reason) = &app.trainer.failure else { return };
+    let text = format!(" TRAINING FAILED at step {}: {reason}", app.trainer.step);
+    let end = ink.text(area, 0, 0, &text, Role::Banner);
+    for x in end..area.width {
+        ink.text(area, x, 0, " ", Role::Banner);
+    }
+}

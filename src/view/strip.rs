@@ -1,0 +1,164 @@
+//! The sequence: its tokens, their labels, and what the model says.
+
+use ratatui::layout::Rect;
+
+use super::columns::Columns;
+use super::ink::Ink;
+use super::theme::Role;
+use crate::analysis::{Pass, Probe};
+use crate::app::{App, ViewId};
+use crate::task::Token;
+
+/// Lines it takes: ruler, tokens, labels, predictions, and those with the ablation.
+pub(super) fn height(app: &App) -> u16 {
+    if has_diff(app) { 5 } else { 4 }
+}
+
+fn has_diff(app: &App) -> bool {
+    app.settings.diff && !app.ablation.off.is_empty()
+}
+
+/// A cell of a line: the token, a mark on each side of it, and how it looks.
+struct Cell {
+    text: String,
+    left: char,
+    right: char,
+    role: Role,
+}
+
+fn cell(token: Token, role: Role) -> Cell {
+    Cell { text: token.to_string(), left: ' ', right: ' ', role }
+}
+
+/// Draws the strip, as many of its lines as fit.
+pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
+    let columns = Columns::new(app, area.width);
+    ruler(ink, app, area, &columns);
+    tokens(ink, app, area, &columns);
+    let Some(probe) = app.probe.as_deref() else {
+        ink.text(area, 1, 2, "label", Role::Faint);
+        ink.text(area, 1, 3, "output    (nothing computed yet)", Role::Faint);
+        return;
+    };
+    // What comes later changes nothing before it: as far as the tokens agree, the last answer holds.
+    let known = probe.request.tokens.iter().zip(app.tokens()).take_while(|(a, b)| a == b).count();
+    row(ink, app, area, 2, "label", &columns, |position| {
+        (position < known).then(|| cell(probe.labels[position], Role::Plain))
+    });
+    row(ink, app, area, 3, "output", &columns, |position| {
+        (position < known).then(|| output(probe, position, &probe.clean))
+    });
+    if has_diff(app) {
+        row(ink, app, area, 4, "ablated", &columns, |position| {
+            (position < known).then(|| ablated(probe, position)).flatten()
+        });
+    }
+}
+
+fn output(probe: &Probe, position: usize, pass: &Pass) -> Cell {
+    let prediction = pass.predictions[position];
+    // Of logits that are no numbers the largest is none.
+    if pass.logits(position).iter().any(|logit| logit.is_nan()) {
+        return Cell { text: "?".into(), left: '!', ..cell(prediction, Role::Wrong) };
+    }
+    let wrong = prediction != probe.labels[position];
+    let plain = cell(prediction, if wrong { Role::Wrong } else { Role::Plain });
+    if wrong { Cell { left: '!', ..plain } } else { plain }
+}
+
+fn ablated(probe: &Probe, position: usize) -> Option<Cell> {
+    let pass = probe.ablated.as_ref()?;
+    let plain = output(probe, position, pass);
+    let changed = pass.predictions[position] != probe.clean.predictions[position];
+    Some(if changed { Cell { left: '[', right: ']', role: Role::Changed, ..plain } } else { plain })
+}
+
+/// What the sequence is, and the number of every tenth position and of the cursor's.
+fn ruler(ink: &mut Ink<'_>, app: &App, area: Rect, columns: &Columns) {
+    let name = match app.edit_state() {
+        Some(edit) if edit.insert => "inserting".into(),
+        Some(_) => "typing".into(),
+        None => app.sequence.source.to_string(),
+    };
+    ink.text(area, 1, 0, &name, Role::Title);
+    let digits = columns.pitch - 1;
+    let at = app.edit_state().map_or(app.cursor.position, |edit| edit.at);
+    // A number beside the cursor's would run into it.
+    let is_clear = |position: usize| position.abs_diff(at) * usize::from(columns.pitch) > 5;
+    for position in columns.shown.clone().filter(|position| position % 10 == 0 && is_clear(*position)) {
+        ink.text_right(area, columns.x(position) + 1 + digits, 0, &position.to_string(), Role::Faint);
+    }
+    if columns.shown.contains(&at) {
+        ink.text_right(area, columns.x(at) + 1 + digits, 0, &format!(" {at}"), Role::Strong);
+    }
+}
+
+fn tokens(ink: &mut Ink<'_>, app: &App, area: Rect, columns: &Columns) {
+    let tokens = app.tokens();
+    row(ink, app, area, 1, "token", columns, |position| {
+        let entry = app.edit_state().filter(|edit| edit.at == position);
+        match (entry.filter(|edit| !edit.entry.is_empty()), tokens.get(position)) {
+            (Some(edit), _) => Some(Cell { text: edit.entry.clone(), ..cell(0, Role::Cursor) }),
+            (None, Some(&token)) => Some(cell(token, Role::Strong)),
+            (None, None) => entry.map(|_| Cell { text: "_".into(), ..cell(0, Role::Cursor) }),
+        }
+    });
+}
+
+fn row(
+    ink: &mut Ink<'_>,
+    app: &App,
+    area: Rect,
+    y: u16,
+    label: &str,
+    columns: &Columns,
+    of: impl Fn(usize) -> Option<Cell>,
+) {
+    ink.text(area, 1, y, label, Role::Faint);
+    let cursor = app.edit_state().map_or(app.cursor.position, |edit| edit.at);
+    let (open, close) = ink.brackets();
+    let mut right = ' ';
+    for position in columns.shown.clone() {
+        let x = columns.x(position);
+        let Some(cell) = of(position) else {
+            ink.put(area, x, y, right, ink.theme.style(Role::Plain));
+            right = ' ';
+            continue;
+        };
+        let here = position == cursor;
+        let left = match (cell.left, right) {
+            (' ', ' ') if here => open,
+            (' ', right) => right,
+            (left, _) => left,
+        };
+        let mark = match left {
+            '!' => Role::Wrong,
+            '[' | ']' => Role::Changed,
+            left if left == open || left == close => Role::Strong,
+            _ => Role::Plain,
+        };
+        ink.put(area, x, y, left, ink.theme.style(mark));
+        // The key is marked in the view where there is one.
+        let key = app.view == ViewId::Attention && position == app.cursor.key && app.edit_state().is_none();
+        let mut style = ink.theme.style(cell.role);
+        if here {
+            style = style.patch(ink.theme.style(Role::Cursor));
+        } else if key && y == 1 {
+            style = style.patch(ink.theme.style(Role::Changed));
+        }
+        let pad = usize::from(columns.pitch - 1);
+        for (at, glyph) in format!("{:>pad$}", cell.text).chars().enumerate() {
+            ink.put(area, x + 1 + at as u16, y, glyph, style);
+        }
+        right = if cell.right != ' ' {
+            cell.right
+        } else if here {
+            close
+        } else {
+            ' '
+        };
+        if position + 1 == columns.shown.end {
+            ink.put(area, x + columns.pitch, y, right, ink.theme.style(Role::Strong));
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The second line: the views, what is off, and which snapshot the numbers are of.
+
+use ratatui::layout::Rect;
+
+use super::ink::{Ink, width};
+use super::theme::Role;
+use crate::app::{App, Look, ViewId};
+
+/// The snapshot in view, in words: `● live @287`.
+fn look(app: &App) -> (String, Role) {
+    let Some(current) = app.timeline.current() else { return ("no weights yet".into(), Role::Faint) };
+    // Until the answer for another snapshot is there, the numbers are of the one before.
+    let step = app.probe.as_ref().map_or(current.step, |probe| probe.request.snapshot.step);
+    let newest = app.timeline.newest().map_or(step, |newest| newest.step);
+    match app.timeline.look {
+        Look::Live if super::is_without_step(app) => ("weights as loaded".into(), Role::Good),
+        Look::Live if app.is_exploring() => (format!("weights @{step}"), Role::Good),
+        Look::Live => (format!("● live @{step}"), Role::Good),
+        Look::Frozen(_) => (format!("■ frozen @{step} of {newest}"), Role::Warning),
+        Look::Scrub(_) => (format!("◂ back @{step} of {newest}"), Role::Warning),
+    }
+}
+
+/// Draws the second line.
+pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
+    let (look, role) = look(app);
+    let off = app.ablation.off.len();
+    let off = if off == 0 { String::new() } else { format!("✕ {off} off  ") };
+    let right = width(&look) + width(&off) + 1;
+    let titles = |view: ViewId, long: bool| match (long || view == app.view, view.title()) {
+        (true, title) => format!("{} {title}", view.number()),
+        (false, _) => view.number().to_string(),
+    };
+    let wide = |long: bool| ViewId::ALL.iter().map(|&view| width(&titles(view, long)) + 2).sum::<u16>();
+    let long = wide(true) + right <= area.width;
+    let (open, close) = ink.brackets();
+    let mut x = 0;
+    for view in ViewId::ALL {
+        let text = titles(view, long);
+        x = if view == app.view {
+            ink.text(area, x, 0, &format!("{open}{text}{close}"), Role::Cursor)
+        } else {
+            ink.text(area, x, 0, &format!(" {text} "), Role::Plain)
+        };
+    }
+    let start = area.width.saturating_sub(right).max(x + 1);
+    let x = ink.text(area, start, 0, &off, Role::Off);
+    ink.text(area, x, 0, &look, role);
+}

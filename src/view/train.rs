@@ -1,0 +1,191 @@
+//! View 1: loss, learning rate, accuracy.
+
+use ratatui::layout::Rect;
+
+use super::chart::Chart;
+use super::classes;
+use super::ink::{Ink, beside, lines, part};
+use super::number::{count, figure, percent};
+use super::theme::Role;
+use crate::app::{App, Bucket, History, LossScale, Series};
+use crate::train::EpochMetrics;
+
+/// Lines of the accuracy panel.
+const ACCURACY: u16 = 7;
+
+/// Draws the view.
+pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
+    if area.width >= 120 {
+        let (left, right) = beside(area, area.width * 3 / 5);
+        let chart = left.height * 3 / 5;
+        loss(ink, app, lines(left, 0, chart));
+        let lower = lines(left, chart, left.height);
+        recent(ink, app, lines(lower, 0, lower.height.saturating_sub(3)));
+        learning_rate(ink, app, lines(lower, lower.height.saturating_sub(3), 3));
+        accuracy(ink, app, right);
+        return;
+    }
+    let accuracy_height = if area.height >= ACCURACY + 6 { ACCURACY } else { 0 };
+    let top = lines(area, 0, area.height.saturating_sub(accuracy_height + 1));
+    if area.width >= 72 {
+        let (left, right) = beside(top, area.width * 2 / 3 - 1);
+        loss(ink, app, left);
+        recent(ink, app, right);
+    } else {
+        loss(ink, app, top);
+    }
+    learning_rate(ink, app, lines(area, top.height, 1));
+    accuracy(ink, app, lines(area, top.height + 1, accuracy_height));
+}
+
+/// Why there is no curve yet.
+fn empty(app: &App) -> &'static str {
+    match (app.is_exploring(), app.trainer.plan.is_some()) {
+        (true, _) => "only explored: no metrics of training here",
+        (false, false) => "preparing data and model",
+        (false, true) => "waiting for the first step",
+    }
+}
+
+fn loss(ink: &mut Ink<'_>, app: &App, area: Rect) {
+    let history = &app.history;
+    let scale = match app.settings.loss {
+        LossScale::Log => "log",
+        LossScale::Linear => "linear",
+    };
+    ink.rule(area, 0, "loss, nats, whole run", scale);
+    let line: Vec<(usize, Bucket)> = history.train_loss.points().collect();
+    let marks: Vec<(usize, Bucket)> = history.validation_loss.points().collect();
+    let first = line.iter().chain(&marks).map(|point| point.0).min().unwrap_or_default();
+    let last = |series: &Series| series.last.map_or(0, |last| last.0);
+    let last = last(&history.train_loss).max(last(&history.validation_loss));
+    let body = lines(area, 1, area.height.saturating_sub(2));
+    let chart = Chart {
+        line: &line,
+        marks: &marks,
+        steps: first..=last,
+        scale: app.settings.loss,
+        empty: empty(app),
+    };
+    ink.chart(body, &chart);
+    loss_words(ink, history, lines(area, area.height.saturating_sub(1), 1));
+}
+
+/// The key to the curves, with their newest values; and in words what the curves cannot show.
+fn loss_words(ink: &mut Ink<'_>, history: &History, area: Rect) {
+    let sample = ink.sample();
+    let mark = ink.mark().to_string();
+    let mut x = 2;
+    for (sign, role, name, series) in [
+        (sample, Role::Bar, "train", &history.train_loss),
+        (mark.as_str(), Role::Second, "val", &history.validation_loss),
+    ] {
+        let Some((_, last)) = series.last else { continue };
+        x = ink.text(area, x, 0, sign, role);
+        x = ink.text(area, x + 1, 0, &format!("{name} "), Role::Faint);
+        x = ink.text(area, x, 0, &figure(last), if last.is_finite() { Role::Strong } else { Role::Wrong })
+            + 2;
+    }
+    let bad = history.train_loss.first_bad.or(history.validation_loss.first_bad);
+    if let Some(step) = bad {
+        ink.text(area, x, 0, &format!("× NaN from step {step}"), Role::Wrong);
+    }
+}
+
+fn recent(ink: &mut Ink<'_>, app: &App, area: Rect) {
+    let room = usize::from(area.width.saturating_sub(8)).max(1) * 2;
+    let recent = &app.history.recent;
+    let skip = recent.len().saturating_sub(room);
+    let points: Vec<(usize, Bucket)> =
+        recent.iter().skip(skip).map(|step| (step.step, Bucket::of(f64::from(step.train_loss)))).collect();
+    ink.rule(area, 0, &format!("last {}", count(points.len(), "step")), "");
+    let (first, last) = (points.first().map_or(0, |p| p.0), points.last().map_or(0, |p| p.0));
+    let chart =
+        Chart { line: &points, marks: &[], steps: first..=last, scale: app.settings.loss, empty: "none yet" };
+    ink.chart(lines(area, 1, area.height.saturating_sub(1)), &chart);
+}
+
+fn learning_rate(ink: &mut Ink<'_>, app: &App, area: Rect) {
+    let area = if area.height > 1 {
+        ink.rule(area, 0, "learning rate", "");
+        lines(area, 1, 1)
+    } else {
+        area
+    };
+    let Some((_, now)) = app.history.lr.last else { return };
+    let start = ink.text(area, 1, 0, "lr ", Role::Faint);
+    ink.text(area, start, 0, &figure(now), Role::Strong);
+    let plot = part(area, 14, 0, area.width.saturating_sub(14), 1);
+    let points: Vec<(usize, Bucket)> = app.history.lr.points().collect();
+    let values: Vec<f64> = points.iter().filter_map(|(_, bucket)| bucket.mean()).collect();
+    series(ink, plot, &values, (0.0, values.iter().copied().fold(0.0, f64::max)), Role::Bar);
+}
+
+/// A curve over a whole area: values are averaged or repeated to its width.
+pub(super) fn series(ink: &mut Ink<'_>, area: Rect, values: &[f64], (low, high): (f64, f64), role: Role) {
+    let columns = usize::from(area.width).min(values.len() * 4);
+    let unit = |x: f64| if high > low { ((x - low) / (high - low)) as f32 } else { 1.0 };
+    let bars = (0..columns).map(|column| {
+        let (from, to) = (column * values.len() / columns, (column + 1) * values.len() / columns);
+        let bucket = &values[from..to.max(from + 1)];
+        (column as u16, unit(bucket.iter().sum::<f64>() / bucket.len() as f64))
+    });
+    ink.columns(area, bars, role);
+}
+
+fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
+    let Some(EpochMetrics { epoch, step, validation }) = &app.history.validation else {
+        ink.rule(area, 0, "accuracy on the validation set", "");
+        let text = if app.is_exploring() {
+            "6 evaluates these weights, with and without an ablation"
+        } else {
+            "after the first epoch"
+        };
+        ink.text(area, 2, 1, text, Role::Faint);
+        return;
+    };
+    let set = format!("accuracy, {} validation sequences", validation.sequences);
+    ink.rule(area, 0, &set, &format!("epoch {epoch}, step {step}"));
+    let body = lines(area, 1, area.height);
+    let mut x = ink.text(body, 1, 0, "overall ", Role::Faint);
+    x = ink.text(body, x, 0, &percent(validation.accuracy), Role::Strong);
+    x = ink.text(body, x + 2, 0, "last ", Role::Faint);
+    x = ink.text(body, x, 0, &percent(validation.accuracy_last), Role::Strong);
+    x = ink.text(body, x + 2, 0, "loss ", Role::Faint);
+    ink.text(body, x, 0, &figure(validation.loss), Role::Strong);
+    let classes = &validation.accuracy_by_class;
+    let table = part(body, 0, 1, body.width, body.height);
+    if !classes::fits(classes.len(), area.width) && area.height >= 16 {
+        let lines_of_classes = (classes.len() as u16).min(body.height - 12);
+        classes::render_list(ink, lines(body, 2, lines_of_classes), classes);
+        by_position(ink, &validation.accuracy_by_position, lines(body, 3 + lines_of_classes, body.height));
+        return;
+    }
+    classes::render(ink, table, &[("right", &validation.accuracy_by_class)]);
+    classes::render_bars(ink, table, 2, &validation.accuracy_by_class);
+    by_position(ink, &validation.accuracy_by_position, lines(body, 4, body.height));
+}
+
+fn by_position(ink: &mut Ink<'_>, values: &[f64], area: Rect) {
+    let low = values.iter().copied().fold(1.0, f64::min);
+    let text = format!("by position 0 to {}: lowest {}", values.len().saturating_sub(1), percent(low));
+    let area = lines(area, 0, 9);
+    if area.height > 2 {
+        ink.text(area, 1, 0, &text, Role::Faint);
+        ink.text(area, 1, 1, "1", Role::Faint);
+        let low_text = format!("{low:.2}");
+        ink.text(area, 1, area.height - 1, &low_text, Role::Faint);
+        series(
+            ink,
+            part(area, 6, 1, area.width.saturating_sub(7), area.height),
+            values,
+            (low - 0.001, 1.0),
+            Role::Bar,
+        );
+    } else {
+        ink.text(area, 1, 0, "position", Role::Faint);
+        ink.text(area, 1, 1, &format!("{low:.2}-1"), Role::Faint);
+        let plot = part(area, 10, 0, area.width.saturating_sub(11), area.height);
+        series(ink, plot, values, (low - 0.001, 1.0), Role::Bar);
+    }
+}

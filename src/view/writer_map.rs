@@ -1,0 +1,51 @@
+//! Every writer's contribution to the target at every position, as a heat map under the strip's columns.
+
+use ratatui::layout::Rect;
+
+use super::columns::Columns;
+use super::heat::{Heat, HeatMap};
+use super::ink::{Ink, part};
+use super::number::figure;
+use super::theme::{Role, Scale};
+use crate::analysis::Probe;
+use crate::app::App;
+
+/// Columns for the writers' names: as wide as the strip's.
+const NAMES: u16 = 10;
+
+/// Lines it takes: a heading, a line per writer, the scale.
+pub(super) fn height(probe: &Probe) -> u16 {
+    u16::try_from(probe.clean.attribution.writers.len()).unwrap_or(u16::MAX).saturating_add(2)
+}
+
+/// Draws the map.
+pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
+    let attribution = &probe.current().attribution;
+    let columns = Columns::new(app, area.width);
+    let shown = columns.shown.start.min(probe.len())..columns.shown.end.min(probe.len());
+    let value = |writer: usize, at: usize| app.target_at(probe, at).value(attribution.row(writer, at));
+    let all = (0..attribution.writers.len()).flat_map(|writer| shown.clone().map(move |at| (writer, at)));
+    let finite = all.map(|(writer, at)| value(writer, at)).filter(|value| value.is_finite());
+    let largest = finite.fold(0.0, |a: f32, value| a.max(value.abs())).max(f32::MIN_POSITIVE);
+    ink.rule(area, 0, "every writer to each position's target", "");
+    for (y, writer) in (1..).zip(&attribution.writers) {
+        let role = if usize::from(y - 1) == app.cursor.writer { Role::Strong } else { Role::Faint };
+        ink.text(part(area, 0, 0, NAMES, area.height), 1, y, &writer.to_string(), role);
+    }
+    // A line each, so that the names fit: both halves of a line show the same.
+    let per_line = ink.heat_rows(1);
+    let map = HeatMap {
+        rows: 0..attribution.writers.len() * per_line,
+        cols: shown,
+        cell: columns.pitch,
+        scale: Scale::Diverging,
+        cursor: None,
+        value: |row: usize, col: usize| Heat::of(value(row / per_line, col), |x| x / largest / 2.0 + 0.5),
+    };
+    let plot = part(area, NAMES, 1, area.width, area.height.saturating_sub(2));
+    ink.heat(plot, &map);
+    let y = area.height.saturating_sub(1);
+    let x = ink.text(area, NAMES, y, &format!("-{} ", figure(f64::from(largest))), Role::Faint);
+    let x = ink.legend(area, x, y, Scale::Diverging);
+    ink.text(area, x, y, &format!(" +{}", figure(f64::from(largest))), Role::Faint);
+}

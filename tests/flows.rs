@@ -1,0 +1,351 @@
+//! Typed keys, and what the screen says then.
+
+mod common;
+
+use common::{Screen, Setup, loss_at, report, trained};
+use headcount::analysis::{self, ProbeRequest};
+use headcount::app::{Command, Event, Mode, ViewId};
+use headcount::model::{ModelConfig, Weights};
+use headcount::task::Split;
+use headcount::train::{RunState, StepMetrics, TrainCommand, TrainEvent};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+fn running() -> Screen {
+    let mut screen = Setup::default().screen();
+    screen.run(20, &[(20, trained())]);
+    screen
+}
+
+/// Presses one key without obeying what follows.
+fn press(screen: &mut Screen, c: char) -> Vec<Command> {
+    screen.app.update(Event::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)))
+}
+
+fn probe_of(commands: &[Command]) -> ProbeRequest {
+    let probe = commands.iter().find_map(|command| match command {
+        Command::Probe(request) => Some(request.clone()),
+        _ => None,
+    });
+    probe.expect("a probe is asked for")
+}
+
+#[test]
+fn a_neuron_is_switched_off_and_the_figures_are_those_of_the_pass() {
+    let mut screen = running();
+    screen.keys("4g<space>");
+    assert!(screen.line("▸✕").contains("  ") && screen.shows("✕ 1 off"));
+    screen.keys("6");
+    screen.must_show("1 neuron to zero: 128 cells of this sequence");
+    // Asked again by hand, the same question gives the number on screen.
+    screen.keys("u4");
+    let probe = analysis::probe(probe_of(&press(&mut screen, ' ')));
+    let (before, after) = (probe.clean.loss(), probe.ablated.as_ref().unwrap().loss());
+    screen.send(Event::Probe(Box::new(probe)));
+    screen.keys("6");
+    screen.must_show(&format!("{before:.4} → {after:.4}"));
+    screen.keys("u");
+    screen.must_show("nothing is off");
+    screen.must_not_show("1 off");
+    screen.keys("U");
+    screen.must_show("✕ 1 off");
+}
+
+#[test]
+fn a_head_is_switched_off_where_one_is_under_the_cursor() {
+    for keys in ["2.<space>", "3<down><space>"] {
+        let mut screen = running();
+        screen.keys(keys).keys("6");
+        screen.must_show("✕ head 0.1");
+        screen.must_show("random sets: neurons only");
+        screen.keys("<space>");
+        screen.must_show("nothing is off");
+    }
+    let mut screen = running();
+    screen.keys("1<space>");
+    screen.must_show("no head or neuron under the cursor");
+}
+
+#[test]
+fn what_the_ablation_changes_is_marked_and_found() {
+    let mut screen = running();
+    screen.keys("4g<end>g<space>j<space>j<space>");
+    assert!(screen.line("ablated").contains('['), "{}", screen.text());
+    screen.keys("<home>cd");
+    screen.must_not_show("ablated ");
+    screen.keys("d");
+    screen.must_show("ablated ");
+}
+
+#[test]
+fn tokens_are_typed_over_the_sequence_and_taken_back() {
+    let mut screen = running();
+    let before = screen.text();
+    screen.keys("<home>e777");
+    screen.must_show("typing");
+    assert!(screen.line("token").contains(" 7 7 7"), "{}", screen.line("token"));
+    assert!(screen.line("label").contains(" 7 7 7"), "{}", screen.line("label"));
+    screen.keys("<esc><home>");
+    assert_eq!(before, screen.text());
+    screen.keys("<home>e777<enter>");
+    screen.must_show("edited");
+    assert!(screen.line("token").contains(" 7 7 7"));
+}
+
+#[test]
+fn a_sequence_has_from_one_to_n_ctx_tokens() {
+    let mut screen = running();
+    screen.keys("<home>e<ctrl-k><enter>");
+    screen.must_show("a sequence has at least one token");
+    screen.keys("5<enter>");
+    assert_eq!(screen.line("token").split_whitespace().collect::<Vec<_>>(), ["token", "▐5▌"]);
+    screen.keys("r<end>e<end>1");
+    screen.must_show("the model reads at most 128 tokens");
+}
+
+#[test]
+fn tokens_of_several_digits_are_checked_against_the_vocabulary() {
+    let model = ModelConfig { d_vocab: 300, n_ctx: 16, ..ModelConfig::default() };
+    let weights = Weights::initial(&model, 1);
+    let mut screen = Setup { model, ..Setup::default() }.screen();
+    screen.snapshot(0, weights);
+    screen.keys("<home>e299");
+    assert!(screen.line("token").contains("299"));
+    screen.keys("300");
+    screen.must_show("300 is not a token: the vocabulary is 0 to 299");
+    screen.keys("42,7<enter>");
+    let line = screen.line("token");
+    assert!(line.contains("299") && line.contains(" 42") && line.contains("   7"), "{line}");
+}
+
+#[test]
+fn a_paste_is_tokens_or_nothing() {
+    let mut screen = running();
+    let before = screen.text();
+    screen.send(Event::Paste("q\nqqP u\u{3}".into()));
+    screen.must_show("paste ignored");
+    assert!(!screen.quit && screen.told.is_empty());
+    screen.keys("<esc>");
+    assert_eq!(before, screen.text());
+    screen.keys("<home>e");
+    screen.send(Event::Paste("1, 2 3\n[45]".into()));
+    assert!(screen.line("token").contains(" 1 2 3 4 5"), "{}", screen.line("token"));
+    let token = screen.line("token");
+    screen.send(Event::Paste("q".into()));
+    screen.must_show("not tokens");
+    assert_eq!(token, screen.line("token"));
+    assert!(!screen.quit);
+}
+
+#[test]
+fn late_answers_are_dropped() {
+    let mut screen = running();
+    let first = probe_of(&press(&mut screen, 'r'));
+    let second = probe_of(&press(&mut screen, 'r'));
+    assert!(second.generation > first.generation);
+    screen.app.take_dirty();
+    screen.send(Event::Probe(Box::new(analysis::probe(first))));
+    assert!(!screen.app.take_dirty());
+    screen.send(Event::Probe(Box::new(analysis::probe(second))));
+    assert!(screen.app.take_dirty());
+}
+
+#[test]
+fn moving_the_cursor_computes_nothing() {
+    let mut screen = running();
+    for c in "2hjkl.,xzZ3jk4jkspv1x".chars() {
+        assert!(press(&mut screen, c).is_empty(), "{c}");
+    }
+}
+
+#[test]
+fn an_evaluation_is_asked_for_once_and_only_where_it_is_seen() {
+    let mut screen = running();
+    screen.keys("4g<space>j<space>");
+    assert_eq!(screen.evaluations, 0);
+    screen.keys("6");
+    assert_eq!(screen.evaluations, 1);
+    screen.keys("464<tab>");
+    assert_eq!(screen.evaluations, 1);
+    // A newer snapshot does not evaluate by itself: the figures say of which step they are.
+    screen.snapshot(25, trained());
+    assert_eq!(screen.evaluations, 1);
+    screen.must_show("validation figures taken at step 20: Enter takes them anew");
+    screen.keys("<enter>");
+    assert_eq!(screen.evaluations, 2);
+    screen.must_show("validation figures taken at step 25");
+    screen.keys("m");
+    assert_eq!(screen.evaluations, 3);
+    screen.must_show("to their mean over the validation set");
+}
+
+#[test]
+fn an_evaluation_shows_as_it_arrives() {
+    let mut screen = running();
+    screen.keys("4g<space>");
+    let commands = press(&mut screen, '6');
+    let [Command::Evaluate(request)] = &commands[..] else { panic!("{commands:?}") };
+    screen.must_show("computing");
+    let whole = report(request, &screen.data, 4);
+    let mut part = whole.clone();
+    part.after = None;
+    part.controls = None;
+    screen.send(Event::Evaluation(Box::new(part.clone())));
+    screen.must_show("→ computing");
+    part.after.clone_from(&whole.after);
+    part.controls.clone_from(&whole.controls);
+    part.controls.as_mut().unwrap().losses.truncate(2);
+    screen.send(Event::Evaluation(Box::new(part)));
+    screen.must_show("matched random sets, 2/4");
+    screen.send(Event::Evaluation(Box::new(whole)));
+    screen.must_show("4 matched random sets");
+}
+
+#[test]
+fn the_view_freezes_and_goes_back_while_training_goes_on() {
+    let mut screen = running();
+    screen.must_show("● live @20");
+    screen.keys("f");
+    screen.snapshot(25, Weights::initial(&ModelConfig::default(), 1));
+    screen.must_show("frozen @20 of 25");
+    screen.keys("f");
+    screen.must_show("● live @25");
+    screen.keys("[");
+    screen.must_show("back @20 of 25");
+    screen.keys("]");
+    screen.must_show("● live @25");
+}
+
+#[test]
+fn quitting_asks_once_while_training() {
+    let mut screen = running();
+    screen.keys("q");
+    screen.must_show("still training: q again");
+    assert!(!screen.quit);
+    screen.keys("<esc>");
+    screen.must_not_show("still training");
+    screen.keys("qq");
+    assert!(screen.quit);
+    assert_eq!(screen.told, [TrainCommand::Stop]);
+
+    let mut screen = running();
+    screen.keys("<ctrl-c>");
+    assert!(screen.quit && screen.told == [TrainCommand::Stop]);
+
+    let mut screen = running();
+    screen.train(TrainEvent::State(RunState::Finished));
+    screen.keys("q");
+    assert!(screen.quit && screen.told.is_empty());
+}
+
+#[test]
+fn the_trainer_is_told_and_its_state_is_a_word() {
+    let mut screen = running();
+    screen.keys("P");
+    assert_eq!(screen.told, [TrainCommand::Pause]);
+    screen.train(TrainEvent::State(RunState::Paused));
+    screen.must_show("PAUSED");
+    screen.keys("SP");
+    assert_eq!(screen.told, [TrainCommand::Pause, TrainCommand::Step, TrainCommand::Resume]);
+    let mode = Mode::Exploring { weights: "w.safetensors".into() };
+    let mut screen = Setup { mode, ..Setup::default() }.screen();
+    screen.keys("P");
+    screen.must_show("nothing trains here");
+    assert!(screen.told.is_empty());
+}
+
+#[test]
+fn a_failed_run_says_so_for_good() {
+    let mut screen = running();
+    screen.train(TrainEvent::Step(StepMetrics { step: 21, epoch: 3, train_loss: f32::NAN, lr: 0.01 }));
+    screen.train(TrainEvent::Failed("the loss is not a number".into()));
+    screen.train(TrainEvent::State(RunState::Failed));
+    for keys in ["2", "<esc>", "6", "1"] {
+        screen.keys(keys);
+        screen.must_show("TRAINING FAILED at step 21: the loss is not a number");
+    }
+    screen.must_show("NaN from step 21");
+    screen.must_show("loss NaN");
+}
+
+#[test]
+fn validation_sequences_go_round() {
+    let mut screen = running();
+    let last = screen.data.len(Split::Validation) - 1;
+    screen.keys("N");
+    screen.must_show(&format!("val {last}"));
+    screen.keys("n");
+    screen.must_show("val 0");
+    screen.keys("r");
+    screen.must_show("rand 0");
+    screen.keys("r");
+    screen.must_show("rand 1");
+}
+
+#[test]
+fn the_residual_of_the_sum_is_on_screen_and_small() {
+    let mut screen = running();
+    screen.keys("3<end>");
+    let line = screen.line("sum - logit");
+    let residual: f32 = line.split_whitespace().nth(3).unwrap().parse().unwrap();
+    assert!(residual.abs() < 1e-4, "{line}");
+}
+
+#[test]
+fn exploring_opens_where_there_is_something_to_see() {
+    let mode = Mode::Exploring { weights: "w.safetensors".into() };
+    let mut screen = Setup { mode, ..Setup::default() }.screen();
+    assert_eq!(screen.app.view(), ViewId::Attention);
+    screen.must_show("reading the weights");
+    screen.snapshot(420, trained());
+    screen.must_show("weights @420");
+    screen.keys("q");
+    assert!(screen.quit);
+}
+
+#[test]
+fn the_status_line_has_the_newest_numbers() {
+    let screen = running();
+    let text = screen.text();
+    let status = text.lines().next().unwrap();
+    for piece in ["majority", "training", "20/420", "13.9/s", "cpu", &format!("{:.3}", loss_at(20))] {
+        assert!(status.contains(piece), "{piece}: {status}");
+    }
+}
+
+#[test]
+fn suspending_and_repainting_are_left_to_the_loop() {
+    let mut screen = running();
+    screen.keys("<ctrl-z><ctrl-l>");
+    assert_eq!((screen.suspended, screen.repainted), (1, 1));
+}
+
+#[test]
+fn the_cursor_stays_on_the_first_neuron_until_she_takes_one() {
+    let mut screen = running();
+    let chosen =
+        |screen: &Screen| screen.line("▸").split_whitespace().find_map(|word| word.parse::<usize>().ok());
+    let first = |screen: &Screen| {
+        let text = screen.text();
+        let heading = text.lines().position(|line| line.contains("activation ")).unwrap();
+        let line = text.lines().nth(heading + 1).unwrap();
+        line.split_whitespace().find_map(|word| word.parse::<usize>().ok())
+    };
+    screen.keys("4");
+    for _ in 0..5 {
+        screen.keys("<right><right><right>");
+        assert_eq!(chosen(&screen), first(&screen));
+    }
+    screen.keys("<down>");
+    let taken = chosen(&screen);
+    screen.keys("<right><right><right>");
+    assert_eq!(chosen(&screen), taken);
+}
+
+#[test]
+fn the_terminals_own_keys_work_while_typing_and_reading() {
+    let mut screen = running();
+    screen.keys("e<ctrl-l><ctrl-z><ctrl-c>");
+    assert_eq!((screen.suspended, screen.repainted, screen.quit), (1, 1, false));
+    screen.keys("?<ctrl-l><ctrl-z>");
+    assert_eq!((screen.suspended, screen.repainted), (2, 2));
+}

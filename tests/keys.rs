@@ -1,0 +1,101 @@
+//! The one table of keys: it is complete, free of contradictions, and on screen.
+
+mod common;
+
+use std::collections::HashSet;
+
+use common::{Setup, trained};
+use headcount::app::Glyphs;
+use headcount::app::keymap::{self, Binding, Context, JOIN, KEYMAP, Key};
+
+fn of(context: Context) -> impl Iterator<Item = &'static Binding> {
+    KEYMAP.iter().filter(move |binding| binding.context == context)
+}
+
+#[test]
+fn no_key_means_two_things_in_a_context() {
+    for context in Context::ALL {
+        let everywhere =
+            of(Context::Everywhere).filter(|_| !context.is_alone() && context != Context::Everywhere);
+        let mut seen: HashSet<Key> = HashSet::new();
+        for key in of(context).chain(everywhere).flat_map(|binding| binding.keys) {
+            assert!(seen.insert(*key), "{} twice in {context:?}", key.name(true));
+        }
+    }
+}
+
+#[test]
+fn every_action_is_reached_by_its_keys_and_described() {
+    for binding in KEYMAP {
+        assert!(!binding.help.is_empty() && !binding.keys.is_empty(), "{binding:?}");
+        assert!(binding.help.chars().count() <= 61, "{binding:?} is cut at 80 columns");
+        for key in binding.keys {
+            let context =
+                if binding.context == Context::Everywhere { Context::Train } else { binding.context };
+            let pressed = Key::of(&key.event()).expect("a key of the table is a key");
+            assert_eq!(keymap::find(context, pressed), Some(binding.action), "{binding:?}");
+        }
+    }
+}
+
+#[test]
+fn the_keys_of_a_view_are_in_its_key_line() {
+    for glyphs in [Glyphs::Utf8, Glyphs::Ascii] {
+        let mut screen = Setup { glyphs, ..Setup::default() }.screen();
+        screen.snapshot(1, trained());
+        for (view, context) in [
+            ("1", Context::Train),
+            ("2", Context::Attention),
+            ("3", Context::Logits),
+            ("4", Context::Neurons),
+            ("6", Context::Ablate),
+            ("e", Context::Edit),
+            ("<esc>?", Context::Help),
+        ] {
+            screen.keys(view);
+            let text = screen.text();
+            let line = text.lines().last().unwrap();
+            for binding in of(context).filter(|binding| !binding.hint.is_empty() && binding.hint != JOIN) {
+                assert!(line.contains(binding.hint), "{context:?} does not show {:?}: {line}", binding.hint);
+            }
+            assert!(context.is_alone() || line.ends_with("? keys"), "{line}");
+        }
+    }
+}
+
+#[test]
+fn the_list_of_keys_shows_every_one() {
+    let mut screen = Setup::default().screen();
+    screen.keys("?");
+    let mut seen = String::new();
+    for _ in 0..120 {
+        seen += &screen.text();
+        screen.keys("<down>");
+    }
+    for binding in KEYMAP {
+        let start: String = binding.help.into();
+        assert!(seen.contains(&start), "{start}");
+    }
+    // The end is the end: one key back shows something else.
+    let end = screen.text();
+    screen.keys("<pgdn>");
+    assert_eq!(end, screen.text());
+    assert_ne!(end, screen.keys("<up>").text());
+}
+
+#[test]
+fn keys_that_mean_nothing_do_nothing() {
+    let mut screen = Setup::default().screen();
+    screen.snapshot(1, trained());
+    let before = screen.text();
+    screen.app.take_dirty();
+    screen.keys("<enter><delete>yYbBoOaAZ789<ctrl-a><ctrl-x>");
+    assert_eq!(before, screen.text());
+    assert!(!screen.app.take_dirty());
+    assert!(!screen.quit && screen.told.is_empty());
+}
+
+#[test]
+fn the_readme_table_has_a_line_for_each_binding() {
+    assert_eq!(keymap::markdown_table().lines().count(), KEYMAP.len() + 2);
+}

@@ -1,0 +1,153 @@
+//! What each view looks like: reviewed pictures, colours included.
+
+mod common;
+
+use common::{Screen, Setup, assert_image, assert_picture, trained};
+use headcount::app::{ColorDepth, Event, Glyphs, Mode};
+use headcount::model::{ModelConfig, Weights};
+use headcount::train::{RunState, StepMetrics, TrainEvent};
+
+const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
+const VIEWS: [(&str, &str); 5] =
+    [("train", "1"), ("attention", "2"), ("logits", "3"), ("neurons", "4"), ("ablate", "6")];
+
+/// In the middle of a run, at a position of interest.
+fn in_training(setup: Setup) -> Screen {
+    let mut screen = setup.screen();
+    let first = Weights::initial(&ModelConfig::default(), common::SEED);
+    screen.run(287, &[(1, first), (287, trained())]);
+    let right = "l".repeat(37);
+    screen.keys(&right);
+    screen
+}
+
+fn untrained(setup: Setup) -> Screen {
+    let mut screen = setup.screen();
+    screen.start(420);
+    screen.snapshot(0, Weights::initial(&ModelConfig::default(), common::SEED));
+    screen
+}
+
+/// The four neurons that add most to the label, off and picked, and one head looked at.
+const FOUR: &str = "4g<space>pj<space>pj<space>pj<space>p";
+
+fn ablated(setup: Setup) -> Screen {
+    let mut screen = in_training(setup);
+    screen.keys(FOUR);
+    screen
+}
+
+fn each(state: &str, make: fn(Setup) -> Screen) {
+    for (width, height) in SIZES {
+        let mut screen = make(Setup::sized(width, height));
+        for (name, key) in VIEWS {
+            screen.keys(key);
+            assert_picture(&format!("{name}_{state}_{width}x{height}"), &screen);
+        }
+    }
+}
+
+#[test]
+fn before_the_first_step() {
+    each("empty", Setup::screen);
+}
+
+#[test]
+fn untrained_weights() {
+    each("untrained", untrained);
+}
+
+#[test]
+fn a_run_in_the_middle() {
+    each("trained", in_training);
+}
+
+#[test]
+fn four_neurons_off() {
+    each("ablated", ablated);
+}
+
+#[test]
+fn a_run_that_came_to_nothing() {
+    each("nan", |setup| {
+        let mut screen = setup.screen();
+        screen.run(100, &[]);
+        for step in 101..=160 {
+            let train_loss = if step > 130 { f32::NAN } else { common::loss_at(step) };
+            screen.train(TrainEvent::Step(StepMetrics { step, epoch: 14, train_loss, lr: 0.01 }));
+        }
+        let mut weights = trained();
+        weights.values.iter_mut().step_by(3).for_each(|value| *value = f32::NAN);
+        screen.snapshot(160, weights);
+        screen.train(TrainEvent::Failed("the loss is not a number".into()));
+        screen.train(TrainEvent::State(RunState::Failed));
+        screen
+    });
+}
+
+#[test]
+fn sixteen_colours_none_and_no_unicode() {
+    for (name, depth, glyphs) in [
+        ("16", ColorDepth::Ansi16, Glyphs::Utf8),
+        ("256", ColorDepth::Indexed256, Glyphs::Utf8),
+        ("mono", ColorDepth::None, Glyphs::Utf8),
+        ("ascii", ColorDepth::None, Glyphs::Ascii),
+    ] {
+        let mut screen = ablated(Setup { depth, glyphs, ..Setup::default() });
+        for (view, key) in VIEWS {
+            screen.keys(key);
+            assert_picture(&format!("{view}_{name}_80x24"), &screen);
+        }
+    }
+}
+
+#[test]
+fn other_settings_of_the_views() {
+    let mut screen = ablated(Setup::default());
+    assert_picture("neurons_map_80x24", screen.keys("4v"));
+    assert_picture("attention_uniform_80x24", screen.keys("2x"));
+    assert_picture("attention_info_fit_80x24", screen.keys("xZ"));
+    assert_picture("logits_runner_up_80x24", screen.keys("3tt<up>"));
+    assert_picture("train_linear_80x24", screen.keys("1x"));
+    assert_picture("help_80x24", screen.keys("?"));
+    assert_picture("edit_80x24", screen.keys("<esc>4e7"));
+    assert_picture("quit_80x24", screen.keys("<esc>q"));
+}
+
+#[test]
+fn exploring_a_file() {
+    let mode = Mode::Exploring { weights: "weights.safetensors".into() };
+    let mut screen = Setup { mode, ..Setup::default() }.screen();
+    screen.snapshot(420, trained());
+    assert_picture("exploring_train_80x24", screen.keys("1"));
+    assert_picture("exploring_attention_80x24", screen.keys("2lll"));
+}
+
+#[test]
+fn the_images_of_the_readme() {
+    for (name, key) in VIEWS {
+        let mut screen = ablated(Setup::sized(120, 40));
+        assert_image(name, screen.keys(key));
+    }
+}
+
+#[test]
+fn without_unicode_no_byte_is_above_ascii() {
+    let ascii = Setup { glyphs: Glyphs::Ascii, ..Setup::default() };
+    let mut screen = ablated(ascii);
+    for keys in ["1", "2", "x", "3", "4", "v", "6", "?", "<esc>e", "<esc>q"] {
+        assert!(screen.keys(keys).text().is_ascii(), "{keys}:\n{}", screen.text());
+    }
+    screen.send(Event::TrainerSilent(12.0));
+    screen.must_show("silent 12s");
+}
+
+#[test]
+fn raw_colours_are_in_the_theme_alone() {
+    let view = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/view");
+    for entry in std::fs::read_dir(view).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(path.ends_with("theme.rs") || !text.contains("Color::"), "{}", path.display());
+    }
+}
