@@ -1,7 +1,8 @@
 //! The main loop: one channel in, the app in the middle, commands out.
 //!
-//! It blocks until something happens, hears all that waits, and draws once, and only if something changed. Training
-//! alone redraws at most ten times a second; whatever she does is drawn at once.
+//! It blocks until something happens, hears all that waits, and draws once, and only if something changed. Whatever she
+//! does is drawn at once. Training alone redraws at most ten times a second, and less often where that would take more
+//! of a slow line than an allowance.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -13,8 +14,14 @@ use crate::term::{Session, SignalKind, Suspension, TermError, TermEvent, scrub};
 use crate::train::{RunState, TrainCommand, TrainEvent};
 use crate::view;
 
-/// Between two frames that nothing but training asks for.
+/// Between two frames that nothing but training asks for, at least and at most.
 const TRAINING_FRAME: Duration = Duration::from_millis(100);
+const RAREST_FRAME: Duration = Duration::from_secs(4);
+/// Bytes a second that such frames may take on a screen of 80 by 24, so that 9,600 bit/s carry them; a larger screen,
+/// on a faster line one hopes, may take up to [`LARGEST_SHARE`] times as much.
+const ALLOWANCE: f64 = 800.0;
+const SMALL_SCREEN: f64 = 80.0 * 24.0;
+const LARGEST_SHARE: f64 = 4.0;
 /// Between two looks at how fast training goes.
 const RATE_INTERVAL: Duration = Duration::from_secs(1);
 /// Steps per second are measured over the last steps up to this age.
@@ -40,8 +47,10 @@ impl From<TermEvent> for Incident {
 
 /// What is drawn on.
 pub trait Display {
-    /// Draws the app; `false` when the last frame is still on its way.
-    fn draw(&mut self, app: &App) -> bool;
+    /// Draws the app: the bytes that it took; `None` when the last frame is still on its way.
+    fn draw(&mut self, app: &App) -> Option<usize>;
+    /// The cells that are drawn on.
+    fn cells(&mut self) -> u32;
     /// The size has changed.
     fn resize(&mut self, width: u16, height: u16);
     /// The next frame draws every cell.
@@ -59,8 +68,14 @@ pub trait Display {
 }
 
 impl Display for Session {
-    fn draw(&mut self, app: &App) -> bool {
-        self.screen().draw(|frame| view::draw(frame, app))
+    fn draw(&mut self, app: &App) -> Option<usize> {
+        let screen = self.screen();
+        let before = screen.bytes_sent();
+        screen.draw(|frame| view::draw(frame, app)).then(|| screen.bytes_sent() - before)
+    }
+
+    fn cells(&mut self) -> u32 {
+        self.screen().size().area()
     }
 
     fn resize(&mut self, width: u16, height: u16) {
@@ -118,6 +133,8 @@ pub struct Conductor<'a, D: Display> {
     pub probes: ProbeWorker,
     /// How fast training goes.
     pub pulse: Pulse,
+    /// The probe that she waits for, by its generation.
+    pub awaited: Option<u64>,
 }
 
 impl<D: Display> Conductor<'_, D> {
@@ -135,7 +152,7 @@ impl<D: Display> Conductor<'_, D> {
             let Some(incident) = self.wait(&pending) else { continue };
             let mut next = Some(incident);
             while let Some(incident) = next {
-                pending.now |= !matches!(incident, Incident::Train(_));
+                pending.now |= self.is_urgent(&incident);
                 if let Some(end) = self.hear(incident)? {
                     return Ok(end);
                 }
@@ -146,12 +163,29 @@ impl<D: Display> Conductor<'_, D> {
 
     fn draw_if_due(&mut self, pending: &mut Pending) {
         pending.dirty |= self.app.take_dirty();
-        let due = pending.now || pending.drawn.is_none_or(|at| at.elapsed() >= TRAINING_FRAME);
-        if pending.dirty && due && self.display.draw(&self.app) {
-            *pending = Pending { drawn: Some(Instant::now()), ..Pending::default() };
+        if pending.dirty
+            && (pending.now || pending.left().is_zero())
+            && let Some(bytes) = self.display.draw(&self.app)
+        {
+            let next = Instant::now() + pause_after(bytes, self.display.cells());
+            *pending = Pending { next: Some(next), ..Pending::default() };
         }
         if !pending.dirty {
             pending.now = false;
+        }
+    }
+
+    /// Whether it is drawn without regard to the line: what she did, and what she should know at once.
+    fn is_urgent(&mut self, incident: &Incident) -> bool {
+        match incident {
+            Incident::Train(event) => {
+                !matches!(event, TrainEvent::Step(_) | TrainEvent::Epoch(_) | TrainEvent::Snapshot(_))
+            }
+            Incident::Term(event) => *event != TermEvent::FrameWritten,
+            Incident::Answer(Answer::Evaluation(_)) => true,
+            Incident::Answer(Answer::Probe(probe)) => {
+                self.awaited.take_if(|awaited| *awaited <= probe.request.generation).is_some()
+            }
         }
     }
 
@@ -159,7 +193,7 @@ impl<D: Display> Conductor<'_, D> {
     fn wait(&mut self, pending: &Pending) -> Option<Incident> {
         let frame = pending.dirty.then(|| {
             // A frame that is due but could not be drawn waits for word from the writer.
-            let left = pending.drawn.map_or(TRAINING_FRAME, |at| TRAINING_FRAME.saturating_sub(at.elapsed()));
+            let left = pending.left();
             if left.is_zero() { TRAINING_FRAME } else { left }
         });
         let rate = self.pulse.is_running().then_some(RATE_INTERVAL);
@@ -187,7 +221,15 @@ impl<D: Display> Conductor<'_, D> {
             Incident::Answer(Answer::Probe(probe)) => Event::Probe(probe),
             Incident::Answer(Answer::Evaluation(report)) => Event::Evaluation(report),
         };
+        let is_hers = matches!(event, Event::Key(_) | Event::Paste(_));
         let commands = self.app.update(event);
+        let asked = commands.iter().find_map(|command| match command {
+            Command::Probe(request) => Some(request.generation),
+            _ => None,
+        });
+        if is_hers && asked.is_some() {
+            self.awaited = asked;
+        }
         self.obey(commands)
     }
 
@@ -271,13 +313,28 @@ enum Heard {
     Nothing,
 }
 
-/// What is to be drawn, and when something was.
+/// What is to be drawn, and when.
 #[derive(Default)]
 struct Pending {
     dirty: bool,
     /// Without waiting for the next training frame.
     now: bool,
-    drawn: Option<Instant>,
+    /// When the next training frame is due.
+    next: Option<Instant>,
+}
+
+impl Pending {
+    /// Until the next training frame is due.
+    fn left(&self) -> Duration {
+        self.next.map_or(Duration::ZERO, |next| next.saturating_duration_since(Instant::now()))
+    }
+}
+
+/// How long the line has earned after a frame of so many bytes.
+fn pause_after(bytes: usize, cells: u32) -> Duration {
+    let share = (f64::from(cells) / SMALL_SCREEN).clamp(1.0, LARGEST_SHARE);
+    let earned = Duration::from_secs_f64(bytes as f64 / (ALLOWANCE * share));
+    earned.clamp(TRAINING_FRAME, RAREST_FRAME)
 }
 
 /// How fast the trainer takes steps, and whether it has gone silent.

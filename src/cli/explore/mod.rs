@@ -77,6 +77,7 @@ fn conduct(
         trainer: trainer.as_ref().map(|trainer| trainer.commands.clone()),
         probes,
         pulse: Pulse::default(),
+        awaited: None,
     };
     let end = conductor.run(commands);
     let is_silent = conductor.pulse.is_silent();

@@ -94,3 +94,36 @@ impl Drop for Trainer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trainer_that_hangs_is_left_behind() {
+        let (commands, inbox) = channel();
+        let hang = move || {
+            thread::sleep(Duration::from_secs(60));
+            drop(inbox);
+            Ok(Outcome::Stopped)
+        };
+        let trainer = Trainer { commands, thread: Some(thread::spawn(hang)) };
+        let started = Instant::now();
+        let error = trainer.stop(true).unwrap_err().to_string();
+        assert!(error.contains("hangs") && started.elapsed() < Duration::from_secs(3), "{error}");
+    }
+
+    #[test]
+    fn a_trainer_that_is_dropped_saves_first() {
+        let (commands, inbox) = channel();
+        let (saved, was_saved) = channel();
+        let train = move || {
+            let told = inbox.recv();
+            thread::sleep(Duration::from_millis(50));
+            let _ = saved.send(told);
+            Ok(Outcome::Stopped)
+        };
+        drop(Trainer { commands, thread: Some(thread::spawn(train)) });
+        assert_eq!(was_saved.try_recv().unwrap(), Ok(TrainCommand::Stop));
+    }
+}
