@@ -103,12 +103,11 @@ impl App {
             }
             TrainEvent::Notice(text) => return self.say(Notice { level: Level::Warning, text }),
             TrainEvent::Unsaved(why) => {
-                let notice = match &why {
-                    Some(why) => Notice::error(format!("not saved: {why}")),
-                    None => Notice::info("saved again"),
-                };
+                let is_saved_again = why.is_none();
                 self.trainer.unsaved = why;
-                return self.say(notice);
+                if is_saved_again {
+                    return self.say(Notice::info("saved again"));
+                }
             }
             TrainEvent::Failed(reason) => {
                 self.trainer.failure = Some(reason);

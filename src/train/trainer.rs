@@ -208,7 +208,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
         let train_loss = taken.map_err(|error| TrainError::Device { step, message: error.to_string() })?;
         let metrics = StepMetrics { step, epoch, train_loss, lr: rates.lr };
         let logged = self.setup.run_dir.as_mut().map_or(Ok(()), |dir| dir.log_step(&metrics));
-        self.note_log(logged);
+        self.note_log(&logged);
         (self.emit)(TrainEvent::Step(metrics));
         if !train_loss.is_finite() {
             let weight = self.weights().first_non_finite().map(|name| format!(" or weight {name}"));
@@ -258,7 +258,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
         self.validation_loss = Some(validation.loss);
         let metrics = EpochMetrics { epoch, step: self.step, validation };
         let logged = self.setup.run_dir.as_mut().map_or(Ok(()), |dir| dir.log_epoch(&metrics));
-        self.note_log(logged);
+        self.note_log(&logged);
         (self.emit)(TrainEvent::Epoch(metrics));
         Ok(())
     }
@@ -316,12 +316,12 @@ impl<'a, D: Backend> Trainer<'a, D> {
 
     fn sync_metrics(&mut self) {
         let synced = self.setup.run_dir.as_mut().map_or(Ok(()), RunDir::sync_metrics);
-        self.note_log(synced);
+        self.note_log(&synced);
     }
 
     /// Says that lines cannot be written when it begins, and when they can again: they wait meanwhile.
-    fn note_log(&mut self, result: Result<(), FileError>) {
-        match &result {
+    fn note_log(&mut self, result: &Result<(), FileError>) {
+        match result {
             Err(error) if !self.unlogged => (self.emit)(TrainEvent::Notice(error.to_string())),
             Ok(()) if self.unlogged => {
                 (self.emit)(TrainEvent::Notice("metrics.jsonl is being written again".into()));

@@ -96,7 +96,7 @@ fn a_terminal_that_nobody_reads_slows_nothing_and_holds_nobody_up() {
     // Read, not read, not read, read: what drifts meanwhile cancels out.
     let first = rate(false);
     let before = memory(pid);
-    let unread = (rate(true) + rate(true)) / 2.0;
+    let unread = f64::midpoint(rate(true), rate(true));
     let growth = memory(pid).saturating_sub(before);
     let read = f64::midpoint(first, rate(false));
     println!("unread: {unread:.0} of {read:.0} steps/s, {growth} KiB more");
@@ -108,4 +108,23 @@ fn a_terminal_that_nobody_reads_slows_nothing_and_holds_nobody_up() {
     explorer.signal(Signal::TERM);
     explorer.leaves(143, PATIENCE);
     assert!(at.elapsed() < Duration::from_secs(3), "{:?}", at.elapsed());
+}
+
+#[test]
+fn what_cannot_be_saved_is_said_on_the_screen_and_tried_again() {
+    let explorer = Explorer::training();
+    let limit = |limit: &str| {
+        let limits = ["--pid", &explorer.holder().to_string(), &format!("--fsize={limit}:unlimited")];
+        assert!(Command::new("prlimit").args(limits).status().unwrap().success());
+    };
+    limit("1000");
+    explorer.wait_for("NOT SAVED");
+    explorer.type_keys("2");
+    thread::sleep(Duration::from_millis(300));
+    assert!(explorer.text().contains("NOT SAVED"), "a key must not take it away");
+    limit("unlimited");
+    explorer.wait_for("saved again");
+    assert!(!explorer.text().contains("NOT SAVED"));
+    explorer.signal(Signal::TERM);
+    explorer.leaves(143, PATIENCE);
 }
