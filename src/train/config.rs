@@ -121,6 +121,20 @@ impl RunConfig {
         toml::to_string_pretty(self).expect("a configuration is always representable")
     }
 
+    /// `table.key = value` of every setting, in one order.
+    pub(super) fn named(&self) -> Vec<String> {
+        let mut table = String::new();
+        let toml = self.to_toml();
+        let settings = toml.lines().filter_map(|line| match line.strip_prefix('[') {
+            Some(name) => {
+                table = format!("{}.", name.trim_end_matches(']'));
+                None
+            }
+            None => (!line.is_empty()).then(|| format!("{table}{line}")),
+        });
+        settings.collect()
+    }
+
     /// Steps in an epoch: the notebook's 7.
     pub fn steps_per_epoch(&self) -> usize {
         self.task.train_len().div_ceil(self.train.batch_size)

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::mem::discriminant;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -52,7 +52,6 @@ impl Shared {
 /// The way to the thread; it ends when this is dropped.
 pub struct ProbeWorker {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl ProbeWorker {
@@ -80,8 +79,8 @@ impl ProbeWorker {
             folded: None,
             baseline: None,
         };
-        let thread = thread::Builder::new().name("probe".into()).spawn(move || worker.run(&answer))?;
-        Ok(Self { shared, thread: Some(thread) })
+        thread::Builder::new().name("probe".into()).spawn(move || worker.run(&answer))?;
+        Ok(Self { shared })
     }
 
     /// Asks for a probe in place of any that still waits.
@@ -108,11 +107,9 @@ impl ProbeWorker {
 
 impl Drop for ProbeWorker {
     fn drop(&mut self) {
+        // An answer that is under way is not waited for: it would hold up the way out.
         self.shared.inbox().stop = true;
         self.shared.arrived.notify_one();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 
