@@ -182,7 +182,7 @@ impl<D: Display> Conductor<'_, D> {
                 !matches!(event, TrainEvent::Step(_) | TrainEvent::Epoch(_) | TrainEvent::Snapshot(_))
             }
             Incident::Term(event) => *event != TermEvent::FrameWritten,
-            Incident::Answer(Answer::Evaluation(_)) => true,
+            Incident::Answer(Answer::Evaluation(_) | Answer::Study(_)) => true,
             Incident::Answer(Answer::Probe(probe)) => {
                 self.awaited.take_if(|awaited| *awaited <= probe.request.generation).is_some()
             }
