@@ -76,6 +76,7 @@ fn probes(c: &mut Criterion) {
         let mut request = ProbeRequest {
             generation: 0,
             snapshot,
+            folded: false,
             tokens: data.example(Split::Train, 0).tokens.into(),
             interventions: Interventions::default(),
             means: None,

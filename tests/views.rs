@@ -151,3 +151,34 @@ fn raw_colours_are_in_the_theme_alone() {
         assert!(path.ends_with("theme.rs") || !text.contains("Color::"), "{}", path.display());
     }
 }
+
+#[test]
+fn every_picture_belongs_to_a_test() {
+    let states = ["empty", "untrained", "trained", "ablated", "nan"];
+    let terminals = ["16", "256", "mono", "ascii"];
+    let settings = [
+        "neurons_map",
+        "attention_uniform",
+        "attention_info_fit",
+        "logits_runner_up",
+        "train_linear",
+        "help",
+        "edit",
+        "quit",
+        "exploring_train",
+        "exploring_attention",
+    ];
+    let mut known: Vec<String> = settings.iter().map(|name| format!("{name}_80x24.snap")).collect();
+    for (view, _) in VIEWS {
+        known.push(format!("{view}.svg"));
+        known.extend(terminals.iter().map(|terminal| format!("{view}_{terminal}_80x24.snap")));
+        for (width, height) in SIZES {
+            known.extend(states.iter().map(|state| format!("{view}_{state}_{width}x{height}.snap")));
+        }
+    }
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(known.contains(&name) || name.ends_with(".snap.new"), "{name} is of no test");
+    }
+}

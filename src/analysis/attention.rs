@@ -44,15 +44,20 @@ pub(super) fn summaries(weights: &Weights, from: &Activations) -> Vec<HeadSummar
             let kl_from_uniform = entropy
                 .iter()
                 .enumerate()
-                .map(|(query, h)| (((query + 1) as f32).ln() - h).max(0.0))
+                .map(|(query, h)| not_below_zero(((query + 1) as f32).ln() - h))
                 .collect();
             HeadSummary { value_norms: value_norms(weights, from, layer, head), entropy, kl_from_uniform }
         })
         .collect()
 }
 
+/// Rounding can leave a divergence a little below zero; NaN stays NaN.
+fn not_below_zero(x: f32) -> f32 {
+    if x < 0.0 { 0.0 } else { x }
+}
+
 fn entropy(pattern: &[f32]) -> f32 {
-    -pattern.iter().filter(|p| **p > 0.0).map(|p| p * p.ln()).sum::<f32>()
+    -pattern.iter().filter(|p| **p != 0.0).map(|p| p * p.ln()).sum::<f32>()
 }
 
 fn value_norms(weights: &Weights, from: &Activations, layer: usize, head: usize) -> Vec<f32> {

@@ -124,7 +124,8 @@ fn tally(weights: &Weights, patch: &Patch, examples: &[Example<'_>], len: usize)
         forward(weights, tokens, patch, &mut activations);
         tally.loss += cross_entropy(&activations.logits, labels, d_vocab);
         for (position, (logits, &label)) in activations.logits.chunks_exact(d_vocab).zip(labels).enumerate() {
-            let right = usize::from(argmax(logits) == label);
+            // Of logits that are NaN none is the largest.
+            let right = usize::from(argmax(logits) == label && !logits.iter().any(|logit| logit.is_nan()));
             tally.right_by_position[position] += right;
             tally.right_by_class[usize::from(label)] += right;
             tally.seen_by_class[usize::from(label)] += 1;

@@ -8,6 +8,7 @@ pub mod hypotheses;
 pub mod lens;
 pub mod neurons;
 pub mod probe;
+pub mod study;
 
 pub use attention::HeadSummary;
 pub use attribution::{Attribution, Target, Writer};
@@ -15,3 +16,4 @@ pub use evaluation::{AblationReport, Controls, Evaluation, evaluate};
 pub use hypotheses::Hypothesis;
 pub use neurons::NeuronDirections;
 pub use probe::{Pass, Probe, ProbeRequest, Snapshot, probe};
+pub use study::{Findings, Study, StudyRequest, Topic};

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::attention::{HeadSummary, summaries};
 use super::attribution::Attribution;
 use super::neurons::NeuronDirections;
-use crate::model::{Activations, Interventions, Means, ModelConfig, Patch, Weights, forward};
+use crate::model::{
+    Activations, FoldOptions, Interventions, Means, ModelConfig, Patch, Weights, fold, forward,
+};
 use crate::task::{Token, majority};
 
 /// The weights at one step.
@@ -30,6 +32,12 @@ impl Snapshot {
     pub fn config(&self) -> &ModelConfig {
         self.weights.config()
     }
+
+    /// The same step with the layer norms folded into the weights, as the notebook does it.
+    #[must_use]
+    pub fn folded(&self) -> Self {
+        Self::new(self.step, fold(&self.weights, FoldOptions::default()))
+    }
 }
 
 /// What to compute.
@@ -37,8 +45,10 @@ impl Snapshot {
 pub struct ProbeRequest {
     /// Rises with every request; an answer to an older one is dropped.
     pub generation: u64,
-    /// The weights.
+    /// The weights; in an answer the folded ones, if they were asked for.
     pub snapshot: Arc<Snapshot>,
+    /// Whether to look at the folded weights instead of the trained ones.
+    pub folded: bool,
     /// From 1 to `n_ctx` tokens of the vocabulary.
     pub tokens: Arc<[Token]>,
     /// What is switched off.
@@ -156,7 +166,7 @@ impl Pass {
     }
 }
 
-/// Runs a request. Tokens must be of the vocabulary and no more than `n_ctx`.
+/// Runs a request on its snapshot as it is: who asked for folded weights has put them there. Tokens must be of the vocabulary and no more than `n_ctx`.
 pub fn probe(request: ProbeRequest) -> Probe {
     let weights = &request.snapshot.weights;
     let config = weights.config();

@@ -55,6 +55,7 @@ impl Ablation {
         Some(EvaluateRequest {
             generation: self.generation,
             snapshot: Arc::clone(snapshot),
+            folded: false,
             interventions: self.off.clone(),
             controls: CONTROLS,
         })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ratatui::crossterm::event::KeyEvent;
 
-use crate::analysis::{AblationReport, Probe, ProbeRequest, Snapshot};
+use crate::analysis::{AblationReport, Probe, ProbeRequest, Snapshot, Study, StudyRequest};
 use crate::model::Interventions;
 use crate::train::{TrainCommand, TrainEvent};
 
@@ -28,6 +28,8 @@ pub enum Event {
     Probe(Box<Probe>),
     /// An answer to [`Command::Evaluate`], whole or in part.
     Evaluation(Box<AblationReport>),
+    /// An answer to [`Command::Study`].
+    Study(Box<Study>),
     /// Something to tell her.
     Notice(Notice),
     /// Optimiser steps per second, measured by the loop.
@@ -45,6 +47,8 @@ pub enum Command {
     Probe(ProbeRequest),
     /// Compute losses over the validation set; the latest request wins, parts of the answer are welcome early.
     Evaluate(EvaluateRequest),
+    /// Find something out about the weights or the validation set; the latest request on each topic wins.
+    Study(StudyRequest),
     /// Give the terminal back and stop, as a shell's `Ctrl-Z` does.
     Suspend,
     /// Draw every cell anew.
@@ -60,6 +64,8 @@ pub struct EvaluateRequest {
     pub generation: u64,
     /// The weights.
     pub snapshot: Arc<Snapshot>,
+    /// Whether to fold them first.
+    pub folded: bool,
     /// What is switched off: never empty.
     pub interventions: Interventions,
     /// Random neuron sets to compare with.

@@ -20,6 +20,7 @@ impl App {
             Event::Train(event) => self.train(event),
             Event::Probe(probe) => self.probe_answer(probe),
             Event::Evaluation(report) => self.evaluation_answer(*report),
+            Event::Study(_) => Vec::new(),
             Event::Notice(notice) => self.say(notice),
             Event::StepRate(rate) => {
                 self.dirty |= self.trainer.rate.map(tenths) != Some(tenths(rate));
@@ -141,6 +142,7 @@ impl App {
         vec![Command::Probe(ProbeRequest {
             generation: self.generation,
             snapshot: snapshot.clone(),
+            folded: false,
             tokens: tokens.clone(),
             interventions: self.ablation.off.clone(),
             means: None,

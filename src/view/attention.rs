@@ -14,6 +14,9 @@ use crate::app::{App, AttentionScale, Zoom};
 /// Ends of the relative scale: so many times uniform, and so little of it.
 const RATIOS: [f32; 8] = [1.1, 1.25, 1.5, 2.0, 4.0, 8.0, 16.0, 64.0];
 
+/// Queries, and keys of each, that the scale's end is taken from.
+const SAMPLES: usize = 256;
+
 /// Columns for the queries' numbers.
 const AXIS: u16 = 5;
 
@@ -51,7 +54,10 @@ impl<'a> Measure<'a> {
     /// The value that one in a hundred exceeds: the first queries, which have little choice, would darken all the rest.
     fn top(&self) -> f32 {
         let len = self.norms.len();
-        let cells = (0..len).flat_map(|query| (0..=query).map(move |key| (query, key)));
+        // Of a long context a sample tells as much, and a frame must not take longer for it.
+        let stride = len.div_ceil(SAMPLES).max(1);
+        let cells = (0..len).step_by(stride);
+        let cells = cells.flat_map(|query| (0..=query).step_by(stride).map(move |key| (query, key)));
         let size = |value: f32| match self.scale {
             AttentionScale::RelativeToUniform => value.max(1e-6).log2().abs(),
             AttentionScale::Raw | AttentionScale::InfoWeighted => value,

@@ -129,7 +129,10 @@ impl Screen {
         for command in commands {
             match command {
                 Command::Train(command) => self.told.push(command),
-                Command::Probe(request) => {
+                Command::Probe(mut request) => {
+                    if request.folded {
+                        request.snapshot = Arc::new(request.snapshot.folded());
+                    }
                     let answer = Box::new(analysis::probe(request));
                     self.send(Event::Probe(answer));
                 }
@@ -137,6 +140,14 @@ impl Screen {
                     self.evaluations += 1;
                     let report = report(&request, &self.data, 5);
                     self.send(Event::Evaluation(Box::new(report)));
+                }
+                Command::Study(request) => {
+                    let folded = request.snapshot.folded();
+                    let looked_at = if request.folded { &folded } else { &*request.snapshot };
+                    let data = Arc::clone(&self.data);
+                    let examples = data.examples(Split::Validation);
+                    let study = analysis::study::study(request.clone(), looked_at, &folded, &examples);
+                    self.send(Event::Study(Box::new(study)));
                 }
                 Command::Suspend => self.suspended += 1,
                 Command::Repaint => self.repainted += 1,

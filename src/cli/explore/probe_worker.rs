@@ -3,13 +3,18 @@
 //! The latest request of each kind wins, a probe before an evaluation. An evaluation is done piece by piece, each piece
 //! reported as it comes, and dropped for a newer one between two pieces.
 
+use std::collections::VecDeque;
+use std::mem::discriminant;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::analysis::evaluation::{control, means};
-use crate::analysis::{AblationReport, Controls, Evaluation, Probe, ProbeRequest, Snapshot, evaluate, probe};
+use crate::analysis::study::study;
+use crate::analysis::{
+    AblationReport, Controls, Evaluation, Probe, ProbeRequest, Snapshot, Study, StudyRequest, evaluate, probe,
+};
 use crate::app::EvaluateRequest;
 use crate::model::{AblationKind, Interventions, Means, Patch};
 use crate::task::{Dataset, Split};
@@ -20,12 +25,15 @@ pub enum Answer {
     Probe(Box<Probe>),
     /// To an evaluation, as far as it has come.
     Evaluation(Box<AblationReport>),
+    /// To a study.
+    Study(Box<Study>),
 }
 
 #[derive(Default)]
 struct Inbox {
     probe: Option<ProbeRequest>,
     evaluate: Option<EvaluateRequest>,
+    studies: VecDeque<StudyRequest>,
     stop: bool,
 }
 
@@ -62,8 +70,15 @@ impl ProbeWorker {
         let pool =
             ThreadPoolBuilder::new().num_threads(cores.div_ceil(2)).thread_name(|i| format!("evaluate-{i}"));
         let pool = pool.build().map_err(std::io::Error::other)?;
-        let worker =
-            Worker { shared: Arc::clone(&shared), dataset, seed, pool, averages: None, baseline: None };
+        let worker = Worker {
+            shared: Arc::clone(&shared),
+            dataset,
+            seed,
+            pool,
+            averages: None,
+            folded: None,
+            baseline: None,
+        };
         thread::Builder::new().name("probe".into()).spawn(move || worker.run(&answer))?;
         Ok(Self { shared })
     }
@@ -77,6 +92,15 @@ impl ProbeWorker {
     /// Asks for an evaluation in place of any that waits or is under way.
     pub fn evaluate(&self, request: EvaluateRequest) {
         self.shared.inbox().evaluate = Some(request);
+        self.shared.arrived.notify_one();
+    }
+
+    /// Asks for a study, in place of any on the same topic that still waits.
+    pub fn study(&self, request: StudyRequest) {
+        let mut inbox = self.shared.inbox();
+        let same = |other: &StudyRequest| discriminant(&other.topic) == discriminant(&request.topic);
+        inbox.studies.retain(|waiting| !same(waiting));
+        inbox.studies.push_back(request);
         self.shared.arrived.notify_one();
     }
 }
@@ -99,6 +123,8 @@ struct Worker {
     pool: ThreadPool,
     /// Of the last snapshot they were needed for.
     averages: Option<(Arc<Snapshot>, Averages)>,
+    /// The last snapshot that was folded, and its folded weights.
+    folded: Option<[Arc<Snapshot>; 2]>,
     baseline: Option<(Arc<Snapshot>, Evaluation)>,
 }
 
@@ -113,14 +139,23 @@ impl Worker {
         let mut job: Option<Job> = None;
         loop {
             let mut inbox = self.shared.inbox();
-            while !inbox.stop && inbox.probe.is_none() && inbox.evaluate.is_none() && job.is_none() {
+            while !inbox.stop
+                && inbox.probe.is_none()
+                && inbox.evaluate.is_none()
+                && inbox.studies.is_empty()
+                && job.is_none()
+            {
                 inbox = self.shared.arrived.wait(inbox).unwrap_or_else(PoisonError::into_inner);
             }
             if inbox.stop {
                 return;
             }
             let (request, evaluation) = (inbox.probe.take(), inbox.evaluate.take());
+            let study = if request.is_none() { inbox.studies.pop_front() } else { None };
             drop(inbox);
+            if let Some(request) = study {
+                answer(Answer::Study(Box::new(self.study(request))));
+            }
             if let Some(request) = request {
                 answer(Answer::Probe(Box::new(self.probe(request))));
             }
@@ -138,7 +173,28 @@ impl Worker {
         }
     }
 
+    fn folded(&mut self, snapshot: &Arc<Snapshot>) -> Arc<Snapshot> {
+        match &self.folded {
+            Some([of, folded]) if Arc::ptr_eq(of, snapshot) => Arc::clone(folded),
+            _ => {
+                let folded = Arc::new(snapshot.folded());
+                self.folded = Some([Arc::clone(snapshot), Arc::clone(&folded)]);
+                folded
+            }
+        }
+    }
+
+    fn study(&mut self, request: StudyRequest) -> Study {
+        let folded = self.folded(&request.snapshot);
+        let looked_at = if request.folded { Arc::clone(&folded) } else { Arc::clone(&request.snapshot) };
+        let examples = self.dataset.examples(Split::Validation);
+        self.pool.install(|| study(request, &looked_at, &folded, &examples))
+    }
+
     fn probe(&mut self, mut request: ProbeRequest) -> Probe {
+        if request.folded {
+            request.snapshot = self.folded(&request.snapshot);
+        }
         if request.interventions.kind == AblationKind::Mean && !request.interventions.is_empty() {
             request.means = Some(self.averages(&request.snapshot).0);
         }
@@ -146,7 +202,10 @@ impl Worker {
     }
 
     /// The first piece: nothing switched off.
-    fn begin(&mut self, request: EvaluateRequest) -> Job {
+    fn begin(&mut self, mut request: EvaluateRequest) -> Job {
+        if request.folded {
+            request.snapshot = self.folded(&request.snapshot);
+        }
         let before = match &self.baseline {
             Some((of, evaluation)) if Arc::ptr_eq(of, &request.snapshot) => evaluation.clone(),
             _ => self.evaluate(&request.snapshot, &Patch::default()),

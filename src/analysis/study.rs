@@ -1,0 +1,93 @@
+//! Questions about the weights, or about all validation sequences: too long for a keystroke, short enough to wait for.
+
+use std::sync::Arc;
+
+use super::attention::{HeadAverages, averages};
+use super::circuits::{HeadCircuits, circuits};
+use super::hypotheses::{Tracker, fit, trackers};
+use super::lens::{LensFigures, lens_over};
+use super::probe::Snapshot;
+use crate::model::{Interventions, NeuronId};
+use crate::task::{Example, Token};
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// Every head's circuits, from the folded weights whichever are looked at.
+    Circuits,
+    /// How well each place in the residual stream already answers.
+    Lens,
+    /// Every head's mean pattern and scores, with the interventions in force.
+    Heads,
+    /// How well each hypothesis of a token explains the summed activation of some neurons.
+    Fit {
+        /// The neurons.
+        neurons: Vec<NeuronId>,
+        /// The token.
+        token: Token,
+    },
+    /// For each token the neurons that answer for it.
+    Trackers,
+}
+
+/// A question.
+#[derive(Clone, Debug)]
+pub struct StudyRequest {
+    /// The weights.
+    pub snapshot: Arc<Snapshot>,
+    /// Whether to fold them first.
+    pub folded: bool,
+    /// What is switched off; only [`Topic::Heads`] heeds it, without means.
+    pub interventions: Interventions,
+    /// What is asked.
+    pub topic: Topic,
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub enum Findings {
+    /// By layer, then head.
+    Circuits(Vec<HeadCircuits>),
+    /// By place.
+    Lens(Vec<LensFigures>),
+    /// By layer, then head.
+    Heads(Vec<HeadAverages>),
+    /// In the order of [`Hypothesis::ALL`](super::Hypothesis::ALL).
+    Fit([f64; 4]),
+    /// By token, the strongest first.
+    Trackers(Vec<Vec<Tracker>>),
+}
+
+/// A question and its answer.
+#[derive(Clone, Debug)]
+pub struct Study {
+    /// What was asked; `snapshot` is as asked, not folded.
+    pub request: StudyRequest,
+    /// Sequences that were looked at; 0 where only the weights were.
+    pub sequences: usize,
+    /// What was found.
+    pub findings: Findings,
+}
+
+/// Answers `request` over `examples` (of one length), looking at `weights`: the request's snapshot, folded if it says so.
+/// `folded` are its folded weights.
+pub fn study(
+    request: StudyRequest,
+    looked_at: &Snapshot,
+    folded: &Snapshot,
+    examples: &[Example<'_>],
+) -> Study {
+    let weights = &looked_at.weights;
+    let findings = match &request.topic {
+        Topic::Circuits => Findings::Circuits(circuits(&folded.weights)),
+        Topic::Lens => Findings::Lens(lens_over(weights, examples)),
+        Topic::Heads => {
+            let patch = request.interventions.patch(weights.config(), None);
+            Findings::Heads(averages(weights, &patch, examples))
+        }
+        Topic::Fit { neurons, token } => Findings::Fit(fit(weights, examples, neurons, *token)),
+        Topic::Trackers => Findings::Trackers(trackers(weights, examples)),
+    };
+    let sequences = if request.topic == Topic::Circuits { 0 } else { examples.len() };
+    Study { request, sequences, findings }
+}
