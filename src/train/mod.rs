@@ -11,6 +11,7 @@ mod lock;
 mod metrics;
 mod metrics_log;
 mod optimizer;
+mod pace;
 pub mod run_dir;
 mod schedule;
 mod trainer;

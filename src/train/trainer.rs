@@ -1,7 +1,7 @@
 //! The training loop.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use rand::seq::SliceRandom;
@@ -12,6 +12,7 @@ use super::config::RunConfig;
 use super::events::{EpochMetrics, RunState, StepMetrics, TrainCommand, TrainEvent, TrainPlan};
 use super::files::FileError;
 use super::optimizer::Optimizer;
+use super::pace::Pace;
 use super::run_dir::RunDir;
 use super::schedule::OneCycle;
 use crate::analysis::{Evaluation, Snapshot, evaluate};
@@ -329,45 +330,5 @@ impl<'a, D: Backend> Trainer<'a, D> {
             _ => {}
         }
         self.unlogged = result.is_err();
-    }
-}
-
-/// Whether to take another step.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Pace {
-    Running,
-    /// One step, then wait.
-    Once,
-    Paused,
-    Stop,
-}
-
-impl Pace {
-    /// Hears the commands that wait; while paused, waits for one.
-    fn next(self, commands: &Receiver<TrainCommand>, save: &mut dyn FnMut()) -> Self {
-        let mut pace = if self == Self::Once { Self::Paused } else { self };
-        loop {
-            let command = match commands.try_recv() {
-                Ok(command) => command,
-                Err(TryRecvError::Empty) if pace == Self::Paused && self == Self::Paused => {
-                    match commands.recv() {
-                        Ok(command) => command,
-                        Err(_) => return Self::Stop,
-                    }
-                }
-                Err(TryRecvError::Empty) => return pace,
-                Err(TryRecvError::Disconnected) => return Self::Stop,
-            };
-            pace = match command {
-                TrainCommand::Pause => Self::Paused,
-                TrainCommand::Resume => Self::Running,
-                TrainCommand::Step => return Self::Once,
-                TrainCommand::Stop => return Self::Stop,
-                TrainCommand::Save => {
-                    save();
-                    pace
-                }
-            };
-        }
     }
 }

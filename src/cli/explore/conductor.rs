@@ -4,30 +4,16 @@
 //! does is drawn at once. Training alone redraws at most ten times a second, and less often where that would take more
 //! of a slow line than an allowance.
 
-use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::frames::{Awaited, Pending, TRAINING_FRAME};
 use super::probe_worker::{Answer, ProbeWorker};
+use super::pulse::{Pulse, RATE_INTERVAL};
 use crate::app::{App, Command, Event, Notice};
 use crate::term::{Session, SignalKind, Suspension, TermError, TermEvent, scrub};
-use crate::train::{RunState, TrainCommand, TrainEvent};
+use crate::train::{TrainCommand, TrainEvent};
 use crate::view;
-
-/// Between two frames that nothing but training asks for, at least and at most.
-const TRAINING_FRAME: Duration = Duration::from_millis(100);
-const RAREST_FRAME: Duration = Duration::from_secs(4);
-/// Bytes a second that such frames may take on a screen of 80 by 24, so that 9,600 bit/s carry them; a larger screen,
-/// on a faster line one hopes, may take up to [`LARGEST_SHARE`] times as much.
-const ALLOWANCE: f64 = 800.0;
-const SMALL_SCREEN: f64 = 80.0 * 24.0;
-const LARGEST_SHARE: f64 = 4.0;
-/// Between two looks at how fast training goes.
-const RATE_INTERVAL: Duration = Duration::from_secs(1);
-/// Steps per second are measured over the last steps up to this age.
-const RATE_WINDOW: Duration = Duration::from_secs(5);
-/// A trainer is called silent after this many of its own median steps, and no sooner than a second.
-const SILENT_STEPS: u32 = 10;
 
 /// Anything that happens.
 pub enum Incident {
@@ -133,8 +119,8 @@ pub struct Conductor<'a, D: Display> {
     pub probes: ProbeWorker,
     /// How fast training goes.
     pub pulse: Pulse,
-    /// The probe that she waits for, by its generation.
-    pub awaited: Option<u64>,
+    /// The answers that she waits for.
+    pub awaited: Awaited,
 }
 
 impl<D: Display> Conductor<'_, D> {
@@ -167,8 +153,7 @@ impl<D: Display> Conductor<'_, D> {
             && (pending.now || pending.left().is_zero())
             && let Some(bytes) = self.display.draw(&self.app)
         {
-            let next = Instant::now() + pause_after(bytes, self.display.cells());
-            *pending = Pending { next: Some(next), ..Pending::default() };
+            *pending = Pending::drawn(bytes, self.display.cells());
         }
         if !pending.dirty {
             pending.now = false;
@@ -182,10 +167,7 @@ impl<D: Display> Conductor<'_, D> {
                 !matches!(event, TrainEvent::Step(_) | TrainEvent::Epoch(_) | TrainEvent::Snapshot(_))
             }
             Incident::Term(event) => *event != TermEvent::FrameWritten,
-            Incident::Answer(Answer::Evaluation(_) | Answer::Study(_)) => true,
-            Incident::Answer(Answer::Probe(probe)) => {
-                self.awaited.take_if(|awaited| *awaited <= probe.request.generation).is_some()
-            }
+            Incident::Answer(answer) => self.awaited.is_answered(answer),
         }
     }
 
@@ -224,12 +206,8 @@ impl<D: Display> Conductor<'_, D> {
         };
         let is_hers = matches!(event, Event::Key(_) | Event::Paste(_));
         let commands = self.app.update(event);
-        let asked = commands.iter().find_map(|command| match command {
-            Command::Probe(request) => Some(request.generation),
-            _ => None,
-        });
-        if is_hers && asked.is_some() {
-            self.awaited = asked;
+        if is_hers {
+            self.awaited.ask(&commands);
         }
         self.obey(commands)
     }
@@ -313,85 +291,4 @@ enum Heard {
     Event(Event),
     End(End),
     Nothing,
-}
-
-/// What is to be drawn, and when.
-#[derive(Default)]
-struct Pending {
-    dirty: bool,
-    /// Without waiting for the next training frame.
-    now: bool,
-    /// When the next training frame is due.
-    next: Option<Instant>,
-}
-
-impl Pending {
-    /// Until the next training frame is due.
-    fn left(&self) -> Duration {
-        self.next.map_or(Duration::ZERO, |next| next.saturating_duration_since(Instant::now()))
-    }
-}
-
-/// How long the line has earned after a frame of so many bytes.
-fn pause_after(bytes: usize, cells: u32) -> Duration {
-    let share = (f64::from(cells) / SMALL_SCREEN).clamp(1.0, LARGEST_SHARE);
-    let earned = Duration::from_secs_f64(bytes as f64 / (ALLOWANCE * share));
-    earned.clamp(TRAINING_FRAME, RAREST_FRAME)
-}
-
-/// How fast the trainer takes steps, and whether it has gone silent.
-#[derive(Default)]
-pub struct Pulse {
-    running: bool,
-    steps: VecDeque<(usize, Instant)>,
-    told: Option<Instant>,
-}
-
-impl Pulse {
-    fn is_running(&self) -> bool {
-        self.running
-    }
-
-    /// Whether the trainer has said nothing for much longer than a step takes.
-    pub fn is_silent(&self) -> bool {
-        self.running && self.pace().is_some_and(|(pace, latest)| is_long(latest.elapsed(), pace))
-    }
-
-    /// How long a step takes, and when the last one was.
-    fn pace(&self) -> Option<(Duration, Instant)> {
-        let ((first, since), (last, latest)) = (self.steps.front()?, self.steps.back()?);
-        (last != first).then(|| ((*latest - *since) / (*last - *first) as u32, *latest))
-    }
-
-    fn hear(&mut self, event: &TrainEvent, now: Instant) {
-        match event {
-            TrainEvent::Step(metrics) => self.steps.push_back((metrics.step, now)),
-            TrainEvent::State(state) => {
-                self.running = *state == RunState::Running;
-                self.steps.clear();
-            }
-            _ => {}
-        }
-        // A fast trainer is measured over fewer steps than one a millisecond for five seconds.
-        while self.steps.len() > 2 && self.steps.front().is_some_and(|(_, at)| now - *at > RATE_WINDOW) {
-            self.steps.pop_front();
-        }
-    }
-
-    /// What there is to say, at most once a second.
-    fn take(&mut self, now: Instant) -> Vec<Event> {
-        let due = self.running && self.told.is_none_or(|told| now - told >= RATE_INTERVAL);
-        let Some((pace, latest)) = self.pace().filter(|_| due) else { return Vec::new() };
-        self.told = Some(now);
-        let silence = now - latest;
-        let mut events = vec![Event::StepRate(1.0 / pace.as_secs_f64().max(1e-9))];
-        if is_long(silence, pace) {
-            events.push(Event::TrainerSilent(silence.as_secs_f64()));
-        }
-        events
-    }
-}
-
-fn is_long(silence: Duration, pace: Duration) -> bool {
-    silence > (pace * SILENT_STEPS).max(RATE_INTERVAL)
 }

@@ -1,12 +1,16 @@
 //! `headcount explore`: the screen, with the trainer behind it.
 
 mod conductor;
+mod frames;
 mod open;
 mod probe_worker;
+mod pulse;
 mod trainer;
 
-pub use conductor::{Conductor, Display, End, Incident, Pulse};
+pub use conductor::{Conductor, Display, End, Incident};
+pub use frames::Awaited;
 pub use probe_worker::{Answer, ProbeWorker};
+pub use pulse::Pulse;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -77,7 +81,7 @@ fn conduct(
         trainer: trainer.as_ref().map(|trainer| trainer.commands.clone()),
         probes,
         pulse: Pulse::default(),
-        awaited: None,
+        awaited: Awaited::default(),
     };
     let end = conductor.run(commands);
     let is_silent = conductor.pulse.is_silent();
