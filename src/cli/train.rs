@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
+use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -93,6 +94,38 @@ struct Reporter {
     bar: Option<ProgressBar>,
     plan: Option<TrainPlan>,
     last: Option<StepMetrics>,
+    pace: Pace,
+}
+
+/// When steps were taken.
+#[derive(Default)]
+struct Pace {
+    first: Option<Instant>,
+    last: Option<Instant>,
+    /// Seconds between two steps; a validation between them counts.
+    steps: Vec<f32>,
+}
+
+impl Pace {
+    fn step(&mut self) {
+        let now = Instant::now();
+        self.first.get_or_insert(now);
+        if let Some(last) = self.last.replace(now) {
+            self.steps.push((now - last).as_secs_f32());
+        }
+    }
+
+    /// `None` before the second step.
+    fn summary(&mut self) -> Option<String> {
+        self.steps.sort_by(f32::total_cmp);
+        let median = *self.steps.get(self.steps.len() / 2)?;
+        let seconds = (self.last? - self.first?).as_secs_f32();
+        Some(format!(
+            "{} steps in {seconds:.1} s, median {:.1} ms a step",
+            self.steps.len() + 1,
+            1e3 * median
+        ))
+    }
 }
 
 impl Reporter {
@@ -103,7 +136,7 @@ impl Reporter {
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar
         });
-        Self { quiet: args.quiet, json: args.json, bar, plan: None, last: None }
+        Self { quiet: args.quiet, json: args.json, bar, plan: None, last: None, pace: Pace::default() }
     }
 
     fn hear(&mut self, event: TrainEvent) {
@@ -134,6 +167,7 @@ impl Reporter {
     }
 
     fn step(&mut self, metrics: StepMetrics) {
+        self.pace.step();
         if self.json {
             print_line(&MetricsLine::Step(metrics.clone()).to_json());
         }
@@ -173,6 +207,9 @@ impl Reporter {
     fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
+        }
+        if let Some(summary) = self.pace.summary().filter(|_| !self.quiet) {
+            say(&summary);
         }
     }
 }

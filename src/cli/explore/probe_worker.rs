@@ -13,7 +13,8 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::analysis::evaluation::{control, means};
 use crate::analysis::study::study;
 use crate::analysis::{
-    AblationReport, Controls, Evaluation, Probe, ProbeRequest, Snapshot, Study, StudyRequest, evaluate, probe,
+    AblationReport, Controls, Evaluation, Known, Probe, ProbeRequest, Snapshot, Study, StudyRequest,
+    evaluate, probe_after,
 };
 use crate::app::EvaluateRequest;
 use crate::model::{AblationKind, Interventions, Means, Patch};
@@ -76,6 +77,7 @@ impl ProbeWorker {
             seed,
             pool,
             averages: None,
+            known: None,
             folded: None,
             baseline: None,
         };
@@ -123,6 +125,8 @@ struct Worker {
     pool: ThreadPool,
     /// Of the last snapshot they were needed for.
     averages: Option<(Arc<Snapshot>, Averages)>,
+    /// What the last probe computed.
+    known: Option<Known>,
     /// The last snapshot that was folded, and its folded weights.
     folded: Option<[Arc<Snapshot>; 2]>,
     baseline: Option<(Arc<Snapshot>, Evaluation)>,
@@ -198,7 +202,9 @@ impl Worker {
         if request.interventions.kind == AblationKind::Mean && !request.interventions.is_empty() {
             request.means = Some(self.averages(&request.snapshot).0);
         }
-        probe(request)
+        let probe = probe_after(request, self.known.as_ref());
+        self.known = Some(Known::of(&probe));
+        probe
     }
 
     /// The first piece: nothing switched off.
