@@ -24,8 +24,10 @@ pub struct Checkpoints {
 
 /// What a directory of checkpoints holds.
 pub struct Stock {
-    /// The checkpoints that are whole, oldest first.
-    pub states: Vec<TrainState>,
+    /// The newest checkpoint that is whole.
+    pub newest: Option<TrainState>,
+    /// The validation loss of each that is whole, by step.
+    pub losses: BTreeMap<usize, Option<f64>>,
     /// The files newer than the newest of them that cannot be gone on from, and why.
     pub skipped: Vec<String>,
     /// All files that are damaged.
@@ -42,7 +44,7 @@ pub fn stock(
     config: &RunConfig,
     data: Option<u32>,
 ) -> Result<Stock, CheckpointError> {
-    let mut stock = Stock { states: Vec::new(), skipped: Vec::new(), damaged: Vec::new() };
+    let mut stock = Stock { newest: None, losses: BTreeMap::new(), skipped: Vec::new(), damaged: Vec::new() };
     for (step, path) in named(files, directory)? {
         let loaded = TrainState::load(files, &path, config, data).and_then(|state| {
             let problem = || format!("holds step {}", state.step);
@@ -55,7 +57,8 @@ pub fn stock(
         });
         match loaded {
             Ok(state) => {
-                stock.states.push(state);
+                stock.losses.insert(step, state.validation_loss);
+                stock.newest = Some(state);
                 stock.skipped.clear();
             }
             Err(error @ CheckpointError::OtherData { .. }) => return Err(error),
@@ -73,7 +76,7 @@ pub fn stock(
 }
 
 /// Files under a checkpoint's name, by step.
-fn named(files: &dyn Files, directory: &Path) -> Result<BTreeMap<usize, PathBuf>, FileError> {
+pub(super) fn named(files: &dyn Files, directory: &Path) -> Result<BTreeMap<usize, PathBuf>, FileError> {
     let names = match files.list(directory) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         names => names.map_err(FileError::at("list", directory))?,
@@ -99,7 +102,7 @@ impl Checkpoints {
         for path in &stock.damaged {
             set_aside(&*files, path);
         }
-        let kept = stock.states.iter().map(|state| (state.step, state.validation_loss)).collect();
+        let kept = stock.losses.clone();
         let (directory, config) = (directory.into(), config.clone());
         Ok((Self { files, directory, config, data, kept }, stock))
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::checkpoint::{CheckpointError, TrainState, fingerprint};
-use super::checkpoints::{Checkpoints, Stock, stock};
+use super::checkpoints::{Checkpoints, Stock, named, stock};
 use super::config::{RunConfig, RunConfigError};
 use super::durable::{create_private_dir, replace, sweep};
 use super::events::{EpochMetrics, StepMetrics, TrainEvent};
@@ -141,8 +141,8 @@ pub fn look(path: &Path) -> Result<Option<Found>, RunDirError> {
         };
     }
     let config = read_config(&file)?;
-    let Stock { mut states, skipped, .. } = stock(&Disk, &path.join(CHECKPOINTS), &config, None)?;
-    Ok(Some(Found { config, state: states.pop(), skipped }))
+    let Stock { newest, skipped, .. } = stock(&Disk, &path.join(CHECKPOINTS), &config, None)?;
+    Ok(Some(Found { config, state: newest, skipped }))
 }
 
 const CHECKPOINTS: &str = "checkpoints";
@@ -181,9 +181,16 @@ pub fn past_metrics(path: &Path, step: usize) -> Vec<TrainEvent> {
     until.filter_map(|line| MetricsLine::event_of(line)).collect()
 }
 
-/// Every checkpoint that is whole, by step.
-pub fn checkpoint_states(path: &Path, config: &RunConfig) -> Vec<TrainState> {
-    stock(&Disk, &path.join(CHECKPOINTS), config, None).map_or(Vec::new(), |stock| stock.states)
+/// The step of the newest file that has a checkpoint's name.
+pub fn newest_step(path: &Path) -> Option<usize> {
+    named(&Disk, &path.join(CHECKPOINTS)).ok()?.into_keys().next_back()
+}
+
+/// Weights of every checkpoint that is whole, by step.
+pub fn past_weights(path: &Path, config: &RunConfig) -> Vec<(usize, Weights)> {
+    let files = named(&Disk, &path.join(CHECKPOINTS)).unwrap_or_default();
+    let load = |file: &PathBuf| TrainState::load(&Disk, file, config, None).ok();
+    files.values().filter_map(load).map(|state| (state.step, state.weights)).collect()
 }
 
 impl RunDir {
@@ -216,9 +223,9 @@ impl RunDir {
         } else {
             replace(&*files, &config_file, config.to_toml().as_bytes())?;
         }
-        let (checkpoints, Stock { mut states, skipped, .. }) =
+        let (checkpoints, Stock { newest, skipped, .. }) =
             Checkpoints::open(Arc::clone(&files), &directory, config, fingerprint(dataset))?;
-        let state = states.pop().unwrap_or_else(|| TrainState::initial(config));
+        let state = newest.unwrap_or_else(|| TrainState::initial(config));
         let metrics = MetricsLog::open(&*files, &path.join("metrics.jsonl"), state.step)?;
         let run_dir = Self { path: path.into(), files, metrics, checkpoints, _lock: lock };
         Ok(Opened { run_dir, state, skipped })

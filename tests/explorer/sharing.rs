@@ -66,8 +66,11 @@ fn a_run_that_another_process_trains_can_be_looked_at() {
     }
     let looker = Explorer::go_on(session_leader(&program()), folder);
     looker.is_up();
-    looker.type_keys("24P6");
+    looker.type_keys("24P61");
     looker.trains_on(300);
+    // It follows the run, which nobody here touches.
+    let frames = looker.modes().frames;
+    looker.wait_until("news", |pty| pty.modes().frames > frames + 1);
     looker.type_keys("q");
     let mut looker = looker;
     assert_eq!(looker.wait_for_exit(PATIENCE).code(), Some(0));

@@ -11,6 +11,7 @@ mod memory;
 mod mutated;
 mod power;
 mod protocol;
+mod signals;
 
 use std::fs;
 use std::path::Path;

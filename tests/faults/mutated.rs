@@ -149,6 +149,24 @@ fn checkpoints_and_weights() {
 }
 
 #[test]
+fn a_small_file_that_names_a_large_model_allocates_nothing() {
+    if std::env::var_os(INSIDE).is_none() {
+        return in_little_memory("mutated::a_small_file_that_names_a_large_model_allocates_nothing");
+    }
+    let bytes = encode_weights(&TrainState::initial(&small()).weights);
+    let length = length_of(&bytes);
+    let header = String::from_utf8(bytes[8..8 + length].to_vec()).unwrap();
+    let large = header
+        .replace("\\\"d_mlp\\\":24", "\\\"d_mlp\\\":60000")
+        .replace("\\\"d_model\\\":16", "\\\"d_model\\\":2000");
+    assert_ne!(large, header);
+    let file = [&(large.len() as u64).to_le_bytes()[..], large.as_bytes(), &bytes[8 + length..]].concat();
+    let (good, longest) = read_all(1, |_| parse(&file, None).is_ok());
+    println!("{good} taken, read in at most {longest:?}");
+    assert_eq!(good, 0);
+}
+
+#[test]
 fn configurations() {
     if std::env::var_os(INSIDE).is_none() {
         return in_little_memory("mutated::configurations");

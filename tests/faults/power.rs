@@ -37,15 +37,15 @@ fn cut(seed: u64, operations: usize, negligence: Negligence, config: &RunConfig)
     let found: Arc<dyn Files> = Arc::new(disk.after_the_cut(&mut random));
     let opened = Checkpoints::open(Arc::clone(&found), Path::new("run"), config, DATA);
     let (mut checkpoints, stock) = opened.map_err(|error| error.to_string())?;
-    let newest = stock.states.last().map(|state| state.step);
+    let newest = stock.newest.as_ref().map(|state| state.step);
     if newest < saved {
         return Err(format!("seed {seed}: step {saved:?} was saved, step {newest:?} was found"));
     }
-    if saved > Some(2) && !stock.states.iter().any(|state| state.step == 2) {
+    if saved > Some(2) && !stock.losses.contains_key(&2) {
         return Err(format!("seed {seed}: the best is gone"));
     }
     let right = |found: &TrainState| found.weights.values == state(config, found.step).weights.values;
-    if !stock.states.iter().all(right) {
+    if !stock.newest.iter().all(right) {
         return Err(format!("seed {seed}: a state is not the one of its step"));
     }
     let names = found.list(Path::new("run")).map_err(|error| error.to_string())?;

@@ -1,6 +1,7 @@
 //! `headcount explore`: the screen, with the trainer behind it.
 
 mod conductor;
+mod follower;
 mod frames;
 mod open;
 mod probe_worker;
@@ -55,6 +56,10 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     });
     let probes =
         probes.map_err(|error| Failure::Failed(format!("cannot start the probe thread: {error}")))?;
+    if let Some(follower) = plan.follower {
+        // Without it the run is shown as it was.
+        let _ = follower.spawn(sender.clone());
+    }
     let trainer = plan.training.map(|(run_dir, state)| {
         let (config, dataset) = (plan.config, plan.dataset);
         let setup = Setup { config, dataset, state, run_dir: Some(run_dir), stop_at: None };
