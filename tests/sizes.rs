@@ -11,8 +11,29 @@ use headcount::task::Dataset;
 use headcount::train::{EpochMetrics, RunState, StepMetrics, TrainEvent};
 
 /// Keys that reach every view and setting.
-const TOUR: [&str; 12] =
-    ["1", "2", "2xZ", "2xzz", "3", "3tt", "4", "4sv", "6", "?", "<esc>e", "<esc>4p<space>6"];
+const TOUR: [&str; 21] = [
+    "1",
+    "2",
+    "2xZ",
+    "2xzz",
+    "2v",
+    "2A",
+    "3",
+    "3tto",
+    "4",
+    "4sv",
+    "4oo",
+    "4bB",
+    "5",
+    "5jjllx",
+    "5v<down>x",
+    "5v",
+    "5v.<right><right>",
+    "F6",
+    "?",
+    "<esc>i",
+    "<esc>4p<space>6",
+];
 
 /// Draws everything at a size.
 fn tour(screen: &mut Screen, width: u16, height: u16) {

@@ -3,6 +3,7 @@
 use super::App;
 use super::event::Notice;
 use super::keymap::Action;
+use crate::analysis::Hypothesis;
 use crate::model::NeuronId;
 
 /// The attention view's scale.
@@ -53,6 +54,16 @@ pub(crate) enum LossScale {
     Linear,
 }
 
+/// Whose patterns the attention view shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Patterns {
+    /// This sequence's.
+    #[default]
+    Sequence,
+    /// Their means over the validation set.
+    Mean,
+}
+
 /// How each view is set.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
@@ -61,6 +72,10 @@ pub(crate) struct Settings {
     pub(crate) zoom: Zoom,
     pub(crate) sort: Sort,
     pub(crate) lower: LowerPanel,
+    /// What is drawn beneath the traces of neurons.
+    pub(crate) overlay: Option<Hypothesis>,
+    /// Whose patterns the attention view shows.
+    pub(crate) patterns: Patterns,
     /// Neurons picked for the traces, in the order of picking.
     pub(crate) picked: Vec<NeuronId>,
     /// Whether the strip shows the predictions with the ablation in a line of their own.
@@ -110,6 +125,19 @@ impl App {
                     Some(at) => drop(settings.picked.remove(at)),
                     None => settings.picked.push(id),
                 }
+            }
+            Action::Overlay => {
+                let next = match settings.overlay {
+                    None => 0,
+                    Some(now) => Hypothesis::ALL.iter().position(|h| *h == now).unwrap_or_default() + 1,
+                };
+                settings.overlay = Hypothesis::ALL.get(next).copied();
+            }
+            Action::MeanPattern => {
+                settings.patterns = match settings.patterns {
+                    Patterns::Sequence => Patterns::Mean,
+                    Patterns::Mean => Patterns::Sequence,
+                };
             }
             Action::ToggleDiff if self.ablation.off.is_empty() => {
                 self.say(Notice::info(

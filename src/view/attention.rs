@@ -142,7 +142,7 @@ fn map(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area:
     } else {
         format!("attention of {head}")
     };
-    ink.rule(area, 0, &title, &provenance(app, probe.request.snapshot.step));
+    ink.rule(area, 0, &title, &provenance(app, probe));
     let query = app.position_in(probe);
     let key = app.cursor.key.min(query);
     let rows = window(query / factor, cells, rows);

@@ -50,12 +50,7 @@ fn writers(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         .collect();
     let largest = values.iter().copied().filter(|v| v.is_finite()).fold(0.0, |a: f32, v| a.max(v.abs()));
     let title = format!("to {} at position {position}", target::name(app, probe, position));
-    ink.rule(
-        area,
-        0,
-        &title,
-        &format!("{}, bars to {}", provenance(app, probe.request.snapshot.step), figure(f64::from(largest))),
-    );
+    ink.rule(area, 0, &title, &format!("{}, bars to {}", provenance(app, probe), figure(f64::from(largest))));
     let room = usize::from(area.height.saturating_sub(4));
     let selected = app.cursor.writer.min(values.len().saturating_sub(1));
     let shown = window(selected, values.len(), room);

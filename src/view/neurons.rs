@@ -58,7 +58,7 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, order: &[NeuronFigures], ar
     };
     let clean = if probe.ablated.is_some() { "clean " } else { "" };
     let title = format!("layer {} at position {position}, by {clean}{by}", app.cursor.layer);
-    ink.rule(area, 0, &title, &provenance(app, probe.request.snapshot.step));
+    ink.rule(area, 0, &title, &provenance(app, probe));
     let target = target::name(app, probe, position);
     let right = area.width.saturating_sub(2);
     let narrow = area.width < 60;
