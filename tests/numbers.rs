@@ -1,31 +1,19 @@
-//! The model's numbers against TransformerLens' own, against dfdx's operations, and against finite differences.
+//! The model's numbers against TransformerLens' own, and against each other.
 
 mod reference;
 
-use std::sync::Arc;
-
-use dfdx::prelude::*;
 use headcount::analysis::attention::averages;
 use headcount::analysis::circuits::{circuits, paths};
 use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::{lens, lens_over};
 use headcount::analysis::{Pass, Snapshot, evaluate};
-use headcount::model::backend::composed_loss;
 use headcount::model::{
-    AblationKind, Activation, Activations, Backend, FoldOptions, HeadId, Interventions, ModelConfig,
-    NeuronId, Normalization, Patch, PatternKind, Transformer, Weights, cache, centre, fold, forward,
+    AblationKind, Activations, FoldOptions, HeadId, Interventions, NeuronId, Patch, PatternKind, Weights,
+    cache, centre, fold, forward,
 };
 use headcount::task::{Dataset, DatasetConfig, Example, Split, Token, majority};
-use reference::{Tensors, relative_l2, weights};
-
-/// Largest absolute difference; NaN when there is one.
-fn worst(a: &[f32], b: &[f32]) -> f32 {
-    assert_eq!(a.len(), b.len());
-    a.iter()
-        .zip(b)
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, |worst, d| if d > worst || d.is_nan() { d } else { worst })
-}
+use reference::models::{batch_of, odd_models, perturbed, random_batch, worst};
+use reference::{Tensors, weights};
 
 fn first_sequence() -> (Vec<Token>, Vec<Token>) {
     let batch = Tensors::read("batch");
@@ -51,7 +39,12 @@ fn every_hook_equals_transformer_lens() {
         let (shape, values) = theirs.get(&tensor.name);
         assert_eq!(tensor.shape, shape, "{}", tensor.name);
         // TransformerLens masks scores with -inf as we do: equal infinities differ by NaN.
-        let differ = tensor.values.iter().zip(&values).filter(|(a, b)| a != b).map(|(a, b)| (*a, *b));
+        let differ = tensor
+            .values
+            .iter()
+            .zip(&values)
+            .filter(|(a, b)| a.to_bits() != b.to_bits())
+            .map(|(a, b)| (*a, *b));
         let (a, b): (Vec<f32>, Vec<f32>) = differ.unzip();
         let bound = if tensor.name.ends_with("pattern") { 1e-5 } else { 1e-4 };
         assert!(worst(&a, &b) < bound, "{}: {}", tensor.name, worst(&a, &b));
@@ -79,165 +72,6 @@ fn a_shorter_sequence_gives_the_first_logits_of_the_longer_one() {
     for len in [1, 2, 31, 33, 127] {
         assert!(worst(&run(&weights, &tokens[..len]).logits, &whole[..len * 10]) < 1e-5, "{len}");
     }
-}
-
-/// `(loss, gradient)` of a batch on dfdx's tape.
-fn gradient(weights: &Weights, batch: &[Example<'_>], composed: bool) -> (f32, Vec<f32>) {
-    let device = Cpu::default();
-    let model = Transformer::new(Arc::clone(&weights.layout));
-    let params = device.tensor_from_vec(weights.values.clone(), (weights.values.len(),));
-    let traced = params.leaky_trace();
-    let loss = if composed {
-        composed_loss(&device, &model, traced, batch)
-    } else {
-        device.loss(&model, traced, batch)
-    };
-    let loss = loss.unwrap();
-    let value = loss.array();
-    (value, loss.backward().get(&params).as_vec())
-}
-
-fn batch_of<'a>(tokens: &'a [Token], labels: &'a [Token], len: usize) -> Vec<Example<'a>> {
-    tokens.chunks(len).zip(labels.chunks(len)).map(|(tokens, labels)| Example { tokens, labels }).collect()
-}
-
-#[test]
-fn gradients_of_the_first_step_equal_pytorchs() {
-    let batches = Tensors::read("train_batches");
-    let (tokens, labels) = (batches.tokens("tokens"), batches.tokens("labels"));
-    let start = weights("train_init");
-    let batch = batch_of(&tokens[..16 * 128], &labels[..16 * 128], 128);
-    let theirs = Tensors::read("train_grad0");
-    for composed in [false, true] {
-        let (loss, values) = gradient(&start, &batch, composed);
-        assert!((loss - 2.593_497).abs() < 1e-5, "{loss}");
-        let ours = Weights { values, ..start.clone() };
-        for name in theirs.names() {
-            let (ours, (_, theirs)) = (ours.get(&name).unwrap(), theirs.get(&name));
-            if name.ends_with("b_K") {
-                assert!(worst(&ours, &theirs) < 1e-6, "softmax does not see a shift of all keys");
-            } else {
-                let error = relative_l2(&ours, &theirs);
-                assert!(error < 1e-4, "{name}: {error}");
-            }
-        }
-    }
-}
-
-fn random_batch(config: &ModelConfig, sequences: usize) -> Dataset {
-    let sizes = DatasetConfig { sequences: sequences + 1, train_fraction: 0.999 };
-    Dataset::generate(&sizes, config.n_ctx, config.d_vocab, 5)
-}
-
-/// Weights with every part away from its special initial value.
-fn perturbed(config: &ModelConfig) -> Weights {
-    let mut weights = Weights::initial(config, 3);
-    let noise =
-        Weights::initial(&ModelConfig { normalization_type: config.normalization_type, ..config.clone() }, 4);
-    let shift = noise.values.iter().rev();
-    weights.values.iter_mut().zip(shift).for_each(|(w, n)| *w += 0.3 * n.clamp(-0.5, 0.5));
-    weights
-}
-
-fn odd_models() -> Vec<ModelConfig> {
-    let base = ModelConfig::default();
-    vec![
-        ModelConfig {
-            n_layers: 3,
-            n_heads: 5,
-            d_model: 40,
-            d_head: 8,
-            d_mlp: 100,
-            n_ctx: 37,
-            ..base.clone()
-        },
-        ModelConfig { n_heads: 1, d_model: 7, d_head: 3, d_mlp: 5, n_ctx: 1, d_vocab: 2, ..base.clone() },
-        ModelConfig { n_layers: 2, d_mlp: 0, n_ctx: 65, ..base.clone() },
-        ModelConfig {
-            act_fn: Activation::Gelu,
-            normalization_type: Normalization::None,
-            n_ctx: 33,
-            ..base.clone()
-        },
-        ModelConfig {
-            act_fn: Activation::Relu,
-            normalization_type: Normalization::LnPre,
-            n_ctx: 20,
-            ..base.clone()
-        },
-        ModelConfig { normalization_type: Normalization::None, n_ctx: 20, d_vocab: 300, ..base },
-    ]
-}
-
-#[test]
-fn the_fused_operation_equals_the_composition_for_odd_shapes() {
-    for config in odd_models() {
-        let (weights, data) = (perturbed(&config), random_batch(&config, 19));
-        let batch = data.examples(Split::Train);
-        let (fused_loss, fused) = gradient(&weights, &batch, false);
-        let (composed_loss, composed) = gradient(&weights, &batch, true);
-        assert!((fused_loss - composed_loss).abs() < 1e-5, "{config:?}: {fused_loss} {composed_loss}");
-        let (fused, composed) =
-            (Weights { values: fused, ..weights.clone() }, Weights { values: composed, ..weights.clone() });
-        for tensor in weights.layout.tensors() {
-            let (ours, oracle) = (fused.gather(tensor), composed.gather(tensor));
-            let size = oracle.iter().map(|g| g.abs()).fold(0.0, f32::max);
-            let close = relative_l2(&ours, &oracle) < 1e-4 || size < 1e-6;
-            assert!(close, "{config:?} {}: {} of {size}", tensor.name, relative_l2(&ours, &oracle));
-        }
-    }
-}
-
-#[test]
-fn the_loss_may_be_scaled_after_the_operation() {
-    let config = ModelConfig { n_ctx: 16, d_mlp: 12, d_model: 8, d_head: 4, ..ModelConfig::default() };
-    let (weights, data) = (perturbed(&config), random_batch(&config, 4));
-    let device = Cpu::default();
-    let model = Transformer::new(Arc::clone(&weights.layout));
-    let params = device.tensor_from_vec(weights.values.clone(), (weights.values.len(),));
-    let loss = device.loss(&model, params.leaky_trace(), &data.examples(Split::Train)).unwrap() * 3.0;
-    let tripled = loss.backward().get(&params).as_vec();
-    let (_, plain) = gradient(&weights, &data.examples(Split::Train), false);
-    assert!(worst(&tripled, &plain.iter().map(|g| 3.0 * g).collect::<Vec<_>>()) < 1e-6);
-}
-
-#[test]
-fn gradients_equal_finite_differences() {
-    let config = ModelConfig {
-        n_layers: 2,
-        n_heads: 2,
-        d_model: 6,
-        d_head: 3,
-        d_mlp: 7,
-        n_ctx: 5,
-        ..ModelConfig::default()
-    };
-    let (weights, data) = (perturbed(&config), random_batch(&config, 2));
-    let batch = data.examples(Split::Train);
-    let (_, gradient) = gradient(&weights, &batch, false);
-    let loss =
-        |values: Vec<f32>| evaluate(&Weights { values, ..weights.clone() }, &Patch::default(), &batch).loss;
-    for at in (0..weights.values.len()).step_by(3) {
-        let step = |by: f32| {
-            let mut moved = weights.values.clone();
-            moved[at] += by;
-            loss(moved)
-        };
-        let slope = (step(1e-2) - step(-1e-2)) / 2e-2;
-        assert!((slope - f64::from(gradient[at])).abs() < 2e-3, "parameter {at}: {slope} {}", gradient[at]);
-    }
-}
-
-#[test]
-fn the_bits_do_not_depend_on_the_number_of_threads() {
-    let config = ModelConfig::default();
-    let (weights, data) = (Weights::initial(&config, 1), random_batch(&config, 37));
-    let with = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let (loss, gradient) = pool.install(|| gradient(&weights, &data.examples(Split::Train), false));
-        (loss.to_bits(), gradient.into_iter().map(f32::to_bits).collect::<Vec<_>>())
-    };
-    assert!(with(1) == with(2) && with(1) == with(3));
 }
 
 #[test]
@@ -490,5 +324,42 @@ fn each_token_has_neurons_that_answer_for_it_and_more_than_random_ones_do() {
         let alone = fit(&weights, &examples, &ids, token as Token);
         assert!(alone.iter().zip(ranked[0].r_squared).all(|(a, b)| (a - b).abs() < 1e-6), "{token}");
         assert!(alone[1] > alone[0], "the lead explains more than the count: {alone:?}");
+    }
+}
+
+#[test]
+fn running_again_what_follows_gives_the_bits_of_running_everything() {
+    for config in odd_models() {
+        let (weights, data) = (perturbed(&config), random_batch(&config, 1));
+        let Example { tokens, labels } = data.example(Split::Train, 0);
+        let clean = Pass::run(&weights, tokens, labels, &Patch::default());
+        let (layer, head) = (config.n_layers - 1, config.n_heads - 1);
+        let neurons = || (0..config.d_mlp).step_by(3).map(move |neuron| NeuronId { layer, neuron });
+        let heads = || [HeadId { layer: 0, head }];
+        for interventions in [
+            Interventions::default(),
+            Interventions { neurons: neurons().collect(), ..Interventions::default() },
+            Interventions { heads: heads().into(), ..Interventions::default() },
+            Interventions {
+                patterns: heads().map(|id| (id, PatternKind::Uniform)).into(),
+                ..Interventions::default()
+            },
+            Interventions { heads: heads().into(), neurons: neurons().collect(), ..Interventions::default() },
+        ] {
+            let patch = interventions.patch(&config, None);
+            let (again, whole) = (
+                clean.patched(&weights, tokens, labels, &patch),
+                Pass::run(&weights, tokens, labels, &patch),
+            );
+            let named = |pass: &Pass| cache(&weights, tokens, &pass.activations);
+            for (again, whole) in named(&again).iter().zip(&named(&whole)) {
+                let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                assert!(
+                    bits(&again.values) == bits(&whole.values),
+                    "{config:?} {interventions:?} {}",
+                    again.name
+                );
+            }
+        }
     }
 }

@@ -76,6 +76,12 @@ fn train(
     (outcome, losses)
 }
 
+/// A run directory, and where to go on from.
+fn open(path: &Path, config: &RunConfig) -> (Option<RunDir>, TrainState) {
+    let opened = RunDir::open(path, config, &dataset(config)).unwrap();
+    (Some(opened.run_dir), opened.state)
+}
+
 fn from_scratch(config: &RunConfig) -> (Option<RunDir>, TrainState) {
     (None, TrainState::initial(config))
 }
@@ -118,11 +124,7 @@ fn a_run_that_was_stopped_again_and_again_ends_as_one_that_was_not() {
     let config = small();
     let whole = tempfile::tempdir().unwrap();
     let parts = tempfile::tempdir().unwrap();
-    let open = |path: &Path| {
-        let state =
-            look(path).unwrap().and_then(|found| found.state).unwrap_or_else(|| TrainState::initial(&config));
-        (Some(RunDir::open(path, &config, state.step).unwrap()), state)
-    };
+    let open = |path: &Path| open(path, &config);
     let uninterrupted = train(&config, open(whole.path()), None, |_, _| {}).1;
     let mut losses = Vec::new();
     // Three stops in one epoch, one at its edge, and one that loses the steps since the last checkpoint.
@@ -144,14 +146,12 @@ fn a_run_that_was_stopped_again_and_again_ends_as_one_that_was_not() {
 fn steps_that_a_crash_lost_leave_no_line_behind() {
     let config = small();
     let dir = tempfile::tempdir().unwrap();
-    let first = RunDir::open(dir.path(), &config, 0).unwrap();
-    train(&config, (Some(first), TrainState::initial(&config)), Some(8), |_, _| {}).0.unwrap();
+    train(&config, open(dir.path(), &config), Some(8), |_, _| {}).0.unwrap();
     let checkpoints = dir.path().join("checkpoints");
     std::fs::remove_file(checkpoints.join("step-000008.safetensors")).unwrap();
-    let newest = look(dir.path()).unwrap().unwrap().state.unwrap();
-    assert_eq!(newest.step, 4);
-    let again = RunDir::open(dir.path(), &config, newest.step).unwrap();
-    train(&config, (Some(again), newest), None, |_, _| {}).0.unwrap();
+    let again = open(dir.path(), &config);
+    assert_eq!(again.1.step, 4);
+    train(&config, again, None, |_, _| {}).0.unwrap();
     let text = std::fs::read_to_string(dir.path().join("metrics.jsonl")).unwrap();
     let steps: Vec<u64> = text
         .lines()
@@ -166,8 +166,7 @@ fn steps_that_a_crash_lost_leave_no_line_behind() {
 fn a_damaged_checkpoint_is_passed_over_and_named() {
     let config = small();
     let dir = tempfile::tempdir().unwrap();
-    let run_dir = RunDir::open(dir.path(), &config, 0).unwrap();
-    train(&config, (Some(run_dir), TrainState::initial(&config)), Some(8), |_, _| {}).0.unwrap();
+    train(&config, open(dir.path(), &config), Some(8), |_, _| {}).0.unwrap();
     let newest = dir.path().join("checkpoints/step-000008.safetensors");
     let bytes = std::fs::read(&newest).unwrap();
     std::fs::write(&newest, &bytes[..bytes.len() - 7]).unwrap();
@@ -180,8 +179,7 @@ fn a_damaged_checkpoint_is_passed_over_and_named() {
 fn the_best_and_the_newest_checkpoints_are_kept() {
     let config = small();
     let dir = tempfile::tempdir().unwrap();
-    let run_dir = RunDir::open(dir.path(), &config, 0).unwrap();
-    train(&config, (Some(run_dir), TrainState::initial(&config)), None, |_, _| {}).0.unwrap();
+    train(&config, open(dir.path(), &config), None, |_, _| {}).0.unwrap();
     let mut names: Vec<_> = std::fs::read_dir(dir.path().join("checkpoints"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -195,12 +193,10 @@ fn the_best_and_the_newest_checkpoints_are_kept() {
 fn a_nan_ends_the_run_and_the_last_good_checkpoint_stays() {
     let config = RunConfig { train: TrainConfig { max_lr: 100.0, ..small().train }, ..small() };
     let dir = tempfile::tempdir().unwrap();
-    let run_dir = RunDir::open(dir.path(), &config, 0).unwrap();
-    let mut state = TrainState::initial(&config);
+    let (run_dir, mut state) = open(dir.path(), &config);
     state.weights.values.iter_mut().for_each(|w| *w *= 1e18);
     let mut said = Vec::new();
-    let (outcome, _) =
-        train(&config, (Some(run_dir), state), None, |event, _| said.push(format!("{event:?}")));
+    let (outcome, _) = train(&config, (run_dir, state), None, |event, _| said.push(format!("{event:?}")));
     assert!(matches!(outcome, Err(TrainError::NotFinite { .. })), "{outcome:?}");
     assert!(said.iter().any(|event| event.contains("not finite")), "{said:?}");
     assert!(said.last().unwrap().contains("Failed"), "{said:?}");

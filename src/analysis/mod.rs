@@ -15,5 +15,5 @@ pub use attribution::{Attribution, Target, Writer};
 pub use evaluation::{AblationReport, Controls, Evaluation, evaluate};
 pub use hypotheses::Hypothesis;
 pub use neurons::NeuronDirections;
-pub use probe::{Pass, Probe, ProbeRequest, Snapshot, probe};
+pub use probe::{Known, Pass, Probe, ProbeRequest, Snapshot, probe, probe_after};
 pub use study::{Findings, Study, StudyRequest, Topic};

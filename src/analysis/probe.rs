@@ -6,7 +6,7 @@ use super::attention::{HeadSummary, summaries};
 use super::attribution::Attribution;
 use super::neurons::NeuronDirections;
 use crate::model::{
-    Activations, FoldOptions, Interventions, Means, ModelConfig, Patch, Weights, fold, forward,
+    Activations, FoldOptions, Interventions, Means, ModelConfig, Patch, Weights, fold, forward, forward_again,
 };
 use crate::task::{Token, majority};
 
@@ -79,8 +79,8 @@ pub struct Probe {
     pub request: ProbeRequest,
     /// The right answer at each position.
     pub labels: Vec<Token>,
-    /// With nothing switched off.
-    pub clean: Pass,
+    /// With nothing switched off; shared with later probes of the same weights and tokens.
+    pub clean: Arc<Pass>,
     /// With the interventions, if there are any.
     pub ablated: Option<Pass>,
     /// Values that the interventions replaced.
@@ -112,16 +112,25 @@ impl Probe {
 impl Pass {
     /// Runs `tokens` with `patch` in force.
     pub fn run(weights: &Weights, tokens: &[Token], labels: &[Token], patch: &Patch) -> Self {
-        let config = weights.config();
-        let mut activations = Activations::new(config, tokens.len());
+        let mut activations = Activations::new(weights.config(), tokens.len());
         forward(weights, tokens, patch, &mut activations);
-        let rows = || activations.logits.chunks_exact(config.d_vocab);
+        Self::of(weights, tokens, labels, activations)
+    }
+
+    /// The pass of the same tokens with `patch` in force, from this one with none: only what follows is run again.
+    #[must_use]
+    pub fn patched(&self, weights: &Weights, tokens: &[Token], labels: &[Token], patch: &Patch) -> Self {
+        let mut activations = self.activations.clone();
+        forward_again(weights, patch, &mut activations);
+        Self::of(weights, tokens, labels, activations)
+    }
+
+    fn of(weights: &Weights, tokens: &[Token], labels: &[Token], activations: Activations) -> Self {
+        let rows = || activations.logits.chunks_exact(weights.config().d_vocab);
+        let loss = |(row, &label): (&[f32], &Token)| log_sum_exp(row) - row[usize::from(label)];
         Self {
             predictions: rows().map(argmax).collect(),
-            losses: rows()
-                .zip(labels)
-                .map(|(row, &label)| log_sum_exp(row) - row[usize::from(label)])
-                .collect(),
+            losses: rows().zip(labels).map(loss).collect(),
             attribution: Attribution::new(weights, tokens, &activations),
             heads: summaries(weights, &activations),
             activations,
@@ -166,17 +175,46 @@ impl Pass {
     }
 }
 
-/// Runs a request on its snapshot as it is: who asked for folded weights has put them there. Tokens must be of the vocabulary and no more than `n_ctx`.
+/// Runs a request on its snapshot as it is: who asked for folded weights has put them there. Tokens must be of the
+/// vocabulary and no more than `n_ctx`.
 pub fn probe(request: ProbeRequest) -> Probe {
+    probe_after(request, None)
+}
+
+/// As [`probe`], computing nothing again that `last`, if there is one, has for the same weights and tokens.
+pub fn probe_after(request: ProbeRequest, last: Option<&Known>) -> Probe {
     let weights = &request.snapshot.weights;
     let config = weights.config();
     let labels = majority::labels(&request.tokens, config.d_vocab);
-    let run = |patch: &Patch| Pass::run(weights, &request.tokens, &labels, patch);
-    let clean = run(&Patch::default());
-    let ablated = (!request.interventions.is_empty())
-        .then(|| run(&request.interventions.patch(config, request.means.as_deref())));
+    let known = last.filter(|known| known.is_of(&request)).map(|known| Arc::clone(&known.clean));
+    let run = || Arc::new(Pass::run(weights, &request.tokens, &labels, &Patch::default()));
+    let clean = known.unwrap_or_else(run);
+    let ablated = (!request.interventions.is_empty()).then(|| {
+        let patch = request.interventions.patch(config, request.means.as_deref());
+        clean.patched(weights, &request.tokens, &labels, &patch)
+    });
     let cells = request.interventions.cells(config, request.tokens.len());
     Probe { request, labels, clean, ablated, cells }
+}
+
+/// What a probe leaves for the next one.
+#[derive(Clone, Debug)]
+pub struct Known {
+    snapshot: Arc<Snapshot>,
+    tokens: Arc<[Token]>,
+    clean: Arc<Pass>,
+}
+
+impl Known {
+    /// From an answer.
+    pub fn of(probe: &Probe) -> Self {
+        let ProbeRequest { snapshot, tokens, .. } = &probe.request;
+        Self { snapshot: Arc::clone(snapshot), tokens: Arc::clone(tokens), clean: Arc::clone(&probe.clean) }
+    }
+
+    fn is_of(&self, request: &ProbeRequest) -> bool {
+        Arc::ptr_eq(&self.snapshot, &request.snapshot) && self.tokens == request.tokens
+    }
 }
 
 /// Index of the largest value, the first of equals.

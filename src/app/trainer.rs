@@ -16,6 +16,8 @@ pub(crate) struct Trainer {
     pub(crate) rate: Option<f64>,
     /// Seconds without a word.
     pub(crate) silent: Option<f64>,
+    /// Why the newest state is not on disk.
+    pub(crate) unsaved: Option<String>,
     /// Why the run is over.
     pub(crate) failure: Option<String>,
 }

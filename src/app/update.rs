@@ -104,6 +104,13 @@ impl App {
                 }
             }
             TrainEvent::Notice(text) => return self.say(Notice { level: Level::Warning, text }),
+            TrainEvent::Unsaved(why) => {
+                let is_saved_again = why.is_none();
+                self.trainer.unsaved = why;
+                if is_saved_again {
+                    return self.say(Notice::info("saved again"));
+                }
+            }
             TrainEvent::Failed(reason) => {
                 self.trainer.failure = Some(reason);
                 self.trainer.state = Some(RunState::Failed);

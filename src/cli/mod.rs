@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::model::WeightsError;
+use crate::term::scrub;
 use crate::train::{DeviceError, FileError, RunDirError, TrainError};
 use args::{Cli, Command};
 
@@ -99,7 +100,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !matches!(failure, Failure::Signal(_)) {
-                say(&format!("headcount: {}", one_line(&failure.to_string())));
+                say(&format!("headcount: {}", scrub(&failure.to_string())));
             }
             ExitCode::from(failure.status())
         }
@@ -115,13 +116,9 @@ fn refuse(error: &clap::Error) -> ExitCode {
     let text = error.to_string();
     let told = text.lines().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
     let words: Vec<&str> = told.flat_map(str::split_whitespace).collect();
-    say(&format!("headcount: {}", words.join(" ").trim_start_matches("error: ")));
+    let line = words.join(" ");
+    say(&format!("headcount: {}", scrub(line.trim_start_matches("error: "))));
     ExitCode::from(2)
-}
-
-/// A message may quote a file name with a line break in it.
-fn one_line(message: &str) -> String {
-    message.replace(['\n', '\r'], " ")
 }
 
 /// A line on stderr; there may be nobody to read it.

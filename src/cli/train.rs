@@ -3,60 +3,88 @@
 use std::io::{IsTerminal, Write, stdout};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
+use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use super::args::TrainArgs;
 use super::input::{Requested, requested};
 use super::{Failure, say};
 use crate::task::Dataset;
+use crate::term::{scrub, survive_file_size_limit, watch_without_a_screen};
+use crate::train::run_dir::Found;
 use crate::train::{
-    EpochMetrics, MetricsLine, Outcome, RunDir, RunDirError, Setup, StepMetrics, TrainCommand, TrainEvent,
-    TrainPlan, TrainState, train_on,
+    EpochMetrics, Lock, MetricsLine, Outcome, RunDir, RunDirError, Setup, StepMetrics, TrainCommand,
+    TrainEvent, TrainPlan, train_on,
 };
 
 pub fn run(args: &TrainArgs) -> Result<(), Failure> {
+    let (commands, inbox) = channel();
+    let signal = obey_signals(commands)?;
     let Requested { path, config, found } = requested(&args.run)?;
-    if let Some(found) = found.as_ref().filter(|found| found.state.is_some() && !args.resume) {
-        let (done, total) = (found.step(), found.config.total_steps());
-        return Err(RunDirError::Exists { path: path.display().to_string(), done, total }.into());
+    if let Some(found) = found.filter(|found| found.state.is_some() && !args.resume) {
+        return Err(exists(&path, &found).into());
     }
-    let skipped = found.as_ref().map_or(&[][..], |found| &found.skipped);
-    skipped.iter().for_each(|why| say(&format!("headcount: skipped a checkpoint: {why}")));
-    let state = found.and_then(|found| found.state).unwrap_or_else(|| TrainState::initial(&config));
-    let run_dir = RunDir::open(&path, &config, state.step)?;
     let model = &config.model;
     let dataset = Arc::new(Dataset::generate(&config.task, model.n_ctx, model.d_vocab, config.seed));
-    let (commands, inbox) = channel();
-    let signal = stop_on_signal(commands)?;
-    let mut reporter = Reporter::new(args);
-    let setup = Setup { config, dataset, state, run_dir: Some(run_dir), stop_at: args.steps };
-    let outcome = train_on(args.run.device, setup, &inbox, &mut |event| reporter.hear(event));
-    reporter.finish();
-    match (outcome?, signal.load(Ordering::Relaxed)) {
-        (Outcome::Stopped, number) if number > 0 => Err(Failure::Signal(128 + number)),
+    let opened = RunDir::open(&path, &config, &dataset)?;
+    opened.skipped.iter().for_each(|why| say(&format!("headcount: skipped a checkpoint: {}", scrub(why))));
+    let (run_dir, state) = (Some(opened.run_dir), opened.state);
+    let setup = Setup { config, dataset, state, run_dir, stop_at: args.steps };
+    match (train(args, setup, inbox)?, signal.load(Ordering::Relaxed)) {
+        (Outcome::Stopped, status) if status > 0 => Err(Failure::Signal(status)),
         _ => Ok(()),
     }
 }
 
-/// Turns the first signal into a command to stop; the number is kept, 0 before. Further ones change nothing.
-fn stop_on_signal(commands: Sender<TrainCommand>) -> Result<Arc<AtomicU8>, Failure> {
-    let caught = Arc::new(AtomicU8::new(0));
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
-        .map_err(|error| Failure::Failed(format!("cannot listen to signals: {error}")))?;
-    let number = Arc::clone(&caught);
-    thread::spawn(move || {
-        for signal in signals.forever() {
-            if number.swap(signal as u8, Ordering::Relaxed) == 0 {
-                let _ = commands.send(TrainCommand::Stop);
-            }
+/// Why a run that is there is not gone on with unasked. That somebody trains it comes first.
+fn exists(path: &std::path::Path, found: &Found) -> RunDirError {
+    let (done, total) = (found.step(), found.config.total_steps());
+    match Lock::take(path) {
+        Err(locked @ RunDirError::Locked { .. }) => locked,
+        _ => RunDirError::Exists { path: path.display().to_string(), done, total },
+    }
+}
+
+/// Turns signals into commands. The exit status that the first one to end us asks for is kept, 0 before.
+fn obey_signals(commands: Sender<TrainCommand>) -> Result<Arc<AtomicU8>, Failure> {
+    survive_file_size_limit();
+    let status = Arc::new(AtomicU8::new(0));
+    let kept = Arc::clone(&status);
+    let act = move |kind: crate::term::SignalKind| {
+        let command = if kind.is_fatal() {
+            kept.store(kind.exit_code(), Ordering::Relaxed);
+            TrainCommand::Stop
+        } else {
+            TrainCommand::Save
+        };
+        // A trainer that has ended needs no telling.
+        let _ = commands.send(command);
+    };
+    watch_without_a_screen(act).map_err(|error| Failure::Failed(error.to_string()))?;
+    Ok(status)
+}
+
+/// Trains on a thread of its own, so that nobody who reads our output slowly, or not at all, holds the training up.
+fn train(args: &TrainArgs, setup: Setup, inbox: Receiver<TrainCommand>) -> Result<Outcome, Failure> {
+    let (sender, events) = channel();
+    let device = args.run.device;
+    let mut emit = move |event| {
+        if !matches!(event, TrainEvent::Snapshot(_)) {
+            // The reporter listens to the end.
+            let _ = sender.send(event);
         }
-    });
-    Ok(caught)
+    };
+    let trainer = thread::Builder::new()
+        .name("trainer".into())
+        .spawn(move || train_on(device, setup, &inbox, &mut emit))
+        .map_err(|error| Failure::Failed(format!("cannot start the trainer: {error}")))?;
+    let mut reporter = Reporter::new(args);
+    events.iter().for_each(|event| reporter.hear(event));
+    reporter.finish();
+    Ok(trainer.join().map_err(|_| Failure::Failed("the trainer died".into()))??)
 }
 
 /// Progress for a person on stderr, metrics for a program on stdout.
@@ -66,6 +94,38 @@ struct Reporter {
     bar: Option<ProgressBar>,
     plan: Option<TrainPlan>,
     last: Option<StepMetrics>,
+    pace: Pace,
+}
+
+/// When steps were taken.
+#[derive(Default)]
+struct Pace {
+    first: Option<Instant>,
+    last: Option<Instant>,
+    /// Seconds between two steps; a validation between them counts.
+    steps: Vec<f32>,
+}
+
+impl Pace {
+    fn step(&mut self) {
+        let now = Instant::now();
+        self.first.get_or_insert(now);
+        if let Some(last) = self.last.replace(now) {
+            self.steps.push((now - last).as_secs_f32());
+        }
+    }
+
+    /// `None` before the second step.
+    fn summary(&mut self) -> Option<String> {
+        self.steps.sort_by(f32::total_cmp);
+        let median = *self.steps.get(self.steps.len() / 2)?;
+        let seconds = (self.last? - self.first?).as_secs_f32();
+        Some(format!(
+            "{} steps in {seconds:.1} s, median {:.1} ms a step",
+            self.steps.len() + 1,
+            1e3 * median
+        ))
+    }
 }
 
 impl Reporter {
@@ -76,7 +136,7 @@ impl Reporter {
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar
         });
-        Self { quiet: args.quiet, json: args.json, bar, plan: None, last: None }
+        Self { quiet: args.quiet, json: args.json, bar, plan: None, last: None, pace: Pace::default() }
     }
 
     fn hear(&mut self, event: TrainEvent) {
@@ -84,7 +144,9 @@ impl Reporter {
             TrainEvent::Started(plan) => self.started(plan),
             TrainEvent::Step(metrics) => self.step(metrics),
             TrainEvent::Epoch(metrics) => self.epoch(&metrics),
-            TrainEvent::Notice(text) => self.line(&format!("headcount: {text}")),
+            TrainEvent::Notice(text) => self.line(&format!("headcount: {}", scrub(&text))),
+            TrainEvent::Unsaved(Some(why)) => self.line(&format!("headcount: not saved: {}", scrub(&why))),
+            TrainEvent::Unsaved(None) => self.line("headcount: saved again"),
             // The error comes back from the training call, and is said once, at the end.
             TrainEvent::Failed(_) | TrainEvent::State(_) | TrainEvent::Snapshot(_) => {}
         }
@@ -96,7 +158,7 @@ impl Reporter {
             bar.set_position(plan.start_step as u64);
             bar.reset_eta();
         }
-        let place = plan.run_dir.as_deref().unwrap_or("nowhere");
+        let place = scrub(plan.run_dir.as_deref().unwrap_or("nowhere"));
         if !self.quiet {
             let (from, to) = (plan.start_step, plan.total_steps);
             self.line(&format!("{}: steps {from} to {to} on {}, kept in {place}", plan.task, plan.device));
@@ -105,6 +167,7 @@ impl Reporter {
     }
 
     fn step(&mut self, metrics: StepMetrics) {
+        self.pace.step();
         if self.json {
             print_line(&MetricsLine::Step(metrics.clone()).to_json());
         }
@@ -144,6 +207,9 @@ impl Reporter {
     fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
+        }
+        if let Some(summary) = self.pace.summary().filter(|_| !self.quiet) {
+            say(&summary);
         }
     }
 }

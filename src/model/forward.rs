@@ -20,13 +20,36 @@ pub(super) const CAUSAL_BLOCK: usize = 32;
 pub fn forward(weights: &Weights, tokens: &[Token], patch: &Patch, to: &mut Activations) {
     assert_eq!(tokens.len(), to.len, "activations made for another length");
     embed(weights, tokens, to);
+    blocks_from(0, weights, patch, to);
+    unembed_last(weights, to);
+}
+
+/// Runs again only what `patch` changes: `to` must hold the unpatched pass, and comes to hold what [`forward`] with the
+/// patch would have given.
+pub fn forward_again(weights: &Weights, patch: &Patch, to: &mut Activations) {
+    let touched = |patch: &BlockPatch| !patch.is_empty();
+    let Some(first) = patch.blocks.iter().position(touched) else { return };
+    let block = &patch.blocks[first];
+    if block.touches_attention() {
+        let len = to.len;
+        replace_patterns(weights.config(), block, &mut to.blocks[first].attn, len);
+        attention_out(weights, first, block, to);
+        mlp(weights, first, to);
+    }
+    mlp_out(weights, first, block, to);
+    blocks_from(first + 1, weights, patch, to);
+    unembed_last(weights, to);
+}
+
+fn blocks_from(first: usize, weights: &Weights, patch: &Patch, to: &mut Activations) {
     let nothing = BlockPatch::default();
-    for layer in 0..weights.config().n_layers {
+    for layer in first..weights.config().n_layers {
         let patch = patch.blocks.get(layer).unwrap_or(&nothing);
         attention(weights, layer, patch, to);
-        mlp(weights, layer, patch, to);
+        attention_out(weights, layer, patch, to);
+        mlp(weights, layer, to);
+        mlp_out(weights, layer, patch, to);
     }
-    unembed_last(weights, to);
 }
 
 fn embed(weights: &Weights, tokens: &[Token], to: &mut Activations) {
@@ -39,6 +62,7 @@ fn embed(weights: &Weights, tokens: &[Token], to: &mut Activations) {
     }
 }
 
+/// Everything up to `z`.
 fn attention(weights: &Weights, layer: usize, patch: &BlockPatch, to: &mut Activations) {
     let (c, len) = (weights.config(), to.len);
     let at = &weights.layout.blocks[layer];
@@ -46,11 +70,28 @@ fn attention(weights: &Weights, layer: usize, patch: &BlockPatch, to: &mut Activ
     norm(weights, at.ln1.as_ref(), &block.resid_pre, &mut block.ln1, &mut block.attn.input);
     queries_keys_values(weights, at, &mut block.attn, len);
     for head in 0..c.n_heads {
-        attend(c, head, patch, &mut block.attn, len);
+        let pattern = &mut block.attn.pattern[head * len * len..][..len * len];
+        scores(c, head, &block.attn.qkv, len, pattern);
+        kernels::causal_softmax(pattern, len);
+        mix(c, head, &mut block.attn, len);
     }
-    patch.apply_to_z(&mut block.attn.z, c.d_heads());
+    replace_patterns(c, patch, &mut block.attn, len);
+}
+
+/// From `z` to `resid_mid`.
+fn attention_out(weights: &Weights, layer: usize, patch: &BlockPatch, to: &mut Activations) {
+    let (at, block) = (&weights.layout.blocks[layer], &mut to.blocks[layer]);
+    let d_heads = weights.config().d_heads();
+    patch.apply_to_z(&mut block.attn.z, d_heads);
     block.resid_mid.copy_from_slice(&block.resid_pre);
-    project(&block.attn.z, c.d_heads(), weights.part(&at.w_o), weights.part(&at.b_o), &mut block.resid_mid);
+    project(&block.attn.z, d_heads, weights.part(&at.w_o), weights.part(&at.b_o), &mut block.resid_mid);
+}
+
+fn replace_patterns(c: &ModelConfig, patch: &BlockPatch, attn: &mut AttentionActivations, len: usize) {
+    for &(head, kind) in &patch.patterns {
+        kind.fill(&mut attn.pattern[head * len * len..][..len * len], len);
+        mix(c, head, attn, len);
+    }
 }
 
 fn queries_keys_values(weights: &Weights, at: &BlockLayout, attn: &mut AttentionActivations, len: usize) {
@@ -61,19 +102,13 @@ fn queries_keys_values(weights: &Weights, at: &BlockLayout, attn: &mut Attention
     matmul(MatMut::new(&mut attn.qkv, len, width), Write::Add, 1.0, input, matrix);
 }
 
-/// Pattern and `z` of one head.
-fn attend(c: &ModelConfig, head: usize, patch: &BlockPatch, attn: &mut AttentionActivations, len: usize) {
-    let pattern = &mut attn.pattern[head * len * len..][..len * len];
-    let first_z = head * c.d_head;
-    scores(c, head, &attn.qkv, len, pattern);
-    kernels::causal_softmax(pattern, len);
-    if let Some((_, kind)) = patch.patterns.iter().find(|(patched, _)| *patched == head) {
-        kind.fill(pattern, len);
-    }
+/// `z` of one head: its values mixed by its pattern.
+fn mix(c: &ModelConfig, head: usize, attn: &mut AttentionActivations, len: usize) {
+    let pattern = &attn.pattern[head * len * len..][..len * len];
     for (first, end) in causal_blocks(len) {
         let rows = Mat::strided(&pattern[first * len..], end - first, end, len);
         let values = head_columns(c, &attn.qkv, Part::Value, head, 0..end);
-        let out = &mut attn.z[first * c.d_heads() + first_z..];
+        let out = &mut attn.z[first * c.d_heads() + head * c.d_head..];
         matmul(MatMut::strided(out, end - first, c.d_head, c.d_heads()), Write::Set, 1.0, rows, values);
     }
 }
@@ -89,14 +124,21 @@ pub(super) fn scores(c: &ModelConfig, head: usize, qkv: &[f32], len: usize, out:
     }
 }
 
-fn mlp(weights: &Weights, layer: usize, patch: &BlockPatch, to: &mut Activations) {
+/// From `resid_mid` to `post`.
+fn mlp(weights: &Weights, layer: usize, to: &mut Activations) {
+    let block = &mut to.blocks[layer];
+    let (Some(mlp), Some(at)) = (&mut block.mlp, &weights.layout.blocks[layer].mlp) else { return };
+    norm(weights, at.ln2.as_ref(), &block.resid_mid, &mut mlp.ln2, &mut mlp.input);
+    neurons(weights, at, mlp);
+}
+
+/// From `post` to the stream after the block.
+fn mlp_out(weights: &Weights, layer: usize, patch: &BlockPatch, to: &mut Activations) {
     let (blocks, after) = to.blocks.split_at_mut(layer + 1);
     let block = &mut blocks[layer];
     let next = after.first_mut().map_or(&mut to.resid_post, |block| &mut block.resid_pre);
     next.copy_from_slice(&block.resid_mid);
     let (Some(mlp), Some(at)) = (&mut block.mlp, &weights.layout.blocks[layer].mlp) else { return };
-    norm(weights, at.ln2.as_ref(), &block.resid_mid, &mut mlp.ln2, &mut mlp.input);
-    neurons(weights, at, mlp);
     patch.apply_to_post(&mut mlp.post, weights.config().d_mlp);
     project(&mlp.post, weights.config().d_mlp, weights.part(&at.w_out), weights.part(&at.b_out), next);
 }

@@ -162,6 +162,14 @@ pub struct BlockPatch {
 }
 
 impl BlockPatch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.neurons.is_empty() && !self.touches_attention()
+    }
+
+    pub(super) fn touches_attention(&self) -> bool {
+        !(self.heads.is_empty() && self.patterns.is_empty())
+    }
+
     pub(super) fn apply_to_z(&self, z: &mut [f32], d_heads: usize) {
         for (head, value) in &self.heads {
             let first = head * value.len();

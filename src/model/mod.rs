@@ -23,7 +23,7 @@ pub use batch::{BatchResult, Workspace};
 pub use cache::{NamedTensor, cache, mlp_out};
 pub use config::{Activation, ConfigError, LAYER_NORM_EPS, ModelConfig, Normalization};
 pub use fold::{FoldOptions, fold};
-pub use forward::{forward, unembed};
+pub use forward::{forward, forward_again, unembed};
 pub use intervention::{AblationKind, HeadId, Interventions, Means, NeuronId, Patch, PatternKind};
 pub use kernels::centre;
 pub use layout::{Layout, TensorView};

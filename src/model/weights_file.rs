@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::cache::NamedTensor;
 use super::config::{Activation, ConfigError, ModelConfig, Normalization};
+use super::layout::Layout;
 use super::weights::Weights;
 
 /// The key of a file's metadata under which the model's configuration is kept, as JSON.
@@ -159,15 +160,18 @@ fn is_buffer(name: &str) -> bool {
 }
 
 fn fill(config: &ModelConfig, tensors: &BTreeMap<String, TensorView<'_>>) -> Result<Weights, Problem> {
-    let mut weights = Weights::zeros(config);
-    let layout = weights.layout.clone();
+    // The file may name any model: nothing is allocated for one that it does not hold.
+    let layout = Layout::new(config);
     if let Some(name) = tensors.keys().find(|name| layout.tensor(name).is_none()) {
         return Err(Problem::Unexpected(name.clone()));
     }
     for wanted in layout.tensors() {
         let found = tensors.get(&wanted.name).ok_or_else(|| Problem::Missing(wanted.name.clone()))?;
         check(&wanted.name, found, &wanted.shape)?;
-        weights.set(&wanted.name, &floats(found.data()));
+    }
+    let mut weights = Weights::zeros(config);
+    for (name, found) in tensors {
+        weights.set(name, &floats(found.data()));
     }
     Ok(weights)
 }

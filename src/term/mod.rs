@@ -36,4 +36,5 @@ pub use events::{SignalKind, TermEvent};
 pub use screen::Screen;
 pub use scrub::scrub;
 pub use session::Session;
+pub use signals::{survive_file_size_limit, watch_without_a_screen};
 pub use suspend::Suspension;

@@ -24,12 +24,13 @@ pub struct Screen {
     terminal: Terminal<Canvas>,
     writer: Writer,
     depth: ColorDepth,
+    sent: usize,
 }
 
 impl Screen {
     pub(super) fn new(size: Size, depth: ColorDepth, writer: Writer) -> Self {
         let Ok(terminal) = Terminal::new(Canvas::new(size));
-        let mut screen = Self { terminal, writer, depth };
+        let mut screen = Self { terminal, writer, depth, sent: 0 };
         screen.repaint();
         screen
     }
@@ -61,9 +62,15 @@ impl Screen {
             color::settle(frame.buffer_mut(), depth);
         });
         if let Some(frame) = self.terminal.backend_mut().take_frame() {
+            self.sent += frame.len();
             self.writer.submit(frame);
         }
         true
+    }
+
+    /// Bytes in all frames so far.
+    pub fn bytes_sent(&self) -> usize {
+        self.sent
     }
 
     /// The terminal has a new size: the next frame has it too, and repaints everything.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, Once, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGWINCH};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGWINCH, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use super::events::Outlet;
@@ -45,6 +45,41 @@ impl Continuation {
     }
 }
 
+/// Those that end a process, unless it was started with them ignored: by `nohup`, or in the background of a script.
+fn fatal_signals() -> impl Iterator<Item = i32> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    [SIGTERM, SIGINT, SIGQUIT, SIGHUP].into_iter().filter(move |signal| !ignores(&status, *signal))
+}
+
+/// Makes a file that has reached its limit of size an error of the write, not the end of the process.
+pub fn survive_file_size_limit() {
+    // Without the handler such a write still ends the process: nothing to tell anybody about.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
+}
+
+/// Calls `act` for the first signal that asks the process to leave, and for every one that asks it to save. It has
+/// ten seconds to leave.
+///
+/// # Errors
+/// When signals cannot be watched.
+pub fn watch_without_a_screen(act: impl Fn(SignalKind) + Send + 'static) -> Result<(), TermError> {
+    let mut signals = Signals::new(fatal_signals().chain([SIGUSR1])).map_err(TermError::Signals)?;
+    let watch = move || {
+        let mut leaving = false;
+        for kind in signals.forever().filter_map(kind) {
+            if kind.is_fatal() {
+                if std::mem::replace(&mut leaving, true) {
+                    continue;
+                }
+                leave_in_time(kind.exit_code());
+            }
+            act(kind);
+        }
+    };
+    let spawned = thread::Builder::new().name("signals".into()).spawn(watch);
+    spawned.map(drop).map_err(|source| TermError::Thread { name: "signal", source })
+}
+
 /// Watches signals until the process ends: between the screen's end and the process's, while a last
 /// checkpoint is saved, a signal must neither kill at once nor be lost.
 pub(super) fn watch(
@@ -52,10 +87,7 @@ pub(super) fn watch(
     outlet: Outlet,
     continuation: Arc<Continuation>,
 ) -> Result<(), TermError> {
-    let mut watched = vec![SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGTSTP, SIGCONT, SIGWINCH];
-    if !hang_up_is_ignored() {
-        watched.push(SIGHUP);
-    }
+    let watched = fatal_signals().chain([SIGUSR1, SIGTSTP, SIGCONT, SIGWINCH]);
     let signals = Signals::new(watched).map_err(TermError::Signals)?;
     let watcher = Watcher { tty: Arc::downgrade(tty), outlet, continuation, leaving: false };
     thread::Builder::new()

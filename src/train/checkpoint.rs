@@ -8,17 +8,20 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use thiserror::Error;
 
 use super::config::RunConfig;
-use super::durable::{FileError, write_atomically};
+use super::files::{FileError, Files};
 use super::optimizer::Moments;
-use crate::model::weights_file::{WeightsError, read_bounded};
 use crate::model::{Layout, Weights};
+use crate::task::{Dataset, Split, Token};
 
 const CONFIG_KEY: &str = "headcount.run";
 const STEP_KEY: &str = "headcount.step";
 const VALIDATION_KEY: &str = "headcount.val_loss";
+const DATA_KEY: &str = "headcount.data_crc32";
 const CHECKSUM_KEY: &str = "headcount.crc32";
 const FIRST_MOMENT: &str = "optimizer.exp_avg";
 const SECOND_MOMENT: &str = "optimizer.exp_avg_sq";
+/// No header is longer.
+const MAX_HEADER: u64 = 1 << 20;
 
 /// A run between two steps.
 #[derive(Clone, Debug)]
@@ -38,7 +41,7 @@ pub struct TrainState {
 pub enum CheckpointError {
     /// The file cannot be read.
     #[error(transparent)]
-    Read(#[from] WeightsError),
+    Read(#[from] FileError),
     /// It is not what was once written.
     #[error("{path}: {problem}")]
     Damaged {
@@ -47,6 +50,25 @@ pub enum CheckpointError {
         /// What does not fit.
         problem: String,
     },
+    /// It is whole, but of a run on other sequences than these settings give today.
+    #[error("{path}: was trained on other data than these settings give in this version of headcount")]
+    OtherData {
+        /// The file.
+        path: String,
+    },
+}
+
+/// Tells one data set from another: of every token and label, in order.
+pub fn fingerprint(dataset: &Dataset) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    let mut add = |tokens: &[Token]| tokens.iter().for_each(|token| hasher.update(&token.to_le_bytes()));
+    for split in [Split::Train, Split::Validation] {
+        for example in dataset.examples(split) {
+            add(example.tokens);
+            add(example.labels);
+        }
+    }
+    hasher.finalize()
 }
 
 impl TrainState {
@@ -57,15 +79,8 @@ impl TrainState {
         Self { step: 0, weights, moments, validation_loss: None }
     }
 
-    /// Writes the state, durably, all or nothing.
-    ///
-    /// # Errors
-    /// Names the file.
-    pub fn save(&self, path: &Path, config: &RunConfig) -> Result<(), FileError> {
-        write_atomically(path, &self.encode(config))
-    }
-
-    fn encode(&self, config: &RunConfig) -> Vec<u8> {
+    /// The bytes of a checkpoint of a run with these settings, on data of this fingerprint.
+    pub fn encode(&self, config: &RunConfig, data: u32) -> Vec<u8> {
         let bytes =
             |values: &[f32]| -> Vec<u8> { values.iter().flat_map(|value| value.to_le_bytes()).collect() };
         let moment = |name: &str, values: &[f32]| (name.to_owned(), vec![values.len()], bytes(values));
@@ -75,8 +90,11 @@ impl TrainState {
             .chain([moment(FIRST_MOMENT, &self.moments.first), moment(SECOND_MOMENT, &self.moments.second)])
             .collect();
         let config = serde_json::to_string(config).expect("a configuration is always representable");
-        let mut metadata =
-            HashMap::from([(CONFIG_KEY.into(), config), (STEP_KEY.into(), self.step.to_string())]);
+        let mut metadata = HashMap::from([
+            (CONFIG_KEY.into(), config),
+            (STEP_KEY.into(), self.step.to_string()),
+            (DATA_KEY.into(), format!("{data:08x}")),
+        ]);
         if let Some(loss) = self.validation_loss {
             metadata.insert(VALIDATION_KEY.into(), loss.to_string());
         }
@@ -89,18 +107,42 @@ impl TrainState {
         serialize(views, Some(metadata)).expect("every tensor was checked when its view was made")
     }
 
-    /// Reads a state back.
+    /// Reads a state back; without `data` it may have been trained on any.
     ///
     /// # Errors
-    /// When the file cannot be read, its checksum does not fit, or it belongs to another configuration.
-    pub fn load(path: &Path, config: &RunConfig) -> Result<Self, CheckpointError> {
-        let bytes = read_bounded(path)?;
-        decode(&bytes, config)
-            .map_err(|problem| CheckpointError::Damaged { path: path.display().to_string(), problem })
+    /// When the file cannot be read, its checksum does not fit, or it belongs to another run.
+    pub fn load(
+        files: &dyn Files,
+        path: &Path,
+        config: &RunConfig,
+        data: Option<u32>,
+    ) -> Result<Self, CheckpointError> {
+        let bytes = files.read(path, largest(config)).map_err(FileError::at("read", path))?;
+        let name = || path.display().to_string();
+        let (state, trained_on) =
+            decode(&bytes, config).map_err(|problem| CheckpointError::Damaged { path: name(), problem })?;
+        if data.is_some_and(|data| data != trained_on) {
+            return Err(CheckpointError::OtherData { path: name() });
+        }
+        Ok(state)
     }
 }
 
-fn decode(bytes: &[u8], config: &RunConfig) -> Result<TrainState, String> {
+/// Twice what a checkpoint takes, so that nothing is allocated for a file that is none.
+fn largest(config: &RunConfig) -> u64 {
+    let values = 3 * Layout::new(&config.model).len as u64;
+    2 * (4 * values + MAX_HEADER)
+}
+
+/// The state in the bytes of a checkpoint, and the fingerprint of the data it was trained on.
+///
+/// # Errors
+/// Says what does not fit.
+pub fn decode(bytes: &[u8], config: &RunConfig) -> Result<(TrainState, u32), String> {
+    let header = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
+    if header > MAX_HEADER {
+        return Err(format!("not a checkpoint: a header of {header} bytes"));
+    }
     let file = SafeTensors::deserialize(bytes).map_err(|error| format!("not a checkpoint: {error}"))?;
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
     let mut metadata = header.metadata().clone().ok_or("no metadata")?;
@@ -115,28 +157,38 @@ fn decode(bytes: &[u8], config: &RunConfig) -> Result<TrainState, String> {
     if made_with != *config {
         return Err("it belongs to a run with other settings".into());
     }
+    let data = u32::from_str_radix(entry(DATA_KEY)?, 16).map_err(|_| "its data has no fingerprint")?;
+    let step: usize = entry(STEP_KEY)?.parse().map_err(|_| "its step is not a number")?;
+    if step > config.total_steps() {
+        return Err(format!("its step {step} is beyond the last, {}", config.total_steps()));
+    }
+    let (weights, moments) = values(&file, config)?;
+    let validation_loss = metadata.get(VALIDATION_KEY).and_then(|loss| loss.parse().ok());
+    Ok((TrainState { step, weights, moments, validation_loss }, data))
+}
+
+fn values(file: &SafeTensors<'_>, config: &RunConfig) -> Result<(Weights, Moments), String> {
     let floats = |name: &str, shape: &[usize]| -> Result<Vec<f32>, String> {
         let view = file.tensor(name).map_err(|error| error.to_string())?;
         if view.dtype() != Dtype::F32 || view.shape() != shape {
             return Err(format!("`{name}` is {:?} {:?}, not F32 {shape:?}", view.dtype(), view.shape()));
         }
-        Ok(view.data().as_chunks().0.iter().map(|value| f32::from_le_bytes(*value)).collect())
+        let values: Vec<f32> =
+            view.data().as_chunks().0.iter().map(|value| f32::from_le_bytes(*value)).collect();
+        let bad = values.iter().filter(|value| !value.is_finite()).count();
+        if bad == 0 { Ok(values) } else { Err(format!("{bad} values of `{name}` are not finite")) }
     };
     let layout = Arc::new(Layout::new(&config.model));
+    let (found, wanted) = (file.len(), layout.tensors().len() + 2);
+    if found != wanted {
+        return Err(format!("{found} tensors instead of {wanted}"));
+    }
     let mut weights = Weights { values: vec![0.0; layout.len], layout: Arc::clone(&layout) };
     for tensor in layout.tensors() {
         weights.set(&tensor.name, &floats(&tensor.name, &tensor.shape)?);
     }
-    let moments = Moments {
-        first: floats(FIRST_MOMENT, &[layout.len])?,
-        second: floats(SECOND_MOMENT, &[layout.len])?,
-    };
-    Ok(TrainState {
-        step: entry(STEP_KEY)?.parse().map_err(|_| "its step is not a number")?,
-        weights,
-        moments,
-        validation_loss: metadata.get(VALIDATION_KEY).and_then(|loss| loss.parse().ok()),
-    })
+    let first = floats(FIRST_MOMENT, &[layout.len])?;
+    Ok((weights, Moments { first, second: floats(SECOND_MOMENT, &[layout.len])? }))
 }
 
 /// Of names, contents and metadata, whatever order a writer put them in.
@@ -160,20 +212,26 @@ fn checksum(metadata: &HashMap<String, String>, mut tensors: Vec<(&str, &[u8])>)
 mod tests {
     use super::*;
     use crate::model::ModelConfig;
+    use crate::train::files::Disk;
 
     fn small() -> RunConfig {
         let model = ModelConfig { d_model: 8, d_head: 4, d_mlp: 12, n_ctx: 6, ..ModelConfig::default() };
         RunConfig { model, ..RunConfig::default() }
     }
 
+    fn read(bytes: &[u8], config: &RunConfig, data: Option<u32>) -> Result<TrainState, CheckpointError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("checkpoint");
+        std::fs::write(&path, bytes).unwrap();
+        TrainState::load(&Disk, &path, config, data)
+    }
+
     #[test]
     fn a_state_reads_back_bit_for_bit() {
-        let (dir, config) = (tempfile::tempdir().unwrap(), small());
+        let config = small();
         let mut state = TrainState { step: 7, validation_loss: Some(0.25), ..TrainState::initial(&config) };
         state.moments.first[3] = -0.0;
-        let path = dir.path().join("checkpoint");
-        state.save(&path, &config).unwrap();
-        let read = TrainState::load(&path, &config).unwrap();
+        let read = read(&state.encode(&config, 9), &config, Some(9)).unwrap();
         let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&read.weights.values), bits(&state.weights.values));
         assert_eq!(bits(&read.moments.first), bits(&state.moments.first));
@@ -182,26 +240,34 @@ mod tests {
 
     #[test]
     fn a_flipped_bit_anywhere_or_a_lost_end_is_noticed() {
-        let (dir, config) = (tempfile::tempdir().unwrap(), small());
-        let bytes = TrainState::initial(&config).encode(&config);
-        let path = dir.path().join("checkpoint");
+        let config = small();
+        let bytes = TrainState::initial(&config).encode(&config, 9);
         for at in (0..bytes.len()).step_by(97) {
             let mut damaged = bytes.clone();
             damaged[at] ^= 4;
-            std::fs::write(&path, &damaged).unwrap();
-            assert!(TrainState::load(&path, &config).is_err(), "byte {at}");
-            std::fs::write(&path, &bytes[..at]).unwrap();
-            assert!(TrainState::load(&path, &config).is_err(), "cut at {at}");
+            assert!(decode(&damaged, &config).is_err(), "byte {at}");
+            assert!(decode(&bytes[..at], &config).is_err(), "cut at {at}");
         }
     }
 
     #[test]
-    fn another_runs_checkpoint_is_refused() {
-        let (dir, config) = (tempfile::tempdir().unwrap(), small());
-        let path = dir.path().join("checkpoint");
-        TrainState::initial(&config).save(&path, &config).unwrap();
-        let other = RunConfig { seed: 99, ..config };
-        let error = TrainState::load(&path, &other).unwrap_err().to_string();
-        assert!(error.contains("other settings"), "{error}");
+    fn a_checkpoint_of_another_run_on_other_data_or_of_no_run_is_refused() {
+        let config = small();
+        let initial = TrainState::initial(&config);
+        let refused = |state: &TrainState, of: &RunConfig| {
+            read(&state.encode(of, 9), &config, Some(9)).unwrap_err().to_string()
+        };
+        let other = refused(&initial, &RunConfig { seed: 99, ..config.clone() });
+        assert!(other.contains("other settings"), "{other}");
+        let beyond = refused(&TrainState { step: 421, ..initial.clone() }, &config);
+        assert!(beyond.contains("421"), "{beyond}");
+        let mut bad = initial.clone();
+        bad.moments.second[1] = f32::NAN;
+        assert!(refused(&bad, &config).contains("1 values of `optimizer.exp_avg_sq`"));
+        let bytes = initial.encode(&config, 9);
+        assert!(matches!(read(&bytes, &config, Some(8)), Err(CheckpointError::OtherData { .. })));
+        assert!(read(&bytes, &config, None).is_ok());
+        let long = [&bytes[..], &vec![0; 3 << 20]].concat();
+        assert!(read(&long, &config, None).unwrap_err().to_string().contains("at most"));
     }
 }

@@ -65,6 +65,16 @@ pub enum RunConfigError {
     /// The data's part.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
+    /// Each would do, but not both together.
+    #[error(
+        "task.sequences = {sequences} of model.n_ctx = {n_ctx} tokens each: more than {MAX_TOKENS} in all"
+    )]
+    TooMuchData {
+        /// Sequences.
+        sequences: usize,
+        /// Tokens in each.
+        n_ctx: usize,
+    },
     /// A number out of range.
     #[error("train.{field} = {value}: must be {range}")]
     Range {
@@ -76,6 +86,9 @@ pub enum RunConfigError {
         range: &'static str,
     },
 }
+
+/// More tokens in a data set would take gigabytes.
+const MAX_TOKENS: usize = 1 << 28;
 
 /// A TOML error without its drawing of the source.
 fn one_line(error: &toml::de::Error) -> String {
@@ -100,6 +113,10 @@ impl RunConfig {
     pub fn validate(&self) -> Result<(), RunConfigError> {
         self.model.validate()?;
         self.task.validate()?;
+        let (sequences, n_ctx) = (self.task.sequences, self.model.n_ctx);
+        if sequences.saturating_mul(n_ctx) > MAX_TOKENS {
+            return Err(RunConfigError::TooMuchData { sequences, n_ctx });
+        }
         let TrainConfig { epochs, batch_size, max_lr, weight_decay, checkpoint_every } = self.train;
         let whole = "a whole number from 1 to 1000000";
         for (field, value, good, range) in [
@@ -119,6 +136,20 @@ impl RunConfig {
     /// As TOML.
     pub fn to_toml(&self) -> String {
         toml::to_string_pretty(self).expect("a configuration is always representable")
+    }
+
+    /// `table.key = value` of every setting, in one order.
+    pub(super) fn named(&self) -> Vec<String> {
+        let mut table = String::new();
+        let toml = self.to_toml();
+        let settings = toml.lines().filter_map(|line| match line.strip_prefix('[') {
+            Some(name) => {
+                table = format!("{}.", name.trim_end_matches(']'));
+                None
+            }
+            None => (!line.is_empty()).then(|| format!("{table}{line}")),
+        });
+        settings.collect()
     }
 
     /// Steps in an epoch: the notebook's 7.
@@ -173,6 +204,7 @@ mod tests {
             ("[train]\nmax_lr = nan", "train.max_lr = NaN"),
             ("[task]\nsequences = 1", "task.sequences = 1"),
             ("[model]\nd_vocab = 1", "model.d_vocab = 1"),
+            ("[task]\nsequences = 10000000", "task.sequences = 10000000 of model.n_ctx = 128"),
         ] {
             let error = RunConfig::parse(text).unwrap_err().to_string();
             assert!(error.contains(want), "{text}: {error}");

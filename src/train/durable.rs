@@ -1,38 +1,25 @@
 //! Files that are whole or not there, whatever happens meanwhile.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
-
-/// A file or directory that could not be written or read.
-#[derive(Debug, Error)]
-#[error("{}: cannot {action}: {source}", path.display())]
-pub struct FileError {
-    /// What was tried.
-    pub action: &'static str,
-    /// On what.
-    pub path: PathBuf,
-    /// The system's word.
-    pub source: io::Error,
-}
-
-impl FileError {
-    /// Says where and what when an operation fails.
-    pub fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_path_buf();
-        move |source| Self { action, path, source }
-    }
-}
+use super::files::{Disk, FileError, Files};
 
 /// The name under which a file is written before it is whole.
 pub fn temporary(path: &Path) -> PathBuf {
-    let mut name = std::ffi::OsString::from(".");
+    let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(".tmp");
     path.with_file_name(name)
+}
+
+fn is_temporary(name: &OsStr) -> bool {
+    let name = name.as_bytes();
+    name.starts_with(b".") && name.ends_with(b".tmp")
 }
 
 /// Replaces `path` by `bytes`: a sibling is written, synced and renamed, and the directory synced. Readable by its owner
@@ -41,28 +28,38 @@ pub fn temporary(path: &Path) -> PathBuf {
 /// # Errors
 /// Names the file; the old one, if any, is then untouched.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let sibling = temporary(path);
-    let written = write_synced(&sibling, bytes).and_then(|()| fs::rename(&sibling, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&sibling);
-    }
-    written.and_then(|()| sync_directory(path)).map_err(FileError::at("write", path))
+    replace(&Disk, path, bytes)
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    match fs::remove_file(path) {
+/// As [`write_atomically`], on any file system.
+pub(super) fn replace(files: &dyn Files, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let sibling = temporary(path);
+    let written = write_synced(files, &sibling, bytes).and_then(|()| files.rename(&sibling, path));
+    if written.is_err() {
+        let _ = files.remove(&sibling);
+    }
+    written.and_then(|()| files.sync_directory(directory_of(path))).map_err(FileError::at("write", path))
+}
+
+fn write_synced(files: &dyn Files, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match files.remove(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = files.create(path)?;
     file.write_all(bytes)?;
-    file.sync_all()
+    file.sync()
 }
 
-fn sync_directory(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Removes what writers that were killed have left. One that stays only takes room.
+pub(super) fn sweep(files: &dyn Files, directory: &Path) {
+    let names = files.list(directory).unwrap_or_default();
+    for name in names.iter().filter(|name| is_temporary(name)) {
+        let _ = files.remove(&directory.join(name));
     }
 }
 
@@ -100,5 +97,32 @@ mod tests {
         let path = dir.path().join("weights");
         write_atomically(&path, b"bytes").unwrap();
         assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_link_in_the_way_is_replaced_and_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, elsewhere) = (dir.path().join("weights"), dir.path().join("elsewhere"));
+        fs::write(&elsewhere, "precious").unwrap();
+        for link in [&path, &temporary(&path)] {
+            std::os::unix::fs::symlink(&elsewhere, link).unwrap();
+        }
+        write_atomically(&path, b"new").unwrap();
+        assert!(!path.is_symlink() && fs::read(&path).unwrap() == b"new");
+        assert_eq!(fs::read(&elsewhere).unwrap(), b"precious");
+        std::os::unix::fs::symlink(&elsewhere, dir.path().join("link")).unwrap();
+        assert!(Disk.append(&dir.path().join("link")).is_err());
+        assert!(Disk.read(&dir.path().join("link"), 100).is_err());
+    }
+
+    #[test]
+    fn only_temporaries_are_swept() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [".step-000001.safetensors.tmp", ".hidden", "notes.tmp", "step-000001.safetensors"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        sweep(&Disk, dir.path());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
+        assert!(!dir.path().join(".step-000001.safetensors.tmp").exists());
     }
 }

@@ -77,6 +77,8 @@ pub enum TrainEvent {
     State(RunState),
     /// Something she should know that ends nothing.
     Notice(String),
+    /// The newest state could not be saved, and why; `None`: now it is. The next save is another try.
+    Unsaved(Option<String>),
     /// The run is over, and why; `State(Failed)` follows.
     Failed(String),
 }

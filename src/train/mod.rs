@@ -1,23 +1,31 @@
 //! Training in the background: optimiser, schedule, metrics, run directory, and the loop that ties them.
 
 mod checkpoint;
+mod checkpoints;
 mod config;
 mod device;
 mod durable;
 mod events;
+pub mod files;
+mod lock;
 mod metrics;
+mod metrics_log;
 mod optimizer;
+mod pace;
 pub mod run_dir;
 mod schedule;
 mod trainer;
 
-pub use checkpoint::{CheckpointError, TrainState};
+pub use checkpoint::{CheckpointError, TrainState, decode, fingerprint};
+pub use checkpoints::Checkpoints;
 pub use config::{RunConfig, RunConfigError, TrainConfig};
 pub use device::{DeviceChoice, DeviceError, train_on};
-pub use durable::{FileError, write_atomically};
+pub use durable::write_atomically;
 pub use events::{EpochMetrics, RunState, StepMetrics, TrainCommand, TrainEvent, TrainPlan};
+pub use files::FileError;
+pub use lock::Lock;
 pub use metrics::MetricsLine;
 pub use optimizer::{Moments, Optimizer};
-pub use run_dir::{RunDir, RunDirError};
+pub use run_dir::{Opened, RunDir, RunDirError};
 pub use schedule::{OneCycle, Rates};
 pub use trainer::{Outcome, Setup, TrainError, train};

@@ -1,21 +1,25 @@
 //! The directory that a run lives in.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{BufWriter, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::checkpoint::TrainState;
+use super::checkpoint::{CheckpointError, TrainState, fingerprint};
+use super::checkpoints::{Checkpoints, Stock, named, stock};
 use super::config::{RunConfig, RunConfigError};
-use super::durable::{FileError, create_private_dir, write_atomically};
+use super::durable::{create_private_dir, replace, sweep};
 use super::events::{EpochMetrics, StepMetrics, TrainEvent};
+use super::files::{Disk, FileError, Files};
+use super::lock::Lock;
 use super::metrics::MetricsLine;
+use super::metrics_log::{MetricsLog, lines};
+use crate::model::Weights;
 use crate::model::weights_file::encode_weights;
+use crate::task::Dataset;
 
-/// Newest checkpoints that are kept, beside the best.
-const KEEP: usize = 3;
 /// No configuration is longer.
 const MAX_CONFIG: u64 = 256 << 10;
 
@@ -25,6 +29,9 @@ pub enum RunDirError {
     /// The file system's word.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A checkpoint that makes going on impossible.
+    #[error(transparent)]
+    Checkpoint(CheckpointError),
     /// Its `config.toml`.
     #[error("{place}: {source}")]
     Config {
@@ -44,7 +51,9 @@ pub enum RunDirError {
         theirs: String,
     },
     /// Another process is training there.
-    #[error("{path} is being trained by {owner}")]
+    #[error(
+        "{path} is being trained by {owner}: `headcount explore --run {path}` shows it read-only meanwhile"
+    )]
     Locked {
         /// The directory.
         path: String,
@@ -68,13 +77,32 @@ pub enum RunDirError {
     NotARun(String),
 }
 
+impl From<CheckpointError> for RunDirError {
+    fn from(error: CheckpointError) -> Self {
+        match error {
+            CheckpointError::Read(error) => Self::File(error),
+            other => Self::Checkpoint(other),
+        }
+    }
+}
+
 /// A run directory, held by this process for writing.
 pub struct RunDir {
     path: PathBuf,
-    config: RunConfig,
-    metrics: Option<BufWriter<File>>,
-    /// Held as long as this lives; the system lets go of it however the process ends.
-    _lock: File,
+    files: Arc<dyn Files>,
+    metrics: MetricsLog,
+    checkpoints: Checkpoints,
+    _lock: Lock,
+}
+
+/// A run directory that was taken for writing.
+pub struct Opened {
+    /// The directory.
+    pub run_dir: RunDir,
+    /// Where to go on from: the newest checkpoint that is whole, or the beginning.
+    pub state: TrainState,
+    /// Newer checkpoints that are not whole, and why.
+    pub skipped: Vec<String>,
 }
 
 /// What lies in a run directory.
@@ -106,13 +134,25 @@ impl Found {
 pub fn look(path: &Path) -> Result<Option<Found>, RunDirError> {
     let file = path.join("config.toml");
     if !file.exists() {
-        let is_empty = fs::read_dir(path)
-            .map_or(true, |mut entries| entries.all(|e| e.is_ok_and(|e| e.file_name() == "lock")));
-        return if is_empty { Ok(None) } else { Err(RunDirError::NotARun(path.display().to_string())) };
+        return if holds_nothing(path) {
+            Ok(None)
+        } else {
+            Err(RunDirError::NotARun(path.display().to_string()))
+        };
     }
     let config = read_config(&file)?;
-    let (state, skipped) = newest_checkpoint(path, &config)?;
-    Ok(Some(Found { config, state, skipped }))
+    let Stock { newest, skipped, .. } = stock(&Disk, &path.join(CHECKPOINTS), &config, None)?;
+    Ok(Some(Found { config, state: newest, skipped }))
+}
+
+const CHECKPOINTS: &str = "checkpoints";
+
+/// Whether there is nothing but what a start that was cut short leaves.
+fn holds_nothing(path: &Path) -> bool {
+    let is_ours =
+        |name: &std::ffi::OsStr| [CHECKPOINTS, "lock", ".config.toml.tmp"].iter().any(|own| name == *own);
+    fs::read_dir(path)
+        .map_or(true, |mut entries| entries.all(|entry| entry.is_ok_and(|e| is_ours(&e.file_name()))))
 }
 
 /// Reads a configuration file.
@@ -122,7 +162,11 @@ pub fn look(path: &Path) -> Result<Option<Found>, RunDirError> {
 pub fn read_config(path: &Path) -> Result<RunConfig, RunDirError> {
     let mut text = String::new();
     let file = File::open(path).map_err(FileError::at("open", path))?;
-    file.take(MAX_CONFIG).read_to_string(&mut text).map_err(FileError::at("read", path))?;
+    file.take(MAX_CONFIG + 1).read_to_string(&mut text).map_err(FileError::at("read", path))?;
+    if text.len() as u64 > MAX_CONFIG {
+        let problem = io::Error::other(format!("more than {MAX_CONFIG} bytes"));
+        return Err(FileError::at("read", path)(problem).into());
+    }
     RunConfig::parse(&text).map_err(|source| {
         let position =
             source.position(&text).map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
@@ -130,86 +174,61 @@ pub fn read_config(path: &Path) -> Result<RunConfig, RunDirError> {
     })
 }
 
-fn newest_checkpoint(
-    path: &Path,
-    config: &RunConfig,
-) -> Result<(Option<TrainState>, Vec<String>), RunDirError> {
-    let mut skipped = Vec::new();
-    for (_, file) in checkpoints(path)?.into_iter().rev() {
-        match TrainState::load(&file, config) {
-            Ok(state) => return Ok((Some(state), skipped)),
-            Err(error) => skipped.push(error.to_string()),
-        }
-    }
-    Ok((None, skipped))
-}
-
-/// Checkpoints by step.
-fn checkpoints(path: &Path) -> Result<Vec<(usize, PathBuf)>, FileError> {
-    let directory = path.join("checkpoints");
-    if !directory.exists() {
-        return Ok(Vec::new());
-    }
-    let entries = fs::read_dir(&directory).map_err(FileError::at("list", &directory))?;
-    let mut found: Vec<_> = entries
-        .filter_map(|entry| {
-            let file = entry.ok()?.path();
-            let step = file
-                .file_name()?
-                .to_str()?
-                .strip_prefix("step-")?
-                .strip_suffix(".safetensors")?
-                .parse()
-                .ok()?;
-            Some((step, file))
-        })
-        .collect();
-    found.sort();
-    Ok(found)
-}
-
 /// What the trainer said up to `step`, from `metrics.jsonl`. A file that cannot be read says nothing.
 pub fn past_metrics(path: &Path, step: usize) -> Vec<TrainEvent> {
-    let text = fs::read_to_string(path.join("metrics.jsonl")).unwrap_or_default();
-    let lines = text.lines().filter(|line| MetricsLine::step_of(line).is_some_and(|at| at <= step));
-    lines.filter_map(MetricsLine::event_of).collect()
+    let lines = lines(&Disk, &path.join("metrics.jsonl")).unwrap_or_default();
+    let until = lines.iter().filter(|line| MetricsLine::step_of(line).is_some_and(|at| at <= step));
+    until.filter_map(|line| MetricsLine::event_of(line)).collect()
 }
 
-/// Every checkpoint that is whole, by step.
-pub fn checkpoint_states(path: &Path, config: &RunConfig) -> Vec<TrainState> {
-    let files = checkpoints(path).unwrap_or_default();
-    files.into_iter().filter_map(|(_, file)| TrainState::load(&file, config).ok()).collect()
+/// The step of the newest file that has a checkpoint's name.
+pub fn newest_step(path: &Path) -> Option<usize> {
+    named(&Disk, &path.join(CHECKPOINTS)).ok()?.into_keys().next_back()
+}
+
+/// Weights of every checkpoint that is whole, by step.
+pub fn past_weights(path: &Path, config: &RunConfig) -> Vec<(usize, Weights)> {
+    let files = named(&Disk, &path.join(CHECKPOINTS)).unwrap_or_default();
+    let load = |file: &PathBuf| TrainState::load(&Disk, file, config, None).ok();
+    files.values().filter_map(load).map(|state| (state.step, state.weights)).collect()
 }
 
 impl RunDir {
-    /// Takes a directory for a run with these settings, making it where needed. `metrics.jsonl` is cut back to
-    /// `from_step`, the step that training will go on from.
+    /// Takes a directory for a run with these settings on this data, making it where needed. `metrics.jsonl` is cut back
+    /// to the step that training goes on from, and what a killed process has left is removed.
     ///
     /// # Errors
-    /// When it cannot be written, another process holds it, or it holds a run with other settings.
-    pub fn open(path: &Path, config: &RunConfig, from_step: usize) -> Result<Self, RunDirError> {
-        create_private_dir(&path.join("checkpoints"))?;
-        let lock = lock(path)?;
+    /// When it cannot be written, another process holds it, or it holds a run with other settings or on other data.
+    pub fn open(path: &Path, config: &RunConfig, dataset: &Dataset) -> Result<Opened, RunDirError> {
+        Self::open_on(Arc::new(Disk), path, config, dataset)
+    }
+
+    /// As [`open`](Self::open), on any file system. Directories and lock are the real one's.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_on(
+        files: Arc<dyn Files>,
+        path: &Path,
+        config: &RunConfig,
+        dataset: &Dataset,
+    ) -> Result<Opened, RunDirError> {
+        let directory = path.join(CHECKPOINTS);
+        create_private_dir(&directory)?;
+        let lock = Lock::take(path)?;
+        sweep(&*files, path);
         let config_file = path.join("config.toml");
         if config_file.exists() {
             refuse_contradictions(path, &read_config(&config_file)?, config)?;
         } else {
-            write_atomically(&config_file, config.to_toml().as_bytes())?;
+            replace(&*files, &config_file, config.to_toml().as_bytes())?;
         }
-        let metrics_file = path.join("metrics.jsonl");
-        cut_metrics(&metrics_file, from_step)?;
-        let metrics = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(&metrics_file)
-            .map_err(FileError::at("open", &metrics_file))?;
-        Ok(Self {
-            path: path.into(),
-            config: config.clone(),
-            metrics: Some(BufWriter::new(metrics)),
-            _lock: lock,
-        })
+        let (checkpoints, Stock { newest, skipped, .. }) =
+            Checkpoints::open(Arc::clone(&files), &directory, config, fingerprint(dataset))?;
+        let state = newest.unwrap_or_else(|| TrainState::initial(config));
+        let metrics = MetricsLog::open(&*files, &path.join("metrics.jsonl"), state.step)?;
+        let run_dir = Self { path: path.into(), files, metrics, checkpoints, _lock: lock };
+        Ok(Opened { run_dir, state, skipped })
     }
 
     /// Where it is.
@@ -220,30 +239,26 @@ impl RunDir {
     /// Adds a step's line to `metrics.jsonl`.
     ///
     /// # Errors
-    /// Names the file; the run can go on without the line.
+    /// Names the file; the line waits for the next try.
     pub fn log_step(&mut self, metrics: &StepMetrics) -> Result<(), FileError> {
-        self.log(&MetricsLine::Step(metrics.clone()))
+        self.metrics.add(&MetricsLine::Step(metrics.clone()))
     }
 
     /// Adds an epoch's line to `metrics.jsonl`, and makes all lines so far readable to others.
     ///
     /// # Errors
-    /// Names the file; the run can go on without the line.
+    /// Names the file; the lines wait for the next try.
     pub fn log_epoch(&mut self, metrics: &EpochMetrics) -> Result<(), FileError> {
-        self.log(&MetricsLine::from(metrics))?;
-        self.flush()
+        self.metrics.add(&MetricsLine::from(metrics))?;
+        self.metrics.flush()
     }
 
-    fn log(&mut self, line: &MetricsLine) -> Result<(), FileError> {
-        let path = self.path.join("metrics.jsonl");
-        let Some(file) = &mut self.metrics else { return Ok(()) };
-        writeln!(file, "{}", line.to_json()).map_err(FileError::at("write", &path))
-    }
-
-    fn flush(&mut self) -> Result<(), FileError> {
-        let path = self.path.join("metrics.jsonl");
-        let Some(file) = &mut self.metrics else { return Ok(()) };
-        file.flush().map_err(FileError::at("write", &path))
+    /// Makes every line so far durable: to be called before the checkpoint that comes after them is saved.
+    ///
+    /// # Errors
+    /// Names the file; lines that are not written wait for the next try.
+    pub fn sync_metrics(&mut self) -> Result<(), FileError> {
+        self.metrics.sync()
     }
 
     /// Saves a checkpoint durably, then drops those that are neither among the newest nor the best.
@@ -251,59 +266,16 @@ impl RunDir {
     /// # Errors
     /// Names the file; older checkpoints are then untouched.
     pub fn save(&mut self, state: &TrainState) -> Result<(), FileError> {
-        self.flush()?;
-        let path = self.path.join("checkpoints").join(format!("step-{:06}.safetensors", state.step));
-        state.save(&path, &self.config)?;
-        write_atomically(&self.path.join("weights.safetensors"), &encode_weights(&state.weights))?;
-        self.purge();
-        Ok(())
+        self.checkpoints.save(state)
     }
 
-    /// A checkpoint that cannot be removed only takes room.
-    fn purge(&self) {
-        let Ok(checkpoints) = checkpoints(&self.path) else { return };
-        let older = &checkpoints[..checkpoints.len().saturating_sub(KEEP)];
-        let loss =
-            |path: &Path| TrainState::load(path, &self.config).ok().and_then(|state| state.validation_loss);
-        let losses: Vec<Option<f64>> = checkpoints.iter().map(|(_, path)| loss(path)).collect();
-        let best = losses.iter().flatten().copied().reduce(f64::min);
-        for ((_, path), loss) in older.iter().zip(&losses) {
-            if loss.is_none() || *loss != best {
-                let _ = fs::remove_file(path);
-            }
-        }
+    /// Writes `weights.safetensors`: the weights alone, under TransformerLens' names.
+    ///
+    /// # Errors
+    /// Names the file; an older one is then untouched.
+    pub fn export(&self, weights: &Weights) -> Result<(), FileError> {
+        replace(&*self.files, &self.path.join("weights.safetensors"), &encode_weights(weights))
     }
-}
-
-fn lock(path: &Path) -> Result<File, RunDirError> {
-    let file = path.join("lock");
-    let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&file);
-    let mut lock = open.map_err(FileError::at("open", &file))?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut owner = String::new();
-            let _ = lock.take(64).read_to_string(&mut owner);
-            let owner =
-                if owner.is_empty() { "another process".into() } else { format!("process {}", owner.trim()) };
-            return Err(RunDirError::Locked { path: path.display().to_string(), owner });
-        }
-        Err(TryLockError::Error(source)) => return Err(FileError::at("lock", &file)(source).into()),
-    }
-    // Who holds it is only for the message that others print.
-    let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
-    Ok(lock)
-}
-
-/// Lines of steps that will be taken again go; so does a last line that was cut short.
-fn cut_metrics(path: &Path, from_step: usize) -> Result<(), FileError> {
-    let text = match fs::read_to_string(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        other => other.map_err(FileError::at("read", path))?,
-    };
-    let lines = text.lines().filter(|line| MetricsLine::step_of(line).is_some_and(|step| step <= from_step));
-    let kept: String = lines.flat_map(|line| [line, "\n"]).collect();
-    if kept == text { Ok(()) } else { write_atomically(path, kept.as_bytes()) }
 }
 
 /// Refuses to go on with a run under other settings than its own.
@@ -314,24 +286,8 @@ pub fn refuse_contradictions(path: &Path, theirs: &RunConfig, ours: &RunConfig) 
     if theirs == ours {
         return Ok(());
     }
-    let lines = |config: &RunConfig| -> Vec<String> { named_settings(config) };
-    let pairs = lines(theirs).into_iter().zip(lines(ours)).filter(|(theirs, ours)| theirs != ours);
+    let pairs = theirs.named().into_iter().zip(ours.named()).filter(|(theirs, ours)| theirs != ours);
     let (theirs, ours): (Vec<_>, Vec<_>) = pairs.unzip();
     let path = path.display().to_string();
     Err(RunDirError::Contradiction { path, ours: ours.join(", "), theirs: theirs.join(", ") })
-}
-
-/// `table.key = value` of every setting, in one order.
-fn named_settings(config: &RunConfig) -> Vec<String> {
-    let toml = config.to_toml();
-    let mut table = String::new();
-    toml.lines()
-        .filter_map(|line| match line.strip_prefix('[') {
-            Some(name) => {
-                table = format!("{}.", name.trim_end_matches(']'));
-                None
-            }
-            None => (!line.is_empty()).then(|| format!("{table}{line}")),
-        })
-        .collect()
 }

@@ -1,7 +1,7 @@
 //! The training loop.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use rand::seq::SliceRandom;
@@ -9,9 +9,10 @@ use thiserror::Error;
 
 use super::checkpoint::TrainState;
 use super::config::RunConfig;
-use super::durable::FileError;
 use super::events::{EpochMetrics, RunState, StepMetrics, TrainCommand, TrainEvent, TrainPlan};
+use super::files::FileError;
 use super::optimizer::Optimizer;
+use super::pace::Pace;
 use super::run_dir::RunDir;
 use super::schedule::OneCycle;
 use crate::analysis::{Evaluation, Snapshot, evaluate};
@@ -57,6 +58,14 @@ pub enum TrainError {
         /// What it said.
         message: String,
     },
+    /// The end of the run could not be written.
+    #[error("step {step} is not saved: {source}")]
+    NotSaved {
+        /// The step.
+        step: usize,
+        /// Why.
+        source: FileError,
+    },
     /// The trainer's code failed.
     #[error("the trainer died: {0}")]
     Panicked(String),
@@ -83,22 +92,17 @@ pub fn train<D: Backend>(
     commands: &Receiver<TrainCommand>,
     emit: &mut dyn FnMut(TrainEvent),
 ) -> Result<Outcome, TrainError> {
-    let plan = plan(&setup, device_name);
-    emit(TrainEvent::Started(plan));
-    let mut trainer = Trainer::new(device, setup, emit)?;
-    let outcome = trainer.run(commands);
-    if outcome.is_ok() {
-        trainer.save();
-    }
+    emit(TrainEvent::Started(plan(&setup, device_name)));
+    let outcome = Trainer::new(device, setup, emit).and_then(|mut trainer| trainer.run_and_save(commands));
     let state = match &outcome {
         Ok(Outcome::Finished) => RunState::Finished,
         Ok(Outcome::Stopped) => RunState::Stopped,
         Err(_) => RunState::Failed,
     };
     if let Err(error) = &outcome {
-        (trainer.emit)(TrainEvent::Failed(error.to_string()));
+        emit(TrainEvent::Failed(error.to_string()));
     }
-    (trainer.emit)(TrainEvent::State(state));
+    emit(TrainEvent::State(state));
     outcome
 }
 
@@ -123,6 +127,10 @@ struct Trainer<'a, D: Backend> {
     published: Option<(usize, Instant)>,
     order: Option<(usize, Vec<usize>)>,
     validation_loss: Option<f64>,
+    /// Whether the last try to save failed.
+    unsaved: bool,
+    /// Whether the last try to write `metrics.jsonl` failed.
+    unlogged: bool,
     emit: &'a mut dyn FnMut(TrainEvent),
 }
 
@@ -141,6 +149,8 @@ impl<'a, D: Backend> Trainer<'a, D> {
             published: None,
             order: None,
             validation_loss: state.validation_loss,
+            unsaved: false,
+            unlogged: false,
             emit,
             setup,
         })
@@ -151,16 +161,27 @@ impl<'a, D: Backend> Trainer<'a, D> {
         self.setup.stop_at.map_or(total, |stop| stop.min(total))
     }
 
+    fn run_and_save(&mut self, commands: &Receiver<TrainCommand>) -> Result<Outcome, TrainError> {
+        let outcome = self.run(commands);
+        if outcome.is_err() {
+            self.sync_metrics();
+            return outcome;
+        }
+        let step = self.step;
+        self.save().map_err(|source| TrainError::NotSaved { step, source })?;
+        outcome
+    }
+
     fn run(&mut self, commands: &Receiver<TrainCommand>) -> Result<Outcome, TrainError> {
         self.publish();
         if self.saved.is_none() {
             // A directory that cannot be written to is better found now than after the first hour.
-            self.save();
+            let _ = self.save();
         }
         let mut pace = Pace::Running;
         (self.emit)(TrainEvent::State(RunState::Running));
         while self.step < self.end() {
-            let next = pace.next(commands, &mut || self.save());
+            let next = pace.next(commands, &mut || drop(self.save()));
             if next != pace && next != Pace::Stop {
                 let state = if next == Pace::Paused { RunState::Paused } else { RunState::Running };
                 (self.emit)(TrainEvent::State(state));
@@ -188,10 +209,11 @@ impl<'a, D: Backend> Trainer<'a, D> {
         let train_loss = taken.map_err(|error| TrainError::Device { step, message: error.to_string() })?;
         let metrics = StepMetrics { step, epoch, train_loss, lr: rates.lr };
         let logged = self.setup.run_dir.as_mut().map_or(Ok(()), |dir| dir.log_step(&metrics));
-        self.warn(logged);
+        self.note_log(&logged);
         (self.emit)(TrainEvent::Step(metrics));
         if !train_loss.is_finite() {
-            return Err(self.not_finite(step, "the loss".into()));
+            let weight = self.weights().first_non_finite().map(|name| format!(" or weight {name}"));
+            return Err(self.not_finite(step, format!("the loss{}", weight.unwrap_or_default())));
         }
         self.step = step;
         if step.is_multiple_of(self.setup.config.steps_per_epoch()) {
@@ -201,7 +223,8 @@ impl<'a, D: Backend> Trainer<'a, D> {
             self.publish();
         }
         if step.is_multiple_of(self.setup.config.train.checkpoint_every) {
-            self.save();
+            // Training goes on without what could not be saved.
+            let _ = self.save();
         }
         Ok(())
     }
@@ -236,7 +259,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
         self.validation_loss = Some(validation.loss);
         let metrics = EpochMetrics { epoch, step: self.step, validation };
         let logged = self.setup.run_dir.as_mut().map_or(Ok(()), |dir| dir.log_epoch(&metrics));
-        self.warn(logged);
+        self.note_log(&logged);
         (self.emit)(TrainEvent::Epoch(metrics));
         Ok(())
     }
@@ -255,68 +278,57 @@ impl<'a, D: Backend> Trainer<'a, D> {
         }
     }
 
-    fn save(&mut self) {
-        if self.saved == Some(self.step) && self.step > 0 {
-            return;
+    /// Saves the state durably. An error has been said; older checkpoints are then as they were.
+    fn save(&mut self) -> Result<(), FileError> {
+        if self.saved == Some(self.step) {
+            return Ok(());
         }
-        let weights = self.weights();
-        if weights.first_non_finite().is_some() {
-            return;
+        self.sync_metrics();
+        let state = self.state();
+        if state.weights.first_non_finite().is_some() {
+            // The next step ends the run, and must find the last good state on disk.
+            return Ok(());
         }
-        let (step, validation_loss) = (self.step, self.validation_loss);
-        let state = TrainState { step, weights, moments: self.optimizer.moments(), validation_loss };
-        let Some(dir) = &mut self.setup.run_dir else { return };
-        let saved = dir.save(&state);
-        if saved.is_ok() {
-            self.saved = Some(step);
-        }
-        self.warn(saved);
-    }
-
-    /// Training goes on without what could not be written; the next save is another try.
-    fn warn(&mut self, result: Result<(), FileError>) {
-        if let Err(error) = result {
+        let Some(dir) = &mut self.setup.run_dir else { return Ok(()) };
+        let (saved, exported) = match dir.save(&state) {
+            Ok(()) => (Ok(()), dir.export(&state.weights)),
+            Err(error) => (Err(error), Ok(())),
+        };
+        if let Err(error) = exported {
             (self.emit)(TrainEvent::Notice(error.to_string()));
         }
-    }
-}
-
-/// Whether to take another step.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Pace {
-    Running,
-    /// One step, then wait.
-    Once,
-    Paused,
-    Stop,
-}
-
-impl Pace {
-    /// Hears the commands that wait; while paused, waits for one.
-    fn next(self, commands: &Receiver<TrainCommand>, save: &mut dyn FnMut()) -> Self {
-        let mut pace = if self == Self::Once { Self::Paused } else { self };
-        loop {
-            let command = match commands.try_recv() {
-                Ok(command) => command,
-                Err(TryRecvError::Empty) if pace == Self::Paused && self == Self::Paused => {
-                    match commands.recv() {
-                        Ok(command) => command,
-                        Err(_) => return Self::Stop,
-                    }
+        match &saved {
+            Ok(()) => {
+                self.saved = Some(self.step);
+                if self.unsaved {
+                    (self.emit)(TrainEvent::Unsaved(None));
                 }
-                Err(TryRecvError::Empty) => return pace,
-                Err(TryRecvError::Disconnected) => return Self::Stop,
-            };
-            pace = match command {
-                TrainCommand::Pause => Self::Paused,
-                TrainCommand::Resume => Self::Running,
-                TrainCommand::Step => return Self::Once,
-                TrainCommand::Stop => return Self::Stop,
-                TrainCommand::Save => {
-                    save();
-                    pace
-                }
-            };
+            }
+            Err(error) => (self.emit)(TrainEvent::Unsaved(Some(error.to_string()))),
         }
+        self.unsaved = saved.is_err();
+        saved
+    }
+
+    fn state(&self) -> TrainState {
+        let (step, validation_loss) = (self.step, self.validation_loss);
+        TrainState { step, weights: self.weights(), moments: self.optimizer.moments(), validation_loss }
+    }
+
+    fn sync_metrics(&mut self) {
+        let synced = self.setup.run_dir.as_mut().map_or(Ok(()), RunDir::sync_metrics);
+        self.note_log(&synced);
+    }
+
+    /// Says that lines cannot be written when it begins, and when they can again: they wait meanwhile.
+    fn note_log(&mut self, result: &Result<(), FileError>) {
+        match result {
+            Err(error) if !self.unlogged => (self.emit)(TrainEvent::Notice(error.to_string())),
+            Ok(()) if self.unlogged => {
+                (self.emit)(TrainEvent::Notice("metrics.jsonl is being written again".into()));
+            }
+            _ => {}
+        }
+        self.unlogged = result.is_err();
     }
 }

@@ -1,4 +1,4 @@
-//! The first line: how the run is doing. The banner: that it failed.
+//! The first line: how the run is doing. The banner: what failed.
 
 use std::borrow::Cow;
 
@@ -118,15 +118,23 @@ fn progress(ink: &mut Ink<'_>, app: &App, area: Rect, x: u16, cells: u16) {
     }
 }
 
-/// Lines of the banner: 0 while nothing failed.
-pub(super) fn banner_height(app: &App) -> u16 {
-    u16::from(app.trainer.failure.is_some())
+/// What stays on the screen: that the run has failed, or that the newest state is not on disk.
+fn banner(app: &App) -> Option<String> {
+    let trainer = &app.trainer;
+    let failed = || Some(format!(" TRAINING FAILED at step {}: {}", trainer.step, trainer.failure.as_ref()?));
+    let unsaved =
+        || Some(format!(" NOT SAVED, the next checkpoint tries again: {}", trainer.unsaved.as_ref()?));
+    failed().or_else(unsaved)
 }
 
-/// Draws the banner of a failed run, which stays.
+/// Lines of the banner: 0 while nothing failed.
+pub(super) fn banner_height(app: &App) -> u16 {
+    u16::from(banner(app).is_some())
+}
+
+/// Draws the banner of what has failed, which stays.
 pub(super) fn render_banner(ink: &mut Ink<'_>, app: &App, area: Rect) {
-    let Some(reason) = &app.trainer.failure else { return };
-    let text = format!(" TRAINING FAILED at step {}: {reason}", app.trainer.step);
+    let Some(text) = banner(app) else { return };
     let end = ink.text(area, 0, 0, &text, Role::Banner);
     for x in end..area.width {
         ink.text(area, x, 0, " ", Role::Banner);

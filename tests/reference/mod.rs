@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod models;
+
 use std::path::PathBuf;
 
 use headcount::model::{Weights, read_weights};

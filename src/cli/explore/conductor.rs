@@ -1,26 +1,19 @@
 //! The main loop: one channel in, the app in the middle, commands out.
 //!
-//! It blocks until something happens, hears all that waits, and draws once, and only if something changed. Training
-//! alone redraws at most ten times a second; whatever she does is drawn at once.
+//! It blocks until something happens, hears all that waits, and draws once, and only if something changed. Whatever she
+//! does is drawn at once. Training alone redraws at most ten times a second, and less often where that would take more
+//! of a slow line than an allowance.
 
-use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::frames::{Awaited, Pending, TRAINING_FRAME};
 use super::probe_worker::{Answer, ProbeWorker};
+use super::pulse::{Pulse, RATE_INTERVAL};
 use crate::app::{App, Command, Event, Notice};
-use crate::term::{Session, SignalKind, Suspension, TermError, TermEvent};
-use crate::train::{RunState, TrainCommand, TrainEvent};
+use crate::term::{Session, SignalKind, Suspension, TermError, TermEvent, scrub};
+use crate::train::{TrainCommand, TrainEvent};
 use crate::view;
-
-/// Between two frames that nothing but training asks for.
-const TRAINING_FRAME: Duration = Duration::from_millis(100);
-/// Between two looks at how fast training goes.
-const RATE_INTERVAL: Duration = Duration::from_secs(1);
-/// Steps per second are measured over the last steps up to this age.
-const RATE_WINDOW: Duration = Duration::from_secs(5);
-/// A trainer is called silent after this many of its own median steps, and no sooner than a second.
-const SILENT_STEPS: u32 = 10;
 
 /// Anything that happens.
 pub enum Incident {
@@ -40,8 +33,10 @@ impl From<TermEvent> for Incident {
 
 /// What is drawn on.
 pub trait Display {
-    /// Draws the app; `false` when the last frame is still on its way.
-    fn draw(&mut self, app: &App) -> bool;
+    /// Draws the app: the bytes that it took; `None` when the last frame is still on its way.
+    fn draw(&mut self, app: &App) -> Option<usize>;
+    /// The cells that are drawn on.
+    fn cells(&mut self) -> u32;
     /// The size has changed.
     fn resize(&mut self, width: u16, height: u16);
     /// The next frame draws every cell.
@@ -59,8 +54,14 @@ pub trait Display {
 }
 
 impl Display for Session {
-    fn draw(&mut self, app: &App) -> bool {
-        self.screen().draw(|frame| view::draw(frame, app))
+    fn draw(&mut self, app: &App) -> Option<usize> {
+        let screen = self.screen();
+        let before = screen.bytes_sent();
+        screen.draw(|frame| view::draw(frame, app)).then(|| screen.bytes_sent() - before)
+    }
+
+    fn cells(&mut self) -> u32 {
+        self.screen().size().area()
     }
 
     fn resize(&mut self, width: u16, height: u16) {
@@ -94,6 +95,16 @@ pub enum End {
     Detached,
 }
 
+impl End {
+    /// The signal that ended it.
+    pub fn signal(&self) -> Option<SignalKind> {
+        match self {
+            Self::Signal(kind) => Some(*kind),
+            Self::Quit | Self::Detached => None,
+        }
+    }
+}
+
 /// The loop and all it touches.
 pub struct Conductor<'a, D: Display> {
     /// The state.
@@ -105,9 +116,11 @@ pub struct Conductor<'a, D: Display> {
     /// To the trainer, if one is there.
     pub trainer: Option<Sender<TrainCommand>>,
     /// To the probe thread.
-    pub probes: &'a ProbeWorker,
+    pub probes: ProbeWorker,
     /// How fast training goes.
     pub pulse: Pulse,
+    /// The answers that she waits for.
+    pub awaited: Awaited,
 }
 
 impl<D: Display> Conductor<'_, D> {
@@ -125,7 +138,7 @@ impl<D: Display> Conductor<'_, D> {
             let Some(incident) = self.wait(&pending) else { continue };
             let mut next = Some(incident);
             while let Some(incident) = next {
-                pending.now |= !matches!(incident, Incident::Train(_));
+                pending.now |= self.is_urgent(&incident);
                 if let Some(end) = self.hear(incident)? {
                     return Ok(end);
                 }
@@ -136,12 +149,25 @@ impl<D: Display> Conductor<'_, D> {
 
     fn draw_if_due(&mut self, pending: &mut Pending) {
         pending.dirty |= self.app.take_dirty();
-        let due = pending.now || pending.drawn.is_none_or(|at| at.elapsed() >= TRAINING_FRAME);
-        if pending.dirty && due && self.display.draw(&self.app) {
-            *pending = Pending { drawn: Some(Instant::now()), ..Pending::default() };
+        if pending.dirty
+            && (pending.now || pending.left().is_zero())
+            && let Some(bytes) = self.display.draw(&self.app)
+        {
+            *pending = Pending::drawn(bytes, self.display.cells());
         }
         if !pending.dirty {
             pending.now = false;
+        }
+    }
+
+    /// Whether it is drawn without regard to the line: what she did, and what she should know at once.
+    fn is_urgent(&mut self, incident: &Incident) -> bool {
+        match incident {
+            Incident::Train(event) => {
+                !matches!(event, TrainEvent::Step(_) | TrainEvent::Epoch(_) | TrainEvent::Snapshot(_))
+            }
+            Incident::Term(event) => *event != TermEvent::FrameWritten,
+            Incident::Answer(answer) => self.awaited.is_answered(answer),
         }
     }
 
@@ -149,7 +175,7 @@ impl<D: Display> Conductor<'_, D> {
     fn wait(&mut self, pending: &Pending) -> Option<Incident> {
         let frame = pending.dirty.then(|| {
             // A frame that is due but could not be drawn waits for word from the writer.
-            let left = pending.drawn.map_or(TRAINING_FRAME, |at| TRAINING_FRAME.saturating_sub(at.elapsed()));
+            let left = pending.left();
             if left.is_zero() { TRAINING_FRAME } else { left }
         });
         let rate = self.pulse.is_running().then_some(RATE_INTERVAL);
@@ -172,13 +198,17 @@ impl<D: Display> Conductor<'_, D> {
             },
             Incident::Train(event) => {
                 self.pulse.hear(&event, Instant::now());
-                Event::Train(event)
+                Event::Train(scrubbed(event))
             }
             Incident::Answer(Answer::Probe(probe)) => Event::Probe(probe),
             Incident::Answer(Answer::Evaluation(report)) => Event::Evaluation(report),
             Incident::Answer(Answer::Study(study)) => Event::Study(study),
         };
+        let is_hers = matches!(event, Event::Key(_) | Event::Paste(_));
         let commands = self.app.update(event);
+        if is_hers {
+            self.awaited.ask(&commands);
+        }
         self.obey(commands)
     }
 
@@ -242,65 +272,23 @@ impl<D: Display> Conductor<'_, D> {
     }
 }
 
+/// Names of files, and what the system says about them, come from outside.
+fn scrubbed(event: TrainEvent) -> TrainEvent {
+    let clean = |text: String| scrub(&text).into_owned();
+    match event {
+        TrainEvent::Notice(text) => TrainEvent::Notice(clean(text)),
+        TrainEvent::Failed(text) => TrainEvent::Failed(clean(text)),
+        TrainEvent::Unsaved(why) => TrainEvent::Unsaved(why.map(clean)),
+        TrainEvent::Started(mut plan) => {
+            plan.run_dir = plan.run_dir.map(clean);
+            TrainEvent::Started(plan)
+        }
+        other => other,
+    }
+}
+
 enum Heard {
     Event(Event),
     End(End),
     Nothing,
-}
-
-/// What is to be drawn, and when something was.
-#[derive(Default)]
-struct Pending {
-    dirty: bool,
-    /// Without waiting for the next training frame.
-    now: bool,
-    drawn: Option<Instant>,
-}
-
-/// How fast the trainer takes steps, and whether it has gone silent.
-#[derive(Default)]
-pub struct Pulse {
-    running: bool,
-    steps: VecDeque<(usize, Instant)>,
-    told: Option<Instant>,
-}
-
-impl Pulse {
-    fn is_running(&self) -> bool {
-        self.running
-    }
-
-    fn hear(&mut self, event: &TrainEvent, now: Instant) {
-        match event {
-            TrainEvent::Step(metrics) => self.steps.push_back((metrics.step, now)),
-            TrainEvent::State(state) => {
-                self.running = *state == RunState::Running;
-                self.steps.clear();
-            }
-            _ => {}
-        }
-        // A fast trainer is measured over fewer steps than one a millisecond for five seconds.
-        while self.steps.len() > 2 && self.steps.front().is_some_and(|(_, at)| now - *at > RATE_WINDOW) {
-            self.steps.pop_front();
-        }
-    }
-
-    /// What there is to say, at most once a second.
-    fn take(&mut self, now: Instant) -> Vec<Event> {
-        let due = self.running && self.told.is_none_or(|told| now - told >= RATE_INTERVAL);
-        let (Some((first, since)), Some((last, latest))) = (self.steps.front(), self.steps.back()) else {
-            return Vec::new();
-        };
-        if !due || last == first {
-            return Vec::new();
-        }
-        self.told = Some(now);
-        let pace = (*latest - *since) / (*last - *first) as u32;
-        let silence = now - *latest;
-        let mut events = vec![Event::StepRate(1.0 / pace.as_secs_f64().max(1e-9))];
-        if silence > (pace * SILENT_STEPS).max(RATE_INTERVAL) {
-            events.push(Event::TrainerSilent(silence.as_secs_f64()));
-        }
-        events
-    }
 }

@@ -1,55 +1,43 @@
 //! `headcount explore`: the screen, with the trainer behind it.
 
 mod conductor;
+mod follower;
+mod frames;
+mod open;
 mod probe_worker;
+mod pulse;
+mod trainer;
 
-pub use conductor::{Conductor, Display, End, Incident, Pulse};
+pub use conductor::{Conductor, Display, End, Incident};
+pub use frames::Awaited;
 pub use probe_worker::{Answer, ProbeWorker};
+pub use pulse::Pulse;
 
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{Receiver, channel};
 
+use super::Failure;
 use super::args::ExploreArgs;
-use super::input::{self, Requested, requested};
-use super::{Failure, say};
-use crate::analysis::Snapshot;
-use crate::app::{App, AppOptions, Mode};
-use crate::model::{ModelConfig, read_weights};
-use crate::task::{Dataset, majority};
-use crate::term::{Capabilities, Session, scrub};
-use crate::train::run_dir::{checkpoint_states, past_metrics, read_config};
-use crate::train::{
-    DeviceChoice, Outcome, RunConfig, RunDir, Setup, TrainCommand, TrainError, TrainEvent, TrainState,
-    train_on,
-};
-
-/// What is opened.
-struct Plan {
-    config: RunConfig,
-    /// What the app hears before anything else.
-    past: Vec<TrainEvent>,
-    mode: Mode,
-    /// What is trained, if anything is.
-    training: Option<(RunDir, TrainState)>,
-}
+use super::input::requested;
+use crate::app::{App, AppOptions, Command, Event};
+use crate::task::majority;
+use crate::term::{Capabilities, Session, SignalKind, survive_file_size_limit};
+use crate::train::Setup;
+use trainer::Trainer;
 
 pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     // Before anything is read or written: without a screen nothing else matters.
     let capabilities =
         Capabilities::of_this_process(args.color).map_err(|error| Failure::Usage(error.to_string()))?;
+    survive_file_size_limit();
     let plan = match &args.weights {
-        Some(weights) => open_weights(weights, args)?,
-        None => open_run(requested(&args.run)?)?,
+        Some(weights) => open::weights(weights, args)?,
+        None => open::run(requested(&args.run)?)?,
     };
-    let model = &plan.config.model;
-    let dataset =
-        Arc::new(Dataset::generate(&plan.config.task, model.n_ctx, model.d_vocab, plan.config.seed));
     let (app, first) = App::new(AppOptions {
-        model: model.clone(),
+        model: plan.config.model.clone(),
         seed: plan.config.seed,
-        dataset: Arc::clone(&dataset),
+        dataset: Arc::clone(&plan.dataset),
         depth: capabilities.color,
         glyphs: capabilities.glyphs,
         title: majority::NAME.into(),
@@ -62,118 +50,67 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     let session =
         Session::start(capabilities, sender.clone()).map_err(|error| Failure::Failed(error.to_string()))?;
     let answers = sender.clone();
-    let probes = ProbeWorker::spawn(Arc::clone(&dataset), plan.config.seed, move |answer| {
+    let probes = ProbeWorker::spawn(Arc::clone(&plan.dataset), plan.config.seed, move |answer| {
         // The loop may have ended before the answer came.
         let _ = answers.send(Incident::Answer(answer));
     });
     let probes =
         probes.map_err(|error| Failure::Failed(format!("cannot start the probe thread: {error}")))?;
+    if let Some(follower) = plan.follower {
+        // Without it the run is shown as it was.
+        let _ = follower.spawn(sender.clone());
+    }
     let trainer = plan.training.map(|(run_dir, state)| {
-        let (config, dataset) = (plan.config.clone(), Arc::clone(&dataset));
-        Trainer::spawn(
-            args.run.device,
-            Setup { config, dataset, state, run_dir: Some(run_dir), stop_at: None },
-            sender,
-        )
+        let (config, dataset) = (plan.config, plan.dataset);
+        let setup = Setup { config, dataset, state, run_dir: Some(run_dir), stop_at: None };
+        Trainer::spawn(args.run.device, setup, sender)
     });
-    let trainer = trainer.transpose()?;
-    conduct(session, app, first, &incidents, &probes, trainer)
+    conduct(session, app, first, &incidents, probes, trainer.transpose()?)
 }
 
 fn conduct(
     mut session: Session,
     mut app: App,
-    first: Vec<crate::app::Command>,
+    first: Vec<Command>,
     incidents: &Receiver<Incident>,
-    probes: &ProbeWorker,
+    probes: ProbeWorker,
     trainer: Option<Trainer>,
 ) -> Result<(), Failure> {
     let size = session.screen().size();
-    let mut commands = app.update(crate::app::Event::Resize { width: size.width, height: size.height });
+    let mut commands = app.update(Event::Resize { width: size.width, height: size.height });
     commands.splice(0..0, first);
-    let commands_to_trainer = trainer.as_ref().map(|trainer| trainer.commands.clone());
     let mut conductor = Conductor {
         app,
         display: session,
         incidents,
-        trainer: commands_to_trainer,
+        trainer: trainer.as_ref().map(|trainer| trainer.commands.clone()),
         probes,
         pulse: Pulse::default(),
+        awaited: Awaited::default(),
     };
     let end = conductor.run(commands);
+    let is_silent = conductor.pulse.is_silent();
     conductor.display.finish();
-    drop(conductor.trainer);
-    let outcome = trainer.map(|trainer| trainer.end(end.as_ref().is_ok_and(|end| *end == End::Detached)));
-    let end = end.map_err(|error| Failure::Failed(error.to_string()))?;
-    outcome.transpose()?;
+    drop(conductor.probes);
+    let ended_by = leave(&end, trainer, incidents, is_silent)?;
+    end.map_err(|error| Failure::Failed(error.to_string()))?;
+    ended_by.map_or(Ok(()), |kind| Err(Failure::Signal(kind.exit_code())))
+}
+
+/// Has the trainer save, or end by itself where the process is to outlive its terminal. The signal that ends us, if one
+/// does.
+fn leave<E>(
+    end: &Result<End, E>,
+    trainer: Option<Trainer>,
+    incidents: &Receiver<Incident>,
+    is_silent: bool,
+) -> Result<Option<SignalKind>, Failure> {
+    let Some(trainer) = trainer else {
+        return Ok(end.as_ref().ok().and_then(End::signal));
+    };
     match end {
-        End::Quit | End::Detached => Ok(()),
-        End::Signal(kind) => Err(Failure::Signal(kind.exit_code())),
+        Ok(End::Detached) => trainer.outlive_the_screen(incidents),
+        Ok(end) => trainer.stop(is_silent).map(|_| end.signal()),
+        Err(_) => trainer.stop(is_silent).map(|_| None),
     }
-}
-
-/// The thread that trains.
-struct Trainer {
-    commands: Sender<TrainCommand>,
-    thread: JoinHandle<Result<Outcome, TrainError>>,
-}
-
-impl Trainer {
-    fn spawn(device: DeviceChoice, setup: Setup, sender: Sender<Incident>) -> Result<Self, Failure> {
-        let (commands, inbox) = channel();
-        // The loop may have ended before the trainer has.
-        let mut emit = move |event| drop(sender.send(Incident::Train(event)));
-        let thread = thread::Builder::new()
-            .name("trainer".into())
-            .spawn(move || train_on(device, setup, &inbox, &mut emit))
-            .map_err(|error| Failure::Failed(format!("cannot start the trainer: {error}")))?;
-        Ok(Self { commands, thread })
-    }
-
-    /// Waits for the trainer, which saves and stops unless it is to go on to its end.
-    fn end(self, to_the_end: bool) -> Result<Outcome, Failure> {
-        if !to_the_end {
-            let _ = self.commands.send(TrainCommand::Stop);
-        }
-        let joined = self.thread.join();
-        drop(self.commands);
-        joined.map_err(|_| Failure::Failed("the trainer died".into()))?.map_err(Failure::from)
-    }
-}
-
-fn open_weights(path: &Path, args: &ExploreArgs) -> Result<Plan, Failure> {
-    let given = args.run.config.as_deref().map(read_config).transpose()?;
-    let opened = read_weights(path, given.as_ref().map(|config| &config.model))?;
-    let model: &ModelConfig = opened.weights.config();
-    let mut config = given.unwrap_or_else(|| input::settings_of(path, model));
-    config.seed = args.run.seed.unwrap_or(config.seed);
-    config.model = model.clone();
-    let notes = opened.notes.iter().map(|note| TrainEvent::Notice(note.clone()));
-    let snapshot = TrainEvent::Snapshot(Arc::new(Snapshot::new(0, opened.weights.clone())));
-    let mode = Mode::Exploring { weights: scrub(&path.display().to_string()).into_owned() };
-    Ok(Plan { config, past: notes.chain([snapshot]).collect(), mode, training: None })
-}
-
-fn open_run(Requested { path, config, found }: Requested) -> Result<Plan, Failure> {
-    let finished = found.as_ref().is_some_and(|found| found.state.is_some() && found.is_finished());
-    let skipped = found.as_ref().map_or(Vec::new(), |found| found.skipped.clone());
-    let notices = skipped.into_iter().map(|why| TrainEvent::Notice(format!("skipped a checkpoint: {why}")));
-    let state = found.and_then(|found| found.state).unwrap_or_else(|| TrainState::initial(&config));
-    let mut past: Vec<TrainEvent> = notices.collect();
-    past.extend(past_metrics(&path, state.step));
-    past.extend(
-        checkpoint_states(&path, &config)
-            .into_iter()
-            .filter(|kept| kept.step <= state.step)
-            .map(|kept| TrainEvent::Snapshot(Arc::new(Snapshot::new(kept.step, kept.weights)))),
-    );
-    let name = scrub(&path.display().to_string()).into_owned();
-    if finished {
-        return Ok(Plan { config, past, mode: Mode::Exploring { weights: name }, training: None });
-    }
-    let run_dir = RunDir::open(&path, &config, state.step)?;
-    if state.step > 0 {
-        say(&format!("headcount: going on with {name} from step {}", state.step));
-    }
-    Ok(Plan { config, past, mode: Mode::Live, training: Some((run_dir, state)) })
 }

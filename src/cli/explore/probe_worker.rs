@@ -6,14 +6,15 @@
 use std::collections::VecDeque;
 use std::mem::discriminant;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::analysis::evaluation::{control, means};
 use crate::analysis::study::study;
 use crate::analysis::{
-    AblationReport, Controls, Evaluation, Probe, ProbeRequest, Snapshot, Study, StudyRequest, evaluate, probe,
+    AblationReport, Controls, Evaluation, Known, Probe, ProbeRequest, Snapshot, Study, StudyRequest,
+    evaluate, probe_after,
 };
 use crate::app::EvaluateRequest;
 use crate::model::{AblationKind, Interventions, Means, Patch};
@@ -52,7 +53,6 @@ impl Shared {
 /// The way to the thread; it ends when this is dropped.
 pub struct ProbeWorker {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl ProbeWorker {
@@ -77,11 +77,12 @@ impl ProbeWorker {
             seed,
             pool,
             averages: None,
+            known: None,
             folded: None,
             baseline: None,
         };
-        let thread = thread::Builder::new().name("probe".into()).spawn(move || worker.run(&answer))?;
-        Ok(Self { shared, thread: Some(thread) })
+        thread::Builder::new().name("probe".into()).spawn(move || worker.run(&answer))?;
+        Ok(Self { shared })
     }
 
     /// Asks for a probe in place of any that still waits.
@@ -108,11 +109,9 @@ impl ProbeWorker {
 
 impl Drop for ProbeWorker {
     fn drop(&mut self) {
+        // An answer that is under way is not waited for: it would hold up the way out.
         self.shared.inbox().stop = true;
         self.shared.arrived.notify_one();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 
@@ -126,6 +125,8 @@ struct Worker {
     pool: ThreadPool,
     /// Of the last snapshot they were needed for.
     averages: Option<(Arc<Snapshot>, Averages)>,
+    /// What the last probe computed.
+    known: Option<Known>,
     /// The last snapshot that was folded, and its folded weights.
     folded: Option<[Arc<Snapshot>; 2]>,
     baseline: Option<(Arc<Snapshot>, Evaluation)>,
@@ -201,7 +202,9 @@ impl Worker {
         if request.interventions.kind == AblationKind::Mean && !request.interventions.is_empty() {
             request.means = Some(self.averages(&request.snapshot).0);
         }
-        probe(request)
+        let probe = probe_after(request, self.known.as_ref());
+        self.known = Some(Known::of(&probe));
+        probe
     }
 
     /// The first piece: nothing switched off.

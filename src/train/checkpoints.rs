@@ -1,0 +1,158 @@
+//! The checkpoints of a run: the newest few and the best, each in one file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::checkpoint::{CheckpointError, TrainState};
+use super::config::RunConfig;
+use super::durable::{replace, sweep};
+use super::files::{FileError, Files};
+
+/// Newest checkpoints that are kept, beside the best.
+const KEEP: usize = 3;
+
+/// Where checkpoints are kept, and which there are.
+pub struct Checkpoints {
+    files: Arc<dyn Files>,
+    directory: PathBuf,
+    config: RunConfig,
+    data: u32,
+    /// Those that are whole: the validation loss by step.
+    kept: BTreeMap<usize, Option<f64>>,
+}
+
+/// What a directory of checkpoints holds.
+pub struct Stock {
+    /// The newest checkpoint that is whole.
+    pub newest: Option<TrainState>,
+    /// The validation loss of each that is whole, by step.
+    pub losses: BTreeMap<usize, Option<f64>>,
+    /// The files newer than the newest of them that cannot be gone on from, and why.
+    pub skipped: Vec<String>,
+    /// All files that are damaged.
+    damaged: Vec<PathBuf>,
+}
+
+/// Reads every checkpoint in a directory; without `data` they may have been trained on any.
+///
+/// # Errors
+/// When the directory cannot be listed, or one was trained on other data.
+pub fn stock(
+    files: &dyn Files,
+    directory: &Path,
+    config: &RunConfig,
+    data: Option<u32>,
+) -> Result<Stock, CheckpointError> {
+    let mut stock = Stock { newest: None, losses: BTreeMap::new(), skipped: Vec::new(), damaged: Vec::new() };
+    for (step, path) in named(files, directory)? {
+        let loaded = TrainState::load(files, &path, config, data).and_then(|state| {
+            let problem = || format!("holds step {}", state.step);
+            let path = || path.display().to_string();
+            if state.step == step {
+                Ok(state)
+            } else {
+                Err(CheckpointError::Damaged { path: path(), problem: problem() })
+            }
+        });
+        match loaded {
+            Ok(state) => {
+                stock.losses.insert(step, state.validation_loss);
+                stock.newest = Some(state);
+                stock.skipped.clear();
+            }
+            Err(error @ CheckpointError::OtherData { .. }) => return Err(error),
+            // Another process, which trains, has just removed it.
+            Err(CheckpointError::Read(error)) if error.source.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                stock.skipped.push(error.to_string());
+                if matches!(error, CheckpointError::Damaged { .. }) {
+                    stock.damaged.push(path);
+                }
+            }
+        }
+    }
+    Ok(stock)
+}
+
+/// Files under a checkpoint's name, by step.
+pub(super) fn named(files: &dyn Files, directory: &Path) -> Result<BTreeMap<usize, PathBuf>, FileError> {
+    let names = match files.list(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        names => names.map_err(FileError::at("list", directory))?,
+    };
+    let step_of = |name: &str| name.strip_prefix("step-")?.strip_suffix(".safetensors")?.parse().ok();
+    let by_step = names.iter().filter_map(|name| Some((step_of(name.to_str()?)?, directory.join(name))));
+    Ok(by_step.collect())
+}
+
+impl Checkpoints {
+    /// Takes over a directory of checkpoints for writing: leftovers are removed, damaged files set aside.
+    ///
+    /// # Errors
+    /// See [`stock`].
+    pub fn open(
+        files: Arc<dyn Files>,
+        directory: &Path,
+        config: &RunConfig,
+        data: u32,
+    ) -> Result<(Self, Stock), CheckpointError> {
+        sweep(&*files, directory);
+        let stock = stock(&*files, directory, config, Some(data))?;
+        for path in &stock.damaged {
+            set_aside(&*files, path);
+        }
+        let kept = stock.losses.clone();
+        let (directory, config) = (directory.into(), config.clone());
+        Ok((Self { files, directory, config, data, kept }, stock))
+    }
+
+    /// Saves a checkpoint durably and reads it back, then drops those that are neither among the newest nor the best.
+    ///
+    /// # Errors
+    /// Names the file; older checkpoints are then untouched.
+    pub fn save(&mut self, state: &TrainState) -> Result<(), FileError> {
+        let path = self.path(state.step);
+        let bytes = state.encode(&self.config, self.data);
+        replace(&*self.files, &path, &bytes)?;
+        let back = self.files.read(&path, bytes.len() as u64).map_err(FileError::at("read back", &path))?;
+        if back != bytes {
+            let problem = std::io::Error::other("it is not what was written");
+            return Err(FileError::at("read back", &path)(problem));
+        }
+        self.kept.insert(state.step, state.validation_loss);
+        self.purge();
+        Ok(())
+    }
+
+    fn path(&self, step: usize) -> PathBuf {
+        self.directory.join(format!("step-{step:06}.safetensors"))
+    }
+
+    /// One that cannot be removed only takes room, until the next time.
+    fn purge(&mut self) {
+        let losses = self.kept.iter().filter_map(|(step, loss)| Some((*step, (*loss)?)));
+        let best = losses.min_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(step, _)| step);
+        let older = self.kept.len().saturating_sub(KEEP);
+        let unneeded: Vec<usize> =
+            self.kept.keys().copied().take(older).filter(|step| Some(*step) != best).collect();
+        for step in unneeded {
+            if self.files.remove(&self.path(step)).is_ok() {
+                self.kept.remove(&step);
+            }
+        }
+    }
+}
+
+/// Gives a damaged file a name under which nothing looks for it and nothing writes over it.
+fn set_aside(files: &dyn Files, path: &Path) {
+    let taken = |name: &Path| {
+        files
+            .list(name.parent().unwrap_or(name))
+            .is_ok_and(|names| names.iter().any(|taken| Some(taken.as_os_str()) == name.file_name()))
+    };
+    let numbered = (1..=1000).map(|number| path.with_extension(format!("damaged-{number}")));
+    if let Some(free) = numbered.into_iter().find(|name| !taken(name)) {
+        let _ = files.rename(path, &free);
+    }
+}

@@ -1,0 +1,192 @@
+//! The program itself in a pseudo-terminal: what becomes of the terminal, the process and the run when the connection
+//! drops, the reader stalls, signals come or keys are hammered. What the views show is not looked at here.
+//!
+//! `HEADCOUNT_LONG=1` takes the times that the bars are stated for instead of short ones.
+
+mod bytes;
+mod environment;
+mod leaving;
+mod losing;
+#[path = "../pty/mod.rs"]
+mod pty;
+mod resizing;
+mod sharing;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use headcount::train::run_dir::{Found, look};
+use tempfile::TempDir;
+
+use pty::{PATIENCE, Pty, session_leader};
+
+/// A model so small that a step takes a millisecond, and so many epochs that it never ends by itself.
+const ENDLESS: &str = "[model]\nd_model = 16\nd_head = 8\nd_mlp = 24\nn_ctx = 12\n[task]\nsequences = 100\n\
+                       [train]\nepochs = 1000000\nbatch_size = 32\ncheckpoint_every = 500\n";
+
+/// The same for a limited number of epochs, of three steps each.
+fn epochs(number: usize) -> String {
+    ENDLESS.replace("1000000", &number.to_string())
+}
+
+/// A time to watch something for: the long one only on request.
+fn watch(short: Duration, long: Duration) -> Duration {
+    if std::env::var_os("HEADCOUNT_LONG").is_some() { long } else { short }
+}
+
+fn program() -> PathBuf {
+    env!("CARGO_BIN_EXE_headcount").into()
+}
+
+/// The program on a run of its own.
+struct Explorer {
+    pty: Pty,
+    folder: TempDir,
+}
+
+impl std::ops::Deref for Explorer {
+    type Target = Pty;
+    fn deref(&self) -> &Pty {
+        &self.pty
+    }
+}
+
+impl std::ops::DerefMut for Explorer {
+    fn deref_mut(&mut self) -> &mut Pty {
+        &mut self.pty
+    }
+}
+
+fn folder_with(config: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("settings.toml"), config).unwrap();
+    folder
+}
+
+/// A command and its arguments, started in the folder of a run.
+fn arguments<'a>(command: &'a mut Command, what: &str, folder: &Path) -> &'a mut Command {
+    let args = [what, "--run", "run", "--config", "settings.toml", "--device", "cpu"];
+    command.args(args).current_dir(folder)
+}
+
+/// Trains without a screen, to the end.
+fn train(folder: &Path) {
+    let mut command = Command::new(program());
+    let trained = arguments(&mut command, "train", folder).arg("--quiet").output().unwrap();
+    assert!(trained.status.success(), "{}", String::from_utf8_lossy(&trained.stderr));
+}
+
+impl Explorer {
+    fn start(command: Command, config: &str) -> Self {
+        Self::go_on(command, folder_with(config))
+    }
+
+    /// On a run that may be there already.
+    fn go_on(mut command: Command, folder: TempDir) -> Self {
+        arguments(&mut command, "explore", folder.path());
+        Self { pty: Pty::spawn(&mut command).unwrap(), folder }
+    }
+
+    /// As a session leader, its screen up, and some epochs trained.
+    fn training() -> Self {
+        let explorer = Self::start(session_leader(&program()), ENDLESS);
+        explorer.is_up();
+        explorer.trains_on(30);
+        explorer
+    }
+
+    /// As a session leader on a run that is finished.
+    fn finished() -> Self {
+        let folder = folder_with(&epochs(2));
+        train(folder.path());
+        let explorer = Self::go_on(session_leader(&program()), folder);
+        explorer.is_up();
+        explorer
+    }
+
+    fn is_up(&self) {
+        self.wait_until("the screen is up", |pty| pty.modes().is_alternate());
+    }
+
+    fn run(&self) -> PathBuf {
+        self.folder.path().join("run")
+    }
+
+    /// The last step that others can read of.
+    fn step(&self) -> usize {
+        last_step(&self.run())
+    }
+
+    fn trains_on(&self, steps: usize) {
+        let from = self.step();
+        self.wait_until("training goes on", |_| self.step() >= from + steps);
+    }
+
+    /// Pauses training and waits until it rests.
+    fn rests(&self) {
+        self.type_keys("P");
+        self.signal(rustix::process::Signal::USR1);
+        let found = || look(&self.run()).ok().flatten().map_or(0, |found| found.step());
+        // A save flushes every line, and once paused the two agree and stay so.
+        self.wait_until("training rests", |_| {
+            let step = self.step();
+            std::thread::sleep(Duration::from_millis(100));
+            step > 0 && self.step() == step && found() == step
+        });
+    }
+
+    /// The process that holds the run, which may be a child of the one that was started.
+    fn holder(&self) -> u32 {
+        let lock = fs::read_to_string(self.run().join("lock")).unwrap();
+        lock.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
+    /// Ends within `limit` with this status, the terminal as it was and the run saved to its last step.
+    fn leaves(mut self, status: i32, limit: Duration) -> Vec<u8> {
+        assert_eq!(self.wait_for_exit(limit).code(), Some(status));
+        assert!(!self.settings_differ(), "the terminal's settings are not what they were");
+        let output = self.drain();
+        let modes = self.modes();
+        assert!(modes.is_restored(), "{modes:?}");
+        self.is_saved();
+        output
+    }
+
+    /// Nothing that was trained is lost, and nothing lies about.
+    fn is_saved(&self) -> Found {
+        is_saved(&self.run())
+    }
+}
+
+fn is_saved(run: &Path) -> Found {
+    let found = look(run).unwrap().expect("there is a run");
+    assert!(found.skipped.is_empty(), "{:?}", found.skipped);
+    assert_eq!(found.step(), last_step(run), "the newest checkpoint is not of the last step");
+    let names = fs::read_dir(run.join("checkpoints")).unwrap().map(|entry| entry.unwrap().file_name());
+    let odd: Vec<_> = names.filter(|name| !name.to_string_lossy().starts_with("step-")).collect();
+    assert!(odd.is_empty(), "{odd:?}");
+    found
+}
+
+fn last_step(run: &Path) -> usize {
+    let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole.lines().next_back().and_then(headcount::train::MetricsLine::step_of).unwrap_or(0)
+}
+
+/// User and system time of a process and of the children it has waited for, in milliseconds, and whether it has ended.
+fn processor_time(pid: u32) -> (u64, bool) {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let hundredths: u64 = fields[11..15].iter().map(|field| field.parse::<u64>().unwrap()).sum();
+    (hundredths * 10, fields[0] == "Z")
+}
+
+/// Resident memory in KiB.
+fn memory(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}

@@ -1,0 +1,89 @@
+//! Two processes on one run: one trains, the other looks.
+
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::*;
+
+/// Starts training without a screen when the clock reaches `at`.
+fn train_at(at: &str, folder: &Path) -> Child {
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"while [ "$(date +%s%N)" -lt "$0" ]; do :; done; exec "$@""#, at]).arg(program());
+    let command = arguments(&mut command, "train", folder).arg("--quiet");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn ended(mut child: Child, limit: Duration) -> Option<(i32, String)> {
+    let deadline = Instant::now() + limit;
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > deadline {
+            let pid = Pid::from_child(&child);
+            kill_process(pid, Signal::TERM).unwrap();
+            let output = child.wait_with_output().unwrap();
+            assert_eq!(output.status.code(), Some(143), "the winner leaves in good order");
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let output = child.wait_with_output().unwrap();
+    Some((output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap()))
+}
+
+#[test]
+fn of_two_that_start_at_once_exactly_one_trains() {
+    let pairs = watch(Duration::from_secs(3), Duration::from_secs(50)).as_secs();
+    for _ in 0..pairs {
+        let folder = folder_with(ENDLESS);
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let at = (now + Duration::from_millis(80)).as_nanos().to_string();
+        let children = [train_at(&at, folder.path()), train_at(&at, folder.path())];
+        let pids = children.each_ref().map(Child::id);
+        let losers: Vec<_> =
+            children.into_iter().map(|child| ended(child, Duration::from_millis(700))).collect();
+        let (winner, lost) = match &losers[..] {
+            [None, Some(lost)] => (pids[0], lost),
+            [Some(lost), None] => (pids[1], lost),
+            other => panic!("not exactly one trains: {other:?}"),
+        };
+        assert_eq!(lost.0, 3, "{lost:?}");
+        assert!(lost.1.contains(&format!("process {winner}")), "{lost:?} does not name {winner}");
+        assert!(lost.1.contains("headcount explore"), "{lost:?} offers nothing");
+        is_saved(&folder.path().join("run"));
+    }
+}
+
+#[test]
+fn a_run_that_another_process_trains_can_be_looked_at() {
+    let folder = folder_with(ENDLESS);
+    let trainer = train_at("0", folder.path());
+    let run = folder.path().join("run");
+    let deadline = Instant::now() + PATIENCE;
+    while last_step(&run) < 600 {
+        assert!(Instant::now() < deadline, "it does not train");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let looker = Explorer::go_on(session_leader(&program()), folder);
+    looker.is_up();
+    looker.type_keys("24P61");
+    looker.trains_on(300);
+    // It follows the run, which nobody here touches.
+    let frames = looker.modes().frames;
+    looker.wait_until("news", |pty| pty.modes().frames > frames + 1);
+    looker.type_keys("q");
+    let mut looker = looker;
+    assert_eq!(looker.wait_for_exit(PATIENCE).code(), Some(0));
+    looker.drain();
+    assert!(looker.modes().is_restored());
+    // Killed without a chance to clean up, it leaves nothing in the way of the next.
+    let pid = Pid::from_child(&trainer);
+    kill_process(pid, Signal::KILL).unwrap();
+    trainer.wait_with_output().unwrap();
+    let again =
+        Explorer::go_on(session_leader(&program()), std::mem::replace(&mut looker.folder, folder_with("")));
+    again.is_up();
+    again.trains_on(300);
+    again.type_keys("\x03");
+    again.leaves(0, PATIENCE);
+}

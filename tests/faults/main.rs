@@ -1,0 +1,90 @@
+//! Crashes, power cuts, full disks and hostile files: a run goes on from the newest state that was saved.
+//!
+//! Each test has a short form. The counts that the bars are stated for are run by
+//! `HEADCOUNT_LONG=1 cargo test --release --test faults --test explorer -- --nocapture --test-threads 1`.
+
+mod corrupt;
+mod failing;
+mod full;
+mod kills;
+mod memory;
+mod mutated;
+mod power;
+mod protocol;
+mod signals;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+
+use headcount::model::ModelConfig;
+use headcount::task::{Dataset, DatasetConfig};
+use headcount::train::{
+    DeviceChoice, Opened, Outcome, RunConfig, Setup, TrainCommand, TrainConfig, TrainError, TrainEvent,
+    train_on,
+};
+
+/// How often something is done: the long form only on request.
+fn times(short: usize, long: usize) -> usize {
+    if std::env::var_os("HEADCOUNT_LONG").is_some() { long } else { short }
+}
+
+/// Eighteen steps in six epochs, a checkpoint every four.
+fn small() -> RunConfig {
+    RunConfig {
+        seed: 5,
+        model: ModelConfig { d_model: 16, d_head: 8, d_mlp: 24, n_ctx: 12, ..ModelConfig::default() },
+        task: DatasetConfig { sequences: 100, train_fraction: 0.8 },
+        train: TrainConfig { epochs: 6, batch_size: 32, checkpoint_every: 4, ..TrainConfig::default() },
+    }
+}
+
+fn dataset(config: &RunConfig) -> Arc<Dataset> {
+    Arc::new(Dataset::generate(&config.task, config.model.n_ctx, config.model.d_vocab, config.seed))
+}
+
+/// Trains an opened run; returns how it ended, and the bits of every step's loss.
+fn train(
+    config: &RunConfig,
+    opened: Opened,
+    mut hear: impl FnMut(&TrainEvent, &Sender<TrainCommand>),
+) -> (Result<Outcome, TrainError>, Vec<u32>) {
+    let (commands, inbox) = channel();
+    let (state, run_dir) = (opened.state, Some(opened.run_dir));
+    let setup = Setup { config: config.clone(), dataset: dataset(config), state, run_dir, stop_at: None };
+    let mut losses = Vec::new();
+    let outcome = train_on(DeviceChoice::Cpu, setup, &inbox, &mut |event| {
+        if let TrainEvent::Step(metrics) = &event {
+            losses.push(metrics.train_loss.to_bits());
+        }
+        hear(&event, &commands);
+    });
+    (outcome, losses)
+}
+
+/// Settings for the program: three steps to an epoch, a millisecond to a step.
+fn settings(folder: &Path, epochs: usize, checkpoint_every: usize) {
+    let text = format!(
+        "[model]\nd_model = 16\nd_head = 8\nd_mlp = 24\nn_ctx = 12\n[task]\nsequences = 100\n\
+         [train]\nepochs = {epochs}\nbatch_size = 32\ncheckpoint_every = {checkpoint_every}\n"
+    );
+    fs::write(folder.join("settings.toml"), text).unwrap();
+}
+
+/// The program, about to train in a folder.
+fn trainer(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
+    command.args(["train", "--run", "run", "--config", "settings.toml", "--device", "cpu", "--quiet"]);
+    command.current_dir(folder);
+    command
+}
+
+/// The same numbers in both runs, to the last bit.
+fn assert_equal_runs(one: &Path, other: &Path) {
+    for file in ["metrics.jsonl", "weights.safetensors"] {
+        let read = |run: &Path| fs::read(run.join(file)).unwrap();
+        assert!(read(one) == read(other), "{file} differs");
+    }
+}

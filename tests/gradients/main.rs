@@ -1,0 +1,127 @@
+//! Gradients against PyTorch's, against dfdx's operations, and against finite differences in double precision.
+
+mod plain;
+#[path = "../reference/mod.rs"]
+mod reference;
+
+use std::sync::Arc;
+
+use dfdx::prelude::*;
+use headcount::model::backend::composed_loss;
+use headcount::model::{Activation, Backend, ModelConfig, Normalization, Transformer, Weights};
+use headcount::task::{Example, Split};
+use plain::Plain;
+use reference::models::{batch_of, odd_models, perturbed, random_batch, worst};
+use reference::{Tensors, relative_l2, weights};
+
+/// `(loss, gradient)` of a batch on dfdx's tape.
+fn gradient(weights: &Weights, batch: &[Example<'_>], composed: bool) -> (f32, Vec<f32>) {
+    let device = Cpu::default();
+    let model = Transformer::new(Arc::clone(&weights.layout));
+    let params = device.tensor_from_vec(weights.values.clone(), (weights.values.len(),));
+    let traced = params.leaky_trace();
+    let loss = if composed {
+        composed_loss(&device, &model, traced, batch)
+    } else {
+        device.loss(&model, traced, batch)
+    };
+    let loss = loss.unwrap();
+    let value = loss.array();
+    (value, loss.backward().get(&params).as_vec())
+}
+
+#[test]
+fn gradients_of_the_first_step_equal_pytorchs() {
+    let batches = Tensors::read("train_batches");
+    let (tokens, labels) = (batches.tokens("tokens"), batches.tokens("labels"));
+    let start = weights("train_init");
+    let batch = batch_of(&tokens[..16 * 128], &labels[..16 * 128], 128);
+    let theirs = Tensors::read("train_grad0");
+    for composed in [false, true] {
+        let (loss, values) = gradient(&start, &batch, composed);
+        assert!((loss - 2.593_497).abs() < 1e-5, "{loss}");
+        let ours = Weights { values, ..start.clone() };
+        for name in theirs.names() {
+            let (ours, (_, theirs)) = (ours.get(&name).unwrap(), theirs.get(&name));
+            if name.ends_with("b_K") {
+                assert!(worst(&ours, &theirs) < 1e-6, "softmax does not see a shift of all keys");
+            } else {
+                let error = relative_l2(&ours, &theirs);
+                assert!(error < 1e-4, "{name}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_fused_operation_equals_the_composition_for_odd_shapes() {
+    for config in odd_models() {
+        let (weights, data) = (perturbed(&config), random_batch(&config, 19));
+        let batch = data.examples(Split::Train);
+        let (fused_loss, fused) = gradient(&weights, &batch, false);
+        let (composed_loss, composed) = gradient(&weights, &batch, true);
+        assert!((fused_loss - composed_loss).abs() < 1e-5, "{config:?}: {fused_loss} {composed_loss}");
+        let error = relative_l2(&fused, &composed);
+        assert!(error < 1e-5, "{config:?}: {error}");
+        let (fused, composed) =
+            (Weights { values: fused, ..weights.clone() }, Weights { values: composed, ..weights.clone() });
+        for tensor in weights.layout.tensors() {
+            let (ours, oracle) = (fused.gather(tensor), composed.gather(tensor));
+            let size = oracle.iter().map(|g| g.abs()).fold(0.0, f32::max);
+            // The gradient of a key bias is zero but for rounding.
+            let close = relative_l2(&ours, &oracle) < 1e-4 || size < 1e-6;
+            assert!(close, "{config:?} {}: {} of {size}", tensor.name, relative_l2(&ours, &oracle));
+        }
+    }
+}
+
+#[test]
+fn the_loss_may_be_scaled_after_the_operation() {
+    let config = ModelConfig { n_ctx: 16, d_mlp: 12, d_model: 8, d_head: 4, ..ModelConfig::default() };
+    let (weights, data) = (perturbed(&config), random_batch(&config, 4));
+    let device = Cpu::default();
+    let model = Transformer::new(Arc::clone(&weights.layout));
+    let params = device.tensor_from_vec(weights.values.clone(), (weights.values.len(),));
+    let loss = device.loss(&model, params.leaky_trace(), &data.examples(Split::Train)).unwrap() * 3.0;
+    let tripled = loss.backward().get(&params).as_vec();
+    let (_, plain) = gradient(&weights, &data.examples(Split::Train), false);
+    assert!(worst(&tripled, &plain.iter().map(|g| 3.0 * g).collect::<Vec<_>>()) < 1e-6);
+}
+
+#[test]
+fn gradients_equal_finite_differences_in_double_precision() {
+    let tiny =
+        ModelConfig { n_heads: 2, d_model: 6, d_head: 3, d_mlp: 7, n_ctx: 5, ..ModelConfig::default() };
+    for config in [
+        ModelConfig { n_layers: 2, ..tiny.clone() },
+        ModelConfig { act_fn: Activation::Gelu, ..tiny.clone() },
+        ModelConfig { act_fn: Activation::Relu, normalization_type: Normalization::LnPre, ..tiny.clone() },
+        ModelConfig { d_mlp: 0, normalization_type: Normalization::None, ..tiny },
+    ] {
+        let (weights, data) = (perturbed(&config), random_batch(&config, 2));
+        let batch = data.examples(Split::Train);
+        let (loss, gradient) = gradient(&weights, &batch, false);
+        let plain = Plain::new(&weights);
+        assert!((plain.loss(&batch) - f64::from(loss)).abs() < 1e-6);
+        let slopes: Vec<f32> = (0..weights.values.len())
+            .map(|at| {
+                let moved = |by: f64| plain.moved(at, by).loss(&batch);
+                ((moved(1e-5) - moved(-1e-5)) / 2e-5) as f32
+            })
+            .collect();
+        let error = relative_l2(&gradient, &slopes);
+        assert!(error < 1e-3, "{config:?}: {error}");
+    }
+}
+
+#[test]
+fn the_bits_do_not_depend_on_the_number_of_threads() {
+    let config = ModelConfig::default();
+    let (weights, data) = (Weights::initial(&config, 1), random_batch(&config, 37));
+    let with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let (loss, gradient) = pool.install(|| gradient(&weights, &data.examples(Split::Train), false));
+        (loss.to_bits(), gradient.into_iter().map(f32::to_bits).collect::<Vec<_>>())
+    };
+    assert!(with(1) == with(2) && with(1) == with(3));
+}

@@ -1,0 +1,62 @@
+//! Models of odd shapes, and data for them.
+
+use headcount::model::{Activation, ModelConfig, Normalization, Weights};
+use headcount::task::{Dataset, DatasetConfig, Example, Token};
+
+/// Largest absolute difference; NaN when there is one.
+pub fn worst(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, |worst, d| if d > worst || d.is_nan() { d } else { worst })
+}
+
+pub fn batch_of<'a>(tokens: &'a [Token], labels: &'a [Token], len: usize) -> Vec<Example<'a>> {
+    tokens.chunks(len).zip(labels.chunks(len)).map(|(tokens, labels)| Example { tokens, labels }).collect()
+}
+
+pub fn random_batch(config: &ModelConfig, sequences: usize) -> Dataset {
+    let sizes = DatasetConfig { sequences: sequences + 1, train_fraction: 0.999 };
+    Dataset::generate(&sizes, config.n_ctx, config.d_vocab, 5)
+}
+
+/// Weights with every part away from its special initial value.
+pub fn perturbed(config: &ModelConfig) -> Weights {
+    let mut weights = Weights::initial(config, 3);
+    let noise =
+        Weights::initial(&ModelConfig { normalization_type: config.normalization_type, ..config.clone() }, 4);
+    let shift = noise.values.iter().rev();
+    weights.values.iter_mut().zip(shift).for_each(|(w, n)| *w += 0.3 * n.clamp(-0.5, 0.5));
+    weights
+}
+
+pub fn odd_models() -> Vec<ModelConfig> {
+    let base = ModelConfig::default();
+    vec![
+        ModelConfig {
+            n_layers: 3,
+            n_heads: 5,
+            d_model: 40,
+            d_head: 8,
+            d_mlp: 100,
+            n_ctx: 37,
+            ..base.clone()
+        },
+        ModelConfig { n_heads: 1, d_model: 7, d_head: 3, d_mlp: 5, n_ctx: 1, d_vocab: 2, ..base.clone() },
+        ModelConfig { n_layers: 2, d_mlp: 0, n_ctx: 65, ..base.clone() },
+        ModelConfig {
+            act_fn: Activation::Gelu,
+            normalization_type: Normalization::None,
+            n_ctx: 33,
+            ..base.clone()
+        },
+        ModelConfig {
+            act_fn: Activation::Relu,
+            normalization_type: Normalization::LnPre,
+            n_ctx: 20,
+            ..base.clone()
+        },
+        ModelConfig { normalization_type: Normalization::None, n_ctx: 20, d_vocab: 300, ..base },
+    ]
+}
