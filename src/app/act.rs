@@ -42,6 +42,8 @@ impl App {
             Action::ReplacePatterns => self.replace_patterns(true),
             Action::PickTrackers => self.pick_trackers(),
             Action::ToggleTrackers => self.toggle_trackers(),
+            Action::Copy => self.copy(),
+            Action::Export => self.export(),
             Action::Fold => self.switch_form(),
             Action::Evaluate => self.take_anew(),
             Action::Repaint => vec![Command::Repaint],
@@ -139,7 +141,7 @@ impl App {
     fn act_on_help(&mut self, action: Action) -> Vec<Command> {
         match (action, &mut self.focus) {
             (Action::HelpLine(by), Focus::Help(line)) => {
-                let shown = usize::from(self.height.saturating_sub(crate::view::HELP_CHROME));
+                let shown = usize::from(self.size.1.saturating_sub(crate::view::HELP_CHROME));
                 *line = moved(*line, by, (keymap::help_lines() + 1).saturating_sub(shown).max(1));
             }
             (Action::HelpClose, _) => self.focus = Focus::View,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ratatui::crossterm::event::KeyEvent;
 
+use super::Export;
 use crate::analysis::{AblationReport, Probe, ProbeRequest, Snapshot, Study, StudyRequest};
 use crate::model::Interventions;
 use crate::train::{TrainCommand, TrainEvent};
@@ -49,6 +50,10 @@ pub enum Command {
     Evaluate(EvaluateRequest),
     /// Find something out about the weights or the validation set; the latest request on each topic wins.
     Study(StudyRequest),
+    /// Put text on the clipboard of the machine that the terminal runs on.
+    Copy(String),
+    /// Write the numbers in view and their picture to files, and say which.
+    Export(Export),
     /// Give the terminal back and stop, as a shell's `Ctrl-Z` does.
     Suspend,
     /// Draw every cell anew.

@@ -18,6 +18,7 @@ mod sequence;
 mod settings;
 mod studies;
 mod switch;
+mod tables;
 mod timeline;
 mod tracked;
 mod trainer;
@@ -30,6 +31,8 @@ use crate::analysis::Probe;
 use crate::model::ModelConfig;
 use crate::task::Dataset;
 pub use crate::term::{ColorDepth, Glyphs};
+
+pub use tables::Export;
 
 pub use event::{Command, EvaluateRequest, Event, Level, Notice};
 
@@ -175,8 +178,8 @@ pub struct App {
     /// The last answer.
     pub(crate) probe: Option<Box<Probe>>,
     pub(crate) notice: Option<Notice>,
-    /// Lines of the screen, for scrolling the list of keys.
-    height: u16,
+    /// Columns and lines of the screen.
+    pub(crate) size: (u16, u16),
     generation: u64,
     dirty: bool,
 }
@@ -205,7 +208,7 @@ impl App {
             trainer: Trainer::default(),
             probe: None,
             notice: None,
-            height: 24,
+            size: (80, 24),
             generation: 0,
             dirty: true,
             options,

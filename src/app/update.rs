@@ -13,8 +13,8 @@ impl App {
         match event {
             Event::Key(event) => self.key(Key::of(&event)),
             Event::Paste(text) => self.paste(&text),
-            Event::Resize { height, .. } => {
-                self.height = height;
+            Event::Resize { width, height } => {
+                self.size = (width, height);
                 self.dirty = true;
                 Vec::new()
             }

@@ -53,6 +53,7 @@ mod train;
 mod writer_map;
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::analysis::Probe;
@@ -69,9 +70,20 @@ const MIN_HEIGHT: u16 = 5;
 
 /// Draws the whole screen.
 pub fn draw(frame: &mut Frame<'_>, app: &App) {
-    let area = frame.area();
+    paint(frame.buffer_mut(), app);
+}
+
+/// The whole screen as it is drawn now, at the size the app was last told.
+pub fn still(app: &App) -> Buffer {
+    let mut buffer = Buffer::empty(Rect::new(0, 0, app.size.0, app.size.1));
+    paint(&mut buffer, app);
+    buffer
+}
+
+fn paint(buffer: &mut Buffer, app: &App) {
+    let area = buffer.area;
     let theme = Theme { depth: app.options.depth, glyphs: app.options.glyphs };
-    let mut ink = Ink::new(frame.buffer_mut(), theme);
+    let mut ink = Ink::new(buffer, theme);
     if area.width < MIN_WIDTH || area.height < MIN_HEIGHT {
         ink.text(area, 0, 0, "too small: 80x24 is best", Role::Plain);
         return;

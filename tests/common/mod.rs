@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use headcount::analysis::{self, AblationReport, Controls, Evaluation, Snapshot, evaluate, evaluation};
-use headcount::app::{App, AppOptions, ColorDepth, Command, EvaluateRequest, Event, Glyphs, Mode};
+use headcount::app::{App, AppOptions, ColorDepth, Command, EvaluateRequest, Event, Export, Glyphs, Mode};
 use headcount::model::{ModelConfig, Weights, read_weights};
 use headcount::task::{Dataset, DatasetConfig, Split};
 use headcount::term::picture;
@@ -39,6 +39,8 @@ pub struct Screen {
     /// What was told to the trainer, and the other commands that nobody here obeys.
     pub told: Vec<TrainCommand>,
     pub evaluations: usize,
+    pub copied: Vec<String>,
+    pub exported: Vec<Export>,
     pub suspended: usize,
     pub repainted: usize,
     pub quit: bool,
@@ -94,6 +96,8 @@ impl Setup {
             data,
             told: Vec::new(),
             evaluations: 0,
+            copied: Vec::new(),
+            exported: Vec::new(),
             suspended: 0,
             repainted: 0,
             quit: false,
@@ -149,6 +153,8 @@ impl Screen {
                     let study = analysis::study::study(request.clone(), looked_at, &folded, &examples);
                     self.send(Event::Study(Box::new(study)));
                 }
+                Command::Copy(text) => self.copied.push(text),
+                Command::Export(export) => self.exported.push(export),
                 Command::Suspend => self.suspended += 1,
                 Command::Repaint => self.repainted += 1,
                 Command::Quit => self.quit = true,

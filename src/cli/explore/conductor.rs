@@ -4,14 +4,16 @@
 //! does is drawn at once. Training alone redraws at most ten times a second, and less often where that would take more
 //! of a slow line than an allowance.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Instant;
 
+use super::export;
 use super::frames::{Awaited, Pending, TRAINING_FRAME};
 use super::probe_worker::{Answer, ProbeWorker};
 use super::pulse::{Pulse, RATE_INTERVAL};
 use crate::app::{App, Command, Event, Notice};
-use crate::term::{Session, SignalKind, Suspension, TermError, TermEvent, scrub};
+use crate::term::{Session, SignalKind, Suspension, TermError, TermEvent, picture, scrub};
 use crate::train::{TrainCommand, TrainEvent};
 use crate::view;
 
@@ -41,6 +43,8 @@ pub trait Display {
     fn resize(&mut self, width: u16, height: u16);
     /// The next frame draws every cell.
     fn repaint(&mut self);
+    /// Puts text on the clipboard of the terminal; `false` if it is too long.
+    fn copy(&mut self, text: &str) -> bool;
     /// Gives the terminal back until the process is continued; or says why not.
     ///
     /// # Errors
@@ -70,6 +74,10 @@ impl Display for Session {
 
     fn repaint(&mut self) {
         self.screen().repaint();
+    }
+
+    fn copy(&mut self, text: &str) -> bool {
+        self.screen().copy(text)
     }
 
     fn suspend(&mut self) -> Result<Option<&'static str>, TermError> {
@@ -121,6 +129,8 @@ pub struct Conductor<'a, D: Display> {
     pub pulse: Pulse,
     /// The answers that she waits for.
     pub awaited: Awaited,
+    /// Where what she exports goes.
+    pub exports: PathBuf,
 }
 
 impl<D: Display> Conductor<'_, D> {
@@ -252,6 +262,16 @@ impl<D: Display> Conductor<'_, D> {
                 Command::Evaluate(request) => self.probes.evaluate(request),
                 Command::Study(request) => self.probes.study(request),
                 Command::Repaint => self.display.repaint(),
+                Command::Copy(text) => {
+                    if !self.display.copy(&text) {
+                        self.notice(Notice::error("too long for a terminal's clipboard: e writes files"));
+                    }
+                }
+                Command::Export(export) => {
+                    let svg = picture::svg(&view::still(&self.app), &export.name);
+                    let said = export::write(&self.exports, &export, &svg);
+                    self.notice(said);
+                }
                 Command::Quit => return Ok(Some(End::Quit)),
                 Command::Suspend => {
                     if let Heard::Event(event) = self.suspend()? {
@@ -262,6 +282,11 @@ impl<D: Display> Conductor<'_, D> {
             }
         }
         Ok(None)
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        let commands = self.app.update(Event::Notice(notice));
+        debug_assert!(commands.is_empty(), "a notice asks for nothing");
     }
 
     fn tell(&self, command: TrainCommand) {

@@ -1,6 +1,7 @@
 //! `headcount explore`: the screen, with the trainer behind it.
 
 mod conductor;
+mod export;
 mod follower;
 mod frames;
 mod open;
@@ -13,6 +14,7 @@ pub use frames::Awaited;
 pub use probe_worker::{Answer, ProbeWorker};
 pub use pulse::Pulse;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
@@ -30,9 +32,12 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     let capabilities =
         Capabilities::of_this_process(args.color).map_err(|error| Failure::Usage(error.to_string()))?;
     survive_file_size_limit();
-    let plan = match &args.weights {
-        Some(weights) => open::weights(weights, args)?,
-        None => open::run(requested(&args.run)?)?,
+    let (plan, exports) = if let Some(weights) = &args.weights {
+        (open::weights(weights, args)?, PathBuf::from("."))
+    } else {
+        let requested = requested(&args.run)?;
+        let exports = requested.path.join("exports");
+        (open::run(requested)?, exports)
     };
     let (app, first) = App::new(AppOptions {
         model: plan.config.model.clone(),
@@ -65,13 +70,13 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
         let setup = Setup { config, dataset, state, run_dir: Some(run_dir), stop_at: None };
         Trainer::spawn(args.run.device, setup, sender)
     });
-    conduct(session, app, first, &incidents, probes, trainer.transpose()?)
+    conduct(session, app, (first, exports), &incidents, probes, trainer.transpose()?)
 }
 
 fn conduct(
     mut session: Session,
     mut app: App,
-    first: Vec<Command>,
+    (first, exports): (Vec<Command>, PathBuf),
     incidents: &Receiver<Incident>,
     probes: ProbeWorker,
     trainer: Option<Trainer>,
@@ -87,6 +92,7 @@ fn conduct(
         probes,
         pulse: Pulse::default(),
         awaited: Awaited::default(),
+        exports,
     };
     let end = conductor.run(commands);
     let is_silent = conductor.pulse.is_silent();

@@ -1,0 +1,232 @@
+//! The numbers of the view in front as tables, to be copied and exported: what the screen rounds, whole.
+
+mod circuits;
+mod pass;
+mod validation;
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::event::{Command, Notice};
+use super::{App, Form, ViewId};
+use crate::model::{AblationKind, HeadId, NeuronId, PatternKind};
+use crate::task::Token;
+
+/// A cell.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Datum {
+    Text(String),
+    Whole(usize),
+    Number(f32),
+    Wide(f64),
+    Flag(bool),
+    Nothing,
+}
+
+impl fmt::Display for Datum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Whole(n) => n.fmt(f),
+            Self::Number(x) => x.fmt(f),
+            Self::Wide(x) => x.fmt(f),
+            Self::Flag(flag) => flag.fmt(f),
+            Self::Nothing => Ok(()),
+        }
+    }
+}
+
+impl From<usize> for Datum {
+    fn from(n: usize) -> Self {
+        Self::Whole(n)
+    }
+}
+
+impl From<Token> for Datum {
+    fn from(token: Token) -> Self {
+        Self::Whole(token.into())
+    }
+}
+
+impl From<f32> for Datum {
+    fn from(x: f32) -> Self {
+        Self::Number(x)
+    }
+}
+
+impl From<f64> for Datum {
+    fn from(x: f64) -> Self {
+        Self::Wide(x)
+    }
+}
+
+impl From<bool> for Datum {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
+    }
+}
+
+impl From<String> for Datum {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<T: Into<Datum>> From<Option<T>> for Datum {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Nothing, Into::into)
+    }
+}
+
+/// A table of numbers.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Table {
+    name: &'static str,
+    columns: Vec<String>,
+    rows: Vec<Vec<Datum>>,
+}
+
+impl Table {
+    fn new(name: &'static str, columns: &[&str], rows: Vec<Vec<Datum>>) -> Self {
+        Self { name, columns: columns.iter().map(|&column| column.to_owned()).collect(), rows }
+    }
+
+    /// As comma-separated values; no text of ours has a comma.
+    fn csv(&self) -> String {
+        let mut out = self.columns.join(",");
+        for row in &self.rows {
+            let cells: Vec<String> = row.iter().map(ToString::to_string).collect();
+            out.push('\n');
+            out.push_str(&cells.join(","));
+        }
+        out.push('\n');
+        out
+    }
+}
+
+/// Files to be written: the numbers in two forms. Their picture is drawn where they are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// What the files' names start with.
+    pub name: String,
+    /// The focused table.
+    pub csv: String,
+    /// Every table of the view, with all that is needed to compute them again.
+    pub json: String,
+}
+
+/// What is off, for computing it again.
+#[derive(Serialize)]
+struct Off<'a> {
+    heads: Vec<&'a HeadId>,
+    neurons: Vec<&'a NeuronId>,
+    patterns: Vec<(&'a HeadId, &'a PatternKind)>,
+    kind: AblationKind,
+}
+
+/// Everything about the tables.
+#[derive(Serialize)]
+struct Whole<'a> {
+    view: &'static str,
+    weights: &'static str,
+    weights_file: Option<&'a str>,
+    step: usize,
+    sequence: String,
+    tokens: &'a [Token],
+    labels: &'a [Token],
+    position: usize,
+    key: usize,
+    layer: usize,
+    head: usize,
+    neuron: usize,
+    target: String,
+    off: Off<'a>,
+    tables: Vec<Table>,
+}
+
+impl App {
+    pub(super) fn copy(&mut self) -> Vec<Command> {
+        let Some(table) = self.tables().into_iter().next() else { return self.no_numbers() };
+        self.say(Notice::info(format!(
+            "{} rows of {} sent to the terminal's clipboard",
+            table.rows.len(),
+            table.name
+        )));
+        vec![Command::Copy(table.csv())]
+    }
+
+    pub(super) fn export(&mut self) -> Vec<Command> {
+        let tables = self.tables();
+        let Some(csv) = tables.first().map(Table::csv) else { return self.no_numbers() };
+        match self.whole(tables) {
+            Ok((name, json)) => vec![Command::Export(Export { name, csv, json })],
+            Err(error) => self.say(Notice::error(format!("cannot export: {error}"))),
+        }
+    }
+
+    fn no_numbers(&mut self) -> Vec<Command> {
+        self.say(Notice::info("there are no numbers here yet"))
+    }
+
+    /// The tables of the view in front, the focused one first; none before its numbers are known.
+    fn tables(&self) -> Vec<Table> {
+        match (self.view, self.probe.as_deref().filter(|probe| !probe.is_empty())) {
+            (ViewId::Train, _) => self.train_tables(),
+            (ViewId::Circuits, _) => self.circuit_tables(),
+            (_, None) => Vec::new(),
+            (ViewId::Attention, Some(probe)) => self.attention_tables(probe),
+            (ViewId::Logits, Some(probe)) => self.logit_tables(probe),
+            (ViewId::Neurons, Some(probe)) => self.neuron_tables(probe),
+            (ViewId::Ablate, Some(probe)) => self.ablation_tables(probe),
+        }
+    }
+
+    /// A name for the files, and the whole as JSON.
+    fn whole(&self, tables: Vec<Table>) -> serde_json::Result<(String, String)> {
+        let probe = self.probe.as_deref();
+        let current = self.timeline.current().map(|snapshot| snapshot.step);
+        let step = probe.map(|probe| probe.request.snapshot.step).or(current).unwrap_or(self.trainer.step);
+        let folded = probe.map_or(self.form.is_folded(), |probe| probe.request.folded);
+        let weights = if Form::of(folded).is_folded() { "folded" } else { "trained" };
+        let view = self.view.title().to_lowercase();
+        let off = &self.ablation.off;
+        let whole = Whole {
+            view: self.view.title(),
+            weights,
+            weights_file: match &self.options.mode {
+                super::Mode::Exploring { weights } => Some(weights),
+                super::Mode::Live => None,
+            },
+            step,
+            sequence: self.sequence.source.to_string(),
+            tokens: probe.map_or(&[], |probe| &probe.request.tokens),
+            labels: probe.map_or(&[], |probe| &probe.labels),
+            position: self.cursor.position,
+            key: self.cursor.key,
+            layer: self.cursor.layer,
+            head: self.cursor.head,
+            neuron: self.cursor.neuron,
+            target: self.target_words(),
+            off: Off {
+                heads: off.heads.iter().collect(),
+                neurons: off.neurons.iter().collect(),
+                patterns: off.patterns.iter().collect(),
+                kind: off.kind,
+            },
+            tables,
+        };
+        Ok((format!("{view}-step-{step:06}-{weights}"), serde_json::to_string_pretty(&whole)?))
+    }
+
+    fn target_words(&self) -> String {
+        use crate::analysis::Target;
+        match self.cursor.target {
+            Target::Label => "label".into(),
+            Target::Prediction => "prediction".into(),
+            Target::LabelMinusRunnerUp => "label minus runner-up".into(),
+            Target::Token(token) => format!("token {token}"),
+        }
+    }
+}
