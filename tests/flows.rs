@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Screen, Setup, loss_at, report, trained};
-use headcount::analysis::{self, ProbeRequest};
+use headcount::analysis::{self, ProbeRequest, Topic};
 use headcount::app::{Command, Event, Mode, ViewId};
 use headcount::model::{ModelConfig, Weights};
 use headcount::task::Split;
@@ -352,4 +352,91 @@ fn the_terminals_own_keys_work_while_typing_and_reading() {
     assert_eq!((screen.suspended, screen.repainted, screen.quit), (1, 1, false));
     screen.keys("?<ctrl-l><ctrl-z>");
     assert_eq!((screen.suspended, screen.repainted), (2, 2));
+}
+
+/// The topics that a key asks about.
+fn topics(screen: &mut Screen, c: char) -> Vec<Topic> {
+    let commands = press(screen, c);
+    let asked = commands.iter().filter_map(|command| match command {
+        Command::Study(request) => Some(request.topic.clone()),
+        _ => None,
+    });
+    asked.collect()
+}
+
+#[test]
+fn studies_are_asked_for_once_and_not_at_every_snapshot() {
+    let mut screen = running();
+    for (c, topic) in
+        [('2', Topic::Heads), ('3', Topic::Lens), ('4', Topic::Trackers), ('5', Topic::Circuits)]
+    {
+        assert_eq!(topics(&mut screen, c), [topic]);
+        assert_eq!(topics(&mut screen, c), []);
+    }
+    screen.must_show("computing");
+    let commands = screen.app.update(Event::Train(TrainEvent::Snapshot(std::sync::Arc::new(
+        analysis::Snapshot::new(25, trained()),
+    ))));
+    assert!(!commands.iter().any(|command| matches!(command, Command::Study(_))));
+    // What comes late is of the snapshot before, and wanted; the newer one is asked for by hand.
+    screen.keys("<enter>");
+    screen.must_show("copying");
+    screen.keys("<enter>");
+    screen.must_show("nothing here is of an earlier step");
+}
+
+#[test]
+fn an_overlay_asks_for_its_fit_and_only_then() {
+    let mut screen = running();
+    screen.keys("4");
+    assert_eq!(topics(&mut screen, 'j'), []);
+    let fit = topics(&mut screen, 'o');
+    assert!(matches!(&fit[..], [Topic::Fit { neurons, .. }] if neurons.len() == 1), "{fit:?}");
+    screen.keys("b");
+    screen.must_show("they track token");
+    screen.keys("o");
+    screen.must_show("R² sum, token");
+    assert_eq!(screen.line("R²").matches(" .").count(), 4, "{}", screen.line("R²"));
+    screen.keys("B");
+    screen.must_show("✕ 4 off");
+    screen.keys("B");
+    screen.must_not_show("4 off");
+}
+
+#[test]
+fn folding_says_which_weights_and_how_little_changes() {
+    let mut screen = running();
+    screen.keys("3");
+    screen.must_show("trained weights");
+    screen.keys("F");
+    let text = screen.text();
+    let (_, change) = text.split_once("folded weights: log-probabilities changed by at most ").unwrap();
+    let change: f32 = change.split_whitespace().next().unwrap().parse().unwrap();
+    assert!(change > 0.0 && change < 3e-5, "{change}");
+    screen.keys("<esc>");
+    screen.must_show("folded weights");
+    screen.must_not_show("trained weights");
+    screen.keys("F");
+    screen.must_show("trained weights: log-probabilities changed");
+}
+
+#[test]
+fn patterns_are_replaced_one_after_the_other_and_restored() {
+    let mut screen = running();
+    screen.keys("2");
+    for (key, how) in [("a", "made uniform"), ("a", "made identity"), ("a", "made previous")] {
+        screen.keys(key);
+        screen.must_show(how);
+        screen.must_show("1 pattern  here");
+    }
+    assert_eq!(screen.evaluations, 3);
+    screen.keys("a");
+    screen.must_not_show("✕");
+    screen.keys("A6");
+    screen.must_show("2 patterns replaced: 16512 cells of this sequence");
+    screen.must_show("pattern 0.1: uniform");
+    screen.keys("<down><space>");
+    screen.must_not_show("pattern 0.1");
+    screen.keys("uU");
+    screen.must_show("pattern 0.0: uniform");
 }

@@ -31,6 +31,15 @@ pub(crate) enum CircuitMap {
 }
 
 impl CircuitMap {
+    /// What is worth seeing below it, where there is room.
+    pub(crate) fn companion(self) -> Option<Self> {
+        match self {
+            Self::QkTokens | Self::OvNeurons => Some(Self::OvLogits),
+            Self::OvLogits => Some(Self::QkTokens),
+            Self::QkPositions => None,
+        }
+    }
+
     fn next(self) -> Self {
         match self {
             Self::QkTokens => Self::QkPositions,
@@ -139,11 +148,11 @@ impl App {
         found.get(self.cursor.layer * self.options.model.n_heads + self.cursor.head)
     }
 
-    /// The map in view, if it is known.
-    pub(crate) fn circuit_map(&self) -> Option<MapInView<'_>> {
+    /// A map, if it is known.
+    pub(crate) fn circuit_map(&self, kind: CircuitMap) -> Option<MapInView<'_>> {
         let head = self.head_circuits()?;
         let model = &self.options.model;
-        let (cursor, kind) = (&self.cursor, self.circuits.map);
+        let cursor = &self.cursor;
         let tokens = (cursor.token.min(model.d_vocab - 1), cursor.other.min(model.d_vocab - 1));
         let whole = |rows, cols, cursor, values, factor| MapInView {
             kind,

@@ -274,6 +274,6 @@ fn legend(ink: &mut Ink<'_>, area: Rect, measure: &Measure<'_>) {
     let x = ink.legend(area, x, y, measure.colors());
     let x = ink.text(area, x, y, &format!(" {high}"), Role::Faint);
     if measure.is_mean {
-        ink.text(area, x, y, &format!(", {} sequences", measure.sequences), Role::Faint);
+        ink.text(area, x, y, &format!(", {} seq.", measure.sequences), Role::Faint);
     }
 }

@@ -16,6 +16,9 @@ use crate::app::{App, CircuitMap, MapInView, QkScale};
 /// Columns for the rows' numbers.
 const AXIS: u16 = 6;
 
+/// Cells that are looked at in every frame.
+const MOST_CELLS: usize = 1 << 17;
+
 /// What is mapped, and what its rows and columns are.
 fn names(kind: CircuitMap) -> (&'static str, &'static str, &'static str) {
     match kind {
@@ -26,12 +29,29 @@ fn names(kind: CircuitMap) -> (&'static str, &'static str, &'static str) {
     }
 }
 
-/// Draws the map with its axes, its scale and the number under the cursor.
+/// Lines around a map: heading, columns, scale, what it was divided by, cursor; and a gap.
+const CHROME: usize = 6;
+
+/// Draws the map, and where there is room the one that goes with it.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
-    let (title, row_name, col_name) = names(app.circuits.map);
+    let kind = app.circuits.map;
+    let both = 2 * (app.options.model.d_vocab + CHROME);
+    match kind.companion() {
+        Some(other) if both <= usize::from(area.height) => {
+            let upper = area.height / 2;
+            map(ink, app, kind, lines(area, 0, upper));
+            map(ink, app, other, lines(area, upper, area.height));
+        }
+        _ => map(ink, app, kind, area),
+    }
+}
+
+/// A map with its axes, its scale and the number under the cursor.
+fn map(ink: &mut Ink<'_>, app: &App, kind: CircuitMap, area: Rect) {
+    let (title, row_name, col_name) = names(kind);
     let id = app.cursor.head_id();
     ink.rule(area, 0, &format!("{title}, head {}.{}", id.layer, id.head), &provenance(app));
-    let Some(map) = app.circuit_map() else {
+    let Some(map) = app.circuit_map(kind) else {
         ink.text(area, 2, 2, "computing", Role::Faint);
         return;
     };
@@ -46,7 +66,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     };
     let y = (2 + rows).min(area.height.saturating_sub(below));
     ink.signed_legend(area, AXIS, y, largest);
-    ink.text(area, 1, y + 1, &scale(app), Role::Faint);
+    ink.text(area, 1, y + 1, &scale(app, kind), Role::Faint);
     under_cursor(ink, &map, area, y + 2, (row_name, col_name));
     if map.kind == CircuitMap::OvNeurons {
         driven(ink, app, area, y + 3);
@@ -54,8 +74,8 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
 }
 
 /// What the numbers have been divided by, or how they are read.
-fn scale(app: &App) -> String {
-    match (app.circuits.map, app.circuits.scale) {
+fn scale(app: &App, kind: CircuitMap) -> String {
+    match (kind, app.circuits.scale) {
         (CircuitMap::OvLogits, _) => "if attended to, before layer norms".into(),
         (CircuitMap::OvNeurons, _) => "less the mean of tokens, before norms".into(),
         (_, QkScale::Weights) => "products of weights (x: scale)".into(),
@@ -113,7 +133,10 @@ fn over_tokens(ink: &mut Ink<'_>, map: &MapInView<'_>, area: Rect) -> (u16, f32)
     let rows = window(map.cursor.0, map.rows, usize::from(plot.height));
     let cols = window(map.cursor.1, map.cols, usize::from(plot.width / cell));
     let value = |row: usize, col: usize| map.value(row, col).unwrap_or(f32::NAN);
-    let largest = largest(map, &(0..map.rows), &(0..map.cols));
+    // One scale for the whole map, unless looking at all of it would hold up the frame.
+    let is_small = map.rows.saturating_mul(map.cols) <= MOST_CELLS;
+    let largest =
+        if is_small { largest(map, &(0..map.rows), &(0..map.cols)) } else { largest(map, &rows, &cols) };
     col_ticks(ink, map, area, &cols, cell);
     for (y, row) in (0..).zip(rows.clone()) {
         row_tick(ink, area, y, row, row == map.cursor.0);

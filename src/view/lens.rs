@@ -23,8 +23,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let name = target::name(app, probe, position);
     ink.rule(area, 0, &format!("logit lens at position {position}"), &provenance(app, probe));
     let study = app.studies.lens();
-    let sequences =
-        study.map_or_else(String::new, |(study, _)| format!("{} seq., all on: loss", study.sequences));
+    let sequences = study.map_or_else(String::new, |(study, _)| format!("all on, {}: loss", study.sequences));
     ink.text(area, 1, 1, "read from", Role::Faint);
     ink.text_right(area, 42, 1, &format!("to {name}"), Role::Faint);
     ink.text_right(area, 49, 1, "output", Role::Faint);

@@ -59,8 +59,8 @@ fn writers(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let values = rows.iter().flat_map(|row| [row.clean, row.current]);
     let largest = values.filter(|v| v.is_finite()).fold(0.0, |a: f32, v| a.max(v.abs()));
     let both = if probe.ablated.is_some() { ", clean, now" } else { "" };
-    let title = format!("to {} at position {position}{both}", target::name(app, probe, position));
-    ink.rule(area, 0, &title, &format!("{}, bars to {}", provenance(app, probe), figure(f64::from(largest))));
+    let title = format!("to {} at {position}{both}", target::name(app, probe, position));
+    ink.rule(area, 0, &title, &format!("bars to {}, {}", figure(f64::from(largest)), provenance(app, probe)));
     let room = usize::from(area.height.saturating_sub(4));
     let selected = rows.iter().position(|row| row.writer == Some(app.cursor.writer)).unwrap_or_default();
     let shown = window(selected, rows.len(), room);

@@ -57,7 +57,7 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, order: &[NeuronFigures], ar
         Sort::Index => "index",
     };
     let clean = if probe.ablated.is_some() { "clean " } else { "" };
-    let title = format!("layer {} at position {position}, by {clean}{by}", app.cursor.layer);
+    let title = format!("layer {} at {position}, by {clean}{by}", app.cursor.layer);
     ink.rule(area, 0, &title, &provenance(app, probe));
     let target = target::name(app, probe, position);
     // A long name has its place in the logits view.

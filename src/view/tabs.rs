@@ -24,6 +24,9 @@ fn look(app: &App) -> (String, Role) {
 /// Draws the second line.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let (look, role) = look(app);
+    // Beside the step, for those numbers that have no room to say it themselves.
+    let folded = app.probe.as_ref().is_some_and(|probe| probe.request.folded);
+    let look = if folded { format!("folded {look}") } else { look };
     let off = app.ablation.off.len();
     let off = if off == 0 { String::new() } else { format!("✕ {off} off  ") };
     let right = width(&look) + width(&off) + 1;

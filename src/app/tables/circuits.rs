@@ -7,7 +7,8 @@ use crate::app::App;
 impl App {
     /// The map in view, every head's figures, and the ranked paths.
     pub(super) fn circuit_tables(&self) -> Vec<Table> {
-        let (Some(map), Some((_, heads))) = (self.circuit_map(), self.studies.circuits()) else {
+        let (Some(map), Some((_, heads))) = (self.circuit_map(self.circuits.map), self.studies.circuits())
+        else {
             return Vec::new();
         };
         let cells = (0..map.rows).flat_map(|row| (0..map.cols).map(move |col| (row, col)));
