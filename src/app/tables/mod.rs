@@ -217,7 +217,10 @@ impl App {
             },
             tables,
         };
-        Ok((format!("{view}-step-{step:06}-{weights}"), serde_json::to_string_pretty(&whole)?))
+        // A lone file does not say after how many steps it was saved.
+        let is_lone = self.is_exploring() && self.timeline.all().all(|snapshot| snapshot.step == 0);
+        let at = if is_lone { String::new() } else { format!("-step-{step:06}") };
+        Ok((format!("{view}{at}-{weights}"), serde_json::to_string_pretty(&whole)?))
     }
 
     fn target_words(&self) -> String {

@@ -82,7 +82,7 @@ fn over_validation(report: &AblationReport) -> Vec<Vec<Datum>> {
         ]
     };
     let mut rows = vec![row("validation", report.after.as_ref().map(|after| (after.loss, after.accuracy)))];
-    for controls in &report.controls {
+    if let Some(controls) = &report.controls {
         let random = controls.losses.iter().zip(&controls.accuracies);
         rows.extend(random.map(|(loss, accuracy)| row("random neurons", Some((*loss, *accuracy)))));
     }

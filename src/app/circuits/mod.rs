@@ -1,5 +1,7 @@
 //! The circuits view's maps and paths. What takes more than a moment is kept until its inputs change.
 
+mod kept;
+
 use std::sync::Arc;
 
 use super::App;
@@ -7,14 +9,8 @@ use super::cursor::moved;
 use super::keymap::Action;
 use crate::analysis::Snapshot;
 use crate::analysis::attribution::ResolvedTarget;
-use crate::analysis::circuits::{HeadCircuits, TokenPath, paths, qk_over_positions};
-use crate::model::{FoldOptions, HeadId, Normalization, fold};
-
-/// Paths that are kept.
-const PATHS: usize = 64;
-
-/// Paths of a layer that can be ranked while she waits for a key.
-const MOST_PATHS: usize = 1 << 20;
+use crate::analysis::circuits::{HeadCircuits, TokenPath};
+use crate::model::{HeadId, Normalization};
 
 /// What is mapped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -254,73 +250,5 @@ impl App {
             self.cursor.neuron = *neuron;
             self.cursor.neuron_is_chosen = true;
         }
-    }
-
-    /// Brings what is kept up to date, if it is in view.
-    pub(super) fn refresh_circuits(&mut self) {
-        if self.view != super::ViewId::Circuits || self.studies.circuits().is_none() {
-            return;
-        }
-        if self.options.model.has_mlp() {
-            self.refresh_drive();
-            self.refresh_paths();
-        }
-        if self.circuits.map == CircuitMap::QkPositions {
-            self.refresh_positions();
-        }
-    }
-
-    fn refresh_drive(&mut self) {
-        let (Some((study, _)), Some(head)) = (self.studies.circuits(), self.head_circuits()) else { return };
-        let of = (Arc::clone(&study.request.snapshot), head.id);
-        let is_kept = |kept: &Drive| Arc::ptr_eq(&kept.of.0, &of.0) && kept.of.1 == of.1;
-        if self.circuits.drive.as_ref().is_some_and(is_kept) {
-            return;
-        }
-        let values = head.ov_neuron_centred(self.options.model.d_vocab);
-        let d_mlp = self.options.model.d_mlp;
-        let largest = |neuron: usize| {
-            values.iter().skip(neuron).step_by(d_mlp).fold(0.0, |most: f32, x| most.max(x.abs()))
-        };
-        let mut order: Vec<(f32, usize)> = (0..d_mlp).map(|neuron| (largest(neuron), neuron)).collect();
-        order.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let order = order.into_iter().map(|(_, neuron)| neuron).collect();
-        self.circuits.drive = Some(Drive { of, values, order });
-    }
-
-    fn refresh_positions(&mut self) {
-        let Some((study, _)) = self.studies.circuits() else { return };
-        let of = (Arc::clone(&study.request.snapshot), self.cursor.head_id());
-        let is_kept = |kept: &OfHead| Arc::ptr_eq(&kept.0, &of.0) && kept.1 == of.1;
-        if self.circuits.positions.as_ref().is_some_and(|(kept, _)| is_kept(kept)) {
-            return;
-        }
-        let folded = fold(&of.0.weights, FoldOptions::default());
-        let values = qk_over_positions(&folded, of.1);
-        self.circuits.positions = Some((of, values));
-    }
-
-    fn refresh_paths(&mut self) {
-        let probe = self.probe.as_deref().filter(|probe| !probe.is_empty());
-        let (Some((study, found)), Some(probe)) = (self.studies.circuits(), probe) else { return };
-        if self.paths_of_layer() > MOST_PATHS {
-            return;
-        }
-        let (layer, position) = (self.cursor.layer, self.position_in(probe));
-        let target = self.target_at(probe, position);
-        let of = PathsOf {
-            circuits: Arc::clone(&study.request.snapshot),
-            generation: probe.request.generation,
-            layer,
-            position,
-            target,
-        };
-        if self.circuits.paths.as_ref().is_some_and(|(kept, _)| kept.is_same(&of)) {
-            return;
-        }
-        let snapshot = &probe.request.snapshot;
-        let measured = (&snapshot.weights, probe.current(), &probe.request.tokens[..]);
-        let ranked = paths(found, &snapshot.directions, measured, (layer, position), target, PATHS);
-        self.circuits.paths = Some((of, ranked));
     }
 }
