@@ -71,7 +71,7 @@ fn writers(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let y = shown.len() as u16 + 1;
     // A part of an MLP is not added twice.
     let sum = |of: fn(&WriterRow) -> f32| rows.iter().filter(|row| row.writer.is_some()).map(of).sum::<f32>();
-    let passes = [(&probe.clean, sum(|row| row.clean)), (probe.current(), sum(|row| row.current))];
+    let passes = [(&*probe.clean, sum(|row| row.clean)), (probe.current(), sum(|row| row.current))];
     let passes = if is_ablated { &passes[..] } else { &passes[1..] };
     for ((pass, sum), end) in passes.iter().zip(ENDS) {
         let whole = target.value(pass.attribution.whole(position));
