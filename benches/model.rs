@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use dfdx::prelude::Cpu;
-use headcount::analysis::{ProbeRequest, Snapshot, evaluate, probe};
+use headcount::analysis::{Known, ProbeRequest, Snapshot, evaluate, probe, probe_after};
 use headcount::model::{Interventions, ModelConfig, NeuronId, Patch, Transformer, Weights};
 use headcount::task::{Dataset, DatasetConfig, Split};
 use headcount::train::{Moments, Optimizer, Rates};
@@ -67,26 +67,49 @@ fn validation(c: &mut Criterion) {
     group.finish();
 }
 
+fn epoch(c: &mut Criterion) {
+    let config = ModelConfig::default();
+    let data = Dataset::generate(&DatasetConfig::default(), config.n_ctx, config.d_vocab, 23);
+    let mut weights = Weights::initial(&config, 1);
+    let model = Transformer::new(Arc::clone(&weights.layout));
+    let moments = Moments::zeros(weights.values.len());
+    let mut optimizer = Optimizer::new(Cpu::default(), &weights.values, &moments, 0, 0.01).expect("memory");
+    let (train, held_out) = (data.examples(Split::Train), data.examples(Split::Validation));
+    let mut group = c.benchmark_group("epoch");
+    group.sample_size(10).measurement_time(Duration::from_secs(8));
+    group.bench_function("1638 sequences and 410 to validate", |b| {
+        b.iter(|| {
+            for batch in train.chunks(256) {
+                optimizer.step(&model, batch, Rates { lr: 1e-4, beta1: 0.9 }).expect("memory");
+            }
+            optimizer.copy_params(&mut weights.values);
+            evaluate(&weights, &Patch::default(), &held_out)
+        });
+    });
+    group.finish();
+}
+
 fn probes(c: &mut Criterion) {
     let mut group = c.benchmark_group("probe, one sequence");
-    group.sample_size(50);
+    group.sample_size(50).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_secs(1));
     for (name, config) in sizes() {
-        let snapshot = Arc::new(Snapshot::new(0, Weights::initial(&config, 1)));
         let data = data(&config, 1);
-        let mut request = ProbeRequest {
+        let clean = ProbeRequest {
             generation: 0,
-            snapshot,
+            snapshot: Arc::new(Snapshot::new(0, Weights::initial(&config, 1))),
             folded: false,
             tokens: data.example(Split::Train, 0).tokens.into(),
             interventions: Interventions::default(),
             means: None,
         };
-        group.bench_function(BenchmarkId::new("everything", &name), |b| {
-            b.iter(|| probe(black_box(request.clone())))
+        let mut toggled = clean.clone();
+        toggled.interventions.toggle_neuron(NeuronId { layer: config.n_layers - 1, neuron: 3 });
+        let known = Known::of(&probe(clean.clone()));
+        group.bench_function(BenchmarkId::new("every activation", &name), |b| {
+            b.iter(|| probe(black_box(clean.clone())));
         });
-        request.interventions.toggle_neuron(NeuronId { layer: 0, neuron: 3 });
-        group.bench_function(BenchmarkId::new("a neuron off", &name), |b| {
-            b.iter(|| probe(black_box(request.clone())))
+        group.bench_function(BenchmarkId::new("a neuron toggled", &name), |b| {
+            b.iter(|| probe_after(black_box(toggled.clone()), Some(&known)));
         });
     }
     group.finish();
@@ -95,9 +118,9 @@ fn probes(c: &mut Criterion) {
 fn dataset(c: &mut Criterion) {
     let config = DatasetConfig::default();
     c.bench_function("2048 x 128 tokens with labels", |b| {
-        b.iter(|| Dataset::generate(black_box(&config), 128, 10, 23))
+        b.iter(|| Dataset::generate(black_box(&config), 128, 10, 23));
     });
 }
 
-criterion_group!(benches, step, validation, probes, dataset);
+criterion_group!(benches, step, validation, epoch, probes, dataset);
 criterion_main!(benches);

@@ -265,7 +265,10 @@ fn inspect_writes_what_transformer_lens_has() {
             let tensor = ours.tensor(&name).unwrap();
             assert_eq!(tensor.shape(), shape, "{name}");
             let ours = tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
-            assert!(ours.zip(values).all(|(a, b)| a == b || (a - b).abs() < 1e-4), "{name}");
+            assert!(
+                ours.zip(values).all(|(a, b)| a.to_bits() == b.to_bits() || (a - b).abs() < 1e-4),
+                "{name}"
+            );
         }
     }
 }

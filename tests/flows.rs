@@ -79,14 +79,14 @@ fn what_the_ablation_changes_is_marked_and_found() {
 #[test]
 fn tokens_are_typed_over_the_sequence_and_taken_back() {
     let mut screen = running();
-    let before = screen.text();
-    screen.keys("<home>e777");
+    let before = screen.keys("<home>").text();
+    screen.keys("i777");
     screen.must_show("typing");
     assert!(screen.line("token").contains(" 7 7 7"), "{}", screen.line("token"));
     assert!(screen.line("label").contains(" 7 7 7"), "{}", screen.line("label"));
     screen.keys("<esc><home>");
     assert_eq!(before, screen.text());
-    screen.keys("<home>e777<enter>");
+    screen.keys("<home>i777<enter>");
     screen.must_show("edited");
     assert!(screen.line("token").contains(" 7 7 7"));
 }
@@ -94,11 +94,11 @@ fn tokens_are_typed_over_the_sequence_and_taken_back() {
 #[test]
 fn a_sequence_has_from_one_to_n_ctx_tokens() {
     let mut screen = running();
-    screen.keys("<home>e<ctrl-k><enter>");
+    screen.keys("<home>i<ctrl-k><enter>");
     screen.must_show("a sequence has at least one token");
     screen.keys("5<enter>");
     assert_eq!(screen.line("token").split_whitespace().collect::<Vec<_>>(), ["token", "▐5▌"]);
-    screen.keys("r<end>e<end>1");
+    screen.keys("r<end>i<end>1");
     screen.must_show("the model reads at most 128 tokens");
 }
 
@@ -108,7 +108,7 @@ fn tokens_of_several_digits_are_checked_against_the_vocabulary() {
     let weights = Weights::initial(&model, 1);
     let mut screen = Setup { model, ..Setup::default() }.screen();
     screen.snapshot(0, weights);
-    screen.keys("<home>e299");
+    screen.keys("<home>i299");
     assert!(screen.line("token").contains("299"));
     screen.keys("300");
     screen.must_show("300 is not a token: the vocabulary is 0 to 299");
@@ -126,7 +126,7 @@ fn a_paste_is_tokens_or_nothing() {
     assert!(!screen.quit && screen.told.is_empty());
     screen.keys("<esc>");
     assert_eq!(before, screen.text());
-    screen.keys("<home>e");
+    screen.keys("<home>i");
     screen.send(Event::Paste("1, 2 3\n[45]".into()));
     assert!(screen.line("token").contains(" 1 2 3 4 5"), "{}", screen.line("token"));
     let token = screen.line("token");
@@ -152,8 +152,12 @@ fn late_answers_are_dropped() {
 #[test]
 fn moving_the_cursor_computes_nothing() {
     let mut screen = running();
-    for c in "2hjkl.,xzZ3jk4jkspv1x".chars() {
-        assert!(press(&mut screen, c).is_empty(), "{c}");
+    for c in "2hjkl.,xzZv3jk4jkspv5hjkl.vxvvop1x".chars() {
+        // A view asks once for what it shows beyond the sequence.
+        let commands = press(&mut screen, c);
+        let is_view = c.is_ascii_digit();
+        let studies = |command: &Command| is_view && matches!(command, Command::Study(_));
+        assert!(commands.iter().all(studies), "{c}: {commands:?}");
     }
 }
 
@@ -164,15 +168,15 @@ fn an_evaluation_is_asked_for_once_and_only_where_it_is_seen() {
     assert_eq!(screen.evaluations, 0);
     screen.keys("6");
     assert_eq!(screen.evaluations, 1);
-    screen.keys("464<tab>");
+    screen.keys("464<tab><tab>");
     assert_eq!(screen.evaluations, 1);
     // A newer snapshot does not evaluate by itself: the figures say of which step they are.
     screen.snapshot(25, trained());
     assert_eq!(screen.evaluations, 1);
-    screen.must_show("validation figures taken at step 20: Enter takes them anew");
+    screen.must_show("taken at step 20, trained weights: Enter takes them anew");
     screen.keys("<enter>");
     assert_eq!(screen.evaluations, 2);
-    screen.must_show("validation figures taken at step 25");
+    screen.must_show("validation figures taken at step 25, trained weights");
     screen.keys("m");
     assert_eq!(screen.evaluations, 3);
     screen.must_show("to their mean over the validation set");
@@ -344,7 +348,7 @@ fn the_cursor_stays_on_the_first_neuron_until_she_takes_one() {
 #[test]
 fn the_terminals_own_keys_work_while_typing_and_reading() {
     let mut screen = running();
-    screen.keys("e<ctrl-l><ctrl-z><ctrl-c>");
+    screen.keys("i<ctrl-l><ctrl-z><ctrl-c>");
     assert_eq!((screen.suspended, screen.repainted, screen.quit), (1, 1, false));
     screen.keys("?<ctrl-l><ctrl-z>");
     assert_eq!((screen.suspended, screen.repainted), (2, 2));

@@ -49,7 +49,8 @@ fn the_keys_of_a_view_are_in_its_key_line() {
             ("3", Context::Logits),
             ("4", Context::Neurons),
             ("6", Context::Ablate),
-            ("e", Context::Edit),
+            ("5", Context::Circuits),
+            ("i", Context::Edit),
             ("<esc>?", Context::Help),
         ] {
             screen.keys(view);
@@ -89,7 +90,7 @@ fn keys_that_mean_nothing_do_nothing() {
     screen.snapshot(1, trained());
     let before = screen.text();
     screen.app.take_dirty();
-    screen.keys("<enter><delete>yYbBoOaAZ789<ctrl-a><ctrl-x>");
+    screen.keys("<delete>YbBoOaAZ789<ctrl-a><ctrl-x>");
     assert_eq!(before, screen.text());
     assert!(!screen.app.take_dirty());
     assert!(!screen.quit && screen.told.is_empty());

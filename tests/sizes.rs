@@ -11,8 +11,28 @@ use headcount::task::Dataset;
 use headcount::train::{EpochMetrics, RunState, StepMetrics, TrainEvent};
 
 /// Keys that reach every view and setting.
-const TOUR: [&str; 12] =
-    ["1", "2", "2xZ", "2xzz", "3", "3tt", "4", "4sv", "6", "?", "<esc>e", "<esc>4p<space>6"];
+const TOUR: [&str; 20] = [
+    "1",
+    "2",
+    "2xZ",
+    "2xzz",
+    "2v",
+    "2A",
+    "3",
+    "3tto",
+    "4",
+    "4sv",
+    "4oo",
+    "4bB",
+    "5",
+    "5jjllx",
+    "5v<down>x",
+    "5v",
+    "5v.<right><right>",
+    "?",
+    "<esc>i",
+    "<esc>4p<space>6",
+];
 
 /// Draws everything at a size.
 fn tour(screen: &mut Screen, width: u16, height: u16) {
@@ -57,9 +77,12 @@ fn states() -> Vec<(&'static str, Screen)> {
     let mut weights = Weights::initial(&model(|_| {}), 1);
     weights.values.iter_mut().for_each(|value| *value *= 1e30);
     huge.snapshot(1, weights);
+    let mut folded = with_weights(model(|_| {}));
+    folded.keys("F");
     vec![
         ("empty", Setup { model: model(|_| {}), sequences: 8, ..Setup::default() }.screen()),
         ("typical", with_weights(model(|_| {}))),
+        ("folded", folded),
         ("failed", failed),
         ("NaN", nan),
         ("huge", huge),

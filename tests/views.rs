@@ -8,8 +8,14 @@ use headcount::model::{ModelConfig, Weights};
 use headcount::train::{RunState, StepMetrics, TrainEvent};
 
 const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
-const VIEWS: [(&str, &str); 5] =
-    [("train", "1"), ("attention", "2"), ("logits", "3"), ("neurons", "4"), ("ablate", "6")];
+const VIEWS: [(&str, &str); 6] = [
+    ("train", "1"),
+    ("attention", "2"),
+    ("logits", "3"),
+    ("neurons", "4"),
+    ("circuits", "5"),
+    ("ablate", "6"),
+];
 
 /// In the middle of a run, at a position of interest.
 fn in_training(setup: Setup) -> Screen {
@@ -17,7 +23,7 @@ fn in_training(setup: Setup) -> Screen {
     let first = Weights::initial(&ModelConfig::default(), common::SEED);
     screen.run(287, &[(1, first), (287, trained())]);
     let right = "l".repeat(37);
-    screen.keys(&right);
+    screen.keys("<home>").keys(&right);
     screen
 }
 
@@ -109,8 +115,17 @@ fn other_settings_of_the_views() {
     assert_picture("attention_info_fit_80x24", screen.keys("xZ"));
     assert_picture("logits_runner_up_80x24", screen.keys("3tt<up>"));
     assert_picture("train_linear_80x24", screen.keys("1x"));
+    assert_picture("circuits_positions_80x24", screen.keys("5vxx<down><right>"));
+    assert_picture("circuits_logits_80x24", screen.keys("v<down><right>"));
+    assert_picture("circuits_neurons_80x24", screen.keys("v<right>"));
+    assert_picture("attention_replaced_80x24", screen.keys("2uxxa"));
+    assert_picture("ablate_replaced_80x24", screen.keys("U6"));
+    assert_picture("attention_mean_80x24", screen.keys("u2v"));
+    assert_picture("logits_lens_80x24", screen.keys("U3tvo"));
+    assert_picture("neurons_overlay_80x24", screen.keys("4vbBoo"));
+    assert_picture("folded_80x24", screen.keys("u4F"));
     assert_picture("help_80x24", screen.keys("?"));
-    assert_picture("edit_80x24", screen.keys("<esc>4e7"));
+    assert_picture("edit_80x24", screen.keys("<esc>4i7"));
     assert_picture("quit_80x24", screen.keys("<esc>q"));
 }
 
@@ -135,7 +150,7 @@ fn the_images_of_the_readme() {
 fn without_unicode_no_byte_is_above_ascii() {
     let ascii = Setup { glyphs: Glyphs::Ascii, ..Setup::default() };
     let mut screen = ablated(ascii);
-    for keys in ["1", "2", "x", "3", "4", "v", "6", "?", "<esc>e", "<esc>q"] {
+    for keys in ["1", "2", "x", "3", "4", "v", "o", "5", "v", "v", "v", "6", "?", "<esc>i", "<esc>q"] {
         assert!(screen.keys(keys).text().is_ascii(), "{keys}:\n{}", screen.text());
     }
     screen.send(Event::TrainerSilent(12.0));
@@ -162,6 +177,15 @@ fn every_picture_belongs_to_a_test() {
         "attention_info_fit",
         "logits_runner_up",
         "train_linear",
+        "circuits_positions",
+        "circuits_logits",
+        "circuits_neurons",
+        "attention_replaced",
+        "ablate_replaced",
+        "attention_mean",
+        "logits_lens",
+        "neurons_overlay",
+        "folded",
         "help",
         "edit",
         "quit",

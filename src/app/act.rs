@@ -4,14 +4,18 @@ use super::cursor::moved;
 use super::event::{Command, Notice};
 use super::keymap::{self, Action};
 use super::sequence::Edit;
+use super::studies::Again;
 use super::{App, Focus};
 use crate::train::{RunState, TrainCommand};
 
 impl App {
     pub(super) fn act(&mut self, action: Action) -> Vec<Command> {
         self.choose_neuron(action);
-        let commands = self.obey(action);
+        let mut commands = self.obey(action);
         self.stay_on_first_neuron();
+        self.refresh_circuits();
+        self.refresh_lens();
+        commands.extend(self.request_studies(Again::ForAnotherQuestion));
         commands
     }
 
@@ -34,7 +38,12 @@ impl App {
                 self.act_on_timeline(action)
             }
             Action::PauseResume | Action::SingleStep => self.act_on_trainer(action),
-            Action::Evaluate => self.evaluate_again(),
+            Action::ReplacePattern => self.replace_patterns(false),
+            Action::ReplacePatterns => self.replace_patterns(true),
+            Action::PickTrackers => self.pick_trackers(),
+            Action::ToggleTrackers => self.toggle_trackers(),
+            Action::Fold => self.switch_form(),
+            Action::Evaluate => self.take_anew(),
             Action::Repaint => vec![Command::Repaint],
             Action::Suspend => vec![Command::Suspend],
             Action::Quit if self.is_training() => {
@@ -64,6 +73,7 @@ impl App {
             _ => {
                 self.act_on_cursor(action);
                 self.act_on_settings(action);
+                self.act_on_circuits(action);
                 Vec::new()
             }
         }
@@ -75,7 +85,9 @@ impl App {
             Action::NextView => self.view.next(1),
             _ => self.view.next(-1),
         };
-        self.request_evaluation()
+        let mut commands = self.request_evaluation();
+        commands.extend(self.request_studies(Again::ForANewerSnapshot));
+        commands
     }
 
     fn change_sequence(&mut self, action: Action) -> Vec<Command> {

@@ -17,6 +17,10 @@ pub(crate) struct Cursor {
     pub(super) neuron_is_chosen: bool,
     /// Place in the list of writers of the logits view.
     pub(crate) writer: usize,
+    /// Token of a row of a circuit.
+    pub(crate) token: usize,
+    /// Token of a column of a circuit.
+    pub(crate) other: usize,
     /// Line of the list of what is off.
     pub(crate) off_line: usize,
     pub(crate) target: Target,

@@ -5,16 +5,21 @@
 
 mod ablation;
 mod act;
+mod circuits;
 mod cursor;
 mod event;
+mod form;
 mod history;
 pub mod keymap;
+mod logits;
 mod moves;
 mod neurons;
 mod sequence;
 mod settings;
+mod studies;
 mod switch;
 mod timeline;
+mod tracked;
 mod trainer;
 mod typing;
 mod update;
@@ -28,12 +33,18 @@ pub use crate::term::{ColorDepth, Glyphs};
 
 pub use event::{Command, EvaluateRequest, Event, Level, Notice};
 
-pub(crate) use ablation::Ablation;
+pub(crate) use ablation::{Ablation, OffLine};
+pub(crate) use circuits::{CircuitMap, Circuits, MapInView, QkScale};
 pub(crate) use cursor::Cursor;
+pub(crate) use form::Form;
 pub(crate) use history::{Bucket, History, Series};
+pub(crate) use logits::WriterRow;
 pub(crate) use neurons::NeuronFigures;
 pub(crate) use sequence::{Edit, Sequence};
-pub(crate) use settings::{AttentionScale, LossScale, LowerPanel, Settings, Sort, Zoom};
+pub(crate) use settings::{
+    AttentionScale, LogitPanel, LossScale, LowerPanel, MlpRow, Patterns, Settings, Sort, Zoom,
+};
+pub(crate) use studies::Studies;
 pub(crate) use timeline::{Look, Timeline};
 pub(crate) use trainer::Trainer;
 
@@ -49,13 +60,16 @@ pub enum ViewId {
     Logits,
     /// A layer's neurons.
     Neurons,
+    /// What the weights alone say.
+    Circuits,
     /// What switching off does.
     Ablate,
 }
 
 impl ViewId {
     /// Every view, in the order of the tabs.
-    pub const ALL: [Self; 5] = [Self::Train, Self::Attention, Self::Logits, Self::Neurons, Self::Ablate];
+    pub const ALL: [Self; 6] =
+        [Self::Train, Self::Attention, Self::Logits, Self::Neurons, Self::Circuits, Self::Ablate];
 
     /// The key that shows it.
     pub fn number(self) -> char {
@@ -64,6 +78,7 @@ impl ViewId {
             Self::Attention => '2',
             Self::Logits => '3',
             Self::Neurons => '4',
+            Self::Circuits => '5',
             Self::Ablate => '6',
         }
     }
@@ -80,6 +95,7 @@ impl ViewId {
             Self::Attention => keymap::Context::Attention,
             Self::Logits => keymap::Context::Logits,
             Self::Neurons => keymap::Context::Neurons,
+            Self::Circuits => keymap::Context::Circuits,
             Self::Ablate => keymap::Context::Ablate,
         }
     }
@@ -146,6 +162,13 @@ pub struct App {
     pub(crate) settings: Settings,
     pub(crate) sequence: Sequence,
     pub(crate) ablation: Ablation,
+    /// The form of the weights that is asked for.
+    pub(crate) form: Form,
+    pub(crate) studies: Studies,
+    pub(crate) circuits: Circuits,
+    lens: Option<logits::LensOf>,
+    /// By neuron of the last layer, the token it tracks best, and its effect there.
+    pub(crate) tracked: Vec<Option<(crate::task::Token, f64)>>,
     pub(crate) timeline: Timeline,
     pub(crate) history: History,
     pub(crate) trainer: Trainer,
@@ -162,14 +185,21 @@ impl App {
     /// The app as it starts, and what it wants done. Nothing can be probed before the first snapshot.
     pub fn new(options: AppOptions) -> (Self, Vec<Command>) {
         let model = &options.model;
+        let sequence = Sequence::new(&options.dataset, options.seed, model.n_ctx, model.d_vocab);
         let app = Self {
-            sequence: Sequence::new(&options.dataset, options.seed, model.n_ctx, model.d_vocab),
             view: if options.mode == Mode::Live { ViewId::Train } else { ViewId::Attention },
             focus: Focus::default(),
-            // The first head, which is also the cursor's: `space` does something at once.
-            cursor: Cursor { writer: 2, ..Cursor::default() },
+            // The middle: at the start attention has no choice. The first head, which is also the cursor's: `space` does
+            // something at once.
+            cursor: Cursor { position: sequence.tokens.len() / 2, writer: 2, ..Cursor::default() },
+            sequence,
             settings: Settings { diff: true, ..Settings::default() },
             ablation: Ablation::default(),
+            form: Form::default(),
+            studies: Studies::default(),
+            circuits: Circuits::default(),
+            lens: None,
+            tracked: Vec::new(),
             timeline: Timeline::default(),
             history: History::default(),
             trainer: Trainer::default(),

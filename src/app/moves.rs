@@ -25,6 +25,7 @@ impl App {
             Action::Page(by) if self.view == ViewId::Attention => {
                 cursor.position = moved(cursor.position, by * PAGE, len);
             }
+            Action::Page(by) if self.view == ViewId::Circuits => self.act_on_circuits(Action::Row(by * PAGE)),
             Action::Page(by) => self.move_line(by * PAGE),
             Action::Line(by) => self.move_line(by),
             Action::FirstLine => self.move_line(isize::MIN / 2),
@@ -64,7 +65,7 @@ impl App {
                 }
             }
             ViewId::Ablate => self.cursor.off_line = moved(self.cursor.off_line, by, self.ablation.off.len()),
-            ViewId::Train | ViewId::Attention => {}
+            ViewId::Train | ViewId::Attention | ViewId::Circuits => {}
         }
     }
 

@@ -3,6 +3,7 @@
 use super::App;
 use super::event::Notice;
 use super::keymap::Action;
+use crate::analysis::Hypothesis;
 use crate::model::NeuronId;
 
 /// The attention view's scale.
@@ -53,6 +54,35 @@ pub(crate) enum LossScale {
     Linear,
 }
 
+/// Below the list of writers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum LogitPanel {
+    /// One writer over positions.
+    #[default]
+    Profile,
+    /// The stream between the sublayers.
+    Lens,
+}
+
+/// How an MLP is listed among the writers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum MlpRow {
+    #[default]
+    Whole,
+    /// The cursor's neuron and the rest in rows of their own.
+    Split,
+}
+
+/// Whose patterns the attention view shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Patterns {
+    /// This sequence's.
+    #[default]
+    Sequence,
+    /// Their means over the validation set.
+    Mean,
+}
+
 /// How each view is set.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
@@ -61,6 +91,12 @@ pub(crate) struct Settings {
     pub(crate) zoom: Zoom,
     pub(crate) sort: Sort,
     pub(crate) lower: LowerPanel,
+    /// What is drawn beneath the traces of neurons.
+    pub(crate) overlay: Option<Hypothesis>,
+    /// Whose patterns the attention view shows.
+    pub(crate) patterns: Patterns,
+    pub(crate) logits: LogitPanel,
+    pub(crate) mlp: MlpRow,
     /// Neurons picked for the traces, in the order of picking.
     pub(crate) picked: Vec<NeuronId>,
     /// Whether the strip shows the predictions with the ablation in a line of their own.
@@ -110,6 +146,31 @@ impl App {
                     Some(at) => drop(settings.picked.remove(at)),
                     None => settings.picked.push(id),
                 }
+            }
+            Action::Overlay => {
+                let next = match settings.overlay {
+                    None => 0,
+                    Some(now) => Hypothesis::ALL.iter().position(|h| *h == now).unwrap_or_default() + 1,
+                };
+                settings.overlay = Hypothesis::ALL.get(next).copied();
+            }
+            Action::LogitPanel => {
+                settings.logits = match settings.logits {
+                    LogitPanel::Profile => LogitPanel::Lens,
+                    LogitPanel::Lens => LogitPanel::Profile,
+                };
+            }
+            Action::SplitMlp if self.options.model.has_mlp() => {
+                settings.mlp = match settings.mlp {
+                    MlpRow::Whole => MlpRow::Split,
+                    MlpRow::Split => MlpRow::Whole,
+                };
+            }
+            Action::MeanPattern => {
+                settings.patterns = match settings.patterns {
+                    Patterns::Sequence => Patterns::Mean,
+                    Patterns::Mean => Patterns::Sequence,
+                };
             }
             Action::ToggleDiff if self.ablation.off.is_empty() => {
                 self.say(Notice::info(

@@ -3,15 +3,18 @@
 use super::event::{Command, Notice};
 use super::keymap::Action;
 use super::moves::writers;
-use super::{App, ViewId};
+use super::{App, CircuitMap, ViewId};
 use crate::analysis::Writer;
-use crate::model::AblationKind;
+use crate::model::{AblationKind, HeadId, PatternKind};
 
 impl App {
     pub(super) fn toggle(&mut self) -> Vec<Command> {
         let off = &mut self.ablation.off;
         match self.view {
-            ViewId::Attention => off.toggle_head(self.cursor.head_id()),
+            ViewId::Circuits if self.circuits.map == CircuitMap::OvNeurons => {
+                off.toggle_neuron(self.cursor.neuron_id());
+            }
+            ViewId::Attention | ViewId::Circuits => off.toggle_head(self.cursor.head_id()),
             ViewId::Neurons if self.options.model.has_mlp() => off.toggle_neuron(self.cursor.neuron_id()),
             ViewId::Logits => match writers(&self.options.model).get(self.cursor.writer) {
                 Some(Writer::Head(id)) => off.toggle_head(*id),
@@ -22,18 +25,13 @@ impl App {
                 }
             },
             ViewId::Ablate if !off.is_empty() => {
-                let line = self.cursor.off_line.min(off.len() - 1);
-                let head = off.heads.iter().nth(line).copied();
-                let neuron = off.neurons.iter().nth(line.saturating_sub(off.heads.len())).copied();
-                match (head, neuron) {
-                    (Some(head), _) => off.toggle_head(head),
-                    (None, Some(neuron)) => off.toggle_neuron(neuron),
-                    (None, None) => {}
-                }
-                self.cursor.off_line = line.min(off.len().saturating_sub(1));
+                let lines = self.ablation.lines();
+                let line = self.cursor.off_line.min(lines.len() - 1);
+                self.ablation.undo(lines[line]);
+                self.cursor.off_line = line.min(self.ablation.off.len().saturating_sub(1));
             }
             ViewId::Train | ViewId::Neurons | ViewId::Ablate => {
-                return self.say(Notice::info("no head or neuron under the cursor: choose one in 2, 3 or 4"));
+                return self.say(Notice::info("no head or neuron under the cursor: choose one in 2 to 5"));
             }
         }
         self.look_again()
@@ -63,14 +61,37 @@ impl App {
         self.look_again()
     }
 
-    pub(super) fn evaluate_again(&mut self) -> Vec<Command> {
-        if self.ablation.off.is_empty() {
-            return self.say(Notice::info("nothing is off: there is nothing to compare"));
+    /// The next pattern for one head or for all: its own, uniform, identity, previous.
+    pub(super) fn replace_patterns(&mut self, all: bool) -> Vec<Command> {
+        let patterns = &mut self.ablation.off.patterns;
+        let here = self.cursor.head_id();
+        let next = match patterns.get(&here) {
+            None => Some(PatternKind::Uniform),
+            Some(PatternKind::Uniform) => Some(PatternKind::Identity),
+            Some(PatternKind::Identity) => Some(PatternKind::Previous),
+            Some(PatternKind::Previous) => None,
+        };
+        let model = &self.options.model;
+        let every =
+            (0..model.n_layers).flat_map(|layer| (0..model.n_heads).map(move |head| HeadId { layer, head }));
+        for id in every.filter(|id| all || *id == here) {
+            match next {
+                Some(kind) => drop(patterns.insert(id, kind)),
+                None => drop(patterns.remove(&id)),
+            }
         }
-        let commands = self.request_evaluation();
-        if commands.is_empty() {
-            return self.say(Notice::info("these are the figures of the step in view"));
-        }
-        commands
+        let who = if all {
+            "every head attends".into()
+        } else {
+            format!("head {}.{} attends", here.layer, here.head)
+        };
+        let how = match next {
+            None => "by its own pattern",
+            Some(PatternKind::Uniform) => "uniformly: it averages",
+            Some(PatternKind::Identity) => "to the query itself",
+            Some(PatternKind::Previous) => "to the position before",
+        };
+        self.say(Notice::info(format!("{who} {how}")));
+        self.look_again()
     }
 }

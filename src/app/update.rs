@@ -2,6 +2,7 @@
 
 use super::event::{Command, Event, Level, Notice};
 use super::keymap::{self, Key};
+use super::studies::Again;
 use super::{App, Focus, Mode, ViewId};
 use crate::analysis::{AblationReport, Probe, ProbeRequest};
 use crate::train::{RunState, TrainEvent};
@@ -20,7 +21,7 @@ impl App {
             Event::Train(event) => self.train(event),
             Event::Probe(probe) => self.probe_answer(probe),
             Event::Evaluation(report) => self.evaluation_answer(*report),
-            Event::Study(_) => Vec::new(),
+            Event::Study(study) => self.study_answer(*study),
             Event::Notice(notice) => self.say(notice),
             Event::StepRate(rate) => {
                 self.dirty |= self.trainer.rate.map(tenths) != Some(tenths(rate));
@@ -63,7 +64,7 @@ impl App {
         self.dirty = true;
         match self.focus {
             Focus::Edit(_) => self.edit(|edit| edit.paste(text)),
-            _ => self.say(Notice::warning("paste ignored: e edits the tokens, and then they can be pasted")),
+            _ => self.say(Notice::warning("paste ignored: i edits the tokens, and then they can be pasted")),
         }
     }
 
@@ -119,9 +120,12 @@ impl App {
     }
 
     fn probe_answer(&mut self, probe: Box<Probe>) -> Vec<Command> {
-        if probe.request.generation == self.generation && probe.config() == &self.options.model {
+        if probe.request.generation == self.generation && self.is_of_this_model(&probe) {
+            self.say_what_folding_changed(&probe);
             self.probe = Some(probe);
             self.stay_on_first_neuron();
+            self.refresh_circuits();
+            self.refresh_lens();
             self.dirty = true;
         }
         Vec::new()
@@ -142,7 +146,7 @@ impl App {
         vec![Command::Probe(ProbeRequest {
             generation: self.generation,
             snapshot: snapshot.clone(),
-            folded: false,
+            folded: self.form.is_folded(),
             tokens: tokens.clone(),
             interventions: self.ablation.off.clone(),
             means: None,
@@ -151,17 +155,23 @@ impl App {
 
     /// Asks for the figures over the validation set, if they are in view and not known.
     pub(super) fn request_evaluation(&mut self) -> Vec<Command> {
-        if self.view != ViewId::Ablate {
+        let is_shown = match self.view {
+            ViewId::Ablate => true,
+            ViewId::Attention => !self.ablation.off.patterns.is_empty(),
+            _ => false,
+        };
+        if !is_shown {
             return Vec::new();
         }
         let Some(snapshot) = self.timeline.current() else { return Vec::new() };
-        self.ablation.ask(snapshot).map(Command::Evaluate).into_iter().collect()
+        self.ablation.ask(snapshot, self.form).map(Command::Evaluate).into_iter().collect()
     }
 
-    /// Both, after she changed what is in view.
+    /// All of it, after she changed what is in view.
     pub(super) fn look_again(&mut self) -> Vec<Command> {
         let mut commands = self.request_probe();
         commands.extend(self.request_evaluation());
+        commands.extend(self.request_studies(Again::ForANewerSnapshot));
         commands
     }
 

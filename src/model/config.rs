@@ -11,6 +11,8 @@ pub const LAYER_NORM_EPS: f32 = 1e-5;
 /// Parameters above which a model is refused: this is a tool for small transformers.
 const MAX_PARAMETERS: usize = 1 << 28;
 const MAX_CONTEXT: usize = 4096;
+/// Of one sequence; every thread that trains holds one.
+const MAX_ACTIVATIONS_GIB: u128 = 4;
 
 /// The MLP's nonlinearity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +95,14 @@ pub enum ConfigError {
         /// The most it may be.
         max: usize,
     },
+    /// One sequence would take too much memory.
+    #[error(
+        "one sequence of this model would take {gib} GiB of activations: more than {MAX_ACTIVATIONS_GIB}"
+    )]
+    TooMuchMemory {
+        /// How much.
+        gib: u128,
+    },
     /// Each dimension would do, but not all together.
     #[error("the model would have {parameters} parameters: more than {MAX_PARAMETERS}")]
     TooLarge {
@@ -124,7 +134,20 @@ impl ModelConfig {
         if parameters > MAX_PARAMETERS as u128 {
             return Err(ConfigError::TooLarge { parameters });
         }
+        let gib = (self.approximate_activations() * 4) >> 30;
+        if gib >= MAX_ACTIVATIONS_GIB {
+            return Err(ConfigError::TooMuchMemory { gib });
+        }
         Ok(())
+    }
+
+    /// Values kept for one sequence, in a width that cannot overflow.
+    fn approximate_activations(&self) -> u128 {
+        let [layers, heads, d_model, d_heads, d_mlp, n_ctx, d_vocab] =
+            [self.n_layers, self.n_heads, self.d_model, self.d_heads(), self.d_mlp, self.n_ctx, self.d_vocab]
+                .map(|n| n as u128);
+        layers * n_ctx * (6 * d_model + 4 * d_heads + 5 * d_mlp + heads * n_ctx)
+            + n_ctx * (3 * d_model + d_vocab)
     }
 
     /// Matrices only, in a width that cannot overflow: for the check before anything is allocated.
@@ -189,6 +212,12 @@ mod tests {
     fn a_dimension_out_of_range_is_named() {
         let error = ModelConfig { d_head: 0, ..ModelConfig::default() }.validate().unwrap_err();
         assert_eq!(error.to_string(), "model.d_head = 0: must be from 1 to 4096");
+    }
+
+    #[test]
+    fn a_sequence_that_would_not_fit_in_memory_is_refused() {
+        let config = ModelConfig { n_heads: 256, d_head: 1, n_ctx: 4096, ..ModelConfig::default() };
+        assert!(matches!(config.validate(), Err(ConfigError::TooMuchMemory { .. })));
     }
 
     #[test]

@@ -68,7 +68,6 @@ impl DeviceChoice {
     ///
     /// # Errors
     /// When a GPU is asked for by name and the program was built without.
-    #[cfg_attr(feature = "cuda", expect(clippy::unnecessary_wraps, reason = "fails in builds without CUDA"))]
     pub fn check(self) -> Result<(), DeviceError> {
         #[cfg(not(feature = "cuda"))]
         if matches!(self, Self::Cuda(_)) {

@@ -8,8 +8,8 @@ use super::ink::{Ink, beside, lines};
 use super::theme::Role;
 use super::{classes, logit_row, losses, nothing_yet, provenance};
 use crate::analysis::Probe;
-use crate::app::App;
-use crate::model::AblationKind;
+use crate::app::{App, OffLine};
+use crate::model::{AblationKind, PatternKind};
 
 /// Draws the view.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
@@ -19,7 +19,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     if app.ablation.off.is_empty() {
         return nothing_off(ink, area);
     }
-    ink.rule(area, 0, &heading(app, probe), &provenance(app, probe.request.snapshot.step));
+    ink.rule(area, 0, &heading(app, probe), &provenance(app, probe));
     figures::render(ink, app, probe, lines(area, 1, figures::HEIGHT));
     let used = 1 + figures::HEIGHT;
     let mut rest = lines(area, used, area.height.saturating_sub(used));
@@ -51,11 +51,12 @@ fn heading(app: &App, probe: &Probe) -> String {
         AblationKind::Mean => "to their mean over the validation set",
     };
     let plural = |n: usize, noun: &str| (n > 0).then(|| super::number::count(n, noun));
-    let parts: Vec<String> = [plural(off.heads.len(), "head"), plural(off.neurons.len(), "neuron")]
-        .into_iter()
-        .flatten()
-        .collect();
-    format!("{} {kind}: {} cells of this sequence", parts.join(", "), probe.cells)
+    let counts = [plural(off.heads.len(), "head"), plural(off.neurons.len(), "neuron")];
+    let ablated: Vec<String> = counts.into_iter().flatten().collect();
+    let ablated = (!ablated.is_empty()).then(|| format!("{} {kind}", ablated.join(", ")));
+    let replaced = plural(off.patterns.len(), "pattern").map(|count| format!("{count} replaced"));
+    let parts: Vec<String> = [ablated, replaced].into_iter().flatten().collect();
+    format!("{}: {} cells of this sequence", parts.join(", "), probe.cells)
 }
 
 fn nothing_off(ink: &mut Ink<'_>, area: Rect) {
@@ -63,6 +64,7 @@ fn nothing_off(ink: &mut Ink<'_>, area: Rect) {
     let how = [
         ("2 or 3", "choose a head with , and . and switch it off with space"),
         ("4", "choose a neuron with the arrows and switch it off with space"),
+        ("2", "a replaces the pattern of a head: uniform, identity, previous"),
         ("m", "zero, or the mean over the validation set"),
         ("6", "back here: loss and accuracy before and after, and random sets to compare with"),
     ];
@@ -72,12 +74,24 @@ fn nothing_off(ink: &mut Ink<'_>, area: Rect) {
     }
 }
 
+fn name(line: OffLine) -> String {
+    match line {
+        OffLine::Head(id) => format!("head {}.{}", id.layer, id.head),
+        OffLine::Neuron(id) => format!("neuron {}.{}", id.layer, id.neuron),
+        OffLine::Pattern(id, kind) => {
+            let how = match kind {
+                PatternKind::Uniform => "uniform",
+                PatternKind::Identity => "identity",
+                PatternKind::Previous => "previous",
+            };
+            format!("pattern {}.{}: {how}", id.layer, id.head)
+        }
+    }
+}
+
 fn list(ink: &mut Ink<'_>, app: &App, area: Rect) {
-    let off = &app.ablation.off;
     ink.rule(area, 0, "off", "space: on again");
-    let heads = off.heads.iter().map(|id| format!("head {}.{}", id.layer, id.head));
-    let neurons = off.neurons.iter().map(|id| format!("neuron {}.{}", id.layer, id.neuron));
-    let names: Vec<String> = heads.chain(neurons).collect();
+    let names: Vec<String> = app.ablation.lines().into_iter().map(name).collect();
     let selected = app.cursor.off_line.min(names.len().saturating_sub(1));
     let shown = window(selected, names.len(), usize::from(area.height.saturating_sub(1)));
     for (y, at) in (1..).zip(shown) {

@@ -4,12 +4,12 @@ use ratatui::layout::Rect;
 
 use super::columns::window;
 use super::heat::{Heat, HeatMap};
-use super::ink::{Ink, beside, part, width};
+use super::ink::{Ink, beside, lines, part, width};
 use super::number::figure;
 use super::theme::{Role, Scale};
-use super::{nothing_yet, provenance, readout};
-use crate::analysis::{Pass, Probe};
-use crate::app::{App, AttentionScale, Zoom};
+use super::{nothing_yet, provenance, readout, replaced};
+use crate::analysis::Probe;
+use crate::app::{App, AttentionScale, Patterns, Zoom};
 
 /// Ends of the relative scale: so many times uniform, and so little of it.
 const RATIOS: [f32; 8] = [1.1, 1.25, 1.5, 2.0, 4.0, 8.0, 16.0, 64.0];
@@ -23,27 +23,74 @@ const AXIS: u16 = 5;
 /// What a scale makes of an attention probability.
 pub(super) struct Measure<'a> {
     pub(super) scale: AttentionScale,
-    pass: &'a Pass,
-    layer: usize,
-    head: usize,
+    /// Whether these are means over the validation set.
+    pub(super) is_mean: bool,
+    /// Sequences averaged over.
+    sequences: usize,
+    /// `[query, key]`, both of `stride`.
+    pattern: &'a [f32],
+    stride: usize,
+    /// Positions that are shown.
+    pub(super) len: usize,
     norms: &'a [f32],
     /// What the scale's top colour stands for: a value, or for the relative scale so many times uniform.
     top: f32,
 }
 
 impl<'a> Measure<'a> {
-    fn new(app: &App, probe: &'a Probe) -> Self {
+    fn new(app: &'a App, probe: &'a Probe) -> Self {
         let pass = probe.current();
         let (layer, head) = (app.cursor.layer, app.cursor.head);
-        let norms = &pass.heads[layer * probe.config().n_heads + head].value_norms;
-        let mut measure = Self { scale: app.settings.attention, pass, layer, head, norms, top: 1.0 };
+        let at = layer * probe.config().n_heads + head;
+        let norms = &pass.heads[at].value_norms;
+        let len = probe.len();
+        let own = &pass.activations.blocks[layer].attn.pattern[head * len * len..][..len * len];
+        let mut measure = Self {
+            scale: app.settings.attention,
+            is_mean: false,
+            sequences: 0,
+            pattern: own,
+            stride: len,
+            len,
+            norms,
+            top: 1.0,
+        };
+        if app.settings.patterns == Patterns::Mean {
+            measure.average(app, at);
+        }
         measure.top = measure.top();
         measure
     }
 
+    /// Takes a head's mean pattern instead, once it is known.
+    fn average(&mut self, app: &'a App, head: usize) {
+        let Some((study, averages)) = app.studies.heads() else { return };
+        let Some(averages) = averages.get(head) else { return };
+        let stride = averages.pattern.len().isqrt();
+        if stride == 0 {
+            return;
+        }
+        (self.pattern, self.stride, self.len) = (&averages.pattern, stride, self.len.min(stride));
+        (self.is_mean, self.sequences) = (true, study.sequences);
+        // A mean has no values to weigh it with.
+        if self.scale == AttentionScale::InfoWeighted {
+            self.scale = AttentionScale::Raw;
+        }
+    }
+
+    /// Attention to a key.
+    pub(super) fn attention(&self, query: usize, key: usize) -> f32 {
+        self.row(query)[key]
+    }
+
+    /// Attention to every key, those after the query included.
+    pub(super) fn row(&self, query: usize) -> &[f32] {
+        &self.pattern[query * self.stride..][..self.stride]
+    }
+
     /// A cell in units of the scale.
     pub(super) fn value(&self, query: usize, key: usize) -> f32 {
-        let attention = self.pass.attention(self.layer, self.head, query)[key];
+        let attention = self.attention(query, key);
         match self.scale {
             AttentionScale::Raw => attention,
             AttentionScale::RelativeToUniform => attention * (query + 1) as f32,
@@ -53,7 +100,7 @@ impl<'a> Measure<'a> {
 
     /// The value that one in a hundred exceeds: the first queries, which have little choice, would darken all the rest.
     fn top(&self) -> f32 {
-        let len = self.norms.len();
+        let len = self.len;
         // Of a long context a sample tells as much, and a frame must not take longer for it.
         let stride = len.div_ceil(SAMPLES).max(1);
         let cells = (0..len).step_by(stride);
@@ -111,6 +158,12 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         return nothing_yet(ink, app, area, "attention");
     };
     let measure = Measure::new(app, probe);
+    // What replacing patterns does stands where it is done.
+    let changed = u16::from(!app.ablation.off.patterns.is_empty() && area.height > 8);
+    if changed > 0 {
+        replaced::render(ink, app, probe, lines(area, 0, 1));
+    }
+    let area = lines(area, changed, area.height);
     // The queries beside a narrow map would say little: the map goes first.
     let readout_width = if area.width >= 120 { 42 } else { 31 };
     let show_readout = area.width >= 56;
@@ -134,16 +187,16 @@ fn cell_size(zoom: Zoom, len: usize, rows: usize, columns: usize) -> (usize, u16
 fn map(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area: Rect) {
     let plot = part(area, AXIS, 2, area.width, area.height.saturating_sub(3));
     let rows = ink.heat_rows(plot.height);
-    let (factor, cell) = cell_size(app.settings.zoom, probe.len(), rows, usize::from(plot.width));
-    let cells = probe.len().div_ceil(factor);
+    let (factor, cell) = cell_size(app.settings.zoom, measure.len, rows, usize::from(plot.width));
+    let cells = measure.len.div_ceil(factor);
     let head = format!("head {}.{}", app.cursor.layer, app.cursor.head);
     let title = if factor > 1 {
-        format!("{head}, means of {factor}x{factor}")
+        format!("{}{head} by {factor}x{factor}", if measure.is_mean { "mean of " } else { "" })
     } else {
-        format!("attention of {head}")
+        format!("{} of {head}", if measure.is_mean { "mean" } else { "attention" })
     };
-    ink.rule(area, 0, &title, &provenance(app, probe.request.snapshot.step));
-    let query = app.position_in(probe);
+    ink.rule(area, 0, &title, &provenance(app, probe));
+    let query = app.position_in(probe).min(measure.len.saturating_sub(1));
     let key = app.cursor.key.min(query);
     let rows = window(query / factor, cells, rows);
     let cols = window(key / factor, cells, usize::from(plot.width / cell));
@@ -157,7 +210,7 @@ fn map(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area:
         cell,
         scale: measure.colors(),
         cursor: Some((query / factor, key / factor)),
-        value: |row, col| average(measure, probe.len(), factor, row, col),
+        value: |row, col| average(measure, measure.len, factor, row, col),
     };
     ink.heat(plot, &map);
     legend(ink, area, measure);
@@ -219,5 +272,8 @@ fn legend(ink: &mut Ink<'_>, area: Rect, measure: &Measure<'_>) {
     let (low, high) = measure.ends();
     let x = ink.text(area, AXIS, y, &format!("{low} "), Role::Faint);
     let x = ink.legend(area, x, y, measure.colors());
-    ink.text(area, x, y, &format!(" {high}"), Role::Faint);
+    let x = ink.text(area, x, y, &format!(" {high}"), Role::Faint);
+    if measure.is_mean {
+        ink.text(area, x, y, &format!(", {} sequences", measure.sequences), Role::Faint);
+    }
 }

@@ -84,10 +84,11 @@ fn stale(ink: &mut Ink<'_>, app: &App, report: &AblationReport, area: Rect) {
     if super::is_without_step(app) {
         return;
     }
-    let taken = format!("validation figures taken at step {}", report.step);
+    let form = app.ablation.form().words();
+    let taken = format!("validation figures taken at step {}, {form}", report.step);
     if current == Some(report.step) {
-        ink.text(area, SEQUENCE, 3, &taken, Role::Faint);
+        ink.text(area, 1, 3, &taken, Role::Faint);
     } else {
-        ink.text(area, SEQUENCE, 3, &format!("{taken}: Enter takes them anew"), Role::Warning);
+        ink.text(area, 1, 3, &format!("{taken}: Enter takes them anew"), Role::Warning);
     }
 }

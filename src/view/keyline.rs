@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use super::ink::{Ink, width};
 use super::theme::Role;
 use crate::app::keymap::{self, Context};
-use crate::app::{App, Focus, Level};
+use crate::app::{App, Focus, Level, ViewId};
 use crate::term::Glyphs;
 
 /// Draws the last line.
@@ -55,9 +55,25 @@ fn hints(ink: &mut Ink<'_>, app: &App, area: Rect) {
 fn is_useful(app: &App, hint: &str) -> bool {
     match hint {
         "clear" | "diff" | "changed" | "zero/mean" => !app.ablation.off.is_empty(),
+        "anew" => is_stale(app),
         "pause" => app.is_training(),
         "freeze" => !app.is_exploring(),
         "step" => app.timeline.all().nth(1).is_some(),
         _ => true,
     }
+}
+
+/// Whether something in view is of an earlier step than the weights.
+fn is_stale(app: &App) -> bool {
+    let Some(current) = app.timeline.current() else { return false };
+    let figures = app.ablation.figures().map(|report| report.step);
+    let study = match app.view {
+        ViewId::Attention => app.studies.heads().map(|(study, _)| study),
+        ViewId::Logits => app.studies.lens().map(|(study, _)| study),
+        ViewId::Neurons => app.studies.trackers().map(|(study, _)| study),
+        ViewId::Circuits => app.studies.circuits().map(|(study, _)| study),
+        ViewId::Train | ViewId::Ablate => None,
+    };
+    let figures = figures.filter(|_| app.view == ViewId::Ablate);
+    study.map(|study| study.request.snapshot.step).or(figures).is_some_and(|step| step != current.step)
 }

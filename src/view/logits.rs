@@ -6,9 +6,9 @@ use super::columns::window;
 use super::ink::{Ink, beside, lines};
 use super::number::{figure, signed};
 use super::theme::Role;
-use super::{logit_row, nothing_yet, profile, provenance, target, writer_map};
-use crate::analysis::{Probe, Writer};
-use crate::app::App;
+use super::{lens, logit_row, nothing_yet, profile, provenance, target, writer_map};
+use crate::analysis::Probe;
+use crate::app::{App, LogitPanel, WriterRow};
 
 /// Lines of the panel over positions.
 const PROFILE: u16 = 5;
@@ -18,13 +18,8 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let Some(probe) = app.probe.as_deref().filter(|probe| !probe.is_empty()) else {
         return nothing_yet(ink, app, area, "logits");
     };
-    // What does not push out the writers and their sum.
-    let list = probe.clean.attribution.writers.len() as u16 + 5;
-    let low = match area.height {
-        height if height >= list + PROFILE + writer_map::height(probe) => PROFILE + writer_map::height(probe),
-        height if height >= PROFILE + 8 => PROFILE,
-        _ => 0,
-    };
+    let panels = panels(app, probe, area.height);
+    let low = panels.iter().map(|panel| panel.1).sum::<u16>().min(area.height);
     let top = lines(area, 0, area.height - low);
     if area.width >= 64 {
         let (left, right) = beside(top, area.width * 11 / 20);
@@ -33,78 +28,105 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     } else {
         writers(ink, app, probe, top);
     }
-    let below = lines(area, top.height, low);
-    let map = low.saturating_sub(PROFILE);
-    if map > 0 {
-        writer_map::render(ink, app, probe, lines(below, 0, map));
+    let mut y = top.height;
+    for (panel, height) in panels {
+        panel(ink, app, probe, lines(area, y, height));
+        y += height;
     }
-    profile::render(ink, app, probe, lines(below, map, PROFILE));
+}
+
+type Panel = fn(&mut Ink<'_>, &App, &Probe, Rect);
+
+/// The panels below the list, and their heights: what does not push out the writers and their sum.
+fn panels(app: &App, probe: &Probe, height: u16) -> Vec<(Panel, u16)> {
+    let list = u16::try_from(app.writer_rows(probe).len() + 5).unwrap_or(u16::MAX);
+    let profile: (Panel, u16) = (profile::render, PROFILE);
+    let lens: (Panel, u16) = (lens::render, lens::height(app));
+    let map: (Panel, u16) = (writer_map::render, writer_map::height(probe));
+    let asked = if app.settings.logits == LogitPanel::Lens { lens } else { profile };
+    let fits = |panels: &[(Panel, u16)]| {
+        panels.iter().fold(list, |sum, panel| sum.saturating_add(panel.1)) <= height
+    };
+    let choices = [vec![map, lens, profile], vec![map, asked], vec![lens, profile]];
+    let chosen = choices.into_iter().find(|panels| fits(panels));
+    chosen.unwrap_or_else(|| if height >= asked.1.saturating_add(8) { vec![asked] } else { Vec::new() })
 }
 
 fn writers(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let position = app.position_in(probe);
     let target = app.target_at(probe, position);
-    let attribution = &probe.current().attribution;
-    let values: Vec<f32> = (0..attribution.writers.len())
-        .map(|writer| target.value(attribution.row(writer, position)))
-        .collect();
-    let largest = values.iter().copied().filter(|v| v.is_finite()).fold(0.0, |a: f32, v| a.max(v.abs()));
-    let title = format!("to {} at position {position}", target::name(app, probe, position));
-    ink.rule(
-        area,
-        0,
-        &title,
-        &format!("{}, bars to {}", provenance(app, probe.request.snapshot.step), figure(f64::from(largest))),
-    );
+    let rows = app.writer_rows(probe);
+    let values = rows.iter().flat_map(|row| [row.clean, row.current]);
+    let largest = values.filter(|v| v.is_finite()).fold(0.0, |a: f32, v| a.max(v.abs()));
+    let both = if probe.ablated.is_some() { ", clean, now" } else { "" };
+    let title = format!("to {} at position {position}{both}", target::name(app, probe, position));
+    ink.rule(area, 0, &title, &format!("{}, bars to {}", provenance(app, probe), figure(f64::from(largest))));
     let room = usize::from(area.height.saturating_sub(4));
-    let selected = app.cursor.writer.min(values.len().saturating_sub(1));
-    let shown = window(selected, values.len(), room);
+    let selected = rows.iter().position(|row| row.writer == Some(app.cursor.writer)).unwrap_or_default();
+    let shown = window(selected, rows.len(), room);
+    let is_ablated = probe.ablated.is_some();
     for (y, at) in (1..).zip(shown.clone()) {
-        writer(ink, app, area, y, attribution.writers[at], values[at], largest, at == selected);
+        writer(ink, area, y, &rows[at], Line { largest, selected: at == selected, is_ablated });
     }
     let y = shown.len() as u16 + 1;
-    let whole = target.value(attribution.whole(position));
-    let sum: f32 = values.iter().sum();
-    total(ink, area, y, "sum", &signed(sum), "of all writers");
-    total(ink, area, y + 1, "logit", &signed(whole), "centred over tokens");
-    let residual = format!("anywhere ≤{}", scientific(attribution.residual));
-    total(ink, area, y + 2, "sum - logit", &scientific(sum - whole), &residual);
+    // A part of an MLP is not added twice.
+    let sum = |of: fn(&WriterRow) -> f32| rows.iter().filter(|row| row.writer.is_some()).map(of).sum::<f32>();
+    let passes = [(&*probe.clean, sum(|row| row.clean)), (probe.current(), sum(|row| row.current))];
+    let passes = if is_ablated { &passes[..] } else { &passes[1..] };
+    for ((pass, sum), end) in passes.iter().zip(ENDS) {
+        let whole = target.value(pass.attribution.whole(position));
+        for (y, text) in (y..).zip([signed(*sum), signed(whole), scientific(sum - whole)]) {
+            ink.text_right(area, end, y, &text, Role::Strong);
+        }
+    }
+    let residual = format!("anywhere ≤{}", scientific(probe.current().attribution.residual));
+    let short = format!("≤{}", scientific(probe.current().attribution.residual));
+    let meanings = if is_ablated {
+        [("sum", ""), ("logit", "centred"), ("sum - logit", &*short)]
+    } else {
+        [("sum", "of all writers"), ("logit", "centred over tokens"), ("sum - logit", &*residual)]
+    };
+    for (y, (name, meaning)) in (y..).zip(meanings) {
+        ink.text(area, 3, y, name, Role::Strong);
+        ink.text(area, ENDS[passes.len() - 1] + 1, y, meaning, Role::Faint);
+    }
 }
+
+/// Columns at which the numbers end: the only ones, or clean, and ablated.
+const ENDS: [u16; 2] = [23, 31];
 
 /// As small numbers are compared.
 fn scientific(x: f32) -> String {
     if x == 0.0 { "0".into() } else { format!("{x:.1e}") }
 }
 
-fn total(ink: &mut Ink<'_>, area: Rect, y: u16, name: &str, value: &str, meaning: &str) {
-    ink.text(area, 3, y, name, Role::Strong);
-    ink.text_right(area, 23, y, value, Role::Strong);
-    ink.text(area, 24, y, meaning, Role::Faint);
-}
-
-#[expect(clippy::too_many_arguments, reason = "a line of the list is all of these")]
-fn writer(
-    ink: &mut Ink<'_>,
-    app: &App,
-    area: Rect,
-    y: u16,
-    writer: Writer,
-    value: f32,
+/// How a row is drawn.
+#[derive(Clone, Copy)]
+struct Line {
     largest: f32,
     selected: bool,
-) {
-    if selected {
+    /// Whether clean and ablated numbers stand side by side.
+    is_ablated: bool,
+}
+
+fn writer(ink: &mut Ink<'_>, area: Rect, y: u16, row: &WriterRow, line: Line) {
+    if line.selected {
         ink.text(area, 0, y, "▸", Role::Strong);
     }
-    let off = matches!(writer, Writer::Head(id) if app.ablation.off.heads.contains(&id));
-    if off {
+    if row.off {
         ink.text(area, 1, y, "✕", Role::Off);
     }
-    let role = if selected { Role::Cursor } else { Role::Plain };
-    ink.text(area, 3, y, &writer.to_string(), role);
-    let value_role = if value.is_finite() { Role::Plain } else { Role::Wrong };
-    ink.text_right(area, 23, y, &signed(value), value_role);
-    if largest > 0.0 {
-        ink.signed_bar(area, 24, y, area.width.saturating_sub(25), value / largest);
+    let plain = if row.writer.is_some() { Role::Plain } else { Role::Faint };
+    ink.text(area, 3, y, &row.name, if line.selected { Role::Cursor } else { plain });
+    let values: &[f32] = if line.is_ablated { &[row.clean, row.current] } else { &[row.current] };
+    let mut end = 0;
+    for (value, at) in values.iter().zip(ENDS) {
+        let role = if value.is_finite() { plain } else { Role::Wrong };
+        ink.text_right(area, at, y, &signed(*value), role);
+        end = at;
+    }
+    if line.largest > 0.0 {
+        let cells = area.width.saturating_sub(end + 2);
+        ink.signed_bar(area, end + 1, y, cells, row.current / line.largest);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  majority  training  287/420  ━━━━━━━━──────  loss 0.0442  val 0.0586  acc 98.1%  13.9/s  cpu      status
-//!  1 Train  2 Attention  3 Logits ▐4 Neurons▌ 6 Ablate              ✕ 4 off  ● live @287            tabs
+//!  1 Train  2 Attention  3 Logits ▐4 Neurons▌ 5 Circuits  6 Ablate  ✕ 4 off  ● live @287            tabs
 //!  TRAINING FAILED …                                                                 only then        banner
 //!  val 0     0                  10                  20                29                              strip
 //!  token     1 5 3 6 0 9 6 4 2 3 7 5 2 0 6 8 8 1 1 4 0 6 1 3 9 3 2 6 2▐2▌5 3 7 3 2
@@ -20,21 +20,29 @@ mod ablate;
 mod attention;
 mod bars;
 mod chart;
+mod circuit_map;
+mod circuits;
 mod classes;
 mod columns;
 mod figures;
+mod head_facts;
+mod head_list;
 mod heat;
 mod help;
 mod ink;
 mod keyline;
+mod lens;
 mod logit_row;
 mod logits;
 mod losses;
 mod neuron_map;
 mod neurons;
 mod number;
+mod paths;
 mod profile;
 mod readout;
+mod replaced;
+mod signed_map;
 mod status;
 mod strip;
 mod tabs;
@@ -47,7 +55,8 @@ mod writer_map;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use crate::app::{App, Focus, ViewId};
+use crate::analysis::Probe;
+use crate::app::{App, Focus, Form, ViewId};
 use ink::{Ink, lines};
 use theme::{Role, Theme};
 
@@ -90,6 +99,7 @@ fn screen(ink: &mut Ink<'_>, app: &App, area: Rect) {
         ViewId::Attention => attention::render(ink, app, panel),
         ViewId::Logits => logits::render(ink, app, panel),
         ViewId::Neurons => neurons::render(ink, app, panel),
+        ViewId::Circuits => circuits::render(ink, app, panel),
         ViewId::Ablate => ablate::render(ink, app, panel),
     }
 }
@@ -107,13 +117,13 @@ fn nothing_yet(ink: &mut Ink<'_>, app: &App, area: Rect, title: &str) {
 }
 
 /// Which weights the numbers are of, for the headings.
-fn provenance(app: &App, step: usize) -> String {
+fn provenance(app: &App, probe: &Probe) -> String {
+    let step = probe.request.snapshot.step;
+    let form = Form::of(probe.request.folded).words();
     match &app.options.mode {
-        crate::app::Mode::Live => format!("trained weights, step {step}"),
-        crate::app::Mode::Exploring { weights } if is_without_step(app) => {
-            format!("{weights}, trained weights")
-        }
-        crate::app::Mode::Exploring { weights } => format!("{weights}, step {step}"),
+        crate::app::Mode::Live => format!("step {step}, {form}"),
+        crate::app::Mode::Exploring { weights } if is_without_step(app) => format!("{weights}, {form}"),
+        crate::app::Mode::Exploring { weights } => format!("{weights}, step {step}, {form}"),
     }
 }
 

@@ -9,6 +9,7 @@ use super::heat::{Heat, HeatMap};
 use super::ink::{Ink, part};
 use super::number::figure;
 use super::theme::{Role, Scale};
+use super::traces::label_changes;
 use crate::analysis::Probe;
 use crate::app::{App, NeuronFigures};
 use crate::model::NeuronId;
@@ -39,7 +40,7 @@ pub(super) fn render(
     let value = |neuron: usize, position: usize| {
         app.pass_of(probe, NeuronId { layer, neuron }).neuron(layer, neuron, position)
     };
-    let plot = part(area, AXIS, 1, area.width, area.height.saturating_sub(2));
+    let plot = part(area, AXIS, 2, area.width, area.height.saturating_sub(3));
     let rows = window(
         order.iter().position(|f| f.neuron == app.cursor.neuron).unwrap_or_default(),
         order.len(),
@@ -61,8 +62,9 @@ pub(super) fn render(
         let name: Vec<String> = pair.iter().map(|f| f.neuron.to_string()).collect();
         let here = pair.iter().any(|f| f.neuron == app.cursor.neuron);
         let role = if here { Role::Strong } else { Role::Faint };
-        ink.text_right(area, AXIS - 1, line as u16 + 1, &name.join(" "), role);
+        ink.text_right(area, AXIS - 1, line as u16 + 2, &name.join(" "), role);
     }
+    labels(ink, probe, area, &cols, cell);
     let cursor = order[rows.clone()].iter().position(|f| f.neuron == app.cursor.neuron);
     let map = HeatMap {
         cursor: cursor.map(|at| (rows.start + at, position)),
@@ -77,4 +79,18 @@ pub(super) fn render(
     let x = ink.text(area, AXIS, y, &format!("-{} ", figure(f64::from(largest))), Role::Faint);
     let x = ink.legend(area, x, y, Scale::Diverging);
     ink.text(area, x, y, &format!(" +{}", figure(f64::from(largest))), Role::Faint);
+}
+
+/// Over the columns, the label wherever it is another than before.
+fn labels(ink: &mut Ink<'_>, probe: &Probe, area: Rect, cols: &Range<usize>, cell: u16) {
+    ink.text_right(area, AXIS - 1, 1, "label", Role::Faint);
+    let mut free = AXIS;
+    for position in cols.clone().filter(|&at| at == cols.start || label_changes(probe, at)) {
+        let text = probe.labels[position].to_string();
+        // The strip's columns begin with a mark.
+        let x = AXIS + (position - cols.start) as u16 * cell + u16::from(cell > 1);
+        if x >= free {
+            free = ink.text(area, x, 1, &text, Role::Changed) + u16::from(text.len() > 1);
+        }
+    }
 }

@@ -58,13 +58,17 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, order: &[NeuronFigures], ar
     };
     let clean = if probe.ablated.is_some() { "clean " } else { "" };
     let title = format!("layer {} at position {position}, by {clean}{by}", app.cursor.layer);
-    ink.rule(area, 0, &title, &provenance(app, probe.request.snapshot.step));
+    ink.rule(area, 0, &title, &provenance(app, probe));
     let target = target::name(app, probe, position);
-    let right = area.width.saturating_sub(2);
+    // A long name has its place in the logits view.
+    let target = if super::ink::width(&target) > 14 { "target".into() } else { target };
+    let tracks_end = area.width.saturating_sub(2);
+    let right = tracks_end.saturating_sub(10);
     let narrow = area.width < 60;
     ink.text(area, 4, 1, "neuron", Role::Faint);
     ink.text_right(area, right.saturating_sub(8), 1, &format!("activation   to {target}"), Role::Faint);
     ink.text_right(area, right, 1, "favours", Role::Faint);
+    ink.text_right(area, tracks_end, 1, "tracks", Role::Faint);
     let activation = |f: &NeuronFigures| f.activation.abs();
     let largest = order.iter().map(activation).filter(|a| a.is_finite()).fold(0.0, f32::max);
     let to_target = right.saturating_sub(8);
@@ -93,6 +97,11 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, order: &[NeuronFigures], ar
         ink.text_right(area, to_target, y, &signed(f.contribution), plain);
         let favours = probe.request.snapshot.directions.favours(app.cursor.layer, f.neuron);
         ink.text_right(area, right, y, &favours.to_string(), Role::Plain);
+        if let Some((token, effect)) = app.tracked_by(NeuronId { layer: app.cursor.layer, neuron: f.neuron })
+        {
+            let text = format!("{token} {}", signed(effect as f32));
+            ink.text_right(area, tracks_end, y, &text, Role::Plain);
+        }
     }
 }
 

@@ -165,6 +165,16 @@ impl Theme {
         if self.depth == ColorDepth::None { Style::new() } else { Style::new().fg(self.heat(scale, x)) }
     }
 
+    /// Text upon the colour for `x` of 0 to 1.
+    pub(super) fn heat_text(self, scale: Scale, x: f32) -> Style {
+        if self.depth == ColorDepth::None {
+            return Style::new();
+        }
+        let is_bright = (x - 0.5).abs() > 0.25;
+        let ink = if is_bright { Color::Black } else { Color::White };
+        Style::new().fg(ink).bg(self.heat(scale, x))
+    }
+
     /// The colour of a heat map's cell under the cursor: in no scale.
     pub(super) fn heat_cursor(self) -> Color {
         if self.depth == ColorDepth::None { Color::Reset } else { Color::LightMagenta }

@@ -5,21 +5,17 @@ use ratatui::layout::Rect;
 use super::bars::column;
 use super::columns::Columns;
 use super::ink::{Ink, lines};
-use super::number::figure;
+use super::number::{figure, share};
 use super::theme::Role;
-use crate::analysis::Probe;
+use crate::analysis::{Hypothesis, Probe};
 use crate::app::App;
 use crate::model::NeuronId;
 
-/// What is traced: the picked neurons, or the one under the cursor.
-fn traced(app: &App) -> Vec<NeuronId> {
-    if app.settings.picked.is_empty() { vec![app.cursor.neuron_id()] } else { app.settings.picked.clone() }
-}
-
 /// Lines it wants: a heading, a line each, and the sum of several.
 pub(super) fn height(app: &App) -> u16 {
-    let picked = traced(app).len();
-    u16::try_from(1 + picked + usize::from(picked > 1)).unwrap_or(u16::MAX)
+    let picked = app.traced().len();
+    let overlay = if app.settings.overlay.is_some() { OVERLAY } else { 0 };
+    u16::try_from(1 + picked + usize::from(picked > 1) + usize::from(overlay)).unwrap_or(u16::MAX)
 }
 
 /// Draws the traces.
@@ -27,7 +23,13 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     if area.height == 0 {
         return;
     }
-    let ids = traced(app);
+    let ids = app.traced();
+    let overlay = app.settings.overlay.filter(|_| area.height > OVERLAY + 1);
+    if let Some(hypothesis) = overlay {
+        let below = lines(area, area.height - OVERLAY, OVERLAY);
+        self::overlay(ink, app, probe, hypothesis, below);
+    }
+    let area = lines(area, 0, area.height - if overlay.is_some() { OVERLAY } else { 0 });
     let value = |id: NeuronId, position: usize| app.pass_of(probe, id).neuron(id.layer, id.neuron, position);
     let values: Vec<Vec<f32>> =
         ids.iter().map(|&id| (0..probe.len()).map(|position| value(id, position)).collect()).collect();
@@ -43,14 +45,39 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     for (y, (id, values)) in (1..).zip(ids.iter().zip(&values).take(room)) {
         let off = app.ablation.off.neurons.contains(id);
         let label = format!("{}{}.{}", if off { "✕ " } else { "" }, id.layer, id.neuron);
-        trace(ink, app, area, y, &label, values, largest);
+        trace(ink, (app, probe), area, y, &label, values, (largest, Role::Bar));
     }
     if sum {
         let sums: Vec<f32> =
             (0..probe.len()).map(|at| values.iter().map(|values| values[at]).sum()).collect();
         let top = self::largest(sums.iter());
         let y = 1 + ids.len().min(room) as u16;
-        trace(ink, app, area, y, &format!("sum<{}", figure(f64::from(top))), &sums, top);
+        let label = format!("sum<{}", figure(f64::from(top)));
+        trace(ink, (app, probe), area, y, &label, &sums, (top, Role::Bar));
+    }
+}
+
+/// Lines of the overlay: its curve, and how well each hypothesis fits.
+const OVERLAY: u16 = 2;
+
+/// What the sum might be following, on the same positions, and R² of each such hypothesis.
+fn overlay(ink: &mut Ink<'_>, app: &App, probe: &Probe, hypothesis: Hypothesis, area: Rect) {
+    let token = app.target_at(probe, app.position_in(probe)).plus;
+    let values = hypothesis.series(&probe.request.tokens, token, probe.config().d_vocab);
+    let top = largest(values.iter());
+    let name = match hypothesis {
+        Hypothesis::LastOccurrence => "seen",
+        other => other.name(),
+    };
+    trace(ink, (app, probe), area, 0, &format!("{name} {token}"), &values, (top, Role::Second));
+    let fit = app.studies.fit(&app.traced(), token);
+    let over = fit.map_or_else(|| "computing".into(), |(study, _)| format!("{} seq.", study.sequences));
+    let mut x = ink.text(area, 1, 1, &format!("R² sum, token {token}, {over}"), Role::Faint);
+    for (at, which) in Hypothesis::ALL.into_iter().enumerate() {
+        let Some((_, r_squared)) = fit else { return };
+        let role = if which == hypothesis { Role::Strong } else { Role::Plain };
+        x = ink.text(area, x + 2, 1, which.name(), Role::Faint);
+        x = ink.text(area, x + 1, 1, &share(Some(r_squared[at])), role);
     }
 }
 
@@ -58,7 +85,16 @@ fn largest<'a>(values: impl Iterator<Item = &'a f32>) -> f32 {
     values.copied().filter(|value| value.is_finite()).fold(0.0, f32::max)
 }
 
-fn trace(ink: &mut Ink<'_>, app: &App, area: Rect, y: u16, label: &str, values: &[f32], largest: f32) {
+/// A curve; a line before a column says that the label changes there.
+fn trace(
+    ink: &mut Ink<'_>,
+    (app, probe): (&App, &Probe),
+    area: Rect,
+    y: u16,
+    label: &str,
+    values: &[f32],
+    (largest, plain): (f32, Role),
+) {
     let body = lines(area, y, 1);
     ink.text(body, 1, 0, label, Role::Plain);
     let columns = Columns::new(app, area.width);
@@ -68,17 +104,26 @@ fn trace(ink: &mut Ink<'_>, app: &App, area: Rect, y: u16, label: &str, values: 
         let glyph =
             if value.is_finite() { column(if largest > 0.0 { value / largest } else { 0.0 }) } else { '?' };
         let role = match (here, value < 0.0) {
-            (true, _) => Role::Second,
+            (true, _) => Role::Strong,
             (false, true) => Role::Negative,
-            (false, false) => Role::Bar,
+            (false, false) => plain,
         };
+        let first = u16::from(columns.pitch > 1 && label_changes(probe, position));
+        if first > 0 {
+            ink.put(body, x, 0, '│', ink.theme.style(Role::Faint));
+        }
         if value < -0.01 * largest {
             // A negative value has no height here: a dot says that it is not zero.
             ink.put(body, x + columns.pitch - 1, 0, '·', ink.theme.style(role));
             continue;
         }
-        for part in 0..columns.pitch {
+        for part in first..columns.pitch {
             ink.put(body, x + part, 0, glyph, ink.theme.style(role));
         }
     }
+}
+
+/// Whether the label is another than at the position before.
+pub(super) fn label_changes(probe: &Probe, position: usize) -> bool {
+    position > 0 && probe.labels.get(position) != probe.labels.get(position - 1)
 }

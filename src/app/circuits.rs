@@ -1,0 +1,317 @@
+//! The circuits view's maps and paths. What takes more than a moment is kept until its inputs change.
+
+use std::sync::Arc;
+
+use super::App;
+use super::cursor::moved;
+use super::keymap::Action;
+use crate::analysis::Snapshot;
+use crate::analysis::attribution::ResolvedTarget;
+use crate::analysis::circuits::{HeadCircuits, TokenPath, paths, qk_over_positions};
+use crate::model::{FoldOptions, HeadId, Normalization, fold};
+
+/// Paths that are kept.
+const PATHS: usize = 64;
+
+/// Paths of a layer that can be ranked while she waits for a key.
+const MOST_PATHS: usize = 1 << 20;
+
+/// What is mapped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum CircuitMap {
+    /// How well a query token matches a key token.
+    #[default]
+    QkTokens,
+    /// How well a query position matches a key position.
+    QkPositions,
+    /// What a token attended to adds to each logit.
+    OvLogits,
+    /// How a token attended to drives each neuron.
+    OvNeurons,
+}
+
+impl CircuitMap {
+    fn next(self) -> Self {
+        match self {
+            Self::QkTokens => Self::QkPositions,
+            Self::QkPositions => Self::OvLogits,
+            Self::OvLogits => Self::OvNeurons,
+            Self::OvNeurons => Self::QkTokens,
+        }
+    }
+}
+
+/// What a match of query and key is divided by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum QkScale {
+    /// Nothing: the weights alone.
+    #[default]
+    Weights,
+    /// The root of the head's width, as attention scores are.
+    Head,
+    /// That, and the mean layer norm scale of this sequence, of the query and of the key.
+    HeadAndNorm,
+}
+
+impl QkScale {
+    fn next(self) -> Self {
+        match self {
+            Self::Weights => Self::Head,
+            Self::Head => Self::HeadAndNorm,
+            Self::HeadAndNorm => Self::Weights,
+        }
+    }
+}
+
+/// A head of a snapshot.
+type OfHead = (Arc<Snapshot>, HeadId);
+
+/// How a head drives neurons, and the neurons with the widest range first.
+#[derive(Clone, Debug)]
+struct Drive {
+    of: OfHead,
+    /// Centred over the tokens, `[token, neuron]`.
+    values: Vec<f32>,
+    order: Vec<usize>,
+}
+
+/// What ranked paths depend on.
+#[derive(Clone, Debug)]
+struct PathsOf {
+    circuits: Arc<Snapshot>,
+    generation: u64,
+    layer: usize,
+    position: usize,
+    target: ResolvedTarget,
+}
+
+impl PathsOf {
+    fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.circuits, &other.circuits)
+            && (self.generation, self.layer, self.position, self.target)
+                == (other.generation, other.layer, other.position, other.target)
+    }
+}
+
+/// The view's settings, and what is kept for it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Circuits {
+    pub(crate) map: CircuitMap,
+    pub(crate) scale: QkScale,
+    drive: Option<Drive>,
+    /// Of the folded weights of a snapshot.
+    positions: Option<(OfHead, Vec<f32>)>,
+    paths: Option<(PathsOf, Vec<TokenPath>)>,
+}
+
+/// A map as it is shown.
+pub(crate) struct MapInView<'a> {
+    pub(crate) kind: CircuitMap,
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
+    /// The row and column of the cursor.
+    pub(crate) cursor: (usize, usize),
+    values: &'a [f32],
+    /// The neuron of each column, where columns are neurons.
+    order: Option<&'a [usize]>,
+    factor: f32,
+}
+
+impl MapInView<'_> {
+    /// A cell; `None` where a key is after its query.
+    pub(crate) fn value(&self, row: usize, col: usize) -> Option<f32> {
+        let is_masked = self.kind == CircuitMap::QkPositions && col > row;
+        let col = self.name_of(col);
+        let width = self.values.len() / self.rows.max(1);
+        (!is_masked).then(|| self.values.get(row * width + col).copied().unwrap_or(f32::NAN) * self.factor)
+    }
+
+    /// What a column stands for.
+    pub(crate) fn name_of(&self, col: usize) -> usize {
+        self.order.and_then(|order| order.get(col).copied()).unwrap_or(col)
+    }
+}
+
+impl App {
+    /// The circuits of the head under the cursor.
+    pub(crate) fn head_circuits(&self) -> Option<&HeadCircuits> {
+        let (_, found) = self.studies.circuits()?;
+        found.get(self.cursor.layer * self.options.model.n_heads + self.cursor.head)
+    }
+
+    /// The map in view, if it is known.
+    pub(crate) fn circuit_map(&self) -> Option<MapInView<'_>> {
+        let head = self.head_circuits()?;
+        let model = &self.options.model;
+        let (cursor, kind) = (&self.cursor, self.circuits.map);
+        let tokens = (cursor.token.min(model.d_vocab - 1), cursor.other.min(model.d_vocab - 1));
+        let whole = |rows, cols, cursor, values, factor| MapInView {
+            kind,
+            rows,
+            cols,
+            cursor,
+            values,
+            order: None,
+            factor,
+        };
+        Some(match kind {
+            CircuitMap::QkTokens => whole(model.d_vocab, model.d_vocab, tokens, &head.qk, self.qk_factor()),
+            CircuitMap::OvLogits => whole(model.d_vocab, model.d_vocab, tokens, &head.ov_logit, 1.0),
+            CircuitMap::QkPositions => {
+                let (_, values) = self.circuits.positions.as_ref()?;
+                let at = (cursor.position, cursor.key);
+                whole(model.n_ctx, model.n_ctx, at, values, self.qk_factor())
+            }
+            CircuitMap::OvNeurons => {
+                let Drive { values, order, .. } = self.circuits.drive.as_ref()?;
+                let col = order.iter().position(|neuron| *neuron == cursor.neuron).unwrap_or_default();
+                let map = whole(model.d_vocab, model.d_mlp, (tokens.0, col), values, 1.0);
+                MapInView { order: Some(order), ..map }
+            }
+        })
+    }
+
+    /// What a match of query and key is multiplied with.
+    fn qk_factor(&self) -> f32 {
+        let by_head = 1.0 / (self.options.model.d_head as f32).sqrt();
+        match self.circuits.scale {
+            QkScale::Weights => 1.0,
+            QkScale::Head => by_head,
+            QkScale::HeadAndNorm => by_head / self.mean_norm_scale().unwrap_or(1.0).powi(2),
+        }
+    }
+
+    /// Mean layer norm scale before the cursor's layer over the sequence in view; `None` without norms.
+    pub(crate) fn mean_norm_scale(&self) -> Option<f32> {
+        let has_norms = self.options.model.normalization_type != Normalization::None;
+        let probe = self.probe.as_deref().filter(|probe| has_norms && !probe.is_empty())?;
+        let scale = &probe.clean.activations.blocks[self.cursor.layer].ln1.scale;
+        Some(scale.iter().sum::<f32>() / scale.len() as f32)
+    }
+
+    /// The neurons that a token drives most through the head under the cursor, strongest first.
+    pub(crate) fn driven_by(&self, token: usize, most: usize) -> Vec<(usize, f32)> {
+        let Some(Drive { values, .. }) = &self.circuits.drive else { return Vec::new() };
+        let d_mlp = self.options.model.d_mlp;
+        let Some(row) = values.get(token * d_mlp..(token + 1) * d_mlp) else { return Vec::new() };
+        let mut driven: Vec<(usize, f32)> = row.iter().copied().enumerate().collect();
+        driven.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+        driven.truncate(most);
+        driven
+    }
+
+    /// Paths through the cursor's layer to the target at its position; `None` before they are known, or if they are too
+    /// many to rank at every key.
+    pub(crate) fn ranked_paths(&self) -> Option<&[TokenPath]> {
+        self.circuits.paths.as_ref().map(|(_, paths)| paths.as_slice())
+    }
+
+    /// How many paths there are through a layer.
+    pub(crate) fn paths_of_layer(&self) -> usize {
+        let model = &self.options.model;
+        model.n_heads.saturating_mul(model.d_vocab).saturating_mul(model.d_mlp)
+    }
+
+    pub(super) fn act_on_circuits(&mut self, action: Action) {
+        let len = self.sequence.tokens.len();
+        let d_vocab = self.options.model.d_vocab;
+        match (action, self.circuits.map) {
+            (Action::Map, _) => self.circuits.map = self.next_map(),
+            (Action::QkScale, _) => self.circuits.scale = self.circuits.scale.next(),
+            (Action::Column(by), CircuitMap::QkPositions) => {
+                self.cursor.key = moved(self.cursor.key, by, self.cursor.position + 1);
+            }
+            (Action::Column(by), CircuitMap::OvNeurons) => self.move_along_driven(by),
+            (Action::Column(by), _) => self.cursor.other = moved(self.cursor.other, by, d_vocab),
+            (Action::Row(by), CircuitMap::QkPositions) => {
+                self.cursor.position = moved(self.cursor.position, by, len);
+            }
+            (Action::Row(by), _) => self.cursor.token = moved(self.cursor.token, by, d_vocab),
+            _ => {}
+        }
+    }
+
+    /// The map after this one; there are none of neurons without neurons.
+    fn next_map(&self) -> CircuitMap {
+        let next = self.circuits.map.next();
+        let skipped = next == CircuitMap::OvNeurons && !self.options.model.has_mlp();
+        if skipped { next.next() } else { next }
+    }
+
+    fn move_along_driven(&mut self, by: isize) {
+        let Some(Drive { order, .. }) = &self.circuits.drive else { return };
+        let at = order.iter().position(|neuron| *neuron == self.cursor.neuron).unwrap_or_default();
+        if let Some(neuron) = order.get(moved(at, by, order.len())) {
+            self.cursor.neuron = *neuron;
+            self.cursor.neuron_is_chosen = true;
+        }
+    }
+
+    /// Brings what is kept up to date, if it is in view.
+    pub(super) fn refresh_circuits(&mut self) {
+        if self.view != super::ViewId::Circuits || self.studies.circuits().is_none() {
+            return;
+        }
+        if self.options.model.has_mlp() {
+            self.refresh_drive();
+            self.refresh_paths();
+        }
+        if self.circuits.map == CircuitMap::QkPositions {
+            self.refresh_positions();
+        }
+    }
+
+    fn refresh_drive(&mut self) {
+        let (Some((study, _)), Some(head)) = (self.studies.circuits(), self.head_circuits()) else { return };
+        let of = (Arc::clone(&study.request.snapshot), head.id);
+        let is_kept = |kept: &Drive| Arc::ptr_eq(&kept.of.0, &of.0) && kept.of.1 == of.1;
+        if self.circuits.drive.as_ref().is_some_and(is_kept) {
+            return;
+        }
+        let values = head.ov_neuron_centred(self.options.model.d_vocab);
+        let d_mlp = self.options.model.d_mlp;
+        let largest = |neuron: usize| {
+            values.iter().skip(neuron).step_by(d_mlp).fold(0.0, |most: f32, x| most.max(x.abs()))
+        };
+        let mut order: Vec<(f32, usize)> = (0..d_mlp).map(|neuron| (largest(neuron), neuron)).collect();
+        order.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let order = order.into_iter().map(|(_, neuron)| neuron).collect();
+        self.circuits.drive = Some(Drive { of, values, order });
+    }
+
+    fn refresh_positions(&mut self) {
+        let Some((study, _)) = self.studies.circuits() else { return };
+        let of = (Arc::clone(&study.request.snapshot), self.cursor.head_id());
+        let is_kept = |kept: &OfHead| Arc::ptr_eq(&kept.0, &of.0) && kept.1 == of.1;
+        if self.circuits.positions.as_ref().is_some_and(|(kept, _)| is_kept(kept)) {
+            return;
+        }
+        let folded = fold(&of.0.weights, FoldOptions::default());
+        let values = qk_over_positions(&folded, of.1);
+        self.circuits.positions = Some((of, values));
+    }
+
+    fn refresh_paths(&mut self) {
+        let probe = self.probe.as_deref().filter(|probe| !probe.is_empty());
+        let (Some((study, found)), Some(probe)) = (self.studies.circuits(), probe) else { return };
+        if self.paths_of_layer() > MOST_PATHS {
+            return;
+        }
+        let (layer, position) = (self.cursor.layer, self.position_in(probe));
+        let target = self.target_at(probe, position);
+        let of = PathsOf {
+            circuits: Arc::clone(&study.request.snapshot),
+            generation: probe.request.generation,
+            layer,
+            position,
+            target,
+        };
+        if self.circuits.paths.as_ref().is_some_and(|(kept, _)| kept.is_same(&of)) {
+            return;
+        }
+        let snapshot = &probe.request.snapshot;
+        let measured = (&snapshot.weights, probe.current(), &probe.request.tokens[..]);
+        let ranked = paths(found, &snapshot.directions, measured, (layer, position), target, PATHS);
+        self.circuits.paths = Some((of, ranked));
+    }
+}

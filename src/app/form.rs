@@ -1,0 +1,74 @@
+//! In which form the weights are looked at, and that it makes no difference to what the model says.
+
+use super::App;
+use super::event::{Command, Notice};
+use crate::analysis::Probe;
+use crate::analysis::probe::log_sum_exp;
+use crate::model::ModelConfig;
+
+/// The form of the weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As training left them.
+    #[default]
+    Trained,
+    /// With the layer norms folded in, and centred.
+    Folded,
+}
+
+impl Form {
+    /// The form that a request asks for.
+    pub(crate) fn of(folded: bool) -> Self {
+        if folded { Self::Folded } else { Self::Trained }
+    }
+
+    pub(crate) fn is_folded(self) -> bool {
+        self == Self::Folded
+    }
+
+    /// As every number that depends on it is marked.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Trained => "trained weights",
+            Self::Folded => "folded weights",
+        }
+    }
+}
+
+impl App {
+    pub(super) fn switch_form(&mut self) -> Vec<Command> {
+        self.form = Form::of(!self.form.is_folded());
+        self.say(Notice::info(self.form.words()));
+        self.look_again()
+    }
+
+    /// Whether an answer is of the model that is explored; folding takes nothing but the norms' weights.
+    pub(super) fn is_of_this_model(&self, probe: &Probe) -> bool {
+        let model = &self.options.model;
+        let shape = ModelConfig { normalization_type: model.normalization_type, ..probe.config().clone() };
+        shape == *model
+    }
+
+    /// Says how much folding changed, when `probe` is the first answer in the other form.
+    pub(super) fn say_what_folding_changed(&mut self, probe: &Probe) {
+        let before = self.probe.as_deref().filter(|before| {
+            let (a, b) = (&before.request, &probe.request);
+            a.folded != b.folded && a.tokens == b.tokens && a.snapshot.step == b.snapshot.step
+        });
+        let Some(before) = before else { return };
+        let change = largest_change(before, probe);
+        let words = Form::of(probe.request.folded).words();
+        self.say(Notice::info(format!("{words}: log-probabilities changed by at most {change:.1e}")));
+    }
+}
+
+/// Largest difference between two answers' log-probabilities, with nothing switched off.
+fn largest_change(before: &Probe, after: &Probe) -> f32 {
+    let differences = (0..before.len()).flat_map(|position| {
+        let (a, b) = (before.clean.logits(position), after.clean.logits(position));
+        let (of_a, of_b) = (log_sum_exp(a), log_sum_exp(b));
+        a.iter().zip(b).map(move |(a, b)| ((a - of_a) - (b - of_b)).abs())
+    });
+    // NaN must not pass for no change.
+    differences.fold(0.0, |worst, x| if x > worst || x.is_nan() { x } else { worst })
+}

@@ -1,0 +1,193 @@
+//! What is known of the weights and of the validation set beyond the sequence in view.
+
+use std::sync::Arc;
+
+use super::event::{Command, Notice};
+use super::{App, ViewId};
+use crate::analysis::attention::HeadAverages;
+use crate::analysis::circuits::HeadCircuits;
+use crate::analysis::hypotheses::Tracker;
+use crate::analysis::lens::LensFigures;
+use crate::analysis::{Findings, Study, StudyRequest, Topic};
+use crate::model::{AblationKind, Interventions, NeuronId};
+use crate::task::{Split, Token};
+
+/// The last question on a topic, and the last answer.
+#[derive(Clone, Debug, Default)]
+struct Slot {
+    asked: Option<StudyRequest>,
+    answer: Option<Study>,
+}
+
+/// One slot a topic.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Studies {
+    slots: [Slot; 5],
+}
+
+/// Whether a newer snapshot is reason enough to ask again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Again {
+    ForANewerSnapshot,
+    ForAnotherQuestion,
+}
+
+fn slot(topic: &Topic) -> usize {
+    match topic {
+        Topic::Circuits => 0,
+        Topic::Lens => 1,
+        Topic::Heads => 2,
+        Topic::Fit { .. } => 3,
+        Topic::Trackers => 4,
+    }
+}
+
+/// Whether two requests ask the same, of whichever snapshot.
+fn is_same_question(a: &StudyRequest, b: &StudyRequest) -> bool {
+    a.folded == b.folded && a.topic == b.topic && a.interventions == b.interventions
+}
+
+impl Studies {
+    /// The question, unless it has been asked.
+    fn ask(&mut self, request: StudyRequest, again: Again) -> Option<Command> {
+        let slot = &mut self.slots[slot(&request.topic)];
+        if let Some(asked) = &slot.asked
+            && is_same_question(asked, &request)
+        {
+            if again == Again::ForAnotherQuestion || Arc::ptr_eq(&asked.snapshot, &request.snapshot) {
+                return None;
+            }
+        } else {
+            slot.answer = None;
+        }
+        slot.asked = Some(request.clone());
+        Some(Command::Study(request))
+    }
+
+    /// Takes an answer. False if something else has been asked meanwhile.
+    fn answer(&mut self, study: Study) -> bool {
+        let slot = &mut self.slots[slot(&study.request.topic)];
+        let is_wanted = slot.asked.as_ref().is_some_and(|asked| {
+            is_same_question(asked, &study.request) && Arc::ptr_eq(&asked.snapshot, &study.request.snapshot)
+        });
+        if is_wanted {
+            slot.answer = Some(study);
+        }
+        is_wanted
+    }
+
+    /// The answer on a topic.
+    pub(crate) fn on(&self, topic: &Topic) -> Option<&Study> {
+        self.slots[slot(topic)].answer.as_ref()
+    }
+
+    /// Every head's circuits.
+    pub(crate) fn circuits(&self) -> Option<(&Study, &[HeadCircuits])> {
+        match self.on(&Topic::Circuits) {
+            Some(study @ Study { findings: Findings::Circuits(found), .. }) => Some((study, found)),
+            _ => None,
+        }
+    }
+
+    /// How well each place in the stream answers.
+    pub(crate) fn lens(&self) -> Option<(&Study, &[LensFigures])> {
+        match self.on(&Topic::Lens) {
+            Some(study @ Study { findings: Findings::Lens(found), .. }) => Some((study, found)),
+            _ => None,
+        }
+    }
+
+    /// Every head's averages.
+    pub(crate) fn heads(&self) -> Option<(&Study, &[HeadAverages])> {
+        match self.on(&Topic::Heads) {
+            Some(study @ Study { findings: Findings::Heads(found), .. }) => Some((study, found)),
+            _ => None,
+        }
+    }
+
+    /// R² of the hypotheses, if they are of these neurons and that token.
+    pub(crate) fn fit(&self, of: &[NeuronId], to: Token) -> Option<(&Study, [f64; 4])> {
+        let study = self.slots[3].answer.as_ref()?;
+        match (&study.request.topic, &study.findings) {
+            (Topic::Fit { neurons, token }, Findings::Fit(found)) if neurons == of && *token == to => {
+                Some((study, *found))
+            }
+            _ => None,
+        }
+    }
+
+    /// For each token the neurons that answer for it.
+    pub(crate) fn trackers(&self) -> Option<(&Study, &[Vec<Tracker>])> {
+        match self.on(&Topic::Trackers) {
+            Some(study @ Study { findings: Findings::Trackers(found), .. }) => Some((study, found)),
+            _ => None,
+        }
+    }
+}
+
+impl App {
+    pub(super) fn study_answer(&mut self, study: Study) -> Vec<Command> {
+        let is_of_trackers = study.request.topic == Topic::Trackers;
+        if self.studies.answer(study) {
+            self.dirty = true;
+            if is_of_trackers {
+                self.note_tracked();
+            }
+            self.refresh_circuits();
+        }
+        Vec::new()
+    }
+
+    /// Asks what the view shows beyond the sequence, where it is not known.
+    pub(super) fn request_studies(&mut self, again: Again) -> Vec<Command> {
+        let Some(snapshot) = self.timeline.current().cloned() else { return Vec::new() };
+        let topics = self.topics();
+        let request = |topic: Topic| StudyRequest {
+            snapshot: Arc::clone(&snapshot),
+            // Circuits are of the folded weights in either case.
+            folded: self.form.is_folded() && topic != Topic::Circuits,
+            interventions: self.in_force_for(&topic),
+            topic,
+        };
+        let requests: Vec<StudyRequest> = topics.into_iter().map(request).collect();
+        requests.into_iter().filter_map(|request| self.studies.ask(request, again)).collect()
+    }
+
+    /// What the view in front needs.
+    fn topics(&self) -> Vec<Topic> {
+        let has_data = self.options.dataset.len(Split::Validation) > 0;
+        let has_mlp = self.options.model.has_mlp();
+        match self.view {
+            ViewId::Circuits => vec![Topic::Circuits],
+            ViewId::Attention if has_data => vec![Topic::Heads],
+            ViewId::Logits if has_data => vec![Topic::Lens],
+            ViewId::Neurons if has_data && has_mlp => {
+                let fit = self.overlay_question().map(|(neurons, token)| Topic::Fit { neurons, token });
+                [Topic::Trackers].into_iter().chain(fit).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What holds while a topic is studied: only heads' averages heed it, and they know of no means.
+    fn in_force_for(&self, topic: &Topic) -> Interventions {
+        let off = &self.ablation.off;
+        match (topic, off.kind) {
+            (Topic::Heads, AblationKind::Zero) => off.clone(),
+            (Topic::Heads, AblationKind::Mean) => {
+                Interventions { patterns: off.patterns.clone(), ..Interventions::default() }
+            }
+            _ => Interventions::default(),
+        }
+    }
+
+    /// Takes everything over the validation set again, at the step in view.
+    pub(super) fn take_anew(&mut self) -> Vec<Command> {
+        let mut commands = self.request_evaluation();
+        commands.extend(self.request_studies(Again::ForANewerSnapshot));
+        if commands.is_empty() {
+            return self.say(Notice::info("nothing here is of an earlier step"));
+        }
+        commands
+    }
+}

@@ -1,0 +1,101 @@
+//! Neurons that follow a token: which ones do, and what they might be counting.
+
+use super::App;
+use super::event::{Command, Notice};
+use crate::analysis::hypotheses::Tracker;
+use crate::model::NeuronId;
+use crate::task::Token;
+
+/// Neurons that one key takes.
+const BEST: usize = 4;
+
+impl App {
+    /// What is traced: the picked neurons, or the one under the cursor.
+    pub(crate) fn traced(&self) -> Vec<NeuronId> {
+        let picked = &self.settings.picked;
+        if picked.is_empty() { vec![self.cursor.neuron_id()] } else { picked.clone() }
+    }
+
+    /// The token of the target at the cursor; `None` before the first answer.
+    pub(crate) fn target_token(&self) -> Option<Token> {
+        let probe = self.probe.as_deref().filter(|probe| !probe.is_empty())?;
+        Some(self.target_at(probe, self.position_in(probe)).plus)
+    }
+
+    /// What the overlay needs to know; `None` while there is none.
+    pub(crate) fn overlay_question(&self) -> Option<(Vec<NeuronId>, Token)> {
+        self.settings.overlay?;
+        Some((self.traced(), self.target_token()?))
+    }
+
+    /// Notes for each neuron the token in whose list it stands highest.
+    pub(super) fn note_tracked(&mut self) {
+        let Some((_, by_token)) = self.studies.trackers() else { return };
+        let mut best: Vec<Option<(usize, Token, f64)>> = vec![None; self.options.model.d_mlp];
+        for (token, ranked) in by_token.iter().enumerate() {
+            for (rank, tracker) in ranked.iter().enumerate() {
+                let Some(best) = best.get_mut(tracker.neuron) else { continue };
+                if best.is_none_or(|(least, _, most)| rank < least || rank == least && tracker.effect > most)
+                {
+                    *best = Some((rank, token as Token, tracker.effect));
+                }
+            }
+        }
+        self.tracked = best.into_iter().map(|best| best.map(|(_, token, effect)| (token, effect))).collect();
+    }
+
+    /// The token that a neuron tracks, and its effect there; only the last layer's are known.
+    pub(crate) fn tracked_by(&self, id: NeuronId) -> Option<(Token, f64)> {
+        let is_last = id.layer + 1 == self.options.model.n_layers;
+        self.studies.trackers().filter(|_| is_last)?;
+        self.tracked.get(id.neuron).copied().flatten()
+    }
+
+    /// The neurons that track the target token best; a notice where they are not known.
+    fn best_trackers(&mut self) -> Option<(Token, Vec<NeuronId>)> {
+        let token = self.target_token();
+        let ranked = self
+            .studies
+            .trackers()
+            .zip(token)
+            .and_then(|((_, by_token), token)| by_token.get(usize::from(token)));
+        let ids = ranked.map(|ranked| {
+            let id = |tracker: &Tracker| NeuronId { layer: tracker.layer, neuron: tracker.neuron };
+            ranked.iter().take(BEST).map(id).collect::<Vec<_>>()
+        });
+        if ids.is_none() {
+            self.say(Notice::info("which neurons track a token is not known yet"));
+        }
+        token.zip(ids.filter(|ids| !ids.is_empty()))
+    }
+
+    pub(super) fn pick_trackers(&mut self) -> Vec<Command> {
+        let Some((token, ids)) = self.best_trackers() else { return Vec::new() };
+        let text = if self.settings.picked == ids {
+            self.settings.picked.clear();
+            "no neuron is picked".into()
+        } else {
+            let names: Vec<String> = ids.iter().map(|id| id.neuron.to_string()).collect();
+            let text = format!("picked {}: they track token {token} best", names.join(" "));
+            self.settings.picked = ids;
+            text
+        };
+        self.say(Notice::info(text))
+    }
+
+    pub(super) fn toggle_trackers(&mut self) -> Vec<Command> {
+        let Some((token, ids)) = self.best_trackers() else { return Vec::new() };
+        let off = &mut self.ablation.off.neurons;
+        let all_off = ids.iter().all(|id| off.contains(id));
+        for id in &ids {
+            if all_off {
+                off.remove(id)
+            } else {
+                off.insert(*id)
+            };
+        }
+        let word = if all_off { "on" } else { "off" };
+        self.say(Notice::info(format!("the {} best trackers of token {token} are {word}", ids.len())));
+        self.look_again()
+    }
+}

@@ -1,0 +1,182 @@
+//! A head's map: queries by keys, or tokens by what they write.
+
+use std::ops::Range;
+
+use ratatui::layout::Rect;
+
+use super::circuits::provenance;
+use super::columns::window;
+use super::heat::{Heat, HeatMap};
+use super::ink::{Ink, lines, part, width};
+use super::number::{figure, signed};
+use super::signed_map::{NUMBER, SignedMap};
+use super::theme::{Role, Scale};
+use crate::app::{App, CircuitMap, MapInView, QkScale};
+
+/// Columns for the rows' numbers.
+const AXIS: u16 = 6;
+
+/// What is mapped, and what its rows and columns are.
+fn names(kind: CircuitMap) -> (&'static str, &'static str, &'static str) {
+    match kind {
+        CircuitMap::QkTokens => ("QK of tokens", "query token", "key token"),
+        CircuitMap::QkPositions => ("QK of positions", "query", "key"),
+        CircuitMap::OvLogits => ("OV to logits", "token", "logit"),
+        CircuitMap::OvNeurons => ("OV to neurons, centred", "token", "neuron"),
+    }
+}
+
+/// Draws the map with its axes, its scale and the number under the cursor.
+pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
+    let (title, row_name, col_name) = names(app.circuits.map);
+    let id = app.cursor.head_id();
+    ink.rule(area, 0, &format!("{title}, head {}.{}", id.layer, id.head), &provenance(app));
+    let Some(map) = app.circuit_map() else {
+        ink.text(area, 2, 2, "computing", Role::Faint);
+        return;
+    };
+    let initial = |name: &str| name.chars().next().unwrap_or(' ');
+    ink.text(area, 0, 1, &format!("{} \\ {}", initial(row_name), initial(col_name)), Role::Faint);
+    let below = if map.kind == CircuitMap::OvNeurons { 4 } else { 3 };
+    let body = lines(area, 2, area.height.saturating_sub(2 + below));
+    let (rows, largest) = if map.kind == CircuitMap::QkPositions {
+        over_positions(ink, app, &map, body)
+    } else {
+        over_tokens(ink, &map, body)
+    };
+    let y = (2 + rows).min(area.height.saturating_sub(below));
+    ink.signed_legend(area, AXIS, y, largest);
+    ink.text(area, 1, y + 1, &scale(app), Role::Faint);
+    under_cursor(ink, &map, area, y + 2, (row_name, col_name));
+    if map.kind == CircuitMap::OvNeurons {
+        driven(ink, app, area, y + 3);
+    }
+}
+
+/// What the numbers have been divided by, or how they are read.
+fn scale(app: &App) -> String {
+    match (app.circuits.map, app.circuits.scale) {
+        (CircuitMap::OvLogits, _) => "if attended to, before layer norms".into(),
+        (CircuitMap::OvNeurons, _) => "less the mean of tokens, before norms".into(),
+        (_, QkScale::Weights) => "products of weights (x: scale)".into(),
+        (_, QkScale::Head) => format!("/ sqrt(d_head) {}", root(app)),
+        (_, QkScale::HeadAndNorm) => match app.mean_norm_scale() {
+            Some(norm) => {
+                format!("/ sqrt(d_head) {} / mean norm {}^2", root(app), figure(f64::from(norm)))
+            }
+            None => format!("/ sqrt(d_head) {}; no layer norm", root(app)),
+        },
+    }
+}
+
+fn root(app: &App) -> String {
+    figure((app.options.model.d_head as f64).sqrt())
+}
+
+fn under_cursor(
+    ink: &mut Ink<'_>,
+    map: &MapInView<'_>,
+    area: Rect,
+    y: u16,
+    (row_name, col_name): (&str, &str),
+) {
+    let (row, col) = map.cursor;
+    let x =
+        ink.text(area, 1, y, &format!("{row_name} {row}, {col_name} {}: ", map.name_of(col)), Role::Plain);
+    let value = map.value(row, col).map_or_else(|| "masked".into(), figure_signed);
+    ink.text(area, x, y, &value, Role::Strong);
+}
+
+/// Four digits and the sign.
+fn figure_signed(x: f32) -> String {
+    let text = figure(f64::from(x));
+    if x > 0.0 { format!("+{text}") } else { text }
+}
+
+/// The neurons that the cursor's token drives most.
+fn driven(ink: &mut Ink<'_>, app: &App, area: Rect, y: u16) {
+    let token = app.cursor.token;
+    let mut x = ink.text(area, 1, y, &format!("token {token} drives most"), Role::Faint);
+    for (neuron, drive) in app.driven_by(token, 12) {
+        let text = format!("{neuron} {}", signed(drive));
+        if x + 2 + width(&text) > area.width {
+            return;
+        }
+        x = ink.text(area, x + 2, y, &text, Role::Plain);
+    }
+}
+
+/// A line a row; a cell has room for its sign at least. Returns the lines taken, and the end of the scale.
+fn over_tokens(ink: &mut Ink<'_>, map: &MapInView<'_>, area: Rect) -> (u16, f32) {
+    let plot = part(area, AXIS, 0, area.width, area.height);
+    let cell = (plot.width / u16::try_from(map.cols).unwrap_or(u16::MAX).max(1)).clamp(2, NUMBER + 1);
+    let rows = window(map.cursor.0, map.rows, usize::from(plot.height));
+    let cols = window(map.cursor.1, map.cols, usize::from(plot.width / cell));
+    let value = |row: usize, col: usize| map.value(row, col).unwrap_or(f32::NAN);
+    let largest = largest(map, &(0..map.rows), &(0..map.cols));
+    col_ticks(ink, map, area, &cols, cell);
+    for (y, row) in (0..).zip(rows.clone()) {
+        row_tick(ink, area, y, row, row == map.cursor.0);
+    }
+    let shown = u16::try_from(rows.len()).unwrap_or(u16::MAX);
+    ink.signed_map(plot, &SignedMap { rows, cols, cell, cursor: map.cursor, largest, value });
+    (shown, largest)
+}
+
+/// As many positions as fit, two queries a line where the terminal can.
+fn over_positions(ink: &mut Ink<'_>, app: &App, map: &MapInView<'_>, area: Rect) -> (u16, f32) {
+    let plot = part(area, AXIS, 0, area.width, area.height);
+    let per_line = ink.heat_rows(1);
+    let rows = window(map.cursor.0, map.rows, ink.heat_rows(plot.height));
+    let cols = window(map.cursor.1, map.cols, usize::from(plot.width));
+    let largest = largest(map, &rows, &cols);
+    col_ticks(ink, map, area, &cols, 1);
+    for (y, row) in (0..).zip(rows.clone().step_by(per_line)) {
+        let here = (row..row + per_line).contains(&map.cursor.0);
+        if here || row % 10 < per_line {
+            row_tick(ink, area, y, if here { app.cursor.position } else { row }, here);
+        }
+    }
+    let shown = u16::try_from(rows.len().div_ceil(per_line)).unwrap_or(u16::MAX);
+    let heat = |row: usize, col: usize| {
+        map.value(row, col).map_or(Heat::Blank, |value| Heat::of(value, |x| x / largest / 2.0 + 0.5))
+    };
+    let map = HeatMap { rows, cols, cell: 1, scale: Scale::Diverging, cursor: Some(map.cursor), value: heat };
+    ink.heat(plot, &map);
+    (shown, largest)
+}
+
+/// The largest size among some cells.
+fn largest(map: &MapInView<'_>, rows: &Range<usize>, cols: &Range<usize>) -> f32 {
+    let cells = rows.clone().flat_map(|row| cols.clone().filter_map(move |col| map.value(row, col)));
+    cells.filter(|x| x.is_finite()).fold(0.0, |most: f32, x| most.max(x.abs())).max(f32::MIN_POSITIVE)
+}
+
+fn row_tick(ink: &mut Ink<'_>, area: Rect, y: u16, row: usize, here: bool) {
+    let (text, role) =
+        if here { (format!("{row}▸"), Role::Strong) } else { (row.to_string(), Role::Faint) };
+    ink.text_right(area, if here { AXIS } else { AXIS - 1 }, y, &text, role);
+}
+
+/// Numbers over the columns, as many as do not run into each other; the cursor's always.
+fn col_ticks(ink: &mut Ink<'_>, map: &MapInView<'_>, area: Rect, cols: &Range<usize>, cell: u16) {
+    let above = Rect { y: area.y.saturating_sub(1), height: 1, ..area };
+    let end = |col: usize| AXIS.saturating_add(((col - cols.start) as u16 + 1).saturating_mul(cell));
+    let here = format!("{}▾", map.name_of(map.cursor.1));
+    let here_end = if cols.contains(&map.cursor.1) { end(map.cursor.1) } else { 0 };
+    // The axes' names stand at the left.
+    let mut free = AXIS;
+    for col in cols.clone() {
+        let text = map.name_of(col).to_string();
+        let start = end(col).saturating_sub(width(&text));
+        let is_clear = end(col) + 1 + width(&here) <= here_end || start > here_end;
+        let is_tick = cell >= 2 || col % 10 == 0;
+        if is_tick && start >= free && is_clear {
+            ink.text(above, start, 0, &text, Role::Faint);
+            free = end(col) + 1;
+        }
+    }
+    if here_end > 0 {
+        ink.text_right(above, here_end.max(width(&here)), 0, &here, Role::Strong);
+    }
+}

@@ -1,0 +1,40 @@
+//! View 5: what the weights alone say: a head's map beside its figures, and ranked paths.
+
+use ratatui::layout::Rect;
+
+use super::ink::{Ink, beside, lines};
+use super::theme::Role;
+use super::{circuit_map, head_facts, paths};
+use crate::app::App;
+
+/// Columns of the figures and paths, on a narrow and on a wide screen.
+const FACTS: [u16; 2] = [36, 52];
+
+/// Draws the view.
+pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
+    if app.studies.circuits().is_none() {
+        return super::nothing_yet(ink, app, area, "circuits");
+    }
+    if area.width < 64 {
+        circuit_map::render(ink, app, area);
+        return;
+    }
+    let facts = FACTS[usize::from(area.width >= 120)];
+    let (left, right) = beside(area, area.width - facts - 1);
+    circuit_map::render(ink, app, left);
+    let height = head_facts::height(app).min(area.height / 2);
+    head_facts::render(ink, app, lines(right, 0, height));
+    paths::render(ink, app, lines(right, height, area.height - height));
+}
+
+/// Which weights the circuits are of: always folded, for layer norms have no place in a product of weights.
+pub(super) fn provenance(app: &App) -> String {
+    let step = app.studies.circuits().map_or(0, |(study, _)| study.request.snapshot.step);
+    if super::is_without_step(app) { "folded weights".into() } else { format!("step {step}, folded weights") }
+}
+
+/// A fact: what it is, and its number.
+pub(super) fn fact(ink: &mut Ink<'_>, area: Rect, y: u16, name: &str, value: &str) {
+    ink.text(area, 1, y, name, Role::Faint);
+    ink.text(area, 11, y, value, Role::Plain);
+}

@@ -1,0 +1,60 @@
+//! Every head in a line: how spread its attention is here, and over the validation set what it looks for.
+
+use ratatui::layout::Rect;
+
+use super::columns::window;
+use super::ink::{Ink, lines};
+use super::theme::Role;
+use crate::analysis::Probe;
+use crate::app::App;
+use crate::model::HeadId;
+
+/// The columns, and where the first ends on a narrow panel.
+const COLUMNS: [&str; 6] = ["H", "KL", "pre", "dup", "ind", "uni"];
+const FIRST: u16 = 10;
+
+/// Draws the list.
+pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
+    let study = app.studies.heads();
+    let over = study.map_or_else(String::new, |(study, _)| format!("scores {} seq.", study.sequences));
+    ink.rule(area, 0, "heads", &over);
+    let pitch = if area.width >= 40 { 6 } else { 4 };
+    let ends: Vec<u16> = (0..6).map(|at| if at == 0 { FIRST } else { FIRST + 1 + pitch * at }).collect();
+    for (end, name) in ends.iter().zip(COLUMNS) {
+        ink.text_right(area, *end, 1, name, Role::Faint);
+    }
+    let config = probe.config();
+    let all = &probe.current().heads;
+    let selected = app.cursor.layer * config.n_heads + app.cursor.head;
+    let body = lines(area, 2, area.height);
+    for (y, at) in (0..).zip(window(selected, all.len(), usize::from(body.height))) {
+        let id = HeadId { layer: at / config.n_heads, head: at % config.n_heads };
+        let role = if at == selected { Role::Cursor } else { Role::Plain };
+        ink.text(body, 0, y, if at == selected { "▸" } else { " " }, Role::Strong);
+        if app.ablation.off.heads.contains(&id) || app.ablation.off.patterns.contains_key(&id) {
+            ink.text(body, 1, y, "✕", Role::Off);
+        }
+        ink.text(body, 2, y, &format!("{}.{}", id.layer, id.head), role);
+        // An entropy leaves out what is not a number.
+        let broken = probe.current().attention(id.layer, id.head, probe.len() - 1)[0].is_nan();
+        let number = |x: f32| if broken { "NaN".into() } else { format!("{x:.2}") };
+        ink.text_right(body, ends[0], y, &number(all[at].mean_entropy()), Role::Plain);
+        ink.text_right(body, ends[1], y, &number(all[at].mean_kl()), Role::Plain);
+        let Some(scores) = study.and_then(|(_, heads)| heads.get(at)).map(|head| head.scores) else {
+            continue;
+        };
+        let scores = [scores.previous, scores.duplicate, scores.induction, scores.uniform];
+        for (end, score) in ends[2..].iter().zip(scores) {
+            ink.text_right(body, *end, y, &short(score), Role::Plain);
+        }
+    }
+}
+
+/// A share in three columns: `.96`.
+fn short(x: f32) -> String {
+    match x {
+        x if x.is_nan() => "NaN".into(),
+        x if x >= 0.995 => "1".into(),
+        x => format!("{x:.2}").trim_start_matches('0').into(),
+    }
+}

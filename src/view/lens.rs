@@ -1,0 +1,54 @@
+//! What the stream would answer after each sublayer: at this position, and over the validation set.
+
+use ratatui::layout::Rect;
+
+use super::ink::Ink;
+use super::number::{figure, percent, signed};
+use super::theme::Role;
+use super::{provenance, target};
+use crate::analysis::Probe;
+use crate::analysis::probe::argmax;
+use crate::app::App;
+
+/// Lines it takes: a heading, the names of the columns, a line a place.
+pub(super) fn height(app: &App) -> u16 {
+    u16::try_from(app.lens_rows().map_or(0, <[_]>::len)).unwrap_or(u16::MAX).saturating_add(2)
+}
+
+/// Draws the panel.
+pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
+    let Some(rows) = app.lens_rows() else { return };
+    let position = app.position_in(probe);
+    let at = app.target_at(probe, position);
+    let name = target::name(app, probe, position);
+    ink.rule(area, 0, &format!("logit lens at position {position}"), &provenance(app, probe));
+    let study = app.studies.lens();
+    let sequences =
+        study.map_or_else(String::new, |(study, _)| format!("{} seq., all on: loss", study.sequences));
+    ink.text(area, 1, 1, "read from", Role::Faint);
+    ink.text_right(area, 42, 1, &format!("to {name}"), Role::Faint);
+    ink.text_right(area, 49, 1, "output", Role::Faint);
+    ink.text_right(area, 68, 1, &sequences, Role::Faint);
+    ink.text_right(area, 78, 1, "accuracy", Role::Faint);
+    let d_vocab = probe.config().d_vocab;
+    for (y, row) in (2..area.height).zip(rows) {
+        let logits = &row.logits[position * d_vocab..][..d_vocab];
+        let broken = logits.iter().any(|logit| logit.is_nan());
+        let output = argmax(logits);
+        ink.text(area, 1, y, &row.name, Role::Plain);
+        let value = at.value(logits);
+        let role = if value.is_finite() { Role::Strong } else { Role::Wrong };
+        ink.text_right(area, 42, y, &signed(value), role);
+        let (text, role) = match (broken, output == probe.labels[position]) {
+            (true, _) => ("?".into(), Role::Wrong),
+            (false, true) => (output.to_string(), Role::Good),
+            (false, false) => (format!("!{output}"), Role::Wrong),
+        };
+        ink.text_right(area, 49, y, &text, role);
+        let figures = study.and_then(|(_, places)| places.iter().find(|place| place.name == row.name));
+        if let Some(figures) = figures {
+            ink.text_right(area, 68, y, &figure(figures.loss), Role::Plain);
+            ink.text_right(area, 78, y, &percent(figures.accuracy), Role::Plain);
+        }
+    }
+}
