@@ -134,7 +134,7 @@ impl ModelConfig {
         if parameters > MAX_PARAMETERS as u128 {
             return Err(ConfigError::TooLarge { parameters });
         }
-        let gib = self.approximate_activations() * 4 >> 30;
+        let gib = (self.approximate_activations() * 4) >> 30;
         if gib >= MAX_ACTIVATIONS_GIB {
             return Err(ConfigError::TooMuchMemory { gib });
         }
