@@ -96,6 +96,21 @@ fn states() -> Vec<(&'static str, Screen)> {
 }
 
 #[test]
+fn every_state_can_be_copied_and_exported() {
+    for (name, mut screen) in states() {
+        for keys in ["1", "2", "2v", "3o", "4o", "5", "5v", "5v", "5v", "4<space>6"] {
+            screen.keys(keys).keys("ye");
+            let Some(export) = screen.exported.pop() else { continue };
+            let whole: serde_json::Value = serde_json::from_str(&export.json).unwrap();
+            assert!(whole["tables"][0]["rows"].is_array(), "{name} {keys}");
+            let columns = whole["tables"][0]["columns"].as_array().unwrap().len();
+            assert!(export.csv.lines().all(|line| line.split(',').count() == columns), "{name} {keys}");
+        }
+        assert!(name == "empty" || !screen.copied.is_empty(), "{name}");
+    }
+}
+
+#[test]
 fn every_small_size_in_every_state() {
     for (name, mut screen) in states() {
         for height in 0..=20 {

@@ -121,7 +121,7 @@ fn other_settings_of_the_views() {
     assert_picture("attention_replaced_80x24", screen.keys("2uxxa"));
     assert_picture("ablate_replaced_80x24", screen.keys("U6"));
     assert_picture("attention_mean_80x24", screen.keys("u2v"));
-    assert_picture("logits_lens_80x24", screen.keys("U3tvo"));
+    assert_picture("logits_lens_80x24", screen.keys("U3tvo<down><down><down>"));
     assert_picture("neurons_overlay_80x24", screen.keys("4vbBoo"));
     assert_picture("folded_80x24", screen.keys("u4F"));
     assert_picture("help_80x24", screen.keys("?"));

@@ -63,7 +63,11 @@ fn writers(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     ink.rule(area, 0, &title, &format!("bars to {}, {}", figure(f64::from(largest)), provenance(app, probe)));
     let room = usize::from(area.height.saturating_sub(4));
     let selected = rows.iter().position(|row| row.writer == Some(app.cursor.writer)).unwrap_or_default();
-    let shown = window(selected, rows.len(), room);
+    let around = |at: usize| window(at, rows.len(), room);
+    // The parts of a split MLP stay in view as long as the cursor does too.
+    let last_part = rows.iter().rposition(|row| row.writer.is_none());
+    let shown = last_part.map(around).filter(|shown| shown.contains(&selected));
+    let shown = shown.unwrap_or_else(|| around(selected));
     let is_ablated = probe.ablated.is_some();
     for (y, at) in (1..).zip(shown.clone()) {
         writer(ink, area, y, &rows[at], Line { largest, selected: at == selected, is_ablated });
