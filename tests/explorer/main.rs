@@ -127,10 +127,10 @@ impl Explorer {
     /// Pauses training and waits until it rests.
     fn rests(&self) {
         self.type_keys("P");
-        self.signal(rustix::process::Signal::USR1);
         let found = || look(&self.run()).ok().flatten().map_or(0, |found| found.step());
-        // A save flushes every line, and once paused the two agree and stay so.
+        // A save flushes every line, and once paused the two agree and stay so; one before the pause took hold is no use.
         self.wait_until("training rests", |_| {
+            self.signal(rustix::process::Signal::USR1);
             let step = self.step();
             std::thread::sleep(Duration::from_millis(100));
             step > 0 && self.step() == step && found() == step
