@@ -2,11 +2,14 @@
 
 mod reference;
 
+use std::sync::Arc;
+
 use headcount::analysis::attention::averages;
 use headcount::analysis::circuits::{circuits, paths};
 use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::{lens, lens_over};
-use headcount::analysis::{Pass, Snapshot, evaluate};
+use headcount::analysis::study::study;
+use headcount::analysis::{Findings, Pass, Snapshot, StudyRequest, Topic, evaluate};
 use headcount::model::{
     AblationKind, Activations, FoldOptions, HeadId, Interventions, NeuronId, Patch, PatternKind, Weights,
     cache, centre, fold, forward,
@@ -362,4 +365,32 @@ fn running_again_what_follows_gives_the_bits_of_running_everything() {
             }
         }
     }
+}
+
+#[test]
+fn mean_patterns_heed_every_kind_of_ablation() {
+    let config = odd_models().remove(0);
+    let (weights, data) = (perturbed(&config), random_batch(&config, 4));
+    let snapshot = Snapshot::new(0, weights);
+    let examples = data.examples(Split::Train);
+    let last_pattern = |kind| {
+        let interventions =
+            Interventions { heads: [HeadId { layer: 0, head: 1 }].into(), kind, ..Interventions::default() };
+        let request = StudyRequest {
+            snapshot: Arc::new(snapshot.clone()),
+            folded: false,
+            interventions: interventions.clone(),
+            topic: Topic::Heads,
+        };
+        let Findings::Heads(found) = study(request, &snapshot, &snapshot, &examples).findings else {
+            panic!()
+        };
+        let (known, _) = headcount::analysis::evaluation::means(&snapshot.weights, &examples);
+        let patch = interventions.patch(&config, Some(&known));
+        let expected = averages(&snapshot.weights, &patch, &examples);
+        assert_eq!(found.last().unwrap().pattern, expected.last().unwrap().pattern);
+        expected.last().unwrap().pattern.clone()
+    };
+    let (zero, mean) = (last_pattern(AblationKind::Zero), last_pattern(AblationKind::Mean));
+    assert!(worst(&zero, &mean) > 1e-6, "the two ablations differ behind the first layer");
 }

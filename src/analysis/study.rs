@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::attention::{HeadAverages, averages};
 use super::circuits::{HeadCircuits, circuits};
+use super::evaluation::means;
 use super::hypotheses::{Tracker, fit, trackers};
 use super::lens::{LensFigures, lens_over};
 use super::probe::Snapshot;
-use crate::model::{Interventions, NeuronId};
+use crate::model::{AblationKind, Interventions, NeuronId};
 use crate::task::{Example, Token};
 
 /// What is asked.
@@ -37,7 +38,7 @@ pub struct StudyRequest {
     pub snapshot: Arc<Snapshot>,
     /// Whether to fold them first.
     pub folded: bool,
-    /// What is switched off; only [`Topic::Heads`] heeds it, without means.
+    /// What is switched off; only [`Topic::Heads`] heeds it.
     pub interventions: Interventions,
     /// What is asked.
     pub topic: Topic,
@@ -82,7 +83,10 @@ pub fn study(
         Topic::Circuits => Findings::Circuits(circuits(&folded.weights)),
         Topic::Lens => Findings::Lens(lens_over(weights, examples)),
         Topic::Heads => {
-            let patch = request.interventions.patch(weights.config(), None);
+            let off = &request.interventions;
+            let needs_means = off.kind == AblationKind::Mean && !off.is_empty();
+            let means = needs_means.then(|| means(weights, examples).0);
+            let patch = off.patch(weights.config(), means.as_ref());
             Findings::Heads(averages(weights, &patch, examples))
         }
         Topic::Fit { neurons, token } => Findings::Fit(fit(weights, examples, neurons, *token)),

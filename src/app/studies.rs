@@ -9,7 +9,7 @@ use crate::analysis::circuits::HeadCircuits;
 use crate::analysis::hypotheses::Tracker;
 use crate::analysis::lens::LensFigures;
 use crate::analysis::{Findings, Study, StudyRequest, Topic};
-use crate::model::{AblationKind, Interventions, NeuronId};
+use crate::model::{Interventions, NeuronId};
 use crate::task::{Split, Token};
 
 /// The last question on a topic, and the last answer.
@@ -169,14 +169,10 @@ impl App {
         }
     }
 
-    /// What holds while a topic is studied: only heads' averages heed it, and they know of no means.
+    /// What holds while a topic is studied: only heads' averages heed it.
     fn in_force_for(&self, topic: &Topic) -> Interventions {
-        let off = &self.ablation.off;
-        match (topic, off.kind) {
-            (Topic::Heads, AblationKind::Zero) => off.clone(),
-            (Topic::Heads, AblationKind::Mean) => {
-                Interventions { patterns: off.patterns.clone(), ..Interventions::default() }
-            }
+        match topic {
+            Topic::Heads => self.ablation.off.clone(),
             _ => Interventions::default(),
         }
     }
