@@ -34,10 +34,10 @@ fn mean(values: &[f32]) -> f32 {
 
 /// Every head's, by layer, then head.
 pub(super) fn summaries(weights: &Weights, from: &Activations) -> Vec<HeadSummary> {
-    let c = weights.config();
-    (0..c.n_layers)
-        .flat_map(|layer| (0..c.n_heads).map(move |head| (layer, head)))
-        .map(|(layer, head)| {
+    weights
+        .config()
+        .heads()
+        .map(|HeadId { layer, head }| {
             let pattern =
                 &from.blocks[layer].attn.pattern[head * from.len * from.len..][..from.len * from.len];
             let entropy: Vec<f32> = pattern.chunks_exact(from.len).map(entropy).collect();
@@ -128,9 +128,8 @@ pub struct HeadAverages {
 pub fn averages(weights: &Weights, patch: &Patch, examples: &[Example<'_>]) -> Vec<HeadAverages> {
     let c = weights.config();
     let len = examples.first().map_or(0, |example| example.tokens.len());
-    let heads = (0..c.n_layers).flat_map(|layer| (0..c.n_heads).map(move |head| HeadId { layer, head }));
     let empty = |id| HeadAverages { id, pattern: vec![0.0; len * len], scores: HeadScores::default() };
-    let mut averages: Vec<HeadAverages> = heads.map(empty).collect();
+    let mut averages: Vec<HeadAverages> = c.heads().map(empty).collect();
     let mut activations = Activations::new(c, len);
     let share = 1.0 / examples.len().max(1) as f32;
     for example in examples {

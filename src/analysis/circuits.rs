@@ -112,9 +112,7 @@ impl HeadCircuits {
 
 /// Every head's circuits, by layer, then head.
 pub fn circuits(weights: &Weights) -> Vec<HeadCircuits> {
-    let c = weights.config();
-    let heads = (0..c.n_layers).flat_map(|layer| (0..c.n_heads).map(move |head| HeadId { layer, head }));
-    heads.map(|id| HeadCircuits::new(weights, id)).collect()
+    weights.config().heads().map(|id| HeadCircuits::new(weights, id)).collect()
 }
 
 /// `W_pos W_Q W_K^T W_pos^T` of one head, `[query position, key position]`; without 1/sqrt(`d_head`) and layer norm scales.

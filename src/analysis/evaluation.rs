@@ -85,11 +85,17 @@ struct Tally {
     seen_by_class: Vec<usize>,
 }
 
+/// Sequences in each part of a parallel sum: sixteen parts, merged in order, whatever the number of
+/// threads, so that the figures do not depend on it.
+pub(super) fn part_len(examples: &[Example<'_>]) -> usize {
+    examples.len().div_ceil(16).max(1)
+}
+
 /// Evaluates `weights` with `patch` in force. Every sequence must have one length, at most `n_ctx`.
 pub fn evaluate(weights: &Weights, patch: &Patch, examples: &[Example<'_>]) -> Evaluation {
     let len = examples.first().map_or(0, |example| example.tokens.len());
     let tallies: Vec<Tally> = examples
-        .par_chunks(examples.len().div_ceil(16).max(1))
+        .par_chunks(part_len(examples))
         .map(|examples| tally(weights, patch, examples, len))
         .collect();
     let positions = (examples.len() * len) as f64;
@@ -140,7 +146,7 @@ pub fn means(weights: &Weights, examples: &[Example<'_>]) -> (Means, Vec<Vec<f32
     let len = examples.first().map_or(0, |example| example.tokens.len());
     let cells = (examples.len() * len).max(1) as f64;
     let totals: Vec<Totals> = examples
-        .par_chunks(examples.len().div_ceil(16).max(1))
+        .par_chunks(part_len(examples))
         .map(|examples| {
             let mut activations = Activations::new(c, len);
             let mut totals = Totals::new(c);

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::attribution::product;
+use super::evaluation::part_len;
 use super::neurons::NeuronDirections;
 use crate::model::{Activations, Mat, NeuronId, Patch, Weights, forward};
 use crate::task::{Example, Token};
@@ -226,11 +227,8 @@ impl Sums {
 pub fn trackers(weights: &Weights, examples: &[Example<'_>]) -> Vec<Vec<Tracker>> {
     let c = weights.config();
     let directions = NeuronDirections::new(weights);
-    // Merged in order, so that the figures do not depend on the number of threads.
-    let parts: Vec<Sums> = examples
-        .par_chunks(examples.len().div_ceil(16).max(1))
-        .map(|part| Sums::over(weights, &directions, part))
-        .collect();
+    let parts: Vec<Sums> =
+        examples.par_chunks(part_len(examples)).map(|part| Sums::over(weights, &directions, part)).collect();
     let sums = parts.into_iter().reduce(|sums, part| sums.merge(&part));
     let Some(sums) = sums.filter(|_| c.has_mlp()) else { return vec![Vec::new(); c.d_vocab] };
     (0..c.d_vocab).map(|token| sums.ranked(token, &directions, c.n_layers - 1)).collect()

@@ -5,7 +5,7 @@ use super::keymap::Action;
 use super::moves::writers;
 use super::{App, CircuitMap, ViewId};
 use crate::analysis::Writer;
-use crate::model::{AblationKind, HeadId, PatternKind};
+use crate::model::{AblationKind, PatternKind};
 
 impl App {
     pub(super) fn toggle(&mut self) -> Vec<Command> {
@@ -71,10 +71,7 @@ impl App {
             Some(PatternKind::Identity) => Some(PatternKind::Previous),
             Some(PatternKind::Previous) => None,
         };
-        let model = &self.options.model;
-        let every =
-            (0..model.n_layers).flat_map(|layer| (0..model.n_heads).map(move |head| HeadId { layer, head }));
-        for id in every.filter(|id| all || *id == here) {
+        for id in self.options.model.heads().filter(|id| all || *id == here) {
             match next {
                 Some(kind) => drop(patterns.insert(id, kind)),
                 None => drop(patterns.remove(&id)),

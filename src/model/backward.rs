@@ -1,5 +1,7 @@
 //! Loss and gradients of one sequence, from the activations of its forward pass.
 
+use std::ops::Range;
+
 use super::activations::{Activations, AttentionActivations, BlockActivations};
 use super::config::{Activation, ModelConfig, Normalization};
 use super::forward::{Part, causal_blocks, head_columns, head_offset};
@@ -83,11 +85,13 @@ fn unembed(
     scratch.logits.copy_from_slice(&from.logits);
     let loss = kernels::cross_entropy(&mut scratch.logits, labels, d_vocab, scale);
     linear_backward(
-        (&from.unembed_in, d_model),
-        (&scratch.logits, d_vocab),
-        Gradient { weight: (&mut *grads, &layout.w_u), bias: &layout.b_u },
+        weights,
+        (&layout.w_u, &layout.b_u),
+        &from.unembed_in,
+        &scratch.logits,
+        &mut scratch.resid,
+        grads,
     );
-    input_gradient(&scratch.logits, weights.part(&layout.w_u), d_vocab, &mut scratch.resid);
     norm_backward(weights, layout.ln_final.as_ref(), &from.ln_final, d_model, &mut scratch.resid, grads);
     loss
 }
@@ -101,12 +105,7 @@ fn mlp(
 ) {
     let c = weights.config();
     let Some(mlp) = &block.mlp else { return };
-    linear_backward(
-        (&mlp.post, c.d_mlp),
-        (&scratch.resid, c.d_model),
-        Gradient { weight: (&mut *grads, &at.w_out), bias: &at.b_out },
-    );
-    input_gradient(&scratch.resid, weights.part(&at.w_out), c.d_model, &mut scratch.hidden);
+    linear_backward(weights, (&at.w_out, &at.b_out), &mlp.post, &scratch.resid, &mut scratch.hidden, grads);
     match c.act_fn {
         Activation::SoluLn => {
             affine_backward(weights, at.ln.as_ref(), &mlp.ln, c.d_mlp, &mut scratch.hidden, grads);
@@ -115,12 +114,7 @@ fn mlp(
         Activation::Gelu => scale_by(&mut scratch.hidden, &mlp.pre, kernels::gelu_derivative),
         Activation::Relu => scale_by(&mut scratch.hidden, &mlp.pre, |x| f32::from(x > 0.0)),
     }
-    linear_backward(
-        (&mlp.input, c.d_model),
-        (&scratch.hidden, c.d_mlp),
-        Gradient { weight: (&mut *grads, &at.w_in), bias: &at.b_in },
-    );
-    input_gradient(&scratch.hidden, weights.part(&at.w_in), c.d_mlp, &mut scratch.input);
+    linear_backward(weights, (&at.w_in, &at.b_in), &mlp.input, &scratch.hidden, &mut scratch.input, grads);
     norm_backward(weights, at.ln2.as_ref(), &mlp.ln2, c.d_model, &mut scratch.input, grads);
     kernels::add(&mut scratch.resid, &scratch.input);
 }
@@ -137,21 +131,18 @@ fn attention(
     grads: &mut [f32],
 ) {
     let c = weights.config();
-    linear_backward(
-        (&block.attn.z, c.d_heads()),
-        (&scratch.resid, c.d_model),
-        Gradient { weight: (&mut *grads, &at.w_o), bias: &at.b_o },
-    );
-    input_gradient(&scratch.resid, weights.part(&at.w_o), c.d_model, &mut scratch.z);
+    linear_backward(weights, (&at.w_o, &at.b_o), &block.attn.z, &scratch.resid, &mut scratch.z, grads);
     for head in 0..c.n_heads {
         attend(c, head, &block.attn, scratch);
     }
     linear_backward(
-        (&block.attn.input, c.d_model),
-        (&scratch.qkv, 3 * c.d_heads()),
-        Gradient { weight: (&mut *grads, &at.w_qkv), bias: &at.b_qkv },
+        weights,
+        (&at.w_qkv, &at.b_qkv),
+        &block.attn.input,
+        &scratch.qkv,
+        &mut scratch.input,
+        grads,
     );
-    input_gradient(&scratch.qkv, weights.part(&at.w_qkv), 3 * c.d_heads(), &mut scratch.input);
     norm_backward(weights, at.ln1.as_ref(), &block.ln1, c.d_model, &mut scratch.input, grads);
     kernels::add(&mut scratch.resid, &scratch.input);
 }
@@ -200,26 +191,24 @@ fn embed(weights: &Weights, tokens: &[Token], scratch: &Adjoints, grads: &mut [f
     }
 }
 
-/// Where a linear map's gradients go: a buffer with the layout of the weights, and two ranges of it.
-struct Gradient<'a> {
-    weight: (&'a mut [f32], &'a std::ops::Range<usize>),
-    bias: &'a std::ops::Range<usize>,
-}
-
-/// Adds the gradients of matrix and bias of `out = x matrix + bias`; each input comes with its width.
-fn linear_backward((x, width): (&[f32], usize), (out_grad, cols): (&[f32], usize), to: Gradient<'_>) {
+/// Backward of `out = x matrix + bias`: adds the gradients of matrix and bias, and sets that of `x`.
+fn linear_backward(
+    weights: &Weights,
+    (matrix, bias): (&Range<usize>, &Range<usize>),
+    x: &[f32],
+    out_grad: &[f32],
+    x_grad: &mut [f32],
+    grads: &mut [f32],
+) {
+    let cols = bias.len();
+    let width = matrix.len() / cols;
     let rows = x.len() / width;
-    let (grads, matrix) = to.weight;
-    kernels::add_rows(&mut grads[to.bias.clone()], out_grad);
-    let into = MatMut::new(&mut grads[matrix.clone()], width, cols);
-    matmul(into, Write::Add, 1.0, Mat::new(x, rows, width).t(), Mat::new(out_grad, rows, cols));
-}
-
-/// Sets `x_grad` to the gradient of `x` in `out = x matrix`, where `matrix` has `cols` columns.
-fn input_gradient(out_grad: &[f32], matrix: &[f32], cols: usize, x_grad: &mut [f32]) {
-    let (rows, width) = (out_grad.len() / cols, matrix.len() / cols);
-    let transposed = Mat::new(matrix, width, cols).t();
-    matmul(MatMut::new(x_grad, rows, width), Write::Set, 1.0, Mat::new(out_grad, rows, cols), transposed);
+    let out_grad_rows = Mat::new(out_grad, rows, cols);
+    kernels::add_rows(&mut grads[bias.clone()], out_grad);
+    let matrix_grad = MatMut::new(&mut grads[matrix.clone()], width, cols);
+    matmul(matrix_grad, Write::Add, 1.0, Mat::new(x, rows, width).t(), out_grad_rows);
+    let transposed = Mat::new(weights.part(matrix), width, cols).t();
+    matmul(MatMut::new(x_grad, rows, width), Write::Set, 1.0, out_grad_rows, transposed);
 }
 
 fn norm_backward(

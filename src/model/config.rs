@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::intervention::HeadId;
+
 /// What is added to a variance before its root, TransformerLens' default.
 pub const LAYER_NORM_EPS: f32 = 1e-5;
 
@@ -161,6 +163,12 @@ impl ModelConfig {
     /// Width of all heads together: `n_heads * d_head`.
     pub fn d_heads(&self) -> usize {
         self.n_heads * self.d_head
+    }
+
+    /// Every head, by layer, then head.
+    pub fn heads(&self) -> impl Iterator<Item = HeadId> + use<> {
+        let n_heads = self.n_heads;
+        (0..self.n_layers).flat_map(move |layer| (0..n_heads).map(move |head| HeadId { layer, head }))
     }
 
     /// Whether blocks have an MLP.
