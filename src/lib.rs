@@ -1,11 +1,13 @@
 //! Train a small transformer and look inside it, in the terminal.
 //!
 //! Layers, and an arrow goes down only: `cli` and `term` at the edge, `app` and `view` for the screen,
-//! then `train`, `analysis`, `model` and `task`, which know of no screen.
+//! then `train`, `analysis`, `model` and `task`, which know of no screen. `cuda` finds GPUs and knows of nothing else.
 
 pub mod analysis;
 pub mod app;
 pub mod cli;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod model;
 pub mod random;
 pub mod report;

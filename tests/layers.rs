@@ -34,13 +34,14 @@ const SCREEN: [&str; 7] =
 
 #[test]
 fn what_computes_knows_of_no_screen() {
-    for layer in ["task", "model", "analysis", "train"] {
+    for layer in ["cuda", "task", "model", "analysis", "train"] {
         does_not_know(layer, &SCREEN);
     }
 }
 
 #[test]
 fn what_computes_points_down() {
+    does_not_know("cuda", &["crate::task", "crate::model", "crate::analysis", "crate::train"]);
     does_not_know("task", &["crate::model", "crate::analysis", "crate::train"]);
     does_not_know("model", &["crate::analysis", "crate::train"]);
     does_not_know("analysis", &["crate::train"]);

@@ -1,0 +1,119 @@
+//! Finding and opening NVIDIA's libraries.
+#![expect(unsafe_code, reason = "opening a library runs its initialisers")]
+
+use std::env;
+use std::ffi::{OsString, c_void};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use libloading::os::unix::{Library as Handle, RTLD_GLOBAL, RTLD_NOW};
+
+use super::CudaError;
+
+/// A library that dfdx calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Library {
+    /// The driver.
+    Cuda,
+    /// Matrix products.
+    Cublas,
+    /// The compiler of kernels, which only operations that this program does without ask for.
+    Nvrtc,
+}
+
+/// Folders, separated by colons, that are looked through before all others.
+pub const LIBRARIES_VARIABLE: &str = "HEADCOUNT_CUDA_LIBRARIES";
+
+impl Library {
+    const ALL: [Self; 3] = [Self::Cuda, Self::Cublas, Self::Nvrtc];
+
+    /// File names, the newest first. The functions used have not changed between these versions.
+    fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Cuda => &["libcuda.so.1"],
+            Self::Cublas => &["libcublas.so.13", "libcublas.so.12", "libcublas.so.11"],
+            Self::Nvrtc => &["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2"],
+        }
+    }
+
+    /// What a call returns without the library: an error of its own enumeration.
+    pub(super) fn absent(self) -> i32 {
+        match self {
+            Self::Cuda => 3,   // CUDA_ERROR_NOT_INITIALIZED
+            Self::Cublas => 1, // CUBLAS_STATUS_NOT_INITIALIZED
+            Self::Nvrtc => 11, // NVRTC_ERROR_INTERNAL_ERROR
+        }
+    }
+
+    fn open(self) -> Result<Handle, String> {
+        let mut first = None;
+        for folder in folders() {
+            for name in self.names() {
+                let path = folder.as_ref().map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
+                if folder.is_some() && !path.exists() {
+                    continue;
+                }
+                if self == Self::Cublas {
+                    // cuBLAS wants its other half, which the loader would not look for beside it.
+                    let half = path.with_file_name(name.replace("cublas", "cublasLt"));
+                    let _ = load(half).map(std::mem::forget);
+                }
+                match load(path) {
+                    Ok(handle) => return Ok(handle),
+                    Err(error) => first = first.or(Some(error.to_string())),
+                }
+            }
+        }
+        Err(first.unwrap_or_default())
+    }
+}
+
+fn load(path: PathBuf) -> Result<Handle, libloading::Error> {
+    // SAFETY: NVIDIA's libraries, or what was named in their place, may be initialised at any time from any thread.
+    unsafe { Handle::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }
+}
+
+static NAMED: OnceLock<OsString> = OnceLock::new();
+
+/// Looks through that folder before all others, in place of those that the environment names. Without effect once a GPU
+/// has been asked for.
+pub fn look_first_in(folder: &Path) {
+    let _ = NAMED.set(folder.into());
+}
+
+/// Where to look: what was named, where the loader looks (`None`), and where toolkits are installed.
+fn folders() -> Vec<Option<PathBuf>> {
+    let named = NAMED.get_or_init(|| env::var_os(LIBRARIES_VARIABLE).unwrap_or_default());
+    let roots = ["CUDA_PATH", "CUDA_HOME", "CUDA_ROOT", "CONDA_PREFIX"].into_iter().filter_map(env::var_os);
+    let roots = roots.map(PathBuf::from).chain(["/usr/local/cuda".into(), "/opt/cuda".into()]);
+    let installed =
+        roots.flat_map(|root| ["lib64", "lib", "targets/x86_64-linux/lib"].map(|lib| root.join(lib)));
+    let named: Vec<_> =
+        env::split_paths(named).filter(|folder| !folder.as_os_str().is_empty()).map(Some).collect();
+    named.into_iter().chain([None]).chain(installed.chain(["/usr/lib/wsl/lib".into()]).map(Some)).collect()
+}
+
+static OPENED: OnceLock<[Result<Handle, String>; 3]> = OnceLock::new();
+
+fn opened(library: Library) -> &'static Result<Handle, String> {
+    &OPENED.get_or_init(|| Library::ALL.map(Library::open))[library as usize]
+}
+
+/// Opens what is needed to train.
+///
+/// # Errors
+/// Says which library is missing, in the loader's words.
+pub(super) fn require() -> Result<(), CudaError> {
+    if let Err(reason) = opened(Library::Cuda) {
+        return Err(CudaError::NoDriver(reason.clone()));
+    }
+    opened(Library::Cublas).as_ref().map(|_| ()).map_err(|reason| CudaError::NoCublas(reason.clone()))
+}
+
+/// Where the function of that name, which ends in a zero byte, lies.
+pub(super) fn address(library: Library, name: &'static str) -> Option<usize> {
+    let handle = opened(library).as_ref().ok()?;
+    // SAFETY: only the address is taken.
+    let symbol = unsafe { handle.get::<*mut c_void>(name.as_bytes()) }.ok()?;
+    Some(symbol.into_raw() as usize)
+}
