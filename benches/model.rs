@@ -7,7 +7,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use dfdx::prelude::Cpu;
 use headcount::analysis::{Known, ProbeRequest, Snapshot, evaluate, probe, probe_after};
-use headcount::model::{Interventions, ModelConfig, NeuronId, Patch, Transformer, Weights};
+use headcount::model::{Backend, Interventions, ModelConfig, NeuronId, Patch, Transformer, Weights};
 use headcount::task::{Dataset, DatasetConfig, Split};
 use headcount::train::{Moments, Optimizer, Rates};
 
@@ -42,15 +42,16 @@ fn step(c: &mut Criterion) {
     let mut group = c.benchmark_group("training step, batch 256");
     group.sample_size(10).measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1));
     for (name, config) in sizes() {
-        let (weights, data) = (Weights::initial(&config, 1), data(&config, 256));
-        let batch = data.examples(Split::Train);
+        let (weights, data) = (Weights::initial(&config, 1), Arc::new(data(&config, 256)));
+        let sequences = Cpu::default().sequences(&data, Split::Train, config.d_vocab).expect("memory");
+        let batch: Vec<usize> = (0..256).collect();
         let model = Transformer::new(Arc::clone(&weights.layout));
         let moments = Moments::zeros(weights.values.len());
         let mut optimizer =
             Optimizer::new(Cpu::default(), &weights.values, &moments, 0, 0.01).expect("memory");
         let rates = Rates { lr: 1e-4, beta1: 0.9 };
         group.bench_function(BenchmarkId::from_parameter(name), |b| {
-            b.iter(|| optimizer.step(&model, black_box(&batch), rates).expect("memory"));
+            b.iter(|| optimizer.step(&model, &sequences, black_box(&batch), rates).expect("memory"));
         });
     }
     group.finish();
@@ -69,18 +70,20 @@ fn validation(c: &mut Criterion) {
 
 fn epoch(c: &mut Criterion) {
     let config = ModelConfig::default();
-    let data = Dataset::generate(&DatasetConfig::default(), config.n_ctx, config.d_vocab, 23);
+    let data = Arc::new(Dataset::generate(&DatasetConfig::default(), config.n_ctx, config.d_vocab, 23));
     let mut weights = Weights::initial(&config, 1);
     let model = Transformer::new(Arc::clone(&weights.layout));
     let moments = Moments::zeros(weights.values.len());
     let mut optimizer = Optimizer::new(Cpu::default(), &weights.values, &moments, 0, 0.01).expect("memory");
-    let (train, held_out) = (data.examples(Split::Train), data.examples(Split::Validation));
+    let sequences = Cpu::default().sequences(&data, Split::Train, config.d_vocab).expect("memory");
+    let (train, held_out): (Vec<usize>, _) =
+        ((0..sequences.len()).collect(), data.examples(Split::Validation));
     let mut group = c.benchmark_group("epoch");
     group.sample_size(10).measurement_time(Duration::from_secs(8));
     group.bench_function("1638 sequences and 410 to validate", |b| {
         b.iter(|| {
             for batch in train.chunks(256) {
-                optimizer.step(&model, batch, Rates { lr: 1e-4, beta1: 0.9 }).expect("memory");
+                optimizer.step(&model, &sequences, batch, Rates { lr: 1e-4, beta1: 0.9 }).expect("memory");
             }
             optimizer.copy_params(&mut weights.values);
             evaluate(&weights, &Patch::default(), &held_out)

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use dfdx::prelude::Cpu;
-use headcount::model::{ModelConfig, Transformer};
-use headcount::task::{Dataset, DatasetConfig, Example};
+use headcount::model::{Backend, ModelConfig, Transformer};
+use headcount::task::{Dataset, DatasetConfig, Split};
 use headcount::train::run_dir::look;
 use headcount::train::{
     DeviceChoice, Moments, OneCycle, Optimizer, Outcome, RunConfig, RunDir, Setup, TrainCommand, TrainConfig,
@@ -19,7 +19,8 @@ use reference::{Tensors, relative_l2, train_log, weights};
 #[test]
 fn forty_steps_follow_pytorch() {
     let batches = Tensors::read("train_batches");
-    let (tokens, labels) = (batches.tokens("tokens"), batches.tokens("labels"));
+    let data = Arc::new(Dataset::from_sequences(batches.tokens("tokens"), 128, 10));
+    let sequences = Cpu::default().sequences(&data, Split::Validation, 10).unwrap();
     let start = weights("train_init");
     let model = Transformer::new(Arc::clone(&start.layout));
     let moments = Moments::zeros(start.values.len());
@@ -29,10 +30,8 @@ fn forty_steps_follow_pytorch() {
     for (step, theirs) in log.iter().enumerate() {
         let rates = schedule.at(step);
         assert!((rates.lr - theirs.lr).abs() < 1e-6 && (rates.beta1 - theirs.beta1).abs() < 1e-6, "{step}");
-        let cells = step * 16 * 128..(step + 1) * 16 * 128;
-        let sequences = tokens[cells.clone()].chunks(128).zip(labels[cells].chunks(128));
-        let batch: Vec<_> = sequences.map(|(tokens, labels)| Example { tokens, labels }).collect();
-        let loss = optimizer.step(&model, &batch, rates).unwrap();
+        let rows: Vec<usize> = (step * 16..(step + 1) * 16).collect();
+        let loss = optimizer.step(&model, &sequences, &rows, rates).unwrap();
         assert!((f64::from(loss) - theirs.loss).abs() < 1e-3, "step {step}: {loss} {}", theirs.loss);
     }
     let mut end = start;

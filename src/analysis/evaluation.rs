@@ -9,7 +9,7 @@ use crate::model::{
     Activations, Interventions, Means, ModelConfig, NeuronId, Patch, Weights, cross_entropy, forward,
 };
 use crate::random::{Purpose, stream};
-use crate::task::Example;
+use crate::task::{Example, Token};
 
 /// How well a model does on a set of sequences, counted over all their positions.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -78,11 +78,69 @@ fn moments(values: &[f64]) -> Option<(f64, f64)> {
     (!values.is_empty()).then(|| (mean, variance.sqrt()))
 }
 
-struct Tally {
+/// Counts over sequences of one length.
+pub struct Tally {
+    sequences: usize,
     loss: f64,
     right_by_position: Vec<usize>,
     right_by_class: Vec<usize>,
     seen_by_class: Vec<usize>,
+}
+
+impl Tally {
+    /// Of nothing yet, for sequences of `len` tokens.
+    pub fn new(config: &ModelConfig, len: usize) -> Self {
+        let classes = || vec![0; config.d_vocab];
+        Self {
+            sequences: 0,
+            loss: 0.0,
+            right_by_position: vec![0; len],
+            right_by_class: classes(),
+            seen_by_class: classes(),
+        }
+    }
+
+    /// Counts a sequence by its logits, `[pos, d_vocab]`, and its labels, `[pos]`.
+    pub fn add(&mut self, logits: &[f32], labels: &[Token]) {
+        let d_vocab = self.seen_by_class.len();
+        self.sequences += 1;
+        self.loss += cross_entropy(logits, labels, d_vocab);
+        for (position, (logits, &label)) in logits.chunks_exact(d_vocab).zip(labels).enumerate() {
+            // Of logits that are NaN none is the largest.
+            let right = usize::from(argmax(logits) == label && !logits.iter().any(|logit| logit.is_nan()));
+            self.right_by_position[position] += right;
+            self.right_by_class[usize::from(label)] += right;
+            self.seen_by_class[usize::from(label)] += 1;
+        }
+    }
+
+    fn merge(mut self, other: &Self) -> Self {
+        let each =
+            |to: &mut [usize], from: &[usize]| to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+        self.sequences += other.sequences;
+        self.loss += other.loss;
+        each(&mut self.right_by_position, &other.right_by_position);
+        each(&mut self.right_by_class, &other.right_by_class);
+        each(&mut self.seen_by_class, &other.seen_by_class);
+        self
+    }
+
+    /// What it comes to.
+    pub fn evaluation(&self) -> Evaluation {
+        let share = |right: usize| right as f64 / self.sequences as f64;
+        let positions = (self.sequences * self.right_by_position.len()) as f64;
+        let classes = self.right_by_class.iter().zip(&self.seen_by_class);
+        Evaluation {
+            sequences: self.sequences,
+            loss: self.loss / positions,
+            accuracy: self.right_by_position.iter().sum::<usize>() as f64 / positions,
+            accuracy_last: self.right_by_position.last().map_or(0.0, |&right| share(right)),
+            accuracy_by_class: classes
+                .map(|(&right, &seen)| (seen > 0).then(|| right as f64 / seen as f64))
+                .collect(),
+            accuracy_by_position: self.right_by_position.iter().map(|&right| share(right)).collect(),
+        }
+    }
 }
 
 /// Sequences in each part of a parallel sum: sixteen parts, merged in order, whatever the number of
@@ -98,44 +156,15 @@ pub fn evaluate(weights: &Weights, patch: &Patch, examples: &[Example<'_>]) -> E
         .par_chunks(part_len(examples))
         .map(|examples| tally(weights, patch, examples, len))
         .collect();
-    let positions = (examples.len() * len) as f64;
-    let sum =
-        |of: fn(&Tally) -> &Vec<usize>, at: usize| tallies.iter().map(|tally| of(tally)[at]).sum::<usize>();
-    let by_position: Vec<usize> = (0..len).map(|at| sum(|t| &t.right_by_position, at)).collect();
-    Evaluation {
-        sequences: examples.len(),
-        loss: tallies.iter().map(|tally| tally.loss).sum::<f64>() / positions,
-        accuracy: by_position.iter().sum::<usize>() as f64 / positions,
-        accuracy_last: by_position.last().map_or(0.0, |&right| right as f64 / examples.len() as f64),
-        accuracy_by_class: (0..weights.config().d_vocab)
-            .map(|class| {
-                let seen = sum(|t| &t.seen_by_class, class);
-                (seen > 0).then(|| sum(|t| &t.right_by_class, class) as f64 / seen as f64)
-            })
-            .collect(),
-        accuracy_by_position: by_position.iter().map(|&right| right as f64 / examples.len() as f64).collect(),
-    }
+    tallies.iter().fold(Tally::new(weights.config(), len), Tally::merge).evaluation()
 }
 
 fn tally(weights: &Weights, patch: &Patch, examples: &[Example<'_>], len: usize) -> Tally {
-    let d_vocab = weights.config().d_vocab;
     let mut activations = Activations::new(weights.config(), len);
-    let mut tally = Tally {
-        loss: 0.0,
-        right_by_position: vec![0; len],
-        right_by_class: vec![0; d_vocab],
-        seen_by_class: vec![0; d_vocab],
-    };
+    let mut tally = Tally::new(weights.config(), len);
     for &Example { tokens, labels } in examples {
         forward(weights, tokens, patch, &mut activations);
-        tally.loss += cross_entropy(&activations.logits, labels, d_vocab);
-        for (position, (logits, &label)) in activations.logits.chunks_exact(d_vocab).zip(labels).enumerate() {
-            // Of logits that are NaN none is the largest.
-            let right = usize::from(argmax(logits) == label && !logits.iter().any(|logit| logit.is_nan()));
-            tally.right_by_position[position] += right;
-            tally.right_by_class[usize::from(label)] += right;
-            tally.seen_by_class[usize::from(label)] += 1;
-        }
+        tally.add(&activations.logits, labels);
     }
     tally
 }

@@ -12,7 +12,7 @@ pub mod study;
 
 pub use attention::HeadSummary;
 pub use attribution::{Attribution, Target, Writer};
-pub use evaluation::{AblationReport, Controls, Evaluation, evaluate};
+pub use evaluation::{AblationReport, Controls, Evaluation, Tally, evaluate};
 pub use hypotheses::Hypothesis;
 pub use neurons::NeuronDirections;
 pub use probe::{Known, Pass, Probe, ProbeRequest, Snapshot, probe, probe_after};

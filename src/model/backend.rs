@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use dfdx::optim::{Momentum, SgdConfig, WeightDecay};
 use dfdx::prelude::*;
+use dfdx::tensor::Cache;
 
 use super::batch::Workspace;
 use super::composed;
 use super::layout::Layout;
+use super::one_hot::{OneHot, Sequences};
 use super::weights::Weights;
-use crate::task::Example;
+use crate::task::{Dataset, Example, Split};
 
 /// A model's shape, and the memory its training reuses.
 #[derive(Clone)]
@@ -29,9 +31,28 @@ impl Transformer {
 
 /// A device that the model can be trained on.
 ///
-/// The default body is a composition of dfdx operations. A device that has something better overrides it.
-pub trait Backend: Device<f32> {
-    /// Mean cross-entropy over a batch of sequences of one length, in nats, as a function of the flat buffer `params`,
+/// The default bodies compose the model of dfdx operations. A device that has something better overrides them.
+pub trait Backend: Device<f32> + Cache {
+    /// Puts one side of a data set where the device reads it.
+    ///
+    /// # Errors
+    /// When the device fails: out of memory, say.
+    fn sequences(
+        &self,
+        dataset: &Arc<Dataset>,
+        split: Split,
+        d_vocab: usize,
+    ) -> Result<Sequences<Self>, Self::Err> {
+        Sequences::on_device(self, dataset, split, d_vocab)
+    }
+
+    /// How many sequences of `len` tokens fit into the device's memory at a time, with gradients; a larger batch is
+    /// taken in parts.
+    fn room(&self, _model: &Transformer, _len: usize) -> usize {
+        usize::MAX
+    }
+
+    /// Mean cross-entropy over the sequences of these numbers, in nats, as a function of the flat buffer `params`,
     /// `[parameters]`.
     ///
     /// # Errors
@@ -40,9 +61,42 @@ pub trait Backend: Device<f32> {
         &self,
         model: &Transformer,
         params: Tensor<(usize,), f32, Self, T>,
-        batch: &[Example<'_>],
+        sequences: &Sequences<Self>,
+        rows: &[usize],
     ) -> Result<Tensor<Rank0, f32, Self, T>, Self::Err> {
-        composed::loss(self, &model.layout, params, batch)
+        composed::loss(self, &model.layout, params, sequences.batch(self, rows)?)
+    }
+
+    /// Logits of the sequences of these numbers, `[sequence, pos, d_vocab]`; `None` from a device that computes them no
+    /// faster than the host.
+    ///
+    /// # Errors
+    /// When the device fails: out of memory, say.
+    fn logits(
+        &self,
+        model: &Transformer,
+        params: &Tensor<(usize,), f32, Self>,
+        sequences: &Sequences<Self>,
+        rows: &[usize],
+    ) -> Result<Option<Vec<f32>>, Self::Err> {
+        let batch = sequences.batch(self, rows)?;
+        let logits = composed::logits(self, &model.layout, params.clone(), batch.tokens, batch.len)?;
+        Ok(Some(logits.as_vec()))
+    }
+
+    /// What an error means to a user.
+    fn explain(error: &Self::Err) -> String {
+        error.to_string()
+    }
+
+    /// Whether less at a time might do.
+    fn is_out_of_memory(_error: &Self::Err) -> bool {
+        false
+    }
+
+    /// Used and total memory in bytes, of a device that has its own.
+    fn memory(&self) -> Option<(usize, usize)> {
+        None
     }
 
     /// Writes `values` over a fresh gradient or moment, all zeros, of the same length.
@@ -75,22 +129,32 @@ pub fn composed_loss<D: Backend, T: Tape<f32, D>>(
     params: Tensor<(usize,), f32, D, T>,
     batch: &[Example<'_>],
 ) -> Result<Tensor<Rank0, f32, D, T>, D::Err> {
-    composed::loss(device, &model.layout, params, batch)
+    composed::loss(device, &model.layout, params, OneHot::of(device, batch, model.layout.config.d_vocab)?)
 }
 
 impl Backend for Cpu {
+    fn sequences(
+        &self,
+        dataset: &Arc<Dataset>,
+        split: Split,
+        d_vocab: usize,
+    ) -> Result<Sequences<Self>, Self::Err> {
+        Ok(Sequences::on_host(dataset, split, d_vocab))
+    }
+
     /// One operation for the whole model: the loss is a scalar, so its gradient is computed on the way and only scaled
     /// when the tape runs back.
     fn loss<T: Tape<f32, Self>>(
         &self,
         model: &Transformer,
         params: Tensor<(usize,), f32, Self, T>,
-        batch: &[Example<'_>],
+        sequences: &Sequences<Self>,
+        rows: &[usize],
     ) -> Result<Tensor<Rank0, f32, Self, T>, Self::Err> {
         let (params, mut tape) = params.split_tape();
         let mut weights = Weights { layout: Arc::clone(&model.layout), values: vec![0.0; model.layout.len] };
         params.copy_into(&mut weights.values);
-        let result = model.workspace.loss(&weights, batch, T::OWNS_TAPE);
+        let result = model.workspace.loss(&weights, &sequences.examples(rows), T::OWNS_TAPE);
         let loss = self.try_tensor(result.loss)?;
         let (params_ghost, loss_ghost) = (params.ghost(), loss.ghost());
         tape.add_backward_op(move |grads| {
@@ -102,11 +166,18 @@ impl Backend for Cpu {
         Ok(loss.put_tape(tape))
     }
 
+    fn logits(
+        &self,
+        _: &Transformer,
+        _: &Tensor<(usize,), f32, Self>,
+        _: &Sequences<Self>,
+        _: &[usize],
+    ) -> Result<Option<Vec<f32>>, Self::Err> {
+        Ok(None)
+    }
+
     fn write(&self, to: &mut <Self as Storage<f32>>::Vec, values: &[f32]) -> Result<(), Self::Err> {
         to.copy_from_slice(values);
         Ok(())
     }
 }
-
-#[cfg(feature = "cuda")]
-impl Backend for Cuda {}

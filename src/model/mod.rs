@@ -9,10 +9,13 @@ mod composed;
 mod config;
 mod fold;
 mod forward;
+#[cfg(feature = "cuda")]
+mod gpu;
 pub mod intervention;
 mod kernels;
 mod layout;
 mod matmul;
+mod one_hot;
 mod weights;
 pub mod weights_file;
 
@@ -28,5 +31,6 @@ pub use intervention::{AblationKind, HeadId, Interventions, Means, NeuronId, Pat
 pub use kernels::centre;
 pub use layout::{Layout, TensorView};
 pub use matmul::{Mat, MatMut, Write, matmul};
+pub use one_hot::Sequences;
 pub use weights::{Affine, Weights};
 pub use weights_file::{Opened, WeightsError, read_weights};

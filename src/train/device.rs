@@ -6,11 +6,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 use std::sync::mpsc::Receiver;
 
-use dfdx::prelude::Cpu;
+use dfdx::prelude::*;
 use thiserror::Error;
 
 use super::events::{RunState, TrainCommand, TrainEvent};
 use super::trainer::{Outcome, Setup, TrainError, train};
+#[cfg(feature = "cuda")]
+use crate::cuda::{self, Gpu};
+#[cfg(feature = "cuda")]
+use crate::model::Backend;
 
 /// What `--device` says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -118,24 +122,40 @@ fn open_and_train(
     commands: &Receiver<TrainCommand>,
     emit: &mut dyn FnMut(TrainEvent),
 ) -> Result<Outcome, TrainError> {
-    use dfdx::prelude::Cuda;
     let ordinal = match device {
         DeviceChoice::Cpu => return train(Cpu::default(), "cpu", setup, commands, emit),
         DeviceChoice::Auto => 0,
         DeviceChoice::Cuda(ordinal) => ordinal,
     };
-    match Cuda::try_build(ordinal, 0) {
-        Ok(cuda) => train(cuda, &format!("cuda:{ordinal}"), setup, commands, emit),
-        Err(error) if device == DeviceChoice::Auto => {
-            emit(TrainEvent::Notice(format!("no usable GPU ({error:?}): training on the CPU")));
+    match open_gpu(ordinal) {
+        Ok((gpu, cuda)) => train(cuda, &gpu.to_string(), setup, commands, emit),
+        Err(reason) if device == DeviceChoice::Auto => {
+            emit(TrainEvent::Notice(format!("training on the CPU: {reason}")));
             train(Cpu::default(), "cpu", setup, commands, emit)
         }
-        Err(error) => {
-            let error =
-                TrainError::Device { step: setup.state.step, message: format!("cuda:{ordinal}: {error:?}") };
+        Err(message) => {
+            let error = TrainError::Device { step: setup.state.step, message };
             emit(TrainEvent::Failed(error.to_string()));
             emit(TrainEvent::State(RunState::Failed));
             Err(error)
         }
     }
+}
+
+/// The GPU of that number, having added two numbers on it: kernels that do not suit it fail only when they are loaded.
+#[cfg(feature = "cuda")]
+fn open_gpu(ordinal: usize) -> Result<(Gpu, Cuda), String> {
+    let gpu = cuda::gpu(ordinal).map_err(|error| error.to_string())?;
+    let failed = |error| format!("{gpu}: {}", Cuda::explain(&error));
+    let open = || {
+        let cuda = Cuda::try_build(ordinal, 0)?;
+        // Memory is kept for the next step, which wants the same again.
+        cuda.try_enable_cache()?;
+        let two: Tensor<Rank1<2>, f32, _> = cuda.try_tensor([1.0, 1.0])?;
+        two.try_add(1.0)?;
+        cuda.try_synchronize()?;
+        Ok(cuda)
+    };
+    let cuda = open().map_err(failed)?;
+    Ok((gpu, cuda))
 }

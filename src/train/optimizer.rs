@@ -4,8 +4,7 @@ use dfdx::optim::{AdamConfig, WeightDecay};
 use dfdx::prelude::*;
 
 use super::schedule::Rates;
-use crate::model::{Backend, Transformer};
-use crate::task::Example;
+use crate::model::{Backend, Sequences, Transformer};
 
 const BETA2: f64 = 0.999;
 const EPS: f64 = 1e-8;
@@ -32,6 +31,8 @@ pub struct Optimizer<D: Backend> {
     params: Tensor<(usize,), f32, D>,
     first: Gradients<f32, D>,
     second: Gradients<f32, D>,
+    /// Sequences that are taken at a time; set at the first step.
+    room: Option<usize>,
     weight_decay: f64,
     steps: i32,
 }
@@ -60,20 +61,33 @@ impl<D: Backend> Optimizer<D> {
             params,
             first,
             second,
+            room: None,
             weight_decay,
             steps: i32::try_from(steps).unwrap_or(i32::MAX),
         })
     }
 
-    /// One step on a batch; returns the loss before it.
+    /// One step on the sequences of these numbers; returns the loss before it.
     ///
     /// # Errors
     /// When the device fails: out of memory, say.
-    pub fn step(&mut self, model: &Transformer, batch: &[Example<'_>], rates: Rates) -> Result<f32, D::Err> {
-        let loss = self.device.loss(model, self.params.leaky_trace(), batch)?;
-        let mut value = [0.0];
-        loss.copy_into(&mut value);
-        let mut gradients = loss.try_backward()?;
+    pub fn step(
+        &mut self,
+        model: &Transformer,
+        sequences: &Sequences<D>,
+        rows: &[usize],
+        rates: Rates,
+    ) -> Result<f32, D::Err> {
+        let room = self.room.get_or_insert_with(|| self.device.room(model, sequences.n_ctx()));
+        let (mut gradients, losses) = loop {
+            match part_by_part(&self.device, model, &self.params, sequences, rows, *room) {
+                Err(error) if *room > 1 && D::is_out_of_memory(&error) => {
+                    *room = rows.len().min(*room) / 2;
+                    self.device.try_empty_cache()?;
+                }
+                done => break done?,
+            }
+        };
         let config = AdamConfig {
             lr: rates.lr,
             betas: [rates.beta1, BETA2],
@@ -85,7 +99,27 @@ impl<D: Backend> Optimizer<D> {
         let second = self.second.get_or_alloc_mut(&self.params)?;
         let gradient = gradients.get_or_alloc_mut(&self.params)?;
         config.try_update(self.steps, &mut self.params, first, second, gradient)?;
-        Ok(value[0])
+        // Last, for on a device reading waits for all that is under way there.
+        Ok(losses.iter().map(value).sum())
+    }
+
+    /// Logits of the sequences of these numbers as the model is now, `[sequence, pos, d_vocab]`; `None` from a device
+    /// that computes them no faster than the host.
+    ///
+    /// # Errors
+    /// When the device fails: out of memory, say.
+    pub fn logits(
+        &self,
+        model: &Transformer,
+        sequences: &Sequences<D>,
+        rows: &[usize],
+    ) -> Result<Option<Vec<f32>>, D::Err> {
+        self.device.logits(model, &self.params, sequences, rows)
+    }
+
+    /// Where it trains.
+    pub fn device(&self) -> &D {
+        &self.device
     }
 
     /// Copies the parameters to the host.
@@ -100,4 +134,37 @@ impl<D: Backend> Optimizer<D> {
         self.second.get(&self.params).copy_into(&mut moments.second);
         moments
     }
+}
+
+type Loss<D> = Tensor<Rank0, f32, D>;
+type Pass<D> = (Gradients<f32, D>, Vec<Loss<D>>);
+
+/// The gradient of the mean loss over `rows`, taken `room` of them at a time, and what each part adds to the loss.
+fn part_by_part<D: Backend>(
+    device: &D,
+    model: &Transformer,
+    params: &Tensor<(usize,), f32, D>,
+    sequences: &Sequences<D>,
+    rows: &[usize],
+    room: usize,
+) -> Result<Pass<D>, D::Err> {
+    let mut leaf = UnusedTensors::default();
+    leaf.add(params);
+    let (mut gradients, mut losses) = (Gradients::leaky(), Vec::new());
+    for part in rows.chunks(room) {
+        gradients.retain_leafs(&leaf.ids);
+        let mut loss = device.loss(model, params.trace(gradients), sequences, part)?;
+        if part.len() < rows.len() {
+            loss = loss.try_mul(part.len() as f32 / rows.len() as f32)?;
+        }
+        losses.push(loss.retaped::<NoneTape>());
+        gradients = loss.try_backward()?;
+    }
+    Ok((gradients, losses))
+}
+
+fn value<D: Backend>(loss: &Loss<D>) -> f32 {
+    let mut value = [0.0];
+    loss.copy_into(&mut value);
+    value[0]
 }

@@ -1,5 +1,6 @@
 //! The training loop.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
@@ -15,8 +16,8 @@ use super::optimizer::Optimizer;
 use super::pace::Pace;
 use super::run_dir::RunDir;
 use super::schedule::OneCycle;
-use crate::analysis::{Evaluation, Snapshot, evaluate};
-use crate::model::{Backend, Patch, Transformer, Weights};
+use crate::analysis::{Evaluation, Snapshot, Tally, evaluate};
+use crate::model::{Backend, Patch, Sequences, Transformer, Weights};
 use crate::random::{Purpose, stream};
 use crate::task::{Dataset, Split, majority};
 
@@ -122,6 +123,8 @@ struct Trainer<'a, D: Backend> {
     schedule: OneCycle,
     model: Transformer,
     optimizer: Optimizer<D>,
+    training: Sequences<D>,
+    validation: Sequences<D>,
     step: usize,
     saved: Option<usize>,
     published: Option<(usize, Instant)>,
@@ -136,14 +139,19 @@ struct Trainer<'a, D: Backend> {
 
 impl<'a, D: Backend> Trainer<'a, D> {
     fn new(device: D, setup: Setup, emit: &'a mut dyn FnMut(TrainEvent)) -> Result<Self, TrainError> {
-        let Setup { config, state, .. } = &setup;
+        let Setup { config, state, dataset, .. } = &setup;
         let step = state.step;
+        let failed = |error: D::Err| TrainError::Device { step, message: D::explain(&error) };
+        let sequences = |split| device.sequences(dataset, split, config.model.d_vocab).map_err(failed);
+        let (training, validation) = (sequences(Split::Train)?, sequences(Split::Validation)?);
         let decay = config.train.weight_decay;
         let optimizer = Optimizer::new(device, &state.weights.values, &state.moments, step, decay);
         Ok(Self {
+            training,
+            validation,
             schedule: OneCycle { max_lr: config.train.max_lr, total_steps: config.total_steps() },
             model: Transformer::new(Arc::clone(&state.weights.layout)),
-            optimizer: optimizer.map_err(|error| TrainError::Device { step, message: error.to_string() })?,
+            optimizer: optimizer.map_err(failed)?,
             step,
             saved: (step > 0).then_some(step),
             published: None,
@@ -201,12 +209,11 @@ impl<'a, D: Backend> Trainer<'a, D> {
         let epoch = self.step / self.setup.config.steps_per_epoch();
         let rates = self.schedule.at(self.step);
         self.shuffle(epoch);
-        let dataset = Arc::clone(&self.setup.dataset);
-        let batch: Vec<_> =
-            self.batch(epoch).iter().map(|&index| dataset.example(Split::Train, index)).collect();
-        let taken = self.optimizer.step(&self.model, &batch, rates);
+        let batch = self.batch(epoch);
+        let rows = self.order.as_ref().map_or(&[][..], |(_, order)| &order[batch]);
+        let taken = self.optimizer.step(&self.model, &self.training, rows, rates);
         let step = self.step + 1;
-        let train_loss = taken.map_err(|error| TrainError::Device { step, message: error.to_string() })?;
+        let train_loss = taken.map_err(|error| TrainError::Device { step, message: D::explain(&error) })?;
         let metrics = StepMetrics { step, epoch, train_loss, lr: rates.lr };
         let logged = self.setup.run_dir.as_mut().map_or(Ok(()), |dir| dir.log_step(&metrics));
         self.note_log(&logged);
@@ -241,12 +248,11 @@ impl<'a, D: Backend> Trainer<'a, D> {
         }
     }
 
-    /// Places of the training sequences of the next step.
-    fn batch(&self, epoch: usize) -> &[usize] {
-        let first =
-            (self.step - epoch * self.setup.config.steps_per_epoch()) * self.setup.config.train.batch_size;
-        let order = self.order.as_ref().map_or(&[][..], |(_, order)| order);
-        &order[first..(first + self.setup.config.train.batch_size).min(order.len())]
+    /// Where the sequences of the next step stand in the order of their epoch.
+    fn batch(&self, epoch: usize) -> Range<usize> {
+        let size = self.setup.config.train.batch_size;
+        let first = (self.step - epoch * self.setup.config.steps_per_epoch()) * size;
+        first..(first + size).min(self.training.len())
     }
 
     fn validate(&mut self, epoch: usize) -> Result<(), TrainError> {
@@ -254,14 +260,36 @@ impl<'a, D: Backend> Trainer<'a, D> {
         if let Some(name) = weights.first_non_finite() {
             return Err(self.not_finite(self.step, format!("weight {name}")));
         }
-        let validation: Evaluation =
-            evaluate(&weights, &Patch::default(), &self.setup.dataset.examples(Split::Validation));
+        let validation = match self.evaluate_on_device().map_err(|error| self.device_failed(&error))? {
+            Some(evaluation) => evaluation,
+            None => evaluate(&weights, &Patch::default(), &self.setup.dataset.examples(Split::Validation)),
+        };
         self.validation_loss = Some(validation.loss);
         let metrics = EpochMetrics { epoch, step: self.step, validation };
         let logged = self.setup.run_dir.as_mut().map_or(Ok(()), |dir| dir.log_epoch(&metrics));
         self.note_log(&logged);
         (self.emit)(TrainEvent::Epoch(metrics));
         Ok(())
+    }
+
+    /// `None` where the host does it as fast.
+    fn evaluate_on_device(&self) -> Result<Option<Evaluation>, D::Err> {
+        let rows: Vec<usize> = (0..self.validation.len()).collect();
+        let mut tally = Tally::new(&self.setup.config.model, self.validation.n_ctx());
+        for rows in rows.chunks(self.setup.config.train.batch_size) {
+            let Some(logits) = self.optimizer.logits(&self.model, &self.validation, rows)? else {
+                return Ok(None);
+            };
+            let each = logits.chunks_exact(logits.len() / rows.len());
+            self.validation.examples(rows).iter().zip(each).for_each(|(example, logits)| {
+                tally.add(logits, example.labels);
+            });
+        }
+        Ok(Some(tally.evaluation()))
+    }
+
+    fn device_failed(&self, error: &D::Err) -> TrainError {
+        TrainError::Device { step: self.step, message: D::explain(error) }
     }
 
     fn weights(&self) -> Weights {

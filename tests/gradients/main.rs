@@ -9,36 +9,47 @@ use std::sync::Arc;
 use dfdx::prelude::*;
 use headcount::model::backend::composed_loss;
 use headcount::model::{Activation, Backend, ModelConfig, Normalization, Transformer, Weights};
-use headcount::task::{Example, Split};
+use headcount::task::{Dataset, Split};
 use plain::Plain;
-use reference::models::{batch_of, odd_models, perturbed, random_batch, worst};
+use reference::models::{odd_models, perturbed, random_batch, worst};
 use reference::{Tensors, relative_l2, weights};
 
 /// `(loss, gradient)` of a batch on dfdx's tape.
-fn gradient(weights: &Weights, batch: &[Example<'_>], composed: bool) -> (f32, Vec<f32>) {
+fn gradient(weights: &Weights, (data, split): (&Arc<Dataset>, Split), composed: bool) -> (f32, Vec<f32>) {
     let device = Cpu::default();
     let model = Transformer::new(Arc::clone(&weights.layout));
     let params = device.tensor_from_vec(weights.values.clone(), (weights.values.len(),));
     let traced = params.leaky_trace();
     let loss = if composed {
-        composed_loss(&device, &model, traced, batch)
+        composed_loss(&device, &model, traced, &data.examples(split)).unwrap()
     } else {
-        device.loss(&model, traced, batch)
+        fused_loss(&device, &model, traced, (data, split))
     };
-    let loss = loss.unwrap();
     let value = loss.array();
     (value, loss.backward().get(&params).as_vec())
+}
+
+fn fused_loss<T: Tape<f32, Cpu>>(
+    device: &Cpu,
+    model: &Transformer,
+    params: Tensor<(usize,), f32, Cpu, T>,
+    (data, split): (&Arc<Dataset>, Split),
+) -> Tensor<Rank0, f32, Cpu, T> {
+    let sequences = device.sequences(data, split, model.layout.config.d_vocab).unwrap();
+    let rows: Vec<usize> = (0..sequences.len()).collect();
+    device.loss(model, params, &sequences, &rows).unwrap()
 }
 
 #[test]
 fn gradients_of_the_first_step_equal_pytorchs() {
     let batches = Tensors::read("train_batches");
-    let (tokens, labels) = (batches.tokens("tokens"), batches.tokens("labels"));
     let start = weights("train_init");
-    let batch = batch_of(&tokens[..16 * 128], &labels[..16 * 128], 128);
+    let batch = Arc::new(Dataset::from_sequences(batches.tokens("tokens")[..16 * 128].to_vec(), 128, 10));
+    let labels: Vec<_> = batch.examples(Split::Validation).iter().flat_map(|e| e.labels.to_vec()).collect();
+    assert_eq!(labels, batches.tokens("labels")[..16 * 128]);
     let theirs = Tensors::read("train_grad0");
     for composed in [false, true] {
-        let (loss, values) = gradient(&start, &batch, composed);
+        let (loss, values) = gradient(&start, (&batch, Split::Validation), composed);
         assert!((loss - 2.593_497).abs() < 1e-5, "{loss}");
         let ours = Weights { values, ..start.clone() };
         for name in theirs.names() {
@@ -56,10 +67,10 @@ fn gradients_of_the_first_step_equal_pytorchs() {
 #[test]
 fn the_fused_operation_equals_the_composition_for_odd_shapes() {
     for config in odd_models() {
-        let (weights, data) = (perturbed(&config), random_batch(&config, 19));
-        let batch = data.examples(Split::Train);
-        let (fused_loss, fused) = gradient(&weights, &batch, false);
-        let (composed_loss, composed) = gradient(&weights, &batch, true);
+        let (weights, data) = (perturbed(&config), Arc::new(random_batch(&config, 19)));
+        let batch = (&data, Split::Train);
+        let (fused_loss, fused) = gradient(&weights, batch, false);
+        let (composed_loss, composed) = gradient(&weights, batch, true);
         assert!((fused_loss - composed_loss).abs() < 1e-5, "{config:?}: {fused_loss} {composed_loss}");
         let error = relative_l2(&fused, &composed);
         assert!(error < 1e-5, "{config:?}: {error}");
@@ -78,13 +89,13 @@ fn the_fused_operation_equals_the_composition_for_odd_shapes() {
 #[test]
 fn the_loss_may_be_scaled_after_the_operation() {
     let config = ModelConfig { n_ctx: 16, d_mlp: 12, d_model: 8, d_head: 4, ..ModelConfig::default() };
-    let (weights, data) = (perturbed(&config), random_batch(&config, 4));
+    let (weights, data) = (perturbed(&config), Arc::new(random_batch(&config, 4)));
     let device = Cpu::default();
     let model = Transformer::new(Arc::clone(&weights.layout));
     let params = device.tensor_from_vec(weights.values.clone(), (weights.values.len(),));
-    let loss = device.loss(&model, params.leaky_trace(), &data.examples(Split::Train)).unwrap() * 3.0;
+    let loss = fused_loss(&device, &model, params.leaky_trace(), (&data, Split::Train)) * 3.0;
     let tripled = loss.backward().get(&params).as_vec();
-    let (_, plain) = gradient(&weights, &data.examples(Split::Train), false);
+    let (_, plain) = gradient(&weights, (&data, Split::Train), false);
     assert!(worst(&tripled, &plain.iter().map(|g| 3.0 * g).collect::<Vec<_>>()) < 1e-6);
 }
 
@@ -98,9 +109,9 @@ fn gradients_equal_finite_differences_in_double_precision() {
         ModelConfig { act_fn: Activation::Relu, normalization_type: Normalization::LnPre, ..tiny.clone() },
         ModelConfig { d_mlp: 0, normalization_type: Normalization::None, ..tiny },
     ] {
-        let (weights, data) = (perturbed(&config), random_batch(&config, 2));
+        let (weights, data) = (perturbed(&config), Arc::new(random_batch(&config, 2)));
         let batch = data.examples(Split::Train);
-        let (loss, gradient) = gradient(&weights, &batch, false);
+        let (loss, gradient) = gradient(&weights, (&data, Split::Train), false);
         let plain = Plain::new(&weights);
         assert!((plain.loss(&batch) - f64::from(loss)).abs() < 1e-6);
         let slopes: Vec<f32> = (0..weights.values.len())
@@ -117,10 +128,10 @@ fn gradients_equal_finite_differences_in_double_precision() {
 #[test]
 fn the_bits_do_not_depend_on_the_number_of_threads() {
     let config = ModelConfig::default();
-    let (weights, data) = (Weights::initial(&config, 1), random_batch(&config, 37));
+    let (weights, data) = (Weights::initial(&config, 1), Arc::new(random_batch(&config, 37)));
     let with = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let (loss, gradient) = pool.install(|| gradient(&weights, &data.examples(Split::Train), false));
+        let (loss, gradient) = pool.install(|| gradient(&weights, (&data, Split::Train), false));
         (loss.to_bits(), gradient.into_iter().map(f32::to_bits).collect::<Vec<_>>())
     };
     assert!(with(1) == with(2) && with(1) == with(3));

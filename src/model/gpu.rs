@@ -1,0 +1,41 @@
+//! Training on an NVIDIA GPU.
+
+use dfdx::prelude::*;
+use dfdx::tensor::CudaError;
+
+use super::backend::{Backend, Transformer};
+use super::config::ModelConfig;
+use crate::cuda;
+
+/// Share of the free memory that a part of a batch may take, by the estimate of [`values_per_token`].
+const SHARE: f64 = 0.7;
+
+impl Backend for Cuda {
+    fn room(&self, model: &Transformer, len: usize) -> usize {
+        let Some((used, total)) = self.memory() else { return usize::MAX };
+        let sequence = values_per_token(&model.layout.config, len) * len * size_of::<f32>();
+        (((total - used) as f64 * SHARE) as usize / sequence).max(1)
+    }
+
+    fn explain(error: &CudaError) -> String {
+        match error {
+            CudaError::Driver(error) => cuda::explain(error.0 as i32),
+            CudaError::Blas(error) => format!("cuBLAS failed: {error}"),
+            CudaError::Cpu(error) => error.to_string(),
+        }
+    }
+
+    fn is_out_of_memory(error: &CudaError) -> bool {
+        matches!(error, CudaError::Driver(error) if error.0 as i32 == cuda::OUT_OF_MEMORY)
+    }
+
+    fn memory(&self) -> Option<(usize, usize)> {
+        cuda::memory().ok().map(|(free, total)| (total - free, total))
+    }
+}
+
+/// Values that the composition and its gradients keep for one token, counted generously.
+fn values_per_token(c: &ModelConfig, len: usize) -> usize {
+    let block = 20 * c.d_model + 12 * c.d_heads() + 12 * c.n_heads * len + 16 * c.d_mlp;
+    2 * (c.n_layers * block + 12 * c.d_model + 12 * c.d_vocab)
+}

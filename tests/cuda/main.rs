@@ -1,0 +1,52 @@
+//! Training on a GPU.
+//!
+//! With the feature `cuda` these run on an NVIDIA GPU, and are skipped, saying so, where there is none. With `cuda-check`
+//! they run on an emulated one, made of dfdx's own kernels compiled for the host: the numbers are those of the kernels,
+//! and what a driver may refuse can be rehearsed.
+#![cfg(feature = "cuda")]
+
+mod emulator;
+mod failures;
+mod numbers;
+#[path = "../reference/mod.rs"]
+mod reference;
+mod training;
+
+use std::process::Command;
+use std::sync::OnceLock;
+
+use dfdx::prelude::Cuda;
+use headcount::cuda;
+
+/// Whether the GPU is emulated.
+const EMULATED: bool = cfg!(feature = "cuda-check");
+
+/// The GPU to test on; `None`, with a word to whoever runs the tests, when there is none.
+fn gpu() -> Option<Cuda> {
+    static USABLE: OnceLock<Result<(), String>> = OnceLock::new();
+    let usable = USABLE.get_or_init(|| {
+        if EMULATED {
+            cuda::look_first_in(emulator::folder()?);
+        }
+        let gpu = cuda::gpu(0).map_err(|error| error.to_string())?;
+        println!("on {gpu}");
+        Ok(())
+    });
+    match usable {
+        Ok(()) => Some(Cuda::try_build(0, 0).expect("a GPU that is there can be opened")),
+        Err(reason) if EMULATED => panic!("the emulated GPU cannot be built: {reason}"),
+        Err(reason) => {
+            println!("SKIPPED: {reason}");
+            None
+        }
+    }
+}
+
+/// The program, which finds the GPU that the tests run on.
+fn headcount() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
+    if EMULATED {
+        command.env(cuda::LIBRARIES_VARIABLE, emulator::folder().expect("a C++ compiler"));
+    }
+    command
+}
