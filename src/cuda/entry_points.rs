@@ -60,7 +60,7 @@ macro_rules! entry_points {
         )*)*
 
         /// Every entry point, so that none is left out of the program by a linker that has not met a call of it yet.
-        static ALL: &[&(dyn std::any::Any + Sync)] = &[$($(&$name,)* $(&$release,)*)* &cuMemAllocAsync, &cuMemFreeAsync];
+        static ALL: &[&(dyn std::any::Any + Sync)] = &[$($(&$name,)* $(&$release,)*)* &cuMemAllocAsync, &cuMemsetD8Async, &cuMemFreeAsync];
     };
 }
 
@@ -84,7 +84,6 @@ entry_points! {
             cuMemcpyHtoD_v2(to from bytes);
             cuMemcpyHtoDAsync_v2(to from bytes stream);
             cuMemsetD8_v2(at value bytes);
-            cuMemsetD8Async(at value bytes stream);
             cuModuleLoad(module path);
             cuModuleLoadData(module image);
             cuModuleGetFunction(function module name);
@@ -142,6 +141,12 @@ extern "C" fn cuMemAllocAsync(at: *mut Word, bytes: Word, stream: Word) -> Statu
     }
     let at = at as Word;
     call!(Cuda cuMemAllocAsync(at bytes stream))
+}
+
+// SAFETY: as above.
+#[unsafe(no_mangle)]
+extern "C" fn cuMemsetD8Async(at: Word, value: Word, bytes: Word, stream: Word) -> Status {
+    if bytes == 0 { 0 } else { call!(Cuda cuMemsetD8Async(at value bytes stream)) }
 }
 
 // SAFETY: as above.

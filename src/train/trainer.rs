@@ -24,6 +24,9 @@ use crate::task::{Dataset, Split, majority};
 /// Snapshots are published no more often.
 const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(200);
 
+/// Between two snapshots passes at least so many times what the last one took: a hundredth of the time goes into them.
+const SNAPSHOT_SHARE: u32 = 100;
+
 /// All that a run starts from.
 pub struct Setup {
     /// The settings.
@@ -127,6 +130,7 @@ struct Trainer<'a, D: Backend> {
     validation: Sequences<D>,
     step: usize,
     saved: Option<usize>,
+    /// Step of the last snapshot, and when the next is due.
     published: Option<(usize, Instant)>,
     order: Option<(usize, Vec<usize>)>,
     validation_loss: Option<f64>,
@@ -226,7 +230,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
         if step.is_multiple_of(self.setup.config.steps_per_epoch()) {
             self.validate(epoch + 1)?;
         }
-        if self.published.is_none_or(|(_, at)| at.elapsed() >= SNAPSHOT_INTERVAL) {
+        if self.published.is_none_or(|(_, due)| Instant::now() >= due) {
             self.publish();
         }
         if step.is_multiple_of(self.setup.config.train.checkpoint_every) {
@@ -300,8 +304,10 @@ impl<'a, D: Backend> Trainer<'a, D> {
 
     fn publish(&mut self) {
         if self.published.is_none_or(|(step, _)| step != self.step) {
+            let began = Instant::now();
             let snapshot = Snapshot::new(self.step, self.weights());
-            self.published = Some((self.step, Instant::now()));
+            let pause = SNAPSHOT_INTERVAL.max(began.elapsed() * SNAPSHOT_SHARE);
+            self.published = Some((self.step, Instant::now() + pause));
             (self.emit)(TrainEvent::Snapshot(Arc::new(snapshot)));
         }
     }

@@ -289,6 +289,7 @@ Status cuMemcpyHtoD_v2(Address to, Address from, std::size_t n) { return copy("h
 Status cuMemcpyHtoDAsync_v2(Address to, Address from, std::size_t n, void *) { return copy("htod", to, from, n); }
 Status cuMemsetD8_v2(Address at, unsigned char value, std::size_t bytes) {
     Turn turn(gpu().turn);
+    if (at == 0) return INVALID;
     gpu().count("memset", long(bytes));
     if (!gpu().broken) std::memset(reinterpret_cast<void *>(at), value, bytes);
     return gpu().broken;
