@@ -3,6 +3,8 @@
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+#[cfg(not(feature = "cuda"))]
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::mpsc::Receiver;
 
@@ -27,6 +29,10 @@ pub enum DeviceChoice {
     /// That GPU, or an error.
     Cuda(usize),
 }
+
+/// There where NVIDIA's driver is loaded.
+#[cfg(not(feature = "cuda"))]
+const NVIDIA_DRIVER: &str = "/proc/driver/nvidia/version";
 
 /// A device that cannot be had.
 #[derive(Debug, Error)]
@@ -107,11 +113,17 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
 
 #[cfg(not(feature = "cuda"))]
 fn open_and_train(
-    _: DeviceChoice,
+    device: DeviceChoice,
     setup: Setup,
     commands: &Receiver<TrainCommand>,
     emit: &mut dyn FnMut(TrainEvent),
 ) -> Result<Outcome, TrainError> {
+    if device == DeviceChoice::Auto && Path::new(NVIDIA_DRIVER).exists() {
+        emit(TrainEvent::Notice(format!(
+            "training on the CPU, though there is a GPU: {}",
+            DeviceError::NotBuilt
+        )));
+    }
     train(Cpu::default(), "cpu", setup, commands, emit)
 }
 
