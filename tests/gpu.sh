@@ -58,7 +58,7 @@ table() {
   row model cuda cpu TransformerLens "use, memory"
   for name in notebook large; do
     local sizes=${!name} cpu_steps=$steps peer=-
-    [ "$name" = large ] && cpu_steps=1
+    [ "$name" = large ] && cpu_steps=3
     watched measure "$name" "$sizes" cuda "$steps"
     local cuda; cuda=$(cat "$work/median")
     measure "$name" "$sizes" cpu "$cpu_steps"
@@ -74,7 +74,7 @@ table() {
 explorer() {
   settings "$notebook" > "$work/explored.toml"
   rm -rf "$work/explored"
-  { sleep 3; for _ in $(seq 300); do printf l; sleep 0.033; done; printf q; sleep 3; } |
+  { sleep 3; for _ in $(seq 300); do printf l; sleep 0.033; done; printf '\003'; sleep 3; } |
     TERM=xterm-256color script -qfec "stty rows 40 cols 120; '$program' --config '$work/explored.toml' --device cuda --run '$work/explored'" \
       "$work/screen" > /dev/null
   local frames taken

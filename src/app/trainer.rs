@@ -12,6 +12,8 @@ pub(crate) struct Trainer {
     pub(crate) step: usize,
     /// Epochs finished.
     pub(crate) epoch: usize,
+    /// Used and total bytes of the device's own memory.
+    pub(crate) memory: Option<(usize, usize)>,
     /// Steps per second.
     pub(crate) rate: Option<f64>,
     /// Seconds without a word.

@@ -94,6 +94,7 @@ impl App {
                     return if first { self.look_again() } else { self.request_probe() };
                 }
             }
+            TrainEvent::Memory { used, total } => self.trainer.memory = Some((used, total)),
             TrainEvent::State(state) => {
                 self.trainer.state = Some(state);
                 if state != RunState::Running {

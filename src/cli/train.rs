@@ -148,7 +148,10 @@ impl Reporter {
             TrainEvent::Unsaved(Some(why)) => self.line(&format!("headcount: not saved: {}", scrub(&why))),
             TrainEvent::Unsaved(None) => self.line("headcount: saved again"),
             // The error comes back from the training call, and is said once, at the end.
-            TrainEvent::Failed(_) | TrainEvent::State(_) | TrainEvent::Snapshot(_) => {}
+            TrainEvent::Failed(_)
+            | TrainEvent::State(_)
+            | TrainEvent::Snapshot(_)
+            | TrainEvent::Memory { .. } => {}
         }
     }
 

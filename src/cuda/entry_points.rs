@@ -73,7 +73,6 @@ entry_points! {
             cuDeviceGetCount(count);
             cuDeviceGetName(name len device);
             cuDeviceGetAttribute(value attribute device);
-            cuDeviceTotalMem_v2(bytes device);
             cuDevicePrimaryCtxRetain(context device);
             cuMemGetInfo_v2(free total);
             cuMemAlloc_v2(address bytes);
@@ -174,14 +173,13 @@ pub(super) fn device_count() -> Result<usize, CudaError> {
     Ok(usize::try_from(count).unwrap_or(0))
 }
 
-/// Name, ending in a zero byte, and bytes of memory.
-pub(super) fn describe(ordinal: usize) -> Result<([u8; 256], usize), CudaError> {
-    let (mut device, mut name, mut memory) = (0_i32, [0_u8; 256], 0_usize);
+/// Ends in a zero byte.
+pub(super) fn name(ordinal: usize) -> Result<[u8; 256], CudaError> {
+    let (mut device, mut name) = (0_i32, [0_u8; 256]);
     checked(cuDeviceGet(&raw mut device as Word, ordinal))?;
-    let handle = usize::try_from(device).unwrap_or(0);
-    checked(cuDeviceGetName(name.as_mut_ptr() as Word, name.len(), handle))?;
-    checked(cuDeviceTotalMem_v2(&raw mut memory as Word, handle))?;
-    Ok((name, memory))
+    let device = usize::try_from(device).unwrap_or(0);
+    checked(cuDeviceGetName(name.as_mut_ptr() as Word, name.len(), device))?;
+    Ok(name)
 }
 
 /// Free and total bytes.

@@ -77,13 +77,11 @@ pub struct Gpu {
     pub ordinal: usize,
     /// NVIDIA's name for it.
     pub name: String,
-    /// In bytes.
-    pub memory: usize,
 }
 
 impl fmt::Display for Gpu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cuda:{} {} {:.0} GiB", self.ordinal, self.name, self.memory as f64 / f64::from(1 << 30))
+        write!(f, "cuda:{} {}", self.ordinal, self.name.strip_prefix("NVIDIA ").unwrap_or(&self.name))
     }
 }
 
@@ -98,9 +96,9 @@ pub fn gpu(ordinal: usize) -> Result<Gpu, CudaError> {
     if ordinal >= count {
         return Err(CudaError::NoSuchGpu { ordinal, count });
     }
-    let (name, memory) = entry_points::describe(ordinal)?;
+    let name = entry_points::name(ordinal)?;
     let name = CStr::from_bytes_until_nul(&name).unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Gpu { ordinal, name, memory })
+    Ok(Gpu { ordinal, name })
 }
 
 /// Free and total memory of the GPU that this thread uses, in bytes.

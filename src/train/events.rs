@@ -73,6 +73,13 @@ pub enum TrainEvent {
     Epoch(EpochMetrics),
     /// The weights, before the first step, then every so often, and after the last.
     Snapshot(Arc<Snapshot>),
+    /// How full the device's own memory is, in bytes; after snapshots, from a GPU.
+    Memory {
+        /// Taken, by whomever.
+        used: usize,
+        /// In all.
+        total: usize,
+    },
     /// It does something else now.
     State(RunState),
     /// Something she should know that ends nothing.

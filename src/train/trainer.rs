@@ -309,6 +309,9 @@ impl<'a, D: Backend> Trainer<'a, D> {
             let pause = SNAPSHOT_INTERVAL.max(began.elapsed() * SNAPSHOT_SHARE);
             self.published = Some((self.step, Instant::now() + pause));
             (self.emit)(TrainEvent::Snapshot(Arc::new(snapshot)));
+            if let Some((used, total)) = self.optimizer.device().memory() {
+                (self.emit)(TrainEvent::Memory { used, total });
+            }
         }
     }
 

@@ -38,6 +38,10 @@ fn number_role(x: f64) -> Role {
     if x.is_finite() { Role::Strong } else { Role::Wrong }
 }
 
+fn gibibytes(bytes: usize, decimals: usize) -> String {
+    format!("{:.decimals$}", bytes as f64 / f64::from(1 << 30))
+}
+
 fn pieces(app: &App) -> Vec<Piece<'_>> {
     let mut pieces = vec![piece(0, "", app.options.title.as_str(), Role::Title)];
     let trainer = &app.trainer;
@@ -69,6 +73,9 @@ fn pieces(app: &App) -> Vec<Piece<'_>> {
     }
     if let Some(plan) = &trainer.plan {
         pieces.push(piece(5, "", plan.device.as_str(), Role::Faint));
+    }
+    if let Some((used, total)) = trainer.memory {
+        pieces.push(piece(5, "", format!("{}/{} GiB", gibibytes(used, 1), gibibytes(total, 0)), Role::Faint));
     }
     pieces
 }

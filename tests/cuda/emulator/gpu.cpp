@@ -238,7 +238,6 @@ Status cuDeviceGet(int *device, int ordinal) {
 }
 Status cuDeviceGetName(char *name, int length, int) { return std::snprintf(name, length, "Emulated GPU"), OK; }
 Status cuDeviceGetAttribute(int *value, int, int) { return *value = 1, OK; }
-Status cuDeviceTotalMem_v2(std::size_t *bytes, int) { return *bytes = gpu().settings.memory, OK; }
 Status cuDevicePrimaryCtxRetain(void **context, int) { return *context = &gpu(), OK; }
 Status cuDevicePrimaryCtxRelease_v2(int) { return gpu().broken; }
 Status cuCtxSetCurrent(void *) { return gpu().broken; }
