@@ -34,8 +34,9 @@ impl Backend for Cuda {
     }
 }
 
-/// Values that the composition and its gradients keep for one token, counted generously.
+/// Values that the composition and its gradients keep for one token: what runs on the emulated GPU took at most, and a
+/// little more.
 fn values_per_token(c: &ModelConfig, len: usize) -> usize {
-    let block = 20 * c.d_model + 12 * c.d_heads() + 12 * c.n_heads * len + 16 * c.d_mlp;
-    2 * (c.n_layers * block + 12 * c.d_model + 12 * c.d_vocab)
+    let block = 8 * c.d_model + 6 * c.d_heads() + 7 * c.n_heads * len + 14 * c.d_mlp;
+    c.n_layers * block + 8 * c.d_model + 12 * c.d_vocab
 }

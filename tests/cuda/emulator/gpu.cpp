@@ -66,7 +66,7 @@ struct Gpu {
     std::recursive_mutex turn;
     Settings settings;
     std::map<Address, std::size_t> live;
-    std::size_t used = 0;
+    std::size_t used = 0, most = 0;
     long launches = 0;
     Status broken = OK;
     std::map<std::string, Count> counts;
@@ -80,6 +80,7 @@ struct Gpu {
     ~Gpu() {
         if (settings.profile.empty()) return;
         if (std::FILE *file = std::fopen(settings.profile.c_str(), "w")) {
+            count("most", long(most));
             for (auto &[what, count] : counts)
                 std::fprintf(file, "%s %ld %ld\n", what.c_str(), count.calls, count.amount);
             std::fclose(file);
@@ -255,6 +256,7 @@ Status cuMemAlloc_v2(Address *at, std::size_t bytes) {
     *at = reserve(bytes);
     gpu().live[*at] = bytes;
     gpu().used += bytes;
+    gpu().most = std::max(gpu().most, gpu().used);
     gpu().count("alloc", long(bytes));
     return OK;
 }
