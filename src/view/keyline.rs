@@ -4,12 +4,13 @@ use ratatui::layout::Rect;
 
 use super::ink::{Ink, width};
 use super::theme::Role;
+use super::{logits, neurons};
 use crate::app::keymap::{self, Context};
 use crate::app::{App, Focus, Level, ViewId};
 use crate::term::Glyphs;
 
-/// Draws the last line.
-pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
+/// Draws the last line; `panel` is where the view is.
+pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect, panel: Rect) {
     if let Some(notice) = &app.notice {
         let (word, role) = match notice.level {
             Level::Info => ("", Role::Strong),
@@ -25,13 +26,14 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         ink.text(area, 1, 0, question, Role::Warning);
         return;
     }
-    hints(ink, app, area);
+    hints(ink, app, area, panel);
 }
 
-fn hints(ink: &mut Ink<'_>, app: &App, area: Rect) {
+fn hints(ink: &mut Ink<'_>, app: &App, area: Rect, panel: Rect) {
     let unicode = ink.theme.glyphs == Glyphs::Utf8;
     let context = app.context();
     let mut hints = keymap::hints(context, unicode);
+    hints.retain(|hint| !shows_all(app, panel, hint.1));
     let mut end = area.width;
     if !context.is_alone() {
         hints.extend(
@@ -51,10 +53,24 @@ fn hints(ink: &mut Ink<'_>, app: &App, area: Rect) {
     }
 }
 
+/// Whether a key chooses between panels that are all in view.
+fn shows_all(app: &App, panel: Rect, hint: &str) -> bool {
+    match (app.view, hint) {
+        (ViewId::Logits, "lens") => logits::shows_all(app, panel),
+        (ViewId::Neurons, "map") => neurons::shows_all(panel),
+        _ => false,
+    }
+}
+
 /// Leaves out keys that would only say that they do nothing now.
 fn is_useful(app: &App, hint: &str) -> bool {
     match hint {
         "clear" | "diff" | "changed" | "zero/mean" => !app.ablation.off.is_empty(),
+        "off/on" => match app.view {
+            ViewId::Train => false,
+            ViewId::Ablate => !app.ablation.off.is_empty(),
+            _ => true,
+        },
         "anew" => is_stale(app),
         "pause" => app.is_training(),
         "freeze" => !app.is_exploring(),

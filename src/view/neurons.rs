@@ -25,8 +25,8 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let lower = lower_height(app, area);
     let top = lines(area, 0, area.height - lower);
     let bottom = lines(area, top.height, lower);
-    if area.width >= 120 {
-        // Room for both: the map beside the list, the traces below.
+    if shows_all(area) {
+        // The map beside the list, the traces below.
         let (left, right) = beside(top, 64);
         list(ink, app, probe, &order, left);
         neuron_map::render(ink, app, probe, &order, right, false);
@@ -40,11 +40,16 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     }
 }
 
+/// Whether there is room for the map and the traces, and nothing to choose.
+pub(super) fn shows_all(area: Rect) -> bool {
+    area.width >= 120
+}
+
 fn lower_height(app: &App, area: Rect) -> u16 {
     let most = area.height / 2;
     match app.settings.lower {
         _ if area.height < 8 => 0,
-        LowerPanel::Map if area.width < 120 => most,
+        LowerPanel::Map if !shows_all(area) => most,
         _ => traces::height(app).min(most),
     }
 }
@@ -59,16 +64,20 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, order: &[NeuronFigures], ar
     let clean = if probe.ablated.is_some() { "clean " } else { "" };
     let title = format!("layer {} at {position}, by {clean}{by}", app.cursor.layer);
     ink.rule(area, 0, &title, &provenance(app, probe));
-    let target = target::name(app, probe, position);
     // A long name has its place in the logits view.
-    let target = if super::ink::width(&target) > 14 { "target".into() } else { target };
+    let target = target::short(app, probe, position, 14);
     let tracks_end = area.width.saturating_sub(2);
-    let right = tracks_end.saturating_sub(10);
+    let tracks = tracks(app);
+    let right = tracks_end.saturating_sub(super::ink::width(&tracks).max(9) + 1);
     let narrow = area.width < 60;
     ink.text(area, 4, 1, "neuron", Role::Faint);
+    if order.iter().any(|f| f.off) {
+        // What is off says what it would do, or there would be nothing to choose by.
+        ink.text(area, 12, 1, "✕ clean", Role::Faint);
+    }
     ink.text_right(area, right.saturating_sub(8), 1, &format!("activation   to {target}"), Role::Faint);
     ink.text_right(area, right, 1, "favours", Role::Faint);
-    ink.text_right(area, tracks_end, 1, "tracks", Role::Faint);
+    ink.text_right(area, tracks_end, 1, &tracks, Role::Faint);
     let activation = |f: &NeuronFigures| f.activation.abs();
     let largest = order.iter().map(activation).filter(|a| a.is_finite()).fold(0.0, f32::max);
     let to_target = right.saturating_sub(8);
@@ -95,13 +104,25 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, order: &[NeuronFigures], ar
         let plain = if f.off { Role::Faint } else { Role::Plain };
         ink.text_right(area, act_end, y, &format!("{:.2}", f.activation), plain);
         ink.text_right(area, to_target, y, &signed(f.contribution), plain);
-        let favours = probe.request.snapshot.directions.favours(app.cursor.layer, f.neuron);
-        ink.text_right(area, right, y, &favours.to_string(), Role::Plain);
+        let directions = &probe.request.snapshot.directions;
+        let is_broken = directions.of(app.cursor.layer, f.neuron).iter().any(|x| x.is_nan());
+        let favours = directions.favours(app.cursor.layer, f.neuron).to_string();
+        ink.text_right(area, right, y, if is_broken { "?" } else { &favours }, Role::Plain);
         if let Some((token, effect)) = app.tracked_by(NeuronId { layer: app.cursor.layer, neuron: f.neuron })
         {
             let text = format!("{token} {}", signed(effect as f32));
             ink.text_right(area, tracks_end, y, &text, Role::Plain);
         }
+    }
+}
+
+/// The heading of what each neuron tracks, with the step it is of if that is not the one in view.
+fn tracks(app: &App) -> String {
+    let is_last = app.cursor.layer + 1 == app.options.model.n_layers;
+    let current = app.timeline.current().map(|snapshot| snapshot.step);
+    match app.studies.trackers().filter(|_| is_last).map(|(study, _)| study.request.snapshot.step) {
+        Some(step) if Some(step) != current => format!("tracks @{step}"),
+        _ => "tracks".into(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::App;
 use super::cursor::moved;
+use super::event::Notice;
 use super::keymap::Action;
 use crate::analysis::Snapshot;
 use crate::analysis::attribution::ResolvedTarget;
@@ -103,6 +104,8 @@ impl PathsOf {
 pub(crate) struct Circuits {
     pub(crate) map: CircuitMap,
     pub(crate) scale: QkScale,
+    /// Whether the ranked paths were moved in last, rather than the map.
+    in_paths: bool,
     drive: Option<Drive>,
     /// Of the folded weights of a snapshot.
     positions: Option<(OfHead, Vec<f32>)>,
@@ -211,6 +214,29 @@ impl App {
         self.circuits.paths.as_ref().map(|(_, paths)| paths.as_slice())
     }
 
+    /// The place of the path under the cursor in the ranking, while it is there that she moves.
+    pub(crate) fn chosen_path(&self) -> Option<usize> {
+        let is_here = |path: &TokenPath| {
+            (usize::from(path.token), path.head, path.neuron)
+                == (self.cursor.token, self.cursor.head_id(), self.cursor.neuron)
+        };
+        self.ranked_paths().filter(|_| self.circuits.in_paths)?.iter().position(is_here)
+    }
+
+    /// Takes the cursor to another path, its token, head and neuron.
+    fn move_path(&mut self, by: isize) {
+        let to = self.chosen_path().map(|at| moved(at, by, self.ranked_paths().map_or(0, <[_]>::len)));
+        let Some(&path) = self.ranked_paths().and_then(|paths| paths.get(to.unwrap_or(0))) else {
+            self.say(Notice::info("there is no path here"));
+            return;
+        };
+        let cursor = &mut self.cursor;
+        (cursor.token, cursor.layer, cursor.head) = (path.token.into(), path.head.layer, path.head.head);
+        (cursor.neuron, cursor.neuron_is_chosen) = (path.neuron, true);
+        self.writer_follows_head();
+        self.circuits.in_paths = true;
+    }
+
     /// How many paths there are through a layer.
     pub(crate) fn paths_of_layer(&self) -> usize {
         let model = &self.options.model;
@@ -220,7 +246,11 @@ impl App {
     pub(super) fn act_on_circuits(&mut self, action: Action) {
         let len = self.sequence.tokens.len();
         let d_vocab = self.options.model.d_vocab;
+        // Whoever turns to the map leaves the paths.
+        self.circuits.in_paths &=
+            !matches!(action, Action::Map | Action::Row(_) | Action::Column(_) | Action::Head(_));
         match (action, self.circuits.map) {
+            (Action::Path(by), _) => self.move_path(by),
             (Action::Map, _) => self.circuits.map = self.next_map(),
             (Action::QkScale, _) => self.circuits.scale = self.circuits.scale.next(),
             (Action::Column(by), CircuitMap::QkPositions) => {
@@ -234,6 +264,12 @@ impl App {
             (Action::Row(by), _) => self.cursor.token = moved(self.cursor.token, by, d_vocab),
             _ => {}
         }
+    }
+
+    /// Moves by many rows, of the paths or of the map.
+    pub(super) fn page_circuits(&mut self, by: isize) {
+        let is_on_path = self.chosen_path().is_some();
+        self.act_on_circuits(if is_on_path { Action::Path(by) } else { Action::Row(by) });
     }
 
     /// The map after this one; there are none of neurons without neurons.
