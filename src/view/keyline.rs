@@ -19,6 +19,9 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect, panel: Rect) {
         };
         let x = ink.text(area, 1, 0, word, role);
         ink.text(area, x, 0, &notice.text, role);
+        if x + width(&notice.text) > area.width {
+            ink.text_right(area, area.width, 0, "…", role);
+        }
         return;
     }
     if matches!(app.focus, Focus::Quit) {
