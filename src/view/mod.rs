@@ -35,6 +35,7 @@ mod lens;
 mod logit_row;
 mod logits;
 mod losses;
+mod measure;
 mod neuron_map;
 mod neurons;
 mod number;

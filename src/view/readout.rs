@@ -2,9 +2,9 @@
 
 use ratatui::layout::Rect;
 
-use super::attention::Measure;
 use super::head_list;
 use super::ink::{Ink, lines};
+use super::measure::Measure;
 use super::number::figure;
 use super::theme::Role;
 use crate::analysis::Probe;

@@ -1,6 +1,7 @@
 //! The circuits view's maps and paths. What takes more than a moment is kept until its inputs change.
 
 mod kept;
+mod map;
 
 use std::sync::Arc;
 
@@ -13,61 +14,7 @@ use crate::analysis::attribution::ResolvedTarget;
 use crate::analysis::circuits::{HeadCircuits, TokenPath};
 use crate::model::{HeadId, Normalization};
 
-/// What is mapped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum CircuitMap {
-    /// How well a query token matches a key token.
-    #[default]
-    QkTokens,
-    /// How well a query position matches a key position.
-    QkPositions,
-    /// What a token attended to adds to each logit.
-    OvLogits,
-    /// How a token attended to drives each neuron.
-    OvNeurons,
-}
-
-impl CircuitMap {
-    /// What is worth seeing below it, where there is room.
-    pub(crate) fn companion(self) -> Option<Self> {
-        match self {
-            Self::QkTokens | Self::OvNeurons => Some(Self::OvLogits),
-            Self::OvLogits => Some(Self::QkTokens),
-            Self::QkPositions => None,
-        }
-    }
-
-    fn next(self) -> Self {
-        match self {
-            Self::QkTokens => Self::QkPositions,
-            Self::QkPositions => Self::OvLogits,
-            Self::OvLogits => Self::OvNeurons,
-            Self::OvNeurons => Self::QkTokens,
-        }
-    }
-}
-
-/// What a match of query and key is divided by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum QkScale {
-    /// Nothing: the weights alone.
-    #[default]
-    Weights,
-    /// The root of the head's width, as attention scores are.
-    Head,
-    /// That, and the mean layer norm scale of this sequence, of the query and of the key.
-    HeadAndNorm,
-}
-
-impl QkScale {
-    fn next(self) -> Self {
-        match self {
-            Self::Weights => Self::Head,
-            Self::Head => Self::HeadAndNorm,
-            Self::HeadAndNorm => Self::Weights,
-        }
-    }
-}
+pub(crate) use map::{CircuitMap, MapInView, QkScale};
 
 /// A head of a snapshot.
 type OfHead = (Arc<Snapshot>, HeadId);
@@ -110,34 +57,6 @@ pub(crate) struct Circuits {
     /// Of the folded weights of a snapshot.
     positions: Option<(OfHead, Vec<f32>)>,
     paths: Option<(PathsOf, Vec<TokenPath>)>,
-}
-
-/// A map as it is shown.
-pub(crate) struct MapInView<'a> {
-    pub(crate) kind: CircuitMap,
-    pub(crate) rows: usize,
-    pub(crate) cols: usize,
-    /// The row and column of the cursor.
-    pub(crate) cursor: (usize, usize),
-    values: &'a [f32],
-    /// The neuron of each column, where columns are neurons.
-    order: Option<&'a [usize]>,
-    factor: f32,
-}
-
-impl MapInView<'_> {
-    /// A cell; `None` where a key is after its query.
-    pub(crate) fn value(&self, row: usize, col: usize) -> Option<f32> {
-        let is_masked = self.kind == CircuitMap::QkPositions && col > row;
-        let col = self.name_of(col);
-        let width = self.values.len() / self.rows.max(1);
-        (!is_masked).then(|| self.values.get(row * width + col).copied().unwrap_or(f32::NAN) * self.factor)
-    }
-
-    /// What a column stands for.
-    pub(crate) fn name_of(&self, col: usize) -> usize {
-        self.order.and_then(|order| order.get(col).copied()).unwrap_or(col)
-    }
 }
 
 impl App {
