@@ -538,3 +538,21 @@ fn a_key_that_would_do_nothing_is_not_offered() {
     screen.keys("6").must_not_show("off/on");
     screen.keys("4<space>6").must_show("off/on");
 }
+
+#[test]
+fn paths_say_when_they_are_measured_at_another_step_than_their_weights() {
+    let mut screen = running();
+    screen.keys("5");
+    let paths = |screen: &Screen| screen.text().lines().skip(16).map(str::to_owned).collect::<Vec<_>>();
+    let weights = |screen: &Screen| {
+        let score = |line: String| line.split_whitespace().rev().nth(2).map(str::to_owned);
+        paths(screen).into_iter().map(score).take(6).collect::<Vec<_>>()
+    };
+    let before = weights(&screen);
+    screen.snapshot(25, Weights::initial(&ModelConfig::default(), 7));
+    assert_eq!(weights(&screen), before);
+    assert!(screen.text().lines().any(|line| line.contains("paths at") && line.contains("@25")));
+    screen.keys("<enter>");
+    assert_ne!(weights(&screen), before);
+    assert!(!screen.text().lines().any(|line| line.contains("paths at") && line.contains("@25")));
+}

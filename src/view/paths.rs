@@ -7,6 +7,7 @@ use super::ink::{Ink, lines};
 use super::number::signed;
 use super::target;
 use super::theme::Role;
+use crate::analysis::Probe;
 use crate::analysis::circuits::TokenPath;
 use crate::app::App;
 use crate::model::NeuronId;
@@ -26,7 +27,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let Some(probe) = app.probe.as_deref().filter(|probe| !probe.is_empty()) else { return };
     let position = app.position_in(probe);
     let target = target::short(app, probe, position, area.width.saturating_sub(18));
-    ink.rule(area, 0, &format!("paths at {position} to {target}"), "");
+    ink.rule(area, 0, &format!("paths at {position} to {target}"), &measured(app, probe));
     if !probe.config().has_mlp() {
         ink.text(area, 1, 1, "attention only: there are no neurons", Role::Faint);
         return;
@@ -51,6 +52,17 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     }
     for (y, words) in (area.height - below..).zip(LEGEND.iter().take(below.into())) {
         ink.text(area, 1, y, words, Role::Faint);
+    }
+}
+
+/// The step of what is measured, where the weights' column is of another.
+fn measured(app: &App, probe: &Probe) -> String {
+    let circuits = app.studies.circuits().map(|(study, _)| study.request.snapshot.step);
+    let step = probe.request.snapshot.step;
+    if circuits.is_some_and(|circuits| circuits != step) {
+        format!("drive and adds, @{step}")
+    } else {
+        String::new()
     }
 }
 
