@@ -533,6 +533,13 @@ fn a_key_that_would_do_nothing_is_not_offered() {
         screen.resize(120, 40);
         screen.must_not_show(&format!("v {hint}"));
     }
+    let model = ModelConfig { d_mlp: 0, ..ModelConfig::default() };
+    let weights = Weights::initial(&model, 1);
+    let mut screen = Setup { model, ..Setup::default() }.screen();
+    screen.snapshot(0, weights);
+    screen.keys("3").must_not_show("o neuron");
+    screen.keys("5J").must_show("there is no path here");
+    screen.keys("5").must_not_show("JK path");
     let mut screen = running();
     screen.keys("1").must_not_show("off/on");
     screen.keys("6").must_not_show("off/on");

@@ -36,7 +36,7 @@ fn hints(ink: &mut Ink<'_>, app: &App, area: Rect, panel: Rect) {
     let unicode = ink.theme.glyphs == Glyphs::Utf8;
     let context = app.context();
     let mut hints = keymap::hints(context, unicode);
-    hints.retain(|hint| !shows_all(app, panel, hint.1));
+    hints.retain(|hint| !is_idle(app, panel, hint.1));
     let mut end = area.width;
     if !context.is_alone() {
         hints.extend(
@@ -56,9 +56,10 @@ fn hints(ink: &mut Ink<'_>, app: &App, area: Rect, panel: Rect) {
     }
 }
 
-/// Whether a key chooses between panels that are all in view.
-fn shows_all(app: &App, panel: Rect, hint: &str) -> bool {
+/// Whether a key chooses between panels that are all in view, or among neurons where there are none.
+fn is_idle(app: &App, panel: Rect, hint: &str) -> bool {
     match (app.view, hint) {
+        (ViewId::Logits, "neuron") | (ViewId::Circuits, "path") => !app.options.model.has_mlp(),
         (ViewId::Logits, "lens") => logits::shows_all(app, panel),
         (ViewId::Neurons, "map") => neurons::shows_all(panel),
         _ => false,

@@ -29,7 +29,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let target = target::short(app, probe, position, area.width.saturating_sub(18));
     ink.rule(area, 0, &format!("paths at {position} to {target}"), &measured(app, probe));
     if !probe.config().has_mlp() {
-        ink.text(area, 1, 1, "attention only: there are no neurons", Role::Faint);
+        ink.text(area, 1, 1, "attention only: no neurons", Role::Faint);
         return;
     }
     let Some(paths) = app.ranked_paths() else {

@@ -26,6 +26,8 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Meas
     // The list of heads gets what it needs; of many heads the ranking of keys leaves at least half.
     let most = (below / 2).max(below.saturating_sub(KEYS));
     let heads_height = (heads + 2).min(most);
+    // Headings alone say nothing.
+    let heads_height = if heads_height < 3 { 0 } else { heads_height };
     strongest(ink, app, probe, measure, lines(area, CELL, below - heads_height));
     head_list::render(ink, app, probe, lines(area, area.height - heads_height, heads_height));
 }
