@@ -52,8 +52,14 @@ impl<'a> Logits<'a> {
         let must = |token: usize| token == self.label || Some(token) == self.prediction;
         let logits = self.current();
         let mut tokens: Vec<usize> = (0..logits.len()).collect();
-        tokens.sort_by(|&a, &b| must(b).cmp(&must(a)).then(logits[b].total_cmp(&logits[a])));
-        tokens.truncate(room);
+        let order = |a: &usize, b: &usize| {
+            must(*b).cmp(&must(*a)).then(logits[*b].total_cmp(&logits[*a])).then(a.cmp(b))
+        };
+        // Of a large vocabulary only the top is put in order.
+        if room < tokens.len() {
+            tokens.select_nth_unstable_by(room, order);
+            tokens.truncate(room);
+        }
         tokens.sort_unstable();
         tokens
     }

@@ -1,5 +1,7 @@
 //! View 3: what each writer to the residual stream adds to the target.
 
+use std::ops::Range;
+
 use ratatui::layout::Rect;
 
 use super::columns::window;
@@ -8,6 +10,7 @@ use super::number::{figure, signed};
 use super::theme::Role;
 use super::{lens, logit_row, nothing_yet, profile, provenance, target, writer_map};
 use crate::analysis::Probe;
+use crate::analysis::attribution::ResolvedTarget;
 use crate::app::{App, LogitPanel, WriterRow};
 
 /// Lines of the panel over positions.
@@ -95,38 +98,52 @@ fn writers(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         title.push_str(both);
     }
     ink.rule(area, 0, &title, &format!("bars to {}, {}", figure(f64::from(largest)), provenance(app, probe)));
-    let room = usize::from(area.height.saturating_sub(4));
     let selected = rows.iter().position(|row| row.writer == Some(app.cursor.writer)).unwrap_or_default();
-    let around = |at: usize| window(at, rows.len(), room);
-    // The parts of a split MLP stay in view as long as the cursor does too.
-    let last_part = rows.iter().rposition(|row| row.writer.is_none());
-    let shown = last_part.map(around).filter(|shown| shown.contains(&selected));
-    let shown = shown.unwrap_or_else(|| around(selected));
+    let shown = in_view(&rows, selected, usize::from(area.height.saturating_sub(4)));
     let is_ablated = probe.ablated.is_some();
     for (y, at) in (1..).zip(shown.clone()) {
         writer(ink, area, y, &rows[at], Line { largest, selected: at == selected, is_ablated });
     }
-    let y = shown.len() as u16 + 1;
+    let below = shown.len() as u16 + 1;
+    sums(ink, probe, &rows, (target, position), lines(area, below, area.height));
+}
+
+/// The rows to show: the parts of a split MLP stay in view as long as the cursor does too.
+fn in_view(rows: &[WriterRow], selected: usize, room: usize) -> Range<usize> {
+    let around = |at: usize| window(at, rows.len(), room);
+    let last_part = rows.iter().rposition(|row| row.writer.is_none());
+    let shown = last_part.map(around).filter(|shown| shown.contains(&selected));
+    shown.unwrap_or_else(|| around(selected))
+}
+
+/// The sum of the writers, the logit, and how far they are apart.
+fn sums(
+    ink: &mut Ink<'_>,
+    probe: &Probe,
+    rows: &[WriterRow],
+    (target, position): (ResolvedTarget, usize),
+    area: Rect,
+) {
     // A part of an MLP is not added twice.
     let sum = |of: fn(&WriterRow) -> f32| rows.iter().filter(|row| row.writer.is_some()).map(of).sum::<f32>();
     let passes = [(&*probe.clean, sum(|row| row.clean)), (probe.current(), sum(|row| row.current))];
+    let is_ablated = probe.ablated.is_some();
     let passes = if is_ablated { &passes[..] } else { &passes[1..] };
     for ((pass, sum), end) in passes.iter().zip(ENDS) {
         let whole = target.value(pass.attribution.whole(position));
-        for (y, text) in (y..).zip([signed(*sum), signed(whole), scientific(sum - whole)]) {
+        for (y, text) in (0..).zip([signed(*sum), signed(whole), scientific(sum - whole)]) {
             ink.text_right(area, end, y, &text, Role::Strong);
         }
     }
-    let residual = format!("anywhere ≤{}", scientific(probe.current().attribution.residual));
-    let short = format!("≤{}", scientific(probe.current().attribution.residual));
+    let residual = scientific(probe.current().attribution.residual);
     let meanings = if is_ablated {
-        [("sum", ""), ("logit", "centred"), ("sum - logit", &*short)]
+        [String::new(), "centred".into(), format!("≤{residual}")]
     } else {
-        [("sum", "of all writers"), ("logit", "centred over tokens"), ("sum - logit", &*residual)]
+        ["of all writers".into(), "centred over tokens".into(), format!("anywhere ≤{residual}")]
     };
-    for (y, (name, meaning)) in (y..).zip(meanings) {
+    for (y, (name, meaning)) in (0..).zip(["sum", "logit", "sum - logit"].into_iter().zip(meanings)) {
         ink.text(area, 3, y, name, Role::Strong);
-        ink.text(area, ENDS[passes.len() - 1] + 1, y, meaning, Role::Faint);
+        ink.text(area, ENDS[passes.len() - 1] + 1, y, &meaning, Role::Faint);
     }
 }
 
