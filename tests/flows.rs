@@ -563,3 +563,14 @@ fn paths_say_when_they_are_measured_at_another_step_than_their_weights() {
     assert_ne!(weights(&screen), before);
     assert!(!screen.text().lines().any(|line| line.contains("paths at") && line.contains("@25")));
 }
+
+#[test]
+fn trackers_that_are_not_known_say_whether_they_ever_will_be() {
+    let mut screen = running();
+    press(&mut screen, '4');
+    press(&mut screen, 'B');
+    screen.must_show("still computing which neurons track which token");
+    let mut screen = Setup { sequences: 0, ..Setup::default() }.screen();
+    screen.snapshot(0, trained());
+    screen.keys("4B").must_show("without a validation set");
+}

@@ -59,8 +59,12 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
 
 /// A few nats in four columns: `3.88`, `.002`.
 fn four(x: f32) -> String {
-    let text = format!("{x:.3}");
-    text.strip_prefix('0').map_or_else(|| format!("{x:.2}"), str::to_owned)
+    match x.abs() {
+        // Rounding can leave nothing below zero.
+        size if size < 0.0005 => ".000".into(),
+        size if size < 0.9995 => format!("{x:.3}").replacen("0.", ".", 1),
+        _ => format!("{x:.2}"),
+    }
 }
 
 /// A share in three columns: `.96`.
@@ -69,5 +73,18 @@ fn short(x: f32) -> String {
         x if x.is_nan() => "NaN".into(),
         x if x >= 0.995 => "1".into(),
         x => format!("{x:.2}").trim_start_matches('0').into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nats_take_four_columns_and_nothing_has_no_sign() {
+        assert_eq!(
+            [3.876, 0.9997, 0.0021, -0.0, f32::NAN].map(four),
+            ["3.88", "1.00", ".002", ".000", "NaN"]
+        );
     }
 }
