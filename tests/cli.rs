@@ -272,3 +272,34 @@ fn inspect_writes_what_transformer_lens_has() {
         }
     }
 }
+
+#[test]
+fn an_ablation_is_told_in_words() {
+    let dir = tiny();
+    let weights = path("weights.safetensors").display().to_string();
+    let asked = ["--neurons", "93,103", "--heads", "1", "--pattern", "uniform", "--pattern-heads", "0"];
+    let args = [&["ablate", "--weights", &weights, "--tokens", "1,5,3"][..], &asked].concat();
+    let ran = run(dir.path(), &args);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    for words in ["neurons 93, 103 and head 1 set to zero", "head 0 attends uniformly", "loss     ", " nats"]
+    {
+        assert!(ran.stdout.contains(words), "{words}: {}", ran.stdout);
+    }
+}
+
+#[test]
+fn a_missing_command_names_the_choices() {
+    let dir = tiny();
+    refuses(dir.path(), &["inspect"], 2, &["a command is missing", "cache", "attribution", "trackers"]);
+}
+
+#[test]
+fn a_reader_that_has_enough_is_no_failure() {
+    let weights = path("weights.safetensors");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("headcount"));
+    command.args(["inspect", "summary", "--weights"]).arg(weights).stdout(writer);
+    let output = command.stderr(std::process::Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}

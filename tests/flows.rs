@@ -5,9 +5,9 @@ mod common;
 use common::{Screen, Setup, loss_at, report, trained};
 use headcount::analysis::{self, ProbeRequest, Topic};
 use headcount::app::{Command, Event, Mode, ViewId};
-use headcount::model::{ModelConfig, Weights};
+use headcount::model::{ModelConfig, Patch, Weights};
 use headcount::task::Split;
-use headcount::train::{RunState, StepMetrics, TrainCommand, TrainEvent};
+use headcount::train::{EpochMetrics, RunState, StepMetrics, TrainCommand, TrainEvent};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 fn running() -> Screen {
@@ -84,8 +84,8 @@ fn tokens_are_typed_over_the_sequence_and_taken_back() {
     screen.must_show("typing");
     assert!(screen.line("token").contains(" 7 7 7"), "{}", screen.line("token"));
     assert!(screen.line("label").contains(" 7 7 7"), "{}", screen.line("label"));
-    screen.keys("<esc><home>");
-    assert_eq!(before, screen.text());
+    screen.keys("<esc>");
+    assert_eq!(before, screen.text(), "the cursor is back too");
     screen.keys("<home>i777<enter>");
     screen.must_show("edited");
     assert!(screen.line("token").contains(" 7 7 7"));
@@ -395,7 +395,7 @@ fn an_overlay_asks_for_its_fit_and_only_then() {
     screen.keys("b");
     screen.must_show("they track token");
     screen.keys("o");
-    screen.must_show("R² sum, token");
+    screen.must_show("R² sum, 30 seq.");
     assert_eq!(screen.line("R²").matches(" .").count(), 4, "{}", screen.line("R²"));
     screen.keys("B");
     screen.must_show("✕ 4 off");
@@ -439,4 +439,138 @@ fn patterns_are_replaced_one_after_the_other_and_restored() {
     screen.must_not_show("pattern 0.1");
     screen.keys("uU");
     screen.must_show("pattern 0.0: uniform");
+}
+
+#[test]
+fn a_path_takes_the_cursor_along_and_its_neuron_is_switched_off() {
+    let mut screen = running();
+    screen.keys("5JJ");
+    // Token, head, neuron.
+    let path = |screen: &Screen| {
+        let line = screen.text().lines().find(|line| line[..].contains(" ▸ ")).map(str::to_owned);
+        let line = line.unwrap_or_else(|| panic!("no path is chosen:\n{}", screen.text()));
+        let words = line.split(" ▸ ").nth(1).unwrap().split_whitespace();
+        words.take(3).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let chosen = path(&screen);
+    screen.must_show(&format!("QK of tokens, head {}", chosen[1]));
+    screen.must_show(&format!("query token {},", chosen[0]));
+    screen.keys("<space>6");
+    screen.must_show(&format!("✕ neuron 0.{}", chosen[2]));
+    // Back in the map the same key is the head's.
+    screen.keys("u5<down><space>6");
+    screen.must_show(&format!("✕ head {}", chosen[1]));
+    // The list goes on below the screen, and page keys go through it.
+    screen.keys("u5J<pgdn>");
+    assert_ne!(path(&screen), chosen);
+    screen.keys("4");
+    let neuron = screen.line("▸").split_whitespace().nth(1).unwrap().to_owned();
+    screen.keys("5");
+    assert_eq!(path(&screen)[2], neuron);
+}
+
+#[test]
+fn a_neuron_of_several_paths_says_once_what_it_adds() {
+    let mut screen = running();
+    screen.keys("5");
+    let text = screen.text();
+    let paths = text.lines().skip_while(|line| !line.contains("neur weights")).skip(1);
+    let mut seen = std::collections::HashSet::new();
+    for line in paths.take(6) {
+        let words: Vec<&str> = line.split_whitespace().rev().take(4).collect();
+        assert_eq!(words[0] == "\"", !seen.insert(words[3].to_owned()), "{line}");
+    }
+}
+
+#[test]
+fn numbers_of_an_earlier_step_say_so() {
+    let mut screen = running();
+    screen.keys("4").must_not_show("tracks @20");
+    screen.snapshot(25, trained());
+    screen.must_show("tracks @20");
+    screen.keys("<enter>").must_not_show("tracks @20");
+    screen.keys("2").must_show("scores, 30 seq.");
+    screen.snapshot(30, trained());
+    screen.must_show("30 seq. @25");
+    screen.keys("3v").must_show("all on, 30 seq. loss");
+    screen.snapshot(35, trained());
+    screen.must_show("all on, 30 seq. @30 loss");
+}
+
+#[test]
+fn accuracy_by_position_is_not_made_up() {
+    let mut screen = running();
+    let validation = analysis::Evaluation {
+        accuracy_by_position: Vec::new(),
+        ..analysis::evaluate(&trained(), &Patch::default(), &screen.data.examples(Split::Validation))
+    };
+    screen.train(TrainEvent::Epoch(EpochMetrics { epoch: 3, step: 20, validation }));
+    screen.keys("1").must_show("not kept in the run's metrics");
+    screen.resize(120, 40);
+    screen.must_show("not kept in the run's metrics");
+    screen.must_not_show("by position 0 to");
+}
+
+#[test]
+fn the_label_and_the_output_are_among_the_logits_shown() {
+    let mut screen = running();
+    screen.keys("4BB<home>4B6");
+    for _ in 0..60 {
+        screen.keys("<right>");
+        let text = screen.text();
+        let rows: Vec<&str> = text.lines().skip_while(|line| !line.contains("logits at")).collect();
+        assert!(rows.iter().any(|line| line.contains(" L ") || line.contains(" LO ")), "{text}");
+        assert!(rows.iter().any(|line| line.contains("  O ") || line.contains(" LO ")), "{text}");
+    }
+    screen.must_show("highest logits at position");
+}
+
+#[test]
+fn a_key_that_would_do_nothing_is_not_offered() {
+    for (keys, hint) in [("3", "lens"), ("4", "map")] {
+        let mut screen = running();
+        screen.keys(keys).must_show(&format!("v {hint}"));
+        screen.resize(120, 40);
+        screen.must_not_show(&format!("v {hint}"));
+    }
+    let model = ModelConfig { d_mlp: 0, ..ModelConfig::default() };
+    let weights = Weights::initial(&model, 1);
+    let mut screen = Setup { model, ..Setup::default() }.screen();
+    screen.snapshot(0, weights);
+    screen.keys("3").must_not_show("o neuron");
+    screen.keys("5J").must_show("there is no path here");
+    screen.keys("5").must_not_show("JK path");
+    let mut screen = running();
+    screen.keys("1").must_not_show("off/on");
+    screen.keys("6").must_not_show("off/on");
+    screen.keys("4<space>6").must_show("off/on");
+}
+
+#[test]
+fn paths_say_when_they_are_measured_at_another_step_than_their_weights() {
+    let mut screen = running();
+    screen.keys("5");
+    let paths = |screen: &Screen| screen.text().lines().skip(16).map(str::to_owned).collect::<Vec<_>>();
+    let weights = |screen: &Screen| {
+        let score = |line: String| line.split_whitespace().rev().nth(2).map(str::to_owned);
+        paths(screen).into_iter().map(score).take(6).collect::<Vec<_>>()
+    };
+    let before = weights(&screen);
+    screen.snapshot(25, Weights::initial(&ModelConfig::default(), 7));
+    assert_eq!(weights(&screen), before);
+    assert!(screen.text().lines().any(|line| line.contains("paths at") && line.contains("@25")));
+    screen.keys("<enter>");
+    assert_ne!(weights(&screen), before);
+    assert!(!screen.text().lines().any(|line| line.contains("paths at") && line.contains("@25")));
+}
+
+#[test]
+fn trackers_that_are_not_known_say_whether_they_ever_will_be() {
+    let mut screen = running();
+    press(&mut screen, '4');
+    press(&mut screen, 'B');
+    screen.must_show("still computing which neurons track which token");
+    let mut screen = Setup { sequences: 0, ..Setup::default() }.screen();
+    screen.snapshot(0, trained());
+    screen.keys("4B").must_show("without a validation set");
 }

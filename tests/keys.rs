@@ -85,6 +85,15 @@ fn the_list_of_keys_shows_every_one() {
 }
 
 #[test]
+fn the_list_of_keys_begins_with_those_of_the_view() {
+    for (view, context) in [("2", Context::Attention), ("5", Context::Circuits)] {
+        let mut screen = Setup::default().screen();
+        let text = screen.keys(view).keys("?").text();
+        assert_eq!(text.lines().nth(3).unwrap().trim(), context.title());
+    }
+}
+
+#[test]
 fn keys_that_mean_nothing_do_nothing() {
     let mut screen = Setup::default().screen();
     screen.snapshot(1, trained());

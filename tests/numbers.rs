@@ -257,8 +257,7 @@ fn the_drives_of_all_tokens_and_heads_sum_to_what_attention_adds_to_a_neuron() {
     let target = headcount::analysis::Target::Label.resolve(labels[90], pass.logits(90));
     let all = circuits(&snapshot.weights);
     let every = config.n_heads * config.d_vocab * config.d_mlp;
-    let found =
-        paths(&all, &snapshot.directions, (&snapshot.weights, &pass, &tokens), (0, 90), target, every);
+    let found = paths(&all, &snapshot.directions, (&snapshot, &pass, &tokens), (0, 90), target, every);
     assert_eq!(found.len(), every);
     assert!(found.windows(2).all(|pair| pair[0].score.abs() >= pair[1].score.abs()));
     let mlp = pass.activations.blocks[0].mlp.as_ref().unwrap();

@@ -222,6 +222,7 @@ fn circuits_and_paths() {
         twin.screen.keys("v");
     }
     let export = twin.export();
+    assert_eq!((&export["weights"], &export["taken"][0]["weights"]), (&"folded".into(), &"folded".into()));
     for (row, head) in rows(&export, "heads").iter().zip(&heads) {
         same(&row[2], head.copying_score.into());
     }
@@ -251,7 +252,26 @@ fn folded_numbers_are_of_the_folded_weights() {
 }
 
 #[test]
+fn an_export_says_of_which_step_its_studies_are() {
+    for (view, what) in [("2", "heads"), ("3", "lens"), ("4", "trackers"), ("5", "circuits")] {
+        let mut twin = Twin::new(view);
+        twin.screen.snapshot(25, trained());
+        let export = twin.export();
+        let taken = &export["taken"][0];
+        assert_eq!((taken["what"].as_str(), taken["step"].as_u64()), (Some(what), Some(20)));
+        assert_eq!(export["step"], if view == "5" { 20 } else { 25 });
+    }
+    let export = Twin::new("4g<space>6").export();
+    assert_eq!(
+        (&export["taken"][0]["what"], &export["taken"][0]["sequences"]),
+        (&"validation".into(), &30.into())
+    );
+}
+
+#[test]
 fn what_is_copied_is_the_focused_table() {
+    let mut twin = Twin::new("5Jy");
+    assert!(twin.screen.copied.remove(0).starts_with("token,layer,head,neuron,score,"));
     for view in ["1", "2", "3", "4", "5"] {
         let mut twin = Twin::new(view);
         twin.screen.keys("ye");

@@ -118,6 +118,7 @@ fn other_settings_of_the_views() {
     assert_picture("circuits_positions_80x24", screen.keys("5vxx<down><right>"));
     assert_picture("circuits_logits_80x24", screen.keys("v<down><right>"));
     assert_picture("circuits_neurons_80x24", screen.keys("v<right>"));
+    assert_picture("circuits_path_80x24", screen.keys("JJJ"));
     assert_picture("attention_replaced_80x24", screen.keys("2uxxa"));
     assert_picture("ablate_replaced_80x24", screen.keys("U6"));
     assert_picture("attention_mean_80x24", screen.keys("u2v"));
@@ -180,6 +181,7 @@ fn every_picture_belongs_to_a_test() {
         "circuits_positions",
         "circuits_logits",
         "circuits_neurons",
+        "circuits_path",
         "attention_replaced",
         "ablate_replaced",
         "attention_mean",

@@ -7,7 +7,7 @@ use nalgebra::DMatrix;
 
 use super::attribution::{ResolvedTarget, product};
 use super::neurons::NeuronDirections;
-use super::probe::Pass;
+use super::probe::{Pass, Snapshot};
 use crate::model::{HeadId, Mat, Weights, centre};
 use crate::task::Token;
 
@@ -159,18 +159,19 @@ pub struct TokenPath {
 }
 
 /// The `most` paths of a layer's heads with the largest |score| for a target, with what is measured at `position` of a pass.
+/// `directions` go with the circuits; what is measured may be of another snapshot.
 pub fn paths(
     circuits: &[HeadCircuits],
     directions: &NeuronDirections,
-    (weights, pass, tokens): (&Weights, &Pass, &[Token]),
+    (snapshot, pass, tokens): (&Snapshot, &Pass, &[Token]),
     (layer, position): (usize, usize),
     target: ResolvedTarget,
     most: usize,
 ) -> Vec<TokenPath> {
-    let c = weights.config();
+    let c = snapshot.config();
     let mut found = Vec::new();
     for circuit in circuits.iter().filter(|circuit| circuit.id.layer == layer) {
-        let drives = drive(weights, pass, tokens, circuit.id, position);
+        let drives = drive(&snapshot.weights, pass, tokens, circuit.id, position);
         for (cell, drive_score) in circuit.ov_neuron_centred(c.d_vocab).into_iter().enumerate() {
             let (token, neuron) = (cell / c.d_mlp, cell % c.d_mlp);
             found.push(TokenPath {
@@ -186,7 +187,7 @@ pub fn paths(
     found.sort_by(|a, b| b.score.abs().total_cmp(&a.score.abs()));
     found.truncate(most);
     for path in &mut found {
-        path.contribution = directions.contribution(pass, layer, path.neuron, position, target);
+        path.contribution = snapshot.directions.contribution(pass, layer, path.neuron, position, target);
     }
     found
 }

@@ -54,7 +54,7 @@ impl App {
             }
             Action::Quit | Action::QuitNow => self.quit(),
             Action::Edit => {
-                self.focus = Focus::Edit(Edit::new(&self.sequence, self.cursor.position));
+                self.focus = Focus::Edit(Edit::new(&self.sequence, &self.cursor));
                 Vec::new()
             }
             Action::EditMove(_)

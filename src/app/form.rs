@@ -33,6 +33,14 @@ impl Form {
             Self::Folded => "folded weights",
         }
     }
+
+    /// As files call it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Trained => "trained",
+            Self::Folded => "folded",
+        }
+    }
 }
 
 impl App {

@@ -25,7 +25,7 @@ impl App {
             Action::Page(by) if self.view == ViewId::Attention => {
                 cursor.position = moved(cursor.position, by * PAGE, len);
             }
-            Action::Page(by) if self.view == ViewId::Circuits => self.act_on_circuits(Action::Row(by * PAGE)),
+            Action::Page(by) if self.view == ViewId::Circuits => self.page_circuits(by * PAGE),
             Action::Page(by) => self.move_line(by * PAGE),
             Action::Line(by) => self.move_line(by),
             Action::FirstLine => self.move_line(isize::MIN / 2),
@@ -88,7 +88,7 @@ impl App {
         self.cursor.neuron = first.unwrap_or(self.cursor.neuron);
     }
 
-    fn writer_follows_head(&mut self) {
+    pub(super) fn writer_follows_head(&mut self) {
         let head = Writer::Head(self.cursor.head_id());
         if let Some(at) = writers(&self.options.model).iter().position(|writer| *writer == head) {
             self.cursor.writer = at;

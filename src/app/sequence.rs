@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::cursor::Cursor;
 use crate::random::Purpose;
 use crate::task::{Dataset, Split, Token, sequence};
 
@@ -95,15 +96,18 @@ pub(crate) struct Edit {
     pub(crate) insert: bool,
     /// What `Esc` returns to.
     pub(super) before: (Arc<[Token]>, Source),
+    /// The position and the key that it returns to.
+    pub(super) from: (usize, usize),
     n_ctx: usize,
     d_vocab: usize,
 }
 
 impl Edit {
-    pub(super) fn new(sequence: &Sequence, at: usize) -> Self {
+    pub(super) fn new(sequence: &Sequence, cursor: &Cursor) -> Self {
         Self {
             tokens: sequence.tokens.to_vec(),
-            at: at.min(sequence.tokens.len()),
+            at: cursor.position.min(sequence.tokens.len()),
+            from: (cursor.position, cursor.key),
             entry: String::new(),
             insert: false,
             before: (Arc::clone(&sequence.tokens), sequence.source),

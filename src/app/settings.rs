@@ -17,6 +17,16 @@ pub(crate) enum AttentionScale {
     InfoWeighted,
 }
 
+impl AttentionScale {
+    fn next(self) -> Self {
+        match self {
+            Self::Raw => Self::RelativeToUniform,
+            Self::RelativeToUniform => Self::InfoWeighted,
+            Self::InfoWeighted => Self::Raw,
+        }
+    }
+}
+
 /// Columns a key takes in the attention view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Zoom {
@@ -25,6 +35,17 @@ pub(crate) enum Zoom {
     #[default]
     One,
     Two,
+}
+
+impl Zoom {
+    /// One step in, or out.
+    fn by(self, by: isize) -> Self {
+        match (self, by > 0) {
+            (Self::Fit, true) | (Self::Two, false) => Self::One,
+            (_, true) => Self::Two,
+            (_, false) => Self::Fit,
+        }
+    }
 }
 
 /// The order of the neurons.
@@ -38,6 +59,16 @@ pub(crate) enum Sort {
     Index,
 }
 
+impl Sort {
+    fn next(self) -> Self {
+        match self {
+            Self::Contribution => Self::Activation,
+            Self::Activation => Self::Index,
+            Self::Index => Self::Contribution,
+        }
+    }
+}
+
 /// Below the list of neurons.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum LowerPanel {
@@ -46,12 +77,30 @@ pub(crate) enum LowerPanel {
     Map,
 }
 
+impl LowerPanel {
+    fn next(self) -> Self {
+        match self {
+            Self::Traces => Self::Map,
+            Self::Map => Self::Traces,
+        }
+    }
+}
+
 /// The scale of the losses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum LossScale {
     #[default]
     Log,
     Linear,
+}
+
+impl LossScale {
+    fn next(self) -> Self {
+        match self {
+            Self::Log => Self::Linear,
+            Self::Linear => Self::Log,
+        }
+    }
 }
 
 /// Below the list of writers.
@@ -64,6 +113,15 @@ pub(crate) enum LogitPanel {
     Lens,
 }
 
+impl LogitPanel {
+    fn next(self) -> Self {
+        match self {
+            Self::Profile => Self::Lens,
+            Self::Lens => Self::Profile,
+        }
+    }
+}
+
 /// How an MLP is listed among the writers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum MlpRow {
@@ -71,6 +129,15 @@ pub(crate) enum MlpRow {
     Whole,
     /// The cursor's neuron and the rest in rows of their own.
     Split,
+}
+
+impl MlpRow {
+    fn next(self) -> Self {
+        match self {
+            Self::Whole => Self::Split,
+            Self::Split => Self::Whole,
+        }
+    }
 }
 
 /// Whose patterns the attention view shows.
@@ -81,6 +148,15 @@ pub(crate) enum Patterns {
     Sequence,
     /// Their means over the validation set.
     Mean,
+}
+
+impl Patterns {
+    fn next(self) -> Self {
+        match self {
+            Self::Sequence => Self::Mean,
+            Self::Mean => Self::Sequence,
+        }
+    }
 }
 
 /// How each view is set.
@@ -105,73 +181,19 @@ pub(crate) struct Settings {
 
 impl App {
     pub(super) fn act_on_settings(&mut self, action: Action) {
+        let has_mlp = self.options.model.has_mlp();
         let settings = &mut self.settings;
         match action {
-            Action::LogScale => {
-                settings.loss = match settings.loss {
-                    LossScale::Log => LossScale::Linear,
-                    LossScale::Linear => LossScale::Log,
-                };
-            }
-            Action::Scale => {
-                settings.attention = match settings.attention {
-                    AttentionScale::Raw => AttentionScale::RelativeToUniform,
-                    AttentionScale::RelativeToUniform => AttentionScale::InfoWeighted,
-                    AttentionScale::InfoWeighted => AttentionScale::Raw,
-                };
-            }
-            Action::Zoom(by) => {
-                settings.zoom = match (settings.zoom, by > 0) {
-                    (Zoom::Fit, true) | (Zoom::Two, false) => Zoom::One,
-                    (_, true) => Zoom::Two,
-                    (_, false) => Zoom::Fit,
-                };
-            }
-            Action::Sort => {
-                settings.sort = match settings.sort {
-                    Sort::Contribution => Sort::Activation,
-                    Sort::Activation => Sort::Index,
-                    Sort::Index => Sort::Contribution,
-                };
-            }
-            Action::LowerPanel => {
-                settings.lower = match settings.lower {
-                    LowerPanel::Traces => LowerPanel::Map,
-                    LowerPanel::Map => LowerPanel::Traces,
-                };
-            }
-            Action::Pick if self.options.model.has_mlp() => {
-                let id = self.cursor.neuron_id();
-                match settings.picked.iter().position(|picked| *picked == id) {
-                    Some(at) => drop(settings.picked.remove(at)),
-                    None => settings.picked.push(id),
-                }
-            }
-            Action::Overlay => {
-                let next = match settings.overlay {
-                    None => 0,
-                    Some(now) => Hypothesis::ALL.iter().position(|h| *h == now).unwrap_or_default() + 1,
-                };
-                settings.overlay = Hypothesis::ALL.get(next).copied();
-            }
-            Action::LogitPanel => {
-                settings.logits = match settings.logits {
-                    LogitPanel::Profile => LogitPanel::Lens,
-                    LogitPanel::Lens => LogitPanel::Profile,
-                };
-            }
-            Action::SplitMlp if self.options.model.has_mlp() => {
-                settings.mlp = match settings.mlp {
-                    MlpRow::Whole => MlpRow::Split,
-                    MlpRow::Split => MlpRow::Whole,
-                };
-            }
-            Action::MeanPattern => {
-                settings.patterns = match settings.patterns {
-                    Patterns::Sequence => Patterns::Mean,
-                    Patterns::Mean => Patterns::Sequence,
-                };
-            }
+            Action::LogScale => settings.loss = settings.loss.next(),
+            Action::Scale => settings.attention = settings.attention.next(),
+            Action::Zoom(by) => settings.zoom = settings.zoom.by(by),
+            Action::Sort => settings.sort = settings.sort.next(),
+            Action::LowerPanel => settings.lower = settings.lower.next(),
+            Action::Overlay => settings.overlay = after(settings.overlay),
+            Action::LogitPanel => settings.logits = settings.logits.next(),
+            Action::SplitMlp if has_mlp => settings.mlp = settings.mlp.next(),
+            Action::MeanPattern => settings.patterns = settings.patterns.next(),
+            Action::Pick if has_mlp => self.pick(),
             Action::ToggleDiff if self.ablation.off.is_empty() => {
                 self.say(Notice::info(
                     "nothing is off: space switches off the head or neuron under the cursor",
@@ -181,4 +203,19 @@ impl App {
             _ => {}
         }
     }
+
+    /// Picks the neuron under the cursor, or drops it.
+    fn pick(&mut self) {
+        let (id, picked) = (self.cursor.neuron_id(), &mut self.settings.picked);
+        match picked.iter().position(|one| *one == id) {
+            Some(at) => drop(picked.remove(at)),
+            None => picked.push(id),
+        }
+    }
+}
+
+/// The hypothesis after this one; none after the last.
+fn after(overlay: Option<Hypothesis>) -> Option<Hypothesis> {
+    let at = overlay.and_then(|now| Hypothesis::ALL.iter().position(|h| *h == now));
+    Hypothesis::ALL.get(at.map_or(0, |at| at + 1)).copied()
 }

@@ -25,6 +25,12 @@ pub(crate) struct Studies {
     slots: [Slot; 5],
 }
 
+const CIRCUITS: usize = 0;
+const LENS: usize = 1;
+const HEADS: usize = 2;
+const FIT: usize = 3;
+const TRACKERS: usize = 4;
+
 /// Whether a newer snapshot is reason enough to ask again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Again {
@@ -34,11 +40,11 @@ pub(super) enum Again {
 
 fn slot(topic: &Topic) -> usize {
     match topic {
-        Topic::Circuits => 0,
-        Topic::Lens => 1,
-        Topic::Heads => 2,
-        Topic::Fit { .. } => 3,
-        Topic::Trackers => 4,
+        Topic::Circuits => CIRCUITS,
+        Topic::Lens => LENS,
+        Topic::Heads => HEADS,
+        Topic::Fit { .. } => FIT,
+        Topic::Trackers => TRACKERS,
     }
 }
 
@@ -76,6 +82,18 @@ impl Studies {
         is_wanted
     }
 
+    /// The answers that a view shows, each with a name.
+    pub(super) fn in_view(&self, view: ViewId) -> impl Iterator<Item = (&'static str, &Study)> {
+        let topics: &[(&str, usize)] = match view {
+            ViewId::Circuits => &[("circuits", CIRCUITS)],
+            ViewId::Logits => &[("lens", LENS)],
+            ViewId::Attention => &[("heads", HEADS)],
+            ViewId::Neurons => &[("trackers", TRACKERS), ("fit", FIT)],
+            ViewId::Train | ViewId::Ablate => &[],
+        };
+        topics.iter().filter_map(|(name, slot)| Some((*name, self.slots[*slot].answer.as_ref()?)))
+    }
+
     /// The answer on a topic.
     pub(crate) fn on(&self, topic: &Topic) -> Option<&Study> {
         self.slots[slot(topic)].answer.as_ref()
@@ -107,7 +125,7 @@ impl Studies {
 
     /// R² of the hypotheses, if they are of these neurons and that token.
     pub(crate) fn fit(&self, of: &[NeuronId], to: Token) -> Option<(&Study, [f64; 4])> {
-        let study = self.slots[3].answer.as_ref()?;
+        let study = self.slots[FIT].answer.as_ref()?;
         match (&study.request.topic, &study.findings) {
             (Topic::Fit { neurons, token }, Findings::Fit(found)) if neurons == of && *token == to => {
                 Some((study, *found))

@@ -9,9 +9,10 @@ use crate::model::{AblationKind, PatternKind};
 
 impl App {
     pub(super) fn toggle(&mut self) -> Vec<Command> {
+        let is_on_path = self.chosen_path().is_some();
         let off = &mut self.ablation.off;
         match self.view {
-            ViewId::Circuits if self.circuits.map == CircuitMap::OvNeurons => {
+            ViewId::Circuits if is_on_path || self.circuits.map == CircuitMap::OvNeurons => {
                 off.toggle_neuron(self.cursor.neuron_id());
             }
             ViewId::Attention | ViewId::Circuits => off.toggle_head(self.cursor.head_id()),

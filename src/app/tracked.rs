@@ -4,7 +4,7 @@ use super::App;
 use super::event::{Command, Notice};
 use crate::analysis::hypotheses::Tracker;
 use crate::model::NeuronId;
-use crate::task::Token;
+use crate::task::{Split, Token};
 
 /// Neurons that one key takes.
 const BEST: usize = 4;
@@ -64,7 +64,11 @@ impl App {
             ranked.iter().take(BEST).map(id).collect::<Vec<_>>()
         });
         if ids.is_none() {
-            self.say(Notice::info("which neurons track a token is not known yet"));
+            self.say(Notice::info(if self.options.dataset.len(Split::Validation) > 0 {
+                "still computing which neurons track which token: again in a moment"
+            } else {
+                "without a validation set it is not known which neurons track a token"
+            }));
         }
         token.zip(ids.filter(|ids| !ids.is_empty()))
     }

@@ -30,6 +30,11 @@ impl Trainer {
         matches!(self.state, Some(RunState::Running | RunState::Paused))
     }
 
+    /// Whether no further step is to come.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.state, Some(RunState::Finished | RunState::Stopped | RunState::Failed))
+    }
+
     /// Steps at which it ends.
     pub(crate) fn total(&self) -> Option<usize> {
         self.plan.as_ref().map(|plan| plan.total_steps)

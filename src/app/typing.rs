@@ -41,6 +41,7 @@ impl App {
                 let Focus::Edit(edit) = std::mem::take(&mut self.focus) else { return Vec::new() };
                 let changed = self.sequence.tokens != edit.before.0;
                 (self.sequence.tokens, self.sequence.source) = edit.before;
+                (self.cursor.position, self.cursor.key) = edit.from;
                 if changed { self.request_probe() } else { Vec::new() }
             }
             _ => self.edit(|edit| {

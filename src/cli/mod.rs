@@ -11,6 +11,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use crate::model::WeightsError;
 use crate::term::scrub;
@@ -114,11 +115,24 @@ fn refuse(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let text = error.to_string();
-    let told = text.lines().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
-    let words: Vec<&str> = told.flat_map(str::split_whitespace).collect();
-    let line = words.join(" ");
+    let line = if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        missing_command(&text)
+    } else {
+        let told =
+            text.lines().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+        told.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
+    };
     say(&format!("headcount: {}", scrub(line.trim_start_matches("error: "))));
     ExitCode::from(2)
+}
+
+/// The commands to choose from, out of the help that clap gives in place of an error.
+fn missing_command(help: &str) -> String {
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let names =
+        commands.take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next());
+    let names: Vec<&str> = names.filter(|name| *name != "help").collect();
+    format!("a command is missing, one of: {}", names.join(", "))
 }
 
 /// A line on stderr; there may be nobody to read it.
@@ -127,9 +141,13 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// Text on stdout.
+/// Text on stdout; a reader like `head` that has enough of it is no failure.
 fn print(text: &str) -> Result<(), Failure> {
-    use std::io::Write;
-    writeln!(std::io::stdout(), "{text}")
-        .map_err(|error| Failure::Failed(format!("cannot write to stdout: {error}")))
+    use std::io::{ErrorKind, Write};
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::Failed(format!("cannot write to stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
 }

@@ -171,7 +171,7 @@ fn fill(config: &ModelConfig, tensors: &BTreeMap<String, TensorView<'_>>) -> Res
     }
     let mut weights = Weights::zeros(config);
     for (name, found) in tensors {
-        weights.set(name, &floats(found.data()));
+        weights.set(name, &from_bytes(found.data()));
     }
     Ok(weights)
 }
@@ -186,9 +186,15 @@ fn check(name: &str, found: &TensorView<'_>, wanted: &[usize]) -> Result<(), Pro
     Ok(())
 }
 
-fn floats(bytes: &[u8]) -> Vec<f32> {
+/// The values in a tensor's bytes.
+pub(crate) fn from_bytes(bytes: &[u8]) -> Vec<f32> {
     let (values, _) = bytes.as_chunks();
     values.iter().map(|value| f32::from_le_bytes(*value)).collect()
+}
+
+/// A tensor's bytes.
+pub(crate) fn to_bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
 /// The configuration that these tensors belong to.
@@ -228,28 +234,44 @@ fn infer(
 /// The bytes of a file of weights, their configuration in its metadata.
 pub fn encode_weights(weights: &Weights) -> Vec<u8> {
     let json = serde_json::to_string(weights.config()).expect("a configuration is always representable");
-    let tensors = weights.layout.tensors().iter().map(|tensor| NamedTensor {
-        name: tensor.name.clone(),
-        shape: tensor.shape.clone(),
-        values: weights.gather(tensor),
-    });
-    encode(&tensors.collect::<Vec<_>>(), HashMap::from([(CONFIG_KEY.into(), json)]))
+    encode(&parts_of(weights), Some(HashMap::from([(CONFIG_KEY.into(), json)])))
 }
 
 /// The bytes of a safetensors file of these tensors.
 pub fn encode_tensors(tensors: &[NamedTensor]) -> Vec<u8> {
-    encode(tensors, HashMap::new())
+    let part = |tensor: &NamedTensor| Part {
+        name: tensor.name.clone(),
+        shape: tensor.shape.clone(),
+        bytes: to_bytes(&tensor.values),
+    };
+    encode(&tensors.iter().map(part).collect::<Vec<_>>(), None)
 }
 
-fn encode(tensors: &[NamedTensor], metadata: HashMap<String, String>) -> Vec<u8> {
-    let bytes: Vec<Vec<u8>> = tensors
-        .iter()
-        .map(|tensor| tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect())
-        .collect();
-    let views = tensors.iter().zip(&bytes).map(|(tensor, bytes)| {
-        let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes);
-        (tensor.name.as_str(), view.expect("as many bytes as the shape says"))
+/// A tensor as a file holds it.
+pub(crate) struct Part {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its shape.
+    pub(crate) shape: Vec<usize>,
+    /// Its values, f32 in little-endian order.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// The parts of a file of weights.
+pub(crate) fn parts_of(weights: &Weights) -> Vec<Part> {
+    let part = |tensor: &super::layout::TensorView| Part {
+        name: tensor.name.clone(),
+        shape: tensor.shape.clone(),
+        bytes: to_bytes(&weights.gather(tensor)),
+    };
+    weights.layout.tensors().iter().map(part).collect()
+}
+
+/// The bytes of a safetensors file of these parts.
+pub(crate) fn encode(parts: &[Part], metadata: Option<HashMap<String, String>>) -> Vec<u8> {
+    let views = parts.iter().map(|part| {
+        let view = TensorView::new(Dtype::F32, part.shape.clone(), &part.bytes);
+        (part.name.as_str(), view.expect("as many bytes as the shape says"))
     });
-    let metadata = (!metadata.is_empty()).then_some(metadata);
     serialize(views, metadata).expect("every tensor was checked when its view was made")
 }

@@ -83,6 +83,21 @@ impl AblationOutcome {
     }
 }
 
+/// `neurons 93, 103`; nothing of none.
+fn listed(noun: &str, of: &[usize]) -> Option<String> {
+    let numbers: Vec<String> = of.iter().map(usize::to_string).collect();
+    let plural = if of.len() == 1 { "" } else { "s" };
+    (!of.is_empty()).then(|| format!("{noun}{plural} {}", numbers.join(", ")))
+}
+
+fn attends(kind: PatternKind) -> &'static str {
+    match kind {
+        PatternKind::Uniform => "uniformly",
+        PatternKind::Identity => "to the query itself",
+        PatternKind::Previous => "to the position before",
+    }
+}
+
 impl fmt::Display for AblationOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = match (self.kind, &self.mean_over) {
@@ -91,11 +106,13 @@ impl fmt::Display for AblationOutcome {
             (AblationKind::Mean, Some(over)) => format!("their mean over {over}"),
         };
         writeln!(f, "{} ({} weights), layer {}", self.weights_file, self.weights, self.layer)?;
-        if !(self.neurons.is_empty() && self.heads.is_empty()) {
-            writeln!(f, "neurons {:?} and heads {:?} set to {value}", self.neurons, self.heads)?;
+        let ablated = [listed("neuron", &self.neurons), listed("head", &self.heads)];
+        let ablated: Vec<String> = ablated.into_iter().flatten().collect();
+        if !ablated.is_empty() {
+            writeln!(f, "{} set to {value}", ablated.join(" and "))?;
         }
         for (head, kind) in &self.patterns {
-            writeln!(f, "pattern of head {head} replaced: {kind:?}")?;
+            writeln!(f, "head {head} attends {}", attends(*kind))?;
         }
         writeln!(f, "{} values replaced", self.cells)?;
         writeln!(f, "loss     {:.4} -> {:.4} nats a position", self.loss_before, self.loss_after)?;

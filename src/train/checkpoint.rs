@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use safetensors::tensor::{Dtype, SafeTensors};
 use thiserror::Error;
 
 use super::config::RunConfig;
 use super::files::{FileError, Files};
 use super::optimizer::Moments;
+use crate::model::weights_file::{Part, encode, from_bytes, parts_of, to_bytes};
 use crate::model::{Layout, Weights};
 use crate::task::{Dataset, Split, Token};
 
@@ -81,14 +82,14 @@ impl TrainState {
 
     /// The bytes of a checkpoint of a run with these settings, on data of this fingerprint.
     pub fn encode(&self, config: &RunConfig, data: u32) -> Vec<u8> {
-        let bytes =
-            |values: &[f32]| -> Vec<u8> { values.iter().flat_map(|value| value.to_le_bytes()).collect() };
-        let moment = |name: &str, values: &[f32]| (name.to_owned(), vec![values.len()], bytes(values));
-        let weights = self.weights.layout.tensors().iter();
-        let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = weights
-            .map(|tensor| (tensor.name.clone(), tensor.shape.clone(), bytes(&self.weights.gather(tensor))))
-            .chain([moment(FIRST_MOMENT, &self.moments.first), moment(SECOND_MOMENT, &self.moments.second)])
-            .collect();
+        let moment = |name: &str, values: &[f32]| Part {
+            name: name.into(),
+            shape: vec![values.len()],
+            bytes: to_bytes(values),
+        };
+        let mut parts = parts_of(&self.weights);
+        parts.push(moment(FIRST_MOMENT, &self.moments.first));
+        parts.push(moment(SECOND_MOMENT, &self.moments.second));
         let config = serde_json::to_string(config).expect("a configuration is always representable");
         let mut metadata = HashMap::from([
             (CONFIG_KEY.into(), config),
@@ -98,13 +99,9 @@ impl TrainState {
         if let Some(loss) = self.validation_loss {
             metadata.insert(VALIDATION_KEY.into(), loss.to_string());
         }
-        let parts = tensors.iter().map(|(name, _, bytes)| (name.as_str(), bytes.as_slice()));
-        metadata.insert(CHECKSUM_KEY.into(), checksum(&metadata, parts.collect()));
-        let views = tensors.iter().map(|(name, shape, bytes)| {
-            let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
-            (name.as_str(), view.expect("as many bytes as the shape says"))
-        });
-        serialize(views, Some(metadata)).expect("every tensor was checked when its view was made")
+        let contents = parts.iter().map(|part| (part.name.as_str(), part.bytes.as_slice()));
+        metadata.insert(CHECKSUM_KEY.into(), checksum(&metadata, contents.collect()));
+        encode(&parts, Some(metadata))
     }
 
     /// Reads a state back; without `data` it may have been trained on any.
@@ -173,8 +170,7 @@ fn values(file: &SafeTensors<'_>, config: &RunConfig) -> Result<(Weights, Moment
         if view.dtype() != Dtype::F32 || view.shape() != shape {
             return Err(format!("`{name}` is {:?} {:?}, not F32 {shape:?}", view.dtype(), view.shape()));
         }
-        let values: Vec<f32> =
-            view.data().as_chunks().0.iter().map(|value| f32::from_le_bytes(*value)).collect();
+        let values = from_bytes(view.data());
         let bad = values.iter().filter(|value| !value.is_finite()).count();
         if bad == 0 { Ok(values) } else { Err(format!("{bad} values of `{name}` are not finite")) }
     };

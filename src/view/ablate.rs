@@ -66,7 +66,7 @@ fn nothing_off(ink: &mut Ink<'_>, area: Rect) {
         ("4", "choose a neuron with the arrows and switch it off with space"),
         ("2", "a replaces the pattern of a head: uniform, identity, previous"),
         ("m", "zero, or the mean over the validation set"),
-        ("6", "back here: loss and accuracy before and after, and random sets to compare with"),
+        ("6", "here again: loss and accuracy before and after, beside random sets"),
     ];
     for (y, (key, text)) in (2..).zip(how) {
         ink.text(area, 2, y, key, Role::Key);

@@ -8,19 +8,26 @@ use super::theme::Role;
 use crate::analysis::Probe;
 use crate::app::App;
 use crate::model::HeadId;
+use crate::task::Split;
 
-/// The columns, and where the first ends on a narrow panel.
+/// The columns: entropy, divergence from uniform, and scores as a previous token, duplicate token, induction and uniform
+/// head.
 const COLUMNS: [&str; 6] = ["H", "KL", "pre", "dup", "ind", "uni"];
+/// The same where there is room.
+const LONG: [&str; 6] = ["H", "KL", "prev", "dup", "ind", "unif"];
+/// Where the first ends.
 const FIRST: u16 = 10;
 
 /// Draws the list.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let study = app.studies.heads();
-    let over = study.map_or_else(String::new, |(study, _)| format!("scores {} seq.", study.sequences));
+    let has_data = app.options.dataset.len(Split::Validation) > 0;
+    let pending = || if has_data { "scores: computing".into() } else { String::new() };
+    let over = study.map_or_else(pending, |(study, _)| format!("scores, {}", super::taken(app, study)));
     ink.rule(area, 0, "heads", &over);
-    let pitch = if area.width >= 40 { 6 } else { 4 };
+    let (pitch, names) = if area.width >= 40 { (6, LONG) } else { (4, COLUMNS) };
     let ends: Vec<u16> = (0..6).map(|at| if at == 0 { FIRST } else { FIRST + 1 + pitch * at }).collect();
-    for (end, name) in ends.iter().zip(COLUMNS) {
+    for (end, name) in ends.iter().zip(names) {
         ink.text_right(area, *end, 1, name, Role::Faint);
     }
     let config = probe.config();
@@ -37,7 +44,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         ink.text(body, 2, y, &format!("{}.{}", id.layer, id.head), role);
         // An entropy leaves out what is not a number.
         let broken = probe.current().attention(id.layer, id.head, probe.len() - 1)[0].is_nan();
-        let number = |x: f32| if broken { "NaN".into() } else { format!("{x:.2}") };
+        let number = |x: f32| if broken { "NaN".into() } else { four(x) };
         ink.text_right(body, ends[0], y, &number(all[at].mean_entropy()), Role::Plain);
         ink.text_right(body, ends[1], y, &number(all[at].mean_kl()), Role::Plain);
         let Some(scores) = study.and_then(|(_, heads)| heads.get(at)).map(|head| head.scores) else {
@@ -50,11 +57,34 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     }
 }
 
+/// A few nats in four columns: `3.88`, `.002`.
+fn four(x: f32) -> String {
+    match x.abs() {
+        // Rounding can leave nothing below zero.
+        size if size < 0.0005 => ".000".into(),
+        size if size < 0.9995 => format!("{x:.3}").replacen("0.", ".", 1),
+        _ => format!("{x:.2}"),
+    }
+}
+
 /// A share in three columns: `.96`.
 fn short(x: f32) -> String {
     match x {
         x if x.is_nan() => "NaN".into(),
         x if x >= 0.995 => "1".into(),
         x => format!("{x:.2}").trim_start_matches('0').into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nats_take_four_columns_and_nothing_has_no_sign() {
+        assert_eq!(
+            [3.876, 0.9997, 0.0021, -0.0, f32::NAN].map(four),
+            ["3.88", "1.00", ".002", ".000", "NaN"]
+        );
     }
 }

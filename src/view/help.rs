@@ -4,17 +4,19 @@ use ratatui::layout::Rect;
 
 use super::ink::{Ink, lines, width};
 use super::theme::Role;
+use crate::app::App;
 use crate::app::keymap::{Context, KEYMAP};
 use crate::term::Glyphs;
 
 /// Columns for the keys.
 const KEYS: u16 = 18;
 
-/// Draws the list, from line `first` on.
-pub(super) fn render(ink: &mut Ink<'_>, area: Rect, first: usize) {
+/// Draws the list, from line `first` on: the view's own keys lead, for it is from there that she asks.
+pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect, first: usize) {
     let unicode = ink.theme.glyphs == Glyphs::Utf8;
     let mut all: Vec<(String, &str, Role)> = Vec::new();
-    for context in Context::ALL {
+    let here = app.view.context();
+    for context in [here].into_iter().chain(Context::ALL.into_iter().filter(|context| *context != here)) {
         if !all.is_empty() {
             all.push((String::new(), "", Role::Plain));
         }

@@ -4,12 +4,13 @@ use ratatui::layout::Rect;
 
 use super::ink::{Ink, width};
 use super::theme::Role;
+use super::{logits, neurons};
 use crate::app::keymap::{self, Context};
 use crate::app::{App, Focus, Level, ViewId};
 use crate::term::Glyphs;
 
-/// Draws the last line.
-pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
+/// Draws the last line; `panel` is where the view is.
+pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect, panel: Rect) {
     if let Some(notice) = &app.notice {
         let (word, role) = match notice.level {
             Level::Info => ("", Role::Strong),
@@ -18,6 +19,9 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         };
         let x = ink.text(area, 1, 0, word, role);
         ink.text(area, x, 0, &notice.text, role);
+        if x + width(&notice.text) > area.width {
+            ink.text_right(area, area.width, 0, "…", role);
+        }
         return;
     }
     if matches!(app.focus, Focus::Quit) {
@@ -25,13 +29,14 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         ink.text(area, 1, 0, question, Role::Warning);
         return;
     }
-    hints(ink, app, area);
+    hints(ink, app, area, panel);
 }
 
-fn hints(ink: &mut Ink<'_>, app: &App, area: Rect) {
+fn hints(ink: &mut Ink<'_>, app: &App, area: Rect, panel: Rect) {
     let unicode = ink.theme.glyphs == Glyphs::Utf8;
     let context = app.context();
     let mut hints = keymap::hints(context, unicode);
+    hints.retain(|hint| !is_idle(app, panel, hint.1));
     let mut end = area.width;
     if !context.is_alone() {
         hints.extend(
@@ -51,10 +56,25 @@ fn hints(ink: &mut Ink<'_>, app: &App, area: Rect) {
     }
 }
 
+/// Whether a key chooses between panels that are all in view, or among neurons where there are none.
+fn is_idle(app: &App, panel: Rect, hint: &str) -> bool {
+    match (app.view, hint) {
+        (ViewId::Logits, "neuron") | (ViewId::Circuits, "path") => !app.options.model.has_mlp(),
+        (ViewId::Logits, "lens") => logits::shows_all(app, panel),
+        (ViewId::Neurons, "map") => neurons::shows_all(panel),
+        _ => false,
+    }
+}
+
 /// Leaves out keys that would only say that they do nothing now.
 fn is_useful(app: &App, hint: &str) -> bool {
     match hint {
         "clear" | "diff" | "changed" | "zero/mean" => !app.ablation.off.is_empty(),
+        "off/on" => match app.view {
+            ViewId::Train => false,
+            ViewId::Ablate => !app.ablation.off.is_empty(),
+            _ => true,
+        },
         "anew" => is_stale(app),
         "pause" => app.is_training(),
         "freeze" => !app.is_exploring(),

@@ -10,6 +10,9 @@ use crate::analysis::Probe;
 use crate::analysis::probe::argmax;
 use crate::app::App;
 
+/// Columns at which the numbers end: to the target, output, loss, accuracy.
+const ENDS: [u16; 4] = [36, 43, 71, 78];
+
 /// Lines it takes: a heading, the names of the columns, a line a place.
 pub(super) fn height(app: &App) -> u16 {
     u16::try_from(app.lens_rows().map_or(0, <[_]>::len)).unwrap_or(u16::MAX).saturating_add(2)
@@ -20,15 +23,17 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let Some(rows) = app.lens_rows() else { return };
     let position = app.position_in(probe);
     let at = app.target_at(probe, position);
-    let name = target::name(app, probe, position);
+    let name = target::short(app, probe, position, 20);
     ink.rule(area, 0, &format!("logit lens at position {position}"), &provenance(app, probe));
     let study = app.studies.lens();
-    let sequences = study.map_or_else(String::new, |(study, _)| format!("all on, {}: loss", study.sequences));
+    let sequences =
+        study.map_or_else(String::new, |(study, _)| format!("all on, {} loss", super::taken(app, study)));
+    let [to, says, loss, accuracy] = ENDS;
     ink.text(area, 1, 1, "read from", Role::Faint);
-    ink.text_right(area, 42, 1, &format!("to {name}"), Role::Faint);
-    ink.text_right(area, 49, 1, "output", Role::Faint);
-    ink.text_right(area, 68, 1, &sequences, Role::Faint);
-    ink.text_right(area, 78, 1, "accuracy", Role::Faint);
+    ink.text_right(area, to, 1, &format!("to {name}"), Role::Faint);
+    ink.text_right(area, says, 1, "output", Role::Faint);
+    ink.text_right(area, loss, 1, &sequences, Role::Faint);
+    ink.text_right(area, accuracy, 1, "acc", Role::Faint);
     let d_vocab = probe.config().d_vocab;
     for (y, row) in (2..area.height).zip(rows) {
         let logits = &row.logits[position * d_vocab..][..d_vocab];
@@ -37,17 +42,17 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         ink.text(area, 1, y, &row.name, Role::Plain);
         let value = at.value(logits);
         let role = if value.is_finite() { Role::Strong } else { Role::Wrong };
-        ink.text_right(area, 42, y, &signed(value), role);
+        ink.text_right(area, to, y, &signed(value), role);
         let (text, role) = match (broken, output == probe.labels[position]) {
             (true, _) => ("?".into(), Role::Wrong),
             (false, true) => (output.to_string(), Role::Good),
             (false, false) => (format!("!{output}"), Role::Wrong),
         };
-        ink.text_right(area, 49, y, &text, role);
+        ink.text_right(area, says, y, &text, role);
         let figures = study.and_then(|(_, places)| places.iter().find(|place| place.name == row.name));
         if let Some(figures) = figures {
-            ink.text_right(area, 68, y, &figure(figures.loss), Role::Plain);
-            ink.text_right(area, 78, y, &percent(figures.accuracy), Role::Plain);
+            ink.text_right(area, loss, y, &figure(figures.loss), Role::Plain);
+            ink.text_right(area, accuracy, y, &percent(figures.accuracy), Role::Plain);
         }
     }
 }

@@ -1,52 +1,109 @@
-//! The logits of every token at the cursor's position, before and after the ablation.
+//! The logits of the tokens at the cursor's position, before and after the ablation.
 
 use ratatui::layout::Rect;
 
-use super::columns::window;
-use super::ink::Ink;
+use super::ink::{Ink, width};
 use super::number::signed;
 use super::theme::Role;
 use crate::analysis::Probe;
 use crate::app::App;
 
-/// The smallest and the largest finite value, 0 among them.
-fn range(rows: &[&[f32]]) -> (f32, f32) {
-    let finite = rows.iter().flat_map(|row| row.iter().copied()).filter(|x| x.is_finite());
-    finite.fold((0.0, 0.0), |(low, high), x| (x.min(low), x.max(high)))
+/// Columns at which the numbers end: before, after, the probability after these many more.
+const BEFORE: u16 = 18;
+const AFTER: u16 = 26;
+const PROBABILITY: u16 = 8;
+
+/// The logits at a position.
+struct Logits<'a> {
+    before: &'a [f32],
+    /// With the ablation, if there is one.
+    after: Option<&'a [f32]>,
+    probabilities: Vec<f32>,
+    label: usize,
+    /// `None` where logits are no numbers: the largest of them is none.
+    prediction: Option<usize>,
+}
+
+impl<'a> Logits<'a> {
+    fn of(probe: &'a Probe, position: usize) -> Self {
+        let current = probe.current().logits(position);
+        let is_broken = current.iter().any(|logit| logit.is_nan());
+        Self {
+            before: probe.clean.logits(position),
+            after: probe.ablated.as_ref().map(|pass| pass.logits(position)),
+            probabilities: probe.current().probabilities(position),
+            label: probe.labels[position].into(),
+            prediction: (!is_broken).then(|| probe.current().predictions[position].into()),
+        }
+    }
+
+    fn current(&self) -> &'a [f32] {
+        self.after.unwrap_or(self.before)
+    }
+
+    /// The smallest and the largest finite value, 0 among them.
+    fn range(&self) -> (f32, f32) {
+        let all = self.before.iter().chain(self.after.unwrap_or_default());
+        all.copied().filter(|x| x.is_finite()).fold((0.0, 0.0), |(low, high), x| (x.min(low), x.max(high)))
+    }
+
+    /// As many tokens as there is room for, in their order: the label, the prediction, then the highest.
+    fn shown(&self, room: usize) -> Vec<usize> {
+        let must = |token: usize| token == self.label || Some(token) == self.prediction;
+        let logits = self.current();
+        let mut tokens: Vec<usize> = (0..logits.len()).collect();
+        let order = |a: &usize, b: &usize| {
+            must(*b).cmp(&must(*a)).then(logits[*b].total_cmp(&logits[*a])).then(a.cmp(b))
+        };
+        // Of a large vocabulary only the top is put in order.
+        if room < tokens.len() {
+            tokens.select_nth_unstable_by(room, order);
+            tokens.truncate(room);
+        }
+        tokens.sort_unstable();
+        tokens
+    }
 }
 
 /// Draws the panel.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let position = app.position_in(probe);
-    let before = probe.clean.logits(position);
-    let after = probe.ablated.as_ref().map(|pass| pass.logits(position));
-    ink.rule(area, 0, &format!("logits at position {position}"), "Label Output");
-    let label = usize::from(probe.labels[position]);
-    let (low, high) = range(&[before, after.unwrap_or_default()]);
-    let probabilities = probe.current().probabilities(position);
-    let columns =
-        if after.is_some() { "token      before   after  p after" } else { "token       logit       p" };
-    ink.text(area, 1, 1, columns, Role::Faint);
-    let shown = window(label, before.len(), usize::from(area.height.saturating_sub(2)));
-    let prediction = usize::from(probe.current().predictions[position]);
-    for (y, token) in (2..).zip(shown) {
-        let role = if token == prediction { Role::Strong } else { Role::Plain };
-        ink.text_right(area, 6, y, &token.to_string(), role);
-        // One letter each, for there is no room for words: the heading spells them.
-        if token == label {
-            ink.text(area, 7, y, "L", Role::Good);
-        }
-        if token == prediction {
-            ink.text(area, 8, y, "O", if token == label { Role::Good } else { Role::Wrong });
-        }
-        ink.text_right(area, 18, y, &signed(before[token]), role);
-        let (end, value) = after.map_or((18, before[token]), |after| (26, after[token]));
-        if after.is_some() {
-            ink.text_right(area, end, y, &signed(value), role);
-        }
-        ink.text_right(area, end + 8, y, &format!("{:.3}", probabilities[token]), role);
-        let room = area.width.saturating_sub(end + 10);
-        let filled = if high > low { (value - low) / (high - low) } else { 0.0 };
-        ink.bar(area, end + 9, y, room, filled, Role::Bar);
+    let logits = Logits::of(probe, position);
+    let shown = logits.shown(usize::from(area.height.saturating_sub(2)));
+    let which = if shown.len() < logits.before.len() { "highest logits" } else { "logits" };
+    ink.rule(area, 0, &format!("{which} at position {position}"), "Label Output");
+    let is_ablated = logits.after.is_some();
+    let names = if is_ablated { "token      before   after  p after" } else { "token       logit       p" };
+    ink.text(area, 1, 1, names, Role::Faint);
+    let bars = if is_ablated { AFTER } else { BEFORE } + PROBABILITY + 1;
+    let (low, high) = logits.range();
+    let legend = format!("{} to {}", signed(low), signed(high));
+    if bars + width(&legend) + 2 < area.width {
+        ink.text_right(area, area.width - 1, 1, &legend, Role::Faint);
     }
+    for (y, token) in (2..).zip(shown) {
+        row(ink, area, y, &logits, token);
+        let value = logits.current()[token];
+        let filled = if high > low { (value - low) / (high - low) } else { 0.0 };
+        ink.bar(area, bars, y, area.width.saturating_sub(bars + 1), filled, Role::Bar);
+    }
+}
+
+fn row(ink: &mut Ink<'_>, area: Rect, y: u16, logits: &Logits<'_>, token: usize) {
+    let is_said = Some(token) == logits.prediction;
+    let role = if is_said { Role::Strong } else { Role::Plain };
+    ink.text_right(area, 6, y, &token.to_string(), role);
+    // One letter each, for there is no room for words: the heading spells them.
+    if token == logits.label {
+        ink.text(area, 7, y, "L", Role::Good);
+    }
+    if is_said {
+        ink.text(area, 8, y, "O", if token == logits.label { Role::Good } else { Role::Wrong });
+    }
+    ink.text_right(area, BEFORE, y, &signed(logits.before[token]), role);
+    let end = logits.after.map_or(BEFORE, |after| {
+        ink.text_right(area, AFTER, y, &signed(after[token]), role);
+        AFTER
+    });
+    ink.text_right(area, end + PROBABILITY, y, &format!("{:.3}", logits.probabilities[token]), role);
 }

@@ -35,6 +35,7 @@ mod lens;
 mod logit_row;
 mod logits;
 mod losses;
+mod measure;
 mod neuron_map;
 mod neurons;
 mod number;
@@ -56,7 +57,7 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::analysis::Probe;
+use crate::analysis::{Probe, Study};
 use crate::app::{App, Focus, Form, ViewId};
 use ink::{Ink, lines};
 use theme::{Role, Theme};
@@ -94,18 +95,18 @@ fn paint(buffer: &mut Buffer, app: &App) {
 fn screen(ink: &mut Ink<'_>, app: &App, area: Rect) {
     status::render(ink, app, lines(area, 0, 1));
     tabs::render(ink, app, lines(area, 1, 1));
-    keyline::render(ink, app, lines(area, area.height - 1, 1));
     let banner = status::banner_height(app);
     status::render_banner(ink, app, lines(area, 2, banner));
     let body = lines(area, 2 + banner, area.height - 3 - banner);
-    if let Focus::Help(first) = app.focus {
-        help::render(ink, body, first);
-        return;
-    }
     // On a very low screen the view comes first: the strip repeats what it says.
     let strip = strip::height(app).min(body.height / 3);
-    strip::render(ink, app, lines(body, 0, strip));
     let panel = lines(body, strip, body.height);
+    keyline::render(ink, app, lines(area, area.height - 1, 1), panel);
+    if let Focus::Help(first) = app.focus {
+        help::render(ink, app, body, first);
+        return;
+    }
+    strip::render(ink, app, lines(body, 0, strip));
     match app.view {
         ViewId::Train => train::render(ink, app, panel),
         ViewId::Attention => attention::render(ink, app, panel),
@@ -137,6 +138,14 @@ fn provenance(app: &App, probe: &Probe) -> String {
         crate::app::Mode::Exploring { weights } if is_without_step(app) => format!("{weights}, {form}"),
         crate::app::Mode::Exploring { weights } => format!("{weights}, step {step}, {form}"),
     }
+}
+
+/// How many sequences a study is over, and of which step if that is not the one in view: `410 seq. @282`.
+fn taken(app: &App, study: &Study) -> String {
+    let step = study.request.snapshot.step;
+    let is_stale = app.timeline.current().is_some_and(|current| current.step != step);
+    let at = if is_stale { format!(" @{step}") } else { String::new() };
+    format!("{} seq.{at}", study.sequences)
 }
 
 /// Whether the weights are a lone file's, which does not say after how many steps they were saved.

@@ -7,7 +7,6 @@ use ratatui::layout::Rect;
 use super::columns::{Columns, window};
 use super::heat::{Heat, HeatMap};
 use super::ink::{Ink, part};
-use super::number::figure;
 use super::theme::{Role, Scale};
 use super::traces::label_changes;
 use crate::analysis::Probe;
@@ -75,10 +74,7 @@ pub(super) fn render(
         value: |row: usize, col: usize| Heat::of(value(order[row].neuron, col), |x| x / largest / 2.0 + 0.5),
     };
     ink.heat(plot, &map);
-    let y = area.height.saturating_sub(1);
-    let x = ink.text(area, AXIS, y, &format!("-{} ", figure(f64::from(largest))), Role::Faint);
-    let x = ink.legend(area, x, y, Scale::Diverging);
-    ink.text(area, x, y, &format!(" +{}", figure(f64::from(largest))), Role::Faint);
+    ink.signed_legend(area, AXIS, area.height.saturating_sub(1), largest);
 }
 
 /// Over the columns, the label wherever it is another than before.

@@ -25,8 +25,8 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let lower = lower_height(app, area);
     let top = lines(area, 0, area.height - lower);
     let bottom = lines(area, top.height, lower);
-    if area.width >= 120 {
-        // Room for both: the map beside the list, the traces below.
+    if shows_all(area) {
+        // The map beside the list, the traces below.
         let (left, right) = beside(top, 64);
         list(ink, app, probe, &order, left);
         neuron_map::render(ink, app, probe, &order, right, false);
@@ -40,12 +40,39 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     }
 }
 
+/// Whether there is room for the map and the traces, and nothing to choose.
+pub(super) fn shows_all(area: Rect) -> bool {
+    area.width >= 120
+}
+
 fn lower_height(app: &App, area: Rect) -> u16 {
     let most = area.height / 2;
     match app.settings.lower {
         _ if area.height < 8 => 0,
-        LowerPanel::Map if area.width < 120 => most,
+        LowerPanel::Map if !shows_all(area) => most,
         _ => traces::height(app).min(most),
+    }
+}
+
+/// Columns at which a row's cells end: they share what the bars leave.
+struct Cells {
+    activation: u16,
+    target: u16,
+    favours: u16,
+    tracks: u16,
+}
+
+impl Cells {
+    fn new(width: u16, target: &str, tracks: &str) -> Self {
+        let end = width.saturating_sub(2);
+        let favours = end.saturating_sub(super::ink::width(tracks).max(9) + 1);
+        let to = favours.saturating_sub(8);
+        Self {
+            activation: to.saturating_sub(super::ink::width(target) + 6),
+            target: to,
+            favours,
+            tracks: end,
+        }
     }
 }
 
@@ -59,62 +86,79 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, order: &[NeuronFigures], ar
     let clean = if probe.ablated.is_some() { "clean " } else { "" };
     let title = format!("layer {} at {position}, by {clean}{by}", app.cursor.layer);
     ink.rule(area, 0, &title, &provenance(app, probe));
-    let target = target::name(app, probe, position);
     // A long name has its place in the logits view.
-    let target = if super::ink::width(&target) > 14 { "target".into() } else { target };
-    let tracks_end = area.width.saturating_sub(2);
-    let right = tracks_end.saturating_sub(10);
-    let narrow = area.width < 60;
+    let (target, tracks) = (target::short(app, probe, position, 14), tracks(app));
+    let cells = Cells::new(area.width, &target, &tracks);
     ink.text(area, 4, 1, "neuron", Role::Faint);
-    ink.text_right(area, right.saturating_sub(8), 1, &format!("activation   to {target}"), Role::Faint);
-    ink.text_right(area, right, 1, "favours", Role::Faint);
-    ink.text_right(area, tracks_end, 1, "tracks", Role::Faint);
-    let activation = |f: &NeuronFigures| f.activation.abs();
-    let largest = order.iter().map(activation).filter(|a| a.is_finite()).fold(0.0, f32::max);
-    let to_target = right.saturating_sub(8);
-    let act_end = to_target.saturating_sub(super::ink::width(&target) + 6);
+    if order.iter().any(|f| f.off) {
+        // What is off says what it would do, or there would be nothing to choose by.
+        ink.text(area, 12, 1, "✕ clean", Role::Faint);
+    }
+    ink.text_right(area, cells.target, 1, &format!("activation   to {target}"), Role::Faint);
+    ink.text_right(area, cells.favours, 1, "favours", Role::Faint);
+    ink.text_right(area, cells.tracks, 1, &tracks, Role::Faint);
+    let sizes = order.iter().map(|f| f.activation.abs());
+    let largest = sizes.filter(|a| a.is_finite()).fold(0.0, f32::max);
     let rows = usize::from(area.height.saturating_sub(2));
     let selected = order.iter().position(|f| f.neuron == app.cursor.neuron).unwrap_or_default();
     for (y, at) in (2..).zip(window(selected, order.len(), rows)) {
+        let line = lines(area, y, 1);
         let f = &order[at];
-        let role = if at == selected { Role::Cursor } else { Role::Plain };
-        marks(ink, app, area, y, f, at == selected);
-        ink.text_right(area, 10, y, &f.neuron.to_string(), role);
-        let bar = act_end.saturating_sub(12 + 7);
-        if largest > 0.0 && !narrow {
-            let bar_role = if f.activation < 0.0 { Role::Negative } else { Role::Bar };
-            ink.bar(
-                area,
-                11,
-                y,
-                bar,
-                f.activation.abs() / largest,
-                if f.off { Role::Faint } else { bar_role },
-            );
+        marks(ink, app, line, f, at == selected);
+        if largest > 0.0 && area.width >= 60 {
+            bar(ink, line, f, cells.activation.saturating_sub(12 + 7), largest);
         }
-        let plain = if f.off { Role::Faint } else { Role::Plain };
-        ink.text_right(area, act_end, y, &format!("{:.2}", f.activation), plain);
-        ink.text_right(area, to_target, y, &signed(f.contribution), plain);
-        let favours = probe.request.snapshot.directions.favours(app.cursor.layer, f.neuron);
-        ink.text_right(area, right, y, &favours.to_string(), Role::Plain);
-        if let Some((token, effect)) = app.tracked_by(NeuronId { layer: app.cursor.layer, neuron: f.neuron })
-        {
-            let text = format!("{token} {}", signed(effect as f32));
-            ink.text_right(area, tracks_end, y, &text, Role::Plain);
-        }
+        numbers(ink, app, probe, line, f, &cells);
     }
 }
 
-/// Before the number: the cursor, switched off, picked.
-fn marks(ink: &mut Ink<'_>, app: &App, area: Rect, y: u16, f: &NeuronFigures, selected: bool) {
+fn bar(ink: &mut Ink<'_>, line: Rect, f: &NeuronFigures, room: u16, largest: f32) {
+    let role = match (f.off, f.activation < 0.0) {
+        (true, _) => Role::Faint,
+        (false, true) => Role::Negative,
+        (false, false) => Role::Bar,
+    };
+    ink.bar(line, 11, 0, room, f.activation.abs() / largest, role);
+}
+
+fn numbers(ink: &mut Ink<'_>, app: &App, probe: &Probe, line: Rect, f: &NeuronFigures, cells: &Cells) {
+    let layer = app.cursor.layer;
+    let plain = if f.off { Role::Faint } else { Role::Plain };
+    ink.text_right(line, cells.activation, 0, &format!("{:.2}", f.activation), plain);
+    ink.text_right(line, cells.target, 0, &signed(f.contribution), plain);
+    let directions = &probe.request.snapshot.directions;
+    // Of directions that are no numbers none is the largest.
+    let is_broken = directions.of(layer, f.neuron).iter().any(|x| x.is_nan());
+    let favours = directions.favours(layer, f.neuron).to_string();
+    ink.text_right(line, cells.favours, 0, if is_broken { "?" } else { &favours }, Role::Plain);
+    if let Some((token, effect)) = app.tracked_by(NeuronId { layer, neuron: f.neuron }) {
+        let text = format!("{token} {}", signed(effect as f32));
+        ink.text_right(line, cells.tracks, 0, &text, Role::Plain);
+    }
+}
+
+/// The heading of what each neuron tracks, with the step it is of if that is not the one in view.
+fn tracks(app: &App) -> String {
+    let is_last = app.cursor.layer + 1 == app.options.model.n_layers;
+    let current = app.timeline.current().map(|snapshot| snapshot.step);
+    match app.studies.trackers().filter(|_| is_last).map(|(study, _)| study.request.snapshot.step) {
+        Some(step) if Some(step) != current => format!("tracks @{step}"),
+        _ => "tracks".into(),
+    }
+}
+
+/// The neuron's number, and before it: the cursor, switched off, picked.
+fn marks(ink: &mut Ink<'_>, app: &App, line: Rect, f: &NeuronFigures, selected: bool) {
     if selected {
-        ink.text(area, 0, y, "▸", Role::Strong);
+        ink.text(line, 0, 0, "▸", Role::Strong);
     }
     if f.off {
-        ink.text(area, 1, y, "✕", Role::Off);
+        ink.text(line, 1, 0, "✕", Role::Off);
     }
     let id = NeuronId { layer: app.cursor.layer, neuron: f.neuron };
     if app.settings.picked.contains(&id) {
-        ink.text(area, 3, y, "◆", Role::Second);
+        ink.text(line, 3, 0, "◆", Role::Second);
     }
+    let role = if selected { Role::Cursor } else { Role::Plain };
+    ink.text_right(line, 10, 0, &f.neuron.to_string(), role);
 }

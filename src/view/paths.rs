@@ -2,23 +2,34 @@
 
 use ratatui::layout::Rect;
 
-use super::ink::Ink;
+use super::columns::window;
+use super::ink::{Ink, lines};
 use super::number::signed;
 use super::target;
 use super::theme::Role;
+use crate::analysis::Probe;
+use crate::analysis::circuits::TokenPath;
 use crate::app::App;
+use crate::model::NeuronId;
 
-/// Columns at which each of the numbers ends.
-const ENDS: [u16; 3] = [20, 27, 35];
+/// Columns at which the names and the numbers end, where room is short and where it is not.
+const NARROW: [u16; 6] = [4, 9, 14, 22, 29, 36];
+const WIDE: [u16; 6] = [5, 11, 18, 27, 35, 48];
+/// What the columns are.
+const SHORT: [&str; 6] = ["tok", "head", "neur", "weights", "drive", "adds"];
+const LONG: [&str; 6] = ["token", "head", "neuron", "weights", "drive", "neuron adds"];
+/// The same in words.
+const LEGEND: [&str; 2] =
+    ["weights: by weights alone; drive: of hook_pre here", "neuron adds: to the target, by all its paths"];
 
 /// Draws the list.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let Some(probe) = app.probe.as_deref().filter(|probe| !probe.is_empty()) else { return };
     let position = app.position_in(probe);
-    let target = target::name(app, probe, position);
-    ink.rule(area, 0, &format!("paths at {position} to {target}"), "");
+    let target = target::short(app, probe, position, area.width.saturating_sub(18));
+    ink.rule(area, 0, &format!("paths at {position} to {target}"), &measured(app, probe));
     if !probe.config().has_mlp() {
-        ink.text(area, 1, 1, "attention only: there are no neurons", Role::Faint);
+        ink.text(area, 1, 1, "attention only: no neurons", Role::Faint);
         return;
     }
     let Some(paths) = app.ranked_paths() else {
@@ -26,28 +37,59 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         ink.text(area, 1, 1, &text, Role::Faint);
         return;
     };
-    ink.text(area, 1, 1, "tok head neur weights  drive  adds", Role::Faint);
-    for (y, path) in (2..area.height).zip(paths) {
-        let here = path.neuron == app.cursor.neuron && path.token == app.cursor.token as crate::task::Token;
-        let role = if here { Role::Strong } else { Role::Plain };
-        ink.text_right(area, 4, y, &path.token.to_string(), role);
-        ink.text_right(area, 9, y, &format!("{}.{}", path.head.layer, path.head.head), role);
-        ink.text_right(area, 14, y, &path.neuron.to_string(), role);
-        for (end, value) in ENDS.into_iter().zip([path.score, path.drive, path.contribution]) {
-            let role = if value.is_finite() { role } else { Role::Wrong };
-            ink.text_right(area, end, y, &signed(value), role);
-        }
+    let is_wide = area.width >= 50;
+    let (ends, names) = if is_wide { (WIDE, LONG) } else { (NARROW, SHORT) };
+    for (end, name) in ends.into_iter().zip(names) {
+        ink.text_right(area, end, 1, name, Role::Faint);
     }
-    if area.width >= 50 {
-        legend(ink, area);
+    let below = if is_wide && area.height >= 12 { LEGEND.len() as u16 } else { 0 };
+    let body = lines(area, 2, area.height.saturating_sub(2 + below));
+    let chosen = app.chosen_path();
+    let shown = window(chosen.unwrap_or(0), paths.len(), usize::from(body.height));
+    for (y, at) in (0..).zip(shown.clone()) {
+        let is_first = !paths[shown.start..at].iter().any(|above| above.neuron == paths[at].neuron);
+        row(ink, app, lines(body, y, 1), &paths[at], (chosen == Some(at), is_first, ends));
+    }
+    for (y, words) in (area.height - below..).zip(LEGEND.iter().take(below.into())) {
+        ink.text(area, 1, y, words, Role::Faint);
     }
 }
 
-/// What the columns are, where there is room for words.
-fn legend(ink: &mut Ink<'_>, area: Rect) {
-    let words =
-        ["weights:", "by weights", "alone", "drive: of", "hook_pre", "here", "adds: to", "the target"];
-    for (y, word) in (2..area.height).zip(words) {
-        ink.text(area, 38, y, word, Role::Faint);
+/// The step of what is measured, where the weights' column is of another.
+fn measured(app: &App, probe: &Probe) -> String {
+    let circuits = app.studies.circuits().map(|(study, _)| study.request.snapshot.step);
+    let step = probe.request.snapshot.step;
+    if circuits.is_some_and(|circuits| circuits != step) {
+        format!("drive and adds, @{step}")
+    } else {
+        String::new()
+    }
+}
+
+/// A path; what its neuron adds is said once, for it is not this path's alone.
+fn row(
+    ink: &mut Ink<'_>,
+    app: &App,
+    area: Rect,
+    path: &TokenPath,
+    (is_chosen, is_first, ends): (bool, bool, [u16; 6]),
+) {
+    let off = &app.ablation.off;
+    let neuron = NeuronId { layer: path.head.layer, neuron: path.neuron };
+    if is_chosen {
+        ink.text(area, 0, 0, "▸", Role::Strong);
+    }
+    if off.heads.contains(&path.head) || off.neurons.contains(&neuron) {
+        ink.text(area, 1, 0, "✕", Role::Off);
+    }
+    let plain = if is_chosen { Role::Strong } else { Role::Plain };
+    let of_neuron = if is_chosen { Role::Cursor } else { plain };
+    let head = format!("{}.{}", path.head.layer, path.head.head);
+    let names = [(path.token.to_string(), plain), (head, plain), (path.neuron.to_string(), of_neuron)];
+    let number = |value: f32| (signed(value), if value.is_finite() { plain } else { Role::Wrong });
+    let adds = if is_first { number(path.contribution) } else { ("\"".into(), Role::Faint) };
+    let cells = names.into_iter().chain([number(path.score), number(path.drive), adds]);
+    for (end, (text, role)) in ends.into_iter().zip(cells) {
+        ink.text_right(area, end, 0, &text, role);
     }
 }

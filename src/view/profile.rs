@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::bars::column;
 use super::columns::Columns;
-use super::ink::{Ink, lines};
+use super::ink::{Ink, lines, width};
 use super::number::{figure, signed};
 use super::theme::Role;
 use crate::analysis::Probe;
@@ -37,14 +37,8 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         let down = ink.theme.style(Role::Negative);
         ink.put(body, x, 1, hanging(-share), down);
         if position == app.position_in(probe) {
-            let text = format!("▾ {}", signed(value));
-            ink.text(
-                body,
-                x.min(body.width.saturating_sub(10)),
-                2,
-                text.trim_start_matches("▾ "),
-                Role::Strong,
-            );
+            let text = signed(value);
+            ink.text(body, x.min(body.width.saturating_sub(width(&text))), 2, &text, Role::Strong);
         }
     }
 }

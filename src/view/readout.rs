@@ -2,9 +2,9 @@
 
 use ratatui::layout::Rect;
 
-use super::attention::Measure;
 use super::head_list;
 use super::ink::{Ink, lines};
+use super::measure::Measure;
 use super::number::figure;
 use super::theme::Role;
 use crate::analysis::Probe;
@@ -14,14 +14,20 @@ use crate::model::PatternKind;
 /// Lines about the cell and its query.
 const CELL: u16 = 8;
 
+/// Lines below which a ranking of keys says little: a heading, and two keys.
+const KEYS: u16 = 3;
+
 /// Draws the readout.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area: Rect) {
     cell(ink, app, probe, measure, lines(area, 0, CELL));
     let config = probe.config();
     let heads = (config.n_layers * config.n_heads) as u16;
     let below = area.height.saturating_sub(CELL);
-    // The list of heads gets what it needs, up to half; the ranking of keys the rest.
-    let heads_height = (heads + 2).min(below / 2);
+    // The list of heads gets what it needs; of many heads the ranking of keys leaves at least half.
+    let most = (below / 2).max(below.saturating_sub(KEYS));
+    let heads_height = (heads + 2).min(most);
+    // Headings alone say nothing.
+    let heads_height = if heads_height < 3 { 0 } else { heads_height };
     strongest(ink, app, probe, measure, lines(area, CELL, below - heads_height));
     head_list::render(ink, app, probe, lines(area, area.height - heads_height, heads_height));
 }

@@ -66,6 +66,9 @@ impl Ink<'_> {
 
     /// The numbers at the ends of the scale, and its colours between them. Returns the column after it.
     pub(super) fn signed_legend(&mut self, area: Rect, x: u16, y: u16, largest: f32) -> u16 {
+        if largest <= f32::MIN_POSITIVE {
+            return self.text(area, x, y, "nothing but zero or NaN", Role::Faint);
+        }
         let end = super::number::figure(f64::from(largest));
         let x = self.text(area, x, y, &format!("-{end} "), Role::Faint);
         let x = if self.has_colours() {

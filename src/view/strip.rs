@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::columns::Columns;
-use super::ink::Ink;
+use super::ink::{Ink, lines};
 use super::theme::Role;
 use crate::analysis::{Pass, Probe};
 use crate::app::{App, ViewId};
@@ -131,34 +131,43 @@ fn row(
             (' ', right) => right,
             (left, _) => left,
         };
-        let mark = match left {
-            '!' => Role::Wrong,
-            '[' | ']' => Role::Changed,
-            left if left == open || left == close => Role::Strong,
-            _ => Role::Plain,
-        };
-        ink.put(area, x, y, left, ink.theme.style(mark));
+        mark(ink, area, x, y, left);
         // The key is marked in the view where there is one.
         let key = app.view == ViewId::Attention && position == app.cursor.key && app.edit_state().is_none();
-        let mut style = ink.theme.style(cell.role);
-        if here {
-            style = style.patch(ink.theme.style(Role::Cursor));
-        } else if key && y == 1 {
-            style = style.patch(ink.theme.style(Role::Changed));
-        }
-        let pad = usize::from(columns.pitch - 1);
-        for (at, glyph) in format!("{:>pad$}", cell.text).chars().enumerate() {
-            ink.put(area, x + 1 + at as u16, y, glyph, style);
-        }
-        right = if cell.right != ' ' {
-            cell.right
-        } else if here {
-            close
-        } else {
-            ' '
+        let over = match (here, key && y == 1) {
+            (true, _) => Some(Role::Cursor),
+            (false, true) => Some(Role::Changed),
+            (false, false) => None,
+        };
+        digits(ink, lines(area, y, 1), x + 1, &cell, columns.pitch - 1, over);
+        right = match cell.right {
+            ' ' if here => close,
+            right => right,
         };
         if position + 1 == columns.shown.end {
             ink.put(area, x + columns.pitch, y, right, ink.theme.style(Role::Strong));
         }
+    }
+}
+
+/// What stands between two cells.
+fn mark(ink: &mut Ink<'_>, area: Rect, x: u16, y: u16, mark: char) {
+    let (open, close) = ink.brackets();
+    let role = match mark {
+        '!' => Role::Wrong,
+        '[' | ']' => Role::Changed,
+        mark if mark == open || mark == close => Role::Strong,
+        _ => Role::Plain,
+    };
+    ink.put(area, x, y, mark, ink.theme.style(role));
+}
+
+/// A cell's text, to the right of its columns.
+fn digits(ink: &mut Ink<'_>, line: Rect, x: u16, cell: &Cell, room: u16, over: Option<Role>) {
+    let style = ink.theme.style(cell.role);
+    let style = over.map_or(style, |over| style.patch(ink.theme.style(over)));
+    let room = usize::from(room);
+    for (at, glyph) in format!("{:>room$}", cell.text).chars().enumerate() {
+        ink.put(line, x + at as u16, 0, glyph, style);
     }
 }

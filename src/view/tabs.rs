@@ -15,6 +15,7 @@ fn look(app: &App) -> (String, Role) {
     match app.timeline.look {
         Look::Live if super::is_without_step(app) => ("weights as loaded".into(), Role::Good),
         Look::Live if app.is_exploring() => (format!("weights @{step}"), Role::Good),
+        Look::Live if app.trainer.is_over() => (format!("● last @{step}"), Role::Good),
         Look::Live => (format!("● live @{step}"), Role::Good),
         Look::Frozen(_) => (format!("■ frozen @{step} of {newest}"), Role::Warning),
         Look::Scrub(_) => (format!("◂ back @{step} of {newest}"), Role::Warning),

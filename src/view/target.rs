@@ -1,5 +1,6 @@
 //! What contributions are measured on, in words.
 
+use super::ink::width;
 use crate::analysis::{Probe, Target};
 use crate::app::App;
 
@@ -14,4 +15,10 @@ pub(super) fn name(app: &App, probe: &Probe, position: usize) -> String {
         (Target::Prediction, _) => format!("prediction {}", target.plus),
         (Target::Token(_), _) => format!("token {}", target.plus),
     }
+}
+
+/// The same, or `target` where it is longer than `most` columns.
+pub(super) fn short(app: &App, probe: &Probe, position: usize, most: u16) -> String {
+    let name = name(app, probe, position);
+    if width(&name) > most { "target".into() } else { name }
 }

@@ -38,9 +38,13 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         0 => "trace of the neuron under the cursor (p picks it)".into(),
         n => format!("traces of {}", super::number::count(n, "picked neuron")),
     };
-    ink.rule(area, 0, &title, &format!("0 to {}", figure(f64::from(largest))));
     // The sum is worth more than the last neurons of a long list.
     let sum = ids.len() > 1 && area.height > 2;
+    let sums: Vec<f32> = (0..probe.len()).map(|at| values.iter().map(|values| values[at]).sum()).collect();
+    let top = self::largest(sums.iter());
+    let number = |x: f32| figure(f64::from(x));
+    let of_sum = if sum { format!("; sum to {}", number(top)) } else { String::new() };
+    ink.rule(area, 0, &title, &format!("bars to {}{of_sum}", number(largest)));
     let room = usize::from(area.height - 1) - usize::from(sum);
     for (y, (id, values)) in (1..).zip(ids.iter().zip(&values).take(room)) {
         let off = app.ablation.off.neurons.contains(id);
@@ -48,12 +52,8 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         trace(ink, (app, probe), area, y, &label, values, (largest, Role::Bar));
     }
     if sum {
-        let sums: Vec<f32> =
-            (0..probe.len()).map(|at| values.iter().map(|values| values[at]).sum()).collect();
-        let top = self::largest(sums.iter());
         let y = 1 + ids.len().min(room) as u16;
-        let label = format!("sum<{}", figure(f64::from(top)));
-        trace(ink, (app, probe), area, y, &label, &sums, (top, Role::Bar));
+        trace(ink, (app, probe), area, y, "sum", &sums, (top, Role::Bar));
     }
 }
 
@@ -71,8 +71,15 @@ fn overlay(ink: &mut Ink<'_>, app: &App, probe: &Probe, hypothesis: Hypothesis, 
     };
     trace(ink, (app, probe), area, 0, &format!("{name} {token}"), &values, (top, Role::Second));
     let fit = app.studies.fit(&app.traced(), token);
-    let over = fit.map_or_else(|| "computing".into(), |(study, _)| format!("{} seq.", study.sequences));
-    let mut x = ink.text(area, 1, 1, &format!("R² sum, token {token}, {over}"), Role::Faint);
+    let of = match &app.traced()[..] {
+        [one] => format!("{}.{}", one.layer, one.neuron),
+        _ => "sum".into(),
+    };
+    // What is switched off in view is on there.
+    let all_on = if app.ablation.off.is_empty() { "" } else { ", all on" };
+    let over =
+        fit.map_or_else(|| "computing".into(), |(study, _)| format!("{}{all_on}", super::taken(app, study)));
+    let mut x = ink.text(area, 1, 1, &format!("R² {of}, {over}"), Role::Faint);
     for (at, which) in Hypothesis::ALL.into_iter().enumerate() {
         let Some((_, r_squared)) = fit else { return };
         let role = if which == hypothesis { Role::Strong } else { Role::Plain };

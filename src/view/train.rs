@@ -98,7 +98,9 @@ fn recent(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let skip = recent.len().saturating_sub(room);
     let points: Vec<(usize, Bucket)> =
         recent.iter().skip(skip).map(|step| (step.step, Bucket::of(f64::from(step.train_loss)))).collect();
-    ink.rule(area, 0, &format!("last {}", count(points.len(), "step")), "");
+    let title =
+        if points.is_empty() { "last steps".into() } else { format!("last {}", count(points.len(), "step")) };
+    ink.rule(area, 0, &title, "");
     let (first, last) = (points.first().map_or(0, |p| p.0), points.last().map_or(0, |p| p.0));
     let chart =
         Chart { line: &points, marks: &[], steps: first..=last, scale: app.settings.loss, empty: "none yet" };
@@ -166,26 +168,27 @@ fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
     by_position(ink, &validation.accuracy_by_position, lines(body, 4, body.height));
 }
 
+/// Accuracy along the sequence; a run's files do not keep it.
 fn by_position(ink: &mut Ink<'_>, values: &[f64], area: Rect) {
-    let low = values.iter().copied().fold(1.0, f64::min);
-    let text = format!("by position 0 to {}: lowest {}", values.len().saturating_sub(1), percent(low));
     let area = lines(area, 0, 9);
+    if values.is_empty() {
+        ink.text(area, 1, 0, "position", Role::Faint);
+        ink.text(area, 10, 0, "not kept in the run's metrics", Role::Faint);
+        return;
+    }
+    let low = values.iter().copied().fold(1.0, f64::min);
+    // The lowest is not nothing.
+    let range = (low - 0.001, 1.0);
     if area.height > 2 {
+        let text = format!("by position 0 to {}: lowest {}", values.len() - 1, percent(low));
         ink.text(area, 1, 0, &text, Role::Faint);
         ink.text(area, 1, 1, "1", Role::Faint);
-        let low_text = format!("{low:.2}");
-        ink.text(area, 1, area.height - 1, &low_text, Role::Faint);
-        series(
-            ink,
-            part(area, 6, 1, area.width.saturating_sub(7), area.height),
-            values,
-            (low - 0.001, 1.0),
-            Role::Bar,
-        );
+        ink.text(area, 1, area.height - 1, &format!("{low:.2}"), Role::Faint);
+        series(ink, part(area, 6, 1, area.width.saturating_sub(7), area.height), values, range, Role::Bar);
     } else {
         ink.text(area, 1, 0, "position", Role::Faint);
         ink.text(area, 1, 1, &format!("{low:.2}-1"), Role::Faint);
         let plot = part(area, 10, 0, area.width.saturating_sub(11), area.height);
-        series(ink, plot, values, (low - 0.001, 1.0), Role::Bar);
+        series(ink, plot, values, range, Role::Bar);
     }
 }

@@ -5,9 +5,8 @@ use ratatui::layout::Rect;
 use super::columns::Columns;
 use super::heat::{Heat, HeatMap};
 use super::ink::{Ink, part};
-use super::number::figure;
 use super::theme::{Role, Scale};
-use crate::analysis::Probe;
+use crate::analysis::{Probe, Writer};
 use crate::app::App;
 
 /// Columns for the writers' names: as wide as the strip's.
@@ -16,6 +15,16 @@ const NAMES: u16 = 10;
 /// Lines it takes: a heading, a line per writer, the scale.
 pub(super) fn height(probe: &Probe) -> u16 {
     u16::try_from(probe.clean.attribution.writers.len()).unwrap_or(u16::MAX).saturating_add(2)
+}
+
+/// A writer's name, shortened where its layer would be cut off.
+fn short(writer: Writer) -> String {
+    let name = writer.to_string();
+    if name.len() < usize::from(NAMES) {
+        name
+    } else {
+        name.replace("attn_bias", "attn_b").replace("mlp_out", "mlp")
+    }
 }
 
 /// Draws the map.
@@ -30,7 +39,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     ink.rule(area, 0, "every writer to each position's target", "");
     for (y, writer) in (1..).zip(&attribution.writers) {
         let role = if usize::from(y - 1) == app.cursor.writer { Role::Strong } else { Role::Faint };
-        ink.text(part(area, 0, 0, NAMES, area.height), 1, y, &writer.to_string(), role);
+        ink.text(part(area, 0, 0, NAMES - 1, area.height), 0, y, &short(*writer), role);
     }
     // A line each, so that the names fit: both halves of a line show the same.
     let per_line = ink.heat_rows(1);
@@ -45,7 +54,5 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let plot = part(area, NAMES, 1, area.width, area.height.saturating_sub(2));
     ink.heat(plot, &map);
     let y = area.height.saturating_sub(1);
-    let x = ink.text(area, NAMES, y, &format!("-{} ", figure(f64::from(largest))), Role::Faint);
-    let x = ink.legend(area, x, y, Scale::Diverging);
-    ink.text(area, x, y, &format!(" +{}", figure(f64::from(largest))), Role::Faint);
+    ink.signed_legend(area, NAMES, y, largest);
 }

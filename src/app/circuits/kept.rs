@@ -76,9 +76,9 @@ impl App {
         if self.circuits.paths.as_ref().is_some_and(|(kept, _)| kept.is_same(&of)) {
             return;
         }
-        let snapshot = &probe.request.snapshot;
-        let measured = (&snapshot.weights, probe.current(), &probe.request.tokens[..]);
-        let ranked = paths(found, &snapshot.directions, measured, (layer, position), target, PATHS);
+        let measured = (&*probe.request.snapshot, probe.current(), &probe.request.tokens[..]);
+        let directions = &study.request.snapshot.directions;
+        let ranked = paths(found, directions, measured, (layer, position), target, PATHS);
         self.circuits.paths = Some((of, ranked));
     }
 }

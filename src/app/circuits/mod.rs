@@ -1,72 +1,20 @@
 //! The circuits view's maps and paths. What takes more than a moment is kept until its inputs change.
 
 mod kept;
+mod map;
 
 use std::sync::Arc;
 
 use super::App;
 use super::cursor::moved;
+use super::event::Notice;
 use super::keymap::Action;
 use crate::analysis::Snapshot;
 use crate::analysis::attribution::ResolvedTarget;
 use crate::analysis::circuits::{HeadCircuits, TokenPath};
 use crate::model::{HeadId, Normalization};
 
-/// What is mapped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum CircuitMap {
-    /// How well a query token matches a key token.
-    #[default]
-    QkTokens,
-    /// How well a query position matches a key position.
-    QkPositions,
-    /// What a token attended to adds to each logit.
-    OvLogits,
-    /// How a token attended to drives each neuron.
-    OvNeurons,
-}
-
-impl CircuitMap {
-    /// What is worth seeing below it, where there is room.
-    pub(crate) fn companion(self) -> Option<Self> {
-        match self {
-            Self::QkTokens | Self::OvNeurons => Some(Self::OvLogits),
-            Self::OvLogits => Some(Self::QkTokens),
-            Self::QkPositions => None,
-        }
-    }
-
-    fn next(self) -> Self {
-        match self {
-            Self::QkTokens => Self::QkPositions,
-            Self::QkPositions => Self::OvLogits,
-            Self::OvLogits => Self::OvNeurons,
-            Self::OvNeurons => Self::QkTokens,
-        }
-    }
-}
-
-/// What a match of query and key is divided by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum QkScale {
-    /// Nothing: the weights alone.
-    #[default]
-    Weights,
-    /// The root of the head's width, as attention scores are.
-    Head,
-    /// That, and the mean layer norm scale of this sequence, of the query and of the key.
-    HeadAndNorm,
-}
-
-impl QkScale {
-    fn next(self) -> Self {
-        match self {
-            Self::Weights => Self::Head,
-            Self::Head => Self::HeadAndNorm,
-            Self::HeadAndNorm => Self::Weights,
-        }
-    }
-}
+pub(crate) use map::{CircuitMap, MapInView, QkScale};
 
 /// A head of a snapshot.
 type OfHead = (Arc<Snapshot>, HeadId);
@@ -103,38 +51,12 @@ impl PathsOf {
 pub(crate) struct Circuits {
     pub(crate) map: CircuitMap,
     pub(crate) scale: QkScale,
+    /// Whether the ranked paths were moved in last, rather than the map.
+    in_paths: bool,
     drive: Option<Drive>,
     /// Of the folded weights of a snapshot.
     positions: Option<(OfHead, Vec<f32>)>,
     paths: Option<(PathsOf, Vec<TokenPath>)>,
-}
-
-/// A map as it is shown.
-pub(crate) struct MapInView<'a> {
-    pub(crate) kind: CircuitMap,
-    pub(crate) rows: usize,
-    pub(crate) cols: usize,
-    /// The row and column of the cursor.
-    pub(crate) cursor: (usize, usize),
-    values: &'a [f32],
-    /// The neuron of each column, where columns are neurons.
-    order: Option<&'a [usize]>,
-    factor: f32,
-}
-
-impl MapInView<'_> {
-    /// A cell; `None` where a key is after its query.
-    pub(crate) fn value(&self, row: usize, col: usize) -> Option<f32> {
-        let is_masked = self.kind == CircuitMap::QkPositions && col > row;
-        let col = self.name_of(col);
-        let width = self.values.len() / self.rows.max(1);
-        (!is_masked).then(|| self.values.get(row * width + col).copied().unwrap_or(f32::NAN) * self.factor)
-    }
-
-    /// What a column stands for.
-    pub(crate) fn name_of(&self, col: usize) -> usize {
-        self.order.and_then(|order| order.get(col).copied()).unwrap_or(col)
-    }
 }
 
 impl App {
@@ -211,6 +133,29 @@ impl App {
         self.circuits.paths.as_ref().map(|(_, paths)| paths.as_slice())
     }
 
+    /// The place of the path under the cursor in the ranking, while it is there that she moves.
+    pub(crate) fn chosen_path(&self) -> Option<usize> {
+        let is_here = |path: &TokenPath| {
+            (usize::from(path.token), path.head, path.neuron)
+                == (self.cursor.token, self.cursor.head_id(), self.cursor.neuron)
+        };
+        self.ranked_paths().filter(|_| self.circuits.in_paths)?.iter().position(is_here)
+    }
+
+    /// Takes the cursor to another path, its token, head and neuron.
+    fn move_path(&mut self, by: isize) {
+        let to = self.chosen_path().map(|at| moved(at, by, self.ranked_paths().map_or(0, <[_]>::len)));
+        let Some(&path) = self.ranked_paths().and_then(|paths| paths.get(to.unwrap_or(0))) else {
+            self.say(Notice::info("there is no path here"));
+            return;
+        };
+        let cursor = &mut self.cursor;
+        (cursor.token, cursor.layer, cursor.head) = (path.token.into(), path.head.layer, path.head.head);
+        (cursor.neuron, cursor.neuron_is_chosen) = (path.neuron, true);
+        self.writer_follows_head();
+        self.circuits.in_paths = true;
+    }
+
     /// How many paths there are through a layer.
     pub(crate) fn paths_of_layer(&self) -> usize {
         let model = &self.options.model;
@@ -220,7 +165,11 @@ impl App {
     pub(super) fn act_on_circuits(&mut self, action: Action) {
         let len = self.sequence.tokens.len();
         let d_vocab = self.options.model.d_vocab;
+        // Whoever turns to the map leaves the paths.
+        self.circuits.in_paths &=
+            !matches!(action, Action::Map | Action::Row(_) | Action::Column(_) | Action::Head(_));
         match (action, self.circuits.map) {
+            (Action::Path(by), _) => self.move_path(by),
             (Action::Map, _) => self.circuits.map = self.next_map(),
             (Action::QkScale, _) => self.circuits.scale = self.circuits.scale.next(),
             (Action::Column(by), CircuitMap::QkPositions) => {
@@ -234,6 +183,12 @@ impl App {
             (Action::Row(by), _) => self.cursor.token = moved(self.cursor.token, by, d_vocab),
             _ => {}
         }
+    }
+
+    /// Moves by many rows, of the paths or of the map.
+    pub(super) fn page_circuits(&mut self, by: isize) {
+        let is_on_path = self.chosen_path().is_some();
+        self.act_on_circuits(if is_on_path { Action::Path(by) } else { Action::Row(by) });
     }
 
     /// The map after this one; there are none of neurons without neurons.

@@ -93,6 +93,7 @@ pub enum Action {
     QkScale,
     Row(isize),
     Column(isize),
+    Path(isize),
     Copy,
     Export,
     EditMove(isize),

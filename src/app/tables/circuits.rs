@@ -5,7 +5,7 @@ use crate::analysis::circuits::TokenPath;
 use crate::app::App;
 
 impl App {
-    /// The map in view, every head's figures, and the ranked paths.
+    /// The map in view, every head's figures, and the ranked paths: these first if the cursor is among them.
     pub(super) fn circuit_tables(&self) -> Vec<Table> {
         let (Some(map), Some((_, heads))) = (self.circuit_map(self.circuits.map), self.studies.circuits())
         else {
@@ -30,7 +30,11 @@ impl App {
         });
         let columns = ["layer", "head", "index", "qk", "ov"];
         let singular = Table::new("singular_values", &columns, singular.collect());
-        [map, scores, singular].into_iter().chain(self.path_table()).collect()
+        let mut tables: Vec<Table> = [map, scores, singular].into_iter().chain(self.path_table()).collect();
+        if self.chosen_path().is_some() {
+            tables.rotate_right(1);
+        }
+        tables
     }
 
     fn path_table(&self) -> Option<Table> {

@@ -126,6 +126,15 @@ struct Off<'a> {
     kind: AblationKind,
 }
 
+/// What numbers beyond the sequence are of: they may have been taken at an earlier step than the one in view.
+#[derive(Serialize)]
+struct Taken {
+    what: &'static str,
+    step: usize,
+    weights: &'static str,
+    sequences: usize,
+}
+
 /// Everything about the tables.
 #[derive(Serialize)]
 struct Whole<'a> {
@@ -143,6 +152,7 @@ struct Whole<'a> {
     neuron: usize,
     target: String,
     off: Off<'a>,
+    taken: Vec<Taken>,
     tables: Vec<Table>,
 }
 
@@ -188,8 +198,12 @@ impl App {
         let probe = self.probe.as_deref();
         let current = self.timeline.current().map(|snapshot| snapshot.step);
         let step = probe.map(|probe| probe.request.snapshot.step).or(current).unwrap_or(self.trainer.step);
-        let folded = probe.map_or(self.form.is_folded(), |probe| probe.request.folded);
-        let weights = if Form::of(folded).is_folded() { "folded" } else { "trained" };
+        let taken = self.taken();
+        // A circuit is of the folded weights, whichever are looked at.
+        let circuit = taken.first().filter(|_| self.view == ViewId::Circuits);
+        let step = circuit.map_or(step, |circuit| circuit.step);
+        let folded = circuit.is_some() || probe.map_or(self.form.is_folded(), |probe| probe.request.folded);
+        let weights = Form::of(folded).word();
         let view = self.view.title().to_lowercase();
         let off = &self.ablation.off;
         let whole = Whole {
@@ -215,12 +229,29 @@ impl App {
                 patterns: off.patterns.iter().collect(),
                 kind: off.kind,
             },
+            taken,
             tables,
         };
         // A lone file does not say after how many steps it was saved.
         let is_lone = self.is_exploring() && self.timeline.all().all(|snapshot| snapshot.step == 0);
         let at = if is_lone { String::new() } else { format!("-step-{step:06}") };
         Ok((format!("{view}{at}-{weights}"), serde_json::to_string_pretty(&whole)?))
+    }
+
+    /// What the view shows beyond the sequence, and of which weights.
+    fn taken(&self) -> Vec<Taken> {
+        let studies = self.studies.in_view(self.view).map(|(what, study)| {
+            let folded = study.request.folded || self.view == ViewId::Circuits;
+            let weights = Form::of(folded).word();
+            Taken { what, step: study.request.snapshot.step, weights, sequences: study.sequences }
+        });
+        let report = self.ablation.figures().filter(|_| self.view == ViewId::Ablate).map(|report| Taken {
+            what: "validation",
+            step: report.step,
+            weights: self.ablation.form().word(),
+            sequences: report.before.sequences,
+        });
+        studies.chain(report).collect()
     }
 
     fn target_words(&self) -> String {

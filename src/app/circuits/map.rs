@@ -1,0 +1,85 @@
+//! What can be mapped of a head's circuits, and a map as it is shown.
+
+/// What is mapped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum CircuitMap {
+    /// How well a query token matches a key token.
+    #[default]
+    QkTokens,
+    /// How well a query position matches a key position.
+    QkPositions,
+    /// What a token attended to adds to each logit.
+    OvLogits,
+    /// How a token attended to drives each neuron.
+    OvNeurons,
+}
+
+impl CircuitMap {
+    /// What is worth seeing below it, where there is room.
+    pub(crate) fn companion(self) -> Option<Self> {
+        match self {
+            Self::QkTokens | Self::OvNeurons => Some(Self::OvLogits),
+            Self::OvLogits => Some(Self::QkTokens),
+            Self::QkPositions => None,
+        }
+    }
+
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::QkTokens => Self::QkPositions,
+            Self::QkPositions => Self::OvLogits,
+            Self::OvLogits => Self::OvNeurons,
+            Self::OvNeurons => Self::QkTokens,
+        }
+    }
+}
+
+/// What a match of query and key is divided by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum QkScale {
+    /// Nothing: the weights alone.
+    #[default]
+    Weights,
+    /// The root of the head's width, as attention scores are.
+    Head,
+    /// That, and the mean layer norm scale of this sequence, of the query and of the key.
+    HeadAndNorm,
+}
+
+impl QkScale {
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::Weights => Self::Head,
+            Self::Head => Self::HeadAndNorm,
+            Self::HeadAndNorm => Self::Weights,
+        }
+    }
+}
+
+/// A map as it is shown.
+pub(crate) struct MapInView<'a> {
+    pub(crate) kind: CircuitMap,
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
+    /// The row and column of the cursor.
+    pub(crate) cursor: (usize, usize),
+    pub(super) values: &'a [f32],
+    /// The neuron of each column, where columns are neurons.
+    pub(super) order: Option<&'a [usize]>,
+    pub(super) factor: f32,
+}
+
+impl MapInView<'_> {
+    /// A cell; `None` where a key is after its query.
+    pub(crate) fn value(&self, row: usize, col: usize) -> Option<f32> {
+        let is_masked = self.kind == CircuitMap::QkPositions && col > row;
+        let col = self.name_of(col);
+        let width = self.values.len() / self.rows.max(1);
+        (!is_masked).then(|| self.values.get(row * width + col).copied().unwrap_or(f32::NAN) * self.factor)
+    }
+
+    /// What a column stands for.
+    pub(crate) fn name_of(&self, col: usize) -> usize {
+        self.order.and_then(|order| order.get(col).copied()).unwrap_or(col)
+    }
+}
