@@ -21,7 +21,7 @@ fn sent(folder: TempDir, variables: &[&str]) -> (Vec<u8>, Option<i32>, crate::pt
     let output = explorer.drain();
     let modes = explorer.modes();
     assert!(modes.is_restored(), "{variables:?}: {modes:?}");
-    (output, status, modes, explorer.folder)
+    (output, status, modes, explorer.take_folder())
 }
 
 #[test]

@@ -10,6 +10,8 @@ mod losing;
 #[path = "../pty/mod.rs"]
 mod pty;
 mod resizing;
+#[path = "../common/runs.rs"]
+mod runs;
 mod sharing;
 
 use std::fs;
@@ -21,6 +23,7 @@ use headcount::train::run_dir::{Found, look};
 use tempfile::TempDir;
 
 use pty::{PATIENCE, Pty, session_leader};
+use runs::last_step;
 
 /// A model so small that a step takes a millisecond, and so many epochs that it never ends by itself.
 const ENDLESS: &str = "[model]\nd_model = 16\nd_head = 8\nd_mlp = 24\nn_ctx = 12\n[task]\nsequences = 100\n\
@@ -40,24 +43,8 @@ fn program() -> PathBuf {
     env!("CARGO_BIN_EXE_headcount").into()
 }
 
-/// The program on a run of its own.
-struct Explorer {
-    pty: Pty,
-    folder: TempDir,
-}
-
-impl std::ops::Deref for Explorer {
-    type Target = Pty;
-    fn deref(&self) -> &Pty {
-        &self.pty
-    }
-}
-
-impl std::ops::DerefMut for Explorer {
-    fn deref_mut(&mut self) -> &mut Pty {
-        &mut self.pty
-    }
-}
+/// The program on a run in its folder.
+type Explorer = Pty;
 
 fn folder_with(config: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -86,7 +73,7 @@ impl Explorer {
     /// On a run that may be there already.
     fn go_on(mut command: Command, folder: TempDir) -> Self {
         arguments(&mut command, "explore", folder.path());
-        Self { pty: Pty::spawn(&mut command).unwrap(), folder }
+        Self::spawn(&mut command, folder).unwrap()
     }
 
     /// As a session leader, its screen up, and some epochs trained.
@@ -143,13 +130,9 @@ impl Explorer {
         lock.split_whitespace().next().unwrap().parse().unwrap()
     }
 
-    /// Ends within `limit` with this status, the terminal as it was and the run saved to its last step.
+    /// As [`ends`](Pty::ends), with the run saved to its last step.
     fn leaves(mut self, status: i32, limit: Duration) -> Vec<u8> {
-        assert_eq!(self.wait_for_exit(limit).code(), Some(status));
-        assert!(!self.settings_differ(), "the terminal's settings are not what they were");
-        let output = self.drain();
-        let modes = self.modes();
-        assert!(modes.is_restored(), "{modes:?}");
+        let output = self.ends(status, limit);
         self.is_saved();
         output
     }
@@ -168,12 +151,6 @@ fn is_saved(run: &Path) -> Found {
     let odd: Vec<_> = names.filter(|name| !name.to_string_lossy().starts_with("step-")).collect();
     assert!(odd.is_empty(), "{odd:?}");
     found
-}
-
-fn last_step(run: &Path) -> usize {
-    let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole.lines().next_back().and_then(headcount::train::MetricsLine::step_of).unwrap_or(0)
 }
 
 /// User and system time of a process and of the children it has waited for, in milliseconds, and whether it has ended.
