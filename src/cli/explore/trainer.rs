@@ -5,6 +5,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::super::Failure;
+#[cfg(debug_assertions)]
+use super::super::fault;
 use super::conductor::Incident;
 use crate::term::{SignalKind, TermEvent};
 use crate::train::{DeviceChoice, Outcome, Setup, TrainCommand, TrainError, train_on};
@@ -29,7 +31,11 @@ impl Trainer {
     ) -> Result<Self, Failure> {
         let (commands, inbox) = channel();
         // The loop may have ended before the trainer has.
-        let mut emit = move |event| drop(sender.send(Incident::Train(event)));
+        let mut emit = move |event| {
+            #[cfg(debug_assertions)]
+            fault::strike(fault::Place::Trainer, &event);
+            drop(sender.send(Incident::Train(event)));
+        };
         let thread = thread::Builder::new()
             .name("trainer".into())
             .spawn(move || train_on(device, setup, &inbox, &mut emit))
