@@ -84,7 +84,8 @@ mod tests {
         /// Sends what is there at the next look, and as much more as one needs who would wait for ever.
         fn arrive(&mut self, unheard: &mut VecDeque<TrainCommand>, waits: bool) {
             while let Some((command, gap)) = self.waiting.last_mut() {
-                if *gap > 0 && !(waits && !wakes(unheard)) {
+                let needed = waits && !wakes(unheard);
+                if *gap > 0 && !needed {
                     *gap -= 1;
                     return;
                 }
