@@ -1,18 +1,28 @@
 //! The program itself in a pseudo-terminal: what becomes of the terminal, the process and the run when the connection
 //! drops, the reader stalls, signals come or keys are hammered. What the views show is not looked at here.
 //!
-//! `HEADCOUNT_LONG=1` takes the times that the bars are stated for instead of short ones.
+//! `HEADCOUNT_LONG=1` takes the times that the bars are stated for instead of short ones, and
+//! `HEADCOUNT_SOAK_MINUTES` its own for the longest of them.
 
 mod bytes;
+mod controls;
 mod environment;
+#[cfg(debug_assertions)]
+mod failing;
 mod leaving;
 mod losing;
+mod monkey;
+mod multiplexer;
 #[path = "../pty/mod.rs"]
 mod pty;
 mod resizing;
 #[path = "../common/runs.rs"]
 mod runs;
+mod sandbox;
 mod sharing;
+mod slow;
+mod soak;
+mod taking;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,9 +44,19 @@ fn epochs(number: usize) -> String {
     ENDLESS.replace("1000000", &number.to_string())
 }
 
+/// The notebook's model, which takes its time for a step.
+const NOTEBOOK: &str = "[train]\nepochs = 1000000\n";
+
+/// Beyond the save, on a machine that does other things too.
+const SOON: Duration = Duration::from_millis(1500);
+
+fn is_long() -> bool {
+    std::env::var_os("HEADCOUNT_LONG").is_some()
+}
+
 /// A time to watch something for: the long one only on request.
 fn watch(short: Duration, long: Duration) -> Duration {
-    if std::env::var_os("HEADCOUNT_LONG").is_some() { long } else { short }
+    if is_long() { long } else { short }
 }
 
 fn program() -> PathBuf {
@@ -166,4 +186,26 @@ fn memory(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// Name and processor time in milliseconds of every thread of a process.
+fn threads(pid: u32) -> Vec<(String, u64)> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    // A thread may end between two looks.
+    let stats = tasks.filter_map(|task| fs::read_to_string(task.path().join("stat")).ok());
+    let parse = |stat: String| {
+        let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
+        let times = rest.split_whitespace().skip(11).take(2);
+        Some((name.to_owned(), times.map(|time| time.parse::<u64>().unwrap_or(0) * 10).sum()))
+    };
+    stats.filter_map(parse).collect()
+}
+
+/// Processor time in milliseconds of the threads that serve the screen: the first, and those of the terminal.
+fn screen_time(pid: u32) -> u64 {
+    let is_the_screens = |name: &str| ["headcount", "keys", "frames", "signals"].contains(&name);
+    // Threads without a name of their own have the one of the thread that started them, so that only the first counts.
+    let mut seen = std::collections::BTreeSet::new();
+    let own = threads(pid).into_iter().filter(|(name, _)| is_the_screens(name) && seen.insert(name.clone()));
+    own.map(|(_, time)| time).sum()
 }

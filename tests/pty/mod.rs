@@ -62,6 +62,8 @@ pub(crate) fn has(tool: &str, argument: &str) -> bool {
     there
 }
 
+const FRAME_END: &[u8] = b"\x1b[?2026l";
+
 /// A running program, its folder, and the other end of its terminal.
 pub(crate) struct Pty {
     pub(crate) folder: TempDir,
@@ -168,8 +170,28 @@ impl Pty {
         self.shared.output.lock().expect("the reader is well").clone()
     }
 
+    /// Keeps of the output only the modes that it has led to, as if they had been set just now.
+    pub(crate) fn forget(&self) {
+        let mut output = self.shared.output.lock().expect("the reader is well");
+        // A frame is cut out whole, or the rest of it would be text.
+        let end = output.windows(FRAME_END.len()).rposition(|bytes| bytes == FRAME_END);
+        if let Some(end) = end.map(|at| at + FRAME_END.len()) {
+            let modes = Modes::of(&output[..end]).set_again();
+            output.splice(..end, modes);
+        }
+    }
+
     pub(crate) fn modes(&self) -> Modes {
         Modes::of(&self.output())
+    }
+
+    /// Waits until nothing has been written for a while.
+    pub(crate) fn settles(&self) {
+        self.wait_until("the screen settles", |pty| {
+            let before = pty.output().len();
+            thread::sleep(Duration::from_millis(200));
+            pty.output().len() == before
+        });
     }
 
     /// What a terminal of the present size shows after all that output.
@@ -240,7 +262,8 @@ impl Pty {
         self.output()
     }
 
-    fn stop_reading(&mut self) {
+    /// Whoever was at the other end is gone, which nobody has noticed yet.
+    pub(crate) fn stop_reading(&mut self) {
         self.shared.stopped.store(true, Ordering::Release);
         if let Some(reader) = self.reader.take() {
             reader.join().expect("the reader has not panicked");

@@ -55,6 +55,12 @@ impl Modes {
         default && self.plain && self.unexpected.is_empty()
     }
 
+    /// The sequences that lead to these modes.
+    pub(crate) fn set_again(&self) -> Vec<u8> {
+        let sequence = |(mode, on): (&u16, &bool)| format!("\x1b[?{mode}{}", if *on { 'h' } else { 'l' });
+        self.private.iter().map(sequence).collect::<String>().into_bytes()
+    }
+
     fn byte<'a>(&mut self, byte: u8, after: &'a [u8]) -> &'a [u8] {
         if self.is_alternate() {
             self.outside += usize::from(!self.is_set(FRAME));
