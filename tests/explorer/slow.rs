@@ -75,7 +75,7 @@ fn at_9600_bits_a_second_keys_are_answered_and_nothing_piles_up() {
     if is_long() {
         look_around(960, Duration::from_millis(2500), "123456", 40);
     } else {
-        look_around(960, Duration::from_secs(4), "1", 5);
+        look_around(960, Duration::from_secs(4), "1", 3);
     }
 }
 
@@ -84,7 +84,7 @@ fn at_115200_bits_a_second_keys_are_answered_at_once() {
     if is_long() {
         look_around(11_520, Duration::from_millis(300), "123456", 40);
     } else {
-        look_around(11_520, Duration::from_millis(1500), "14", 4);
+        look_around(11_520, Duration::from_millis(1500), "4", 3);
     }
 }
 

@@ -52,8 +52,12 @@ fn minutes() -> f64 {
 
 #[test]
 fn nothing_grows_in_the_long_run() {
-    let time = if is_long() { Duration::from_secs_f64(60.0 * minutes()) } else { Duration::from_secs(12) };
-    let mut explorer = Explorer::start(session_leader(&program()), NOTEBOOK);
+    let (time, config) = if is_long() {
+        (Duration::from_secs_f64(60.0 * minutes()), NOTEBOOK)
+    } else {
+        (Duration::from_secs(8), ENDLESS)
+    };
+    let mut explorer = Explorer::start(session_leader(&program()), config);
     explorer.is_up();
     explorer.trains_on(3);
     let pid = explorer.holder();

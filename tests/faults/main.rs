@@ -1,7 +1,7 @@
 //! Crashes, power cuts, full disks and hostile files: a run goes on from the newest state that was saved.
 //!
 //! Each test has a short form. The counts that the bars are stated for are run by
-//! `HEADCOUNT_LONG=1 cargo test --release --test faults --test explorer -- --nocapture --test-threads 1`.
+//! `HEADCOUNT_LONG=1`, as the README says.
 
 mod corrupt;
 mod failing;
