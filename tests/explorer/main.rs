@@ -44,9 +44,6 @@ fn epochs(number: usize) -> String {
     ENDLESS.replace("1000000", &number.to_string())
 }
 
-/// The notebook's model, which takes its time for a step.
-const NOTEBOOK: &str = "[train]\nepochs = 1000000\n";
-
 /// Beyond the save, on a machine that does other things too.
 const SOON: Duration = Duration::from_millis(1500);
 
