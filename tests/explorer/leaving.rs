@@ -31,7 +31,9 @@ fn by_signal_with_the_status_of_the_first_whatever_comes_after() {
             explorer.signal(later);
         }
         explorer.leaves(status, PATIENCE);
-        assert!(started.elapsed() < SOON, "{signal:?}: {:?}", started.elapsed());
+        // A little of it is the test's own.
+        let limit = watch(SOON, Duration::from_millis(600));
+        assert!(started.elapsed() < limit, "{signal:?}: {:?}", started.elapsed());
     }
 }
 
