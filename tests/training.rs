@@ -1,20 +1,22 @@
 //! Training: PyTorch's trajectory, the same bits whatever goes on beside it, and runs that go on where they stopped.
 
 mod reference;
+#[path = "common/runs.rs"]
+mod runs;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
 
 use dfdx::prelude::Cpu;
-use headcount::model::{Backend, ModelConfig, Transformer};
-use headcount::task::{Dataset, DatasetConfig, Split};
+use headcount::model::{Backend, Transformer};
+use headcount::task::{Dataset, Split};
 use headcount::train::run_dir::look;
 use headcount::train::{
-    DeviceChoice, Moments, OneCycle, Optimizer, Outcome, RunConfig, RunDir, Setup, TrainCommand, TrainConfig,
-    TrainError, TrainEvent, TrainState, train_on,
+    Moments, OneCycle, Optimizer, Outcome, RunConfig, RunDir, TrainCommand, TrainConfig, TrainError,
+    TrainEvent, TrainState,
 };
 use reference::{Tensors, relative_l2, train_log, weights};
+use runs::{Start, dataset, kept, small, train};
 
 #[test]
 fn forty_steps_follow_pytorch() {
@@ -43,45 +45,12 @@ fn forty_steps_follow_pytorch() {
     }
 }
 
-fn small() -> RunConfig {
-    RunConfig {
-        seed: 5,
-        model: ModelConfig { d_model: 16, d_head: 8, d_mlp: 24, n_ctx: 12, ..ModelConfig::default() },
-        task: DatasetConfig { sequences: 100, train_fraction: 0.8 },
-        train: TrainConfig { epochs: 6, batch_size: 32, checkpoint_every: 4, ..TrainConfig::default() },
-    }
-}
-
-fn dataset(config: &RunConfig) -> Arc<Dataset> {
-    Arc::new(Dataset::generate(&config.task, config.model.n_ctx, config.model.d_vocab, config.seed))
-}
-
-/// Trains and returns the outcome and every step's loss bits; `hear` may send commands.
-fn train(
-    config: &RunConfig,
-    (run_dir, state): (Option<RunDir>, TrainState),
-    stop_at: Option<usize>,
-    mut hear: impl FnMut(&TrainEvent, &Sender<TrainCommand>),
-) -> (Result<Outcome, TrainError>, Vec<u32>) {
-    let (commands, inbox) = channel();
-    let setup = Setup { config: config.clone(), dataset: dataset(config), state, run_dir, stop_at };
-    let mut losses = Vec::new();
-    let outcome = train_on(DeviceChoice::Cpu, setup, &inbox, &mut |event| {
-        if let TrainEvent::Step(metrics) = &event {
-            losses.push(metrics.train_loss.to_bits());
-        }
-        hear(&event, &commands);
-    });
-    (outcome, losses)
-}
-
 /// A run directory, and where to go on from.
-fn open(path: &Path, config: &RunConfig) -> (Option<RunDir>, TrainState) {
-    let opened = RunDir::open(path, config, &dataset(config)).unwrap();
-    (Some(opened.run_dir), opened.state)
+fn open(path: &Path, config: &RunConfig) -> Start {
+    kept(RunDir::open(path, config, &dataset(config)).unwrap())
 }
 
-fn from_scratch(config: &RunConfig) -> (Option<RunDir>, TrainState) {
+fn from_scratch(config: &RunConfig) -> Start {
     (None, TrainState::initial(config))
 }
 

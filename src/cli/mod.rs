@@ -3,8 +3,11 @@
 mod ablate;
 mod args;
 pub mod explore;
+#[cfg(debug_assertions)]
+mod fault;
 mod input;
 mod inspect;
+mod last_words;
 mod train;
 
 use std::fmt;

@@ -11,13 +11,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::TrainArgs;
 use super::input::{Requested, requested};
+use super::last_words::LastWords;
 use super::{Failure, say};
 use crate::task::Dataset;
 use crate::term::{scrub, survive_file_size_limit, watch_without_a_screen};
 use crate::train::run_dir::Found;
 use crate::train::{
     EpochMetrics, Lock, MetricsLine, Outcome, RunDir, RunDirError, Setup, StepMetrics, TrainCommand,
-    TrainEvent, TrainPlan, train_on,
+    TrainError, TrainEvent, TrainPlan, train_on,
 };
 
 pub fn run(args: &TrainArgs) -> Result<(), Failure> {
@@ -72,11 +73,14 @@ fn train(args: &TrainArgs, setup: Setup, inbox: Receiver<TrainCommand>) -> Resul
     let (sender, events) = channel();
     let device = args.run.device;
     let mut emit = move |event| {
+        #[cfg(debug_assertions)]
+        super::fault::strike(super::fault::Place::Trainer, &event);
         if !matches!(event, TrainEvent::Snapshot(_)) {
             // The reporter listens to the end.
             let _ = sender.send(event);
         }
     };
+    let last_words = LastWords::listen();
     let trainer = thread::Builder::new()
         .name("trainer".into())
         .spawn(move || train_on(device, setup, &inbox, &mut emit))
@@ -84,7 +88,11 @@ fn train(args: &TrainArgs, setup: Setup, inbox: Receiver<TrainCommand>) -> Resul
     let mut reporter = Reporter::new(args);
     events.iter().for_each(|event| reporter.hear(event));
     reporter.finish();
-    Ok(trainer.join().map_err(|_| Failure::Failed("the trainer died".into()))??)
+    let outcome = trainer.join().map_err(|_| Failure::Failed("the trainer died".into()))?;
+    outcome.map_err(|error| match error {
+        TrainError::Panicked(_) => Failure::Failed(format!("{error}{}", last_words.place())),
+        error => error.into(),
+    })
 }
 
 /// Progress for a person on stderr, metrics for a program on stdout.

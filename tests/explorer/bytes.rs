@@ -31,16 +31,26 @@ fn an_idle_screen_sends_nothing() {
     }
 }
 
-#[test]
-fn training_sends_little_and_only_whole_frames() {
-    let explorer = Explorer::training();
+/// What a line may carry for training on a screen of this size: 1 KiB/s at 80 by 24, and 4 KiB/s at 200 by 50.
+fn allowance((width, height): (u16, u16)) -> usize {
+    if width * height > 80 * 24 { 4 << 10 } else { 1 << 10 }
+}
+
+fn cells((width, height): (u16, u16)) -> usize {
+    usize::from(width) * usize::from(height)
+}
+
+fn training_sends_little(size: (u16, u16)) {
+    let mut explorer = Explorer::training();
+    explorer.resize(size.0, size.1);
     let seconds = watch(Duration::from_secs(3), Duration::from_secs(60)).as_secs() as usize;
-    let views: &[&str] = if seconds > 3 { &["1", "2", "3", "4", "5", "6"] } else { &["1", "2"] };
+    let views: &[&str] = if is_long() { &["1", "2", "3", "4", "5", "6"] } else { &["1"] };
     for view in views {
         let before = (explorer.output().len(), explorer.modes().frames);
         explorer.type_keys(view);
         thread::sleep(Duration::from_millis(300));
         let change = explorer.output().len() - before.0;
+        assert!(change <= 24 * cells(size), "view {view}: {change} bytes to change to it");
         // What the change of view took is earned again first.
         thread::sleep(Duration::from_millis(2500));
         let frames = explorer.modes().frames;
@@ -49,11 +59,47 @@ fn training_sends_little_and_only_whole_frames() {
         bytes.sort_unstable();
         let (median, most) = (bytes[bytes.len() / 2], bytes[bytes.len() * 99 / 100]);
         println!(
-            "view {view}: {change} bytes at first, then {frames} frames, median {median}, most {most} a second"
+            "{}x{}, view {view}: {change} bytes at first, then {frames} frames, median {median}, most {most} a second",
+            size.0, size.1
         );
-        assert!(bytes.iter().sum::<usize>() <= bytes.len() << 10, "view {view}: {bytes:?}");
-        assert!(most <= 4 << 10, "view {view}: {bytes:?}");
+        assert!(bytes.iter().sum::<usize>() <= bytes.len() * allowance(size), "view {view}: {bytes:?}");
+        assert!(most <= 4 * allowance(size), "view {view}: {bytes:?}");
     }
     let modes = explorer.modes();
     assert_eq!((modes.outside, &modes.unexpected), (0, &vec![]));
+}
+
+#[test]
+fn training_sends_little_and_only_whole_frames() {
+    training_sends_little((80, 24));
+}
+
+#[test]
+fn training_sends_little_to_a_large_screen_too() {
+    training_sends_little((200, 50));
+}
+
+#[test]
+fn a_move_of_the_cursor_sends_little() {
+    let mut explorer = Explorer::finished();
+    let sizes: &[(u16, u16)] = if is_long() { &[(80, 24), (200, 50)] } else { &[(80, 24)] };
+    for &size in sizes {
+        explorer.resize(size.0, size.1);
+        for view in ["1", "2", "3", "4", "5", "6"] {
+            explorer.type_keys(view);
+            explorer.wait_for(&format!("▐{view} "));
+            // From wherever it is to the last position, and to the first.
+            let sent = ["$", "0"].map(|key| {
+                explorer.settles();
+                let before = (explorer.output().len(), explorer.modes().frames);
+                explorer.type_keys(key);
+                explorer.wait_until("a frame", |pty| pty.modes().frames > before.1);
+                explorer.settles();
+                explorer.output().len() - before.0
+            });
+            let sent = sent[0].max(sent[1]);
+            println!("{}x{}, view {view}: {sent} bytes to move the cursor", size.0, size.1);
+            assert!(sent <= 4 * allowance(size), "view {view}: {sent} bytes");
+        }
+    }
 }

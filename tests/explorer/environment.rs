@@ -1,6 +1,6 @@
 //! What the environment says about the terminal, and no terminal at all.
 
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -21,7 +21,7 @@ fn sent(folder: TempDir, variables: &[&str]) -> (Vec<u8>, Option<i32>, crate::pt
     let output = explorer.drain();
     let modes = explorer.modes();
     assert!(modes.is_restored(), "{variables:?}: {modes:?}");
-    (output, status, modes, explorer.folder)
+    (output, status, modes, explorer.take_folder())
 }
 
 #[test]
@@ -49,6 +49,10 @@ fn colours_and_glyphs_are_those_that_the_terminal_has() {
             );
         }
     }
+    let offered = ["TERM=xterm-256color", "COLORTERM=truecolor"];
+    let (output, _, _, same) = sent(folder, &offered);
+    folder = same;
+    assert!(String::from_utf8_lossy(&output).contains("8;2;"), "truecolour was offered");
     for dumb in ["TERM=dumb", "-uTERM"] {
         let (output, status, _, same) = sent(folder, &[dumb]);
         folder = same;
@@ -68,11 +72,65 @@ fn without_a_terminal_nothing_is_started() {
         let command = arguments(&mut command, "explore", folder.path()).env("TERM", "xterm-256color");
         let output = command.stdin(stdin()).stdout(stdout()).stderr(Stdio::piped()).spawn().unwrap();
         let output = output.wait_with_output().unwrap();
-        assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
-        let error = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{error}");
-        assert_eq!((error.lines().count(), output.stdout.len()), (1, 0), "{error}");
-        assert!(error.contains("headcount train") && !error.contains('\x1b'), "{error}");
-        assert!(!folder.path().join("run").exists());
+        let limit = watch(Duration::from_millis(500), Duration::from_millis(100));
+        assert!(started.elapsed() < limit, "{:?}", started.elapsed());
+        refuses(&output, folder.path());
     }
+    for closed in ["<&-", ">&-", "<&- >&-"] {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!(r#"exec "$@" {closed}"#), "sh"]).arg(program());
+        let command = arguments(&mut command, "explore", folder.path()).env("TERM", "xterm-256color");
+        refuses(&command.stdin(Stdio::null()).output().unwrap(), folder.path());
+    }
+}
+
+/// In one line, and without a trace.
+fn refuses(output: &Output, folder: &Path) {
+    let error = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert_eq!((error.lines().count(), output.stdout.len()), (1, 0), "{error}");
+    assert!(error.contains("headcount train") && !error.contains('\x1b'), "{error}");
+    assert!(!folder.join("run").exists());
+}
+
+/// Every control character but NUL, which no name can have, in both sets; a title, a colour; text that runs backwards.
+fn hostile() -> String {
+    let controls = (1..=0x1f).chain(0x7f..=0x9f).filter_map(char::from_u32);
+    controls.chain("\x1b]0;t\x07\x1b[31m\x1bPq\x1b\\\u{202e}\u{2066}\u{200d}漢".chars()).collect()
+}
+
+#[test]
+fn names_that_are_commands_reach_the_terminal_as_text() {
+    let folder = folder_with(&epochs(2));
+    let name = format!("run{}", hostile());
+    let command = |what: &str| {
+        let mut command = session_leader(&program());
+        command.args([what, "--config", "settings.toml", "--device", "cpu", "--run", &name]);
+        command.current_dir(folder.path());
+        command
+    };
+    let is_harmless = |output: &[u8]| {
+        let text = String::from_utf8_lossy(output);
+        let is_harmful =
+            |c: &char| matches!(c, '\u{80}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        assert_eq!(text.chars().find(is_harmful), None, "{text:?}");
+    };
+    // Once to train, and once to be told by name that it is there.
+    for status in [0, 1] {
+        let mut trainer = Pty::spawn(command("train").arg("--quiet"), folder_with("")).unwrap();
+        let output = trainer.ends(status, PATIENCE);
+        is_harmless(&output);
+        assert!(!output.contains(&7) && output.is_empty() == (status == 0), "{:?}", trainer.text());
+    }
+    let mut explorer = Pty::spawn(&mut command("explore"), folder_with("")).unwrap();
+    explorer.is_up();
+    for keys in ["1", "2e", "3"] {
+        explorer.type_keys(keys);
+        explorer.settles();
+    }
+    explorer.type_keys("q");
+    let output = explorer.ends(0, PATIENCE);
+    is_harmless(&output);
+    let modes = explorer.modes();
+    assert!(modes.unexpected.is_empty() && modes.copied.is_empty(), "{modes:?}");
 }

@@ -17,16 +17,65 @@ struct Ended {
     processor: u64,
 }
 
-/// Hangs up on a paused trainer, so that all processor time is that of leaving.
-fn hang_up(command: Command) -> Ended {
-    let mut explorer = Explorer::start(command, ENDLESS);
+/// What the program is at when the connection drops.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Moment {
+    Paused,
+    Training,
+    /// With the list of keys open.
+    Help,
+    Saving,
+}
+
+impl Moment {
+    fn config(self) -> String {
+        let every = if self == Self::Saving { "checkpoint_every = 1" } else { "checkpoint_every = 500" };
+        ENDLESS.replace("checkpoint_every = 500", every)
+    }
+
+    fn comes(self, explorer: &mut Explorer) {
+        match self {
+            Self::Training => {}
+            Self::Paused | Self::Help => {
+                explorer.type_keys("P");
+                if self == Self::Help {
+                    explorer.type_keys("?");
+                }
+                thread::sleep(Duration::from_millis(300));
+            }
+            Self::Saving => {
+                explorer.stop_reading();
+                let saved = explorer.run().join("checkpoints");
+                explorer.wait_until("a save", |_| {
+                    let mut names = fs::read_dir(&saved).unwrap().flatten();
+                    names.any(|entry| entry.file_name().to_string_lossy().ends_with(".tmp"))
+                });
+            }
+        }
+    }
+
+    /// Whether all processor time from now on is that of leaving.
+    fn is_quiet(self) -> bool {
+        matches!(self, Self::Paused | Self::Help)
+    }
+}
+
+/// Hangs up on a trainer.
+fn hang_up(command: Command, moment: Moment) -> Ended {
+    let mut explorer = Explorer::start(command, &moment.config());
     explorer.is_up();
     explorer.trains_on(30);
-    explorer.type_keys("P");
-    thread::sleep(Duration::from_millis(300));
+    moment.comes(&mut explorer);
+    let ended = watch_the_end(&mut explorer);
+    explorer.is_saved();
+    ended
+}
+
+fn watch_the_end(explorer: &mut Explorer) -> Ended {
     let started = explorer.pid().as_raw_nonzero().get().cast_unsigned();
-    let before = processor_time(explorer.holder()).0;
-    let own = if explorer.holder() == started { 0 } else { processor_time(started).0 };
+    let holder = explorer.holder();
+    let before = processor_time(holder).0;
+    let own = if holder == started { 0 } else { processor_time(started).0 };
     let at = Instant::now();
     explorer.hang_up();
     let mut after = processor_time(started);
@@ -36,21 +85,77 @@ fn hang_up(command: Command) -> Ended {
         after = processor_time(started);
     }
     let took = at.elapsed();
-    explorer.is_saved();
     let status = explorer.wait_for_exit(PATIENCE);
     Ended { status, took, processor: after.0.saturating_sub(before + own) }
 }
 
-#[test]
-fn a_hang_up_saves_and_ends_us_soon_and_without_load() {
-    let child_of_a_deaf_leader = r#"trap : HUP; "$@"; exit $?"#;
-    for command in [session_leader(&program()), under_a_shell(child_of_a_deaf_leader, &program())] {
-        let ended = hang_up(command);
-        println!("hang-up: gone after {:?} with {} ms of processor time", ended.took, ended.processor);
-        assert_eq!(ended.status.code(), Some(129));
-        assert!(ended.processor <= 100, "{} ms of processor time", ended.processor);
-        assert!(ended.took < Duration::from_secs(2), "took {:?}", ended.took);
+/// Saved, soon, and without load.
+fn hang_ups_end_well(command: fn() -> Command) {
+    for moment in [Moment::Paused, Moment::Training, Moment::Help, Moment::Saving] {
+        let ended = hang_up(command(), moment);
+        println!(
+            "hang-up, {moment:?}: gone after {:?}, {} ms of processor time",
+            ended.took, ended.processor
+        );
+        assert_eq!(ended.status.code(), Some(129), "{moment:?}");
+        assert!(!moment.is_quiet() || ended.processor <= 100, "{} ms of processor time", ended.processor);
+        let limit = watch(2 * SOON, Duration::from_secs(1));
+        assert!(ended.took < limit, "{moment:?} took {:?}", ended.took);
     }
+}
+
+#[test]
+fn a_hang_up_on_a_session_leader_saves_and_ends_it_soon_and_without_load() {
+    hang_ups_end_well(|| session_leader(&program()));
+}
+
+#[test]
+fn a_hang_up_on_the_child_of_a_deaf_leader_does_so_too() {
+    hang_ups_end_well(|| under_a_shell(r#"trap : HUP; "$@"; exit $?"#, &program()));
+}
+
+#[test]
+fn a_hang_up_on_a_finished_run_ends_it() {
+    let mut explorer = Explorer::finished();
+    let at = Instant::now();
+    explorer.hang_up();
+    assert_eq!(explorer.wait_for_exit(PATIENCE).code(), Some(129));
+    assert!(at.elapsed() < SOON, "took {:?}", at.elapsed());
+    explorer.is_saved();
+}
+
+/// Steps a second, and the share of a processor that the screen's threads take.
+fn speed(explorer: &Explorer, time: Duration) -> (f64, f64) {
+    let pid = explorer.holder();
+    let (step, processor, at) = (explorer.step(), screen_time(pid), Instant::now());
+    thread::sleep(time);
+    let seconds = at.elapsed().as_secs_f64();
+    let used = (screen_time(pid) - processor) as f64 / 1000.0;
+    ((explorer.step() - step) as f64 / seconds, used / seconds)
+}
+
+#[test]
+fn under_nohup_the_lost_screen_costs_nothing() {
+    let time = watch(Duration::from_millis(1500), Duration::from_secs(20));
+    let nohup = under_a_shell(r#"trap "" HUP; exec "$@""#, &program());
+    let mut explorer = Explorer::start(nohup, ENDLESS);
+    explorer.is_up();
+    explorer.trains_on(300);
+    let with = speed(&explorer, time).0;
+    explorer.hang_up();
+    thread::sleep(Duration::from_millis(300));
+    let (without, screen) = speed(&explorer, time);
+    println!(
+        "nohup: {without:.0} steps/s of {with:.0} with a screen, {:.2} % for its threads",
+        100.0 * screen
+    );
+    let (slowest, most) = if is_long() { (0.95, 0.01) } else { (0.3, 0.2) };
+    assert!(without >= slowest * with, "{without:.0} of {with:.0} steps/s");
+    assert!(screen <= most, "{:.2} % of a processor", 100.0 * screen);
+    let holder = Pid::from_raw(explorer.holder().cast_signed()).unwrap();
+    kill_process(holder, Signal::TERM).unwrap();
+    assert_eq!(explorer.wait_for_exit(PATIENCE).code(), Some(143));
+    explorer.is_saved();
 }
 
 #[test]
@@ -104,6 +209,9 @@ fn a_terminal_that_nobody_reads_slows_nothing_and_holds_nobody_up() {
     let bar = if time > Duration::from_secs(10) { 0.95 } else { 0.3 };
     assert!(unread > bar * read, "{unread:.0} of {read:.0} steps/s");
     assert!(growth <= 8 << 10, "{growth} KiB");
+    // Read again, it shows what is so now.
+    explorer.type_keys("2");
+    explorer.wait_for("▐2 Attention▌");
     explorer.pause(true);
     thread::sleep(Duration::from_millis(300));
     let at = Instant::now();

@@ -1,16 +1,28 @@
 //! The program itself in a pseudo-terminal: what becomes of the terminal, the process and the run when the connection
 //! drops, the reader stalls, signals come or keys are hammered. What the views show is not looked at here.
 //!
-//! `HEADCOUNT_LONG=1` takes the times that the bars are stated for instead of short ones.
+//! `HEADCOUNT_LONG=1` takes the times that the bars are stated for instead of short ones, and
+//! `HEADCOUNT_SOAK_MINUTES` its own for the longest of them.
 
 mod bytes;
+mod controls;
 mod environment;
+#[cfg(debug_assertions)]
+mod failing;
 mod leaving;
 mod losing;
+mod monkey;
+mod multiplexer;
 #[path = "../pty/mod.rs"]
 mod pty;
 mod resizing;
+#[path = "../common/runs.rs"]
+mod runs;
+mod sandbox;
 mod sharing;
+mod slow;
+mod soak;
+mod taking;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,6 +33,7 @@ use headcount::train::run_dir::{Found, look};
 use tempfile::TempDir;
 
 use pty::{PATIENCE, Pty, session_leader};
+use runs::last_step;
 
 /// A model so small that a step takes a millisecond, and so many epochs that it never ends by itself.
 const ENDLESS: &str = "[model]\nd_model = 16\nd_head = 8\nd_mlp = 24\nn_ctx = 12\n[task]\nsequences = 100\n\
@@ -31,33 +44,24 @@ fn epochs(number: usize) -> String {
     ENDLESS.replace("1000000", &number.to_string())
 }
 
+/// Beyond the save, on a machine that does other things too.
+const SOON: Duration = Duration::from_millis(1500);
+
+fn is_long() -> bool {
+    std::env::var_os("HEADCOUNT_LONG").is_some()
+}
+
 /// A time to watch something for: the long one only on request.
 fn watch(short: Duration, long: Duration) -> Duration {
-    if std::env::var_os("HEADCOUNT_LONG").is_some() { long } else { short }
+    if is_long() { long } else { short }
 }
 
 fn program() -> PathBuf {
     env!("CARGO_BIN_EXE_headcount").into()
 }
 
-/// The program on a run of its own.
-struct Explorer {
-    pty: Pty,
-    folder: TempDir,
-}
-
-impl std::ops::Deref for Explorer {
-    type Target = Pty;
-    fn deref(&self) -> &Pty {
-        &self.pty
-    }
-}
-
-impl std::ops::DerefMut for Explorer {
-    fn deref_mut(&mut self) -> &mut Pty {
-        &mut self.pty
-    }
-}
+/// The program on a run in its folder.
+type Explorer = Pty;
 
 fn folder_with(config: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -86,7 +90,7 @@ impl Explorer {
     /// On a run that may be there already.
     fn go_on(mut command: Command, folder: TempDir) -> Self {
         arguments(&mut command, "explore", folder.path());
-        Self { pty: Pty::spawn(&mut command).unwrap(), folder }
+        Self::spawn(&mut command, folder).unwrap()
     }
 
     /// As a session leader, its screen up, and some epochs trained.
@@ -143,13 +147,9 @@ impl Explorer {
         lock.split_whitespace().next().unwrap().parse().unwrap()
     }
 
-    /// Ends within `limit` with this status, the terminal as it was and the run saved to its last step.
+    /// As [`ends`](Pty::ends), with the run saved to its last step.
     fn leaves(mut self, status: i32, limit: Duration) -> Vec<u8> {
-        assert_eq!(self.wait_for_exit(limit).code(), Some(status));
-        assert!(!self.settings_differ(), "the terminal's settings are not what they were");
-        let output = self.drain();
-        let modes = self.modes();
-        assert!(modes.is_restored(), "{modes:?}");
+        let output = self.ends(status, limit);
         self.is_saved();
         output
     }
@@ -170,12 +170,6 @@ fn is_saved(run: &Path) -> Found {
     found
 }
 
-fn last_step(run: &Path) -> usize {
-    let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole.lines().next_back().and_then(headcount::train::MetricsLine::step_of).unwrap_or(0)
-}
-
 /// User and system time of a process and of the children it has waited for, in milliseconds, and whether it has ended.
 fn processor_time(pid: u32) -> (u64, bool) {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
@@ -189,4 +183,26 @@ fn memory(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// Name and processor time in milliseconds of every thread of a process.
+fn threads(pid: u32) -> Vec<(String, u64)> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    // A thread may end between two looks.
+    let stats = tasks.filter_map(|task| fs::read_to_string(task.path().join("stat")).ok());
+    let parse = |stat: String| {
+        let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
+        let times = rest.split_whitespace().skip(11).take(2);
+        Some((name.to_owned(), times.map(|time| time.parse::<u64>().unwrap_or(0) * 10).sum()))
+    };
+    stats.filter_map(parse).collect()
+}
+
+/// Processor time in milliseconds of the threads that serve the screen: the first, and those of the terminal.
+fn screen_time(pid: u32) -> u64 {
+    let is_the_screens = |name: &str| ["headcount", "keys", "frames", "signals"].contains(&name);
+    // Threads without a name of their own have the one of the thread that started them, so that only the first counts.
+    let mut seen = std::collections::BTreeSet::new();
+    let own = threads(pid).into_iter().filter(|(name, _)| is_the_screens(name) && seen.insert(name.clone()));
+    own.map(|(_, time)| time).sum()
 }

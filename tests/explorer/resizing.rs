@@ -112,7 +112,7 @@ fn hammering_and_resizing_change_neither_the_run_nor_the_memory() {
     let modes = explorer.modes();
     assert!(modes.unexpected.is_empty(), "{:?}", modes.unexpected);
     let run = explorer.run();
-    let folder = std::mem::replace(&mut explorer.folder, tempfile::tempdir().unwrap());
+    let folder = explorer.take_folder();
     assert!(explorer.wait_for_exit(PATIENCE).success());
     for file in ["metrics.jsonl", "weights.safetensors"] {
         let read = |run: &Path| fs::read(run.join(file)).unwrap();

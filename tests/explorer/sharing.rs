@@ -80,8 +80,7 @@ fn a_run_that_another_process_trains_can_be_looked_at() {
     let pid = Pid::from_child(&trainer);
     kill_process(pid, Signal::KILL).unwrap();
     trainer.wait_with_output().unwrap();
-    let again =
-        Explorer::go_on(session_leader(&program()), std::mem::replace(&mut looker.folder, folder_with("")));
+    let again = Explorer::go_on(session_leader(&program()), looker.take_folder());
     again.is_up();
     again.trains_on(300);
     again.type_keys("\x03");

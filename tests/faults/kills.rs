@@ -5,7 +5,6 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use headcount::train::MetricsLine;
 use headcount::train::run_dir::look;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -18,12 +17,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn is_saving(run: &Path) -> bool {
     let names = fs::read_dir(run.join("checkpoints")).into_iter().flatten().flatten();
     names.into_iter().any(|entry| entry.file_name().to_string_lossy().ends_with(".tmp"))
-}
-
-fn last_step(run: &Path) -> usize {
-    let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole.lines().next_back().and_then(MetricsLine::step_of).unwrap_or(0)
 }
 
 /// Waits for the moment, then kills; `false` when the run was over before.

@@ -1,7 +1,7 @@
 //! Crashes, power cuts, full disks and hostile files: a run goes on from the newest state that was saved.
 //!
 //! Each test has a short form. The counts that the bars are stated for are run by
-//! `HEADCOUNT_LONG=1 cargo test --release --test faults --test explorer -- --nocapture --test-threads 1`.
+//! `HEADCOUNT_LONG=1`, as the README says.
 
 mod corrupt;
 mod failing;
@@ -11,57 +11,33 @@ mod memory;
 mod mutated;
 mod power;
 mod protocol;
+#[path = "../common/runs.rs"]
+mod runs;
 mod signals;
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
-use headcount::model::ModelConfig;
-use headcount::task::{Dataset, DatasetConfig};
 use headcount::train::{
     DeviceChoice, Opened, Outcome, RunConfig, Setup, TrainCommand, TrainConfig, TrainError, TrainEvent,
     train_on,
 };
+use runs::{dataset, last_step, small};
 
 /// How often something is done: the long form only on request.
 fn times(short: usize, long: usize) -> usize {
     if std::env::var_os("HEADCOUNT_LONG").is_some() { long } else { short }
 }
 
-/// Eighteen steps in six epochs, a checkpoint every four.
-fn small() -> RunConfig {
-    RunConfig {
-        seed: 5,
-        model: ModelConfig { d_model: 16, d_head: 8, d_mlp: 24, n_ctx: 12, ..ModelConfig::default() },
-        task: DatasetConfig { sequences: 100, train_fraction: 0.8 },
-        train: TrainConfig { epochs: 6, batch_size: 32, checkpoint_every: 4, ..TrainConfig::default() },
-    }
-}
-
-fn dataset(config: &RunConfig) -> Arc<Dataset> {
-    Arc::new(Dataset::generate(&config.task, config.model.n_ctx, config.model.d_vocab, config.seed))
-}
-
 /// Trains an opened run; returns how it ended, and the bits of every step's loss.
 fn train(
     config: &RunConfig,
     opened: Opened,
-    mut hear: impl FnMut(&TrainEvent, &Sender<TrainCommand>),
+    hear: impl FnMut(&TrainEvent, &Sender<TrainCommand>),
 ) -> (Result<Outcome, TrainError>, Vec<u32>) {
-    let (commands, inbox) = channel();
-    let (state, run_dir) = (opened.state, Some(opened.run_dir));
-    let setup = Setup { config: config.clone(), dataset: dataset(config), state, run_dir, stop_at: None };
-    let mut losses = Vec::new();
-    let outcome = train_on(DeviceChoice::Cpu, setup, &inbox, &mut |event| {
-        if let TrainEvent::Step(metrics) = &event {
-            losses.push(metrics.train_loss.to_bits());
-        }
-        hear(&event, &commands);
-    });
-    (outcome, losses)
+    runs::train(config, runs::kept(opened), None, hear)
 }
 
 /// Settings for the program: three steps to an epoch, a millisecond to a step.

@@ -37,6 +37,15 @@ enum Change {
     Rename(PathBuf, PathBuf, usize),
 }
 
+impl Change {
+    /// Files stay in their directory.
+    fn path(&self) -> &Path {
+        match self {
+            Self::Link(path, _) | Self::Unlink(path) | Self::Rename(path, ..) => path,
+        }
+    }
+}
+
 #[derive(Clone, Default)]
 struct State {
     inodes: Vec<Inode>,
@@ -203,12 +212,12 @@ impl Files for Memory {
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
         let mut state = self.operate()?;
         if state.negligence != Negligence::Names {
-            assert!(
-                state.names.keys().all(|path| path.parent() == Some(directory)),
-                "one directory is enough"
-            );
-            state.durable = state.names.clone();
-            state.changes.clear();
+            let is_inside = |path: &Path| path.parent() == Some(directory);
+            let State { names, durable, changes, .. } = &mut *state;
+            durable.retain(|path, _| !is_inside(path));
+            let inside = names.iter().filter(|(path, _)| is_inside(path));
+            durable.extend(inside.map(|(path, inode)| (path.clone(), *inode)));
+            changes.retain(|change| !is_inside(change.path()));
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use headcount::model::ModelConfig;
 use headcount::model::weights_file::{encode_weights, parse};
 use headcount::train::{TrainState, decode};
 use rand::rngs::StdRng;
@@ -13,6 +14,8 @@ use super::*;
 const INSIDE: &str = "HEADCOUNT_MUTATED";
 /// Of address space, for everything.
 const MEMORY: usize = 512 << 20;
+/// What a reader may take besides twice the file.
+const SLACK: usize = 32 << 20;
 /// On an idle machine a thousandth of it is enough.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -116,6 +119,32 @@ fn read_all(count: usize, mut read: impl FnMut(&mut StdRng) -> bool) -> (usize, 
     (good, longest)
 }
 
+/// Resident memory of this process in bytes: what it is (`VmRSS`) or at most was since it was last asked to forget
+/// (`VmHWM`).
+fn resident(what: &str) -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(what)).unwrap();
+    line.trim_start_matches(':').split_whitespace().next().unwrap().parse::<usize>().unwrap() << 10
+}
+
+/// The memory that reading took at its height, beyond what was there before.
+fn height<T>(read: impl FnOnce() -> T) -> (usize, T) {
+    // 5: the highest figure begins anew.
+    fs::write("/proc/self/clear_refs", "5").unwrap();
+    let before = resident("VmRSS");
+    let done = read();
+    (resident("VmHWM").saturating_sub(before), done)
+}
+
+/// Reads a file, and holds the memory that it took against its bar.
+fn read_in_bounds<T>(bytes: &[u8], read: impl FnOnce(&[u8]) -> T) -> T {
+    let (height, done) = height(|| read(bytes));
+    // The file itself is in memory already.
+    let bar = bytes.len() + SLACK;
+    assert!(height <= bar, "{height} bytes of memory for a file of {}", bytes.len());
+    done
+}
+
 /// In a process of little memory: an allocation that a file talked us into ends it.
 fn in_little_memory(test: &str) {
     let executable = std::env::current_exe().unwrap();
@@ -141,10 +170,14 @@ fn checkpoints_and_weights() {
     let checkpoint = TrainState::initial(&config).encode(&config, 7);
     let weights = encode_weights(&TrainState::initial(&config).weights);
     let count = times(2000, 100_000);
-    let (good, longest) = read_all(count, |random| decode(&mutated(&checkpoint, random), &config).is_ok());
+    let (good, longest) = read_all(count, |random| {
+        read_in_bounds(&mutated(&checkpoint, random), |file| decode(file, &config).is_ok())
+    });
     println!("{count} checkpoints: {good} taken, read in at most {longest:?}");
     assert!(good < count / 20, "{good} of {count} were taken: they are not mutated enough");
-    let (good, longest) = read_all(count, |random| parse(&mutated(&weights, random), None).is_ok());
+    let (good, longest) = read_all(count, |random| {
+        read_in_bounds(&mutated(&weights, random), |file| parse(file, None).is_ok())
+    });
     println!("{count} files of weights: {good} taken, read in at most {longest:?}");
 }
 
@@ -187,4 +220,27 @@ fn configurations() {
         parsed.is_ok()
     });
     println!("{count} configurations: {good} taken, read in at most {longest:?}");
+}
+
+#[test]
+fn memory_beyond_the_bar_shows() {
+    let (height, _) = height(|| vec![1_u8; 2 * SLACK]);
+    assert!(height > SLACK, "{height} bytes");
+}
+
+#[test]
+fn a_large_file_takes_no_more_than_itself_again() {
+    if std::env::var_os(INSIDE).is_none() {
+        return in_little_memory("mutated::a_large_file_takes_no_more_than_itself_again");
+    }
+    let large = RunConfig { model: ModelConfig { d_mlp: 20_000, ..ModelConfig::default() }, ..small() };
+    let started = Instant::now();
+    let state = TrainState::initial(&large);
+    let (checkpoint, weights) = (state.encode(&large, 7), encode_weights(&state.weights));
+    drop(state);
+    for file in [&checkpoint, &weights] {
+        let (all, good) = height(|| decode(file, &large).is_ok() || parse(file, None).is_ok());
+        println!("{} bytes take {all} more, read in at most {:?}", file.len(), started.elapsed());
+        assert!(good && all <= file.len() + SLACK, "{all} bytes for a file of {}", file.len());
+    }
 }

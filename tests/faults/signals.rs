@@ -1,5 +1,6 @@
 //! Signals to a trainer without a screen: it saves and leaves with the status of the first.
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus, Stdio};
 use std::thread;
@@ -115,4 +116,27 @@ fn output_that_nobody_reads_does_not_hold_the_training_up() {
     drop(child.stdout.take());
     signal(&child, Signal::TERM);
     assert_eq!(wait(&mut child).code(), Some(143));
+}
+
+#[test]
+fn a_signal_during_a_validation_is_obeyed_right_after_it() {
+    // The notebook's model and data: seven steps, and then it validates.
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("settings.toml"), "seed = 23\n").unwrap();
+    let mut child = trainer(folder.path()).arg("--json").stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let steps: Vec<String> = lines.by_ref().take(7).collect();
+    assert!(steps.len() == 7 && steps.iter().all(|line| line.contains("train_loss")), "{steps:?}");
+    thread::sleep(Duration::from_millis(5));
+    let asked = Instant::now();
+    signal(&child, Signal::TERM);
+    assert_eq!(wait(&mut child).code(), Some(143));
+    let took = asked.elapsed();
+    println!("a signal during a validation: gone after {took:?}");
+    // A validation that was begun is finished, or a run that goes on would lack its line.
+    let rest: Vec<String> = lines.collect();
+    assert!(rest.len() == 1 && rest[0].contains("val_loss"), "{rest:?}");
+    assert_eq!(saved(&folder.path().join("run")), 7);
+    let bar = if cfg!(debug_assertions) { PATIENCE } else { Duration::from_millis(500) };
+    assert!(took < bar, "{took:?}");
 }

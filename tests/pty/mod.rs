@@ -1,16 +1,17 @@
-//! A program in a pseudo-terminal of its own: what a user's terminal would see of it.
+//! A program in a pseudo-terminal and a folder of its own: what a user's terminal would see of it.
 //!
 //! Every wait has a deadline that fails, the thread that reads is joined and must not have panicked, and
 //! all output is drained before it is judged.
 
 #![allow(dead_code, reason = "each test program uses its own part of the harness")]
 
+mod line;
 pub(crate) mod modes;
 
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -20,7 +21,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
 
+use line::Line;
 use modes::Modes;
+use tempfile::TempDir;
 
 /// How long anything may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
@@ -42,8 +45,28 @@ pub(crate) fn under_a_shell(script: &str, program: &std::path::Path) -> Command 
     command
 }
 
-/// A running program and the other end of its terminal.
+/// A test that cannot run here says so where the test runner hides nothing.
+pub(crate) fn skip(why: &str) {
+    use io::Write;
+    let name = thread::current().name().unwrap_or_default().to_owned();
+    writeln!(io::stderr(), "skipped {name}: {why}").expect("stderr is there");
+}
+
+/// Whether a tool is installed; if not, the test is skipped.
+pub(crate) fn has(tool: &str, argument: &str) -> bool {
+    let tried = Command::new(tool).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let there = tried.is_ok_and(|status| status.success());
+    if !there {
+        skip(&format!("there is no {tool}"));
+    }
+    there
+}
+
+const FRAME_END: &[u8] = b"\x1b[?2026l";
+
+/// A running program, its folder, and the other end of its terminal.
 pub(crate) struct Pty {
+    pub(crate) folder: TempDir,
     master: Option<Arc<OwnedFd>>,
     /// Our own hold on the program's end: its settings can be read after the program has gone.
     slave: Option<OwnedFd>,
@@ -59,17 +82,22 @@ struct Shared {
     output: Mutex<Vec<u8>>,
     paused: AtomicBool,
     stopped: AtomicBool,
+    /// Bytes a second that the line to the reader carries; 0: as many as come.
+    rate: AtomicUsize,
+    /// Bytes on the line.
+    queued: AtomicUsize,
 }
 
 impl Pty {
     /// Starts the command at 80 by 24, in an environment that does not depend on ours.
-    pub(crate) fn spawn(command: &mut Command) -> io::Result<Self> {
+    pub(crate) fn spawn(command: &mut Command, folder: TempDir) -> io::Result<Self> {
         let (master, slave) = open_pair()?;
         set_size(&slave, (80, 24))?;
         let found = describe(&tcgetattr(&slave)?);
         command
             .env_remove("NO_COLOR")
             .env_remove("LC_ALL")
+            .env_remove("RUST_BACKTRACE")
             .env("LANG", "C.UTF-8")
             .env("COLORTERM", "")
             .stdin(slave.try_clone()?)
@@ -87,7 +115,12 @@ impl Pty {
             thread::spawn(move || read_all(&master, &shared))
         };
         let (master, slave, reader) = (Some(master), Some(slave), Some(reader));
-        Ok(Self { master, slave, child, reader, shared, size: (80, 24), found })
+        Ok(Self { folder, master, slave, child, reader, shared, size: (80, 24), found })
+    }
+
+    /// The folder, to start another program in it; it would go with us.
+    pub(crate) fn take_folder(&mut self) -> TempDir {
+        std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a folder can be made"))
     }
 
     pub(crate) fn pid(&self) -> Pid {
@@ -114,6 +147,16 @@ impl Pty {
         self.shared.paused.store(paused, Ordering::Release);
     }
 
+    /// Carries what is written at so many bytes a second from now on.
+    pub(crate) fn carry(&self, rate: usize) {
+        self.shared.rate.store(rate, Ordering::Release);
+    }
+
+    /// Bytes that have left the terminal and are still on the line.
+    pub(crate) fn queued(&self) -> usize {
+        self.shared.queued.load(Ordering::Acquire)
+    }
+
     /// Closes the terminal, as a lost connection does.
     pub(crate) fn hang_up(&mut self) {
         self.stop_reading();
@@ -127,8 +170,28 @@ impl Pty {
         self.shared.output.lock().expect("the reader is well").clone()
     }
 
+    /// Keeps of the output only the modes that it has led to, as if they had been set just now.
+    pub(crate) fn forget(&self) {
+        let mut output = self.shared.output.lock().expect("the reader is well");
+        // A frame is cut out whole, or the rest of it would be text.
+        let end = output.windows(FRAME_END.len()).rposition(|bytes| bytes == FRAME_END);
+        if let Some(end) = end.map(|at| at + FRAME_END.len()) {
+            let modes = Modes::of(&output[..end]).set_again();
+            output.splice(..end, modes);
+        }
+    }
+
     pub(crate) fn modes(&self) -> Modes {
         Modes::of(&self.output())
+    }
+
+    /// Waits until nothing has been written for a while.
+    pub(crate) fn settles(&self) {
+        self.wait_until("the screen settles", |pty| {
+            let before = pty.output().len();
+            thread::sleep(Duration::from_millis(200));
+            pty.output().len() == before
+        });
     }
 
     /// What a terminal of the present size shows after all that output.
@@ -175,10 +238,21 @@ impl Pty {
         }
     }
 
+    /// Ends within `limit` with this status, and with the terminal as it was; all that it has written.
+    pub(crate) fn ends(&mut self, status: i32, limit: Duration) -> Vec<u8> {
+        assert_eq!(self.wait_for_exit(limit).code(), Some(status));
+        assert!(!self.settings_differ(), "the terminal's settings are not what they were");
+        let output = self.drain();
+        let modes = self.modes();
+        assert!(modes.is_restored(), "{modes:?}");
+        output
+    }
+
     /// Reads to the end, which comes when nobody has the terminal open any more.
     pub(crate) fn drain(&mut self) -> Vec<u8> {
         self.slave = None;
         self.pause(false);
+        self.carry(0);
         let deadline = Instant::now() + PATIENCE;
         while self.reader.as_ref().is_some_and(|reader| !reader.is_finished()) {
             assert!(Instant::now() < deadline, "the output has no end");
@@ -188,7 +262,8 @@ impl Pty {
         self.output()
     }
 
-    fn stop_reading(&mut self) {
+    /// Whoever was at the other end is gone, which nobody has noticed yet.
+    pub(crate) fn stop_reading(&mut self) {
         self.shared.stopped.store(true, Ordering::Release);
         if let Some(reader) = self.reader.take() {
             reader.join().expect("the reader has not panicked");
@@ -214,8 +289,10 @@ pub(crate) fn emulate(output: &[u8], (width, height): (u16, u16)) -> avt::Termin
 
 fn read_all(master: &OwnedFd, shared: &Shared) {
     let mut buffer = [0; 4096];
+    let mut line = Line::default();
     while !shared.stopped.load(Ordering::Acquire) {
-        if shared.paused.load(Ordering::Acquire) {
+        line.carry(shared);
+        if shared.paused.load(Ordering::Acquire) || line.is_full() {
             thread::sleep(Duration::from_millis(5));
             continue;
         }
@@ -226,8 +303,8 @@ fn read_all(master: &OwnedFd, shared: &Shared) {
         }
         match rustix::io::read(master, &mut buffer) {
             // EIO: the last of the program's files is closed.
-            Ok(0) | Err(rustix::io::Errno::IO) => return,
-            Ok(count) => shared.output.lock().expect("nobody panics with it").extend(&buffer[..count]),
+            Ok(0) | Err(rustix::io::Errno::IO) => return line.end(shared),
+            Ok(count) => line.take(&buffer[..count]),
             Err(error) => panic!("cannot read the master: {error}"),
         }
     }

@@ -20,6 +20,8 @@ pub(crate) struct Modes {
     pub(crate) outside: usize,
     /// Sequences that ended with the escape of the next.
     pub(crate) cut: usize,
+    /// What was put on the clipboard, in base 64.
+    pub(crate) copied: Vec<String>,
     /// Sequences that nobody expects of us.
     pub(crate) unexpected: Vec<String>,
 }
@@ -53,6 +55,12 @@ impl Modes {
         default && self.plain && self.unexpected.is_empty()
     }
 
+    /// The sequences that lead to these modes.
+    pub(crate) fn set_again(&self) -> Vec<u8> {
+        let sequence = |(mode, on): (&u16, &bool)| format!("\x1b[?{mode}{}", if *on { 'h' } else { 'l' });
+        self.private.iter().map(sequence).collect::<String>().into_bytes()
+    }
+
     fn byte<'a>(&mut self, byte: u8, after: &'a [u8]) -> &'a [u8] {
         if self.is_alternate() {
             self.outside += usize::from(!self.is_set(FRAME));
@@ -65,6 +73,9 @@ impl Modes {
 
     /// What follows an escape.
     fn sequence<'a>(&mut self, after: &'a [u8]) -> &'a [u8] {
+        if let Some(rest) = after.strip_prefix(b"]52;c;") {
+            return self.clipboard(rest);
+        }
         let Some(rest) = after.strip_prefix(b"[") else {
             self.unexpected.push("an escape without a bracket".into());
             return after;
@@ -82,6 +93,23 @@ impl Modes {
                 rest
             }
             None => rest,
+        }
+    }
+
+    /// The text that follows is put on the clipboard; a question about what is there is none of ours.
+    fn clipboard<'a>(&mut self, after: &'a [u8]) -> &'a [u8] {
+        let is_text = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+        let (text, rest) = after.split_at(after.iter().take_while(|byte| is_text(byte)).count());
+        match rest.strip_prefix(b"\x07").or_else(|| rest.strip_prefix(b"\x1b\\")) {
+            Some(rest) if !text.is_empty() => {
+                self.copied.push(String::from_utf8_lossy(text).into_owned());
+                self.outside += usize::from(self.is_alternate() && !self.is_set(FRAME));
+                rest
+            }
+            _ => {
+                self.unexpected.push("a request to the clipboard".into());
+                rest
+            }
         }
     }
 
@@ -137,9 +165,11 @@ fn what_is_left_on_shows() {
         assert!(!is_restored(left_on), "{left_on:?}");
     }
     assert!(is_restored("\x1b[?2026h\x1b[7m\x1b[1;38;\x1b[?2026l\x1b[0m"), "an escape ends what was cut");
-    for query in ["\x1b[6n", "\x1b[c", "\x1b]52;c;eA==\x07", "\x1bP+q\x1b\\"] {
+    for query in ["\x1b[6n", "\x1b[c", "\x1b]52;c;?\x07", "\x1b]0;title\x07", "\x1bP+q\x1b\\"] {
         assert!(!Modes::of(query.as_bytes()).unexpected.is_empty(), "{query:?}");
     }
+    let copied = Modes::of(b"\x1b]52;c;eA==\x07\x1b]52;c;eQ==\x1b\\");
+    assert!(copied.copied == ["eA==", "eQ=="] && copied.is_restored(), "{copied:?}");
 }
 
 #[test]

@@ -15,7 +15,6 @@ use std::time::Duration;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
-use tempfile::TempDir;
 
 use fixture::{State, view};
 use pty::{Pty, session_leader};
@@ -26,30 +25,14 @@ fn program() {
     fixture::enter_if_asked();
 }
 
-/// A running fixture, with the place where it reports.
-struct Fixture {
-    pty: Pty,
-    folder: TempDir,
-}
-
-impl std::ops::Deref for Fixture {
-    type Target = Pty;
-    fn deref(&self) -> &Pty {
-        &self.pty
-    }
-}
-
-impl std::ops::DerefMut for Fixture {
-    fn deref_mut(&mut self) -> &mut Pty {
-        &mut self.pty
-    }
-}
+/// A running fixture; it reports to a file in its folder.
+type Fixture = Pty;
 
 impl Fixture {
     fn start(mut command: Command) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fixture::arguments(&mut command, &folder.path().join("report"));
-        Self { pty: Pty::spawn(&mut command).unwrap(), folder }
+        Self::spawn(&mut command, folder).unwrap()
     }
 
     /// Started as a session leader, and drawn.
@@ -63,13 +46,9 @@ impl Fixture {
         std::fs::read_to_string(self.folder.path().join("report")).ok()?.parse().ok()
     }
 
-    /// Ends within `limit`, with this status, and with the terminal as it was.
+    /// As [`ends`](Pty::ends), with nothing of the screen left behind.
     fn leaves(mut self, status: i32, limit: Duration) -> Vec<u8> {
-        assert_eq!(self.wait_for_exit(limit).code(), Some(status));
-        assert!(!self.settings_differ(), "the terminal's settings are not what they were");
-        let output = self.drain();
-        let modes = self.modes();
-        assert!(modes.is_restored(), "{modes:?}");
+        let output = self.ends(status, limit);
         assert!(!self.text().contains("count "), "the screen is left behind:\n{}", self.text());
         output
     }

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Instant;
 
+#[cfg(debug_assertions)]
+use super::super::fault;
 use super::export;
 use super::frames::{Awaited, Pending, TRAINING_FRAME};
 use super::probe_worker::{Answer, ProbeWorker};
@@ -207,6 +209,8 @@ impl<D: Display> Conductor<'_, D> {
                 Heard::Nothing => return Ok(None),
             },
             Incident::Train(event) => {
+                #[cfg(debug_assertions)]
+                fault::strike(fault::Place::Screen, &event);
                 self.pulse.hear(&event, Instant::now());
                 Event::Train(scrubbed(event))
             }

@@ -1,10 +1,12 @@
 //! The thread that trains, as long as the screen is there and, if it must, longer.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::super::Failure;
+#[cfg(debug_assertions)]
+use super::super::fault;
 use super::conductor::Incident;
 use crate::term::{SignalKind, TermEvent};
 use crate::train::{DeviceChoice, Outcome, Setup, TrainCommand, TrainError, train_on};
@@ -13,7 +15,7 @@ use crate::train::{DeviceChoice, Outcome, Setup, TrainCommand, TrainError, train
 const PATIENCE: Duration = Duration::from_millis(1500);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// Between two looks at a trainer that nobody watches.
-const NAP: Duration = Duration::from_millis(500);
+const NAP: Duration = Duration::from_millis(50);
 
 /// The thread; if it is dropped while it trains, it saves first.
 pub(super) struct Trainer {
@@ -29,7 +31,11 @@ impl Trainer {
     ) -> Result<Self, Failure> {
         let (commands, inbox) = channel();
         // The loop may have ended before the trainer has.
-        let mut emit = move |event| drop(sender.send(Incident::Train(event)));
+        let mut emit = move |event| {
+            #[cfg(debug_assertions)]
+            fault::strike(fault::Place::Trainer, &event);
+            drop(sender.send(Incident::Train(event)));
+        };
         let thread = thread::Builder::new()
             .name("trainer".into())
             .spawn(move || train_on(device, setup, &inbox, &mut emit))
@@ -61,15 +67,18 @@ impl Trainer {
         // Nobody is left to press a key.
         let _ = self.commands.send(TrainCommand::Resume);
         while !self.is_finished() {
-            match incidents.recv_timeout(NAP) {
-                Ok(Incident::Term(TermEvent::Signal(kind))) if kind.is_fatal() => {
-                    return self.stop(false).map(|_| Some(kind));
+            // Waking up for every step would take a processor's hundredth.
+            thread::sleep(NAP);
+            for incident in incidents.try_iter() {
+                match incident {
+                    Incident::Term(TermEvent::Signal(kind)) if kind.is_fatal() => {
+                        return self.stop(false).map(|_| Some(kind));
+                    }
+                    Incident::Term(TermEvent::Signal(SignalKind::User1)) => {
+                        let _ = self.commands.send(TrainCommand::Save);
+                    }
+                    _ => {}
                 }
-                Ok(Incident::Term(TermEvent::Signal(SignalKind::User1))) => {
-                    let _ = self.commands.send(TrainCommand::Save);
-                }
-                Ok(_) | Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         self.join().map(|_| None)

@@ -1,0 +1,33 @@
+//! A trainer or a screen that fails when it is asked to, so that the tests see what becomes of the whole program.
+//! Builds without debug assertions, such as `cargo build --release`, have none of it.
+
+use crate::train::TrainEvent;
+
+/// Names what is to fail.
+const VARIABLE: &str = "HEADCOUNT_TEST_FAULT";
+/// Late enough for the screen to be up and the pace of the training to be known.
+const STEP: usize = 200;
+
+/// Who passes by.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    Trainer,
+    Screen,
+}
+
+/// Fails here and now if this is the place and the step.
+pub(super) fn strike(place: Place, event: &TrainEvent) {
+    if !matches!(event, TrainEvent::Step(metrics) if metrics.step == STEP) {
+        return;
+    }
+    let asked = std::env::var(VARIABLE).unwrap_or_default();
+    match (place, asked.as_str()) {
+        (Place::Trainer, "trainer-panic") | (Place::Screen, "screen-panic") => {
+            panic!("{VARIABLE} asks for it")
+        }
+        (Place::Trainer, "trainer-hang") => loop {
+            std::thread::park();
+        },
+        _ => {}
+    }
+}

@@ -1,0 +1,49 @@
+//! Where the training panicked, for the one line that says so.
+
+use std::panic::{self, PanicHookInfo};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+/// The place of the first panic.
+#[derive(Clone, Default)]
+pub(super) struct LastWords(Arc<Mutex<Option<String>>>);
+
+impl LastWords {
+    /// From now on a panic in the training is kept instead of printed; `RUST_BACKTRACE` has it printed as well.
+    pub(super) fn listen() -> Self {
+        let words = Self::default();
+        let kept = words.clone();
+        let print = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            if is_of_the_training() {
+                kept.keep(panic);
+            }
+            if !is_of_the_training() || asks_for_a_backtrace() {
+                print(panic);
+            }
+        }));
+        words
+    }
+
+    fn keep(&self, panic: &PanicHookInfo<'_>) {
+        let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if place.is_none() {
+            *place = panic.location().map(ToString::to_string);
+        }
+    }
+
+    /// ` at`, the place, and how to learn more; nothing where nothing was heard.
+    pub(super) fn place(&self) -> String {
+        let place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        place.as_ref().map_or(String::new(), |place| format!(" at {place} (RUST_BACKTRACE=1 tells more)"))
+    }
+}
+
+/// The trainer, or one of the threads without a name that it computes on, whose panics it passes on.
+fn is_of_the_training() -> bool {
+    thread::current().name().is_none_or(|name| name == "trainer")
+}
+
+fn asks_for_a_backtrace() -> bool {
+    std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0")
+}
