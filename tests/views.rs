@@ -131,6 +131,17 @@ fn other_settings_of_the_views() {
 }
 
 #[test]
+fn a_run_on_a_gpu() {
+    for (width, height) in SIZES {
+        let mut screen = Setup::sized(width, height).screen();
+        screen.device = "cuda:0 H100 80GB HBM3";
+        screen.run(287, &[(287, trained())]);
+        screen.train(TrainEvent::Memory { used: 3_865_470_566, total: 85_031_714_816 });
+        assert_picture(&format!("gpu_{width}x{height}"), screen.keys("1"));
+    }
+}
+
+#[test]
 fn exploring_a_file() {
     let mode = Mode::Exploring { weights: "weights.safetensors".into() };
     let mut screen = Setup { mode, ..Setup::default() }.screen();
@@ -195,6 +206,7 @@ fn every_picture_belongs_to_a_test() {
         "exploring_attention",
     ];
     let mut known: Vec<String> = settings.iter().map(|name| format!("{name}_80x24.snap")).collect();
+    known.extend(SIZES.iter().map(|(width, height)| format!("gpu_{width}x{height}.snap")));
     for (view, _) in VIEWS {
         known.push(format!("{view}.svg"));
         known.extend(terminals.iter().map(|terminal| format!("{view}_{terminal}_80x24.snap")));

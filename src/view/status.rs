@@ -38,8 +38,11 @@ fn number_role(x: f64) -> Role {
     if x.is_finite() { Role::Strong } else { Role::Wrong }
 }
 
-fn gibibytes(bytes: usize, decimals: usize) -> String {
-    format!("{:.decimals$}", bytes as f64 / f64::from(1 << 30))
+/// Used and total memory of a GPU.
+pub(super) fn memory(app: &App) -> Option<String> {
+    let gibibytes = |bytes: usize| bytes as f64 / f64::from(1 << 30);
+    let (used, total) = app.trainer.memory?;
+    Some(format!("{:.1}/{:.0} GiB", gibibytes(used), gibibytes(total)))
 }
 
 fn pieces(app: &App) -> Vec<Piece<'_>> {
@@ -72,11 +75,12 @@ fn pieces(app: &App) -> Vec<Piece<'_>> {
         pieces.push(piece(4, "", format!("{rate:.1}/s"), Role::Plain));
     }
     if let Some(plan) = &trainer.plan {
-        pieces.push(piece(5, "", plan.device.as_str(), Role::Faint));
+        // The number of a GPU stays on narrow screens; its name and memory are in the first view there.
+        let (device, name) = plan.device.split_once(' ').unwrap_or((&plan.device, ""));
+        pieces.push(piece(if name.is_empty() { 5 } else { 4 }, "", device, Role::Faint));
+        pieces.extend((!name.is_empty()).then(|| piece(5, "", name, Role::Faint)));
     }
-    if let Some((used, total)) = trainer.memory {
-        pieces.push(piece(5, "", format!("{}/{} GiB", gibibytes(used, 1), gibibytes(total, 0)), Role::Faint));
-    }
+    pieces.extend(memory(app).map(|memory| piece(5, "", memory, Role::Faint)));
     pieces
 }
 

@@ -4,8 +4,9 @@ use ratatui::layout::Rect;
 
 use super::chart::Chart;
 use super::classes;
-use super::ink::{Ink, beside, lines, part};
+use super::ink::{Ink, beside, lines, part, width};
 use super::number::{count, figure, percent};
+use super::status;
 use super::theme::Role;
 use crate::app::{App, Bucket, History, LossScale, Series};
 use crate::train::EpochMetrics;
@@ -154,7 +155,15 @@ fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
     x = ink.text(body, x + 2, 0, "last ", Role::Faint);
     x = ink.text(body, x, 0, &percent(validation.accuracy_last), Role::Strong);
     x = ink.text(body, x + 2, 0, "loss ", Role::Faint);
-    ink.text(body, x, 0, &figure(validation.loss), Role::Strong);
+    x = ink.text(body, x, 0, &figure(validation.loss), Role::Strong);
+    if let (Some(plan), Some(memory)) = (&app.trainer.plan, status::memory(app)) {
+        let gpu = format!("{}  {memory}", plan.device);
+        let at = body.width.saturating_sub(width(&gpu) + 1);
+        // Where it does not fit, the screen is wide enough for the first line to say it.
+        if at >= x + 2 {
+            ink.text(body, at, 0, &gpu, Role::Faint);
+        }
+    }
     let classes = &validation.accuracy_by_class;
     let table = part(body, 0, 1, body.width, body.height);
     if !classes::fits(classes.len(), area.width) && area.height >= 16 {

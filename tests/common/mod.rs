@@ -44,6 +44,8 @@ pub struct Screen {
     pub suspended: usize,
     pub repainted: usize,
     pub quit: bool,
+    /// Where runs are said to train.
+    pub device: &'static str,
     width: u16,
     height: u16,
 }
@@ -101,6 +103,7 @@ impl Setup {
             suspended: 0,
             repainted: 0,
             quit: false,
+            device: "cpu",
             width,
             height,
         };
@@ -240,7 +243,7 @@ impl Screen {
             total_steps,
             steps_per_epoch: 7,
             start_step: 0,
-            device: "cpu".into(),
+            device: self.device.into(),
             run_dir: None,
         }));
         self.train(TrainEvent::State(RunState::Running));

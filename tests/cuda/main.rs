@@ -6,8 +6,11 @@
 #![cfg(feature = "cuda")]
 
 mod emulator;
+mod explorer;
 mod failures;
 mod numbers;
+#[path = "../pty/mod.rs"]
+mod pty;
 #[path = "../reference/mod.rs"]
 mod reference;
 mod training;

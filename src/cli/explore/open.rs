@@ -89,9 +89,7 @@ fn read_only(
     };
     let step = *step;
     let mut past = past(path, &config, step, &[]);
-    past.push(TrainEvent::Notice(format!(
-        "{owner} trains this run: read-only, from checkpoint to checkpoint"
-    )));
+    past.push(TrainEvent::Notice(format!("read-only: {owner} trains this run")));
     let follower = Some(Follower { run: path.into(), config: config.clone(), step });
     Ok(Plan { config, dataset, past, mode: exploring(path), training: None, follower })
 }
