@@ -26,7 +26,7 @@ fn explorer(device: &str, emulated: &str) -> Option<Pty> {
 #[test]
 fn the_status_line_names_the_gpu_and_its_memory() {
     let Some(mut pty) = explorer("auto", "memory=4294967296") else { return };
-    pty.wait_for("cuda:0 Emulated GPU  0.0/4 GiB");
+    pty.wait_for("cuda:0 Emulated GPU 0.0/4 GiB");
     pty.type_keys("\x03");
     pty.ends(0, PATIENCE);
 }
