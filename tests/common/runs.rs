@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
 
 use headcount::model::ModelConfig;
 use headcount::task::{Dataset, DatasetConfig};
@@ -59,4 +60,21 @@ pub fn last_step(run: &Path) -> usize {
     let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     whole.lines().next_back().and_then(MetricsLine::step_of).unwrap_or(0)
+}
+
+/// Waits until a process has taken note of a signal that ends it, or has ended: its thread that sees to the end in time
+/// is there. Signals that wait together have no order, and a busy machine may let them wait.
+pub fn takes_note(pid: u32) {
+    let deadline = Instant::now() + Duration::from_secs(15);
+    let name =
+        |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+    while let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) {
+        let names: Vec<String> = tasks.flatten().map(name).collect();
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        if names.iter().any(|name| name.trim_end() == "deadline") || stat.contains(") Z ") {
+            return;
+        }
+        assert!(Instant::now() < deadline, "no note is taken of the signal: {names:?}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }

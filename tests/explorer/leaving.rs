@@ -25,8 +25,7 @@ fn by_signal_with_the_status_of_the_first_whatever_comes_after() {
         let explorer = Explorer::training();
         let started = Instant::now();
         explorer.signal(signal);
-        // Signals that wait together have no order; and by now it may be gone, but not waited for.
-        thread::sleep(Duration::from_millis(60));
+        takes_note(explorer.pid().as_raw_nonzero().get().cast_unsigned());
         for later in [Signal::TERM, Signal::INT, Signal::HUP] {
             explorer.signal(later);
         }

@@ -33,7 +33,7 @@ use headcount::train::run_dir::{Found, look};
 use tempfile::TempDir;
 
 use pty::{PATIENCE, Pty, session_leader};
-use runs::last_step;
+use runs::{last_step, takes_note};
 
 /// A model so small that a step takes a millisecond, and so many epochs that it never ends by itself.
 const ENDLESS: &str = "[model]\nd_model = 16\nd_head = 8\nd_mlp = 24\nn_ctx = 12\n[task]\nsequences = 100\n\

@@ -24,7 +24,7 @@ use headcount::train::{
     DeviceChoice, Opened, Outcome, RunConfig, Setup, TrainCommand, TrainConfig, TrainError, TrainEvent,
     train_on,
 };
-use runs::{dataset, last_step, small};
+use runs::{dataset, last_step, small, takes_note};
 
 /// How often something is done: the long form only on request.
 fn times(short: usize, long: usize) -> usize {

@@ -59,7 +59,7 @@ fn at_any_moment_the_first_signal_counts_and_nothing_is_lost() {
         thread::sleep(Duration::from_millis(random.gen_range(20..300)));
         let started = Instant::now();
         signal(&child, first);
-        thread::sleep(Duration::from_millis(60));
+        takes_note(child.id());
         for (later, _) in kinds {
             signal(&child, later);
             thread::sleep(Duration::from_millis(random.gen_range(0..10)));
@@ -76,7 +76,7 @@ fn at_any_moment_the_first_signal_counts_and_nothing_is_lost() {
         let steps = text.lines().filter(|line| line.contains("train_loss")).count();
         assert_eq!(saved(&run), steps, "{first:?}");
     }
-    println!("{rounds} signals: the slowest end took {slowest:?}, of which 60 ms and more are the test's");
+    println!("{rounds} signals: the slowest end took {slowest:?}, a little of it the test's");
 }
 
 #[test]
