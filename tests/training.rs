@@ -5,44 +5,18 @@ mod reference;
 mod runs;
 
 use std::path::Path;
-use std::sync::Arc;
 
 use dfdx::prelude::Cpu;
-use headcount::model::{Backend, Transformer};
-use headcount::task::{Dataset, Split};
 use headcount::train::run_dir::look;
 use headcount::train::{
-    Moments, OneCycle, Optimizer, Outcome, RunConfig, RunDir, TrainCommand, TrainConfig, TrainError,
-    TrainEvent, TrainState,
+    Outcome, RunConfig, RunDir, TrainCommand, TrainConfig, TrainError, TrainEvent, TrainState,
 };
-use reference::{Tensors, relative_l2, train_log, weights};
+use reference::trajectory::follows_pytorch;
 use runs::{Start, dataset, kept, small, train};
 
 #[test]
 fn forty_steps_follow_pytorch() {
-    let batches = Tensors::read("train_batches");
-    let data = Arc::new(Dataset::from_sequences(batches.tokens("tokens"), 128, 10));
-    let sequences = Cpu::default().sequences(&data, Split::Validation, 10).unwrap();
-    let start = weights("train_init");
-    let model = Transformer::new(Arc::clone(&start.layout));
-    let moments = Moments::zeros(start.values.len());
-    let mut optimizer = Optimizer::new(Cpu::default(), &start.values, &moments, 0, 0.01).unwrap();
-    let log = train_log();
-    let schedule = OneCycle { max_lr: 0.01, total_steps: log.len() };
-    for (step, theirs) in log.iter().enumerate() {
-        let rates = schedule.at(step);
-        assert!((rates.lr - theirs.lr).abs() < 1e-6 && (rates.beta1 - theirs.beta1).abs() < 1e-6, "{step}");
-        let rows: Vec<usize> = (step * 16..(step + 1) * 16).collect();
-        let loss = optimizer.step(&model, &sequences, &rows, rates).unwrap();
-        assert!((f64::from(loss) - theirs.loss).abs() < 1e-3, "step {step}: {loss} {}", theirs.loss);
-    }
-    let mut end = start;
-    optimizer.copy_params(&mut end.values);
-    let theirs = Tensors::read("train_final");
-    for tensor in end.layout.tensors().iter().filter(|tensor| !tensor.name.ends_with("b_K")) {
-        let error = relative_l2(&end.gather(tensor), &theirs.get(&tensor.name).1);
-        assert!(error < 1e-2, "{}: {error}", tensor.name);
-    }
+    follows_pytorch(Cpu::default(), 1e-3);
 }
 
 /// A run directory, and where to go on from.

@@ -4,11 +4,11 @@ use std::fs;
 
 use super::pty::{PATIENCE, Pty, session_leader};
 use super::training::SMALL;
-use super::{EMULATED, cuda, emulator, gpu};
+use super::{cuda, emulator, is_emulated};
 
 /// The explorer at 120x40 on an emulated GPU that should be like that.
 fn explorer(device: &str, emulated: &str) -> Option<Pty> {
-    if !EMULATED || gpu().is_none() {
+    if !is_emulated() {
         return None;
     }
     let folder = tempfile::tempdir().unwrap();

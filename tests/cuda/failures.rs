@@ -8,7 +8,7 @@ use std::process::Output;
 use headcount::model::{Layout, ModelConfig};
 
 use super::training::{SMALL, losses, train};
-use super::{EMULATED, gpu, headcount};
+use super::{headcount, is_emulated};
 
 fn run(at: &Path, device: &str, emulated: &str) -> Output {
     let config = at.with_extension("toml");
@@ -34,7 +34,7 @@ const REFUSALS: [(&str, &str); 6] = [
 
 #[test]
 fn a_gpu_that_was_asked_for_and_cannot_be_had_is_an_error() {
-    if !EMULATED || gpu().is_none() {
+    if !is_emulated() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -53,7 +53,7 @@ fn a_gpu_that_was_asked_for_and_cannot_be_had_is_an_error() {
 
 #[test]
 fn auto_says_why_it_trains_on_the_cpu_and_does() {
-    if !EMULATED || gpu().is_none() {
+    if !is_emulated() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -71,7 +71,7 @@ fn auto_says_why_it_trains_on_the_cpu_and_does() {
 
 #[test]
 fn a_kernel_that_fails_ends_the_run_with_a_message_and_what_was_saved() {
-    if !EMULATED || gpu().is_none() {
+    if !is_emulated() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -92,7 +92,7 @@ fn a_kernel_that_fails_ends_the_run_with_a_message_and_what_was_saved() {
 
 #[test]
 fn a_batch_that_does_not_fit_is_taken_in_parts() {
-    if !EMULATED || gpu().is_none() {
+    if !is_emulated() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -107,7 +107,7 @@ fn a_batch_that_does_not_fit_is_taken_in_parts() {
 
 #[test]
 fn a_step_launches_few_kernels_and_moves_little() {
-    if !EMULATED || gpu().is_none() {
+    if !is_emulated() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();

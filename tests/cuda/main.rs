@@ -45,6 +45,23 @@ fn gpu() -> Option<Cuda> {
     }
 }
 
+/// The GPU unless it is emulated: for what would take that one minutes or hours.
+fn real_gpu() -> Option<Cuda> {
+    if EMULATED {
+        println!("SKIPPED: an emulated GPU is too slow for this");
+        return None;
+    }
+    gpu()
+}
+
+/// Whether failures can be rehearsed.
+fn is_emulated() -> bool {
+    if !EMULATED {
+        println!("SKIPPED: only an emulated GPU fails when it is asked to");
+    }
+    EMULATED && gpu().is_some()
+}
+
 /// The program, which finds the GPU that the tests run on.
 fn headcount() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));

@@ -2,15 +2,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
-use headcount::model::{Backend, Transformer};
-use headcount::task::{Dataset, Split};
-use headcount::train::{Moments, OneCycle, Optimizer};
 use serde_json::Value;
 
-use super::reference::{Tensors, relative_l2, train_log, weights};
-use super::{EMULATED, gpu, headcount};
+use super::reference::trajectory::follows_pytorch;
+use super::{EMULATED, gpu, headcount, real_gpu};
 
 /// A model and a schedule that the emulated GPU gets through in seconds.
 pub const SMALL: &str = "seed = 5
@@ -102,36 +98,16 @@ fn a_run_that_was_stopped_ends_as_one_that_was_not() {
     assert_close(&losses(&stopped), &losses(&whole), 1e-3);
 }
 
-/// The emulated GPU would take minutes.
 #[test]
 fn forty_steps_follow_pytorch() {
-    let Some(gpu) = gpu().filter(|_| !EMULATED) else { return };
-    let data = Arc::new(Dataset::from_sequences(Tensors::read("train_batches").tokens("tokens"), 128, 10));
-    let sequences = gpu.sequences(&data, Split::Validation, 10).unwrap();
-    let start = weights("train_init");
-    let model = Transformer::new(Arc::clone(&start.layout));
-    let mut optimizer =
-        Optimizer::new(gpu, &start.values, &Moments::zeros(start.values.len()), 0, 0.01).unwrap();
-    let log = train_log();
-    let schedule = OneCycle { max_lr: 0.01, total_steps: log.len() };
-    for (step, theirs) in log.iter().enumerate() {
-        let rows: Vec<usize> = (step * 16..(step + 1) * 16).collect();
-        let loss = optimizer.step(&model, &sequences, &rows, schedule.at(step)).unwrap();
-        assert!((f64::from(loss) - theirs.loss).abs() < 1e-2, "step {step}: {loss} {}", theirs.loss);
-    }
-    let mut end = start;
-    optimizer.copy_params(&mut end.values);
-    let theirs = Tensors::read("train_final");
-    for tensor in end.layout.tensors().iter().filter(|tensor| !tensor.name.ends_with("b_K")) {
-        let error = relative_l2(&end.gather(tensor), &theirs.get(&tensor.name).1);
-        assert!(error < 1e-2, "{}: {error}", tensor.name);
+    if let Some(gpu) = real_gpu() {
+        follows_pytorch(gpu, 1e-2);
     }
 }
 
-/// The emulated GPU would take hours.
 #[test]
 fn the_notebooks_model_learns_the_task() {
-    if EMULATED || gpu().is_none() {
+    if real_gpu().is_none() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub mod models;
+pub mod trajectory;
 
 use std::path::PathBuf;
 
