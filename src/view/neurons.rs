@@ -92,7 +92,7 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, order: &[NeuronFigures], ar
     ink.text(area, 4, 1, "neuron", Role::Faint);
     if order.iter().any(|f| f.off) {
         // What is off says what it would do, or there would be nothing to choose by.
-        ink.text(area, 12, 1, "✕ clean", Role::Faint);
+        ink.text(area, 11, 1, "✕ clean", Role::Faint);
     }
     ink.text_right(area, cells.target, 1, &format!("activation   to {target}"), Role::Faint);
     ink.text_right(area, cells.favours, 1, "favours", Role::Faint);
