@@ -5,6 +5,7 @@ use dfdx::tensor::CudaError;
 
 use super::backend::{Backend, Transformer};
 use super::config::ModelConfig;
+use super::layout::Layout;
 use crate::cuda;
 
 /// Share of the free memory that a part of a batch may take, by the estimate of [`values_per_token`].
@@ -32,6 +33,12 @@ impl Backend for Cuda {
     fn memory(&self) -> Option<(usize, usize)> {
         cuda::memory().ok().map(|(free, total)| (total - free, total))
     }
+}
+
+/// Bytes without which a model cannot be trained a sequence of `len` tokens at a time: parameters, gradient and moments
+/// with the copies that a step makes, and the activations.
+pub fn least_memory(layout: &Layout, len: usize) -> usize {
+    (6 * layout.len + values_per_token(&layout.config, len) * len) * size_of::<f32>()
 }
 
 /// Values that the composition and its gradients keep for one token: what runs on the emulated GPU took at most, and a

@@ -27,6 +27,8 @@ pub use cache::{NamedTensor, cache, mlp_out};
 pub use config::{Activation, ConfigError, LAYER_NORM_EPS, ModelConfig, Normalization};
 pub use fold::{FoldOptions, fold};
 pub use forward::{forward, forward_again, unembed};
+#[cfg(feature = "cuda")]
+pub use gpu::least_memory;
 pub use intervention::{AblationKind, HeadId, Interventions, Means, NeuronId, Patch, PatternKind};
 pub use kernels::centre;
 pub use layout::{Layout, TensorView};

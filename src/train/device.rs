@@ -16,7 +16,7 @@ use super::trainer::{Outcome, Setup, TrainError, train};
 #[cfg(feature = "cuda")]
 use crate::cuda::{self, Gpu};
 #[cfg(feature = "cuda")]
-use crate::model::Backend;
+use crate::model::{Backend, least_memory};
 
 /// What `--device` says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -139,7 +139,7 @@ fn open_and_train(
         DeviceChoice::Auto => 0,
         DeviceChoice::Cuda(ordinal) => ordinal,
     };
-    match open_gpu(ordinal) {
+    match open_gpu(ordinal, least_memory(&setup.state.weights.layout, setup.config.model.n_ctx)) {
         Ok((gpu, cuda)) => train(cuda, &gpu.to_string(), setup, commands, emit),
         Err(reason) if device == DeviceChoice::Auto => {
             emit(TrainEvent::Notice(format!("training on the CPU: {reason}")));
@@ -154,13 +154,15 @@ fn open_and_train(
     }
 }
 
-/// The GPU of that number, having added two numbers on it: kernels that do not suit it fail only when they are loaded.
+/// The GPU of that number, having added two numbers on it, for kernels that do not suit it fail only when they are loaded,
+/// and having had so many bytes of its memory.
 #[cfg(feature = "cuda")]
-fn open_gpu(ordinal: usize) -> Result<(Gpu, Cuda), String> {
+fn open_gpu(ordinal: usize, bytes: usize) -> Result<(Gpu, Cuda), String> {
     let gpu = cuda::gpu(ordinal).map_err(|error| error.to_string())?;
-    let failed = |error| format!("{gpu}: {}", Cuda::explain(&error));
+    let failed = |error| format!("cuda:{ordinal}: {}", Cuda::explain(&error));
     let open = || {
         let cuda = Cuda::try_build(ordinal, 0)?;
+        drop(Storage::<f32>::try_alloc_len(&cuda, bytes / size_of::<f32>())?);
         // Memory is kept for the next step, which wants the same again.
         cuda.try_enable_cache()?;
         let two: Tensor<Rank1<2>, f32, _> = cuda.try_tensor([1.0, 1.0])?;

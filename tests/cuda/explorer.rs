@@ -45,7 +45,7 @@ fn a_gpu_that_fails_is_said_on_the_screen_and_after_it() {
 #[test]
 fn a_gpu_without_room_is_said_on_the_screen() {
     let Some(mut pty) = explorer("cuda", "memory=30000") else { return };
-    pty.wait_for("the device failed: the GPU is out of memory (CUDA_ERROR_OUT_OF_MEMORY)");
+    pty.wait_for("the GPU is out of memory (CUDA_ERROR_OUT_OF_MEMORY)");
     pty.type_keys("q");
     pty.ends(1, PATIENCE);
 }
