@@ -8,7 +8,7 @@
 
 use std::sync::OnceLock;
 
-use super::CudaError;
+use super::GpuError;
 use super::libraries::{Library, address};
 
 /// An integer or a pointer. Both travel in one word under the calling conventions of 64-bit Linux, and no function
@@ -25,20 +25,17 @@ macro_rules! word {
 }
 
 macro_rules! call {
-    ($library:ident $name:ident ($($argument:ident)*)) => {
-{
-            static FOUND: OnceLock<Option<extern "C" fn($(word!($argument)),*) -> Status>> = OnceLock::new();
-            let found = FOUND.get_or_init(|| {
-                let address = address(Library::$library, concat!(stringify!($name), "\0"))?;
-                // SAFETY: the library's function of that name takes these arguments, each of one word, and returns a
-                // status.
-                Some(unsafe {
-                    std::mem::transmute::<usize, extern "C" fn($(word!($argument)),*) -> Status>(address)
-                })
-            });
-            found.map_or(Library::$library.absent(), |function| function($($argument),*))
-        }
-    };
+    ($library:ident $name:ident ($($argument:ident)*)) => {{
+        static FOUND: OnceLock<Option<extern "C" fn($(word!($argument)),*) -> Status>> = OnceLock::new();
+        let found = FOUND.get_or_init(|| {
+            let address = address(Library::$library, concat!(stringify!($name), "\0"))?;
+            // SAFETY: the library's function of that name takes these arguments, each of one word, and returns a status.
+            Some(unsafe {
+                std::mem::transmute::<usize, extern "C" fn($(word!($argument)),*) -> Status>(address)
+            })
+        });
+        Library::$library.familiar(found.map_or(Library::$library.absent(), |function| function($($argument),*)))
+    }};
 }
 
 macro_rules! entry_points {
@@ -157,24 +154,24 @@ extern "C" fn cuMemFreeAsync(at: Word, stream: Word) -> Status {
     0
 }
 
-fn checked(status: Status) -> Result<(), CudaError> {
-    if status == 0 { Ok(()) } else { Err(CudaError::Driver(status)) }
+fn checked(status: Status) -> Result<(), GpuError> {
+    if status == 0 { Ok(()) } else { Err(GpuError::Driver(status)) }
 }
 
-pub(super) fn init() -> Result<(), CudaError> {
+pub(super) fn init() -> Result<(), GpuError> {
     // All of them are in the program, whoever calls them first.
     std::hint::black_box(ALL);
     checked(cuInit(0))
 }
 
-pub(super) fn device_count() -> Result<usize, CudaError> {
+pub(super) fn device_count() -> Result<usize, GpuError> {
     let mut count = 0_i32;
     checked(cuDeviceGetCount(&raw mut count as Word))?;
     Ok(usize::try_from(count).unwrap_or(0))
 }
 
 /// Ends in a zero byte.
-pub(super) fn name(ordinal: usize) -> Result<[u8; 256], CudaError> {
+pub(super) fn name(ordinal: usize) -> Result<[u8; 256], GpuError> {
     let (mut device, mut name) = (0_i32, [0_u8; 256]);
     checked(cuDeviceGet(&raw mut device as Word, ordinal))?;
     let device = usize::try_from(device).unwrap_or(0);
@@ -183,7 +180,7 @@ pub(super) fn name(ordinal: usize) -> Result<[u8; 256], CudaError> {
 }
 
 /// Free and total bytes.
-pub(super) fn memory() -> Result<(usize, usize), CudaError> {
+pub(super) fn memory() -> Result<(usize, usize), GpuError> {
     let (mut free, mut total) = (0_usize, 0_usize);
     checked(cuMemGetInfo_v2(&raw mut free as Word, &raw mut total as Word))?;
     Ok((free, total))

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use libloading::os::unix::{Library as Handle, RTLD_GLOBAL, RTLD_NOW};
 
-use super::CudaError;
+use super::GpuError;
 
 /// A library that dfdx calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,17 @@ impl Library {
             Self::Cublas => 1, // CUBLAS_STATUS_NOT_INITIALIZED
             Self::Nvrtc => 11, // NVRTC_ERROR_INTERNAL_ERROR
         }
+    }
+
+    /// The status, or `CUDA_ERROR_UNKNOWN` for one that is younger than cudarc: it takes statuses for values of an
+    /// enumeration, and another number would be undefined behaviour.
+    pub(super) fn familiar(self, status: i32) -> i32 {
+        let familiar = matches!(
+            status,
+            0..=8 | 34 | 46 | 100..=102 | 200..=202 | 205..=224 | 300..=304 | 400 | 401 | 500 | 600 | 700..=705
+                | 708..=720 | 800..=810 | 900..=912
+        );
+        if self != Self::Cuda || familiar { status } else { 999 }
     }
 
     fn open(self) -> Result<Handle, String> {
@@ -103,11 +114,11 @@ fn opened(library: Library) -> &'static Result<Handle, String> {
 ///
 /// # Errors
 /// Says which library is missing, in the loader's words.
-pub(super) fn require() -> Result<(), CudaError> {
+pub(super) fn require() -> Result<(), GpuError> {
     if let Err(reason) = opened(Library::Cuda) {
-        return Err(CudaError::NoDriver(reason.clone()));
+        return Err(GpuError::NoDriver(reason.clone()));
     }
-    opened(Library::Cublas).as_ref().map(|_| ()).map_err(|reason| CudaError::NoCublas(reason.clone()))
+    opened(Library::Cublas).as_ref().map(|_| ()).map_err(|reason| GpuError::NoCublas(reason.clone()))
 }
 
 /// Where the function of that name, which ends in a zero byte, lies.

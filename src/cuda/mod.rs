@@ -17,7 +17,7 @@ pub const OUT_OF_MEMORY: i32 = 2;
 
 /// Why there is no GPU to be had.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum CudaError {
+pub enum GpuError {
     /// `libcuda.so.1` cannot be opened.
     #[error("no NVIDIA driver ({0})")]
     NoDriver(String),
@@ -89,12 +89,12 @@ impl fmt::Display for Gpu {
 ///
 /// # Errors
 /// When a library is missing, the driver fails or there is no such GPU.
-pub fn gpu(ordinal: usize) -> Result<Gpu, CudaError> {
+pub fn gpu(ordinal: usize) -> Result<Gpu, GpuError> {
     libraries::require()?;
     entry_points::init()?;
     let count = entry_points::device_count()?;
     if ordinal >= count {
-        return Err(CudaError::NoSuchGpu { ordinal, count });
+        return Err(GpuError::NoSuchGpu { ordinal, count });
     }
     let name = entry_points::name(ordinal)?;
     let name = CStr::from_bytes_until_nul(&name).unwrap_or_default().to_string_lossy().into_owned();
@@ -105,6 +105,6 @@ pub fn gpu(ordinal: usize) -> Result<Gpu, CudaError> {
 ///
 /// # Errors
 /// When the driver fails.
-pub fn memory() -> Result<(usize, usize), CudaError> {
+pub fn memory() -> Result<(usize, usize), GpuError> {
     entry_points::memory()
 }

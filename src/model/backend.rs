@@ -11,7 +11,7 @@ use super::composed;
 use super::layout::Layout;
 use super::one_hot::{OneHot, Sequences};
 use super::weights::Weights;
-use crate::task::{Dataset, Example, Split};
+use crate::task::Example;
 
 /// A model's shape, and the memory its training reuses.
 #[derive(Clone)]
@@ -33,18 +33,8 @@ impl Transformer {
 ///
 /// The default bodies compose the model of dfdx operations. A device that has something better overrides them.
 pub trait Backend: Device<f32> + Cache {
-    /// Puts one side of a data set where the device reads it.
-    ///
-    /// # Errors
-    /// When the device fails: out of memory, say.
-    fn sequences(
-        &self,
-        dataset: &Arc<Dataset>,
-        split: Split,
-        d_vocab: usize,
-    ) -> Result<Sequences<Self>, Self::Err> {
-        Sequences::on_device(self, dataset, split, d_vocab)
-    }
+    /// Whether it has memory of its own: then sequences are copied there, and validated there too.
+    const HAS_MEMORY: bool = true;
 
     /// How many sequences of `len` tokens fit into the device's memory at a time, with gradients; a larger batch is
     /// taken in parts.
@@ -67,8 +57,7 @@ pub trait Backend: Device<f32> + Cache {
         composed::loss(self, &model.layout, params, sequences.batch(self, rows)?)
     }
 
-    /// Logits of the sequences of these numbers, `[sequence, pos, d_vocab]`; `None` from a device that computes them no
-    /// faster than the host.
+    /// Logits of the sequences of these numbers, `[sequence, pos, d_vocab]`.
     ///
     /// # Errors
     /// When the device fails: out of memory, say.
@@ -78,10 +67,10 @@ pub trait Backend: Device<f32> + Cache {
         params: &Tensor<(usize,), f32, Self>,
         sequences: &Sequences<Self>,
         rows: &[usize],
-    ) -> Result<Option<Vec<f32>>, Self::Err> {
+    ) -> Result<Vec<f32>, Self::Err> {
         let batch = sequences.batch(self, rows)?;
         let logits = composed::logits(self, &model.layout, params.clone(), batch.tokens, batch.len)?;
-        Ok(Some(logits.as_vec()))
+        Ok(logits.as_vec())
     }
 
     /// What an error means to a user.
@@ -133,14 +122,7 @@ pub fn composed_loss<D: Backend, T: Tape<f32, D>>(
 }
 
 impl Backend for Cpu {
-    fn sequences(
-        &self,
-        dataset: &Arc<Dataset>,
-        split: Split,
-        d_vocab: usize,
-    ) -> Result<Sequences<Self>, Self::Err> {
-        Ok(Sequences::on_host(dataset, split, d_vocab))
-    }
+    const HAS_MEMORY: bool = false;
 
     /// One operation for the whole model: the loss is a scalar, so its gradient is computed on the way and only scaled
     /// when the tape runs back.
@@ -164,16 +146,6 @@ impl Backend for Cpu {
             Ok(())
         });
         Ok(loss.put_tape(tape))
-    }
-
-    fn logits(
-        &self,
-        _: &Transformer,
-        _: &Tensor<(usize,), f32, Self>,
-        _: &Sequences<Self>,
-        _: &[usize],
-    ) -> Result<Option<Vec<f32>>, Self::Err> {
-        Ok(None)
     }
 
     fn write(&self, to: &mut <Self as Storage<f32>>::Vec, values: &[f32]) -> Result<(), Self::Err> {

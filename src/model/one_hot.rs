@@ -56,26 +56,14 @@ pub struct Sequences<D: Backend> {
 }
 
 impl<D: Backend> Sequences<D> {
-    /// Left on the host.
-    pub fn on_host(dataset: &Arc<Dataset>, split: Split, d_vocab: usize) -> Self {
-        Self { dataset: Arc::clone(dataset), split, d_vocab, resident: None }
-    }
-
-    /// Copied to the device once, if they are not too many.
+    /// One side of `dataset`, copied once to a device that has memory of its own, if it is not too much.
     ///
     /// # Errors
     /// When the device has no room.
-    pub fn on_device(
-        device: &D,
-        dataset: &Arc<Dataset>,
-        split: Split,
-        d_vocab: usize,
-    ) -> Result<Self, D::Err> {
-        let mut sequences = Self::on_host(dataset, split, d_vocab);
-        if 2 * dataset.len(split) * dataset.n_ctx() * d_vocab <= MAX_RESIDENT {
-            sequences.resident = Some(OneHot::of(device, &dataset.examples(split), d_vocab)?);
-        }
-        Ok(sequences)
+    pub fn new(device: &D, dataset: &Arc<Dataset>, split: Split, d_vocab: usize) -> Result<Self, D::Err> {
+        let copied = D::HAS_MEMORY && 2 * dataset.len(split) * dataset.n_ctx() * d_vocab <= MAX_RESIDENT;
+        let resident = copied.then(|| OneHot::of(device, &dataset.examples(split), d_vocab)).transpose()?;
+        Ok(Self { dataset: Arc::clone(dataset), split, d_vocab, resident })
     }
 
     /// How many there are.

@@ -103,8 +103,7 @@ impl<D: Backend> Optimizer<D> {
         Ok(losses.iter().map(value).sum())
     }
 
-    /// Logits of the sequences of these numbers as the model is now, `[sequence, pos, d_vocab]`; `None` from a device
-    /// that computes them no faster than the host.
+    /// Logits of the sequences of these numbers as the model is now, `[sequence, pos, d_vocab]`.
     ///
     /// # Errors
     /// When the device fails: out of memory, say.
@@ -113,7 +112,7 @@ impl<D: Backend> Optimizer<D> {
         model: &Transformer,
         sequences: &Sequences<D>,
         rows: &[usize],
-    ) -> Result<Option<Vec<f32>>, D::Err> {
+    ) -> Result<Vec<f32>, D::Err> {
         self.device.logits(model, &self.params, sequences, rows)
     }
 

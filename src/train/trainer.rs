@@ -146,7 +146,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
         let Setup { config, state, dataset, .. } = &setup;
         let step = state.step;
         let failed = |error: D::Err| TrainError::Device { step, message: D::explain(&error) };
-        let sequences = |split| device.sequences(dataset, split, config.model.d_vocab).map_err(failed);
+        let sequences = |split| Sequences::new(&device, dataset, split, config.model.d_vocab).map_err(failed);
         let (training, validation) = (sequences(Split::Train)?, sequences(Split::Validation)?);
         let decay = config.train.weight_decay;
         let optimizer = Optimizer::new(device, &state.weights.values, &state.moments, step, decay);
@@ -276,14 +276,15 @@ impl<'a, D: Backend> Trainer<'a, D> {
         Ok(())
     }
 
-    /// `None` where the host does it as fast.
+    /// `None` where the device is the host.
     fn evaluate_on_device(&self) -> Result<Option<Evaluation>, D::Err> {
+        if !D::HAS_MEMORY {
+            return Ok(None);
+        }
         let rows: Vec<usize> = (0..self.validation.len()).collect();
         let mut tally = Tally::new(&self.setup.config.model, self.validation.n_ctx());
         for rows in rows.chunks(self.setup.config.train.batch_size) {
-            let Some(logits) = self.optimizer.logits(&self.model, &self.validation, rows)? else {
-                return Ok(None);
-            };
+            let logits = self.optimizer.logits(&self.model, &self.validation, rows)?;
             let each = logits.chunks_exact(logits.len() / rows.len());
             self.validation.examples(rows).iter().zip(each).for_each(|(example, logits)| {
                 tally.add(logits, example.labels);

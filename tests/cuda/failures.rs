@@ -23,10 +23,11 @@ fn said(output: &Output) -> String {
 }
 
 /// What the driver refuses before the first step, and what is said of it.
-const REFUSALS: [(&str, &str); 7] = [
+const REFUSALS: [(&str, &str); 8] = [
     ("gpus=0", "there is no cuda:0: this machine has no GPU"),
     ("init=100", "the driver sees no GPU (CUDA_ERROR_NO_DEVICE)"),
     ("init=803", "the driver and its kernel module are of different versions"),
+    ("init=915", "the driver failed for a reason of its own (CUDA_ERROR_UNKNOWN)"),
     ("module=222", "the driver is older than the toolkit the program was built with"),
     ("module=209", "the program was built for a newer kind of GPU"),
     ("memory=4", "the GPU is out of memory (CUDA_ERROR_OUT_OF_MEMORY)"),

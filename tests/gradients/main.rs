@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use dfdx::prelude::*;
 use headcount::model::backend::composed_loss;
-use headcount::model::{Activation, Backend, ModelConfig, Normalization, Transformer, Weights};
+use headcount::model::{Activation, Backend, ModelConfig, Normalization, Sequences, Transformer, Weights};
 use headcount::task::{Dataset, Split};
 use plain::Plain;
 use reference::models::{odd_models, perturbed, random_batch, worst};
@@ -35,7 +35,7 @@ fn fused_loss<T: Tape<f32, Cpu>>(
     params: Tensor<(usize,), f32, Cpu, T>,
     (data, split): (&Arc<Dataset>, Split),
 ) -> Tensor<Rank0, f32, Cpu, T> {
-    let sequences = device.sequences(data, split, model.layout.config.d_vocab).unwrap();
+    let sequences = Sequences::new(device, data, split, model.layout.config.d_vocab).unwrap();
     let rows: Vec<usize> = (0..sequences.len()).collect();
     device.loss(model, params, &sequences, &rows).unwrap()
 }

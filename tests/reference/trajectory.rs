@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use headcount::model::{Backend, Transformer};
+use headcount::model::{Backend, Sequences, Transformer};
 use headcount::task::{Dataset, Split};
 use headcount::train::{Moments, OneCycle, Optimizer};
 
@@ -12,7 +12,7 @@ use super::{Tensors, relative_l2, train_log, weights};
 #[track_caller]
 pub fn follows_pytorch<D: Backend>(device: D, by: f64) {
     let data = Arc::new(Dataset::from_sequences(Tensors::read("train_batches").tokens("tokens"), 128, 10));
-    let sequences = device.sequences(&data, Split::Validation, 10).unwrap();
+    let sequences = Sequences::new(&device, &data, Split::Validation, 10).unwrap();
     let start = weights("train_init");
     let model = Transformer::new(Arc::clone(&start.layout));
     let moments = Moments::zeros(start.values.len());
