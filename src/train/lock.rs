@@ -18,9 +18,7 @@ const LOOKS: usize = 20;
 
 /// Held as long as this lives.
 #[derive(Debug)]
-pub struct Lock {
-    _file: File,
-}
+pub struct Lock(File);
 
 impl Lock {
     /// Takes the lock of a run directory.
@@ -47,7 +45,15 @@ impl Lock {
         // Who holds it is only for the message that others print.
         let name = format!("{}{}\n", std::process::id(), host());
         let _ = file.set_len(0).and_then(|()| file.write_all(name.as_bytes()));
-        Ok(Self { _file: file })
+        Ok(Self(file))
+    }
+}
+
+impl Drop for Lock {
+    /// Closing alone would leave it held for as long as a child of this process has a copy of the file, which each child
+    /// has from its birth until it runs its own program.
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
     }
 }
 
@@ -67,4 +73,20 @@ fn owner(path: &Path) -> String {
         thread::sleep(NAME_ARRIVES);
     }
     "another process".into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_the_file_does_not_keep_it_held() {
+        let run = tempfile::tempdir().unwrap();
+        let lock = Lock::take(run.path()).unwrap();
+        let copy = lock.0.try_clone().unwrap();
+        assert!(matches!(Lock::take(run.path()), Err(RunDirError::Locked { .. })));
+        drop(lock);
+        Lock::take(run.path()).unwrap();
+        drop(copy);
+    }
 }
