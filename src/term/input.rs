@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use super::events::Outlet;
 use super::keys::{Decoder, Typed};
@@ -70,11 +71,14 @@ fn read_all(tty: &Tty, stop: &PipeReader, outlet: &Outlet) -> bool {
 fn wait(tty: &Tty, stop: &PipeReader, patience: Option<Duration>) -> Next {
     let mut files = [PollFd::new(tty, PollFlags::IN), PollFd::new(stop, PollFlags::IN)];
     let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
-    match poll(&mut files, patience.as_ref()) {
-        Ok(0) => return Next::Silence,
-        Ok(_) => {}
-        // Interrupted: nothing happened, and a sequence that waits can wait a little longer.
-        Err(_) => return Next::Read,
+    loop {
+        match poll(&mut files, patience.as_ref()) {
+            Ok(0) => return Next::Silence,
+            Ok(_) => break,
+            // Nothing happened, and a sequence that waits can wait a little longer.
+            Err(Errno::INTR) => {}
+            Err(_) => return Next::Read,
+        }
     }
     let [terminal, stopped] = files.map(|file| file.revents());
     if !stopped.is_empty() {
