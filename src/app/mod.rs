@@ -221,6 +221,11 @@ impl App {
         std::mem::take(&mut self.dirty)
     }
 
+    /// What was on the screen is there no more.
+    pub fn show_again(&mut self) {
+        self.dirty = true;
+    }
+
     /// The view that is shown.
     pub fn view(&self) -> ViewId {
         self.view

@@ -1,9 +1,6 @@
 //! Every way out gives the terminal back and saves the run.
 
-use std::thread;
 use std::time::{Duration, Instant};
-
-use rustix::process::Signal;
 
 use super::*;
 use crate::pty::under_a_shell;
@@ -31,8 +28,7 @@ fn by_signal_with_the_status_of_the_first_whatever_comes_after() {
         }
         explorer.leaves(status, PATIENCE);
         // A little of it is the test's own.
-        let limit = watch(SOON, Duration::from_millis(600));
-        assert!(started.elapsed() < limit, "{signal:?}: {:?}", started.elapsed());
+        assert!(started.elapsed() < bar(Duration::from_millis(600)), "{signal:?}: {:?}", started.elapsed());
     }
 }
 
@@ -43,7 +39,7 @@ fn by_signal_while_it_is_paused() {
     let started = Instant::now();
     explorer.signal(Signal::TERM);
     explorer.leaves(143, PATIENCE);
-    assert!(started.elapsed() < SOON, "{:?}", started.elapsed());
+    assert!(started.elapsed() < bar(SOON), "{:?}", started.elapsed());
 }
 
 #[test]
@@ -52,8 +48,7 @@ fn by_failure_with_the_reason_after_the_screen() {
     let config = ENDLESS.replace("[train]\n", "[train]\nmax_lr = 100.0\nweight_decay = 100.0\n");
     let mut explorer = Explorer::start(session_leader(&program()), &config);
     explorer.is_up();
-    explorer.wait_until("the trainer has failed", |explorer| explorer.output().len() > 30);
-    thread::sleep(Duration::from_millis(500));
+    explorer.wait_for("TRAINING FAILED");
     explorer.type_keys("qq");
     assert_eq!(explorer.wait_for_exit(PATIENCE).code(), Some(1));
     let output = String::from_utf8(explorer.drain()).unwrap();
@@ -62,6 +57,39 @@ fn by_failure_with_the_reason_after_the_screen() {
     assert!(after.contains("not finite") && after.lines().count() == 1, "{after:?}");
     let found = look(&explorer.run()).unwrap().unwrap();
     assert!(found.state.unwrap().weights.first_non_finite().is_none());
+}
+
+/// Stops the program by a signal and has `resume` continue it: it draws all of the screen anew, although nothing on it
+/// has changed.
+fn is_drawn_after_a_stop(explorer: &Explorer, program: Pid, signal: Signal, resume: impl FnOnce()) {
+    explorer.settles();
+    let shown = explorer.text();
+    let before = explorer.output().len();
+    kill_process(program, signal).unwrap();
+    let stat = format!("/proc/{program}/stat");
+    explorer.wait_until("a stop", |_| fs::read_to_string(&stat).unwrap().contains(") T "));
+    resume();
+    explorer.wait_until("the same screen again", |pty| {
+        crate::pty::emulate(&pty.output()[before..], (80, 24)).screen().text().join("\n") == shown
+    });
+}
+
+#[test]
+fn a_stop_by_a_signal_ends_in_a_full_repaint_of_a_screen_at_rest() {
+    let explorer = Explorer::finished();
+    explorer.wait_for("weights @6");
+    is_drawn_after_a_stop(&explorer, explorer.pid(), Signal::STOP, || explorer.signal(Signal::CONT));
+    explorer.type_keys("q");
+    explorer.leaves(0, PATIENCE);
+    let script = r#"set -m; "$@"; read go; fg; exit $?"#;
+    let explorer = Explorer::start(under_a_shell(script, &program()), ENDLESS);
+    explorer.is_up();
+    explorer.trains_on(30);
+    explorer.rests();
+    let program = Pid::from_raw(explorer.holder().cast_signed()).unwrap();
+    is_drawn_after_a_stop(&explorer, program, Signal::TSTP, || explorer.type_keys("\n"));
+    explorer.type_keys("\x03");
+    explorer.leaves(0, PATIENCE);
 }
 
 #[test]
@@ -89,10 +117,10 @@ fn control_z_gives_the_terminal_back_for_a_while() {
     let mut explorer = Explorer::start(under_a_shell(&script, &program()), ENDLESS);
     explorer.is_up();
     explorer.trains_on(30);
-    explorer.rests_under_a_shell();
+    explorer.rests();
     for round in 1..=rounds {
         explorer.type_keys("\x1a");
-        explorer.wait_at_most(Duration::from_secs(2), "a stop", |pty| {
+        explorer.wait_at_most(bar(Duration::from_secs(2)), "a stop", |pty| {
             pty.text().contains(&format!("stop {round}."))
         });
         assert!(explorer.modes().is_restored() && !explorer.settings_differ());
@@ -108,16 +136,4 @@ fn control_z_gives_the_terminal_back_for_a_while() {
     }
     explorer.type_keys("\x03");
     explorer.leaves(0, PATIENCE);
-}
-
-impl Explorer {
-    /// As [`rests`](Explorer::rests), where the process that was started is a shell.
-    fn rests_under_a_shell(&self) {
-        self.type_keys("P");
-        self.wait_until("training rests", |_| {
-            let step = self.step();
-            thread::sleep(Duration::from_millis(150));
-            self.step() == step
-        });
-    }
 }

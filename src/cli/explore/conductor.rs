@@ -245,6 +245,7 @@ impl<D: Display> Conductor<'_, D> {
             }
             TermEvent::Continued => {
                 self.display.reclaim()?;
+                self.app.show_again();
                 Heard::Nothing
             }
             TermEvent::WorkerPanicked { thread, message } => {
@@ -255,6 +256,7 @@ impl<D: Display> Conductor<'_, D> {
 
     fn suspend(&mut self) -> Result<Heard, TermError> {
         let refused = self.display.suspend()?;
+        self.app.show_again();
         Ok(refused.map_or(Heard::Nothing, |why| Heard::Event(Event::Notice(Notice::warning(why)))))
     }
 
