@@ -1,17 +1,19 @@
 //! What goes over the line, and what does not.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::*;
 
-/// Bytes in each of some stretches of time.
-fn counted(explorer: &Explorer, stretches: usize, each: Duration) -> Vec<usize> {
+/// Bytes a second in each of some stretches of a second and a little.
+fn counted(explorer: &Explorer, stretches: usize) -> Vec<usize> {
     let mut before = explorer.output().len();
     let mut next = || {
-        thread::sleep(each);
+        let started = Instant::now();
+        thread::sleep(Duration::from_secs(1));
         let now = explorer.output().len();
-        now - std::mem::replace(&mut before, now)
+        let bytes = now - std::mem::replace(&mut before, now);
+        (bytes as f64 / started.elapsed().as_secs_f64()) as usize
     };
     (0..stretches).map(|_| next()).collect()
 }
@@ -22,13 +24,29 @@ fn an_idle_screen_sends_nothing() {
     let paused = Explorer::training();
     paused.rests();
     for explorer in [paused, Explorer::finished()] {
-        thread::sleep(Duration::from_millis(1200));
-        assert_eq!(counted(&explorer, 1, time), [0]);
+        explorer.wait_until("nothing more is sent", |pty| {
+            let before = pty.output().len();
+            thread::sleep(time);
+            pty.output().len() == before
+        });
         // It is not dead either.
         let before = explorer.modes().frames;
         explorer.type_keys("?");
         explorer.wait_until("a frame after a key", |pty| pty.modes().frames > before);
     }
+}
+
+#[test]
+fn what_she_waits_for_is_not_held_back_for_the_line() {
+    let folder = folder_with(&epochs(2));
+    train(folder.path());
+    let started = Instant::now();
+    let explorer = Explorer::go_on(session_leader(&program()), folder);
+    explorer.wait_for("weights @6");
+    explorer.wait_for("attention of head 0.0");
+    assert!(started.elapsed() < bar(Duration::from_millis(300)), "{:?}", started.elapsed());
+    explorer.type_keys("q");
+    explorer.leaves(0, PATIENCE);
 }
 
 /// What a line may carry for training on a screen of this size: 1 KiB/s at 80 by 24, and 4 KiB/s at 200 by 50.
@@ -54,7 +72,7 @@ fn training_sends_little(size: (u16, u16)) {
         // What the change of view took is earned again first.
         thread::sleep(Duration::from_millis(2500));
         let frames = explorer.modes().frames;
-        let mut bytes = counted(&explorer, seconds, Duration::from_secs(1));
+        let mut bytes = counted(&explorer, seconds);
         let frames = explorer.modes().frames - frames;
         bytes.sort_unstable();
         let (median, most) = (bytes[bytes.len() / 2], bytes[bytes.len() * 99 / 100]);
@@ -62,7 +80,9 @@ fn training_sends_little(size: (u16, u16)) {
             "{}x{}, view {view}: {change} bytes at first, then {frames} frames, median {median}, most {most} a second",
             size.0, size.1
         );
-        assert!(bytes.iter().sum::<usize>() <= bytes.len() * allowance(size), "view {view}: {bytes:?}");
+        // A few seconds may hold a frame more than is their share.
+        let share = if is_long() { allowance(size) } else { 2 * allowance(size) };
+        assert!(bytes.iter().sum::<usize>() <= bytes.len() * share, "view {view}: {bytes:?}");
         assert!(most <= 4 * allowance(size), "view {view}: {bytes:?}");
     }
     let modes = explorer.modes();

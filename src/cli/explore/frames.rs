@@ -13,12 +13,20 @@ const RAREST_FRAME: Duration = Duration::from_secs(4);
 const ALLOWANCE: f64 = 800.0;
 const SMALL_SCREEN: f64 = 80.0 * 24.0;
 const LARGEST_SHARE: f64 = 4.0;
+
 /// Answers to what she did, which are drawn at once: those that only follow the training are not.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Awaited {
     /// A probe, by its generation.
     probe: Option<u64>,
     study: bool,
+}
+
+impl Default for Awaited {
+    /// She has opened the program, and waits for the first of each.
+    fn default() -> Self {
+        Self { probe: Some(0), study: true }
+    }
 }
 
 impl Awaited {
