@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use super::pty::{PATIENCE, Pty, session_leader};
+use super::bars::PATIENCE;
+use super::pty::{Pty, session_leader};
 use super::training::SMALL;
 use super::{cuda, emulator, is_emulated};
 

@@ -5,6 +5,8 @@
 //! and what a driver may refuse can be rehearsed.
 #![cfg(feature = "cuda")]
 
+#[path = "../common/bars.rs"]
+mod bars;
 mod emulator;
 mod explorer;
 mod failures;

@@ -4,6 +4,8 @@
 //! `HEADCOUNT_LONG=1` takes the times that the bars are stated for instead of short ones, and
 //! `HEADCOUNT_SOAK_MINUTES` its own for the longest of them.
 
+#[path = "../common/bars.rs"]
+mod bars;
 mod bytes;
 mod controls;
 mod environment;
@@ -30,9 +32,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use headcount::train::run_dir::{Found, look};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use pty::{PATIENCE, Pty, session_leader};
+use bars::{PATIENCE, bar, is_long, watch};
+use pty::{Pty, session_leader};
 use runs::{last_step, takes_note};
 
 /// A model so small that a step takes a millisecond, and so many epochs that it never ends by itself.
@@ -44,17 +48,8 @@ fn epochs(number: usize) -> String {
     ENDLESS.replace("1000000", &number.to_string())
 }
 
-/// Beyond the save, on a machine that does other things too.
+/// Beyond the save.
 const SOON: Duration = Duration::from_millis(1500);
-
-fn is_long() -> bool {
-    std::env::var_os("HEADCOUNT_LONG").is_some()
-}
-
-/// A time to watch something for: the long one only on request.
-fn watch(short: Duration, long: Duration) -> Duration {
-    if is_long() { long } else { short }
-}
 
 fn program() -> PathBuf {
     env!("CARGO_BIN_EXE_headcount").into()
@@ -130,11 +125,12 @@ impl Explorer {
 
     /// Pauses training and waits until it rests.
     fn rests(&self) {
+        let trainer = Pid::from_raw(self.holder().cast_signed()).unwrap();
         self.type_keys("P");
         let found = || look(&self.run()).ok().flatten().map_or(0, |found| found.step());
         // A save flushes every line, and once paused the two agree and stay so; one before the pause took hold is no use.
         self.wait_until("training rests", |_| {
-            self.signal(rustix::process::Signal::USR1);
+            kill_process(trainer, Signal::USR1).unwrap();
             let step = self.step();
             std::thread::sleep(Duration::from_millis(100));
             step > 0 && self.step() == step && found() == step

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use headcount::random::{Purpose, stream};
 use rand::Rng;
-use rustix::process::Signal;
 
 use super::*;
 
@@ -65,12 +64,9 @@ fn answer(explorer: &mut Explorer) -> Duration {
     explorer.type_keys("\x1b");
     thread::sleep(Duration::from_millis(120));
     let before = explorer.output().len();
-    let pressed = Instant::now();
-    explorer.type_keys("\x0c");
-    explorer.wait_until("the screen is drawn anew", |pty| {
+    explorer.until("the screen is drawn anew", "\x0c", |pty| {
         pty.output()[before..].windows(4).any(|bytes| bytes == b"\x1b[2J")
-    });
-    pressed.elapsed()
+    })
 }
 
 /// Lets the monkey at it for a while; how long keys took meanwhile, in order.
@@ -100,7 +96,7 @@ fn play(seed: u64, time: Duration) -> Vec<Duration> {
     assert!(modes.unexpected.is_empty(), "seed {seed}: {:?}", modes.unexpected);
     explorer.type_keys("\x1b");
     thread::sleep(Duration::from_millis(120));
-    explorer.type_keys("\x03");
+    explorer.quits();
     explorer.leaves(0, PATIENCE);
     took
 }
@@ -112,7 +108,6 @@ fn a_monkey_at_the_keys_changes_nothing_that_matters() {
     for seed in seeds {
         let took = play(seed, time);
         let late = took[took.len() * 99 / 100];
-        let bar = if is_long() { Duration::from_millis(250) } else { SOON };
-        assert!(late <= bar, "seed {seed}: {took:?}");
+        assert!(late <= bar(Duration::from_millis(250)), "seed {seed}: {took:?}");
     }
 }

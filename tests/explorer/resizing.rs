@@ -1,7 +1,7 @@
 //! Windows that change, keys that are hammered.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use headcount::random::{Purpose, stream};
 use rand::Rng;
@@ -20,11 +20,16 @@ fn is_right(explorer: &Explorer, size: (u16, u16)) {
     });
 }
 
+/// What a storm may draw in so much time, which is not the storm's length alone on a busy machine.
+fn frames_in(time: Duration) -> usize {
+    (60.0 * time.as_secs_f64().max(1.0)) as usize
+}
+
 #[test]
 fn a_storm_of_resizes_ends_in_the_right_screen() {
     let mut explorer = Explorer::training();
     explorer.rests();
-    let before = explorer.modes().frames;
+    let (before, started) = (explorer.modes().frames, Instant::now());
     for step in 0..500 {
         explorer.resize(20 + step % 100, step % 40);
         thread::sleep(Duration::from_millis(1));
@@ -32,7 +37,7 @@ fn a_storm_of_resizes_ends_in_the_right_screen() {
     explorer.resize(101, 31);
     thread::sleep(Duration::from_millis(500));
     let frames = explorer.modes().frames - before;
-    assert!(frames <= 60, "{frames} frames");
+    assert!(frames <= frames_in(started.elapsed()), "{frames} frames");
     is_right(&explorer, (101, 31));
     explorer.type_keys("\x03");
     explorer.leaves(0, PATIENCE);
@@ -92,10 +97,10 @@ fn hammering_and_resizing_change_neither_the_run_nor_the_memory() {
     }
     explorer.resize(80, 24);
     // Whatever has the focus, and whether or not it is paused by now.
-    let deadline = std::time::Instant::now() + 2 * PATIENCE;
+    let deadline = Instant::now() + 2 * PATIENCE;
     let mut before = explorer.step();
     while before < end {
-        assert!(std::time::Instant::now() < deadline, "stuck at step {before}, paused {paused}");
+        assert!(Instant::now() < deadline, "stuck at step {before}, paused {paused}");
         thread::sleep(Duration::from_millis(300));
         if explorer.step() == before && before < end {
             explorer.type_keys("\x1b");
@@ -108,7 +113,7 @@ fn hammering_and_resizing_change_neither_the_run_nor_the_memory() {
     thread::sleep(Duration::from_millis(100));
     explorer.type_keys("\x1b");
     thread::sleep(Duration::from_millis(100));
-    explorer.type_keys("\x03");
+    explorer.quits();
     let modes = explorer.modes();
     assert!(modes.unexpected.is_empty(), "{:?}", modes.unexpected);
     let run = explorer.run();

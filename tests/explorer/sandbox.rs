@@ -95,8 +95,8 @@ fn it_starts_nothing_connects_to_nothing_and_writes_in_its_run_alone() {
     explorer.wait_until("numbers are exported", |explorer| explorer.run().join("exports").exists());
     explorer.type_keys("\x1b\x1b");
     std::thread::sleep(Duration::from_millis(300));
-    explorer.type_keys("\x03");
     let mut explorer = explorer;
+    explorer.quits();
     explorer.ends(0, PATIENCE);
     explorer.is_saved();
     let calls = fs::read_to_string(log).unwrap();

@@ -3,8 +3,6 @@
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
-
 use super::*;
 
 /// Starts training without a screen when the clock reaches `at`.
@@ -15,20 +13,27 @@ fn train_at(at: &str, folder: &Path) -> Child {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-fn ended(mut child: Child, limit: Duration) -> Option<(i32, String)> {
-    let deadline = Instant::now() + limit;
-    while child.try_wait().unwrap().is_none() {
-        if Instant::now() > deadline {
-            let pid = Pid::from_child(&child);
-            kill_process(pid, Signal::TERM).unwrap();
-            let output = child.wait_with_output().unwrap();
-            assert_eq!(output.status.code(), Some(143), "the winner leaves in good order");
-            return None;
+/// The first of two to end, and the other.
+fn sorted(mut one: Child, mut other: Child) -> (Child, Child) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if one.try_wait().unwrap().is_some() {
+            return (one, other);
         }
+        if other.try_wait().unwrap().is_some() {
+            return (other, one);
+        }
+        assert!(Instant::now() < deadline, "both train");
         std::thread::sleep(Duration::from_millis(5));
     }
-    let output = child.wait_with_output().unwrap();
-    Some((output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap()))
+}
+
+fn trains_to(run: &Path, step: usize) {
+    let deadline = Instant::now() + PATIENCE;
+    while last_step(run) < step {
+        assert!(Instant::now() < deadline, "it does not train");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[test]
@@ -38,19 +43,18 @@ fn of_two_that_start_at_once_exactly_one_trains() {
         let folder = folder_with(ENDLESS);
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         let at = (now + Duration::from_millis(80)).as_nanos().to_string();
-        let children = [train_at(&at, folder.path()), train_at(&at, folder.path())];
-        let pids = children.each_ref().map(Child::id);
-        let losers: Vec<_> =
-            children.into_iter().map(|child| ended(child, Duration::from_millis(700))).collect();
-        let (winner, lost) = match &losers[..] {
-            [None, Some(lost)] => (pids[0], lost),
-            [Some(lost), None] => (pids[1], lost),
-            other => panic!("not exactly one trains: {other:?}"),
-        };
-        assert_eq!(lost.0, 3, "{lost:?}");
-        assert!(lost.1.contains(&format!("process {winner}")), "{lost:?} does not name {winner}");
-        assert!(lost.1.contains("headcount explore"), "{lost:?} offers nothing");
-        is_saved(&folder.path().join("run"));
+        let (loser, winner) = sorted(train_at(&at, folder.path()), train_at(&at, folder.path()));
+        let lost = loser.wait_with_output().unwrap();
+        let said = String::from_utf8(lost.stderr).unwrap();
+        assert_eq!(lost.status.code(), Some(3), "{said}");
+        assert!(said.contains(&format!("process {}", winner.id())), "{said:?} does not name {}", winner.id());
+        assert!(said.contains("headcount explore"), "{said:?} offers nothing");
+        let run = folder.path().join("run");
+        trains_to(&run, 1);
+        kill_process(Pid::from_child(&winner), Signal::TERM).unwrap();
+        let won = winner.wait_with_output().unwrap();
+        assert_eq!(won.status.code(), Some(143), "the winner leaves in good order");
+        is_saved(&run);
     }
 }
 
@@ -59,11 +63,7 @@ fn a_run_that_another_process_trains_can_be_looked_at() {
     let folder = folder_with(ENDLESS);
     let trainer = train_at("0", folder.path());
     let run = folder.path().join("run");
-    let deadline = Instant::now() + PATIENCE;
-    while last_step(&run) < 600 {
-        assert!(Instant::now() < deadline, "it does not train");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    trains_to(&run, 600);
     let looker = Explorer::go_on(session_leader(&program()), folder);
     looker.is_up();
     looker.type_keys("24P61");

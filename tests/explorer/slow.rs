@@ -57,7 +57,7 @@ fn look_around(rate: usize, bound: Duration, views: &str, number: usize) {
     let asked = Instant::now();
     explorer.type_keys("\x03");
     explorer.leaves(0, PATIENCE);
-    assert!(asked.elapsed() < 2 * SOON, "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < bar(2 * SOON), "{:?}", asked.elapsed());
 }
 
 fn most_queued(explorer: &Explorer, time: Duration) -> usize {
@@ -72,20 +72,14 @@ fn most_queued(explorer: &Explorer, time: Duration) -> usize {
 
 #[test]
 fn at_9600_bits_a_second_keys_are_answered_and_nothing_piles_up() {
-    if is_long() {
-        look_around(960, Duration::from_millis(2500), "123456", 40);
-    } else {
-        look_around(960, Duration::from_secs(4), "1", 3);
-    }
+    let (views, keys) = if is_long() { ("123456", 40) } else { ("1", 3) };
+    look_around(960, bar(Duration::from_millis(2500)), views, keys);
 }
 
 #[test]
 fn at_115200_bits_a_second_keys_are_answered_at_once() {
-    if is_long() {
-        look_around(11_520, Duration::from_millis(300), "123456", 40);
-    } else {
-        look_around(11_520, Duration::from_millis(1500), "4", 3);
-    }
+    let (views, keys) = if is_long() { ("123456", 40) } else { ("4", 3) };
+    look_around(11_520, bar(Duration::from_millis(300)), views, keys);
 }
 
 #[test]

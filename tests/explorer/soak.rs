@@ -114,6 +114,6 @@ fn nothing_grows_in_the_long_run() {
     thread::sleep(Duration::from_millis(200));
     explorer.type_keys("\x1b");
     thread::sleep(Duration::from_millis(200));
-    explorer.type_keys("\x03");
+    explorer.quits();
     explorer.leaves(0, PATIENCE);
 }

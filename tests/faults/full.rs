@@ -10,8 +10,6 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::*;
 
-const PATIENCE: Duration = Duration::from_secs(20);
-
 /// A trainer and the lines of its standard error.
 struct Running {
     child: Child,

@@ -12,7 +12,6 @@ use rand::{Rng, SeedableRng};
 use super::*;
 
 const EVERY: usize = 20;
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn is_saving(run: &Path) -> bool {
     let names = fs::read_dir(run.join("checkpoints")).into_iter().flatten().flatten();

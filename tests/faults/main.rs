@@ -3,6 +3,8 @@
 //! Each test has a short form. The counts that the bars are stated for are run by
 //! `HEADCOUNT_LONG=1`, as the README says.
 
+#[path = "../common/bars.rs"]
+mod bars;
 mod corrupt;
 mod failing;
 mod full;
@@ -20,16 +22,12 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::{Sender, channel};
 
+use bars::{PATIENCE, bar, times};
 use headcount::train::{
     DeviceChoice, Opened, Outcome, RunConfig, Setup, TrainCommand, TrainConfig, TrainError, TrainEvent,
     train_on,
 };
 use runs::{dataset, last_step, small, takes_note};
-
-/// How often something is done: the long form only on request.
-fn times(short: usize, long: usize) -> usize {
-    if std::env::var_os("HEADCOUNT_LONG").is_some() { long } else { short }
-}
 
 /// Trains an opened run; returns how it ended, and the bits of every step's loss.
 fn train(

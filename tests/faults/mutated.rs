@@ -16,8 +16,6 @@ const INSIDE: &str = "HEADCOUNT_MUTATED";
 const MEMORY: usize = 512 << 20;
 /// What a reader may take besides twice the file.
 const SLACK: usize = 32 << 20;
-/// On an idle machine a thousandth of it is enough.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 fn number(random: &mut StdRng) -> u64 {
     let interesting =
@@ -114,7 +112,8 @@ fn read_all(count: usize, mut read: impl FnMut(&mut StdRng) -> bool) -> (usize, 
         let started = Instant::now();
         good += usize::from(read(&mut random));
         longest = longest.max(started.elapsed());
-        assert!(started.elapsed() < PATIENCE, "seed {seed} took {:?}", started.elapsed());
+        // A thousandth of it is enough for most.
+        assert!(longest < bar(Duration::from_secs(2)), "seed {seed} took {longest:?}");
     }
     (good, longest)
 }

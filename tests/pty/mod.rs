@@ -25,8 +25,7 @@ use line::Line;
 use modes::Modes;
 use tempfile::TempDir;
 
-/// How long anything may take on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
+use crate::bars::PATIENCE;
 
 /// The program, wrapped so that it leads a session whose controlling terminal is its standard input.
 ///
@@ -189,7 +188,7 @@ impl Pty {
     pub(crate) fn settles(&self) {
         self.wait_until("the screen settles", |pty| {
             let before = pty.output().len();
-            thread::sleep(Duration::from_millis(200));
+            thread::sleep(Duration::from_millis(250));
             pty.output().len() == before
         });
     }
@@ -235,6 +234,34 @@ impl Pty {
             }
             assert!(Instant::now() < deadline, "still running after {limit:?}\n{}", self.text());
             thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Tells the program to quit until it does: an escape that it reads together with the key makes another key of it.
+    pub(crate) fn quits(&mut self) {
+        self.until("it quits", "\x03", |pty| {
+            pty.child.try_wait().expect("our child can be waited for").is_some()
+        });
+    }
+
+    /// Types keys, again when nothing has come of them in a second; the time that it took.
+    pub(crate) fn until(
+        &mut self,
+        what: &str,
+        keys: &str,
+        mut comes: impl FnMut(&mut Self) -> bool,
+    ) -> Duration {
+        let started = Instant::now();
+        loop {
+            self.type_keys(keys);
+            let again = Instant::now() + Duration::from_secs(1);
+            while Instant::now() < again {
+                if comes(self) {
+                    return started.elapsed();
+                }
+                thread::sleep(Duration::from_millis(2));
+            }
+            assert!(started.elapsed() < PATIENCE, "still not: {what}\n{}", self.text());
         }
     }
 

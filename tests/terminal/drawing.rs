@@ -2,10 +2,10 @@
 
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::*;
-use crate::pty::PATIENCE;
+use crate::bars::{PATIENCE, bar};
 
 #[test]
 fn the_screen_is_what_was_drawn_and_the_terminal_is_changed_meanwhile() {
@@ -22,7 +22,7 @@ fn the_screen_is_what_was_drawn_and_the_terminal_is_changed_meanwhile() {
 #[test]
 fn nothing_changed_is_nothing_sent() {
     let fixture = Fixture::shown();
-    thread::sleep(Duration::from_millis(100));
+    fixture.settles();
     let before = fixture.output().len();
     fixture.type_keys("iiii");
     thread::sleep(Duration::from_millis(500));
@@ -58,15 +58,17 @@ fn a_storm_of_resizes_settles_on_the_last_size() {
     fixture.type_keys("h");
     let heavy = State { heavy: true, ..State::default() };
     fixture.wait_until("the heavy screen", |pty| shows(pty, &heavy, (80, 24)));
-    let before = fixture.modes().frames;
+    let (before, started) = (fixture.modes().frames, Instant::now());
     for step in 0..500 {
         fixture.resize(20 + step % 100, step % 40);
         thread::sleep(Duration::from_millis(1));
     }
     fixture.resize(101, 31);
-    fixture.wait_at_most(Duration::from_secs(1), "the last size", |pty| shows(pty, &heavy, (101, 31)));
+    fixture.wait_at_most(bar(Duration::from_secs(1)), "the last size", |pty| shows(pty, &heavy, (101, 31)));
     let frames = fixture.modes().frames - before;
-    assert!(frames <= 60, "{frames} frames");
+    // On a busy machine the storm lasts longer than its steps.
+    let most = 60.0 * started.elapsed().as_secs_f64().max(1.0);
+    assert!(frames as f64 <= most, "{frames} frames");
     fixture.type_keys("q");
     fixture.leaves(0, PATIENCE);
 }

@@ -160,7 +160,10 @@ impl Program {
             }
             KeyCode::Char('n') => self.state.count += 1,
             KeyCode::Char('h') => self.state.heavy = !self.state.heavy,
-            KeyCode::Char('x') => thread::sleep(Duration::from_secs(3600)),
+            KeyCode::Char('x') => {
+                self.tell(0);
+                thread::sleep(Duration::from_secs(3600));
+            }
             KeyCode::Char('f') => {
                 let sender = sender.clone();
                 thread::spawn(move || {

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::*;
-use crate::pty::{PATIENCE, Pty, session_leader, under_a_shell};
+use crate::bars::{PATIENCE, bar};
+use crate::pty::{Pty, session_leader, under_a_shell};
 
 #[test]
 fn it_is_given_back_on_return() {
@@ -47,7 +48,7 @@ fn it_is_given_back_on_every_signal_that_ends_us_and_later_ones_change_nothing()
             fixture.signal(later);
         }
         fixture.leaves(status, PATIENCE);
-        assert!(started.elapsed() < Duration::from_secs(2), "{signal:?} took {:?}", started.elapsed());
+        assert!(started.elapsed() < bar(Duration::from_secs(2)), "{signal:?} took {:?}", started.elapsed());
     }
 }
 
@@ -55,10 +56,10 @@ fn it_is_given_back_on_every_signal_that_ends_us_and_later_ones_change_nothing()
 fn a_main_loop_that_hangs_is_ended_after_ten_seconds() {
     let fixture = Fixture::shown();
     fixture.type_keys("x");
-    thread::sleep(Duration::from_millis(100));
+    fixture.wait_until("it hangs", |_| fixture.report().is_some());
     fixture.signal(Signal::TERM);
     let started = Instant::now();
-    fixture.leaves(143, Duration::from_secs(12));
+    fixture.leaves(143, bar(Duration::from_secs(12)));
     assert!(started.elapsed() > Duration::from_secs(9), "gave {:?} only", started.elapsed());
 }
 
@@ -90,7 +91,7 @@ fn control_z_stops_the_job_with_the_terminal_given_back_and_returns() {
     fixture.wait_for("count 0");
     for round in 1..=5 {
         fixture.type_keys("\x1a");
-        fixture.wait_at_most(Duration::from_secs(1), "a stop", |pty| {
+        fixture.wait_at_most(bar(Duration::from_secs(1)), "a stop", |pty| {
             pty.text().contains(&format!("stop {round}"))
         });
         let modes = fixture.modes();
@@ -104,7 +105,7 @@ fn control_z_stops_the_job_with_the_terminal_given_back_and_returns() {
             let again = pty::emulate(&pty.output()[before..], size);
             difference(&again, &drawn(&shown(0), size.0, size.1)).is_none()
         };
-        fixture.wait_at_most(Duration::from_secs(1), "a full repaint", repainted);
+        fixture.wait_at_most(bar(Duration::from_secs(1)), "a full repaint", repainted);
         assert!(fixture.settings_differ());
     }
     fixture.type_keys("q");
@@ -113,8 +114,9 @@ fn control_z_stops_the_job_with_the_terminal_given_back_and_returns() {
 
 #[test]
 fn in_the_background_it_waits_and_does_not_take_the_shells_settings_for_its_own() {
-    let script =
-        r#"set -m; "$@"; echo stop; read go; stty -echo; bg; sleep 0.3; jobs; stty echo; fg; exit $?"#;
+    let script = r#"set -m; "$@"; echo stop; read go; stty -echo; bg
+        until jobs >jobs && grep -q Stopped jobs; do sleep 0.1; done
+        cat jobs; stty echo; fg; exit $?"#;
     let fixture = Fixture::start(under_a_shell(script, &this_executable()));
     fixture.wait_for("count 0");
     fixture.type_keys("\x1a");

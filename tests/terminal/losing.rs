@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::*;
+use crate::bars::{PATIENCE, bar};
 use crate::fixture::FLOOD;
-use crate::pty::{PATIENCE, session_leader, under_a_shell};
+use crate::pty::{session_leader, under_a_shell};
 
 /// Hangs up and returns the status, the processor time in milliseconds and the time until it was gone.
 fn hang_up(command: Command) -> (Option<i32>, u64, Duration) {
@@ -29,7 +30,7 @@ fn a_hang_up_ends_us_soon_and_without_load() {
         let (status, milliseconds, took) = hang_up(command);
         assert_eq!(status, Some(129));
         assert!(milliseconds <= 100, "{milliseconds} ms of processor time");
-        assert!(took < Duration::from_secs(1), "took {took:?}, of which 0.3 s are the fixture's");
+        assert!(took < bar(Duration::from_secs(1)), "took {took:?}, of which 0.3 s are the fixture's");
     }
 }
 
@@ -48,11 +49,11 @@ fn a_terminal_that_nobody_reads_delays_frames_and_nothing_else() {
     fixture.type_keys("hf");
     fixture.wait_until("the flood is over while nobody reads", |_| fixture.report().is_some());
     let slowest = fixture.report().unwrap();
-    assert!(slowest < 250, "a draw took {slowest} ms");
+    assert!(u128::from(slowest) < bar(Duration::from_millis(250)).as_millis(), "a draw took {slowest} ms");
     assert!(!fixture.text().contains(&format!("count {FLOOD}")));
     fixture.pause(false);
     let last = State { count: FLOOD, heavy: true, ..State::default() };
-    fixture.wait_at_most(Duration::from_secs(3), "the last frame", |pty| shows(pty, &last, (80, 24)));
+    fixture.wait_at_most(bar(Duration::from_secs(3)), "the last frame", |pty| shows(pty, &last, (80, 24)));
     assert!(fixture.modes().frames < FLOOD as usize / 2, "frames were queued up");
 }
 
@@ -64,5 +65,5 @@ fn a_terminal_that_nobody_reads_is_given_back_in_time() {
     fixture.wait_until("the flood is over while nobody reads", |_| fixture.report().is_some());
     fixture.signal(Signal::TERM);
     // The last frame is cut short, and the modes must be right all the same once somebody reads again.
-    fixture.leaves(143, Duration::from_secs(2));
+    fixture.leaves(143, bar(Duration::from_secs(2)));
 }

@@ -1,6 +1,8 @@
 //! The terminal layer in a real pseudo-terminal: given back on every way out, never waited for, gone
 //! without a trace of load, and drawn with nothing but whole frames.
 
+#[path = "../common/bars.rs"]
+mod bars;
 mod drawing;
 mod fixture;
 mod leaving;
@@ -32,6 +34,7 @@ impl Fixture {
     fn start(mut command: Command) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fixture::arguments(&mut command, &folder.path().join("report"));
+        command.current_dir(folder.path());
         Self::spawn(&mut command, folder).unwrap()
     }
 
