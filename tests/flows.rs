@@ -574,3 +574,158 @@ fn trackers_that_are_not_known_say_whether_they_ever_will_be() {
     screen.snapshot(0, trained());
     screen.keys("4B").must_show("without a validation set");
 }
+
+/// The commands that follow the next snapshot.
+fn at_snapshot(screen: &mut Screen, step: usize) -> Vec<Command> {
+    let snapshot = analysis::Snapshot::new(step, trained());
+    screen.app.update(Event::Train(TrainEvent::Snapshot(std::sync::Arc::new(snapshot))))
+}
+
+#[test]
+fn an_answer_to_her_is_taken_although_a_newer_snapshot_is_there() {
+    let mut screen = running();
+    let hers = probe_of(&press(&mut screen, 'r'));
+    let follows = probe_of(&at_snapshot(&mut screen, 25));
+    screen.app.take_dirty();
+    screen.send(Event::Probe(Box::new(analysis::probe(hers))));
+    assert!(screen.app.take_dirty());
+    // What follows the training is hers no longer once she has asked for something else.
+    press(&mut screen, 'r');
+    screen.app.take_dirty();
+    screen.send(Event::Probe(Box::new(analysis::probe(follows))));
+    assert!(!screen.app.take_dirty());
+}
+
+#[test]
+fn what_is_asked_at_the_start_is_of_the_newest_weights() {
+    let mode = Mode::Exploring { weights: "run".into() };
+    let mut screen = Setup { mode, ..Setup::default() }.screen();
+    let steps = |commands: &[Command]| -> Vec<usize> {
+        let step = |command: &Command| match command {
+            Command::Study(request) => Some(request.snapshot.step),
+            _ => None,
+        };
+        commands.iter().filter_map(step).collect()
+    };
+    for step in [280, 350, 420] {
+        assert_eq!(steps(&at_snapshot(&mut screen, step)), [step]);
+    }
+}
+
+#[test]
+fn numbers_are_taken_away_only_when_they_are_of_what_is_shown() {
+    let mut screen = running();
+    screen.keys("4");
+    press(&mut screen, ' ');
+    for key in ['y', 'e'] {
+        assert!(press(&mut screen, key).is_empty());
+        screen.must_show("still computing: again in a moment");
+    }
+    screen.keys("  e");
+    assert_eq!(screen.exported.len(), 1);
+}
+
+#[test]
+fn the_course_of_the_training_is_named_after_its_last_step() {
+    let mut screen = running();
+    screen.snapshot(0, trained());
+    screen.keys("1{Fe");
+    assert_eq!(screen.exported[0].name, "train-step-000020-trained");
+}
+
+#[test]
+fn a_pause_that_is_pressed_twice_is_none() {
+    let mut screen = running();
+    screen.keys("PPPSP");
+    let expected = [
+        TrainCommand::Pause,
+        TrainCommand::Resume,
+        TrainCommand::Pause,
+        TrainCommand::Step,
+        TrainCommand::Resume,
+    ];
+    assert_eq!(screen.told, expected);
+    // The trainer may say late what it was told first.
+    screen.train(TrainEvent::State(RunState::Paused));
+    screen.keys("P");
+    assert_eq!(screen.told.last(), Some(&TrainCommand::Resume));
+}
+
+#[test]
+fn a_question_stands_above_messages_and_a_paste_takes_them_away() {
+    let mut screen = running();
+    screen.keys("q");
+    screen.train(TrainEvent::Notice("something".into()));
+    screen.must_show("still training: q again");
+    screen.keys("<esc>i");
+    screen.send(Event::Paste("abc".into()));
+    screen.must_show("pasted text is not tokens");
+    screen.send(Event::Paste("1 2 3".into()));
+    screen.must_not_show("pasted text is not tokens");
+}
+
+#[test]
+fn the_fit_follows_the_neuron_and_the_token_that_an_answer_brings() {
+    let mut screen = running();
+    screen.keys("4o");
+    let mut asked = 0;
+    for _ in 0..6 {
+        screen.keys("n");
+        let line = screen.line("R²");
+        assert!(!line.contains("computing"), "{line}");
+        asked += usize::from(line.contains("seq."));
+    }
+    assert_eq!(asked, 6);
+}
+
+#[test]
+fn figures_of_replaced_patterns_say_their_step_and_give_way_in_order() {
+    let mut screen = running();
+    screen.resize(120, 40);
+    screen.keys("2a").must_show("val(30) ");
+    screen.snapshot(25, trained());
+    screen.must_show("val(30) @20 ");
+    screen.keys("<enter>").must_not_show("@20");
+    screen.resize(80, 24);
+    screen.keys("<space>");
+    screen.must_show("1 pattern and 1 off");
+    screen.must_show("val(30) ");
+    screen.keys("v").must_show("mean of head 0.0");
+    screen.snapshot(30, trained());
+    let heading = screen.line("── mean of head");
+    assert!(heading.contains("head 0.0 @25"), "{heading}");
+}
+
+#[test]
+fn random_sets_leave_the_heads_as_they_are() {
+    let mut screen = running();
+    screen.keys("4<space>6").must_show("matched random sets");
+    let request = |screen: &mut Screen| {
+        let commands = press(screen, '6');
+        commands.into_iter().find_map(|command| match command {
+            Command::Evaluate(request) => Some(request),
+            _ => None,
+        })
+    };
+    screen.keys("2");
+    press(&mut screen, ' ');
+    let request = request(&mut screen).expect("something else is off");
+    let activity = vec![vec![1.0; 256]];
+    let control = analysis::evaluation::control(&request.interventions, &activity, 1, 0).unwrap();
+    assert_eq!((control.heads.len(), control.neurons.len()), (1, 1));
+    assert_ne!(control.neurons, request.interventions.neurons);
+}
+
+#[test]
+fn keys_that_show_nothing_here_are_not_offered_and_the_target_is_said() {
+    let mut screen = running();
+    screen.resize(120, 40);
+    for view in ["1", "2", "6"] {
+        screen.keys(view).must_not_show("T target");
+        screen.keys("t").must_show("target: ");
+        screen.keys("<esc>");
+    }
+    screen.keys("6").must_not_show("list");
+    screen.must_not_show("e export");
+    screen.keys("3").must_show("T target");
+}

@@ -48,7 +48,8 @@ fn the_keys_of_a_view_are_in_its_key_line() {
             ("2", Context::Attention),
             ("3", Context::Logits),
             ("4", Context::Neurons),
-            ("6", Context::Ablate),
+            // With something off there is a list.
+            ("<space>6", Context::Ablate),
             ("5", Context::Circuits),
             ("i", Context::Edit),
             ("<esc>?", Context::Help),

@@ -9,7 +9,7 @@ use headcount::analysis::circuits::{circuits, paths};
 use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::{lens, lens_over};
 use headcount::analysis::study::study;
-use headcount::analysis::{Findings, Pass, Snapshot, StudyRequest, Topic, evaluate};
+use headcount::analysis::{Findings, Pass, ProbeRequest, Snapshot, StudyRequest, Topic, evaluate, probe};
 use headcount::model::{
     AblationKind, Activations, FoldOptions, HeadId, Interventions, NeuronId, Patch, PatternKind, Weights,
     cache, centre, fold, forward,
@@ -247,17 +247,34 @@ fn circuits_equal_transformer_lens() {
 
 #[test]
 fn the_drives_of_all_tokens_and_heads_sum_to_what_attention_adds_to_a_neuron() {
+    drives_sum(Interventions::default());
+    // A head that is off drives nothing, and the others do at the scale that is there without it.
+    let mut interventions = Interventions::default();
+    interventions.toggle_head(HeadId { layer: 0, head: 0 });
+    drives_sum(interventions);
+}
+
+fn drives_sum(interventions: Interventions) {
     let (tokens, labels) = first_sequence();
     let snapshot = Snapshot::new(
         0,
         fold(&weights("weights"), FoldOptions { center_reading: false, fold_value_biases: true }),
     );
+    let snapshot = Arc::new(snapshot);
     let config = snapshot.config();
-    let pass = Pass::run(&snapshot.weights, &tokens, &labels, &Patch::default());
+    let probe = probe(ProbeRequest {
+        generation: 0,
+        snapshot: Arc::clone(&snapshot),
+        folded: true,
+        tokens: tokens.into(),
+        interventions,
+        means: None,
+    });
+    let pass = probe.current();
     let target = headcount::analysis::Target::Label.resolve(labels[90], pass.logits(90));
     let all = circuits(&snapshot.weights);
     let every = config.n_heads * config.d_vocab * config.d_mlp;
-    let found = paths(&all, &snapshot.directions, (&snapshot, &pass, &tokens), (0, 90), target, every);
+    let found = paths(&all, &snapshot.directions, &probe, (0, 90), target, every);
     assert_eq!(found.len(), every);
     assert!(found.windows(2).all(|pair| pair[0].score.abs() >= pair[1].score.abs()));
     let mlp = pass.activations.blocks[0].mlp.as_ref().unwrap();
@@ -286,7 +303,9 @@ fn the_lens_ends_where_the_model_does() {
     let rows = lens(&weights, &activations);
     let names: Vec<_> = rows.iter().map(|row| row.name.as_str()).collect();
     assert_eq!(names, ["blocks.0.hook_resid_pre", "blocks.0.hook_resid_mid", "blocks.0.hook_resid_post"]);
-    assert!(worst(&rows[2].logits, &activations.logits) < 1e-5);
+    let mut logits = activations.logits.clone();
+    centre(&mut logits, 10);
+    assert!(worst(&rows[2].logits, &logits) < 1e-5);
     let batch = Tensors::read("batch");
     let (tokens, labels) = (batch.tokens("tokens"), batch.tokens("labels"));
     let figures = lens_over(&weights, &batch_of(&tokens, &labels, 128));

@@ -230,9 +230,9 @@ fn circuits_and_paths() {
         let cell = |at: usize| usize::try_from(row[at].as_u64().unwrap()).unwrap();
         let (token, head, neuron) = (cell(0), cell(2), cell(3));
         let target = Target::Label.resolve(twin.labels[POSITION], &[0.0; 10]);
-        let directions = NeuronDirections::new(&twin.weights);
+        let (directions, by_weights) = (NeuronDirections::new(&twin.weights), NeuronDirections::new(&folded));
         let drive = heads[head].ov_neuron_centred(10)[token * 256 + neuron];
-        same(&row[4], (drive * target.value(directions.of(0, neuron))).into());
+        same(&row[4], (drive * target.value(by_weights.of(0, neuron))).into());
         same(&row[6], directions.contribution(&twin.clean(), 0, neuron, POSITION, target).into());
     }
 }

@@ -7,7 +7,7 @@ use nalgebra::DMatrix;
 
 use super::attribution::{ResolvedTarget, product};
 use super::neurons::NeuronDirections;
-use super::probe::{Pass, Snapshot};
+use super::probe::{Pass, Probe};
 use crate::model::{HeadId, Mat, Weights, centre};
 use crate::task::Token;
 
@@ -152,26 +152,34 @@ pub struct TokenPath {
     /// From the weights alone: how much more than the average token this one drives the neuron, times what the neuron adds
     /// to the target for an activation of 1.
     pub score: f32,
-    /// What the token's positions add to the neuron's `hook_pre` at the query, through the attention there.
+    /// What the token's positions add to the neuron's `hook_pre` at the query, through the attention there; nothing through
+    /// a head that is off, whatever it is set to.
     pub drive: f32,
     /// What the neuron adds to the target at the query.
     pub contribution: f32,
 }
 
-/// The `most` paths of a layer's heads with the largest |score| for a target, with what is measured at `position` of a pass.
-/// `directions` go with the circuits; what is measured may be of another snapshot.
+/// The `most` paths of a layer's heads with the largest |score| for a target, with what is measured at `position` of a
+/// probe, as it is ablated. `directions` are of the same, folded weights as the circuits; what is measured may be of
+/// another snapshot.
 pub fn paths(
     circuits: &[HeadCircuits],
     directions: &NeuronDirections,
-    (snapshot, pass, tokens): (&Snapshot, &Pass, &[Token]),
+    probe: &Probe,
     (layer, position): (usize, usize),
     target: ResolvedTarget,
     most: usize,
 ) -> Vec<TokenPath> {
+    let (snapshot, pass) = (&*probe.request.snapshot, probe.current());
     let c = snapshot.config();
     let mut found = Vec::new();
     for circuit in circuits.iter().filter(|circuit| circuit.id.layer == layer) {
-        let drives = drive(&snapshot.weights, pass, tokens, circuit.id, position);
+        let is_off = probe.ablated.is_some() && probe.request.interventions.heads.contains(&circuit.id);
+        let drives = if is_off {
+            vec![0.0; circuit.ov_neuron.len()]
+        } else {
+            drive(&snapshot.weights, pass, &probe.request.tokens, circuit.id, position)
+        };
         for (cell, drive_score) in circuit.ov_neuron_centred(c.d_vocab).into_iter().enumerate() {
             let (token, neuron) = (cell / c.d_mlp, cell % c.d_mlp);
             found.push(TokenPath {

@@ -1,5 +1,7 @@
 //! Loss and accuracy over a set of sequences, with and without interventions, and against random ones.
 
+use std::collections::BTreeSet;
+
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -43,7 +45,8 @@ pub struct AblationReport {
     pub controls: Option<Controls>,
 }
 
-/// Random sets of as many neurons in the same layers, each of like activity, ablated in the same way, without the heads.
+/// Random sets of as many neurons in the same layers, each of like activity, ablated in the same way; heads and patterns
+/// are as they are for the neurons that the sets stand in for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Controls {
     /// Sets that will be tried.
@@ -229,7 +232,7 @@ impl Totals {
 const POOL: usize = 16;
 
 /// Random set number `index` matched to the ablated neurons: for each of them another of its layer among those closest
-/// in activity. `None` when no neuron is ablated or a layer has too few others.
+/// in activity. Heads and patterns stay as they are, or what they do would be taken for what the neurons do. `None` when no neuron is ablated or a layer has too few others.
 pub fn control(
     interventions: &Interventions,
     activity: &[Vec<f32>],
@@ -237,7 +240,7 @@ pub fn control(
     index: u64,
 ) -> Option<Interventions> {
     let mut random = stream(seed, Purpose::Control, index);
-    let mut control = Interventions { kind: interventions.kind, ..Interventions::default() };
+    let mut control = Interventions { neurons: BTreeSet::new(), ..interventions.clone() };
     for id in &interventions.neurons {
         let activity = &activity[id.layer];
         let other = |neuron: usize| NeuronId { layer: id.layer, neuron };

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::probe::{argmax, log_sum_exp};
-use crate::model::{Activations, Patch, Weights, forward, unembed};
+use crate::model::{Activations, Patch, Weights, centre, forward, unembed};
 use crate::task::Example;
 
 /// A place in the residual stream, by TransformerLens' name, and the logits read there.
@@ -11,13 +11,18 @@ use crate::task::Example;
 pub struct LensRow {
     /// `blocks.0.hook_resid_mid`, say.
     pub name: String,
-    /// `[pos, d_vocab]`, through the final norm with this place's own scale.
+    /// `[pos, d_vocab]`, through the final norm with this place's own scale, less their mean over the vocabulary: so they
+    /// are what the writers so far add up to, and folding changes none of them.
     pub logits: Vec<f32>,
 }
 
 /// Reads the stream before each block, after its attention, and after it.
 pub fn lens(weights: &Weights, from: &Activations) -> Vec<LensRow> {
-    let row = |name: String, stream: &[f32]| LensRow { name, logits: unembed(weights, stream) };
+    let row = |name: String, stream: &[f32]| {
+        let mut logits = unembed(weights, stream);
+        centre(&mut logits, weights.config().d_vocab);
+        LensRow { name, logits }
+    };
     let mut rows = Vec::new();
     for (layer, block) in from.blocks.iter().enumerate() {
         rows.push(row(format!("blocks.{layer}.hook_resid_pre"), &block.resid_pre));

@@ -120,17 +120,14 @@ impl App {
         if self.is_exploring() {
             return self.say(Notice::info("nothing trains here: these weights are only explored"));
         }
-        let command = match (self.trainer.state, action) {
-            (Some(RunState::Running | RunState::Paused), Action::SingleStep) => TrainCommand::Step,
-            (Some(RunState::Running), _) => TrainCommand::Pause,
-            (Some(RunState::Paused), _) => TrainCommand::Resume,
-            (None, _) => return self.say(Notice::info("training has not started yet")),
-            (Some(RunState::Finished), _) => return self.say(Notice::info("the run is finished")),
-            (Some(RunState::Stopped | RunState::Failed), _) => {
-                return self.say(Notice::info("the run is over"));
-            }
-        };
-        vec![Command::Train(command)]
+        if let Some(command) = self.trainer.tell(action == Action::SingleStep) {
+            return vec![Command::Train(command)];
+        }
+        self.say(Notice::info(match self.trainer.state {
+            None => "training has not started yet",
+            Some(RunState::Finished) => "the run is finished",
+            Some(_) => "the run is over",
+        }))
     }
 
     fn quit(&mut self) -> Vec<Command> {

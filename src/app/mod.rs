@@ -74,6 +74,11 @@ impl ViewId {
     pub const ALL: [Self; 6] =
         [Self::Train, Self::Attention, Self::Logits, Self::Neurons, Self::Circuits, Self::Ablate];
 
+    /// Whether it shows anything of the target.
+    pub(crate) fn has_target(self) -> bool {
+        matches!(self, Self::Logits | Self::Neurons | Self::Circuits)
+    }
+
     /// The key that shows it.
     pub fn number(self) -> char {
         match self {
@@ -180,7 +185,10 @@ pub struct App {
     pub(crate) notice: Option<Notice>,
     /// Columns and lines of the screen.
     pub(crate) size: (u16, u16),
+    /// Of the last probe that was asked for.
     generation: u64,
+    /// Of the last one that she asked for; those after it only follow the training.
+    asked: u64,
     dirty: bool,
 }
 
@@ -210,6 +218,7 @@ impl App {
             notice: None,
             size: (80, 24),
             generation: 0,
+            asked: 0,
             dirty: true,
             options,
         };

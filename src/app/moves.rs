@@ -30,10 +30,10 @@ impl App {
             Action::Line(by) => self.move_line(by),
             Action::FirstLine => self.move_line(isize::MIN / 2),
             Action::LastLine => self.move_line(isize::MAX / 2),
-            Action::NextWrong(by) => self.jump(by, "no wrong prediction there", Self::is_wrong),
-            Action::NextChanged(by) => self.jump(by, "no changed prediction there", Self::is_changed),
-            Action::CycleTarget => self.cycle_target(),
-            Action::TargetHere => cursor.target = Target::Token(self.sequence.tokens[cursor.position]),
+            Action::NextWrong(by) => self.jump(by, "wrong", Self::is_wrong),
+            Action::NextChanged(by) => self.jump(by, "changed", Self::is_changed),
+            Action::CycleTarget => self.aim(self.next_target()),
+            Action::TargetHere => self.aim(Target::Token(self.sequence.tokens[self.cursor.position])),
             _ => {}
         }
         if matches!(action, Action::Head(_) | Action::Layer(_)) {
@@ -109,7 +109,7 @@ impl App {
     }
 
     /// Moves to the next position, in a direction, of which something holds.
-    fn jump(&mut self, by: isize, otherwise: &str, holds: fn(&Self, usize) -> bool) {
+    fn jump(&mut self, by: isize, what: &str, holds: fn(&Self, usize) -> bool) {
         let len = self.probe.as_ref().map_or(0, |probe| probe.len().min(self.sequence.tokens.len()));
         let here = self.cursor.position;
         let found = if by > 0 {
@@ -117,19 +117,28 @@ impl App {
         } else {
             (0..here.min(len)).rev().find(|&position| holds(self, position))
         };
-        match found {
-            Some(position) => self.cursor.position = position,
-            None => drop(self.say(Notice::info(otherwise))),
+        if let Some(position) = found {
+            self.cursor.position = position;
+        } else {
+            let side = if by > 0 { "after" } else { "before" };
+            self.say(Notice::info(format!("no {what} prediction {side} position {here}")));
         }
     }
 
-    fn cycle_target(&mut self) {
-        self.cursor.target = match self.cursor.target {
+    fn next_target(&self) -> Target {
+        match self.cursor.target {
             Target::Label => Target::Prediction,
             Target::Prediction => Target::LabelMinusRunnerUp,
             Target::LabelMinusRunnerUp => Target::Token(self.sequence.tokens[self.cursor.position]),
             Target::Token(_) => Target::Label,
-        };
+        }
+    }
+
+    fn aim(&mut self, target: Target) {
+        self.cursor.target = target;
+        if !self.view.has_target() {
+            self.say(Notice::info(format!("target: {}", self.target_words())));
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is known of the trainer.
 
-use crate::train::{RunState, TrainPlan};
+use crate::train::{RunState, TrainCommand, TrainPlan};
 
 /// The trainer, as it last described itself.
 #[derive(Clone, Debug, Default)]
@@ -8,6 +8,8 @@ pub(crate) struct Trainer {
     /// What it is going to do; `None` until it starts, or when there is no run.
     pub(crate) plan: Option<TrainPlan>,
     pub(crate) state: Option<RunState>,
+    /// What it was told to be and has not said that it is.
+    told: Option<RunState>,
     /// Steps taken.
     pub(crate) step: usize,
     /// Epochs finished.
@@ -25,6 +27,29 @@ pub(crate) struct Trainer {
 }
 
 impl Trainer {
+    /// It says what it is now.
+    pub(super) fn turn(&mut self, state: RunState) {
+        self.state = Some(state);
+        if state != RunState::Running {
+            self.rate = None;
+        }
+        if self.told == Some(state) || self.is_over() {
+            self.told = None;
+        }
+    }
+
+    /// What a key makes of it: what it will be by then, which a long step may keep it from saying.
+    pub(super) fn tell(&mut self, is_single_step: bool) -> Option<TrainCommand> {
+        let (command, then) = match self.told.or(self.state)? {
+            RunState::Running | RunState::Paused if is_single_step => (TrainCommand::Step, RunState::Paused),
+            RunState::Running => (TrainCommand::Pause, RunState::Paused),
+            RunState::Paused => (TrainCommand::Resume, RunState::Running),
+            RunState::Finished | RunState::Stopped | RunState::Failed => return None,
+        };
+        self.told = (self.state != Some(then)).then_some(then);
+        Some(command)
+    }
+
     /// Whether it would lose something by being ended now.
     pub(crate) fn is_busy(&self) -> bool {
         matches!(self.state, Some(RunState::Running | RunState::Paused))

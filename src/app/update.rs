@@ -62,6 +62,7 @@ impl App {
 
     fn paste(&mut self, text: &str) -> Vec<Command> {
         self.dirty = true;
+        self.notice = None;
         match self.focus {
             Focus::Edit(_) => self.edit(|edit| edit.paste(text)),
             _ => self.say(Notice::warning("paste ignored: i edits the tokens, and then they can be pasted")),
@@ -88,18 +89,15 @@ impl App {
             }
             TrainEvent::Snapshot(snapshot) => {
                 self.trainer.step = self.trainer.step.max(snapshot.step);
-                let first = self.timeline.current().is_none();
                 if self.timeline.push(snapshot) {
-                    // Later ones do not evaluate: that would take the processor from training at every snapshot.
-                    return if first { self.look_again() } else { self.request_probe() };
+                    // Once something is shown they do not evaluate: that would take the processor from training at every
+                    // snapshot.
+                    return if self.probe.is_none() { self.look_again() } else { self.follow_snapshot() };
                 }
             }
             TrainEvent::Memory { used, total } => self.trainer.memory = Some((used, total)),
             TrainEvent::State(state) => {
-                self.trainer.state = Some(state);
-                if state != RunState::Running {
-                    self.trainer.rate = None;
-                }
+                self.trainer.turn(state);
                 if !self.is_training() && matches!(self.focus, Focus::Quit) {
                     self.focus = Focus::View;
                 }
@@ -121,15 +119,28 @@ impl App {
     }
 
     fn probe_answer(&mut self, probe: Box<Probe>) -> Vec<Command> {
-        if probe.request.generation == self.generation && self.is_of_this_model(&probe) {
-            self.say_what_folding_changed(&probe);
-            self.probe = Some(probe);
-            self.stay_on_first_neuron();
-            self.refresh_circuits();
-            self.refresh_lens();
-            self.dirty = true;
+        if !self.answers_her(&probe) || !self.is_of_this_model(&probe) {
+            return Vec::new();
         }
-        Vec::new()
+        self.say_what_folding_changed(&probe);
+        self.probe = Some(probe);
+        self.stay_on_first_neuron();
+        self.refresh_circuits();
+        self.refresh_lens();
+        self.dirty = true;
+        // What is asked may be of the first neuron, and of the answer's token.
+        self.request_studies(Again::ForAnotherQuestion)
+    }
+
+    /// Whether a probe is of what she last asked for, if perhaps of an earlier snapshot: those may come faster than
+    /// answers.
+    fn answers_her(&self, probe: &Probe) -> bool {
+        (self.asked..=self.generation).contains(&probe.request.generation)
+    }
+
+    /// Whether what she last asked for is what is shown.
+    pub(super) fn is_answered(&self) -> bool {
+        self.probe.as_deref().is_some_and(|probe| self.answers_her(probe))
     }
 
     fn evaluation_answer(&mut self, report: AblationReport) -> Vec<Command> {
@@ -137,8 +148,15 @@ impl App {
         Vec::new()
     }
 
-    /// Asks for the numbers of what is in view.
+    /// Asks for the numbers of what she wants in view.
     pub(super) fn request_probe(&mut self) -> Vec<Command> {
+        let commands = self.follow_snapshot();
+        self.asked = self.generation;
+        commands
+    }
+
+    /// Asks for the same numbers of the snapshot that is now in view.
+    fn follow_snapshot(&mut self) -> Vec<Command> {
         let tokens = &self.sequence.tokens;
         self.cursor.position = self.cursor.position.min(tokens.len().saturating_sub(1));
         self.cursor.key = self.cursor.key.min(self.cursor.position);

@@ -7,7 +7,7 @@ use super::heat::{Heat, HeatMap};
 use super::ink::{Ink, beside, lines, part, width};
 use super::measure::Measure;
 use super::theme::Role;
-use super::{nothing_yet, provenance, readout, replaced};
+use super::{at_another, nothing_yet, provenance_of, readout, replaced};
 use crate::analysis::Probe;
 use crate::app::{App, Zoom};
 
@@ -57,7 +57,8 @@ fn map(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area:
     } else {
         format!("{} of {head}", if measure.is_mean { "mean" } else { "attention" })
     };
-    ink.rule(area, 0, &title, &provenance(app, probe));
+    let title = format!("{title}{}", at_another(app, measure.step));
+    ink.rule(area, 0, &title, &provenance_of(app, measure.step, probe.request.folded));
     let query = app.position_in(probe).min(measure.len.saturating_sub(1));
     let key = app.cursor.key.min(query);
     let rows = window(query / factor, cells, rows);

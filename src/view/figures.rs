@@ -61,10 +61,13 @@ fn random_sets(ink: &mut Ink<'_>, app: &App, report: &AblationReport, area: Rect
         return;
     };
     let Controls { planned, losses, .. } = controls;
-    let title = if losses.len() < *planned {
-        format!("matched random sets, {}/{planned}", losses.len())
-    } else {
-        format!("{planned} matched random sets")
+    let off = &app.ablation.off;
+    let others_are_on = off.heads.is_empty() && off.patterns.is_empty();
+    let title = match (losses.len() < *planned, others_are_on) {
+        (true, true) => format!("matched random sets, {}/{planned}", losses.len()),
+        (true, false) => format!("random sets {}/{planned}, heads off", losses.len()),
+        (false, true) => format!("{planned} matched random sets"),
+        (false, false) => format!("{planned} random sets, heads off"),
     };
     ink.text(area, x, 0, &title, Role::Faint);
     let spread = |(mean, deviation): (f64, f64)| format!("{} sd {}", figure(mean), figure(deviation));

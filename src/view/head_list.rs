@@ -27,6 +27,8 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     ink.rule(area, 0, "heads", &over);
     let (pitch, names) = if area.width >= 40 { (6, LONG) } else { (4, COLUMNS) };
     let ends: Vec<u16> = (0..6).map(|at| if at == 0 { FIRST } else { FIRST + 1 + pitch * at }).collect();
+    // The rest is what the heading says.
+    ink.text(area, 2, 1, "here:", Role::Faint);
     for (end, name) in ends.iter().zip(names) {
         ink.text_right(area, *end, 1, name, Role::Faint);
     }

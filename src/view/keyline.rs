@@ -11,6 +11,12 @@ use crate::term::Glyphs;
 
 /// Draws the last line; `panel` is where the view is.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect, panel: Rect) {
+    // It is answered by the next key, whatever else is said meanwhile.
+    if matches!(app.focus, Focus::Quit) {
+        let question = "still training: q again stops it, saves and quits; Esc goes on";
+        ink.text(area, 1, 0, question, Role::Warning);
+        return;
+    }
     if let Some(notice) = &app.notice {
         let (word, role) = match notice.level {
             Level::Info => ("", Role::Strong),
@@ -22,11 +28,6 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect, panel: Rect) {
         if x + width(&notice.text) > area.width {
             ink.text_right(area, area.width, 0, "…", role);
         }
-        return;
-    }
-    if matches!(app.focus, Focus::Quit) {
-        let question = "still training: q again stops it, saves and quits; Esc goes on";
-        ink.text(area, 1, 0, question, Role::Warning);
         return;
     }
     hints(ink, app, area, panel);
@@ -60,6 +61,7 @@ fn hints(ink: &mut Ink<'_>, app: &App, area: Rect, panel: Rect) {
 fn is_idle(app: &App, panel: Rect, hint: &str) -> bool {
     match (app.view, hint) {
         (ViewId::Logits, "neuron") | (ViewId::Circuits, "path") => !app.options.model.has_mlp(),
+        (ViewId::Ablate, "list") => app.ablation.off.is_empty(),
         (ViewId::Logits, "lens") => logits::shows_all(app, panel),
         (ViewId::Neurons, "map") => neurons::shows_all(panel),
         _ => false,
@@ -78,6 +80,8 @@ fn is_useful(app: &App, hint: &str) -> bool {
         "anew" => is_stale(app),
         "pause" => app.is_training(),
         "freeze" => !app.is_exploring(),
+        "target" => app.view().has_target(),
+        "copy" | "export" => app.view != ViewId::Ablate || !app.ablation.off.is_empty(),
         "step" => app.timeline.all().nth(1).is_some(),
         _ => true,
     }
@@ -94,6 +98,11 @@ fn is_stale(app: &App) -> bool {
         ViewId::Circuits => app.studies.circuits().map(|(study, _)| study),
         ViewId::Train | ViewId::Ablate => None,
     };
-    let figures = figures.filter(|_| app.view == ViewId::Ablate);
-    study.map(|study| study.request.snapshot.step).or(figures).is_some_and(|step| step != current.step)
+    let are_shown = match app.view {
+        ViewId::Ablate => true,
+        ViewId::Attention => !app.ablation.off.patterns.is_empty(),
+        _ => false,
+    };
+    let study = study.map(|study| study.request.snapshot.step);
+    study.into_iter().chain(figures.filter(|_| are_shown)).any(|step| step != current.step)
 }

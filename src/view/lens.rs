@@ -24,7 +24,12 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let position = app.position_in(probe);
     let at = app.target_at(probe, position);
     let name = target::short(app, probe, position, 20);
-    ink.rule(area, 0, &format!("logit lens at position {position}"), &provenance(app, probe));
+    ink.rule(
+        area,
+        0,
+        &format!("logit lens at position {position}"),
+        &format!("centred, {}", provenance(app, probe)),
+    );
     let study = app.studies.lens();
     let sequences =
         study.map_or_else(String::new, |(study, _)| format!("all on, {} loss", super::taken(app, study)));

@@ -19,6 +19,8 @@ pub(super) struct Measure<'a> {
     pub(super) is_mean: bool,
     /// Sequences averaged over.
     pub(super) sequences: usize,
+    /// The step that it is of.
+    pub(super) step: usize,
     /// `[query, key]`, both of `stride`.
     pattern: &'a [f32],
     stride: usize,
@@ -41,6 +43,7 @@ impl<'a> Measure<'a> {
             scale: app.settings.attention,
             is_mean: false,
             sequences: 0,
+            step: probe.request.snapshot.step,
             pattern: own,
             stride: len,
             len,
@@ -63,7 +66,7 @@ impl<'a> Measure<'a> {
             return;
         }
         (self.pattern, self.stride, self.len) = (&averages.pattern, stride, self.len.min(stride));
-        (self.is_mean, self.sequences) = (true, study.sequences);
+        (self.is_mean, self.sequences, self.step) = (true, study.sequences, study.request.snapshot.step);
         // A mean has no values to weigh it with.
         if self.scale == AttentionScale::InfoWeighted {
             self.scale = AttentionScale::Raw;

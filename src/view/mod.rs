@@ -131,8 +131,12 @@ fn nothing_yet(ink: &mut Ink<'_>, app: &App, area: Rect, title: &str) {
 
 /// Which weights the numbers are of, for the headings.
 fn provenance(app: &App, probe: &Probe) -> String {
-    let step = probe.request.snapshot.step;
-    let form = Form::of(probe.request.folded).words();
+    provenance_of(app, probe.request.snapshot.step, probe.request.folded)
+}
+
+/// The same of weights at a step.
+fn provenance_of(app: &App, step: usize, folded: bool) -> String {
+    let form = Form::of(folded).words();
     match &app.options.mode {
         crate::app::Mode::Live => format!("step {step}, {form}"),
         crate::app::Mode::Exploring { weights } if is_without_step(app) => format!("{weights}, {form}"),
@@ -142,10 +146,13 @@ fn provenance(app: &App, probe: &Probe) -> String {
 
 /// How many sequences a study is over, and of which step if that is not the one in view: `410 seq. @282`.
 fn taken(app: &App, study: &Study) -> String {
-    let step = study.request.snapshot.step;
+    format!("{} seq.{}", study.sequences, at_another(app, study.request.snapshot.step))
+}
+
+/// ` @282` for figures of that step, if it is not the one in view.
+fn at_another(app: &App, step: usize) -> String {
     let is_stale = app.timeline.current().is_some_and(|current| current.step != step);
-    let at = if is_stale { format!(" @{step}") } else { String::new() };
-    format!("{} seq.{at}", study.sequences)
+    if is_stale { format!(" @{step}") } else { String::new() }
 }
 
 /// Whether the weights are a lone file's, which does not say after how many steps they were saved.

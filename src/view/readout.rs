@@ -40,7 +40,8 @@ fn cell(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area
     let summary = &pass.heads[layer * probe.config().n_heads + head];
     let a = measure.attention(query, key);
     let uniform = 1.0 / (query + 1) as f32;
-    ink.rule(area, 0, &format!("this cell{}", state(app)), "");
+    let title = if measure.is_mean { "this cell of the mean" } else { "this cell" };
+    ink.rule(area, 0, &format!("{title}{}", state(app)), "");
     // A mean is over sequences with other tokens.
     let token = |at: usize| {
         if measure.is_mean { String::new() } else { format!(" (token {})", probe.request.tokens[at]) }

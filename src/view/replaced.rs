@@ -2,27 +2,22 @@
 
 use ratatui::layout::Rect;
 
+use super::at_another;
 use super::ink::{Ink, width};
-use super::number::{figure, percent};
+use super::number::{count, figure, percent};
 use super::theme::Role;
 use crate::analysis::Probe;
 use crate::app::App;
 
-/// Draws as much of the line as fits: this sequence, then the validation set.
+/// Draws as much of the line as fits: accuracy and loss over this sequence, then over the validation set.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let off = &app.ablation.off;
+    let patterns = count(off.patterns.len(), "pattern");
     let others = off.len() - off.patterns.len();
-    let what = if others == 0 {
-        super::number::count(off.patterns.len(), "pattern")
-    } else {
-        format!("{} patterns, {others} off", off.patterns.len())
-    };
+    let what = if others > 0 { format!("{patterns} and {others} off") } else { patterns };
     let mut x = ink.text(area, 1, 0, &what, Role::Off) + 1;
-    for (name, before, after) in changes(app, probe) {
-        let arrow = ink.arrow();
-        if x + 1 + width(&name) + width(&before) + width(arrow) + width(&after) > area.width {
-            return;
-        }
+    let arrow = ink.arrow();
+    for Change { name, before, after } in fitting(changes(app, probe), area.width.saturating_sub(x), arrow) {
         x = ink.text(area, x + 1, 0, &name, Role::Faint);
         x = ink.text(area, x, 0, &before, Role::Plain);
         x = ink.text(area, x, 0, arrow, Role::Faint);
@@ -30,23 +25,43 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     }
 }
 
-/// Name, before and after of each figure that is known.
-fn changes(app: &App, probe: &Probe) -> Vec<(String, String, String)> {
+/// A figure before and after.
+struct Change {
+    name: String,
+    before: String,
+    after: String,
+}
+
+/// The loss over this sequence is what can be done without first, then that over the validation set.
+fn fitting(mut changes: Vec<Change>, room: u16, arrow: &str) -> Vec<Change> {
+    let length = |change: &Change| {
+        1 + width(&change.name) + width(&change.before) + width(arrow) + width(&change.after)
+    };
+    for dispensable in [1, 2, 1, 0] {
+        if changes.iter().map(length).sum::<u16>() > room && dispensable < changes.len() {
+            changes.remove(dispensable);
+        }
+    }
+    changes
+}
+
+/// Each figure that is known.
+fn changes(app: &App, probe: &Probe) -> Vec<Change> {
     let mut changes = Vec::new();
+    let mut change = |name: &str, before, after| changes.push(Change { name: name.into(), before, after });
     if let Some(after) = &probe.ablated {
-        let accuracy = |share: f32| percent(f64::from(share));
-        let [before, after] = [&probe.clean, after];
-        let both = (accuracy(before.accuracy(&probe.labels)), accuracy(after.accuracy(&probe.labels)));
-        changes.push(("here ".into(), both.0, both.1));
-        let [before, after] = [before, after].map(|pass| figure(f64::from(pass.loss())));
-        changes.push(("loss ".into(), before, after));
+        let passes = [&*probe.clean, after];
+        let [before, after] = passes.map(|pass| percent(f64::from(pass.accuracy(&probe.labels))));
+        change("here ", before, after);
+        let [before, after] = passes.map(|pass| figure(f64::from(pass.loss())));
+        change("loss ", before, after);
     }
     if let Some(report) = app.ablation.figures()
         && let Some(after) = &report.after
     {
-        let name = format!("val({}) ", report.before.sequences);
-        changes.push((name, percent(report.before.accuracy), percent(after.accuracy)));
-        changes.push(("loss ".into(), figure(report.before.loss), figure(after.loss)));
+        let name = format!("val({}){} ", report.before.sequences, at_another(app, report.step));
+        change(&name, percent(report.before.accuracy), percent(after.accuracy));
+        change("loss ", figure(report.before.loss), figure(after.loss));
     }
     changes
 }

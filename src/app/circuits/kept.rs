@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::super::{App, ViewId};
 use super::{CircuitMap, Drive, OfHead, PathsOf};
+use crate::analysis::Snapshot;
 use crate::analysis::circuits::{paths, qk_over_positions};
-use crate::model::{FoldOptions, fold};
 
 /// Paths that are kept.
 const PATHS: usize = 64;
@@ -53,14 +53,14 @@ impl App {
         if self.circuits.positions.as_ref().is_some_and(|(kept, _)| is_kept(kept)) {
             return;
         }
-        let folded = fold(&of.0.weights, FoldOptions::default());
-        let values = qk_over_positions(&folded, of.1);
+        let folded = self.folded(&of.0);
+        let values = qk_over_positions(&folded.weights, of.1);
         self.circuits.positions = Some((of, values));
     }
 
     fn refresh_paths(&mut self) {
         let probe = self.probe.as_deref().filter(|probe| !probe.is_empty());
-        let (Some((study, found)), Some(probe)) = (self.studies.circuits(), probe) else { return };
+        let (Some((study, _)), Some(probe)) = (self.studies.circuits(), probe) else { return };
         if self.paths_of_layer() > MOST_PATHS {
             return;
         }
@@ -76,9 +76,23 @@ impl App {
         if self.circuits.paths.as_ref().is_some_and(|(kept, _)| kept.is_same(&of)) {
             return;
         }
-        let measured = (&*probe.request.snapshot, probe.current(), &probe.request.tokens[..]);
-        let directions = &study.request.snapshot.directions;
-        let ranked = paths(found, directions, measured, (layer, position), target, PATHS);
+        let folded = self.folded(&of.circuits);
+        let (Some((_, found)), Some(probe)) = (self.studies.circuits(), self.probe.as_deref()) else {
+            return;
+        };
+        let ranked = paths(found, &folded.directions, probe, (layer, position), target, PATHS);
         self.circuits.paths = Some((of, ranked));
+    }
+
+    /// A snapshot with its layer norms folded in.
+    fn folded(&mut self, snapshot: &Arc<Snapshot>) -> Arc<Snapshot> {
+        match &self.circuits.folded {
+            Some([of, folded]) if Arc::ptr_eq(of, snapshot) => Arc::clone(folded),
+            _ => {
+                let folded = Arc::new(snapshot.folded());
+                self.circuits.folded = Some([Arc::clone(snapshot), Arc::clone(&folded)]);
+                folded
+            }
+        }
     }
 }

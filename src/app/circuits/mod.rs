@@ -54,6 +54,8 @@ pub(crate) struct Circuits {
     /// Whether the ranked paths were moved in last, rather than the map.
     in_paths: bool,
     drive: Option<Drive>,
+    /// A snapshot, and its folded weights.
+    folded: Option<[Arc<Snapshot>; 2]>,
     /// Of the folded weights of a snapshot.
     positions: Option<(OfHead, Vec<f32>)>,
     paths: Option<(PathsOf, Vec<TokenPath>)>,

@@ -159,6 +159,9 @@ struct Whole<'a> {
 impl App {
     pub(super) fn copy(&mut self) -> Vec<Command> {
         let Some(table) = self.tables().into_iter().next() else { return self.no_numbers() };
+        if !self.is_answered() {
+            return self.not_yet();
+        }
         self.say(Notice::info(format!(
             "{} rows of {} sent to the terminal's clipboard",
             table.rows.len(),
@@ -170,6 +173,9 @@ impl App {
     pub(super) fn export(&mut self) -> Vec<Command> {
         let tables = self.tables();
         let Some(csv) = tables.first().map(Table::csv) else { return self.no_numbers() };
+        if !self.is_answered() {
+            return self.not_yet();
+        }
         match self.whole(tables) {
             Ok((name, json)) => vec![Command::Export(Export { name, csv, json })],
             Err(error) => self.say(Notice::error(format!("cannot export: {error}"))),
@@ -178,6 +184,11 @@ impl App {
 
     fn no_numbers(&mut self) -> Vec<Command> {
         self.say(Notice::info("there are no numbers here yet"))
+    }
+
+    /// What is shown is of another question than the one that the file would name.
+    fn not_yet(&mut self) -> Vec<Command> {
+        self.say(Notice::info("still computing: again in a moment"))
     }
 
     /// The tables of the view in front, the focused one first; none before its numbers are known.
@@ -203,6 +214,9 @@ impl App {
         let circuit = taken.first().filter(|_| self.view == ViewId::Circuits);
         let step = circuit.map_or(step, |circuit| circuit.step);
         let folded = circuit.is_some() || probe.map_or(self.form.is_folded(), |probe| probe.request.folded);
+        // The course of the training is of all its steps, whichever snapshot is looked at.
+        let is_course = self.view == ViewId::Train;
+        let (step, folded) = if is_course { (self.trainer.step, false) } else { (step, folded) };
         let weights = Form::of(folded).word();
         let view = self.view.title().to_lowercase();
         let off = &self.ablation.off;
@@ -254,7 +268,7 @@ impl App {
         studies.chain(report).collect()
     }
 
-    fn target_words(&self) -> String {
+    pub(super) fn target_words(&self) -> String {
         use crate::analysis::Target;
         match self.cursor.target {
             Target::Label => "label".into(),

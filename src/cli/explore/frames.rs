@@ -19,23 +19,20 @@ const LARGEST_SHARE: f64 = 4.0;
 pub struct Awaited {
     /// A probe, by its generation.
     probe: Option<u64>,
-    study: bool,
 }
 
 impl Default for Awaited {
-    /// She has opened the program, and waits for the first of each.
+    /// She has opened the program, and waits for the first.
     fn default() -> Self {
-        Self { probe: Some(0), study: true }
+        Self { probe: Some(0) }
     }
 }
 
 impl Awaited {
     pub(super) fn ask(&mut self, commands: &[Command]) {
         for command in commands {
-            match command {
-                Command::Probe(request) => self.probe = Some(request.generation),
-                Command::Study(_) => self.study = true,
-                _ => {}
+            if let Command::Probe(request) = command {
+                self.probe = Some(request.generation);
             }
         }
     }
@@ -43,8 +40,8 @@ impl Awaited {
     pub(super) fn is_answered(&mut self, answer: &Answer) -> bool {
         match answer {
             Answer::Probe(probe) => self.probe.take_if(|asked| *asked <= probe.request.generation).is_some(),
-            Answer::Study(_) => std::mem::take(&mut self.study),
-            Answer::Evaluation(_) => true,
+            // No training asks for these.
+            Answer::Study(_) | Answer::Evaluation(_) => true,
         }
     }
 }
