@@ -118,7 +118,7 @@ fn every_small_size_in_every_state() {
                 screen.resize(width, height);
                 screen.buffer();
             }
-            for width in [19, 20, 21, 40, 59, 60] {
+            for width in [19, 40, 55, 56, 57, 59, 60] {
                 eprintln!("{name} at {width}x{height}");
                 tour(&mut screen, width, height);
             }
@@ -150,9 +150,11 @@ fn every_terminal() {
 #[test]
 fn a_small_screen_says_so() {
     let mut screen = Setup::default().screen();
-    screen.resize(19, 24);
-    screen.must_show("too small");
-    screen.resize(20, 5);
+    for (width, height) in [(55, 24), (56, 9)] {
+        screen.resize(width, height);
+        screen.must_show("too small: 56x10");
+    }
+    screen.resize(56, 10);
     screen.must_not_show("too small");
 }
 

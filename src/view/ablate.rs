@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::columns::window;
+use super::columns::{of_all, window};
 use super::figures;
 use super::ink::{Ink, beside, lines};
 use super::theme::Role;
@@ -63,8 +63,9 @@ fn nothing_off(ink: &mut Ink<'_>, area: Rect) {
     ink.rule(area, 0, "ablation", "nothing is off");
     let how = [
         ("2 or 3", "choose a head with , and . and switch it off with space"),
-        ("4", "choose a neuron with the arrows and switch it off with space"),
-        ("2", "a replaces the pattern of a head: uniform, identity, previous"),
+        ("4", "choose a neuron with the arrows and switch it off with space;"),
+        ("", "B switches off those that track the target's token"),
+        ("2", "a replaces a head's pattern, A every one: uniform, identity, previous"),
         ("m", "zero, or the mean over the validation set"),
         ("6", "here again: loss and accuracy before and after, beside random sets"),
     ];
@@ -90,10 +91,10 @@ fn name(line: OffLine) -> String {
 }
 
 fn list(ink: &mut Ink<'_>, app: &App, area: Rect) {
-    ink.rule(area, 0, "off", "space: on again");
     let names: Vec<String> = app.ablation.lines().into_iter().map(name).collect();
     let selected = app.cursor.off_line.min(names.len().saturating_sub(1));
     let shown = window(selected, names.len(), usize::from(area.height.saturating_sub(1)));
+    ink.rule(area, 0, &format!("off{}", of_all(&shown, names.len())), "space: on again");
     for (y, at) in (1..).zip(shown) {
         let role = if at == selected { Role::Cursor } else { Role::Plain };
         ink.text(area, 0, y, if at == selected { "▸" } else { " " }, Role::Strong);

@@ -45,6 +45,11 @@ pub(super) fn window(cursor: usize, len: usize, room: usize) -> Range<usize> {
     first..first + room
 }
 
+/// ` 3-12 of 14` for a heading, where not all of a list is shown.
+pub(super) fn of_all(shown: &Range<usize>, len: usize) -> String {
+    if shown.len() >= len { String::new() } else { format!(" {}-{} of {len}", shown.start + 1, shown.end) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

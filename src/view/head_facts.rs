@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::circuits::{fact, provenance};
-use super::columns::window;
+use super::columns::{of_all, window};
 use super::ink::Ink;
 use super::number::{figure, signed};
 use super::theme::Role;
@@ -30,9 +30,10 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     if heads.len() < 2 || area.height <= HEAD + 1 {
         return;
     }
-    ink.rule(area, HEAD, "heads", "copying, QK, OV");
     let selected = heads.iter().position(|other| other.id == head.id).unwrap_or_default();
-    for (y, at) in (HEAD + 1..).zip(window(selected, heads.len(), usize::from(area.height - HEAD - 1))) {
+    let shown = window(selected, heads.len(), usize::from(area.height - HEAD - 1));
+    ink.rule(area, HEAD, &format!("heads{}", of_all(&shown, heads.len())), "copying, QK, OV");
+    for (y, at) in (HEAD + 1..).zip(shown) {
         let head = &heads[at];
         let role = if at == selected { Role::Cursor } else { Role::Plain };
         ink.text(area, 1, y, if at == selected { "▸" } else { " " }, Role::Strong);

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::columns::window;
+use super::columns::{of_all, window};
 use super::ink::{Ink, lines};
 use super::theme::Role;
 use crate::analysis::Probe;
@@ -24,7 +24,6 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let has_data = app.options.dataset.len(Split::Validation) > 0;
     let pending = || if has_data { "scores: computing".into() } else { String::new() };
     let over = study.map_or_else(pending, |(study, _)| format!("scores, {}", super::taken(app, study)));
-    ink.rule(area, 0, "heads", &over);
     let (pitch, names) = if area.width >= 40 { (6, LONG) } else { (4, COLUMNS) };
     let ends: Vec<u16> = (0..6).map(|at| if at == 0 { FIRST } else { FIRST + 1 + pitch * at }).collect();
     // The rest is what the heading says.
@@ -36,7 +35,9 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let all = &probe.current().heads;
     let selected = app.cursor.layer * config.n_heads + app.cursor.head;
     let body = lines(area, 2, area.height);
-    for (y, at) in (0..).zip(window(selected, all.len(), usize::from(body.height))) {
+    let shown = window(selected, all.len(), usize::from(body.height));
+    ink.rule(area, 0, &format!("heads{}", of_all(&shown, all.len())), &over);
+    for (y, at) in (0..).zip(shown) {
         let id = HeadId { layer: at / config.n_heads, head: at % config.n_heads };
         let role = if at == selected { Role::Cursor } else { Role::Plain };
         ink.text(body, 0, y, if at == selected { "▸" } else { " " }, Role::Strong);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ratatui::layout::Rect;
 
-use super::columns::window;
+use super::columns::{of_all, window};
 use super::ink::{Ink, beside, lines, width};
 use super::number::{figure, signed};
 use super::theme::Role;
@@ -92,14 +92,19 @@ fn writers(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let rows = app.writer_rows(probe);
     let values = rows.iter().flat_map(|row| [row.clean, row.current]);
     let largest = values.filter(|v| v.is_finite()).fold(0.0, |a: f32, v| a.max(v.abs()));
+    let selected = rows.iter().position(|row| row.writer == Some(app.cursor.writer)).unwrap_or_default();
+    let shown = in_view(&rows, selected, usize::from(area.height.saturating_sub(4)));
     let mut title = format!("to {} at {position}", target::name(app, probe, position));
     let both = ", before and after";
     if probe.ablated.is_some() && width(&title) + width(both) + 4 <= area.width {
         title.push_str(both);
     }
+    // The sum is of all of them.
+    if shown.len() < rows.len() {
+        title.push_str(", writers");
+        title.push_str(&of_all(&shown, rows.len()));
+    }
     ink.rule(area, 0, &title, &format!("bars to {}, {}", figure(f64::from(largest)), provenance(app, probe)));
-    let selected = rows.iter().position(|row| row.writer == Some(app.cursor.writer)).unwrap_or_default();
-    let shown = in_view(&rows, selected, usize::from(area.height.saturating_sub(4)));
     let is_ablated = probe.ablated.is_some();
     for (y, at) in (1..).zip(shown.clone()) {
         writer(ink, area, y, &rows[at], Line { largest, selected: at == selected, is_ablated });

@@ -65,9 +65,9 @@ use theme::{Role, Theme};
 /// Lines around the list of keys: status, tabs, its heading, key line.
 pub(crate) const HELP_CHROME: u16 = 4;
 
-/// Below this nothing of use fits.
-const MIN_WIDTH: u16 = 20;
-const MIN_HEIGHT: u16 = 5;
+/// Below this headings run into each other, and nobody can tell which number is whose.
+const MIN_WIDTH: u16 = 56;
+const MIN_HEIGHT: u16 = 10;
 
 /// Draws the whole screen.
 pub fn draw(frame: &mut Frame<'_>, app: &App) {
@@ -86,7 +86,9 @@ fn paint(buffer: &mut Buffer, app: &App) {
     let theme = Theme { depth: app.options.depth, glyphs: app.options.glyphs };
     let mut ink = Ink::new(buffer, theme);
     if area.width < MIN_WIDTH || area.height < MIN_HEIGHT {
-        ink.text(area, 0, 0, "too small: 80x24 is best", Role::Plain);
+        let needed = format!("too small: {MIN_WIDTH}x{MIN_HEIGHT}");
+        ink.text(area, 0, 0, &needed, Role::Plain);
+        ink.text(area, 0, 1, "at least, 80x24 is best", Role::Faint);
         return;
     }
     screen(&mut ink, app, area);

@@ -22,6 +22,35 @@ fn look(app: &App) -> (String, Role) {
     }
 }
 
+/// How much of the views' names there is room for; the one in front is named in any case.
+enum Names {
+    Whole,
+    Short,
+    Numbers,
+}
+
+impl Names {
+    fn of(&self, view: ViewId, front: ViewId) -> String {
+        let (number, title) = (view.number(), view.title());
+        match self {
+            Self::Short if view != front => format!("{number} {}", short(view)),
+            Self::Numbers if view != front => number.to_string(),
+            _ => format!("{number} {title}"),
+        }
+    }
+}
+
+fn short(view: ViewId) -> &'static str {
+    match view {
+        ViewId::Train => "Train",
+        ViewId::Attention => "Attn",
+        ViewId::Logits => "Logit",
+        ViewId::Neurons => "Neur",
+        ViewId::Circuits => "Circ",
+        ViewId::Ablate => "Abl",
+    }
+}
+
 /// Draws the second line.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let (look, role) = look(app);
@@ -31,16 +60,15 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let off = app.ablation.off.len();
     let off = if off == 0 { String::new() } else { format!("✕ {off} off  ") };
     let right = width(&look) + width(&off) + 1;
-    let titles = |view: ViewId, long: bool| match (long || view == app.view, view.title()) {
-        (true, title) => format!("{} {title}", view.number()),
-        (false, _) => view.number().to_string(),
+    let fits = |names: &Names| {
+        let all = ViewId::ALL.iter().map(|&view| width(&names.of(view, app.view)) + 2).sum::<u16>();
+        all + right <= area.width
     };
-    let wide = |long: bool| ViewId::ALL.iter().map(|&view| width(&titles(view, long)) + 2).sum::<u16>();
-    let long = wide(true) + right <= area.width;
+    let names = [Names::Whole, Names::Short].into_iter().find(fits).unwrap_or(Names::Numbers);
     let (open, close) = ink.brackets();
     let mut x = 0;
     for view in ViewId::ALL {
-        let text = titles(view, long);
+        let text = names.of(view, app.view);
         x = if view == app.view {
             ink.text(area, x, 0, &format!("{open}{text}{close}"), Role::Cursor)
         } else {

@@ -72,7 +72,8 @@ fn overlay(ink: &mut Ink<'_>, app: &App, probe: &Probe, hypothesis: Hypothesis, 
     trace(ink, (app, probe), area, 0, &format!("{name} {token}"), &values, (top, Role::Second));
     let fit = app.studies.fit(&app.traced(), token);
     let of = match &app.traced()[..] {
-        [one] => format!("{}.{}", one.layer, one.neuron),
+        // A name like 0.27 would be taken for the figure.
+        [one] => format!("of {}", one.neuron),
         _ => "sum".into(),
     };
     // What is switched off in view is on there.
