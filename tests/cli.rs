@@ -109,6 +109,22 @@ fn a_run_goes_on_only_when_told_to_and_ends_as_one_that_never_stopped() {
 }
 
 #[test]
+fn a_run_whose_weights_cannot_be_exported_fails_and_is_whole_once_they_can() {
+    let dir = tiny();
+    let weights = dir.path().join("r/weights.safetensors");
+    fs::create_dir_all(&weights).unwrap();
+    fs::copy(dir.path().join("tiny.toml"), dir.path().join("r/config.toml")).unwrap();
+    let train = || run(dir.path(), &["train", "--resume", "--run", "r", "--quiet"]);
+    let ran = train();
+    assert_eq!(ran.status, 1, "{}", ran.stderr);
+    let last = ran.stderr.lines().last().unwrap();
+    assert!(last.contains("not exported: r/weights.safetensors: cannot write"), "{last}");
+    fs::remove_dir(&weights).unwrap();
+    assert_eq!(train().status, 0);
+    assert_eq!(run(dir.path(), &["inspect", "summary", "--weights", "r/weights.safetensors"]).status, 0);
+}
+
+#[test]
 fn settings_that_contradict_the_run_are_named() {
     let dir = tiny();
     run(dir.path(), &["train", "--config", "tiny.toml", "--quiet", "--run", "r", "--steps", "2"]);

@@ -85,6 +85,54 @@ fn a_run_that_was_stopped_again_and_again_ends_as_one_that_was_not() {
 }
 
 #[test]
+fn a_run_ends_with_its_own_weights_exported_or_with_an_error_and_the_next_resume_writes_them() {
+    let config = small();
+    let (whole, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let file = dir.path().join("weights.safetensors");
+    let go_on = |stop| train(&config, open(dir.path(), &config), stop, |_, _| {}).0;
+    let is_whole = |file: &Path| {
+        std::fs::read(file).unwrap() == std::fs::read(whole.path().join("weights.safetensors")).unwrap()
+    };
+    train(&config, open(whole.path(), &config), None, |_, _| {}).0.unwrap();
+    go_on(Some(5)).unwrap();
+    let stale = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    for _ in 0..2 {
+        let error = go_on(None).unwrap_err();
+        assert!(matches!(error, TrainError::NotExported { step: 18, .. }), "{error}");
+        let line = error.to_string();
+        assert!(line.contains("step 18 is saved") && line.contains("weights.safetensors"), "{line}");
+        assert!(look(dir.path()).unwrap().unwrap().is_finished());
+    }
+    std::fs::remove_dir(&file).unwrap();
+    assert_eq!(go_on(None).unwrap(), Outcome::Finished);
+    assert!(is_whole(&file));
+    std::fs::write(&file, stale).unwrap();
+    assert_eq!(go_on(None).unwrap(), Outcome::Finished);
+    assert!(is_whole(&file));
+}
+
+#[test]
+fn weights_of_another_step_are_replaced_as_soon_as_the_run_goes_on() {
+    let config = small();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("weights.safetensors");
+    train(&config, open(dir.path(), &config), Some(5), |_, _| {}).0.unwrap();
+    let right = std::fs::read(&file).unwrap();
+    std::fs::write(&file, "stale").unwrap();
+    let mut found = None;
+    train(&config, open(dir.path(), &config), None, |event, _| {
+        if matches!(event, TrainEvent::Step(metrics) if metrics.step == 6) {
+            found = std::fs::read(&file).ok();
+        }
+    })
+    .0
+    .unwrap();
+    assert!(found == Some(right));
+}
+
+#[test]
 fn steps_that_a_crash_lost_leave_no_line_behind() {
     let config = small();
     let dir = tempfile::tempdir().unwrap();

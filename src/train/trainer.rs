@@ -70,6 +70,14 @@ pub enum TrainError {
         /// Why.
         source: FileError,
     },
+    /// The end of the run is saved, but `weights.safetensors` could not be written.
+    #[error("step {step} is saved, but its weights are not exported: {source}")]
+    NotExported {
+        /// The step.
+        step: usize,
+        /// Why.
+        source: FileError,
+    },
     /// The trainer's code failed.
     #[error("the trainer died: {0}")]
     Panicked(String),
@@ -88,7 +96,7 @@ pub enum Outcome {
 /// the device was made. Everything worth knowing goes to `emit`, which must not block.
 ///
 /// # Errors
-/// When a value is not finite or the device fails. What can be saved is saved first.
+/// When a value is not finite, the device fails, or the end cannot be written. What can be saved is saved first.
 pub fn train<D: Backend>(
     device: D,
     device_name: &str,
@@ -129,7 +137,10 @@ struct Trainer<'a, D: Backend> {
     training: Sequences<D>,
     validation: Sequences<D>,
     step: usize,
+    /// Step of the newest checkpoint.
     saved: Option<usize>,
+    /// Step of `weights.safetensors`, once this trainer has written it: what it finds there may be of any step.
+    exported: Option<usize>,
     /// Step of the last snapshot, and when the next is due.
     published: Option<(usize, Instant)>,
     order: Option<(usize, Vec<usize>)>,
@@ -158,6 +169,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
             optimizer: optimizer.map_err(failed)?,
             step,
             saved: (step > 0).then_some(step),
+            exported: None,
             published: None,
             order: None,
             validation_loss: state.validation_loss,
@@ -180,20 +192,21 @@ impl<'a, D: Backend> Trainer<'a, D> {
             return outcome;
         }
         let step = self.step;
-        self.save().map_err(|source| TrainError::NotSaved { step, source })?;
+        self.save_checkpoint().map_err(|source| TrainError::NotSaved { step, source })?;
+        self.export().map_err(|source| TrainError::NotExported { step, source })?;
         outcome
     }
 
     fn run(&mut self, commands: &Receiver<TrainCommand>) -> Result<Outcome, TrainError> {
         self.publish();
-        if self.saved.is_none() {
+        if self.step < self.end() {
             // A directory that cannot be written to is better found now than after the first hour.
-            let _ = self.save();
+            self.save();
         }
         let mut pace = Pace::Running;
         (self.emit)(TrainEvent::State(RunState::Running));
         while self.step < self.end() {
-            let next = pace.next(commands, &mut || drop(self.save()));
+            let next = pace.next(commands, &mut || self.save());
             if next != pace && next != Pace::Stop {
                 let state = if next == Pace::Paused { RunState::Paused } else { RunState::Running };
                 (self.emit)(TrainEvent::State(state));
@@ -234,8 +247,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
             self.publish();
         }
         if step.is_multiple_of(self.setup.config.train.checkpoint_every) {
-            // Training goes on without what could not be saved.
-            let _ = self.save();
+            self.save();
         }
         Ok(())
     }
@@ -316,8 +328,17 @@ impl<'a, D: Backend> Trainer<'a, D> {
         }
     }
 
+    /// Saves and exports. Training goes on without what could not be written, which has been said.
+    fn save(&mut self) {
+        if self.save_checkpoint().is_ok()
+            && let Err(error) = self.export()
+        {
+            (self.emit)(TrainEvent::Notice(error.to_string()));
+        }
+    }
+
     /// Saves the state durably. An error has been said; older checkpoints are then as they were.
-    fn save(&mut self) -> Result<(), FileError> {
+    fn save_checkpoint(&mut self) -> Result<(), FileError> {
         if self.saved == Some(self.step) {
             return Ok(());
         }
@@ -328,13 +349,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
             return Ok(());
         }
         let Some(dir) = &mut self.setup.run_dir else { return Ok(()) };
-        let (saved, exported) = match dir.save(&state) {
-            Ok(()) => (Ok(()), dir.export(&state.weights)),
-            Err(error) => (Err(error), Ok(())),
-        };
-        if let Err(error) = exported {
-            (self.emit)(TrainEvent::Notice(error.to_string()));
-        }
+        let saved = dir.save(&state);
         match &saved {
             Ok(()) => {
                 self.saved = Some(self.step);
@@ -346,6 +361,17 @@ impl<'a, D: Backend> Trainer<'a, D> {
         }
         self.unsaved = saved.is_err();
         saved
+    }
+
+    /// Writes the weights of the newest checkpoint to `weights.safetensors`.
+    fn export(&mut self) -> Result<(), FileError> {
+        if self.saved != Some(self.step) || self.exported == self.saved {
+            return Ok(());
+        }
+        let Some(dir) = &self.setup.run_dir else { return Ok(()) };
+        dir.export(&self.weights())?;
+        self.exported = self.saved;
+        Ok(())
     }
 
     fn state(&self) -> TrainState {

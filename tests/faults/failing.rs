@@ -134,10 +134,12 @@ fn train_in_spite_of(disk: Failing, healthy: &Healthy) {
         });
         assert_eq!(losses, healthy.losses, "{case}");
         match outcome {
-            Ok(outcome) => assert_eq!(outcome, Outcome::Finished),
-            Err(error) => {
-                assert!(matches!(error, TrainError::NotSaved { .. }) && unsaved > 0, "{case}: {error}");
+            Ok(outcome) => {
+                assert_eq!(outcome, Outcome::Finished);
+                assert!(exported(run.path()) == exported(healthy.run.path()), "{case}: not its weights");
             }
+            Err(TrainError::NotSaved { .. }) => assert!(unsaved > 0, "{case}"),
+            Err(error) => assert!(matches!(error, TrainError::NotExported { .. }), "{case}: {error}"),
         }
         assert!(look(run.path()).unwrap().unwrap().skipped.is_empty(), "{case}: a damaged checkpoint");
     }
@@ -148,8 +150,13 @@ fn train_in_spite_of(disk: Failing, healthy: &Healthy) {
     let state = |run: &Path| look(run).unwrap().unwrap().state.unwrap();
     let (ours, theirs) = (state(run.path()), state(healthy.run.path()));
     assert!(ours.weights.values == theirs.weights.values && ours.moments == theirs.moments, "{case}");
+    assert!(exported(run.path()) == exported(healthy.run.path()), "{case}: weights.safetensors differs");
     let metrics = |run: &Path| fs::read(run.join("metrics.jsonl")).unwrap();
     assert!(metrics(run.path()) == metrics(healthy.run.path()), "{case}: metrics.jsonl differs");
+}
+
+fn exported(run: &Path) -> Option<Vec<u8>> {
+    fs::read(run.join("weights.safetensors")).ok()
 }
 
 #[test]
