@@ -195,6 +195,20 @@ fn a_nan_ends_the_run_and_the_last_good_checkpoint_stays() {
 }
 
 #[test]
+fn weights_that_are_not_finite_at_the_end_are_an_error() {
+    let config = small();
+    let dir = tempfile::tempdir().unwrap();
+    let (run_dir, mut state) = open(dir.path(), &config);
+    state.moments.first[0] = f32::MAX;
+    state.moments.second[0] = 0.0;
+    // The loss of the first step is that of the weights before it.
+    let (outcome, losses) = train(&config, (run_dir, state), Some(1), |_, _| {});
+    assert!(losses.iter().all(|loss| f32::from_bits(*loss).is_finite()));
+    let error = outcome.unwrap_err();
+    assert!(matches!(error, TrainError::NotFinite { step: 1, last_good: 0, .. }), "{error}");
+}
+
+#[test]
 fn a_panic_in_the_trainer_becomes_an_error_and_an_event() {
     let config = small();
     let mut said = Vec::new();

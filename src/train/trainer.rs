@@ -186,7 +186,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
     }
 
     fn run_and_save(&mut self, commands: &Receiver<TrainCommand>) -> Result<Outcome, TrainError> {
-        let outcome = self.run(commands);
+        let outcome = self.run(commands).and_then(|outcome| self.finite_weights().map(|_| outcome));
         if outcome.is_err() {
             self.sync_metrics();
             return outcome;
@@ -272,10 +272,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
     }
 
     fn validate(&mut self, epoch: usize) -> Result<(), TrainError> {
-        let weights = self.weights();
-        if let Some(name) = weights.first_non_finite() {
-            return Err(self.not_finite(self.step, format!("weight {name}")));
-        }
+        let weights = self.finite_weights()?;
         let validation = match self.evaluate_on_device().map_err(|error| self.device_failed(&error))? {
             Some(evaluation) => evaluation,
             None => evaluate(&weights, &Patch::default(), &self.setup.dataset.examples(Split::Validation)),
@@ -313,6 +310,14 @@ impl<'a, D: Backend> Trainer<'a, D> {
         let mut weights = self.setup.state.weights.clone();
         self.optimizer.copy_params(&mut weights.values);
         weights
+    }
+
+    fn finite_weights(&self) -> Result<Weights, TrainError> {
+        let weights = self.weights();
+        match weights.first_non_finite() {
+            None => Ok(weights),
+            Some(name) => Err(self.not_finite(self.step, format!("weight {name}"))),
+        }
     }
 
     fn publish(&mut self) {
