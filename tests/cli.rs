@@ -125,6 +125,44 @@ fn a_run_whose_weights_cannot_be_exported_fails_and_is_whole_once_they_can() {
 }
 
 #[test]
+fn the_run_of_a_file_of_weights_is_found_under_every_name_of_it() {
+    use std::os::unix::fs::symlink;
+    let dir = tiny();
+    let args = ["train", "--config", "tiny.toml", "--quiet", "--run", "r", "--seed", "7"];
+    assert_eq!(run(dir.path(), &args).status, 0);
+    let checkpoint = dir.path().join("r/checkpoints/step-000009.safetensors");
+    let link = dir.path().join("elsewhere");
+    fs::create_dir(&link).unwrap();
+    symlink("../r/checkpoints/step-000009.safetensors", link.join("link.safetensors")).unwrap();
+    fs::rename(dir.path().join("r/weights.safetensors"), dir.path().join("stored.safetensors")).unwrap();
+    symlink("../stored.safetensors", dir.path().join("r/weights.safetensors")).unwrap();
+    let absolute = checkpoint.to_str().unwrap();
+    for (folder, weights) in [
+        ("", "r/checkpoints/step-000009.safetensors"),
+        ("", absolute),
+        ("r", "checkpoints/step-000009.safetensors"),
+        ("r/checkpoints", "step-000009.safetensors"),
+        ("r/checkpoints", "./step-000009.safetensors"),
+        ("elsewhere", "link.safetensors"),
+        ("elsewhere", "../r/weights.safetensors"),
+        ("r", "weights.safetensors"),
+    ] {
+        let folder = dir.path().join(folder);
+        let tokens = ["--tokens", "1,2,3"];
+        let means = ["ablate", "--weights", weights, "--kind", "mean", "--neurons", "0", "--json"];
+        let ablated = run(&folder, &[&means[..], &tokens].concat());
+        assert!(
+            ablated.stdout.contains("set of seed 7 ("),
+            "{weights}: {}{}",
+            ablated.stdout,
+            ablated.stderr
+        );
+        let trackers = run(&folder, &["inspect", "trackers", "--weights", weights]);
+        assert!(trackers.stdout.contains("set of seed 7 ("), "{weights}: {}", trackers.stdout);
+    }
+}
+
+#[test]
 fn settings_that_contradict_the_run_are_named() {
     let dir = tiny();
     run(dir.path(), &["train", "--config", "tiny.toml", "--quiet", "--run", "r", "--steps", "2"]);

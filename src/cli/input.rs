@@ -92,14 +92,15 @@ pub fn sequences(path: &Path, config: &ModelConfig) -> Result<Dataset, Failure> 
     Ok(Dataset::from_sequences(tokens, len, config.d_vocab))
 }
 
-/// The settings of the run that a file of weights lies in, if it lies in one; else the notebook's, for this model.
+/// The settings of the run that a file of weights lies in, whatever name or link leads to it, or of the one that a link
+/// to it lies in; else the notebook's, for this model.
 pub fn settings_of(weights: &Path, model: &ModelConfig) -> RunConfig {
-    let folders = weights.ancestors().skip(1).take(2);
-    let mut configs = folders.map(|folder| folder.join("config.toml")).filter(|file| file.exists());
-    let found = configs
-        .next()
-        .and_then(|file| read_config(&file).ok())
-        .filter(|config| (config.model.d_vocab, config.model.n_ctx) == (model.d_vocab, model.n_ctx));
+    let absolute = [weights.canonicalize(), std::path::absolute(weights)];
+    let folders = absolute.iter().flatten().flat_map(|path| path.ancestors().skip(1).take(2));
+    let fits =
+        |config: &RunConfig| (config.model.d_vocab, config.model.n_ctx) == (model.d_vocab, model.n_ctx);
+    let mut configs = folders.filter_map(|folder| read_config(&folder.join("config.toml")).ok());
+    let found = configs.find(fits);
     RunConfig { model: model.clone(), ..found.unwrap_or_default() }
 }
 
