@@ -1,7 +1,7 @@
 //! One trainer to a run directory. The system lets go of the lock however its holder ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::thread;
@@ -16,6 +16,10 @@ use super::run_dir::RunDirError;
 const NAME_ARRIVES: Duration = Duration::from_millis(5);
 const LOOKS: usize = 20;
 
+/// Whoever only looks whether it is held keeps others from it for a moment.
+const LOOKER_LEAVES: Duration = Duration::from_millis(1);
+const TRIES: usize = 1000;
+
 /// Held as long as this lives.
 #[derive(Debug)]
 pub struct Lock(File);
@@ -27,12 +31,9 @@ impl Lock {
     /// Names the process that has it.
     pub fn take(directory: &Path) -> Result<Self, RunDirError> {
         let path = directory.join("lock");
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let open = options.custom_flags(flags.bits().cast_signed()).open(&path);
+        let open = as_it_is().write(true).create(true).truncate(false).mode(0o600).open(&path);
         let mut file = open.map_err(FileError::at("open", &path))?;
-        match file.try_lock() {
+        match try_lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(RunDirError::Locked {
@@ -47,6 +48,47 @@ impl Lock {
         let _ = file.set_len(0).and_then(|()| file.write_all(name.as_bytes()));
         Ok(Self(file))
     }
+
+    /// Who holds the lock of a run directory, as `process 123 on NAME`; `None` when it is free. Holds up no trainer.
+    ///
+    /// # Errors
+    /// Names the lock's file.
+    pub fn holder(directory: &Path) -> Result<Option<String>, FileError> {
+        let path = directory.join("lock");
+        let file = match as_it_is().open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            open => open.map_err(FileError::at("open", &path))?,
+        };
+        match file.try_lock_shared() {
+            Ok(()) => {
+                drop(Self(file));
+                Ok(None)
+            }
+            Err(TryLockError::WouldBlock) => Ok(Some(owner(&path))),
+            Err(TryLockError::Error(source)) => Err(FileError::at("lock", &path)(source)),
+        }
+    }
+}
+
+/// Follows no link, and waits for no pipe.
+fn as_it_is() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    options
+}
+
+/// Locks for oneself alone, past those who only look.
+fn try_lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            // Only a trainer's lock does not go together with a looker's.
+            Err(TryLockError::WouldBlock) => file.try_lock_shared()?,
+            tried => return tried,
+        }
+        file.unlock().map_err(TryLockError::Error)?;
+        thread::sleep(LOOKER_LEAVES);
+    }
+    Err(TryLockError::WouldBlock)
 }
 
 impl Drop for Lock {
@@ -88,5 +130,33 @@ mod tests {
         drop(lock);
         Lock::take(run.path()).unwrap();
         drop(copy);
+    }
+
+    #[test]
+    fn the_holder_is_named_and_looking_leaves_nothing() {
+        let run = tempfile::tempdir().unwrap();
+        assert_eq!(Lock::holder(run.path()).unwrap(), None);
+        assert!(!run.path().join("lock").exists());
+        let lock = Lock::take(run.path()).unwrap();
+        let holder = Lock::holder(run.path()).unwrap().unwrap();
+        assert!(holder.starts_with(&format!("process {}", std::process::id())), "{holder}");
+        drop(lock);
+        assert_eq!(Lock::holder(run.path()).unwrap(), None);
+    }
+
+    #[test]
+    fn whoever_looks_keeps_no_trainer_out() {
+        let run = tempfile::tempdir().unwrap();
+        drop(Lock::take(run.path()).unwrap());
+        let path = run.path().join("lock");
+        let looker = File::open(&path).unwrap();
+        looker.lock_shared().unwrap();
+        let leaves = thread::spawn(move || {
+            // Not before the other has found it locked; later makes no difference.
+            thread::sleep(Duration::from_millis(50));
+            looker.unlock().unwrap();
+        });
+        Lock::take(run.path()).unwrap();
+        leaves.join().unwrap();
     }
 }
