@@ -181,9 +181,12 @@ pub fn past_metrics(path: &Path, step: usize) -> Vec<TrainEvent> {
     until.filter_map(|line| MetricsLine::event_of(line)).collect()
 }
 
-/// The step of the newest file that has a checkpoint's name.
-pub fn newest_step(path: &Path) -> Option<usize> {
-    named(&Disk, &path.join(CHECKPOINTS)).ok()?.into_keys().next_back()
+/// The step of the newest file that has a checkpoint's name, if there is one.
+///
+/// # Errors
+/// When the checkpoints cannot be listed.
+pub fn newest_step(path: &Path) -> Result<Option<usize>, FileError> {
+    Ok(named(&Disk, &path.join(CHECKPOINTS))?.into_keys().next_back())
 }
 
 /// Weights of every checkpoint that is whole, by step.

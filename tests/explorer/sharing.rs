@@ -86,3 +86,28 @@ fn a_run_that_another_process_trains_can_be_looked_at() {
     again.type_keys("\x03");
     again.leaves(0, PATIENCE);
 }
+
+#[test]
+fn whoever_looks_on_is_told_that_the_trainer_ended_and_that_the_run_is_another() {
+    let folder = folder_with(ENDLESS);
+    let run = folder.path().join("run");
+    let trainer = train_at("0", folder.path());
+    trains_to(&run, 600);
+    let mut looker = Explorer::go_on(session_leader(&program()), folder);
+    looker.wait_for(&format!("read-only: process {}", trainer.id()));
+    kill_process(Pid::from_child(&trainer), Signal::TERM).unwrap();
+    let trainer = trainer.wait_with_output().unwrap();
+    assert_eq!(trainer.status.code(), Some(143));
+    looker.wait_for("no longer trains this run: step ");
+    let other = looker.folder.path().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("config.toml"), format!("seed = 7\n{ENDLESS}")).unwrap();
+    fs::rename(&run, looker.folder.path().join("before")).unwrap();
+    fs::rename(&other, &run).unwrap();
+    // Between the two renames it is gone.
+    looker.wait_until("it is told", |pty| {
+        ["another run is here now", "this run is gone"].iter().any(|words| pty.text().contains(words))
+    });
+    looker.type_keys("q");
+    looker.ends(0, PATIENCE);
+}

@@ -1,6 +1,7 @@
-//! The thread that follows a run which another process trains, from checkpoint to checkpoint.
+//! The thread that follows a run which another process trains, from checkpoint to checkpoint, as long as it is that run.
 
-use std::io;
+use std::io::{self, ErrorKind};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -9,21 +10,28 @@ use std::time::Duration;
 
 use super::conductor::Incident;
 use crate::analysis::Snapshot;
-use crate::train::run_dir::{newest_step, past_metrics, past_weights};
-use crate::train::{RunConfig, TrainEvent};
+use crate::train::run_dir::{newest_step, past_metrics, past_weights, read_config};
+use crate::train::{Lock, RunConfig, RunDirError, TrainEvent};
 
 /// Between two looks at the directory.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// A run and the step up to which it is known.
+/// A run, the step up to which it is known, and who trains it.
 pub(super) struct Follower {
     pub(super) run: PathBuf,
     pub(super) config: RunConfig,
     pub(super) step: usize,
+    /// `None` once that process has ended.
+    pub(super) trainer: Option<String>,
+}
+
+/// Why nothing is trained here.
+pub(super) fn read_only(trainer: &str) -> TrainEvent {
+    TrainEvent::Notice(format!("read-only: {trainer} trains this run"))
 }
 
 impl Follower {
-    /// Looks until the process ends or nobody listens.
+    /// Looks until the run is another or gone, the process ends, or nobody listens.
     ///
     /// # Errors
     /// When the system has no thread to give.
@@ -31,18 +39,52 @@ impl Follower {
         let follow = move || {
             loop {
                 thread::sleep(INTERVAL);
-                for event in self.news() {
-                    if sender.send(Incident::Train(event)).is_err() {
-                        return;
-                    }
+                let (events, goes_on) = match self.news() {
+                    ControlFlow::Continue(events) => (events, true),
+                    ControlFlow::Break(why) => (vec![TrainEvent::Notice(why)], false),
+                };
+                if events.into_iter().any(|event| sender.send(Incident::Train(event)).is_err()) || !goes_on {
+                    return;
                 }
             }
         };
         thread::Builder::new().name("follower".into()).spawn(follow).map(drop)
     }
 
-    fn news(&mut self) -> Vec<TrainEvent> {
-        if newest_step(&self.run) <= Some(self.step) {
+    /// What has been saved, and who trains now; or why there is nothing left to follow.
+    fn news(&mut self) -> ControlFlow<String, Vec<TrainEvent>> {
+        if let Some(why) = self.lost() {
+            return ControlFlow::Break(why);
+        }
+        // Whoever ends saves before the lock is free: asked in this order, nothing of it is missed.
+        let trainer = Lock::holder(&self.run).unwrap_or_else(|_| self.trainer.clone());
+        let mut news = self.saved();
+        news.extend(self.turn(trainer));
+        ControlFlow::Continue(news)
+    }
+
+    /// Says so when the run is no longer there, or no longer the one that is shown.
+    fn lost(&self) -> Option<String> {
+        let shown = self.step;
+        match read_config(&self.run.join("config.toml")) {
+            Ok(config) if config == self.config => {}
+            Err(RunDirError::File(error)) if error.source.kind() == ErrorKind::NotFound => {
+                return Some(format!("this run is gone: shown is what it was at step {shown}"));
+            }
+            // Perhaps only for a while.
+            Err(RunDirError::File(_)) => return None,
+            Ok(_) | Err(_) => {
+                return Some(format!("another run is here now: shown is the one before, at step {shown}"));
+            }
+        }
+        // Without a single checkpoint it is about to be something else.
+        let newest = newest_step(&self.run).ok().flatten().filter(|newest| *newest < shown)?;
+        Some(format!("this run went back to step {newest}: shown is what it was before, at step {shown}"))
+    }
+
+    /// Snapshots and metrics since the last look.
+    fn saved(&mut self) -> Vec<TrainEvent> {
+        if newest_step(&self.run).is_ok_and(|newest| newest <= Some(self.step)) {
             return Vec::new();
         }
         let news = past_weights(&self.run, &self.config).into_iter().filter(|(step, _)| *step > self.step);
@@ -51,6 +93,23 @@ impl Follower {
         let metrics = metrics_between(&self.run, self.step, newest);
         self.step = newest;
         metrics.into_iter().chain(snapshots.into_iter().map(TrainEvent::Snapshot)).collect()
+    }
+
+    /// Says so when the trainer has ended, or another has begun.
+    fn turn(&mut self, trainer: Option<String>) -> Option<TrainEvent> {
+        if trainer == self.trainer {
+            return None;
+        }
+        let before = std::mem::replace(&mut self.trainer, trainer);
+        let ended = before.map(|before| {
+            let (step, total) = (self.step, self.config.total_steps());
+            TrainEvent::Notice(if step >= total {
+                format!("{before} has finished this run")
+            } else {
+                format!("{before} no longer trains this run: step {step} of {total}")
+            })
+        });
+        self.trainer.as_deref().map(read_only).or(ended)
     }
 }
 
@@ -62,4 +121,90 @@ fn metrics_between(run: &Path, after: usize, until: usize) -> Vec<TrainEvent> {
         _ => false,
     });
     metrics
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::model::ModelConfig;
+    use crate::task::{Dataset, DatasetConfig};
+    use crate::train::{RunDir, TrainConfig, TrainState};
+
+    /// Eighteen steps.
+    fn small() -> RunConfig {
+        RunConfig {
+            model: ModelConfig { d_model: 8, d_head: 4, d_mlp: 12, n_ctx: 6, ..ModelConfig::default() },
+            task: DatasetConfig { sequences: 100, train_fraction: 0.8 },
+            train: TrainConfig { epochs: 6, batch_size: 32, ..TrainConfig::default() },
+            ..RunConfig::default()
+        }
+    }
+
+    /// A run directory held for training, with a checkpoint of this step.
+    fn trained(run: &Path, config: &RunConfig, step: usize) -> RunDir {
+        let model = &config.model;
+        let dataset = Dataset::generate(&config.task, model.n_ctx, model.d_vocab, config.seed);
+        let mut run_dir = RunDir::open(run, config, &dataset).unwrap().run_dir;
+        run_dir.save(&TrainState { step, ..TrainState::initial(config) }).unwrap();
+        run_dir
+    }
+
+    fn follow(run: &Path, step: usize) -> Follower {
+        Follower { run: run.into(), config: small(), step, trainer: Lock::holder(run).unwrap() }
+    }
+
+    /// Snapshots by their step, and notices.
+    fn told(follower: &mut Follower) -> Vec<String> {
+        let ControlFlow::Continue(events) = follower.news() else { panic!("the run is not followed on") };
+        let word = |event| match event {
+            TrainEvent::Snapshot(snapshot) => Some(format!("step {}", snapshot.step)),
+            TrainEvent::Notice(text) => Some(text),
+            _ => None,
+        };
+        events.into_iter().filter_map(word).collect()
+    }
+
+    fn end(follower: &mut Follower) -> String {
+        let ControlFlow::Break(why) = follower.news() else { panic!("the run is followed on") };
+        why
+    }
+
+    #[test]
+    fn the_end_of_a_trainer_is_told_once_and_after_what_it_saved() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("run");
+        let trainer = trained(&run, &small(), 0);
+        let mut follower = follow(&run, 0);
+        assert!(told(&mut follower).is_empty());
+        drop(trainer);
+        drop(trained(&run, &small(), 4));
+        let ended = told(&mut follower);
+        assert_eq!(ended[0], "step 4");
+        assert!(ended[1].ends_with(" no longer trains this run: step 4 of 18"), "{ended:?}");
+        assert!(told(&mut follower).is_empty());
+        let trainer = trained(&run, &small(), 18);
+        let again = told(&mut follower);
+        assert!(again[1].starts_with("read-only: process "), "{again:?}");
+        drop(trainer);
+        assert!(told(&mut follower)[0].ends_with(" has finished this run"));
+    }
+
+    #[test]
+    fn a_run_that_is_gone_or_another_is_followed_no_further() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("run");
+        let mut follower = follow(&run, 8);
+        assert_eq!(end(&mut follower), "this run is gone: shown is what it was at step 8");
+        let same = trained(&run, &small(), 4);
+        let back = "this run went back to step 4: shown is what it was before, at step 8";
+        assert_eq!(end(&mut follower), back);
+        drop(same);
+        fs::remove_dir_all(run.join("checkpoints")).unwrap();
+        assert_eq!(follower.lost(), None, "it may be about to be removed, or started anew");
+        fs::remove_dir_all(&run).unwrap();
+        let _other = trained(&run, &RunConfig { seed: 7, ..small() }, 12);
+        assert_eq!(end(&mut follower), "another run is here now: shown is the one before, at step 8");
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::args::ExploreArgs;
 use super::super::input::{self, Requested};
 use super::super::{Failure, say};
-use super::follower::Follower;
+use super::follower::{self, Follower};
 use crate::analysis::Snapshot;
 use crate::app::Mode;
 use crate::model::{ModelConfig, read_weights};
@@ -89,8 +89,9 @@ fn read_only(
     };
     let step = *step;
     let mut past = past(path, &config, step, &[]);
-    past.push(TrainEvent::Notice(format!("read-only: {owner} trains this run")));
-    let follower = Some(Follower { run: path.into(), config: config.clone(), step });
+    past.push(follower::read_only(owner));
+    let trainer = Some(owner.clone());
+    let follower = Some(Follower { run: path.into(), config: config.clone(), step, trainer });
     Ok(Plan { config, dataset, past, mode: exploring(path), training: None, follower })
 }
 
