@@ -20,8 +20,11 @@ pub fn write(dir: &Path, export: &Export, svg: &str) -> Notice {
 }
 
 fn try_write(dir: &Path, export: &Export, svg: &str) -> Result<String, String> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    made.map_err(|error| format!("{}: {error}", dir.display()))?;
+    // Only its last part: in a run's place that was removed anything that lies there keeps the next run out.
+    match DirBuilder::new().mode(0o700).create(dir) {
+        Err(error) if !dir.is_dir() => return Err(format!("{}: {error}", dir.display())),
+        _ => {}
+    }
     for number in 1..=MOST {
         let name = format!("{}-{number:03}", export.name);
         let files = [("json", &*export.json), ("csv", &*export.csv), ("svg", svg)];
@@ -77,5 +80,14 @@ mod tests {
         let notice = write(&file, &export(), "");
         assert_eq!(notice.level, Level::Error);
         assert!(notice.text.contains("file"), "{}", notice.text);
+    }
+
+    #[test]
+    fn a_run_directory_that_was_removed_is_not_made_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = dir.path().join("run");
+        let notice = write(&run.join("exports"), &export(), "");
+        assert!(notice.level == Level::Error && notice.text.contains("run/exports"), "{}", notice.text);
+        assert!(!run.exists());
     }
 }
