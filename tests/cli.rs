@@ -328,6 +328,33 @@ fn inspect_writes_what_transformer_lens_has() {
 }
 
 #[test]
+fn a_runs_directory_stands_for_its_weights_and_is_not_written_over() {
+    let dir = tiny();
+    let ran = run(dir.path(), &["train", "--config", "tiny.toml", "--run", "r", "--steps", "4"]);
+    assert!(
+        ran.stderr.contains("stopped at step 4 of ") && ran.stderr.contains("--resume"),
+        "{}",
+        ran.stderr
+    );
+    let [whole, file] = ["r", "r/weights.safetensors"]
+        .map(|weights| run(dir.path(), &["inspect", "summary", "--weights", weights]));
+    assert!(whole.status == 0 && whole.stdout == file.stdout, "{}", whole.stderr);
+    let before = fs::read(dir.path().join("r/weights.safetensors")).unwrap();
+    let tokens = dir.path().join("tokens");
+    fs::write(&tokens, "1 2").unwrap();
+    let fold = ["inspect", "fold", "--weights", "r", "--out", "./r/weights.safetensors"];
+    let cache = ["inspect", "cache", "--weights", "r", "--tokens", "@tokens", "--out", "tokens"];
+    refuses(dir.path(), &fold, 2, &["--out", "that is what is read"]);
+    refuses(dir.path(), &cache, 2, &["--out", "that is what is read"]);
+    assert!(fs::read(dir.path().join("r/weights.safetensors")).unwrap() == before);
+    assert_eq!(fs::read_to_string(tokens).unwrap(), "1 2");
+    let train = ["train", "--config", "tiny.toml", "--run", "r", "--resume"];
+    assert!(run(dir.path(), &train).stderr.contains("on cpu, kept in r"));
+    let again = run(dir.path(), &train);
+    assert!(again.stderr.contains("steps are taken, kept in r"), "{}", again.stderr);
+}
+
+#[test]
 fn an_ablation_is_told_in_words() {
     let dir = tiny();
     let weights = path("weights.safetensors").display().to_string();

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::model::{AblationKind, PatternKind};
 use crate::term::ColorChoice;
 use crate::train::DeviceChoice;
+use crate::train::run_dir::WEIGHTS_FILE;
 
 /// Train a small transformer and look inside it, in the terminal.
 #[derive(Debug, Parser)]
@@ -54,8 +56,8 @@ pub struct RunArgs {
 pub struct ExploreArgs {
     #[command(flatten)]
     pub run: RunArgs,
-    /// Explore these weights, without training
-    #[arg(long, value_name = "FILE.safetensors", conflicts_with_all = ["run", "epochs"])]
+    /// Explore these weights, or those of a run's directory, without training
+    #[arg(long, value_name = "FILE.safetensors", value_parser = weights_parser(), conflicts_with_all = ["run", "epochs"])]
     pub weights: Option<PathBuf>,
     /// Colours on screen
     #[arg(long, value_enum, default_value_t)]
@@ -80,11 +82,16 @@ pub struct TrainArgs {
     pub json: bool,
 }
 
+/// A file of weights; of a run's directory the one that its training ended with.
+fn weights_parser() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().map(|path| if path.is_dir() { path.join(WEIGHTS_FILE) } else { path })
+}
+
 /// A model to look into.
 #[derive(Args, Clone, Debug)]
 pub struct WeightsArgs {
-    /// Weights under TransformerLens' names
-    #[arg(long, value_name = "FILE.safetensors")]
+    /// Weights under TransformerLens' names, or the directory of a run
+    #[arg(long, value_name = "FILE.safetensors", value_parser = weights_parser())]
     pub weights: PathBuf,
     /// Settings, where the file's tensors do not tell them
     #[arg(long, value_name = "FILE.toml")]

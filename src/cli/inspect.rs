@@ -15,19 +15,40 @@ use crate::train::write_atomically;
 pub fn run(args: &InspectArgs) -> Result<(), Failure> {
     match &args.what {
         Inspect::Summary { weights } => print(summary(&input::weights(weights)?).trim_end()),
-        Inspect::Cache { weights, tokens, folded, out } => write_cache(&open(weights, *folded)?, tokens, out),
+        Inspect::Cache { weights, tokens, folded, out } => {
+            spare(out, weights, Some(tokens))?;
+            write_cache(&open(weights, *folded)?, tokens, out)
+        }
         Inspect::Attribution { weights, tokens, out } => {
+            spare(out, weights, Some(tokens))?;
             write_attribution(&input::weights(weights)?, tokens, out)
         }
-        Inspect::Circuits { weights, folded, out } => write_circuits(&open(weights, *folded)?, out),
+        Inspect::Circuits { weights, folded, out } => {
+            spare(out, weights, None)?;
+            write_circuits(&open(weights, *folded)?, out)
+        }
         Inspect::Trackers { weights, top, controls, json } => {
             print_trackers(weights, (*top, *controls), *json)
         }
         Inspect::Fold { weights, center_reading, fold_value_biases, out } => {
+            spare(out, weights, None)?;
             let options =
                 FoldOptions { center_reading: *center_reading, fold_value_biases: *fold_value_biases };
             Ok(write_atomically(out, &encode_weights(&fold(&input::weights(weights)?, options)))?)
         }
+    }
+}
+
+/// Refuses to write over what is read.
+fn spare(out: &Path, weights: &WeightsArgs, tokens: Option<&TokensArgs>) -> Result<(), Failure> {
+    let tokens = tokens.and_then(|tokens| tokens.tokens.strip_prefix('@')).map(Path::new);
+    let inputs = [Some(weights.weights.as_path()), tokens, weights.config.as_deref()];
+    let Ok(out) = out.canonicalize() else { return Ok(()) };
+    match inputs.into_iter().flatten().find(|input| input.canonicalize().is_ok_and(|input| input == out)) {
+        Some(input) => {
+            Err(Failure::Usage(format!("--out {}: that is what is read: name another file", input.display())))
+        }
+        None => Ok(()),
     }
 }
 

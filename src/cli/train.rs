@@ -89,6 +89,9 @@ fn train(args: &TrainArgs, setup: Setup, inbox: Receiver<TrainCommand>) -> Resul
     events.iter().for_each(|event| reporter.hear(event));
     reporter.finish();
     let outcome = trainer.join().map_err(|_| Failure::Failed("the trainer died".into()))?;
+    if matches!(outcome, Ok(Outcome::Stopped)) {
+        reporter.stopped();
+    }
     outcome.map_err(|error| match error {
         TrainError::Panicked(_) => Failure::Failed(format!("{error}{}", last_words.place())),
         error => error.into(),
@@ -172,7 +175,11 @@ impl Reporter {
         let place = scrub(plan.run_dir.as_deref().unwrap_or("nowhere"));
         if !self.quiet {
             let (from, to) = (plan.start_step, plan.total_steps);
-            self.line(&format!("{}: steps {from} to {to} on {}, kept in {place}", plan.task, plan.device));
+            self.line(&if from < to {
+                format!("{}: steps {from} to {to} on {}, kept in {place}", plan.task, plan.device)
+            } else {
+                format!("{}: all {to} steps are taken, kept in {place}", plan.task)
+            });
         }
         self.plan = Some(plan);
     }
@@ -212,6 +219,14 @@ impl Reporter {
         match &self.bar {
             Some(bar) => bar.println(line),
             None => say(line),
+        }
+    }
+
+    /// Said once the last step is on disk.
+    fn stopped(&self) {
+        if let Some(plan) = self.plan.as_ref().filter(|_| !self.quiet) {
+            let step = self.last.as_ref().map_or(plan.start_step, |metrics| metrics.step);
+            say(&format!("stopped at step {step} of {}, saved: --resume goes on", plan.total_steps));
         }
     }
 

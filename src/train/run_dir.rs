@@ -20,6 +20,9 @@ use crate::model::Weights;
 use crate::model::weights_file::encode_weights;
 use crate::task::Dataset;
 
+/// The weights alone, under TransformerLens' names, in a run's directory.
+pub const WEIGHTS_FILE: &str = "weights.safetensors";
+
 /// No configuration is longer.
 const MAX_CONFIG: u64 = 256 << 10;
 
@@ -277,7 +280,7 @@ impl RunDir {
     /// # Errors
     /// Names the file; an older one is then untouched.
     pub fn export(&self, weights: &Weights) -> Result<(), FileError> {
-        replace(&*self.files, &self.path.join("weights.safetensors"), &encode_weights(weights))
+        replace(&*self.files, &self.path.join(WEIGHTS_FILE), &encode_weights(weights))
     }
 }
 
