@@ -498,17 +498,31 @@ fn numbers_of_an_earlier_step_say_so() {
 }
 
 #[test]
-fn accuracy_by_position_is_not_made_up() {
-    let mut screen = running();
+fn an_opened_run_is_validated_anew_at_every_step_that_is_looked_at() {
+    let mode = Mode::Exploring { weights: "run".into() };
+    let mut screen = Setup { mode, width: 120, height: 40, ..Setup::default() }.screen();
+    // A run's files do not keep the accuracy by position.
     let validation = analysis::Evaluation {
         accuracy_by_position: Vec::new(),
         ..analysis::evaluate(&trained(), &Patch::default(), &screen.data.examples(Split::Validation))
     };
     screen.train(TrainEvent::Epoch(EpochMetrics { epoch: 3, step: 20, validation }));
-    screen.keys("1").must_show("not kept in the run's metrics");
-    screen.resize(120, 40);
-    screen.must_show("not kept in the run's metrics");
-    screen.must_not_show("by position 0 to");
+    screen.snapshot(10, Weights::initial(&ModelConfig::default(), 1));
+    screen.snapshot(20, trained());
+    screen.keys("1").must_show("by position 0 to 127: lowest 9");
+    screen.must_show("── step 20 ──");
+    screen.keys("[").must_show("── step 10 ──");
+    screen.must_not_show("by position 0 to 127: lowest 9");
+    screen.resize(160, 40);
+    screen.keys("F").must_show("folded weights, step 10");
+    // Until the answer is there the heading is that of the figures.
+    press(&mut screen, ']');
+    screen.must_show("folded weights, step 10");
+    let mode = Mode::Exploring { weights: "w.safetensors".into() };
+    let mut screen = Setup { mode, ..Setup::default() }.screen();
+    screen.snapshot(0, trained());
+    screen.keys("1").must_show("── trained weights ──");
+    screen.must_show("overall 99.");
 }
 
 #[test]

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::attention::{HeadAverages, averages};
 use super::circuits::{HeadCircuits, circuits};
-use super::evaluation::means;
+use super::evaluation::{Evaluation, evaluate, means};
 use super::hypotheses::{Tracker, fit, trackers};
 use super::lens::{LensFigures, lens_over};
 use super::probe::Snapshot;
-use crate::model::{AblationKind, Interventions, NeuronId};
+use crate::model::{AblationKind, Interventions, NeuronId, Patch};
 use crate::task::{Example, Token};
 
 /// What is asked.
@@ -29,6 +29,8 @@ pub enum Topic {
     },
     /// For each token the neurons that answer for it.
     Trackers,
+    /// How well the weights answer, with nothing switched off.
+    Accuracy,
 }
 
 /// A question.
@@ -57,6 +59,8 @@ pub enum Findings {
     Fit([f64; 4]),
     /// By token, the strongest first.
     Trackers(Vec<Vec<Tracker>>),
+    /// Over all labels and positions.
+    Accuracy(Evaluation),
 }
 
 /// A question and its answer.
@@ -91,6 +95,7 @@ pub fn study(
         }
         Topic::Fit { neurons, token } => Findings::Fit(fit(weights, examples, neurons, *token)),
         Topic::Trackers => Findings::Trackers(trackers(weights, examples)),
+        Topic::Accuracy => Findings::Accuracy(evaluate(weights, &Patch::default(), examples)),
     };
     let sequences = if request.topic == Topic::Circuits { 0 } else { examples.len() };
     Study { request, sequences, findings }

@@ -8,7 +8,7 @@ use crate::analysis::attention::HeadAverages;
 use crate::analysis::circuits::HeadCircuits;
 use crate::analysis::hypotheses::Tracker;
 use crate::analysis::lens::LensFigures;
-use crate::analysis::{Findings, Study, StudyRequest, Topic};
+use crate::analysis::{Evaluation, Findings, Study, StudyRequest, Topic};
 use crate::model::{Interventions, NeuronId};
 use crate::task::{Split, Token};
 
@@ -22,7 +22,7 @@ struct Slot {
 /// One slot a topic.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Studies {
-    slots: [Slot; 5],
+    slots: [Slot; 6],
 }
 
 const CIRCUITS: usize = 0;
@@ -30,6 +30,7 @@ const LENS: usize = 1;
 const HEADS: usize = 2;
 const FIT: usize = 3;
 const TRACKERS: usize = 4;
+const ACCURACY: usize = 5;
 
 /// Whether a newer snapshot is reason enough to ask again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,7 @@ fn slot(topic: &Topic) -> usize {
         Topic::Heads => HEADS,
         Topic::Fit { .. } => FIT,
         Topic::Trackers => TRACKERS,
+        Topic::Accuracy => ACCURACY,
     }
 }
 
@@ -89,7 +91,8 @@ impl Studies {
             ViewId::Logits => &[("lens", LENS)],
             ViewId::Attention => &[("heads", HEADS)],
             ViewId::Neurons => &[("trackers", TRACKERS), ("fit", FIT)],
-            ViewId::Train | ViewId::Ablate => &[],
+            ViewId::Train => &[("accuracy", ACCURACY)],
+            ViewId::Ablate => &[],
         };
         topics.iter().filter_map(|(name, slot)| Some((*name, self.slots[*slot].answer.as_ref()?)))
     }
@@ -134,6 +137,14 @@ impl Studies {
         }
     }
 
+    /// How well the weights in view answer.
+    pub(crate) fn accuracy(&self) -> Option<(&Study, &Evaluation)> {
+        match self.on(&Topic::Accuracy) {
+            Some(study @ Study { findings: Findings::Accuracy(found), .. }) => Some((study, found)),
+            _ => None,
+        }
+    }
+
     /// For each token the neurons that answer for it.
     pub(crate) fn trackers(&self) -> Option<(&Study, &[Vec<Tracker>])> {
         match self.on(&Topic::Trackers) {
@@ -144,6 +155,12 @@ impl Studies {
 }
 
 impl App {
+    /// The validation that the training view shows: of the weights in view, or the trainer's last.
+    pub(crate) fn validation(&self) -> Option<&Evaluation> {
+        let last = self.history.validation.as_ref().map(|last| &last.validation);
+        self.studies.accuracy().map(|(_, found)| found).or(last)
+    }
+
     pub(super) fn study_answer(&mut self, study: Study) -> Vec<Command> {
         let is_of_trackers = study.request.topic == Topic::Trackers;
         if self.studies.answer(study) {
@@ -176,6 +193,8 @@ impl App {
         let has_data = self.options.dataset.len(Split::Validation) > 0;
         let has_mlp = self.options.model.has_mlp();
         match self.view {
+            // What a trainer says of each epoch is in the run's files in part only.
+            ViewId::Train if has_data && self.is_exploring() => vec![Topic::Accuracy],
             ViewId::Circuits => vec![Topic::Circuits],
             ViewId::Attention if has_data => vec![Topic::Heads],
             ViewId::Logits if has_data => vec![Topic::Lens],

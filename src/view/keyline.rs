@@ -96,7 +96,8 @@ fn is_stale(app: &App) -> bool {
         ViewId::Logits => app.studies.lens().map(|(study, _)| study),
         ViewId::Neurons => app.studies.trackers().map(|(study, _)| study),
         ViewId::Circuits => app.studies.circuits().map(|(study, _)| study),
-        ViewId::Train | ViewId::Ablate => None,
+        ViewId::Train => app.studies.accuracy().map(|(study, _)| study),
+        ViewId::Ablate => None,
     };
     let are_shown = match app.view {
         ViewId::Ablate => true,

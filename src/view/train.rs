@@ -6,9 +6,10 @@ use super::chart::Chart;
 use super::classes;
 use super::ink::{Ink, beside, lines, part, width};
 use super::number::{count, figure, percent};
-use super::status;
 use super::theme::Role;
-use crate::app::{App, Bucket, History, LossScale, Series};
+use super::{is_without_step, status};
+use crate::app::{App, Bucket, Form, History, LossScale, Series};
+use crate::task::Split;
 use crate::train::EpochMetrics;
 
 /// Lines of the accuracy panel.
@@ -137,18 +138,13 @@ pub(super) fn series(ink: &mut Ink<'_>, area: Rect, values: &[f64], (low, high):
 }
 
 fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
-    let Some(EpochMetrics { epoch, step, validation }) = &app.history.validation else {
+    let Some(validation) = app.validation() else {
         ink.rule(area, 0, "accuracy on the validation set", "");
-        let text = if app.is_exploring() {
-            "6 evaluates these weights, with and without an ablation"
-        } else {
-            "after the first epoch"
-        };
-        ink.text(area, 2, 1, text, Role::Faint);
+        ink.text(area, 2, 1, not_validated(app), Role::Faint);
         return;
     };
-    let set = format!("accuracy, {} validation sequences", validation.sequences);
-    ink.rule(area, 0, &set, &format!("epoch {epoch}, step {step}"));
+    let set = format!("accuracy, {} val sequences", validation.sequences);
+    ink.rule(area, 0, &set, &validated(app));
     let body = lines(area, 1, area.height);
     let mut x = ink.text(body, 1, 0, "overall ", Role::Faint);
     x = ink.text(body, x, 0, &percent(validation.accuracy), Role::Strong);
@@ -177,12 +173,33 @@ fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
     by_position(ink, &validation.accuracy_by_position, lines(body, 4, body.height));
 }
 
+fn not_validated(app: &App) -> &'static str {
+    match (app.is_exploring(), app.options.dataset.len(Split::Validation)) {
+        (false, _) => "after the first epoch",
+        (true, 0) => "there are no validation sequences",
+        (true, _) => "computing",
+    }
+}
+
+/// Which weights were validated.
+fn validated(app: &App) -> String {
+    match (app.studies.accuracy(), &app.history.validation) {
+        (Some((study, _)), _) => {
+            let form = Form::of(study.request.folded).words();
+            let step = study.request.snapshot.step;
+            if is_without_step(app) { form.into() } else { format!("{form}, step {step}") }
+        }
+        (None, Some(EpochMetrics { epoch, step, .. })) => format!("epoch {epoch}, step {step}"),
+        (None, None) => String::new(),
+    }
+}
+
 /// Accuracy along the sequence; a run's files do not keep it.
 fn by_position(ink: &mut Ink<'_>, values: &[f64], area: Rect) {
     let area = lines(area, 0, 9);
     if values.is_empty() {
         ink.text(area, 1, 0, "position", Role::Faint);
-        ink.text(area, 10, 0, "not kept in the run's metrics", Role::Faint);
+        ink.text(area, 10, 0, "computing", Role::Faint);
         return;
     }
     let low = values.iter().copied().fold(1.0, f64::min);

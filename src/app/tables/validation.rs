@@ -19,9 +19,7 @@ impl App {
         if !rows.is_empty() {
             tables.push(Table::new("losses", &["series", "step", "mean", "min", "max"], rows));
         }
-        if let Some(last) = &self.history.validation {
-            tables.push(classes(&last.validation, None));
-        }
+        tables.extend(self.validation().map(|validation| classes(validation, None)));
         tables
     }
 
