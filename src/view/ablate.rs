@@ -48,7 +48,7 @@ fn heading(app: &App, probe: &Probe) -> String {
     let off = &app.ablation.off;
     let kind = match off.kind {
         AblationKind::Zero => "to zero",
-        AblationKind::Mean => "to their mean over the validation set",
+        AblationKind::Mean => "to the mean over the validation set",
     };
     let plural = |n: usize, noun: &str| (n > 0).then(|| super::number::count(n, noun));
     let counts = [plural(off.heads.len(), "head"), plural(off.neurons.len(), "neuron")];

@@ -57,7 +57,7 @@ fn map(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area:
     } else {
         format!("{} of {head}", if measure.is_mean { "mean" } else { "attention" })
     };
-    let title = format!("{title}{}", at_another(app, measure.step));
+    let title = if measure.is_mean { title + &at_another(app, measure.step) } else { title };
     ink.rule(area, 0, &title, &provenance_of(app, measure.step, probe.request.folded));
     let query = app.position_in(probe).min(measure.len.saturating_sub(1));
     let key = app.cursor.key.min(query);

@@ -1,7 +1,7 @@
 //! The thread that answers probes and evaluations.
 //!
-//! The latest request of each kind wins, a probe before an evaluation. An evaluation is done piece by piece, each piece
-//! reported as it comes, and dropped for a newer one between two pieces.
+//! The latest request of each kind wins, a probe before a study that has not let others go before it already. An
+//! evaluation is done piece by piece, each piece reported as it comes, and dropped for a newer one between two pieces.
 
 use std::collections::VecDeque;
 use std::mem::discriminant;
@@ -35,7 +35,22 @@ struct Inbox {
     probe: Option<ProbeRequest>,
     evaluate: Option<EvaluateRequest>,
     studies: VecDeque<StudyRequest>,
+    /// Probes that the first study has let go before it.
+    let_go: usize,
     stop: bool,
+}
+
+impl Inbox {
+    fn is_empty(&self) -> bool {
+        self.probe.is_none() && self.evaluate.is_none() && self.studies.is_empty()
+    }
+
+    /// The study to do before the next probe, if it is its turn: while it trains there may always be another probe.
+    fn study(&mut self) -> Option<StudyRequest> {
+        let is_due = self.probe.is_none() || self.let_go >= PATIENCE;
+        self.let_go = if is_due { 0 } else { self.let_go + 1 };
+        if is_due { self.studies.pop_front() } else { None }
+    }
 }
 
 #[derive(Default)]
@@ -115,6 +130,9 @@ impl Drop for ProbeWorker {
     }
 }
 
+/// Probes that a study lets go before it.
+const PATIENCE: usize = 2;
+
 /// Mean and mean absolute activations over the validation set.
 type Averages = (Arc<Means>, Arc<Vec<Vec<f32>>>);
 
@@ -143,19 +161,14 @@ impl Worker {
         let mut job: Option<Job> = None;
         loop {
             let mut inbox = self.shared.inbox();
-            while !inbox.stop
-                && inbox.probe.is_none()
-                && inbox.evaluate.is_none()
-                && inbox.studies.is_empty()
-                && job.is_none()
-            {
+            while !inbox.stop && inbox.is_empty() && job.is_none() {
                 inbox = self.shared.arrived.wait(inbox).unwrap_or_else(PoisonError::into_inner);
             }
             if inbox.stop {
                 return;
             }
+            let study = inbox.study();
             let (request, evaluation) = (inbox.probe.take(), inbox.evaluate.take());
-            let study = if request.is_none() { inbox.studies.pop_front() } else { None };
             drop(inbox);
             if let Some(request) = study {
                 answer(Answer::Study(Box::new(self.study(request))));
@@ -269,5 +282,40 @@ impl Worker {
         let averages = (Arc::new(means), Arc::new(activity));
         self.averages = Some((Arc::clone(snapshot), averages.clone()));
         averages
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::Topic;
+    use crate::model::{ModelConfig, Weights};
+
+    #[test]
+    fn a_study_has_its_turn_however_many_probes_there_are() {
+        let snapshot = Arc::new(Snapshot::new(0, Weights::initial(&ModelConfig::default(), 1)));
+        let probe = ProbeRequest {
+            generation: 0,
+            snapshot: Arc::clone(&snapshot),
+            folded: false,
+            tokens: Arc::from([1]),
+            interventions: Interventions::default(),
+            means: None,
+        };
+        let study = StudyRequest {
+            snapshot,
+            folded: false,
+            interventions: Interventions::default(),
+            topic: Topic::Lens,
+        };
+        let mut inbox = Inbox::default();
+        inbox.studies.extend([study.clone(), study]);
+        let turns: Vec<bool> = (0..7)
+            .map(|_| {
+                inbox.probe = Some(probe.clone());
+                inbox.study().is_some()
+            })
+            .collect();
+        assert_eq!(turns, [false, false, true, false, false, true, false]);
     }
 }
