@@ -178,6 +178,8 @@ fn ablation_of_neurons_and_patterns() {
     let (before, after) = (twin.clean(), twin.pass(&off));
     let config = ModelConfig::default();
     let outcome = AblationOutcome::new(&config, &off, 0, (&twin.tokens, &twin.labels), [&before, &after]);
+    let nearly = AblationOutcome { accuracy_before: 0.999_7, accuracy_after: 0.000_2, ..outcome.clone() };
+    assert!(nearly.to_string().contains("accuracy 99.9% -> <0.1%"), "{nearly}");
     let figures = rows(&export, "figures");
     same(&figures[0][2], outcome.loss_before);
     same(&figures[0][3], outcome.loss_after);

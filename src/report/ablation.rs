@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::analysis::Pass;
 use crate::model::{AblationKind, HeadId, Interventions, ModelConfig, NeuronId, PatternKind};
+use crate::number::percent;
 use crate::task::Token;
 
 /// One ablation of one sequence, with all that is needed to run it again.
@@ -116,12 +117,7 @@ impl fmt::Display for AblationOutcome {
         }
         writeln!(f, "{} values replaced", self.cells)?;
         writeln!(f, "loss     {:.4} -> {:.4} nats a position", self.loss_before, self.loss_after)?;
-        writeln!(
-            f,
-            "accuracy {:.1} % -> {:.1} %",
-            100.0 * self.accuracy_before,
-            100.0 * self.accuracy_after
-        )?;
+        writeln!(f, "accuracy {} -> {}", percent(self.accuracy_before), percent(self.accuracy_after))?;
         writeln!(f, "{} of {} predictions changed", self.changed.len(), self.tokens.len())?;
         for &position in &self.changed {
             let [token, label, before, after] =

@@ -1,7 +1,7 @@
 //! Numbers in few columns, never hiding that one is not a number.
 
 /// Four significant digits: `0.0442`, `2.303`, `1.2e-5`, `NaN`.
-pub(super) fn figure(x: f64) -> String {
+pub(crate) fn figure(x: f64) -> String {
     let size = x.abs();
     match size {
         _ if x.is_nan() => "NaN".into(),
@@ -16,7 +16,7 @@ pub(super) fn figure(x: f64) -> String {
 }
 
 /// Two decimals and a sign, as contributions are shown.
-pub(super) fn signed(x: f32) -> String {
+pub(crate) fn signed(x: f32) -> String {
     match x.abs() {
         _ if x.is_nan() => "NaN".into(),
         size if size >= 1e4 => format!("{x:+.0e}"),
@@ -25,30 +25,31 @@ pub(super) fn signed(x: f32) -> String {
     }
 }
 
-/// A share in percent: `98.1%`.
-pub(super) fn percent(x: f64) -> String {
+/// A share in percent: `98.1%`. What is not whole is never shown as the whole, nor what is something as nothing.
+pub(crate) fn percent(x: f64) -> String {
     match x {
         _ if x.is_nan() => "NaN".into(),
-        // A share that is not whole is never shown as the whole.
-        _ if x < 1.0 && x > 0.9995 => "99.9%".into(),
         _ if x >= 1.0 => "100%".into(),
+        _ if x >= 0.9995 => "99.9%".into(),
+        _ if x > 0.0 && x < 0.0005 => "<0.1%".into(),
         _ => format!("{:.1}%", 100.0 * x),
     }
 }
 
-/// A share in a column of four: `.996`, `1`.
-pub(super) fn share(x: Option<f64>) -> String {
+/// A share in a column of four, as careful as [`percent`]: `.996`, `1`, `3e-4`.
+pub(crate) fn share(x: Option<f64>) -> String {
     match x {
         None => "–".into(),
         Some(x) if x.is_nan() => "NaN".into(),
         Some(x) if x >= 1.0 => "1".into(),
-        Some(x) if x > 0.9995 => ".999".into(),
+        Some(x) if x >= 0.9995 => ".999".into(),
+        Some(x) if x > 0.0 && x < 0.0005 => format!("{x:.0e}"),
         Some(x) => format!("{x:.3}").trim_start_matches('0').into(),
     }
 }
 
 /// A count with its noun: `1 head`, `4 neurons`.
-pub(super) fn count(n: usize, noun: &str) -> String {
+pub(crate) fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
@@ -63,7 +64,10 @@ mod tests {
     }
 
     #[test]
-    fn almost_all_is_not_all() {
-        assert_eq!([percent(0.999_97), percent(1.0), share(Some(0.999_97))], ["99.9%", "100%", ".999"]);
+    fn almost_all_is_not_all_and_almost_nothing_is_not_nothing() {
+        let percents = [0.0, 1e-9, 0.000_5, 0.999_4, 0.999_5, 0.999_97, 1.0].map(percent);
+        assert_eq!(percents, ["0.0%", "<0.1%", "0.1%", "99.9%", "99.9%", "99.9%", "100%"]);
+        let shares = [0.0, 0.000_32, 0.000_5, 0.999_5, 0.999_97, 1.0].map(|x| share(Some(x)));
+        assert_eq!(shares, [".000", "3e-4", ".001", ".999", ".999", "1"]);
     }
 }
