@@ -14,6 +14,7 @@ use headcount::model::{
     AblationKind, Activations, FoldOptions, HeadId, Interventions, NeuronId, Patch, PatternKind, Weights,
     cache, centre, fold, forward,
 };
+use headcount::report::AblationOutcome;
 use headcount::task::{Dataset, DatasetConfig, Example, Split, Token, majority};
 use reference::models::{batch_of, odd_models, perturbed, random_batch, worst};
 use reference::{Tensors, weights};
@@ -222,7 +223,8 @@ fn ablations_equal_transformer_lens() {
         assert!((whole.loss - case.loss_batch).abs() < 1e-3, "{case:?}: {}", whole.loss);
         let first = Pass::run(weights, &tokens[..128], &labels[..128], &patch);
         assert!((f64::from(first.loss()) - case.loss_seq0).abs() < 1e-3, "{case:?}: {}", first.loss());
-        assert_eq!(first.predictions, case.pred_seq0, "{case:?}");
+        let theirs: Vec<_> = case.pred_seq0.iter().copied().map(Some).collect();
+        assert_eq!(first.predictions, theirs, "{case:?}");
         cases += 1;
     }
     assert_eq!(cases, 22);
@@ -295,6 +297,30 @@ fn the_lens_ends_where_the_model_does() {
         "the stream before attention knows only its own token"
     );
     assert!((figures[2].loss - 0.022_201).abs() < 1e-4, "{}", figures[2].loss);
+}
+
+#[test]
+fn logits_that_are_nan_predict_nothing() {
+    let trained = weights("weights");
+    let mut broken = trained.clone();
+    broken.values.fill(f32::NAN);
+    // Of zeros alone, which the first token, the largest for want of a larger, would have right.
+    let zeros = [0; 8];
+    let pass = |weights: &Weights| Pass::run(weights, &zeros, &zeros, &Patch::default());
+    let (before, after) = (pass(&trained), pass(&broken));
+    assert_eq!((before.accuracy(&zeros), after.accuracy(&zeros)), (1.0, 0.0));
+    let off = Interventions::default();
+    let outcome = AblationOutcome::new(trained.config(), &off, 0, (&zeros, &zeros), [&before, &after]);
+    assert_eq!(outcome.changed.len(), 8, "from an answer to none");
+    assert!(outcome.to_string().contains("label 0  output 0 -> NaN"), "{outcome}");
+    let outcome = AblationOutcome::new(trained.config(), &off, 0, (&zeros, &zeros), [&after, &after]);
+    assert!(outcome.changed.is_empty(), "from none to none");
+    for place in lens_over(&broken, &batch_of(&zeros, &zeros, 8)) {
+        assert!(place.accuracy == 0.0 && place.loss.is_nan(), "{place:?}");
+    }
+    let neuron = [NeuronId { layer: 0, neuron: 0 }];
+    let fits = fit(&broken, &batch_of(&zeros, &zeros, 8), &neuron, 0);
+    assert!(fits.iter().all(|r_squared| r_squared.is_nan()), "{fits:?}");
 }
 
 #[test]

@@ -105,13 +105,14 @@ impl Moments {
         self
     }
 
-    /// Squared correlation of a column with a series: the share of variance that a line explains.
+    /// Squared correlation of a column with a series: the share of variance that a line explains. 0 where one of them
+    /// does not vary, NaN where one has a NaN.
     fn r_squared(&self, column: usize, series: usize) -> f64 {
         let variance = |sum: f64, squares: f64| squares / self.n - (sum / self.n).powi(2);
         let (x, y) = (self.x[column], self.y[series]);
         let covariance = self.xy[series * self.x.len() + column] / self.n - x * y / self.n.powi(2);
         let product = variance(x, self.xx[column]) * variance(y, self.yy[series]);
-        if product > 0.0 { (covariance * covariance / product).min(1.0) } else { 0.0 }
+        if product <= 0.0 { 0.0 } else { (covariance * covariance / product).clamp(0.0, 1.0) }
     }
 }
 
@@ -246,6 +247,14 @@ mod tests {
         assert_eq!(series(Hypothesis::Lead), [1.0, 0.0, 1.0, 1.0, 0.0, -1.0]);
         assert_eq!(series(Hypothesis::Share)[3..4], [0.5]);
         assert_eq!(series(Hypothesis::LastOccurrence)[..4], [1.0, 0.5, 1.0, 0.5]);
+    }
+
+    #[test]
+    fn a_column_that_is_nan_has_no_r_squared_and_a_constant_one_explains_nothing() {
+        let mut moments = Moments::new(2, 1);
+        moments.add(&[f32::NAN, 1.0, 2.0, 1.0, 3.0, 1.0], &[1.0, 2.0, 3.0]);
+        assert!(moments.r_squared(0, 0).is_nan());
+        assert!(moments.r_squared(1, 0).abs() < 1e-12);
     }
 
     #[test]

@@ -26,14 +26,12 @@ struct Logits<'a> {
 
 impl<'a> Logits<'a> {
     fn of(probe: &'a Probe, position: usize) -> Self {
-        let current = probe.current().logits(position);
-        let is_broken = current.iter().any(|logit| logit.is_nan());
         Self {
             before: probe.clean.logits(position),
             after: probe.ablated.as_ref().map(|pass| pass.logits(position)),
             probabilities: probe.current().probabilities(position),
             label: probe.labels[position].into(),
-            prediction: (!is_broken).then(|| probe.current().predictions[position].into()),
+            prediction: probe.current().predictions[position].map(usize::from),
         }
     }
 

@@ -114,7 +114,7 @@ impl App {
             vec![
                 row.name.clone().into(),
                 target.value(logits).into(),
-                crate::analysis::probe::argmax(logits).into(),
+                crate::analysis::probe::prediction(logits).into(),
                 figures.map(|figures| figures.loss).into(),
                 figures.map(|figures| figures.accuracy).into(),
             ]
