@@ -574,3 +574,16 @@ fn trackers_that_are_not_known_say_whether_they_ever_will_be() {
     screen.snapshot(0, trained());
     screen.keys("4B").must_show("without a validation set");
 }
+
+#[test]
+fn a_token_that_no_neuron_tracks_has_none_picked_or_switched_off() {
+    let mut screen = Setup::default().screen();
+    let mut weights = trained();
+    weights.values.fill(f32::NAN);
+    screen.snapshot(0, weights);
+    for key in ["b", "B"] {
+        screen.keys("4").keys(key).must_show("no neuron of the last layer tracks token");
+        screen.must_not_show("✕");
+        screen.must_not_show("◆");
+    }
+}

@@ -9,7 +9,7 @@ use headcount::analysis::circuits::{circuits, paths};
 use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::{lens, lens_over};
 use headcount::analysis::study::study;
-use headcount::analysis::{Findings, Pass, Snapshot, StudyRequest, Topic, evaluate};
+use headcount::analysis::{Findings, NeuronDirections, Pass, Snapshot, StudyRequest, Topic, evaluate};
 use headcount::model::{
     AblationKind, Activations, FoldOptions, HeadId, Interventions, NeuronId, Patch, PatternKind, Weights,
     cache, centre, fold, forward,
@@ -343,10 +343,14 @@ fn each_token_has_neurons_that_answer_for_it_and_more_than_random_ones_do() {
     let weights = weights("weights");
     let data = Dataset::generate(&DatasetConfig { sequences: 40, train_fraction: 0.1 }, 128, 10, 23);
     let examples = data.examples(Split::Validation);
+    let directions = NeuronDirections::new(&weights);
     let found = trackers(&weights, &examples);
     assert_eq!(found.len(), 10);
     for (token, ranked) in found.iter().enumerate() {
-        assert!(ranked.len() == 256 && ranked.windows(2).all(|pair| pair[0].effect >= pair[1].effect));
+        assert!(ranked.windows(2).all(|pair| pair[0].effect >= pair[1].effect));
+        // Not those that lower the logit and are least active where the token is the label.
+        let raises = |neuron: usize| directions.of(0, neuron)[token] > 0.0;
+        assert!(ranked.iter().all(|tracker| tracker.effect > 0.0 && raises(tracker.neuron)), "{token}");
         // One neuron's figures, found again by the other way round.
         let ids = [NeuronId { layer: 0, neuron: ranked[0].neuron }];
         let alone = fit(&weights, &examples, &ids, token as Token);

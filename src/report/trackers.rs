@@ -1,4 +1,4 @@
-//! Which neurons answer for which token, and what their loss costs.
+//! Which neurons track which token, and what their loss costs.
 
 use std::fmt;
 
@@ -8,15 +8,15 @@ use crate::analysis::evaluation::{Controls, control, means};
 use crate::analysis::hypotheses::{Tracker, fit, trackers};
 use crate::analysis::{Hypothesis, evaluate};
 use crate::model::{Interventions, NeuronId, Patch, Weights};
-use crate::number::{percent, share};
+use crate::number::{count, percent, share};
 use crate::task::{Example, Token};
 
-/// The neurons that answer for one token.
+/// The neurons that track one token, and what they do there.
 #[derive(Clone, Debug, Serialize)]
 pub struct TokenTrackers {
     /// The token.
     pub token: Token,
-    /// The strongest, first.
+    /// The strongest first; there may be fewer than were asked for, and none. Then nothing is set to zero below.
     pub neurons: Vec<Tracker>,
     /// R² of their summed activation with each hypothesis of the token.
     pub r_squared_of_sum: Vec<(Hypothesis, f64)>,
@@ -83,8 +83,12 @@ fn fits(r_squared: impl Iterator<Item = (Hypothesis, f64)>) -> String {
 impl fmt::Display for TokenTrackers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let accuracy = |share: Option<f64>| share.map_or("(never a label)".into(), percent);
+        let Some(first) = self.neurons.first() else {
+            return writeln!(f, "token {}: no neuron of the last layer tracks it", self.token);
+        };
+        // As `headcount ablate` takes them.
         let ids: Vec<String> = self.neurons.iter().map(|t| t.neuron.to_string()).collect();
-        writeln!(f, "token {}: neurons {}", self.token, ids.join(", "))?;
+        writeln!(f, "token {}: --layer {} --neurons {}", self.token, first.layer, ids.join(","))?;
         for tracker in &self.neurons {
             let fits = fits(Hypothesis::ALL.into_iter().zip(tracker.r_squared));
             writeln!(f, "  {:5}  {:+.2} on its logit   R²: {fits}", tracker.neuron, tracker.effect)?;
@@ -94,9 +98,10 @@ impl fmt::Display for TokenTrackers {
         let control = (n > 0).then(|| self.class_accuracy_controls.iter().sum::<f64>() / n as f64);
         writeln!(
             f,
-            "  set to zero: accuracy on this label {} -> {} ({n} random sets of like activity: {}), loss {:.4} -> {:.4}",
+            "  set to zero: accuracy on this label {} -> {} ({} of like activity: {}), loss {:.4} -> {:.4}",
             accuracy(self.class_accuracy_before),
             accuracy(self.class_accuracy_after),
+            count(n, "random set"),
             control.map_or("none".into(), percent),
             self.loss_before,
             self.loss_after,
@@ -127,7 +132,18 @@ mod tests {
     #[test]
     fn almost_all_is_not_all_and_almost_nothing_is_not_nothing() {
         let text = of(&[28]).to_string();
-        assert!(text.contains("99.9% -> <0.1% (1 random sets of like activity: 99.9%)"), "{text}");
+        assert!(text.contains("99.9% -> <0.1% (1 random set of like activity: 99.9%)"), "{text}");
         assert!(text.contains("lead .999"), "{text}");
+    }
+
+    #[test]
+    fn neurons_are_listed_as_an_ablation_takes_them() {
+        let text = of(&[28, 7]).to_string();
+        assert!(text.starts_with("token 3: --layer 1 --neurons 28,7\n"), "{text}");
+    }
+
+    #[test]
+    fn a_token_that_nothing_tracks_is_one_line() {
+        assert_eq!(of(&[]).to_string(), "token 3: no neuron of the last layer tracks it\n");
     }
 }
