@@ -15,14 +15,24 @@ pub(crate) fn figure(x: f64) -> String {
     }
 }
 
-/// Two decimals and a sign, as contributions are shown.
+/// Two decimals and a sign, as contributions are shown; what rounds to zero has no sign.
 pub(crate) fn signed(x: f32) -> String {
     match x.abs() {
         _ if x.is_nan() => "NaN".into(),
         size if size >= 1e4 => format!("{x:+.0e}"),
         size if size >= 100.0 => format!("{x:+.0}"),
-        _ => format!("{x:+.2}"),
+        _ => without_sign_of_zero(format!("{x:+.2}")),
     }
+}
+
+/// A number below 1 by its sign and three decimals: `-.012`; what rounds to zero has no sign.
+pub(crate) fn signed_fraction(x: f32) -> String {
+    without_sign_of_zero(format!("{x:+.3}").replacen("0.", ".", 1))
+}
+
+fn without_sign_of_zero(number: String) -> String {
+    let is_zero = !number.contains(|c: char| ('1'..='9').contains(&c));
+    if is_zero { number.trim_start_matches(['+', '-']).into() } else { number }
 }
 
 /// A share in percent: `98.1%`. What is not whole is never shown as the whole, nor what is something as nothing.
@@ -48,6 +58,16 @@ pub(crate) fn share(x: Option<f64>) -> String {
     }
 }
 
+/// A probability out of a softmax in five columns: `0.912`. It is never quite 0 or 1.
+pub(crate) fn probability(x: f32) -> String {
+    match x {
+        x if x.is_nan() => "NaN".into(),
+        x if x >= 0.9995 => ">.999".into(),
+        x if x < 0.0005 => "<.001".into(),
+        x => format!("{x:.3}"),
+    }
+}
+
 /// A count with its noun: `1 head`, `4 neurons`.
 pub(crate) fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
@@ -69,5 +89,13 @@ mod tests {
         assert_eq!(percents, ["0.0%", "<0.1%", "0.1%", "99.9%", "99.9%", "99.9%", "100%"]);
         let shares = [0.0, 0.000_32, 0.000_5, 0.999_5, 0.999_97, 1.0].map(|x| share(Some(x)));
         assert_eq!(shares, [".000", "3e-4", ".001", ".999", ".999", "1"]);
+        let probabilities = [0.0, 1e-4, 0.25, 0.999_51, 1.0, f32::NAN].map(probability);
+        assert_eq!(probabilities, ["<.001", "<.001", "0.250", ">.999", ">.999", "NaN"]);
+    }
+
+    #[test]
+    fn a_zero_has_no_sign() {
+        assert_eq!([0.0, -0.0, -0.004, 0.004, -0.006].map(signed), ["0.00", "0.00", "0.00", "0.00", "-0.01"]);
+        assert_eq!([-0.0001, 0.0, 0.0093].map(signed_fraction), [".000", ".000", "+.009"]);
     }
 }

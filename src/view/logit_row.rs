@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::ink::{Ink, width};
-use super::number::signed;
+use super::number::{probability, signed};
 use super::theme::Role;
 use crate::analysis::Probe;
 use crate::app::App;
@@ -103,5 +103,5 @@ fn row(ink: &mut Ink<'_>, area: Rect, y: u16, logits: &Logits<'_>, token: usize)
         ink.text_right(area, AFTER, y, &signed(after[token]), role);
         AFTER
     });
-    ink.text_right(area, end + PROBABILITY, y, &format!("{:.3}", logits.probabilities[token]), role);
+    ink.text_right(area, end + PROBABILITY, y, &probability(logits.probabilities[token]), role);
 }
