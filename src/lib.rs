@@ -1,7 +1,8 @@
 //! Train a small transformer and look inside it, in the terminal.
 //!
 //! Layers, and an arrow goes down only: `cli` and `term` at the edge, `app` and `view` for the screen,
-//! then `train`, `analysis`, `model` and `task`, which know of no screen. `cuda` finds GPUs and knows of nothing else.
+//! then `train`, `analysis`, `model` and `task`, which know of no screen. `cuda` finds GPUs and knows of nothing else;
+//! `number` and `random` know of nothing and serve all.
 
 pub mod analysis;
 pub mod app;
@@ -9,6 +10,7 @@ pub mod cli;
 #[cfg(feature = "cuda")]
 pub mod cuda;
 pub mod model;
+mod number;
 pub mod random;
 pub mod report;
 pub mod task;

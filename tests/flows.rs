@@ -743,3 +743,16 @@ fn keys_that_show_nothing_here_are_not_offered_and_the_target_is_said() {
     screen.must_not_show("e export");
     screen.keys("3").must_show("T target");
 }
+
+#[test]
+fn a_token_that_no_neuron_tracks_has_none_picked_or_switched_off() {
+    let mut screen = Setup::default().screen();
+    let mut weights = trained();
+    weights.values.fill(f32::NAN);
+    screen.snapshot(0, weights);
+    for key in ["b", "B"] {
+        screen.keys("4").keys(key).must_show("no neuron of the last layer tracks token");
+        screen.must_not_show("✕");
+        screen.must_not_show("◆");
+    }
+}

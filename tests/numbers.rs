@@ -9,11 +9,14 @@ use headcount::analysis::circuits::{circuits, paths};
 use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::{lens, lens_over};
 use headcount::analysis::study::study;
-use headcount::analysis::{Findings, Pass, ProbeRequest, Snapshot, StudyRequest, Topic, evaluate, probe};
+use headcount::analysis::{
+    Findings, NeuronDirections, Pass, ProbeRequest, Snapshot, StudyRequest, Topic, evaluate, probe,
+};
 use headcount::model::{
     AblationKind, Activations, FoldOptions, HeadId, Interventions, NeuronId, Patch, PatternKind, Weights,
     cache, centre, fold, forward,
 };
+use headcount::report::AblationOutcome;
 use headcount::task::{Dataset, DatasetConfig, Example, Split, Token, majority};
 use reference::models::{batch_of, odd_models, perturbed, random_batch, worst};
 use reference::{Tensors, weights};
@@ -222,7 +225,8 @@ fn ablations_equal_transformer_lens() {
         assert!((whole.loss - case.loss_batch).abs() < 1e-3, "{case:?}: {}", whole.loss);
         let first = Pass::run(weights, &tokens[..128], &labels[..128], &patch);
         assert!((f64::from(first.loss()) - case.loss_seq0).abs() < 1e-3, "{case:?}: {}", first.loss());
-        assert_eq!(first.predictions, case.pred_seq0, "{case:?}");
+        let theirs: Vec<_> = case.pred_seq0.iter().copied().map(Some).collect();
+        assert_eq!(first.predictions, theirs, "{case:?}");
         cases += 1;
     }
     assert_eq!(cases, 22);
@@ -317,6 +321,30 @@ fn the_lens_ends_where_the_model_does() {
 }
 
 #[test]
+fn logits_that_are_nan_predict_nothing() {
+    let trained = weights("weights");
+    let mut broken = trained.clone();
+    broken.values.fill(f32::NAN);
+    // Of zeros alone, which the first token, the largest for want of a larger, would have right.
+    let zeros = [0; 8];
+    let pass = |weights: &Weights| Pass::run(weights, &zeros, &zeros, &Patch::default());
+    let (before, after) = (pass(&trained), pass(&broken));
+    assert_eq!((before.accuracy(&zeros), after.accuracy(&zeros)), (1.0, 0.0));
+    let off = Interventions::default();
+    let outcome = AblationOutcome::new(trained.config(), &off, 0, (&zeros, &zeros), [&before, &after]);
+    assert_eq!(outcome.changed.len(), 8, "from an answer to none");
+    assert!(outcome.to_string().contains("label 0  output 0 -> NaN"), "{outcome}");
+    let outcome = AblationOutcome::new(trained.config(), &off, 0, (&zeros, &zeros), [&after, &after]);
+    assert!(outcome.changed.is_empty(), "from none to none");
+    for place in lens_over(&broken, &batch_of(&zeros, &zeros, 8)) {
+        assert!(place.accuracy == 0.0 && place.loss.is_nan(), "{place:?}");
+    }
+    let neuron = [NeuronId { layer: 0, neuron: 0 }];
+    let fits = fit(&broken, &batch_of(&zeros, &zeros, 8), &neuron, 0);
+    assert!(fits.iter().all(|r_squared| r_squared.is_nan()), "{fits:?}");
+}
+
+#[test]
 fn averages_over_sequences_keep_rows_that_sum_to_one() {
     let batch = Tensors::read("batch");
     let (tokens, labels) = (batch.tokens("tokens"), batch.tokens("labels"));
@@ -336,10 +364,14 @@ fn each_token_has_neurons_that_answer_for_it_and_more_than_random_ones_do() {
     let weights = weights("weights");
     let data = Dataset::generate(&DatasetConfig { sequences: 40, train_fraction: 0.1 }, 128, 10, 23);
     let examples = data.examples(Split::Validation);
+    let directions = NeuronDirections::new(&weights);
     let found = trackers(&weights, &examples);
     assert_eq!(found.len(), 10);
     for (token, ranked) in found.iter().enumerate() {
-        assert!(ranked.len() == 256 && ranked.windows(2).all(|pair| pair[0].effect >= pair[1].effect));
+        assert!(ranked.windows(2).all(|pair| pair[0].effect >= pair[1].effect));
+        // Not those that lower the logit and are least active where the token is the label.
+        let raises = |neuron: usize| directions.of(0, neuron)[token] > 0.0;
+        assert!(ranked.iter().all(|tracker| tracker.effect > 0.0 && raises(tracker.neuron)), "{token}");
         // One neuron's figures, found again by the other way round.
         let ids = [NeuronId { layer: 0, neuron: ranked[0].neuron }];
         let alone = fit(&weights, &examples, &ids, token as Token);

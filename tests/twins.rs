@@ -6,13 +6,13 @@ use common::{Screen, Setup, trained};
 use headcount::analysis::circuits::{circuits, qk_over_positions};
 use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::lens_over;
-use headcount::analysis::{Hypothesis, NeuronDirections, Pass, Target, attention, evaluate};
+use headcount::analysis::{Hypothesis, NeuronDirections, Pass, Target, attention, evaluate, evaluation};
 use headcount::model::{
     FoldOptions, HeadId, Interventions, ModelConfig, NeuronId, Patch, PatternKind, Weights, fold,
 };
 use headcount::report::AblationOutcome;
 use headcount::task::{Split, Token, majority};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Where the cursor is put.
 const POSITION: usize = 37;
@@ -60,6 +60,12 @@ fn rows<'a>(export: &'a Value, table: &str) -> &'a Vec<Value> {
     found.unwrap_or_else(|| panic!("no table is called {table}"))["rows"]
         .as_array()
         .expect("a table has rows")
+}
+
+/// Some cells of a row.
+#[track_caller]
+fn cells(row: &Value, at: std::ops::Range<usize>) -> Value {
+    row.as_array().expect("a row has cells")[at].into()
 }
 
 /// A number as the screen has it.
@@ -119,6 +125,7 @@ fn attention_and_scores() {
         let a = pass.attention(0, 1, POSITION)[key];
         same(&row[3], a.into());
         same(&row[6], (a * pass.heads[1].value_norms[key]).into());
+        assert_eq!(cells(row, 7..11), json!([0, 1, "this sequence", 1]));
     }
     let examples = twin.screen.data.examples(Split::Validation);
     let averages = attention::averages(&twin.weights, &Patch::default(), &examples);
@@ -126,12 +133,16 @@ fn attention_and_scores() {
         same(&row[2], summary.mean_entropy().into());
         let scores = [average.scores.previous, average.scores.duplicate, average.scores.induction];
         (4..).zip(scores).for_each(|(at, score)| same(&row[at], score.into()));
+        assert_eq!(row[8], 30, "the sequences of the scores");
     }
+    let names = &export["tables"][1]["columns"];
+    assert_eq!((&names[2], &names[8]), (&json!("mean_entropy_this_sequence"), &json!("scores_sequences")));
     // The mean pattern is the same one.
     twin.screen.keys("v");
     let export = twin.export();
     for (key, row) in rows(&export, "keys").iter().enumerate() {
         same(&row[3], averages[1].pattern[POSITION * 128 + key].into());
+        assert_eq!(cells(row, 7..11), json!([0, 1, "mean", 30]));
     }
 }
 
@@ -147,10 +158,13 @@ fn neurons_trackers_and_fits() {
     for row in rows(&export, "neurons") {
         let neuron = usize::try_from(row[0].as_u64().unwrap()).unwrap();
         same(&row[1], pass.neuron(0, neuron, POSITION).into());
-        same(&row[2], directions.contribution(&pass, 0, neuron, POSITION, target).into());
-        let token = usize::try_from(row[4].as_u64().unwrap()).unwrap();
-        let tracker = tracked[token].iter().find(|tracker| tracker.neuron == neuron).unwrap();
-        same(&row[5], tracker.effect);
+        same(&row[2], pass.neuron(0, neuron, POSITION).into());
+        same(&row[3], directions.contribution(&pass, 0, neuron, POSITION, target).into());
+        let by_token = |token: usize| tracked[token].iter().find(|tracker| tracker.neuron == neuron);
+        match row[6].as_u64() {
+            Some(token) => same(&row[7], by_token(usize::try_from(token).unwrap()).unwrap().effect),
+            None => assert!((0..10).all(|token| by_token(token).is_none()), "neuron {neuron}"),
+        }
     }
     let token = twin.labels[POSITION];
     let best: Vec<NeuronId> = tracked[usize::from(token)][..4]
@@ -178,6 +192,8 @@ fn ablation_of_neurons_and_patterns() {
     let (before, after) = (twin.clean(), twin.pass(&off));
     let config = ModelConfig::default();
     let outcome = AblationOutcome::new(&config, &off, 0, (&twin.tokens, &twin.labels), [&before, &after]);
+    let nearly = AblationOutcome { accuracy_before: 0.999_7, accuracy_after: 0.000_2, ..outcome.clone() };
+    assert!(nearly.to_string().contains("accuracy 99.9% -> <0.1%"), "{nearly}");
     let figures = rows(&export, "figures");
     same(&figures[0][2], outcome.loss_before);
     same(&figures[0][3], outcome.loss_after);
@@ -213,12 +229,17 @@ fn circuits_and_paths() {
         let at = |cell: &Value| usize::try_from(cell.as_u64().unwrap()).unwrap();
         f64::from(values[at(&row[0]) * width + at(&row[1])])
     };
-    for (values, width) in [(&heads[1].qk, 10), (&positions, 128), (&heads[1].ov_logit, 10), (&centred, 256)]
-    {
+    for (name, values, width) in [
+        ("qk_tokens", &heads[1].qk, 10),
+        ("qk_positions", &positions, 128),
+        ("ov_logits", &heads[1].ov_logit, 10),
+        ("ov_neurons_centred", &centred, 256),
+    ] {
         let export = twin.export();
-        let cells = rows(&export, "map");
-        assert!(cells.len() >= 100);
-        cells.iter().for_each(|row| same(&row[2], of(values, width, row)));
+        let map = rows(&export, "map");
+        assert!(map.len() >= 100);
+        map.iter().for_each(|row| same(&row[2], of(values, width, row)));
+        assert_eq!(cells(&map[0], 3..7), json!([name, 0, 1, "weights"]));
         twin.screen.keys("v");
     }
     let export = twin.export();
@@ -234,6 +255,55 @@ fn circuits_and_paths() {
         let drive = heads[head].ov_neuron_centred(10)[token * 256 + neuron];
         same(&row[4], (drive * target.value(by_weights.of(0, neuron))).into());
         same(&row[6], directions.contribution(&twin.clean(), 0, neuron, POSITION, target).into());
+    }
+}
+
+#[test]
+fn a_map_says_what_it_was_divided_by() {
+    let mut twin = Twin::new("5");
+    let raw = number(&rows(&twin.export(), "map")[0][2]);
+    let by_head = 1.0 / 32.0_f64.sqrt();
+    let scale = &twin.clean().activations.blocks[0].ln1.scale;
+    let mean_norm = f64::from(scale.iter().sum::<f32>() / scale.len() as f32);
+    let by_both = by_head / mean_norm.powi(2);
+    for (scale, factor) in [("weights/sqrt(d_head)", by_head), ("weights/sqrt(d_head)/mean_norm^2", by_both)]
+    {
+        twin.screen.keys("x");
+        let export = twin.export();
+        let cell = &rows(&export, "map")[0];
+        assert_eq!(cell[6], scale);
+        same(&cell[7], factor);
+        same(&cell[2], raw * factor);
+    }
+    // What reads no query and key is not divided.
+    twin.screen.keys("vv").must_show("OV to logits");
+    let export = twin.export();
+    let cell = &rows(&export, "map")[0];
+    assert_eq!((&cell[6], number(&cell[7])), (&"weights".into(), 1.0));
+}
+
+#[test]
+fn a_neuron_that_is_off_is_exported_as_it_was_and_as_it_is() {
+    for (keys, replaced) in [("4g<space>p", Some(0.0)), ("4g<space>pm", None)] {
+        let mut twin = Twin::new(keys);
+        let export = twin.export();
+        let clean = twin.clean();
+        let off: Vec<&Value> = rows(&export, "neurons").iter().filter(|row| row[8] == true).collect();
+        assert_eq!(off.len(), 1);
+        let neuron = usize::try_from(off[0][0].as_u64().unwrap()).unwrap();
+        same(&off[0][1], clean.neuron(0, neuron, POSITION).into());
+        let examples = twin.screen.data.examples(Split::Validation);
+        let (means, _) = evaluation::means(&twin.weights, &examples);
+        let replaced = replaced.unwrap_or(means.post[0][neuron]);
+        same(&off[0][2], replaced.into());
+        let traces = rows(&export, "traces");
+        for (position, row) in traces.iter().enumerate() {
+            same(&row[2], clean.neuron(0, neuron, position).into());
+            same(&row[3], replaced.into());
+        }
+        let names = &export["tables"][1]["columns"];
+        assert_eq!(names[2], format!("neuron.0.{neuron}.clean"));
+        assert_eq!(names[3], format!("neuron.0.{neuron}.current"));
     }
 }
 

@@ -105,13 +105,14 @@ impl Moments {
         self
     }
 
-    /// Squared correlation of a column with a series: the share of variance that a line explains.
+    /// Squared correlation of a column with a series: the share of variance that a line explains. 0 where one of them
+    /// does not vary, NaN where one has a NaN.
     fn r_squared(&self, column: usize, series: usize) -> f64 {
         let variance = |sum: f64, squares: f64| squares / self.n - (sum / self.n).powi(2);
         let (x, y) = (self.x[column], self.y[series]);
         let covariance = self.xy[series * self.x.len() + column] / self.n - x * y / self.n.powi(2);
         let product = variance(x, self.xx[column]) * variance(y, self.yy[series]);
-        if product > 0.0 { (covariance * covariance / product).min(1.0) } else { 0.0 }
+        if product <= 0.0 { 0.0 } else { (covariance * covariance / product).clamp(0.0, 1.0) }
     }
 }
 
@@ -143,14 +144,15 @@ pub fn fit(weights: &Weights, examples: &[Example<'_>], neurons: &[NeuronId], to
     std::array::from_fn(|which| moments.r_squared(0, which))
 }
 
-/// A neuron that answers for a token.
+/// A neuron that tracks a token: its direction raises the token's logit, and it is more active where the token is the
+/// label than elsewhere.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Tracker {
     /// Its block.
     pub layer: usize,
     /// Its place there.
     pub neuron: usize,
-    /// What it adds to the token's logit, on average where the token is the label, less where it is not.
+    /// What it adds to the token's logit, on average where the token is the label, less where it is not; above 0.
     pub effect: f64,
     /// R² of its activation with each hypothesis of the token, in the order of [`Hypothesis::ALL`].
     pub r_squared: [f64; 4],
@@ -198,32 +200,34 @@ impl Sums {
         merged
     }
 
-    /// Every neuron for one token, the strongest first.
+    /// The neurons that track one token, the strongest first.
     fn ranked(&self, token: usize, directions: &NeuronDirections, layer: usize) -> Vec<Tracker> {
         let here = self.seen[token];
         let elsewhere = self.seen.iter().sum::<usize>() - here;
         let mean = |sum: f64, n: usize| if n == 0 { 0.0 } else { sum / n as f64 };
         let tracker = |neuron: usize| {
+            let direction = f64::from(directions.of(layer, neuron)[token]);
             let (sum, total) =
                 (self.by_label[token][neuron], self.by_label.iter().map(|sums| sums[neuron]).sum::<f64>());
             let difference = mean(sum, here) - mean(total - sum, elsewhere);
-            Tracker {
+            // One that lowers the logit and is least active here has an effect above 0 as well: it opposes the token.
+            (direction > 0.0 && difference > 0.0).then(|| Tracker {
                 layer,
                 neuron,
-                effect: difference * f64::from(directions.of(layer, neuron)[token]),
+                effect: difference * direction,
                 r_squared: std::array::from_fn(|which| {
                     self.moments.r_squared(neuron, token * Hypothesis::ALL.len() + which)
                 }),
-            }
+            })
         };
-        let mut ranked: Vec<Tracker> = (0..self.by_label[token].len()).map(tracker).collect();
+        let mut ranked: Vec<Tracker> = (0..self.by_label[token].len()).filter_map(tracker).collect();
         ranked.sort_by(|a, b| b.effect.total_cmp(&a.effect));
         ranked
     }
 }
 
-/// For each token the neurons of the last layer by their effect on its logit, largest first, over all positions of
-/// `examples` (of one length). Earlier layers' neurons act through later blocks as well, and are left out.
+/// For each token the neurons of the last layer that track it, the largest effect on its logit first, over all positions
+/// of `examples` (of one length); there may be none. Earlier layers' neurons act through later blocks as well, and are left out.
 pub fn trackers(weights: &Weights, examples: &[Example<'_>]) -> Vec<Vec<Tracker>> {
     let c = weights.config();
     let directions = NeuronDirections::new(weights);
@@ -246,6 +250,14 @@ mod tests {
         assert_eq!(series(Hypothesis::Lead), [1.0, 0.0, 1.0, 1.0, 0.0, -1.0]);
         assert_eq!(series(Hypothesis::Share)[3..4], [0.5]);
         assert_eq!(series(Hypothesis::LastOccurrence)[..4], [1.0, 0.5, 1.0, 0.5]);
+    }
+
+    #[test]
+    fn a_column_that_is_nan_has_no_r_squared_and_a_constant_one_explains_nothing() {
+        let mut moments = Moments::new(2, 1);
+        moments.add(&[f32::NAN, 1.0, 2.0, 1.0, 3.0, 1.0], &[1.0, 2.0, 3.0]);
+        assert!(moments.r_squared(0, 0).is_nan());
+        assert!(moments.r_squared(1, 0).abs() < 1e-12);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::probe::{argmax, log_sum_exp};
+use super::probe::{log_sum_exp, prediction};
 use crate::model::{Activations, Patch, Weights, centre, forward, unembed};
 use crate::task::Example;
 
@@ -65,7 +65,7 @@ pub fn lens_over(weights: &Weights, examples: &[Example<'_>]) -> Vec<LensFigures
         for (figures, row) in figures.iter_mut().zip(&rows) {
             for (logits, &label) in row.logits.chunks_exact(d_vocab).zip(example.labels) {
                 figures.loss += f64::from(log_sum_exp(logits) - logits[usize::from(label)]);
-                figures.accuracy += f64::from(u8::from(argmax(logits) == label));
+                figures.accuracy += f64::from(u8::from(prediction(logits) == Some(label)));
             }
         }
     }

@@ -62,8 +62,8 @@ pub struct ProbeRequest {
 pub struct Pass {
     /// Every activation.
     pub activations: Activations,
-    /// The most likely token at each position.
-    pub predictions: Vec<Token>,
+    /// The most likely token at each position, as [`prediction`] has it.
+    pub predictions: Vec<Option<Token>>,
     /// Cross-entropy at each position, in nats.
     pub losses: Vec<f32>,
     /// Direct logit attribution of every writer.
@@ -129,7 +129,7 @@ impl Pass {
         let rows = || activations.logits.chunks_exact(weights.config().d_vocab);
         let loss = |(row, &label): (&[f32], &Token)| log_sum_exp(row) - row[usize::from(label)];
         Self {
-            predictions: rows().map(argmax).collect(),
+            predictions: rows().map(prediction).collect(),
             losses: rows().zip(labels).map(loss).collect(),
             attribution: Attribution::new(weights, tokens, &activations),
             heads: summaries(weights, &activations),
@@ -144,7 +144,7 @@ impl Pass {
 
     /// Share of positions whose prediction is the label.
     pub fn accuracy(&self, labels: &[Token]) -> f32 {
-        let right = self.predictions.iter().zip(labels).filter(|(p, l)| p == l).count();
+        let right = self.predictions.iter().zip(labels).filter(|(p, l)| **p == Some(**l)).count();
         right as f32 / labels.len() as f32
     }
 
@@ -226,6 +226,11 @@ pub fn argmax(row: &[f32]) -> Token {
         }
     }
     best as Token
+}
+
+/// The token of the largest logit, `[d_vocab]`; `None` where one is NaN: of such none is the largest.
+pub fn prediction(logits: &[f32]) -> Option<Token> {
+    (!logits.iter().any(|logit| logit.is_nan())).then(|| argmax(logits))
 }
 
 /// log of the sum of exponentials, without overflow.

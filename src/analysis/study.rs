@@ -27,7 +27,7 @@ pub enum Topic {
         /// The token.
         token: Token,
     },
-    /// For each token the neurons that answer for it.
+    /// For each token the neurons that track it.
     Trackers,
     /// How well the weights answer, with nothing switched off.
     Accuracy,
@@ -57,7 +57,7 @@ pub enum Findings {
     Heads(Vec<HeadAverages>),
     /// In the order of [`Hypothesis::ALL`](super::Hypothesis::ALL).
     Fit([f64; 4]),
-    /// By token, the strongest first.
+    /// By token, the strongest first; a token may have none.
     Trackers(Vec<Vec<Tracker>>),
     /// Over all labels and positions.
     Accuracy(Evaluation),

@@ -96,7 +96,7 @@ impl App {
     }
 
     fn is_wrong(&self, position: usize) -> bool {
-        let prediction = |probe: &Probe| probe.current().predictions.get(position).copied();
+        let prediction = |probe: &Probe| probe.current().predictions.get(position).copied().flatten();
         self.probe.as_deref().is_some_and(|probe| prediction(probe) != probe.labels.get(position).copied())
     }
 

@@ -145,7 +145,7 @@ impl Studies {
         }
     }
 
-    /// For each token the neurons that answer for it.
+    /// For each token the neurons that track it.
     pub(crate) fn trackers(&self) -> Option<(&Study, &[Vec<Tracker>])> {
         match self.on(&Topic::Trackers) {
             Some(study @ Study { findings: Findings::Trackers(found), .. }) => Some((study, found)),

@@ -6,7 +6,7 @@ use crate::analysis::hypotheses::Tracker;
 use crate::model::NeuronId;
 use crate::task::{Split, Token};
 
-/// Neurons that one key takes.
+/// Neurons that one key takes, at the most.
 const BEST: usize = 4;
 
 impl App {
@@ -51,26 +51,26 @@ impl App {
         self.tracked.get(id.neuron).copied().flatten()
     }
 
-    /// The neurons that track the target token best; a notice where they are not known.
+    /// The neurons that track the target token best; a notice where there are none or they are not known.
     fn best_trackers(&mut self) -> Option<(Token, Vec<NeuronId>)> {
-        let token = self.target_token();
-        let ranked = self
-            .studies
-            .trackers()
-            .zip(token)
-            .and_then(|((_, by_token), token)| by_token.get(usize::from(token)));
-        let ids = ranked.map(|ranked| {
+        let known = self.studies.trackers().zip(self.target_token());
+        let best = known.map(|((_, by_token), token)| {
             let id = |tracker: &Tracker| NeuronId { layer: tracker.layer, neuron: tracker.neuron };
-            ranked.iter().take(BEST).map(id).collect::<Vec<_>>()
+            let ranked = by_token.get(usize::from(token)).into_iter().flatten();
+            (token, ranked.take(BEST).map(id).collect::<Vec<_>>())
         });
-        if ids.is_none() {
-            self.say(Notice::info(if self.options.dataset.len(Split::Validation) > 0 {
-                "still computing which neurons track which token: again in a moment"
-            } else {
-                "without a validation set it is not known which neurons track a token"
-            }));
-        }
-        token.zip(ids.filter(|ids| !ids.is_empty()))
+        let why_not = match best {
+            Some((token, ids)) if ids.is_empty() => {
+                format!("no neuron of the last layer tracks token {token}")
+            }
+            Some(best) => return Some(best),
+            None if self.options.dataset.len(Split::Validation) > 0 => {
+                "still computing which neurons track which token: again in a moment".into()
+            }
+            None => "without a validation set it is not known which neurons track a token".into(),
+        };
+        self.say(Notice::info(why_not));
+        None
     }
 
     pub(super) fn pick_trackers(&mut self) -> Vec<Command> {
@@ -80,7 +80,8 @@ impl App {
             "no neuron is picked".into()
         } else {
             let names: Vec<String> = ids.iter().map(|id| id.neuron.to_string()).collect();
-            let text = format!("picked {}: they track token {token} best", names.join(" "));
+            let who = if ids.len() == 1 { "it tracks" } else { "they track" };
+            let text = format!("picked {}: {who} token {token} best", names.join(" "));
             self.settings.picked = ids;
             text
         };
@@ -99,7 +100,11 @@ impl App {
             };
         }
         let word = if all_off { "on" } else { "off" };
-        self.say(Notice::info(format!("the {} best trackers of token {token} are {word}", ids.len())));
+        let which = match ids.len() {
+            1 => format!("best tracker of token {token} is"),
+            n => format!("{n} best trackers of token {token} are"),
+        };
+        self.say(Notice::info(format!("the {which} {word}")));
         self.look_again()
     }
 }

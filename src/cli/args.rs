@@ -148,11 +148,11 @@ pub enum Inspect {
         #[arg(long, value_name = "FILE.safetensors")]
         out: PathBuf,
     },
-    /// For each token the neurons that answer for it, and what their loss costs beside random ones
+    /// For each token the neurons that track it, and what their loss costs beside random ones
     Trackers {
         #[command(flatten)]
         weights: WeightsArgs,
-        /// Neurons in a set
+        /// Neurons in a set, at the most
         #[arg(long, value_name = "N", default_value_t = 4)]
         top: usize,
         /// Random sets of like activity to compare with

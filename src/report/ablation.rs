@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::analysis::Pass;
 use crate::model::{AblationKind, HeadId, Interventions, ModelConfig, NeuronId, PatternKind};
+use crate::number::percent;
 use crate::task::Token;
 
 /// One ablation of one sequence, with all that is needed to run it again.
@@ -24,10 +25,10 @@ pub struct AblationOutcome {
     pub tokens: Vec<Token>,
     /// Its labels.
     pub labels: Vec<Token>,
-    /// By position.
-    pub predictions_before: Vec<Token>,
-    /// By position.
-    pub predictions_after: Vec<Token>,
+    /// By position; `None` where a logit is NaN.
+    pub predictions_before: Vec<Option<Token>>,
+    /// By position; `None` where a logit is NaN.
+    pub predictions_after: Vec<Option<Token>>,
     /// Positions whose prediction changed.
     pub changed: Vec<usize>,
     /// Neurons switched off, in `layer`.
@@ -90,6 +91,10 @@ fn listed(noun: &str, of: &[usize]) -> Option<String> {
     (!of.is_empty()).then(|| format!("{noun}{plural} {}", numbers.join(", ")))
 }
 
+fn output(prediction: Option<Token>) -> String {
+    prediction.map_or("NaN".into(), |token| token.to_string())
+}
+
 fn attends(kind: PatternKind) -> &'static str {
     match kind {
         PatternKind::Uniform => "uniformly",
@@ -116,17 +121,12 @@ impl fmt::Display for AblationOutcome {
         }
         writeln!(f, "{} values replaced", self.cells)?;
         writeln!(f, "loss     {:.4} -> {:.4} nats a position", self.loss_before, self.loss_after)?;
-        writeln!(
-            f,
-            "accuracy {:.1} % -> {:.1} %",
-            100.0 * self.accuracy_before,
-            100.0 * self.accuracy_after
-        )?;
+        writeln!(f, "accuracy {} -> {}", percent(self.accuracy_before), percent(self.accuracy_after))?;
         writeln!(f, "{} of {} predictions changed", self.changed.len(), self.tokens.len())?;
         for &position in &self.changed {
-            let [token, label, before, after] =
-                [&self.tokens, &self.labels, &self.predictions_before, &self.predictions_after]
-                    .map(|row| row[position]);
+            let [before, after] =
+                [&self.predictions_before, &self.predictions_after].map(|row| output(row[position]));
+            let (token, label) = (self.tokens[position], self.labels[position]);
             writeln!(f, "  position {position:3}  token {token}  label {label}  output {before} -> {after}")?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Which neurons answer for which token, and what their loss costs.
+//! Which neurons track which token, and what their loss costs.
 
 use std::fmt;
 
@@ -8,14 +8,15 @@ use crate::analysis::evaluation::{Controls, control, means};
 use crate::analysis::hypotheses::{Tracker, fit, trackers};
 use crate::analysis::{Hypothesis, evaluate};
 use crate::model::{Interventions, NeuronId, Patch, Weights};
+use crate::number::{count, percent, share};
 use crate::task::{Example, Token};
 
-/// The neurons that answer for one token.
+/// The neurons that track one token, and what they do there.
 #[derive(Clone, Debug, Serialize)]
 pub struct TokenTrackers {
     /// The token.
     pub token: Token,
-    /// The strongest, first.
+    /// The strongest first; there may be fewer than were asked for, and none. Then nothing is set to zero below.
     pub neurons: Vec<Tracker>,
     /// R² of their summed activation with each hypothesis of the token.
     pub r_squared_of_sum: Vec<(Hypothesis, f64)>,
@@ -73,38 +74,76 @@ pub fn token_trackers(
     trackers(weights, examples).into_iter().enumerate().map(of_token).collect()
 }
 
+/// `count .52  lead .96`
+fn fits(r_squared: impl Iterator<Item = (Hypothesis, f64)>) -> String {
+    let fits = r_squared.map(|(which, r2)| format!("{} {:4}", which.name(), share(Some(r2))));
+    fits.collect::<Vec<_>>().join("  ").trim_end().into()
+}
+
 impl fmt::Display for TokenTrackers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let percent = |share: Option<f64>| {
-            share.map_or("(never a label)".into(), |share| format!("{:.1} %", 100.0 * share))
+        let accuracy = |share: Option<f64>| share.map_or("(never a label)".into(), percent);
+        let Some(first) = self.neurons.first() else {
+            return writeln!(f, "token {}: no neuron of the last layer tracks it", self.token);
         };
+        // As `headcount ablate` takes them.
         let ids: Vec<String> = self.neurons.iter().map(|t| t.neuron.to_string()).collect();
-        writeln!(f, "token {}: neurons {}", self.token, ids.join(", "))?;
+        writeln!(f, "token {}: --layer {} --neurons {}", self.token, first.layer, ids.join(","))?;
         for tracker in &self.neurons {
-            let fits = Hypothesis::ALL.iter().zip(tracker.r_squared);
-            let fits: Vec<String> =
-                fits.map(|(hypothesis, r2)| format!("{} {r2:.2}", hypothesis.name())).collect();
-            writeln!(
-                f,
-                "  {:5}  {:+.2} on its logit   R²: {}",
-                tracker.neuron,
-                tracker.effect,
-                fits.join("  ")
-            )?;
+            let fits = fits(Hypothesis::ALL.into_iter().zip(tracker.r_squared));
+            writeln!(f, "  {:5}  {:+.2} on its logit   R²: {fits}", tracker.neuron, tracker.effect)?;
         }
-        let fits =
-            self.r_squared_of_sum.iter().map(|(hypothesis, r2)| format!("{} {r2:.2}", hypothesis.name()));
-        writeln!(f, "  their sum              R²: {}", fits.collect::<Vec<_>>().join("  "))?;
+        writeln!(f, "  their sum              R²: {}", fits(self.r_squared_of_sum.iter().copied()))?;
         let n = self.class_accuracy_controls.len();
         let control = (n > 0).then(|| self.class_accuracy_controls.iter().sum::<f64>() / n as f64);
         writeln!(
             f,
-            "  set to zero: accuracy on this label {} -> {} ({n} random sets of like activity: {}), loss {:.4} -> {:.4}",
-            percent(self.class_accuracy_before),
-            percent(self.class_accuracy_after),
-            control.map_or("none".into(), |share| percent(Some(share))),
+            "  set to zero: accuracy on this label {} -> {} ({} of like activity: {}), loss {:.4} -> {:.4}",
+            accuracy(self.class_accuracy_before),
+            accuracy(self.class_accuracy_after),
+            count(n, "random set"),
+            control.map_or("none".into(), percent),
             self.loss_before,
             self.loss_after,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is found of a token in layer 1, with neurons of these numbers.
+    fn of(neurons: &[usize]) -> TokenTrackers {
+        let tracker = |&neuron: &usize| Tracker { layer: 1, neuron, effect: 2.5, r_squared: [0.5; 4] };
+        TokenTrackers {
+            token: 3,
+            neurons: neurons.iter().map(tracker).collect(),
+            r_squared_of_sum: Hypothesis::ALL.map(|which| (which, 0.999_7)).into(),
+            class_accuracy_before: Some(0.999_7),
+            class_accuracy_after: Some(0.000_2),
+            class_accuracy_controls: vec![0.999_6],
+            loss_before: 0.1,
+            loss_after: 0.2,
+            controls: Controls::default(),
+        }
+    }
+
+    #[test]
+    fn almost_all_is_not_all_and_almost_nothing_is_not_nothing() {
+        let text = of(&[28]).to_string();
+        assert!(text.contains("99.9% -> <0.1% (1 random set of like activity: 99.9%)"), "{text}");
+        assert!(text.contains("lead .999"), "{text}");
+    }
+
+    #[test]
+    fn neurons_are_listed_as_an_ablation_takes_them() {
+        let text = of(&[28, 7]).to_string();
+        assert!(text.starts_with("token 3: --layer 1 --neurons 28,7\n"), "{text}");
+    }
+
+    #[test]
+    fn a_token_that_nothing_tracks_is_one_line() {
+        assert_eq!(of(&[]).to_string(), "token 3: no neuron of the last layer tracks it\n");
     }
 }

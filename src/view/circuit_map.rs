@@ -65,7 +65,8 @@ fn map(ink: &mut Ink<'_>, app: &App, kind: CircuitMap, area: Rect) {
         over_tokens(ink, &map, body)
     };
     let y = (2 + rows).min(area.height.saturating_sub(below));
-    ink.signed_legend(area, AXIS, y, largest);
+    let x = ink.signed_legend(area, AXIS, y, largest);
+    ink.signed_unit(area, x, y, cell_width(&map, area), largest);
     ink.text(area, 1, y + 1, &scale(app, kind), Role::Faint);
     under_cursor(ink, &map, area, y + 2, (row_name, col_name));
     if map.kind == CircuitMap::OvNeurons {
@@ -126,10 +127,19 @@ fn driven(ink: &mut Ink<'_>, app: &App, area: Rect, y: u16) {
     }
 }
 
+/// Columns of the screen that a cell of a map takes in an area with an axis.
+fn cell_width(map: &MapInView<'_>, area: Rect) -> u16 {
+    if map.kind == CircuitMap::QkPositions {
+        return 1;
+    }
+    let width = area.width.saturating_sub(AXIS);
+    (width / u16::try_from(map.cols).unwrap_or(u16::MAX).max(1)).clamp(2, NUMBER + 1)
+}
+
 /// A line a row; a cell has room for its sign at least. Returns the lines taken, and the end of the scale.
 fn over_tokens(ink: &mut Ink<'_>, map: &MapInView<'_>, area: Rect) -> (u16, f32) {
     let plot = part(area, AXIS, 0, area.width, area.height);
-    let cell = (plot.width / u16::try_from(map.cols).unwrap_or(u16::MAX).max(1)).clamp(2, NUMBER + 1);
+    let cell = cell_width(map, area);
     let rows = window(map.cursor.0, map.rows, usize::from(plot.height));
     let cols = window(map.cursor.1, map.cols, usize::from(plot.width / cell));
     let value = |row: usize, col: usize| map.value(row, col).unwrap_or(f32::NAN);

@@ -70,11 +70,13 @@ fn four(x: f32) -> String {
     }
 }
 
-/// A share in three columns: `.96`.
+/// A share in three columns: `.96`. Only the whole is `1`, and only nothing is `.00`.
 fn short(x: f32) -> String {
     match x {
         x if x.is_nan() => "NaN".into(),
-        x if x >= 0.995 => "1".into(),
+        x if x >= 1.0 => "1".into(),
+        x if x >= 0.995 => ".99".into(),
+        x if x > 0.0 && x < 0.005 => "<1%".into(),
         x => format!("{x:.2}").trim_start_matches('0').into(),
     }
 }
@@ -89,5 +91,11 @@ mod tests {
             [3.876, 0.9997, 0.0021, -0.0, f32::NAN].map(four),
             ["3.88", "1.00", ".002", ".000", "NaN"]
         );
+    }
+
+    #[test]
+    fn a_score_that_is_nearly_one_or_none_is_not_shown_as_such() {
+        let scores = [0.0, 0.004, 0.006, 0.994, 0.995, 0.999_9, 1.0].map(short);
+        assert_eq!(scores, [".00", "<1%", ".01", ".99", ".99", ".99", "1"]);
     }
 }

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::ink::{Ink, width};
-use super::number::signed;
+use super::number::{probability, signed};
 use super::theme::Role;
 use crate::analysis::Probe;
 use crate::app::App;
@@ -26,14 +26,12 @@ struct Logits<'a> {
 
 impl<'a> Logits<'a> {
     fn of(probe: &'a Probe, position: usize) -> Self {
-        let current = probe.current().logits(position);
-        let is_broken = current.iter().any(|logit| logit.is_nan());
         Self {
             before: probe.clean.logits(position),
             after: probe.ablated.as_ref().map(|pass| pass.logits(position)),
             probabilities: probe.current().probabilities(position),
             label: probe.labels[position].into(),
-            prediction: (!is_broken).then(|| probe.current().predictions[position].into()),
+            prediction: probe.current().predictions[position].map(usize::from),
         }
     }
 
@@ -105,5 +103,5 @@ fn row(ink: &mut Ink<'_>, area: Rect, y: u16, logits: &Logits<'_>, token: usize)
         ink.text_right(area, AFTER, y, &signed(after[token]), role);
         AFTER
     });
-    ink.text_right(area, end + PROBABILITY, y, &format!("{:.3}", logits.probabilities[token]), role);
+    ink.text_right(area, end + PROBABILITY, y, &probability(logits.probabilities[token]), role);
 }

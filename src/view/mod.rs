@@ -38,7 +38,6 @@ mod losses;
 mod measure;
 mod neuron_map;
 mod neurons;
-mod number;
 mod paths;
 mod profile;
 mod readout;
@@ -59,6 +58,7 @@ use ratatui::layout::Rect;
 
 use crate::analysis::{Probe, Study};
 use crate::app::{App, Focus, Form, ViewId};
+use crate::number;
 use ink::{Ink, lines};
 use theme::{Role, Theme};
 

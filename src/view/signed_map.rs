@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::ink::{Ink, width};
-use super::number::signed;
+use super::number::{signed, signed_fraction};
 use super::theme::{Role, Scale, Theme};
 
 /// Columns from which on a cell holds its number.
@@ -55,8 +55,8 @@ impl Ink<'_> {
         }
         let share = (value / largest).clamp(-1.0, 1.0);
         let text = match self.has_colours() {
-            _ if cell >= NUMBER && largest < 0.1 => format!("{value:+.3}").replacen("0.", ".", 1),
-            _ if cell >= NUMBER => signed(value),
+            _ if cell >= NUMBER && (0.01..0.1).contains(&largest) => signed_fraction(value),
+            _ if cell >= NUMBER => signed(value * 10.0_f32.powi(-power(largest))),
             true => sign(share).to_string(),
             // Without colours ink says how large it is, beside the sign.
             false => format!("{}{}", sign(share), Theme::shade(share.abs())),
@@ -79,9 +79,22 @@ impl Ink<'_> {
         self.text(area, x, y, &format!(" +{end}"), Role::Faint)
     }
 
+    /// What the numbers in a map's cells are in, where it is not ones.
+    pub(super) fn signed_unit(&mut self, area: Rect, x: u16, y: u16, cell: u16, largest: f32) {
+        let power = power(largest);
+        if cell >= NUMBER && power != 0 {
+            self.text(area, x + 2, y, &format!("cells in 1e{power}"), Role::Faint);
+        }
+    }
+
     fn has_colours(&self) -> bool {
         self.theme.depth != crate::term::ColorDepth::None
     }
+}
+
+/// The power of ten that the numbers in cells are in: of a scale this small two or three decimals leave a digit or none.
+fn power(largest: f32) -> i32 {
+    if largest > f32::MIN_POSITIVE && largest < 0.01 { largest.log10().floor() as i32 } else { 0 }
 }
 
 /// The sign of a share of the scale; what is nearly nothing has none.
@@ -90,5 +103,21 @@ fn sign(share: f32) -> char {
         share if share > 0.02 => '+',
         share if share < -0.02 => '-',
         _ => '·',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_on_a_small_scale_are_in_a_power_of_ten() {
+        assert_eq!([0.95, 0.01, 0.009_3, 0.000_93, f32::MIN_POSITIVE, 0.0].map(power), [0, 0, -3, -4, 0, 0]);
+        let mut buffer = ratatui::buffer::Buffer::empty(Rect::new(0, 0, 1, 1));
+        let theme = Theme { depth: crate::term::ColorDepth::None, glyphs: crate::term::Glyphs::Utf8 };
+        let ink = Ink::new(&mut buffer, theme);
+        let text = |value: f32, largest: f32| ink.signed_cell(value, largest, NUMBER, false).0;
+        assert_eq!([text(-0.004_93, 0.009_3), text(-0.000_001, 0.009_3)], ["-4.93", "0.00"]);
+        assert_eq!([text(0.042, 0.09), text(-0.000_1, 0.09), text(0.42, 0.9)], ["+.042", ".000", "+0.42"]);
     }
 }

@@ -56,11 +56,10 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
 }
 
 fn output(probe: &Probe, position: usize, pass: &Pass) -> Cell {
-    let prediction = pass.predictions[position];
     // Of logits that are no numbers the largest is none.
-    if pass.logits(position).iter().any(|logit| logit.is_nan()) {
-        return Cell { text: "?".into(), left: '!', ..cell(prediction, Role::Wrong) };
-    }
+    let Some(prediction) = pass.predictions[position] else {
+        return Cell { text: "?".into(), left: '!', ..cell(0, Role::Wrong) };
+    };
     let wrong = prediction != probe.labels[position];
     let plain = cell(prediction, if wrong { Role::Wrong } else { Role::Plain });
     if wrong { Cell { left: '!', ..plain } } else { plain }

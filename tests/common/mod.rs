@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 
 use headcount::analysis::{self, AblationReport, Controls, Evaluation, Snapshot, evaluate, evaluation};
 use headcount::app::{App, AppOptions, ColorDepth, Command, EvaluateRequest, Event, Export, Glyphs, Mode};
-use headcount::model::{ModelConfig, Weights, read_weights};
+use headcount::model::{AblationKind, ModelConfig, Weights, read_weights};
 use headcount::task::{Dataset, DatasetConfig, Split};
 use headcount::term::picture;
 use headcount::train::{EpochMetrics, RunState, StepMetrics, TrainCommand, TrainEvent, TrainPlan};
@@ -139,6 +139,11 @@ impl Screen {
                 Command::Probe(mut request) => {
                     if request.folded {
                         request.snapshot = Arc::new(request.snapshot.folded());
+                    }
+                    if request.interventions.kind == AblationKind::Mean {
+                        let examples = self.data.examples(Split::Validation);
+                        let (means, _) = evaluation::means(&request.snapshot.weights, &examples);
+                        request.means = Some(Arc::new(means));
                     }
                     let answer = Box::new(analysis::probe(request));
                     self.send(Event::Probe(answer));

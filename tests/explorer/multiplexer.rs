@@ -69,6 +69,7 @@ fn the_screen_is_the_same_inside_tmux() {
     let screens = views.map(|view| {
         direct.type_keys(view);
         direct.wait_for(&format!("▐{view} "));
+        direct.wait_until("all its figures", |pty| !pty.text().contains("computing"));
         direct.settles();
         trimmed(&direct.text())
     });

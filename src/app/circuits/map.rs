@@ -66,7 +66,7 @@ pub(crate) struct MapInView<'a> {
     pub(super) values: &'a [f32],
     /// The neuron of each column, where columns are neurons.
     pub(super) order: Option<&'a [usize]>,
-    pub(super) factor: f32,
+    pub(crate) factor: f32,
 }
 
 impl MapInView<'_> {

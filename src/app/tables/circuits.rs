@@ -2,7 +2,7 @@
 
 use super::{Datum, Table};
 use crate::analysis::circuits::TokenPath;
-use crate::app::App;
+use crate::app::{App, CircuitMap, MapInView, QkScale};
 
 impl App {
     /// The map in view, every head's figures, and the ranked paths: these first if the cursor is among them.
@@ -11,11 +11,7 @@ impl App {
         else {
             return Vec::new();
         };
-        let cells = (0..map.rows).flat_map(|row| (0..map.cols).map(move |col| (row, col)));
-        let cell = |(row, col): (usize, usize)| {
-            map.value(row, col).map(|value| vec![row.into(), map.name_of(col).into(), value.into()])
-        };
-        let map = Table::new("map", &["row", "column", "value"], cells.filter_map(cell).collect());
+        let map = self.map_table(&map);
         let head = |head: &crate::analysis::circuits::HeadCircuits| {
             vec![head.id.layer.into(), head.id.head.into(), head.copying_score.into()]
         };
@@ -35,6 +31,43 @@ impl App {
             tables.rotate_right(1);
         }
         tables
+    }
+
+    /// Every cell of a map, with what the map is of.
+    fn map_table(&self, map: &MapInView<'_>) -> Table {
+        let (name, row_name, col_name) = match map.kind {
+            CircuitMap::QkTokens => ("qk_tokens", "query_token", "key_token"),
+            CircuitMap::QkPositions => ("qk_positions", "query", "key"),
+            CircuitMap::OvLogits => ("ov_logits", "token", "logit"),
+            CircuitMap::OvNeurons => ("ov_neurons_centred", "token", "neuron"),
+        };
+        let (head, scale) = (self.cursor.head_id(), self.map_scale(map.kind));
+        let cells = (0..map.rows).flat_map(|row| (0..map.cols).map(move |col| (row, col)));
+        let cell = |(row, col): (usize, usize)| {
+            let value = map.value(row, col)?;
+            Some(vec![
+                row.into(),
+                map.name_of(col).into(),
+                value.into(),
+                name.to_owned().into(),
+                head.layer.into(),
+                head.head.into(),
+                scale.to_owned().into(),
+                map.factor.into(),
+            ])
+        };
+        let columns = [row_name, col_name, "value", "map", "layer", "head", "scale", "factor"];
+        Table::new("map", &columns, cells.filter_map(cell).collect())
+    }
+
+    /// The factor of a map in words: what its products of weights were divided by.
+    fn map_scale(&self, kind: CircuitMap) -> &'static str {
+        let is_qk = matches!(kind, CircuitMap::QkTokens | CircuitMap::QkPositions);
+        match if is_qk { self.circuits.scale } else { QkScale::Weights } {
+            QkScale::Weights => "weights",
+            QkScale::HeadAndNorm if self.mean_norm_scale().is_some() => "weights/sqrt(d_head)/mean_norm^2",
+            QkScale::Head | QkScale::HeadAndNorm => "weights/sqrt(d_head)",
+        }
     }
 
     fn path_table(&self) -> Option<Table> {

@@ -5,6 +5,34 @@ use crate::analysis::{Hypothesis, Probe};
 use crate::app::{App, Patterns};
 use crate::model::NeuronId;
 
+/// Columns of the pattern from one query: of which head it is, and over how many sequences.
+const KEYS: [&str; 11] = [
+    "query",
+    "key",
+    "token",
+    "attention",
+    "times_uniform",
+    "value_norm",
+    "attention_times_norm",
+    "layer",
+    "head",
+    "pattern",
+    "sequences",
+];
+
+/// Columns of the neurons: their own values, and those in force.
+const NEURONS: [&str; 9] = [
+    "neuron",
+    "activation_clean",
+    "activation_current",
+    "contribution_clean",
+    "contribution_current",
+    "favours",
+    "tracks",
+    "effect",
+    "off",
+];
+
 impl App {
     /// The pattern from the cursor's query, and every head in figures.
     pub(super) fn attention_tables(&self, probe: &Probe) -> Vec<Table> {
@@ -20,6 +48,10 @@ impl App {
             None => pass.attention(self.cursor.layer, self.cursor.head, query)[key],
         };
         let norms = &pass.heads[at].value_norms;
+        let (pattern, sequences) = match self.studies.heads().filter(|_| mean.is_some()) {
+            Some((study, _)) => ("mean", study.sequences),
+            None => ("this sequence", 1),
+        };
         let key = |key: usize| {
             let a = attention(key);
             let of_sequence = mean.is_none();
@@ -31,13 +63,16 @@ impl App {
                 (a * (query + 1) as f32).into(),
                 of_sequence.then(|| norms[key]).into(),
                 of_sequence.then(|| a * norms[key]).into(),
+                self.cursor.layer.into(),
+                self.cursor.head.into(),
+                pattern.to_owned().into(),
+                sequences.into(),
             ]
         };
-        let columns =
-            ["query", "key", "token", "attention", "times_uniform", "value_norm", "attention_times_norm"];
-        vec![Table::new("keys", &columns, (0..=query).map(key).collect()), self.head_table(probe)]
+        vec![Table::new("keys", &KEYS, (0..=query).map(key).collect()), self.head_table(probe)]
     }
 
+    /// Two figures of this sequence's patterns, and the scores, which are of others.
     fn head_table(&self, probe: &Probe) -> Table {
         let n_heads = probe.config().n_heads;
         let study = self.studies.heads();
@@ -58,13 +93,13 @@ impl App {
         let columns = [
             "layer",
             "head",
-            "mean_entropy",
-            "mean_kl_from_uniform",
-            "previous",
-            "duplicate",
-            "induction",
-            "uniform",
-            "sequences",
+            "mean_entropy_this_sequence",
+            "mean_kl_from_uniform_this_sequence",
+            "previous_score",
+            "duplicate_score",
+            "induction_score",
+            "uniform_score",
+            "scores_sequences",
         ];
         Table::new("heads", &columns, probe.current().heads.iter().enumerate().map(row).collect())
     }
@@ -114,7 +149,7 @@ impl App {
             vec![
                 row.name.clone().into(),
                 target.value(logits).into(),
-                crate::analysis::probe::argmax(logits).into(),
+                crate::analysis::probe::prediction(logits).into(),
                 figures.map(|figures| figures.loss).into(),
                 figures.map(|figures| figures.accuracy).into(),
             ]
@@ -127,42 +162,52 @@ impl App {
         ))
     }
 
-    /// The layer's neurons, the traces, and what explains their sum.
+    /// The layer's neurons, the traces, and what explains their sum. A neuron that is off has its own values under
+    /// `clean` and what replaced them under `current`.
     pub(super) fn neuron_tables(&self, probe: &Probe) -> Vec<Table> {
         if !probe.config().has_mlp() {
             return Vec::new();
         }
-        let layer = self.cursor.layer;
+        let (layer, position) = (self.cursor.layer, self.position_in(probe));
+        let target = self.target_at(probe, position);
         let directions = &probe.request.snapshot.directions;
+        let passes = [&*probe.clean, probe.current()];
         let row = |f: super::super::NeuronFigures| {
             let tracked = self.tracked_by(NeuronId { layer, neuron: f.neuron });
+            let activations = passes.map(|pass| pass.neuron(layer, f.neuron, position));
+            let contributions =
+                passes.map(|pass| directions.contribution(pass, layer, f.neuron, position, target));
             vec![
                 f.neuron.into(),
-                f.activation.into(),
-                f.contribution.into(),
+                activations[0].into(),
+                activations[1].into(),
+                contributions[0].into(),
+                contributions[1].into(),
                 directions.favours(layer, f.neuron).into(),
                 tracked.map(|tracked| tracked.0).into(),
                 tracked.map(|tracked| tracked.1).into(),
                 f.off.into(),
             ]
         };
-        let columns = ["neuron", "activation", "contribution", "favours", "tracks", "effect", "off"];
         let rows = self.neurons(probe).into_iter().map(row).collect();
-        let mut tables = vec![Table::new("neurons", &columns, rows), self.trace_table(probe)];
+        let mut tables = vec![Table::new("neurons", &NEURONS, rows), self.trace_table(probe)];
         tables.extend(self.fit_table());
         tables
     }
 
     fn trace_table(&self, probe: &Probe) -> Table {
         let ids = self.traced();
-        let names: Vec<String> = ids.iter().map(|id| format!("neuron.{}.{}", id.layer, id.neuron)).collect();
+        let passes = [("clean", &*probe.clean), ("current", probe.current())];
+        let traces = || ids.iter().flat_map(|&id| passes.map(|(word, pass)| (id, word, pass)));
+        let names: Vec<String> =
+            traces().map(|(id, word, _)| format!("neuron.{}.{}.{word}", id.layer, id.neuron)).collect();
         let columns: Vec<&str> =
             ["position", "label"].into_iter().chain(names.iter().map(String::as_str)).collect();
         let row = |position: usize| {
-            let value =
-                |id: &NeuronId| Datum::from(self.pass_of(probe, *id).neuron(id.layer, id.neuron, position));
+            let values =
+                traces().map(|(id, _, pass)| Datum::from(pass.neuron(id.layer, id.neuron, position)));
             let head: [Datum; 2] = [position.into(), probe.labels[position].into()];
-            head.into_iter().chain(ids.iter().map(value)).collect()
+            head.into_iter().chain(values).collect()
         };
         Table::new("traces", &columns, (0..probe.len()).map(row).collect())
     }
