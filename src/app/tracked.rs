@@ -79,9 +79,7 @@ impl App {
             self.settings.picked.clear();
             "no neuron is picked".into()
         } else {
-            let names: Vec<String> = ids.iter().map(|id| id.neuron.to_string()).collect();
-            let who = if ids.len() == 1 { "it tracks" } else { "they track" };
-            let text = format!("picked {}: {who} token {token} best", names.join(" "));
+            let text = format!("picked {}", self.named(&ids, token));
             self.settings.picked = ids;
             text
         };
@@ -100,11 +98,16 @@ impl App {
             };
         }
         let word = if all_off { "on" } else { "off" };
-        let which = match ids.len() {
-            1 => format!("best tracker of token {token} is"),
-            n => format!("{n} best trackers of token {token} are"),
-        };
-        self.say(Notice::info(format!("the {which} {word}")));
+        self.say(Notice::info(format!("switched {word} {}", self.named(&ids, token))));
         self.look_again()
+    }
+
+    /// `96 254: they track token 6 best`, with their layer where that is not the only one.
+    fn named(&self, ids: &[NeuronId], token: Token) -> String {
+        let names: Vec<String> = ids.iter().map(|id| id.neuron.to_string()).collect();
+        let last = self.options.model.n_layers - 1;
+        let layer = if last > 0 { format!(" of layer {last}") } else { String::new() };
+        let who = if ids.len() == 1 { "it tracks" } else { "they track" };
+        format!("{}{layer}: {who} token {token} best", names.join(" "))
     }
 }
