@@ -518,6 +518,9 @@ fn an_opened_run_is_validated_anew_at_every_step_that_is_looked_at() {
     // Until the answer is there the heading is that of the figures.
     press(&mut screen, ']');
     screen.must_show("folded weights, step 10");
+    // So is one that is followed, at each of its checkpoints.
+    screen.keys("]").snapshot(30, trained());
+    screen.must_show("folded weights, step 30");
     let mode = Mode::Exploring { weights: "w.safetensors".into() };
     let mut screen = Setup { mode, ..Setup::default() }.screen();
     screen.snapshot(0, trained());
@@ -663,6 +666,12 @@ fn a_pause_that_is_pressed_twice_is_none() {
     screen.train(TrainEvent::State(RunState::Paused));
     screen.keys("P");
     assert_eq!(screen.told.last(), Some(&TrainCommand::Resume));
+    // One that has failed is told nothing, whatever it was told before.
+    let mut screen = running();
+    screen.keys("P");
+    screen.train(TrainEvent::Failed("gone".into()));
+    screen.keys("P");
+    assert_eq!(screen.told, [TrainCommand::Pause]);
 }
 
 #[test]

@@ -232,7 +232,8 @@ impl Totals {
 const POOL: usize = 16;
 
 /// Random set number `index` matched to the ablated neurons: for each of them another of its layer among those closest
-/// in activity. Heads and patterns stay as they are, or what they do would be taken for what the neurons do. `None` when no neuron is ablated or a layer has too few others.
+/// in activity. Heads and patterns stay as they are, or what they do would be taken for what the neurons do. `None` when
+/// no neuron is ablated or a layer has too few others.
 pub fn control(
     interventions: &Interventions,
     activity: &[Vec<f32>],

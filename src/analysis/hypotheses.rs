@@ -227,7 +227,8 @@ impl Sums {
 }
 
 /// For each token the neurons of the last layer that track it, the largest effect on its logit first, over all positions
-/// of `examples` (of one length); there may be none. Earlier layers' neurons act through later blocks as well, and are left out.
+/// of `examples` (of one length); there may be none. Earlier layers' neurons act through later blocks as well, and are
+/// left out.
 pub fn trackers(weights: &Weights, examples: &[Example<'_>]) -> Vec<Vec<Tracker>> {
     let c = weights.config();
     let directions = NeuronDirections::new(weights);

@@ -40,6 +40,24 @@ impl Snapshot {
     }
 }
 
+/// The last snapshot that was folded, with its folded weights: folding takes longer than a key may.
+#[derive(Clone, Debug, Default)]
+pub struct LastFolded(Option<[Arc<Snapshot>; 2]>);
+
+impl LastFolded {
+    /// The snapshot with its layer norms folded in.
+    pub fn of(&mut self, snapshot: &Arc<Snapshot>) -> Arc<Snapshot> {
+        match &self.0 {
+            Some([of, folded]) if Arc::ptr_eq(of, snapshot) => Arc::clone(folded),
+            _ => {
+                let folded = Arc::new(snapshot.folded());
+                self.0 = Some([Arc::clone(snapshot), Arc::clone(&folded)]);
+                folded
+            }
+        }
+    }
+}
+
 /// What to compute.
 #[derive(Clone, Debug)]
 pub struct ProbeRequest {

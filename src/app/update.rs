@@ -91,8 +91,10 @@ impl App {
                 self.trainer.step = self.trainer.step.max(snapshot.step);
                 if self.timeline.push(snapshot) {
                     // Once something is shown they do not evaluate: that would take the processor from training at every
-                    // snapshot.
-                    return if self.probe.is_none() { self.look_again() } else { self.follow_snapshot() };
+                    // snapshot. Of a run that is followed these are checkpoints, and rare.
+                    let is_validated_here = self.is_exploring() && self.view == ViewId::Train;
+                    let evaluates = self.probe.is_none() || is_validated_here;
+                    return if evaluates { self.look_again() } else { self.follow_snapshot() };
                 }
             }
             TrainEvent::Memory { used, total } => self.trainer.memory = Some((used, total)),
@@ -112,7 +114,7 @@ impl App {
             }
             TrainEvent::Failed(reason) => {
                 self.trainer.failure = Some(reason);
-                self.trainer.state = Some(RunState::Failed);
+                self.trainer.turn(RunState::Failed);
             }
         }
         Vec::new()

@@ -16,22 +16,22 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
     match &args.what {
         Inspect::Summary { weights } => print(summary(&input::weights(weights)?).trim_end()),
         Inspect::Cache { weights, tokens, folded, out } => {
-            spare(out, weights, Some(tokens))?;
+            refuse_overwriting(out, weights, Some(tokens))?;
             write_cache(&open(weights, *folded)?, tokens, out)
         }
         Inspect::Attribution { weights, tokens, out } => {
-            spare(out, weights, Some(tokens))?;
+            refuse_overwriting(out, weights, Some(tokens))?;
             write_attribution(&input::weights(weights)?, tokens, out)
         }
         Inspect::Circuits { weights, folded, out } => {
-            spare(out, weights, None)?;
+            refuse_overwriting(out, weights, None)?;
             write_circuits(&open(weights, *folded)?, out)
         }
         Inspect::Trackers { weights, top, controls, json } => {
             print_trackers(weights, (*top, *controls), *json)
         }
         Inspect::Fold { weights, center_reading, fold_value_biases, out } => {
-            spare(out, weights, None)?;
+            refuse_overwriting(out, weights, None)?;
             let options =
                 FoldOptions { center_reading: *center_reading, fold_value_biases: *fold_value_biases };
             Ok(write_atomically(out, &encode_weights(&fold(&input::weights(weights)?, options)))?)
@@ -40,7 +40,7 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
 }
 
 /// Refuses to write over what is read.
-fn spare(out: &Path, weights: &WeightsArgs, tokens: Option<&TokensArgs>) -> Result<(), Failure> {
+fn refuse_overwriting(out: &Path, weights: &WeightsArgs, tokens: Option<&TokensArgs>) -> Result<(), Failure> {
     let tokens = tokens.and_then(|tokens| tokens.tokens.strip_prefix('@')).map(Path::new);
     let inputs = [Some(weights.weights.as_path()), tokens, weights.config.as_deref()];
     let Ok(out) = out.canonicalize() else { return Ok(()) };

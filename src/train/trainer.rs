@@ -1,5 +1,7 @@
 //! The training loop.
 
+mod saving;
+
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -331,73 +333,5 @@ impl<'a, D: Backend> Trainer<'a, D> {
                 (self.emit)(TrainEvent::Memory { used, total });
             }
         }
-    }
-
-    /// Saves and exports. Training goes on without what could not be written, which has been said.
-    fn save(&mut self) {
-        if self.save_checkpoint().is_ok()
-            && let Err(error) = self.export()
-        {
-            (self.emit)(TrainEvent::Notice(error.to_string()));
-        }
-    }
-
-    /// Saves the state durably. An error has been said; older checkpoints are then as they were.
-    fn save_checkpoint(&mut self) -> Result<(), FileError> {
-        if self.saved == Some(self.step) {
-            return Ok(());
-        }
-        self.sync_metrics();
-        let state = self.state();
-        if state.weights.first_non_finite().is_some() {
-            // The next step ends the run, and must find the last good state on disk.
-            return Ok(());
-        }
-        let Some(dir) = &mut self.setup.run_dir else { return Ok(()) };
-        let saved = dir.save(&state);
-        match &saved {
-            Ok(()) => {
-                self.saved = Some(self.step);
-                if self.unsaved {
-                    (self.emit)(TrainEvent::Unsaved(None));
-                }
-            }
-            Err(error) => (self.emit)(TrainEvent::Unsaved(Some(error.to_string()))),
-        }
-        self.unsaved = saved.is_err();
-        saved
-    }
-
-    /// Writes the weights of the newest checkpoint to `weights.safetensors`.
-    fn export(&mut self) -> Result<(), FileError> {
-        if self.saved != Some(self.step) || self.exported == self.saved {
-            return Ok(());
-        }
-        let Some(dir) = &self.setup.run_dir else { return Ok(()) };
-        dir.export(&self.weights())?;
-        self.exported = self.saved;
-        Ok(())
-    }
-
-    fn state(&self) -> TrainState {
-        let (step, validation_loss) = (self.step, self.validation_loss);
-        TrainState { step, weights: self.weights(), moments: self.optimizer.moments(), validation_loss }
-    }
-
-    fn sync_metrics(&mut self) {
-        let synced = self.setup.run_dir.as_mut().map_or(Ok(()), RunDir::sync_metrics);
-        self.note_log(&synced);
-    }
-
-    /// Says that lines cannot be written when it begins, and when they can again: they wait meanwhile.
-    fn note_log(&mut self, result: &Result<(), FileError>) {
-        match result {
-            Err(error) if !self.unlogged => (self.emit)(TrainEvent::Notice(error.to_string())),
-            Ok(()) if self.unlogged => {
-                (self.emit)(TrainEvent::Notice("metrics.jsonl is being written again".into()));
-            }
-            _ => {}
-        }
-        self.unlogged = result.is_err();
     }
 }

@@ -19,6 +19,11 @@ pub fn bar(time: Duration) -> Duration {
     if is_long() { time } else { PATIENCE }
 }
 
+/// The most frames that may be drawn in so much time, however the screen changes.
+pub fn frames_in(time: Duration) -> usize {
+    (60.0 * time.as_secs_f64().max(1.0)) as usize
+}
+
 /// How long something is watched: the long time only on request.
 pub fn watch(short: Duration, long: Duration) -> Duration {
     if is_long() { long } else { short }

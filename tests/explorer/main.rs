@@ -29,7 +29,7 @@ mod taking;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use headcount::train::run_dir::{Found, look};
 use rustix::process::{Pid, Signal, kill_process};
@@ -153,6 +153,15 @@ impl Explorer {
     /// Nothing that was trained is lost, and nothing lies about.
     fn is_saved(&self) -> Found {
         is_saved(&self.run())
+    }
+}
+
+/// Waits until others can read of a step.
+fn trains_to(run: &Path, step: usize) {
+    let deadline = Instant::now() + PATIENCE;
+    while last_step(run) < step {
+        assert!(Instant::now() < deadline, "it stands still");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

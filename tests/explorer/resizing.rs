@@ -7,6 +7,7 @@ use headcount::random::{Purpose, stream};
 use rand::Rng;
 
 use super::*;
+use crate::bars::frames_in;
 use crate::pty::emulate;
 
 /// The screen equals what a repaint from nothing shows.
@@ -18,11 +19,6 @@ fn is_right(explorer: &Explorer, size: (u16, u16)) {
         output.len() > before
             && emulate(&output[before..], size).screen().text() == pty.emulator().screen().text()
     });
-}
-
-/// What a storm may draw in so much time, which is not the storm's length alone on a busy machine.
-fn frames_in(time: Duration) -> usize {
-    (60.0 * time.as_secs_f64().max(1.0)) as usize
 }
 
 #[test]

@@ -28,14 +28,6 @@ fn sorted(mut one: Child, mut other: Child) -> (Child, Child) {
     }
 }
 
-fn trains_to(run: &Path, step: usize) {
-    let deadline = Instant::now() + PATIENCE;
-    while last_step(run) < step {
-        assert!(Instant::now() < deadline, "it does not train");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 #[test]
 fn of_two_that_start_at_once_exactly_one_trains() {
     let pairs = watch(Duration::from_secs(3), Duration::from_secs(50)).as_secs();

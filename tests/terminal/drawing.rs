@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::bars::{PATIENCE, bar};
+use crate::bars::{PATIENCE, bar, frames_in};
 
 #[test]
 fn the_screen_is_what_was_drawn_and_the_terminal_is_changed_meanwhile() {
@@ -67,8 +67,7 @@ fn a_storm_of_resizes_settles_on_the_last_size() {
     fixture.wait_at_most(bar(Duration::from_secs(1)), "the last size", |pty| shows(pty, &heavy, (101, 31)));
     let frames = fixture.modes().frames - before;
     // On a busy machine the storm lasts longer than its steps.
-    let most = 60.0 * started.elapsed().as_secs_f64().max(1.0);
-    assert!(frames as f64 <= most, "{frames} frames");
+    assert!(frames <= frames_in(started.elapsed()), "{frames} frames");
     fixture.type_keys("q");
     fixture.leaves(0, PATIENCE);
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::super::{App, ViewId};
 use super::{CircuitMap, Drive, OfHead, PathsOf};
-use crate::analysis::Snapshot;
 use crate::analysis::circuits::{paths, qk_over_positions};
 
 /// Paths that are kept.
@@ -53,7 +52,7 @@ impl App {
         if self.circuits.positions.as_ref().is_some_and(|(kept, _)| is_kept(kept)) {
             return;
         }
-        let folded = self.folded(&of.0);
+        let folded = self.circuits.folded.of(&of.0);
         let values = qk_over_positions(&folded.weights, of.1);
         self.circuits.positions = Some((of, values));
     }
@@ -76,23 +75,11 @@ impl App {
         if self.circuits.paths.as_ref().is_some_and(|(kept, _)| kept.is_same(&of)) {
             return;
         }
-        let folded = self.folded(&of.circuits);
+        let folded = self.circuits.folded.of(&of.circuits);
         let (Some((_, found)), Some(probe)) = (self.studies.circuits(), self.probe.as_deref()) else {
             return;
         };
         let ranked = paths(found, &folded.directions, probe, (layer, position), target, PATHS);
         self.circuits.paths = Some((of, ranked));
-    }
-
-    /// A snapshot with its layer norms folded in.
-    fn folded(&mut self, snapshot: &Arc<Snapshot>) -> Arc<Snapshot> {
-        match &self.circuits.folded {
-            Some([of, folded]) if Arc::ptr_eq(of, snapshot) => Arc::clone(folded),
-            _ => {
-                let folded = Arc::new(snapshot.folded());
-                self.circuits.folded = Some([Arc::clone(snapshot), Arc::clone(&folded)]);
-                folded
-            }
-        }
     }
 }

@@ -12,6 +12,7 @@ use super::keymap::Action;
 use crate::analysis::Snapshot;
 use crate::analysis::attribution::ResolvedTarget;
 use crate::analysis::circuits::{HeadCircuits, TokenPath};
+use crate::analysis::probe::LastFolded;
 use crate::model::{HeadId, Normalization};
 
 pub(crate) use map::{CircuitMap, MapInView, QkScale};
@@ -54,8 +55,7 @@ pub(crate) struct Circuits {
     /// Whether the ranked paths were moved in last, rather than the map.
     in_paths: bool,
     drive: Option<Drive>,
-    /// A snapshot, and its folded weights.
-    folded: Option<[Arc<Snapshot>; 2]>,
+    folded: LastFolded,
     /// Of the folded weights of a snapshot.
     positions: Option<(OfHead, Vec<f32>)>,
     paths: Option<(PathsOf, Vec<TokenPath>)>,

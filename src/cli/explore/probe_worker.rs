@@ -11,6 +11,7 @@ use std::thread;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::analysis::evaluation::{control, means};
+use crate::analysis::probe::LastFolded;
 use crate::analysis::study::study;
 use crate::analysis::{
     AblationReport, Controls, Evaluation, Known, Probe, ProbeRequest, Snapshot, Study, StudyRequest,
@@ -93,7 +94,7 @@ impl ProbeWorker {
             pool,
             averages: None,
             known: None,
-            folded: None,
+            folded: LastFolded::default(),
             baseline: None,
         };
         thread::Builder::new().name("probe".into()).spawn(move || worker.run(&answer))?;
@@ -145,8 +146,7 @@ struct Worker {
     averages: Option<(Arc<Snapshot>, Averages)>,
     /// What the last probe computed.
     known: Option<Known>,
-    /// The last snapshot that was folded, and its folded weights.
-    folded: Option<[Arc<Snapshot>; 2]>,
+    folded: LastFolded,
     baseline: Option<(Arc<Snapshot>, Evaluation)>,
 }
 
@@ -190,19 +190,8 @@ impl Worker {
         }
     }
 
-    fn folded(&mut self, snapshot: &Arc<Snapshot>) -> Arc<Snapshot> {
-        match &self.folded {
-            Some([of, folded]) if Arc::ptr_eq(of, snapshot) => Arc::clone(folded),
-            _ => {
-                let folded = Arc::new(snapshot.folded());
-                self.folded = Some([Arc::clone(snapshot), Arc::clone(&folded)]);
-                folded
-            }
-        }
-    }
-
     fn study(&mut self, request: StudyRequest) -> Study {
-        let folded = self.folded(&request.snapshot);
+        let folded = self.folded.of(&request.snapshot);
         let looked_at = if request.folded { Arc::clone(&folded) } else { Arc::clone(&request.snapshot) };
         let examples = self.dataset.examples(Split::Validation);
         self.pool.install(|| study(request, &looked_at, &folded, &examples))
@@ -210,7 +199,7 @@ impl Worker {
 
     fn probe(&mut self, mut request: ProbeRequest) -> Probe {
         if request.folded {
-            request.snapshot = self.folded(&request.snapshot);
+            request.snapshot = self.folded.of(&request.snapshot);
         }
         if request.interventions.kind == AblationKind::Mean && !request.interventions.is_empty() {
             request.means = Some(self.averages(&request.snapshot).0);
@@ -223,7 +212,7 @@ impl Worker {
     /// The first piece: nothing switched off.
     fn begin(&mut self, mut request: EvaluateRequest) -> Job {
         if request.folded {
-            request.snapshot = self.folded(&request.snapshot);
+            request.snapshot = self.folded.of(&request.snapshot);
         }
         let before = match &self.baseline {
             Some((of, evaluation)) if Arc::ptr_eq(of, &request.snapshot) => evaluation.clone(),
