@@ -9,6 +9,7 @@ pub mod app;
 pub mod cli;
 #[cfg(feature = "cuda")]
 pub mod cuda;
+pub mod figure;
 pub mod model;
 mod number;
 pub mod random;

@@ -1,0 +1,116 @@
+//! What varies in a figure.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Datum;
+
+/// The kinds of axes, under the names that exported tables use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dim {
+    /// Blocks.
+    Layer,
+    /// Heads of a block, or of all blocks by name.
+    Head,
+    /// Neurons of a block.
+    Neuron,
+    /// Positions of a sequence.
+    Position,
+    /// Positions that attend.
+    Query,
+    /// Positions that are attended to.
+    Key,
+    /// Tokens of the input vocabulary.
+    Token,
+    /// Classes of the output vocabulary.
+    Class,
+    /// What writes to the residual stream.
+    Component,
+    /// Places in the residual stream, in the order of the pass.
+    Place,
+    /// Optimiser steps.
+    Step,
+    /// Without edits, with them, and with each set that they are compared with.
+    Edits,
+    /// Hypotheses about neurons.
+    Hypothesis,
+    /// Ranks, from the largest on.
+    Rank,
+}
+
+impl Dim {
+    /// Its name, in the singular.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Layer => "layer",
+            Self::Head => "head",
+            Self::Neuron => "neuron",
+            Self::Position => "position",
+            Self::Query => "query",
+            Self::Key => "key",
+            Self::Token => "token",
+            Self::Class => "class",
+            Self::Component => "component",
+            Self::Place => "place",
+            Self::Step => "step",
+            Self::Edits => "edits",
+            Self::Hypothesis => "hypothesis",
+            Self::Rank => "rank",
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Names {
+    Numbers(Range<usize>),
+    Words(Arc<[String]>),
+    Steps(Arc<[usize]>),
+}
+
+/// One axis of a figure: what varies, and the name of each entry.
+#[derive(Clone, Debug)]
+pub struct Axis {
+    /// What varies.
+    pub dim: Dim,
+    names: Names,
+}
+
+impl Axis {
+    /// Entries numbered from 0.
+    pub fn counted(dim: Dim, len: usize) -> Self {
+        Self { dim, names: Names::Numbers(0..len) }
+    }
+
+    /// Entries with names of their own.
+    pub fn named(dim: Dim, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { dim, names: Names::Words(names.into_iter().map(Into::into).collect()) }
+    }
+
+    /// Optimiser steps.
+    pub fn steps(steps: impl IntoIterator<Item = usize>) -> Self {
+        Self { dim: Dim::Step, names: Names::Steps(steps.into_iter().collect()) }
+    }
+
+    /// Entries.
+    pub fn len(&self) -> usize {
+        match &self.names {
+            Names::Numbers(range) => range.len(),
+            Names::Words(names) => names.len(),
+            Names::Steps(steps) => steps.len(),
+        }
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The name of an entry, which must be there.
+    pub fn name(&self, at: usize) -> Datum {
+        match &self.names {
+            Names::Numbers(range) => Datum::Whole(range.start + at),
+            Names::Words(names) => Datum::Text(names[at].clone()),
+            Names::Steps(steps) => Datum::Whole(steps[at]),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Subject + question -> figure -> screen, file, difference, curve.
+//!
+//! Every measured number on screen is a cell of a figure: a labelled array that says what it is of. A panel puts slices of
+//! figures beside each other on a shared leading axis; the writers turn panels into files.
+
+mod axis;
+mod datum;
+mod panel;
+mod spec;
+mod subject;
+mod table;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use axis::{Axis, Dim};
+pub use datum::Datum;
+pub use panel::{At, Column, Factor, Panel};
+pub use spec::Spec;
+pub use subject::{Over, Subject, WeightForm};
+pub use table::{csv, json, safetensors, text};
+
+/// How far an answer has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nothing is missing.
+    Done,
+    /// So many of so many parts; the cells of the others are [`Datum::Nothing`].
+    Partial(usize, usize),
+}
+
+/// Reads a cell by its indices, one an axis.
+type Cells = dyn Fn(&[usize]) -> Datum + Send + Sync;
+
+/// The answer to a question about a subject.
+#[derive(Clone)]
+pub struct Figure {
+    /// The question.
+    pub spec: &'static Spec,
+    /// One entry a dimension, in the spec's order.
+    pub axes: Vec<Axis>,
+    /// What the numbers are of.
+    pub of: Arc<Subject>,
+    /// Whether parts are still missing.
+    pub state: State,
+    cells: Arc<Cells>,
+}
+
+impl Figure {
+    /// A figure whose cells are read from what `cells` owns, usually an `Arc` of a pass: nothing is copied.
+    ///
+    /// Panics when the axes are not those of the spec: that is a fault of the question.
+    pub fn new(
+        spec: &'static Spec,
+        axes: Vec<Axis>,
+        of: &Arc<Subject>,
+        cells: impl Fn(&[usize]) -> Datum + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let dims: Vec<Dim> = axes.iter().map(|axis| axis.dim).collect();
+        assert_eq!(dims, spec.axes, "axes of {}", spec.name);
+        Arc::new(Self { spec, axes, of: Arc::clone(of), state: State::Done, cells: Arc::new(cells) })
+    }
+
+    /// The same figure, of which only `done` of `parts` parts are known.
+    #[must_use]
+    pub fn partial(&self, done: usize, parts: usize) -> Arc<Self> {
+        let state = if done < parts { State::Partial(done, parts) } else { State::Done };
+        Arc::new(Self { state, ..self.clone() })
+    }
+
+    /// A cell, by one index an axis; [`Datum::Nothing`] outside the axes and where nothing is measured.
+    pub fn at(&self, index: &[usize]) -> Datum {
+        debug_assert_eq!(index.len(), self.axes.len(), "{}", self.spec.name);
+        let is_inside = index.iter().zip(&self.axes).all(|(&at, axis)| at < axis.len());
+        if is_inside { (self.cells)(index) } else { Datum::Nothing }
+    }
+
+    /// Length of each axis.
+    pub fn shape(&self) -> Vec<usize> {
+        self.axes.iter().map(Axis::len).collect()
+    }
+}
+
+impl fmt::Debug for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.spec.name, self.shape())
+    }
+}
+
+/// Splits a row-major index into one index an axis.
+fn unravel(mut flat: usize, shape: &[usize]) -> Vec<usize> {
+    let mut index = vec![0; shape.len()];
+    for (at, &len) in index.iter_mut().zip(shape).rev() {
+        (*at, flat) = (flat % len.max(1), flat / len.max(1));
+    }
+    index
+}

@@ -1,0 +1,245 @@
+//! Panels as files: what the screen rounds, whole, and what it is of.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+use serde::ser::{SerializeSeq, Serializer};
+
+use super::{Datum, Panel, State, Subject};
+use crate::model::NamedTensor;
+use crate::number::figure;
+
+/// Heads of all columns, those of the leading axes first.
+fn heads(panel: &Panel) -> impl Iterator<Item = &str> {
+    let lead = panel.lead.iter().map(|axis| axis.dim.name());
+    lead.chain(panel.columns.iter().map(|column| column.name.as_str()))
+}
+
+/// A row: the names of its entries, and its cells.
+fn row(panel: &Panel, row: usize) -> impl Iterator<Item = Datum> + '_ {
+    let lead = panel.lead_of(row);
+    let names = panel.lead.iter().zip(lead).map(|(axis, at)| axis.name(at));
+    names.chain((0..panel.columns.len()).map(move |column| panel.cell(column, row)))
+}
+
+/// As comma-separated values, quoted as RFC 4180 has it.
+pub fn csv(panel: &Panel) -> String {
+    let line = |cells: &mut dyn Iterator<Item = String>| {
+        cells.map(|cell| quoted(&cell)).collect::<Vec<_>>().join(",") + "\n"
+    };
+    let rows = (0..panel.len()).map(|at| line(&mut row(panel, at).map(|cell| cell.to_string())));
+    line(&mut heads(panel).map(ToOwned::to_owned)) + &rows.collect::<String>()
+}
+
+fn quoted(cell: &str) -> String {
+    if cell.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell.into()
+    }
+}
+
+/// For a person: aligned columns, four significant digits, and what each column is of.
+pub fn text(panel: &Panel) -> String {
+    let show = |cell: Datum| match &cell {
+        Datum::Number(_) | Datum::Wide(_) => cell.number().map_or_else(String::new, figure),
+        other => other.to_string(),
+    };
+    let mut lines: Vec<Vec<String>> = vec![heads(panel).map(ToOwned::to_owned).collect()];
+    lines.extend((0..panel.len()).map(|at| row(panel, at).map(show).collect()));
+    let width =
+        |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
+    let mut out = format!("{}\n", panel.name);
+    for subject in panel.subjects() {
+        let of: Vec<&str> =
+            panel.columns.iter().filter(|c| c.figure.of == *subject).map(|c| &*c.name).collect();
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "# {}: {}", of.join(", "), subject.words());
+    }
+    for line in &lines {
+        let cells: Vec<String> =
+            line.iter().zip(&widths).map(|(cell, width)| format!("{cell:>width$}")).collect();
+        let _ = writeln!(out, "{}", cells.join("  ").trim_end());
+    }
+    out
+}
+
+/// What a column means, beside its numbers.
+#[derive(Serialize)]
+struct Meaning<'a> {
+    name: &'a str,
+    question: &'a str,
+    unit: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    factor: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partial: Option<(usize, usize)>,
+    of: &'a Subject,
+}
+
+/// A panel as JSON: columns by name, rows, and for each measured column what it is of.
+#[derive(Serialize)]
+struct Whole<'a> {
+    name: &'a str,
+    columns: Vec<&'a str>,
+    measured: Vec<Meaning<'a>>,
+    rows: Rows<'a>,
+}
+
+struct Rows<'a>(&'a Panel);
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut seq = serializer.serialize_seq(Some(self.0.len()))?;
+        for at in 0..self.0.len() {
+            seq.serialize_element(&row(self.0, at).collect::<Vec<_>>())?;
+        }
+        seq.end()
+    }
+}
+
+/// Panels as values of `serde`: name, columns, rows, and what each column is of.
+pub fn json(panels: &[Panel]) -> impl Serialize + '_ {
+    panels.iter().map(Whole::of).collect::<Vec<_>>()
+}
+
+impl<'a> Whole<'a> {
+    fn of(panel: &'a Panel) -> Self {
+        Self {
+            name: panel.name,
+            columns: heads(panel).collect(),
+            measured: panel.columns.iter().map(Meaning::of).collect(),
+            rows: Rows(panel),
+        }
+    }
+}
+
+impl<'a> Meaning<'a> {
+    fn of(column: &'a super::Column) -> Self {
+        let figure = &column.figure;
+        Self {
+            name: &column.name,
+            question: figure.spec.name,
+            unit: figure.spec.unit,
+            factor: column.factor(),
+            partial: match figure.state {
+                State::Done => None,
+                State::Partial(done, parts) => Some((done, parts)),
+            },
+            of: &figure.of,
+        }
+    }
+}
+
+/// The measured columns as tensors, `panel.column`, each over the rows; texts are left out, cells without a number NaN.
+pub fn safetensors(panel: &Panel) -> Vec<NamedTensor> {
+    let columns = panel.columns.iter().enumerate();
+    let numeric =
+        columns.filter(|(at, _)| (0..panel.len()).any(|row| panel.cell(*at, row).number().is_some()));
+    numeric
+        .map(|(at, column)| NamedTensor {
+            name: format!("{}.{}", panel.name, column.name),
+            shape: vec![panel.len()],
+            values: panel.numbers(at).into_iter().map(|x| x as f32).collect(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::{At, Axis, Column, Dim, Factor, Figure, Over, Spec, WeightForm};
+    use super::*;
+
+    static LOSS: Spec = Spec {
+        name: "loss",
+        unit: "nats",
+        definition: "-log p(target)",
+        source: "",
+        chance: "ln d_vocab_out",
+        axes: &[Dim::Edits, Dim::Position],
+    };
+
+    fn subject(edits: &[&str]) -> Arc<Subject> {
+        Arc::new(Subject {
+            weights: "w.safetensors".into(),
+            step: Some(420),
+            form: WeightForm::Trained,
+            task: "majority".into(),
+            over: Over::Set { name: "validation".into(), sequences: 410 },
+            edits: edits.iter().map(ToString::to_string).collect(),
+            seed: 23,
+        })
+    }
+
+    /// 0.1, 0.2, 0.3 clean and ten times that edited; the last position is not scored.
+    fn losses() -> Arc<Figure> {
+        let axes = vec![Axis::named(Dim::Edits, ["clean", "edited"]), Axis::counted(Dim::Position, 3)];
+        Figure::new(&LOSS, axes, &subject(&["head 0.1 to zero"]), |at| {
+            let scale = if at[0] == 0 { 0.1_f32 } else { 1.0 };
+            (at[1] < 2).then(|| scale * (at[1] + 1) as f32).into()
+        })
+    }
+
+    fn panel() -> Panel {
+        let (losses, lead) = (losses(), Axis::counted(Dim::Position, 3));
+        Panel::new("losses", [lead])
+            .with(Column::new("clean", &losses, [At::Fixed(0), At::Lead(0)]))
+            .with(Column::new("edited", &losses, [At::Fixed(1), At::Lead(0)]))
+    }
+
+    #[test]
+    fn numbers_keep_their_digits_and_their_provenance() {
+        let text = serde_json::to_string(&json(&[panel()])).unwrap();
+        assert!(text.contains(r#""columns":["position","clean","edited"]"#), "{text}");
+        assert!(text.contains(r#""rows":[[0,0.1,1.0],[1,0.2,2.0],[2,null,null]]"#), "{text}");
+        assert!(text.contains(r#""of":{"weights":"w.safetensors","step":420,"form":"trained""#), "{text}");
+    }
+
+    #[test]
+    fn rows_have_the_order_of_the_panel_and_each_its_own_entry_of_an_axis() {
+        let by_row = At::ByRow([1, 0, 1].into());
+        let panel = panel().ordered([2, 1, 0]).with(Column::new("chosen", &losses(), [by_row, At::Lead(0)]));
+        assert_eq!(csv(&panel), "position,clean,edited,chosen\n2,,,\n1,0.2,2,0.2\n0,0.1,1,1\n");
+    }
+
+    #[test]
+    fn a_mean_is_over_what_is_measured_and_a_factor_multiplies_by_row() {
+        let losses = losses();
+        let twice = Factor { name: "twice", value: Arc::new(|lead| (2 * lead[0]) as f64) };
+        let panel = Panel::new("means", [losses.axes[0].clone()])
+            .with(Column::new("mean", &losses, [At::Lead(0), At::Mean]))
+            .with(Column::new("scaled", &losses, [At::Lead(0), At::Fixed(1)]).times(twice));
+        let means = panel.numbers(0);
+        assert!((means[0] - 0.15).abs() < 1e-6 && (means[1] - 1.5).abs() < 1e-6, "{means:?}");
+        assert_eq!(panel.cell(1, 1), Datum::Number(4.0));
+        assert_eq!(panel.columns[1].factor(), Some("twice"));
+    }
+
+    #[test]
+    fn a_panel_says_each_subject_once_and_a_name_with_a_comma_is_quoted() {
+        let axes = || vec![Axis::named(Dim::Edits, ["a,b"]), Axis::counted(Dim::Position, 1)];
+        let [one, other] = [&[][..], &["x"][..]]
+            .map(|edits| Figure::new(&LOSS, axes(), &subject(edits), |_| 1_usize.into()));
+        let at = [At::Lead(0), At::Fixed(0)];
+        let panel = Panel::new("two", [axes().remove(0)])
+            .with(Column::new("one", &one, at.clone()))
+            .with(Column::new("same", &one, at.clone()))
+            .with(Column::new("other", &other, at));
+        assert_eq!(panel.subjects().len(), 2);
+        assert!(csv(&panel).ends_with("\"a,b\",1,1,1\n"));
+        assert!(
+            text(&panel).contains("# one, same: trained weights, step 420, 410 validation sequences\n"),
+            "{}",
+            text(&panel)
+        );
+    }
+
+    #[test]
+    fn outside_its_axes_a_figure_has_nothing() {
+        assert_eq!(losses().at(&[0, 7]), Datum::Nothing);
+        assert_eq!(losses().partial(1, 2).state, State::Partial(1, 2));
+    }
+}
