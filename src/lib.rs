@@ -1,8 +1,8 @@
 //! Train a small transformer and look inside it, in the terminal.
 //!
-//! Layers, and an arrow goes down only: `cli` and `term` at the edge, `app` and `view` for the screen,
-//! then `train`, `analysis`, `model` and `task`, which know of no screen. `cuda` finds GPUs and knows of nothing else;
-//! `number` and `random` know of nothing and serve all.
+//! Layers, and an arrow goes down only: `cli` and `term` at the edge, `app` and `view` for the screen, `picture` for what
+//! was drawn on it, then `train`, `analysis`, `model` and `task`, which know of no screen. `cuda` finds GPUs and knows of
+//! nothing else; `number`, `random` and `scrub` know of nothing and serve all.
 
 pub mod analysis;
 pub mod app;
@@ -12,8 +12,10 @@ pub mod cuda;
 pub mod figure;
 pub mod model;
 mod number;
+pub mod picture;
 pub mod random;
 pub mod report;
+mod scrub;
 pub mod task;
 pub mod term;
 pub mod train;

@@ -29,8 +29,16 @@ fn does_not_know(layer: &str, words: &[&str]) {
     }
 }
 
-const SCREEN: [&str; 7] =
-    ["ratatui", "crossterm", "crate::app", "crate::view", "crate::term", "crate::cli", "crate::report"];
+const SCREEN: [&str; 8] = [
+    "ratatui",
+    "crossterm",
+    "crate::app",
+    "crate::view",
+    "crate::term",
+    "crate::picture",
+    "crate::cli",
+    "crate::report",
+];
 
 #[test]
 fn what_computes_knows_of_no_screen() {
@@ -54,6 +62,12 @@ fn the_app_and_its_views_know_of_no_thread_channel_clock_or_file() {
             ["std::thread", "mpsc", "std::time", "Instant", "std::fs", "std::io", "std::net", "std::env"];
         does_not_know(layer, &[&outside[..], &["crate::cli", "crate::report"]].concat());
     }
+}
+
+#[test]
+fn a_picture_needs_no_terminal() {
+    does_not_know("picture", &["crossterm", "crate::term", "crate::app", "crate::view", "crate::cli"]);
+    does_not_know("picture", &["crate::task", "crate::model", "crate::analysis", "crate::train"]);
 }
 
 #[test]

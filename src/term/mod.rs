@@ -10,7 +10,7 @@
 //! ```
 //!
 //! The terminal may be slow, stuck or gone at any time. Nothing but the frame thread ever waits for it,
-//! no question is asked of it, and all that touches its file is in `tty`. [`picture`] needs no terminal at all.
+//! no question is asked of it, and all that touches its file is in `tty`.
 
 mod capability;
 mod clipboard;
@@ -21,20 +21,18 @@ mod events;
 mod guard;
 mod input;
 mod keys;
-pub mod picture;
 mod screen;
-mod scrub;
 mod session;
 mod signals;
 mod suspend;
 mod tty;
 mod writer;
 
+pub use crate::scrub::scrub;
 pub use capability::{Capabilities, ColorChoice, ColorDepth, Environment, Glyphs};
 pub use error::TermError;
 pub use events::{SignalKind, TermEvent};
 pub use screen::Screen;
-pub use scrub::scrub;
 pub use session::Session;
 pub use signals::{survive_file_size_limit, watch_without_a_screen};
 pub use suspend::Suspension;

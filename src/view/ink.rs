@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, CellWidth};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use ratatui::text::Span as Graphemes;
 
 use super::theme::{Role, Theme};
 use crate::term::Glyphs;
@@ -41,12 +42,25 @@ impl<'a> Ink<'a> {
 
     /// Text from a place on, cut at the right edge. Returns the column after it.
     pub(super) fn text(&mut self, area: Rect, x: u16, y: u16, text: &str, role: Role) -> u16 {
-        let style = self.theme.style(role);
-        text.chars().fold(x, |x, glyph| {
-            // Control characters from an error or a file name must not move anything.
-            self.put(area, x, y, if glyph.is_control() { ' ' } else { glyph }, style);
-            x.saturating_add(1)
-        })
+        self.styled(area, x, y, text, self.theme.style(role))
+    }
+
+    /// The same in a style of its own.
+    pub(super) fn styled(&mut self, area: Rect, x: u16, y: u16, text: &str, style: Style) -> u16 {
+        let text = drawable(text);
+        let text = if self.theme.glyphs == Glyphs::Ascii { in_ascii(&text) } else { text };
+        let room = area.intersection(self.buffer.area).width.saturating_sub(x);
+        if room > 0 && y < area.height {
+            self.buffer.set_stringn(area.x + x, area.y + y, &text, room.into(), style);
+        }
+        x.saturating_add(width(&text))
+    }
+
+    /// Blanks, whatever was drawn there.
+    pub(super) fn clear(&mut self, area: Rect) {
+        for at in area.intersection(self.buffer.area).positions() {
+            self.buffer[at].reset();
+        }
     }
 
     /// Text that ends before column `end`.
@@ -87,9 +101,79 @@ impl<'a> Ink<'a> {
     }
 }
 
-/// Columns that text takes: every glyph of ours takes one.
+/// Cells that text takes: an ideogram or an emoji two, a combining mark none.
 pub(super) fn width(text: &str) -> u16 {
-    u16::try_from(text.chars().count()).unwrap_or(u16::MAX)
+    if text.is_ascii() {
+        return u16::try_from(text.len()).unwrap_or(u16::MAX);
+    }
+    graphemes(&Graphemes::raw(drawable(text))).map(CellWidth::cell_width).fold(0, u16::saturating_add)
+}
+
+/// The end of a text where the whole does not fit into so many cells: of a path the end says most.
+pub(super) fn tail(text: &str, room: u16) -> Cow<'_, str> {
+    if width(text) <= room {
+        return text.into();
+    }
+    let text = Graphemes::raw(drawable(text));
+    let all: Vec<&str> = graphemes(&text).collect();
+    // The ellipsis takes the first cell.
+    let mut used = 1;
+    let fits = |grapheme: &&&str| {
+        used += grapheme.cell_width();
+        used <= room
+    };
+    let kept = all.iter().rev().take_while(fits).count();
+    format!("…{}", all[all.len() - kept..].concat()).into()
+}
+
+/// A text in at most so many lines of so many cells, broken between words where it can be. Of one that is longer the
+/// middle is left out: what happened stands at the beginning, why at the end, and a path between them.
+pub(super) fn wrap(text: &str, room: u16, most: usize) -> Vec<String> {
+    let mut lines = broken(text, room);
+    let mut budget = room.saturating_mul(u16::try_from(most).unwrap_or(u16::MAX));
+    while lines.len() > most && budget > 2 {
+        budget -= budget / 16 + 1;
+        let beginning: String = broken(text, budget / 2).swap_remove(0);
+        lines = broken(&format!("{beginning}{}", tail(text, budget.saturating_sub(width(&beginning)))), room);
+    }
+    lines
+}
+
+/// Lines of at most so many cells; a word that is longer than a line is broken too.
+fn broken(text: &str, room: u16) -> Vec<String> {
+    let text = Graphemes::raw(drawable(text));
+    let (mut lines, mut line, mut used) = (Vec::new(), String::new(), 0);
+    for grapheme in graphemes(&text) {
+        if used + grapheme.cell_width() > room && !line.is_empty() {
+            // From the last blank or slash on, unless there is none.
+            let rest = line.rfind([' ', '/']).map(|blank| line.split_off(blank + 1)).unwrap_or_default();
+            lines.push(std::mem::replace(&mut line, rest));
+            used = width(&line);
+        }
+        line.push_str(grapheme);
+        used += grapheme.cell_width();
+    }
+    lines.push(line);
+    lines
+}
+
+/// What a reader takes for one character.
+fn graphemes<'a>(text: &'a Graphemes<'_>) -> impl Iterator<Item = &'a str> {
+    text.styled_graphemes(Style::new()).map(|grapheme| grapheme.symbol)
+}
+
+/// Control characters from an error or a file name must not move anything.
+fn drawable(text: &str) -> Cow<'_, str> {
+    if text.contains(char::is_control) { text.replace(char::is_control, " ").into() } else { text.into() }
+}
+
+/// The nearest text below 0x80, cell for cell so that nothing moves.
+fn in_ascii(text: &str) -> Cow<'static, str> {
+    let cells = |grapheme: &str| match grapheme.chars().next() {
+        Some(glyph) if grapheme.cell_width() == 1 => ascii(glyph).into(),
+        _ => "?".repeat(grapheme.cell_width().into()),
+    };
+    graphemes(&Graphemes::raw(text)).map(cells).collect::<String>().into()
 }
 
 /// The nearest character below 0x80, one for one so that nothing moves.

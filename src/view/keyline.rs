@@ -2,15 +2,19 @@
 
 use ratatui::layout::Rect;
 
-use super::ink::{Ink, width};
+use super::ink::{Ink, lines, width, wrap};
 use super::theme::Role;
 use super::{logits, neurons};
 use crate::app::keymap::{self, Context};
 use crate::app::{App, Focus, Level, ViewId};
 use crate::term::Glyphs;
 
-/// Draws the last line; `panel` is where the view is.
-pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect, panel: Rect) {
+/// Lines that a message may take, over what is drawn there.
+const MESSAGE: usize = 4;
+
+/// Draws the last line of the screen; `panel` is where the view is.
+pub(super) fn render(ink: &mut Ink<'_>, app: &App, screen: Rect, panel: Rect) {
+    let area = lines(screen, screen.height - 1, 1);
     // It is answered by the next key, whatever else is said meanwhile.
     if matches!(app.focus, Focus::Quit) {
         let question = "still training: q again stops it, saves and quits; Esc goes on";
@@ -23,10 +27,11 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect, panel: Rect) {
             Level::Warning => ("note: ", Role::Warning),
             Level::Error => ("error: ", Role::Wrong),
         };
-        let x = ink.text(area, 1, 0, word, role);
-        ink.text(area, x, 0, &notice.text, role);
-        if x + width(&notice.text) > area.width {
-            ink.text_right(area, area.width, 0, "…", role);
+        let text = wrap(&format!("{word}{}", notice.text), area.width - 2, MESSAGE);
+        let area = lines(screen, screen.height - text.len() as u16, screen.height);
+        ink.clear(area);
+        for (y, line) in (0..).zip(&text) {
+            ink.text(area, 1, y, line, role);
         }
         return;
     }

@@ -97,18 +97,24 @@ fn paint(buffer: &mut Buffer, app: &App) {
 fn screen(ink: &mut Ink<'_>, app: &App, area: Rect) {
     status::render(ink, app, lines(area, 0, 1));
     tabs::render(ink, app, lines(area, 1, 1));
-    let banner = status::banner_height(app);
-    status::render_banner(ink, app, lines(area, 2, banner));
+    let text = status::banner_lines(app, area.width);
+    let banner = text.len() as u16;
+    status::render_banner(ink, &text, lines(area, 2, banner));
     let body = lines(area, 2 + banner, area.height - 3 - banner);
     // On a very low screen the view comes first: the strip repeats what it says.
     let strip = strip::height(app).min(body.height / 3);
     let panel = lines(body, strip, body.height);
-    keyline::render(ink, app, lines(area, area.height - 1, 1), panel);
     if let Focus::Help(first) = app.focus {
         help::render(ink, app, body, first);
-        return;
+    } else {
+        strip::render(ink, app, lines(body, 0, strip));
+        view(ink, app, panel);
     }
-    strip::render(ink, app, lines(body, 0, strip));
+    // Last, because a long message covers the end of the view.
+    keyline::render(ink, app, area, panel);
+}
+
+fn view(ink: &mut Ink<'_>, app: &App, panel: Rect) {
     match app.view {
         ViewId::Train => train::render(ink, app, panel),
         ViewId::Attention => attention::render(ink, app, panel),

@@ -37,13 +37,8 @@ impl Ink<'_> {
                 let here = map.cursor == (row, col);
                 let (text, style) = self.signed_cell(value, map.largest, map.cell, here);
                 let start = map.cell.saturating_mul(at);
-                for part in 0..map.cell {
-                    self.put(area, start.saturating_add(part), y, ' ', style);
-                }
-                let start = start + map.cell.saturating_sub(width(&text));
-                for (part, glyph) in (0..).zip(text.chars()) {
-                    self.put(area, start.saturating_add(part), y, glyph, style);
-                }
+                let blanks = " ".repeat(map.cell.saturating_sub(width(&text)).into());
+                self.styled(area, start, y, &(blanks + &text), style);
             }
         }
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use ratatui::layout::Rect;
 
-use super::ink::{Ink, Span, span, width};
+use super::ink::{Ink, Span, span, tail, width, wrap};
 use super::number::{figure, percent};
 use super::theme::Role;
 use crate::app::{App, Mode};
@@ -84,6 +84,16 @@ fn pieces(app: &App) -> Vec<Piece<'_>> {
     pieces
 }
 
+/// Cells below which the end of a path says little.
+const MIN_PATH: u16 = 20;
+
+/// Of the name of what is explored, the end, where the whole would push everything else out.
+fn shorten(pieces: &mut [Piece<'_>], excess: u16) {
+    let Some((name, _)) = pieces.get_mut(1).and_then(|piece| piece.spans.get_mut(1)) else { return };
+    let room = width(name).saturating_sub(excess).max(MIN_PATH);
+    *name = tail(name, room).into_owned().into();
+}
+
 fn piece_width(piece: &Piece<'_>) -> u16 {
     piece.spans.iter().map(|(text, _)| width(text)).fold(0, u16::saturating_add)
 }
@@ -99,6 +109,8 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         let bar = |piece: &Piece<'_>| if piece.spans.is_empty() { MIN_BAR } else { piece_width(piece) };
         pieces.iter().map(|piece| bar(piece).saturating_add(gap)).fold(0, u16::saturating_add)
     };
+    let excess = needed(&pieces, 1).saturating_sub(area.width);
+    shorten(&mut pieces, excess);
     while needed(&pieces, 1) > area.width {
         let Some(rank) = pieces.iter().map(|piece| piece.rank).max().filter(|rank| *rank > 0) else { break };
         let Some(last) = pieces.iter().rposition(|piece| piece.rank == rank) else { break };
@@ -132,22 +144,30 @@ fn progress(ink: &mut Ink<'_>, app: &App, area: Rect, x: u16, cells: u16) {
 /// What stays on the screen: that the run has failed, or that the newest state is not on disk.
 fn banner(app: &App) -> Option<String> {
     let trainer = &app.trainer;
-    let failed = || Some(format!(" TRAINING FAILED at step {}: {}", trainer.step, trainer.failure.as_ref()?));
+    let failed = trainer.failure.as_ref().map(|why| {
+        // Many a failure names its step itself.
+        let step =
+            if why.starts_with("step ") { String::new() } else { format!(" at step {}", trainer.step) };
+        format!("TRAINING FAILED{step}: {why}")
+    });
     let unsaved =
-        || Some(format!(" NOT SAVED, the next checkpoint tries again: {}", trainer.unsaved.as_ref()?));
-    failed().or_else(unsaved)
+        || trainer.unsaved.as_ref().map(|why| format!("NOT SAVED: {why}; the next checkpoint tries again"));
+    failed.or_else(unsaved)
 }
 
-/// Lines of the banner: 0 while nothing failed.
-pub(super) fn banner_height(app: &App) -> u16 {
-    u16::from(banner(app).is_some())
+/// Lines that a banner may take.
+const BANNER: usize = 3;
+
+/// Its lines, on a screen of that width: none while nothing failed.
+pub(super) fn banner_lines(app: &App, width: u16) -> Vec<String> {
+    banner(app).map(|text| wrap(&text, width.saturating_sub(2), BANNER)).unwrap_or_default()
 }
 
 /// Draws the banner of what has failed, which stays.
-pub(super) fn render_banner(ink: &mut Ink<'_>, app: &App, area: Rect) {
-    let Some(text) = banner(app) else { return };
-    let end = ink.text(area, 0, 0, &text, Role::Banner);
-    for x in end..area.width {
-        ink.text(area, x, 0, " ", Role::Banner);
+pub(super) fn render_banner(ink: &mut Ink<'_>, text: &[String], area: Rect) {
+    let blanks = " ".repeat(area.width.into());
+    for (y, line) in (0..).zip(text) {
+        ink.text(area, 0, y, &blanks, Role::Banner);
+        ink.text(area, 1, y, line, Role::Banner);
     }
 }

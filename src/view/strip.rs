@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::columns::Columns;
-use super::ink::{Ink, lines};
+use super::ink::{Ink, lines, width};
 use super::theme::Role;
 use crate::analysis::{Pass, Probe};
 use crate::app::{App, ViewId};
@@ -165,8 +165,6 @@ fn mark(ink: &mut Ink<'_>, area: Rect, x: u16, y: u16, mark: char) {
 fn digits(ink: &mut Ink<'_>, line: Rect, x: u16, cell: &Cell, room: u16, over: Option<Role>) {
     let style = ink.theme.style(cell.role);
     let style = over.map_or(style, |over| style.patch(ink.theme.style(over)));
-    let room = usize::from(room);
-    for (at, glyph) in format!("{:>room$}", cell.text).chars().enumerate() {
-        ink.put(line, x + at as u16, 0, glyph, style);
-    }
+    let blanks = " ".repeat(room.saturating_sub(width(&cell.text)).into());
+    ink.styled(line, x, 0, &(blanks + &cell.text), style);
 }

@@ -9,13 +9,13 @@ use std::sync::{Arc, LazyLock};
 use headcount::analysis::{self, AblationReport, Controls, Evaluation, Snapshot, evaluate, evaluation};
 use headcount::app::{App, AppOptions, ColorDepth, Command, EvaluateRequest, Event, Export, Glyphs, Mode};
 use headcount::model::{AblationKind, ModelConfig, Weights, read_weights};
+use headcount::picture;
 use headcount::task::{Dataset, DatasetConfig, Split};
-use headcount::term::picture;
 use headcount::train::{EpochMetrics, RunState, StepMetrics, TrainCommand, TrainEvent, TrainPlan};
 use headcount::view;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use ratatui::buffer::{Buffer, Cell};
+use ratatui::buffer::{Buffer, Cell, CellWidth};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// Seed of everything.
@@ -193,9 +193,16 @@ impl Screen {
     /// The screen as lines of text.
     pub fn text(&self) -> String {
         let buffer = self.buffer();
-        let width = usize::from(self.width.max(1));
-        let lines =
-            buffer.content.chunks(width).map(|cells| cells.iter().map(Cell::symbol).collect::<String>());
+        let lines = buffer.content.chunks(self.width.max(1).into()).map(|cells| {
+            // A wide glyph covers the cell after it.
+            let mut covered = 0;
+            let own = |(column, cell): &(u16, &Cell)| {
+                let own = *column >= covered;
+                covered = if own { column + cell.symbol().cell_width() } else { covered };
+                own
+            };
+            (0..).zip(cells).filter(own).map(|(_, cell)| cell.symbol()).collect::<String>()
+        });
         lines.collect::<Vec<_>>().join("\n")
     }
 

@@ -15,7 +15,8 @@ use super::frames::{Awaited, Pending, TRAINING_FRAME};
 use super::probe_worker::{Answer, ProbeWorker};
 use super::pulse::{Pulse, RATE_INTERVAL};
 use crate::app::{App, Command, Event, Notice};
-use crate::term::{Session, SignalKind, Suspension, TermError, TermEvent, picture, scrub};
+use crate::picture;
+use crate::term::{Session, SignalKind, Suspension, TermError, TermEvent, scrub};
 use crate::train::{TrainCommand, TrainEvent};
 use crate::view;
 

@@ -6,6 +6,7 @@ mod palette;
 mod shapes;
 mod svg;
 mod text;
+pub(crate) mod xterm;
 
 use ratatui::buffer::{Buffer, Cell, CellWidth};
 
@@ -33,5 +34,5 @@ fn lines(buffer: &Buffer) -> impl Iterator<Item = Vec<(u32, u32, &Cell)>> {
 /// What a cell shows. A cell that would steer a terminal shows what the terminal would get.
 fn glyph(cell: &Cell) -> &str {
     let symbol = cell.symbol();
-    if symbol.contains(super::scrub::is_hostile) { "?" } else { symbol }
+    if symbol.contains(crate::scrub::is_hostile) { "?" } else { symbol }
 }

@@ -3,7 +3,7 @@
 use ratatui::buffer::Cell;
 use ratatui::style::{Color, Modifier};
 
-use crate::term::color::rgb_of_index;
+use super::xterm::rgb_of_index;
 
 /// Red, green, blue.
 pub(super) type Rgb = (u8, u8, u8);
