@@ -75,7 +75,7 @@ fn means(args: &AblateArgs, weights: &Weights) -> Result<Option<(Means, String)>
         let name = format!("{} ({} sequences)", path.display(), dataset.len(Split::Validation));
         (dataset, name)
     } else {
-        let run = input::settings_of(&args.weights.weights, config);
+        let run = input::settings_of(&args.weights.weights, args.weights.config.as_deref(), config)?;
         let dataset = Dataset::generate(&run.task, config.n_ctx, config.d_vocab, run.seed);
         let name =
             format!("the validation set of seed {} ({} sequences)", run.seed, dataset.len(Split::Validation));

@@ -4,25 +4,36 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use safetensors::tensor::{Dtype, SafeTensors};
+use safetensors::tensor::Dtype;
 
 use super::args::{RunArgs, TokensArgs, WeightsArgs};
 use super::{Failure, say};
-use crate::model::weights_file::read_bounded;
-use crate::model::{ModelConfig, Weights, read_weights};
+use crate::model::weights_file::{Container, read_bounded};
+use crate::model::{ModelConfig, Opened, Weights, read_weights};
 use crate::task::{Dataset, Token, majority};
-use crate::train::run_dir::{Found, look, read_config, refuse_contradictions};
-use crate::train::{FileError, RunConfig};
+use crate::train::run_dir::{Found, look, read_config, read_settings, refuse_contradictions};
+use crate::train::{FileError, RunConfig, RunConfigError};
 
 /// No sequence that a model takes is longer in print.
 const MAX_TOKENS_FILE: u64 = 1 << 20;
 
-/// Opens weights; what had to be assumed is said on stderr.
+/// Opens weights; what is odd about them is said on stderr.
 pub fn weights(args: &WeightsArgs) -> Result<Weights, Failure> {
-    let config = args.config.as_deref().map(read_config).transpose()?.map(|config| config.model);
-    let opened = read_weights(&args.weights, config.as_ref())?;
+    Ok(opened(args)?.weights)
+}
+
+/// As [`weights`], with what else the file says.
+pub fn opened(args: &WeightsArgs) -> Result<Opened, Failure> {
+    let opened = completed(&args.weights, args.config.as_deref())?;
     opened.notes.iter().for_each(|note| say(&format!("headcount: {}: {note}", args.weights.display())));
-    Ok(opened.weights)
+    Ok(opened)
+}
+
+/// Opens weights, their settings completed by those of `--config`.
+pub fn completed(weights: &Path, config: Option<&Path>) -> Result<Opened, Failure> {
+    let Some(path) = config else { return Ok(read_weights(weights, None)?) };
+    let given = read_settings(path)?.model(&path.display().to_string());
+    Ok(read_weights(weights, Some(&given))?)
 }
 
 /// Reads `--tokens` and checks every token against the model.
@@ -60,8 +71,8 @@ pub fn tokens(args: &TokensArgs, config: &ModelConfig) -> Result<Vec<Token>, Fai
 pub fn sequences(path: &Path, config: &ModelConfig) -> Result<Dataset, Failure> {
     let bytes = read_bounded(path)?;
     let invalid = |problem: String| Failure::Failed(format!("{}: {problem}", path.display()));
-    let file = SafeTensors::deserialize(&bytes).map_err(|error| invalid(error.to_string()))?;
-    let tensor = file.tensor("tokens").map_err(|_| invalid("no tensor `tokens`".into()))?;
+    let file = Container::parse(&bytes).map_err(|problem| invalid(problem.to_string()))?;
+    let tensor = file.tensors.get("tokens").ok_or_else(|| invalid("no tensor `tokens`".into()))?;
     let &[_, len] = tensor.shape() else {
         return Err(invalid(format!("`tokens` has shape {:?}, not [sequences, positions]", tensor.shape())));
     };
@@ -92,16 +103,27 @@ pub fn sequences(path: &Path, config: &ModelConfig) -> Result<Dataset, Failure> 
     Ok(Dataset::from_sequences(tokens, len, config.d_vocab))
 }
 
+/// The settings of the run that weights belong to: those of `--config`, then those of the run that the file lies in, then
+/// the notebook's.
+pub fn settings_of(weights: &Path, config: Option<&Path>, model: &ModelConfig) -> Result<RunConfig, Failure> {
+    let mut run = run_around(weights, model).unwrap_or_default();
+    if let Some(path) = config {
+        let invalid = |error: RunConfigError| Failure::Usage(format!("{}: {error}", path.display()));
+        run = RunConfig { model: model.clone(), ..read_settings(path)?.over(&run).map_err(invalid)? };
+        run.validate().map_err(invalid)?;
+    }
+    Ok(RunConfig { model: model.clone(), ..run })
+}
+
 /// The settings of the run that a file of weights lies in, whatever name or link leads to it, or of the one that a link
-/// to it lies in; else the notebook's, for this model.
-pub fn settings_of(weights: &Path, model: &ModelConfig) -> RunConfig {
+/// to it lies in, if they are of this model.
+fn run_around(weights: &Path, model: &ModelConfig) -> Option<RunConfig> {
     let absolute = [weights.canonicalize(), std::path::absolute(weights)];
     let folders = absolute.iter().flatten().flat_map(|path| path.ancestors().skip(1).take(2));
     let fits =
         |config: &RunConfig| (config.model.d_vocab, config.model.n_ctx) == (model.d_vocab, model.n_ctx);
     let mut configs = folders.filter_map(|folder| read_config(&folder.join("config.toml")).ok());
-    let found = configs.find(fits);
-    RunConfig { model: model.clone(), ..found.unwrap_or_default() }
+    configs.find(fits)
 }
 
 /// A run directory and the settings asked for, with what is there already.

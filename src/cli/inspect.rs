@@ -34,7 +34,9 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
             refuse_overwriting(out, weights, None)?;
             let options =
                 FoldOptions { center_reading: *center_reading, fold_value_biases: *fold_value_biases };
-            Ok(write_atomically(out, &encode_weights(&fold(&input::weights(weights)?, options)))?)
+            let opened = input::opened(weights)?;
+            let bytes = encode_weights(&fold(&opened.weights, options), opened.task.as_deref());
+            Ok(write_atomically(out, &bytes)?)
         }
     }
 }
@@ -101,7 +103,7 @@ fn print_trackers(args: &WeightsArgs, (top, controls): (usize, usize), json: boo
             config.d_mlp
         )));
     }
-    let run = input::settings_of(&args.weights, config);
+    let run = input::settings_of(&args.weights, args.config.as_deref(), config)?;
     let dataset = Dataset::generate(&run.task, config.n_ctx, config.d_vocab, run.seed);
     let found = token_trackers(&weights, &dataset.examples(Split::Validation), (top, controls), run.seed);
     if json {

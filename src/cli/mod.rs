@@ -56,7 +56,7 @@ impl fmt::Display for Failure {
 
 impl From<WeightsError> for Failure {
     fn from(error: WeightsError) -> Self {
-        Self::Failed(error.to_string())
+        if error.is_of_settings() { Self::Usage(error.to_string()) } else { Self::Failed(error.to_string()) }
     }
 }
 

@@ -192,6 +192,16 @@ impl ModelConfig {
     }
 }
 
+impl Activation {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::SoluLn, Self::Gelu, Self::Relu];
+}
+
+impl Normalization {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Ln, Self::LnPre, Self::None];
+}
+
 impl fmt::Display for Activation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -16,6 +16,7 @@ mod kernels;
 mod layout;
 mod matmul;
 mod one_hot;
+mod settings;
 mod weights;
 pub mod weights_file;
 
@@ -34,5 +35,6 @@ pub use kernels::centre;
 pub use layout::{Layout, TensorView};
 pub use matmul::{Mat, MatMut, Write, matmul};
 pub use one_hot::Sequences;
+pub use settings::{ModelSettings, backticked, keys_of};
 pub use weights::{Affine, Weights};
 pub use weights_file::{Opened, WeightsError, read_weights};

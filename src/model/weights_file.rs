@@ -1,22 +1,31 @@
 //! Weights as safetensors under TransformerLens' names.
 
-use std::collections::{BTreeMap, HashMap};
+mod container;
+mod foreign;
+mod told;
+
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use safetensors::tensor::{Dtype, TensorView};
 use thiserror::Error;
 
 use super::cache::NamedTensor;
-use super::config::{Activation, ConfigError, ModelConfig, Normalization};
+use super::config::{ConfigError, ModelConfig};
 use super::layout::Layout;
+use super::settings::ModelSettings;
 use super::weights::Weights;
+pub use container::Container;
+pub(crate) use container::{Part, encode};
 
-/// The key of a file's metadata under which the model's configuration is kept, as JSON.
-const CONFIG_KEY: &str = "headcount.model";
+/// The keys of a file's metadata that hold the model's settings as JSON: today's, and those of older versions.
+const CONFIG_KEY: &str = "config";
+const OLDER_CONFIG_KEYS: [&str; 2] = ["headcount.model", "headcount.run"];
+/// The key of a file's metadata that names the task.
+const TASK_KEY: &str = "task";
 /// No model within the limits of [`ModelConfig::validate`] needs a larger file.
 const MAX_FILE: u64 = 2 << 30;
-const MAX_HEADER: u64 = 1 << 20;
 
 /// A file of weights that cannot be used.
 #[derive(Debug, Error)]
@@ -39,6 +48,13 @@ pub enum WeightsError {
     },
 }
 
+impl WeightsError {
+    /// Whether other settings would open the file.
+    pub fn is_of_settings(&self) -> bool {
+        matches!(self, Self::Invalid { problem: Problem::Untold(_) | Problem::Contradiction { .. }, .. })
+    }
+}
+
 /// What is wrong in a file of weights.
 #[derive(Debug, Error)]
 pub enum Problem {
@@ -54,11 +70,25 @@ pub enum Problem {
     /// A weight that must be there is not.
     #[error("no tensor `{0}`")]
     Missing(String),
-    /// A name that no such model has.
-    #[error("unexpected tensor `{0}`")]
-    Unexpected(String),
+    /// A file of another kind.
+    #[error("not a safetensors file but {0}")]
+    Foreign(String),
+    /// The tensors of another kind of model, or of something else.
+    #[error("{0}")]
+    Names(String),
+    /// Two tensors that have one name without the prefixes of wrappers.
+    #[error("`{0}` is there twice, with and without a prefix")]
+    Twice(String),
+    /// A part of a model that this program does not compute.
+    #[error("`{name}`: {what} is not supported")]
+    Unsupported {
+        /// The tensor.
+        name: String,
+        /// The part.
+        what: &'static str,
+    },
     /// Not f32.
-    #[error("`{name}` is {found}, not F32")]
+    #[error("`{name}` is {found}, not F32: save the model as float32")]
     Dtype {
         /// The tensor.
         name: String,
@@ -75,9 +105,35 @@ pub enum Problem {
         /// The model's.
         wanted: Vec<usize>,
     },
+    /// Another number of dimensions than every model's.
+    #[error("`{name}` has shape {found:?}, not one of {wanted} dimensions")]
+    Rank {
+        /// The tensor.
+        name: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// How many dimensions it should have.
+        wanted: usize,
+    },
+    /// The metadata's settings cannot be read.
+    #[error("its metadata `{key}`: {problem}")]
+    Metadata {
+        /// Under which key.
+        key: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
     /// The tensors fit more than one model.
-    #[error("the tensors do not tell {0}; give the model's settings with --config")]
-    Ambiguous(&'static str),
+    #[error("the tensors do not tell {0}: say in a file for --config, a line `KEY = VALUE` each")]
+    Untold(String),
+    /// A setting that these tensors, or the file's own settings, do not have.
+    #[error("{ours} contradicts {theirs}")]
+    Contradiction {
+        /// The setting and where it was given.
+        ours: String,
+        /// What the file has.
+        theirs: String,
+    },
 }
 
 /// Weights from a file.
@@ -85,22 +141,25 @@ pub enum Problem {
 pub struct Opened {
     /// The weights.
     pub weights: Weights,
-    /// Warnings: what had to be assumed, values that are not finite.
+    /// Warnings: tensors that were passed over, values that are not finite.
     pub notes: Vec<String>,
+    /// The task that the file names.
+    pub task: Option<String>,
 }
 
 /// Reads weights that headcount or TransformerLens wrote (`safetensors.torch.save_file(model.state_dict(), ...)`;
-/// `mask` and `IGNORE` buffers are skipped). The configuration is `config` if given, else the file's own, else told from
-/// the tensors.
+/// `mask` and `IGNORE` buffers are skipped). The configuration is what the tensors tell, completed by the file's metadata
+/// and by `given`.
 ///
 /// # Errors
-/// Names the file, and the tensor with a missing or unexpected name, another dtype or another shape.
-pub fn read_weights(path: &Path, config: Option<&ModelConfig>) -> Result<Opened, WeightsError> {
+/// Names the file, and the tensor that is missing or has another dtype or shape, the settings that are left open, or
+/// those that contradict the file.
+pub fn read_weights(path: &Path, given: Option<&ModelSettings>) -> Result<Opened, WeightsError> {
     let bytes = read_bounded(path)?;
-    parse(&bytes, config).map_err(|problem| WeightsError::Invalid { path: path.into(), problem })
+    parse(&bytes, given).map_err(|problem| WeightsError::Invalid { path: path.into(), problem })
 }
 
-/// Reads a whole safetensors file of reasonable size, its header checked before anything is believed.
+/// Reads a whole safetensors file of reasonable size; files of other kinds are refused by what they are.
 ///
 /// # Errors
 /// Names the file.
@@ -112,15 +171,17 @@ pub fn read_bounded(path: &Path) -> Result<Vec<u8>, WeightsError> {
     if !metadata.is_file() {
         return Err(io(std::io::Error::other("not a regular file")));
     }
+    let mut bytes = Vec::new();
+    file.by_ref().take(foreign::HEAD as u64).read_to_end(&mut bytes).map_err(io)?;
+    if let Some(kind) = foreign::by_content(&bytes) {
+        return Err(invalid(Problem::Foreign(kind)));
+    }
     if metadata.len() > MAX_FILE {
         return Err(invalid(Problem::TooLarge(metadata.len())));
     }
-    let mut bytes = Vec::with_capacity(metadata.len() as usize);
-    file.by_ref().take(MAX_FILE).read_to_end(&mut bytes).map_err(io)?;
-    let header = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
-    if header > MAX_HEADER {
-        return Err(invalid(Problem::Format(format!("a header of {header} bytes"))));
-    }
+    container::length_of_header(&bytes).map_err(invalid)?;
+    bytes.reserve_exact((metadata.len() as usize).saturating_sub(bytes.len()));
+    file.take(MAX_FILE).read_to_end(&mut bytes).map_err(io)?;
     Ok(bytes)
 }
 
@@ -128,52 +189,75 @@ pub fn read_bounded(path: &Path) -> Result<Vec<u8>, WeightsError> {
 ///
 /// # Errors
 /// See [`Problem`].
-pub fn parse(bytes: &[u8], config: Option<&ModelConfig>) -> Result<Opened, Problem> {
-    let format = |error: safetensors::SafeTensorError| Problem::Format(error.to_string());
-    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(format)?;
-    let file = SafeTensors::deserialize(bytes).map_err(format)?;
-    let tensors: BTreeMap<String, TensorView<'_>> =
-        file.tensors().into_iter().filter(|(name, _)| !is_buffer(name)).collect();
-    let own = metadata.metadata().as_ref().and_then(|entries| entries.get(CONFIG_KEY)).map(|json| {
-        serde_json::from_str::<ModelConfig>(json)
-            .map_err(|error| Problem::Format(format!("its {CONFIG_KEY}: {error}")))
-    });
-    let mut notes = Vec::new();
-    let config = match (config, own.transpose()?) {
-        (Some(config), _) => config.clone(),
-        (None, Some(config)) => config,
-        (None, None) => infer(&tensors, &mut notes)?,
-    };
+pub fn parse(bytes: &[u8], given: Option<&ModelSettings>) -> Result<Opened, Problem> {
+    let Container { metadata, tensors } = Container::parse(bytes)?;
+    let tensors = named(tensors)?;
+    let own = own_settings(&metadata)?;
+    let said: Vec<&ModelSettings> = own.iter().chain(given).collect();
+    let config = told::settle(&tensors, &said)?;
     config.validate()?;
-    let weights = fill(&config, &tensors)?;
+    let mut notes = Vec::new();
+    let weights = fill(&config, &tensors, &mut notes)?;
     if let Some(name) = weights.first_non_finite() {
         let count = weights.values.iter().filter(|value| !value.is_finite()).count();
         notes.push(format!("{count} values are not finite, the first in `{name}`"));
     }
-    Ok(Opened { weights, notes })
+    Ok(Opened { weights, notes, task: metadata.get(TASK_KEY).cloned() })
 }
 
-/// Constants that TransformerLens keeps in its state dict, and moments in our checkpoints: not weights.
-fn is_buffer(name: &str) -> bool {
-    let (module, leaf) = name.rsplit_once('.').unwrap_or_default();
-    matches!(leaf, "mask" | "IGNORE") || module == "optimizer"
+/// The tensors under TransformerLens' names, without its buffers.
+fn named(tensors: BTreeMap<String, TensorView<'_>>) -> Result<BTreeMap<String, TensorView<'_>>, Problem> {
+    let mut named = BTreeMap::new();
+    for (name, tensor) in tensors.into_iter().filter(|(name, _)| !foreign::is_buffer(name)) {
+        let inner = foreign::unwrapped(&name).to_owned();
+        if named.insert(inner, tensor).is_some() {
+            return Err(Problem::Twice(foreign::unwrapped(&name).into()));
+        }
+    }
+    match foreign::by_names(&named).filter(|_| !named.contains_key("embed.W_E")) {
+        Some(whose) => Err(Problem::Names(whose)),
+        None => Ok(named),
+    }
 }
 
-fn fill(config: &ModelConfig, tensors: &BTreeMap<String, TensorView<'_>>) -> Result<Weights, Problem> {
+/// The settings in a file's metadata.
+fn own_settings(metadata: &BTreeMap<String, String>) -> Result<Option<ModelSettings>, Problem> {
+    let mut keys = [CONFIG_KEY].into_iter().chain(OLDER_CONFIG_KEYS);
+    let Some((key, json)) = keys.find_map(|key| Some((key, metadata.get(key)?))) else { return Ok(None) };
+    let settings = ModelSettings::from_json(json, format!("the file's metadata `{key}`"));
+    settings.map(Some).map_err(|problem| Problem::Metadata { key, problem })
+}
+
+fn fill(
+    config: &ModelConfig,
+    tensors: &BTreeMap<String, TensorView<'_>>,
+    notes: &mut Vec<String>,
+) -> Result<Weights, Problem> {
     // The file may name any model: nothing is allocated for one that it does not hold.
     let layout = Layout::new(config);
-    if let Some(name) = tensors.keys().find(|name| layout.tensor(name).is_none()) {
-        return Err(Problem::Unexpected(name.clone()));
-    }
     for wanted in layout.tensors() {
         let found = tensors.get(&wanted.name).ok_or_else(|| Problem::Missing(wanted.name.clone()))?;
         check(&wanted.name, found, &wanted.shape)?;
     }
+    let more = tensors.keys().filter(|name| layout.tensor(name).is_none());
+    let more: Vec<&str> = more.map(String::as_str).collect();
+    if let Some((name, what)) = more.iter().find_map(|name| Some((*name, foreign::unsupported_part(name)?))) {
+        return Err(Problem::Unsupported { name: name.into(), what });
+    }
+    notes.extend((!more.is_empty()).then(|| format!("passed over, not of this model: {}", listed(&more))));
     let mut weights = Weights::zeros(config);
-    for (name, found) in tensors {
-        weights.set(name, &from_bytes(found.data()));
+    for tensor in layout.tensors() {
+        weights.set(&tensor.name, &from_bytes(tensors[&tensor.name].data()));
     }
     Ok(weights)
+}
+
+/// The first few of a list of names.
+fn listed(names: &[&str]) -> String {
+    const SHOWN: usize = 4;
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    let rest = names.len() - shown.len();
+    shown.join(", ") + &(if rest > 0 { format!(" and {rest} more") } else { String::new() })
 }
 
 fn check(name: &str, found: &TensorView<'_>, wanted: &[usize]) -> Result<(), Problem> {
@@ -197,44 +281,12 @@ pub(crate) fn to_bytes(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-/// The configuration that these tensors belong to.
-fn infer(
-    tensors: &BTreeMap<String, TensorView<'_>>,
-    notes: &mut Vec<String>,
-) -> Result<ModelConfig, Problem> {
-    fn shape<const N: usize>(
-        tensors: &BTreeMap<String, TensorView<'_>>,
-        name: &str,
-    ) -> Result<[usize; N], Problem> {
-        let found = tensors.get(name).ok_or_else(|| Problem::Missing(name.into()))?.shape();
-        found.try_into().map_err(|_| Problem::Shape {
-            name: name.into(),
-            found: found.into(),
-            wanted: vec![0; N],
-        })
-    }
-    let has = |name: &str| tensors.contains_key(name);
-    let [d_vocab, d_model] = shape(tensors, "embed.W_E")?;
-    let [n_ctx, _] = shape(tensors, "pos_embed.W_pos")?;
-    let [n_heads, _, d_head] = shape(tensors, "blocks.0.attn.W_Q")?;
-    let n_layers = (0..tensors.len()).take_while(|layer| has(&format!("blocks.{layer}.attn.W_Q"))).count();
-    let d_mlp = if has("blocks.0.mlp.W_in") { shape::<2>(tensors, "blocks.0.mlp.W_in")?[1] } else { 0 };
-    let normalization_type = if has("ln_final.w") { Normalization::Ln } else { Normalization::LnPre };
-    let affine = normalization_type == Normalization::Ln;
-    if affine && d_mlp > 0 && !has("blocks.0.mlp.ln.w") {
-        return Err(Problem::Ambiguous("gelu from relu"));
-    }
-    if !affine {
-        notes.push("no layer norm weights: taken for folded weights (LNPre) with act_fn solu_ln".into());
-    }
-    let act_fn = Activation::SoluLn;
-    Ok(ModelConfig { n_layers, n_heads, d_model, d_head, d_mlp, n_ctx, d_vocab, act_fn, normalization_type })
-}
-
-/// The bytes of a file of weights, their configuration in its metadata.
-pub fn encode_weights(weights: &Weights) -> Vec<u8> {
+/// The bytes of a file of weights: its metadata say which model and, where known, which task, so that the file explains
+/// itself.
+pub fn encode_weights(weights: &Weights, task: Option<&str>) -> Vec<u8> {
     let json = serde_json::to_string(weights.config()).expect("a configuration is always representable");
-    encode(&parts_of(weights), Some(HashMap::from([(CONFIG_KEY.into(), json)])))
+    let task = task.map(|task| (TASK_KEY.into(), task.into()));
+    encode(&parts_of(weights), Some([(CONFIG_KEY.into(), json)].into_iter().chain(task).collect()))
 }
 
 /// The bytes of a safetensors file of these tensors.
@@ -247,16 +299,6 @@ pub fn encode_tensors(tensors: &[NamedTensor]) -> Vec<u8> {
     encode(&tensors.iter().map(part).collect::<Vec<_>>(), None)
 }
 
-/// A tensor as a file holds it.
-pub(crate) struct Part {
-    /// Its name.
-    pub(crate) name: String,
-    /// Its shape.
-    pub(crate) shape: Vec<usize>,
-    /// Its values, f32 in little-endian order.
-    pub(crate) bytes: Vec<u8>,
-}
-
 /// The parts of a file of weights.
 pub(crate) fn parts_of(weights: &Weights) -> Vec<Part> {
     let part = |tensor: &super::layout::TensorView| Part {
@@ -265,13 +307,4 @@ pub(crate) fn parts_of(weights: &Weights) -> Vec<Part> {
         bytes: to_bytes(&weights.gather(tensor)),
     };
     weights.layout.tensors().iter().map(part).collect()
-}
-
-/// The bytes of a safetensors file of these parts.
-pub(crate) fn encode(parts: &[Part], metadata: Option<HashMap<String, String>>) -> Vec<u8> {
-    let views = parts.iter().map(|part| {
-        let view = TensorView::new(Dtype::F32, part.shape.clone(), &part.bytes);
-        (part.name.as_str(), view.expect("as many bytes as the shape says"))
-    });
-    serialize(views, metadata).expect("every tensor was checked when its view was made")
 }

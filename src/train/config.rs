@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::settings::{Settings, place_of};
 use crate::model::{ConfigError, ModelConfig};
 use crate::task::{DatasetConfig, DatasetError};
 
@@ -56,9 +57,14 @@ impl Default for RunConfig {
 /// Settings that cannot be run.
 #[derive(Debug, Error)]
 pub enum RunConfigError {
-    /// Not TOML, an unknown key, a value of another type: with line and column.
-    #[error("{}", one_line(.0))]
-    Syntax(#[from] toml::de::Error),
+    /// Not TOML, an unknown key, a value of another kind.
+    #[error("{problem}")]
+    Text {
+        /// What is wrong, in one line.
+        problem: String,
+        /// Line and column, from 1.
+        at: Option<(usize, usize)>,
+    },
     /// The model's part.
     #[error(transparent)]
     Model(#[from] ConfigError),
@@ -90,18 +96,13 @@ pub enum RunConfigError {
 /// More tokens in a data set would take gigabytes.
 const MAX_TOKENS: usize = 1 << 28;
 
-/// A TOML error without its drawing of the source.
-fn one_line(error: &toml::de::Error) -> String {
-    error.message().replace('\n', "; ")
-}
-
 impl RunConfig {
     /// Reads and checks a configuration.
     ///
     /// # Errors
     /// Names the key and what is wrong with it; see [`RunConfigError::position`] for where.
     pub fn parse(text: &str) -> Result<Self, RunConfigError> {
-        let config: Self = toml::from_str(text)?;
+        let config = Settings::parse(text)?.run()?;
         config.validate()?;
         Ok(config)
     }
@@ -166,10 +167,11 @@ impl RunConfig {
 impl RunConfigError {
     /// Line and column (from 1) in `text`, where the error has a place.
     pub fn position(&self, text: &str) -> Option<(usize, usize)> {
-        let Self::Syntax(error) = self else { return None };
-        let before = text.get(..error.span()?.start)?;
-        let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
-        Some((before.matches('\n').count() + 1, column))
+        match self {
+            Self::Text { at, .. } => *at,
+            // Each begins with the setting's name.
+            other => place_of(other.to_string().split_once(" = ")?.0, text),
+        }
     }
 }
 
@@ -195,6 +197,36 @@ mod tests {
         let error = RunConfig::parse(text).unwrap_err();
         assert!(error.to_string().contains("d_modle"), "{error}");
         assert_eq!(error.position(text), Some((3, 1)));
+    }
+
+    #[test]
+    fn mistakes_are_told_in_words_of_the_file_with_their_place() {
+        for (text, place, want) in [
+            ("[model]\nn_layers = \"two\"", (2, 12), "model.n_layers = \"two\": a whole number is needed"),
+            ("model.n_layers = -1", (1, 18), "model.n_layers = -1: a whole number from 0 is needed"),
+            ("model.n_layers = 1.5", (1, 18), "model.n_layers = 1.5: a whole number is needed"),
+            ("[train]\nmax_lr = \"fast\"", (2, 10), "train.max_lr = \"fast\": a number is needed"),
+            ("model = 3", (1, 9), "model = 3: a table is needed, [model]"),
+            ("[model]\nact_fn = \"tanh\"", (2, 10), "act_fn = \"tanh\": must be \"solu_ln\", \"gelu\""),
+            ("[model]\nact_fn = 3", (2, 10), "model.act_fn = 3: must be \"solu_ln\", \"gelu\""),
+            ("n_layrs = 2", (1, 1), "n_layrs: no such setting"),
+            ("[model]\nd_modle = 2", (2, 1), "model.d_modle: no such setting; did you mean d_model?"),
+            ("[train]\nwarmth = 2", (2, 1), "train.warmth: no such setting; there are epochs, batch_size"),
+            ("[mdoel]\nd_model = 2", (1, 2), "mdoel: no such setting; did you mean model?"),
+            ("n_ctx = 4\nmodel.n_ctx = 5", (1, 1), "model.n_ctx is set twice"),
+            ("[model]\n\n  d_head = 0", (3, 12), "model.d_head = 0: must be from 1"),
+            ("\u{feff}d_head = 0", (1, 10), "model.d_head = 0: must be from 1"),
+        ] {
+            let error = RunConfig::parse(text).unwrap_err();
+            assert!(error.to_string().contains(want), "{text}: {error}");
+            assert_eq!(error.position(text), Some(place), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_the_models_settings_outside_their_table_are_taken() {
+        let config = RunConfig::parse("\u{feff}n_ctx = 9\r\n[train]\r\nepochs = 2\r\n").unwrap();
+        assert_eq!((config.model.n_ctx, config.train.epochs), (9, 2));
     }
 
     #[test]

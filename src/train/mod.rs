@@ -14,6 +14,7 @@ mod optimizer;
 mod pace;
 pub mod run_dir;
 mod schedule;
+mod settings;
 mod trainer;
 
 pub use checkpoint::{CheckpointError, TrainState, decode, fingerprint};
@@ -28,4 +29,5 @@ pub use metrics::MetricsLine;
 pub use optimizer::{Moments, Optimizer};
 pub use run_dir::{Opened, RunDir, RunDirError};
 pub use schedule::{OneCycle, Rates};
+pub use settings::Settings;
 pub use trainer::{Outcome, Setup, TrainError, train};

@@ -16,9 +16,10 @@ use super::files::{Disk, FileError, Files};
 use super::lock::Lock;
 use super::metrics::MetricsLine;
 use super::metrics_log::{MetricsLog, lines};
+use super::settings::Settings;
 use crate::model::Weights;
 use crate::model::weights_file::encode_weights;
-use crate::task::Dataset;
+use crate::task::{Dataset, majority};
 
 /// The weights alone, under TransformerLens' names, in a run's directory.
 pub const WEIGHTS_FILE: &str = "weights.safetensors";
@@ -158,11 +159,23 @@ fn holds_nothing(path: &Path) -> bool {
         .map_or(true, |mut entries| entries.all(|entry| entry.is_ok_and(|e| is_ours(&e.file_name()))))
 }
 
-/// Reads a configuration file.
+/// Reads a configuration file, a whole run's.
 ///
 /// # Errors
 /// Names the file, line, column and key.
 pub fn read_config(path: &Path) -> Result<RunConfig, RunDirError> {
+    read_text(path, RunConfig::parse)
+}
+
+/// Reads a configuration file for the settings that are in it.
+///
+/// # Errors
+/// Names the file, line, column and key.
+pub fn read_settings(path: &Path) -> Result<Settings, RunDirError> {
+    read_text(path, Settings::parse)
+}
+
+fn read_text<T>(path: &Path, parse: impl Fn(&str) -> Result<T, RunConfigError>) -> Result<T, RunDirError> {
     let mut text = String::new();
     let file = File::open(path).map_err(FileError::at("open", path))?;
     file.take(MAX_CONFIG + 1).read_to_string(&mut text).map_err(FileError::at("read", path))?;
@@ -170,7 +183,7 @@ pub fn read_config(path: &Path) -> Result<RunConfig, RunDirError> {
         let problem = io::Error::other(format!("more than {MAX_CONFIG} bytes"));
         return Err(FileError::at("read", path)(problem).into());
     }
-    RunConfig::parse(&text).map_err(|source| {
+    parse(&text).map_err(|source| {
         let position =
             source.position(&text).map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
         RunDirError::Config { place: format!("{}{position}", path.display()), source }
@@ -280,7 +293,7 @@ impl RunDir {
     /// # Errors
     /// Names the file; an older one is then untouched.
     pub fn export(&self, weights: &Weights) -> Result<(), FileError> {
-        replace(&*self.files, &self.path.join(WEIGHTS_FILE), &encode_weights(weights))
+        replace(&*self.files, &self.path.join(WEIGHTS_FILE), &encode_weights(weights, Some(majority::NAME)))
     }
 }
 

@@ -24,7 +24,7 @@ pub const SEED: u64 = 23;
 /// The notebook's model after training.
 static TRAINED: LazyLock<Weights> = LazyLock::new(|| {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/weights.safetensors");
-    read_weights(&path, Some(&ModelConfig::default())).expect("the fixture is a model's weights").weights
+    read_weights(&path, None).expect("the fixture is a model's weights").weights
 });
 
 /// The trained weights.

@@ -9,10 +9,10 @@ use super::super::{Failure, say};
 use super::follower::{self, Follower};
 use crate::analysis::Snapshot;
 use crate::app::Mode;
-use crate::model::{ModelConfig, read_weights};
+use crate::model::ModelConfig;
 use crate::task::Dataset;
 use crate::term::scrub;
-use crate::train::run_dir::{past_metrics, past_weights, read_config};
+use crate::train::run_dir::{past_metrics, past_weights};
 use crate::train::{RunConfig, RunDir, RunDirError, TrainEvent, TrainState};
 
 /// What is opened.
@@ -38,12 +38,10 @@ fn exploring(path: &Path) -> Mode {
 }
 
 pub(super) fn weights(path: &Path, args: &ExploreArgs) -> Result<Plan, Failure> {
-    let given = args.run.config.as_deref().map(read_config).transpose()?;
-    let opened = read_weights(path, given.as_ref().map(|config| &config.model))?;
+    let opened = input::completed(path, args.run.config.as_deref())?;
     let model: &ModelConfig = opened.weights.config();
-    let mut config = given.unwrap_or_else(|| input::settings_of(path, model));
+    let mut config = input::settings_of(path, args.run.config.as_deref(), model)?;
     config.seed = args.run.seed.unwrap_or(config.seed);
-    config.model = model.clone();
     let notes = opened.notes.iter().map(|note| TrainEvent::Notice(note.clone()));
     let snapshot = TrainEvent::Snapshot(Arc::new(Snapshot::new(0, opened.weights.clone())));
     let past = notes.chain([snapshot]).collect();
