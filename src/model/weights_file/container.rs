@@ -44,8 +44,10 @@ impl<'a> Container<'a> {
             end = info.data_offsets.1;
             let bytes =
                 data.get(info.data_offsets.0..end).ok_or_else(|| bad("lies beyond the end of the file"))?;
-            let view = TensorView::new(info.dtype, info.shape.clone(), bytes)
-                .map_err(|_| bad("has another number of bytes than its shape says"))?;
+            // The crate multiplies without a check.
+            let bits = info.shape.iter().try_fold(info.dtype.bitsize(), |bits, &size| bits.checked_mul(size));
+            let view = bits.and_then(|_| TensorView::new(info.dtype, info.shape.clone(), bytes).ok());
+            let view = view.ok_or_else(|| bad("has another number of bytes than its shape says"))?;
             tensors.insert(name.clone(), view);
         }
         if end != data.len() {
