@@ -10,6 +10,7 @@ pub mod cli;
 #[cfg(feature = "cuda")]
 pub mod cuda;
 pub mod figure;
+mod memory;
 pub mod model;
 mod number;
 pub mod picture;

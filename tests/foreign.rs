@@ -302,6 +302,20 @@ fn numeric_metadata_are_taken_and_repeated_keys_refused() {
 }
 
 #[test]
+fn a_table_that_would_not_fit_in_memory_is_refused_before_it_is_made() {
+    let folder = Folder::new();
+    let base = model(Normalization::Ln, Activation::SoluLn);
+    folder.write("w", bare(&tensors(&ModelConfig { d_vocab: 60_000, d_model: 2, ..base })));
+    let mut command = std::process::Command::new("prlimit");
+    command.arg("--as=2000000000").arg(assert_cmd::cargo::cargo_bin("headcount"));
+    command.args(["inspect", "circuits", "--weights", "w", "--out", "o"]).current_dir(folder.path());
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("GiB of memory") && stderr.contains("d_vocab = 60000"), "{stderr}");
+}
+
+#[test]
 fn configurations_of_others_are_read_or_refused_by_name() {
     let folder = Folder::new();
     let gelu = bare(&tensors(&model(Normalization::Ln, Activation::Gelu)));

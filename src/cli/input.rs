@@ -8,6 +8,7 @@ use safetensors::tensor::Dtype;
 
 use super::args::{RunArgs, TokensArgs, WeightsArgs};
 use super::{Failure, say};
+use crate::memory;
 use crate::model::weights_file::{Container, read_bounded};
 use crate::model::{ModelConfig, Opened, Weights, read_weights};
 use crate::task::{Dataset, Token, majority};
@@ -34,6 +35,13 @@ pub fn completed(weights: &Path, config: Option<&Path>) -> Result<Opened, Failur
     let Some(path) = config else { return Ok(read_weights(weights, None)?) };
     let given = read_settings(path)?.model(&path.display().to_string());
     Ok(read_weights(weights, Some(&given))?)
+}
+
+/// Refuses a table of so many values, which is held once as numbers, once as tensors and once as a file.
+pub fn affordable(command: &'static str, values: u128, model: &ModelConfig) -> Result<(), Failure> {
+    let ModelConfig { d_vocab, n_layers, n_heads, .. } = model;
+    let cause = format!("d_vocab = {d_vocab}, n_layers = {n_layers}, n_heads = {n_heads}");
+    memory::check(command, 3 * 4 * values, &cause).map_err(|error| Failure::Failed(error.to_string()))
 }
 
 /// Reads `--tokens` and checks every token against the model.

@@ -69,6 +69,9 @@ fn write_cache(weights: &Weights, tokens: &TokensArgs, out: &Path) -> Result<(),
 fn write_attribution(weights: &Weights, tokens: &TokensArgs, out: &Path) -> Result<(), Failure> {
     let d_vocab = weights.config().d_vocab;
     let tokens = input::tokens(tokens, weights.config())?;
+    let c = weights.config();
+    let writers = c.n_layers * (c.n_heads + 2) + 3;
+    input::affordable("inspect attribution", (writers * tokens.len()) as u128 * d_vocab as u128, c)?;
     let labels = majority::labels(&tokens, d_vocab);
     let attribution = Pass::run(weights, &tokens, &labels, &Patch::default()).attribution;
     let parts = attribution.writers.iter().zip(attribution.parts).map(|(writer, values)| NamedTensor {
@@ -81,6 +84,9 @@ fn write_attribution(weights: &Weights, tokens: &TokensArgs, out: &Path) -> Resu
 
 fn write_circuits(weights: &Weights, out: &Path) -> Result<(), Failure> {
     let d_vocab = weights.config().d_vocab;
+    let c = weights.config();
+    let a_head = d_vocab as u128 * (2 * d_vocab + c.d_mlp) as u128;
+    input::affordable("inspect circuits", a_head * (c.n_layers * c.n_heads) as u128, c)?;
     let tensors = circuits(weights).into_iter().flat_map(|head| {
         let name = |kind: &str| format!("{kind}.{}.{}", head.id.layer, head.id.head);
         [("qk", head.qk), ("ov_neuron", head.ov_neuron), ("ov_logit", head.ov_logit)].map(|(kind, values)| {
