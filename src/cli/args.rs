@@ -62,6 +62,9 @@ pub struct ExploreArgs {
     /// Colours on screen
     #[arg(long, value_enum, default_value_t)]
     pub color: ColorChoice,
+    /// Milliseconds until an Esc is a key: a slow line may hold up the rest of what an arrow sends
+    #[arg(long, value_name = "MS", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub esc_delay: u64,
 }
 
 #[derive(Args, Debug)]

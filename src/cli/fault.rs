@@ -25,9 +25,19 @@ pub(super) fn strike(place: Place, event: &TrainEvent) {
         (Place::Trainer, "trainer-panic") | (Place::Screen, "screen-panic") => {
             panic!("{VARIABLE} asks for it")
         }
+        (Place::Trainer, "trainer-out-of-memory") => {
+            drop(std::hint::black_box(Vec::<u8>::with_capacity(isize::MAX as usize)));
+        }
+        (Place::Trainer, "trainer-overflow") => drop(overflow(0)),
         (Place::Trainer, "trainer-hang") => loop {
             std::thread::park();
         },
         _ => {}
     }
+}
+
+/// Calls itself until the stack is full.
+fn overflow(depth: usize) -> usize {
+    let page = std::hint::black_box([depth; 512]);
+    if page[0] == usize::MAX { 0 } else { overflow(depth + 1) + page[511] }
 }

@@ -55,8 +55,8 @@ fn obey_signals(commands: Sender<TrainCommand>) -> Result<Arc<AtomicU8>, Failure
     let status = Arc::new(AtomicU8::new(0));
     let kept = Arc::clone(&status);
     let act = move |kind: crate::term::SignalKind| {
-        let command = if kind.is_fatal() {
-            kept.store(kind.exit_code(), Ordering::Relaxed);
+        let command = if let Some(status) = kind.exit_code() {
+            kept.store(status, Ordering::Relaxed);
             TrainCommand::Stop
         } else {
             TrainCommand::Save

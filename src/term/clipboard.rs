@@ -5,6 +5,36 @@ const MOST: usize = 48 * 1024;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+/// What becomes of a copy, as far as can be known: nothing is asked back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copied {
+    /// The terminal is asked.
+    Sent,
+    /// The terminal is asked, through a multiplexer that may keep the text for itself; for the user to read.
+    Perhaps(&'static str),
+    /// Too long for what terminals are sure to take. An earlier copy that is still to be sent, will be.
+    TooLong,
+}
+
+const TMUX: &str = "sent; arrives if tmux has `set -s set-clipboard on`, otherwise e writes files";
+const SCREEN: &str = "sent, but screen passes no clipboard on: e writes files";
+
+/// What is known of a copy that is sent.
+pub(super) fn sent(variable: impl Fn(&str) -> Option<String>) -> Copied {
+    let value = |name| variable(name).unwrap_or_default();
+    let terminal = value("TERM");
+    if !value("TMUX").is_empty() || terminal.starts_with("tmux") {
+        Copied::Perhaps(TMUX)
+    } else if !value("STY").is_empty() {
+        Copied::Perhaps(SCREEN)
+    } else if terminal.starts_with("screen") {
+        // Over SSH the name is all that is known, and tmux has this one too.
+        Copied::Perhaps(TMUX)
+    } else {
+        Copied::Sent
+    }
+}
+
 /// The sequence that asks the terminal to put this text on its clipboard; `None` where it is too long.
 pub(super) fn copy(text: &str) -> Option<Vec<u8>> {
     (text.len() <= MOST).then(|| [b"\x1b]52;c;", base64(text.as_bytes()).as_slice(), b"\x07"].concat())
@@ -40,6 +70,18 @@ mod tests {
             assert_eq!(base64(text.as_bytes()), encoded.as_bytes(), "{text}");
         }
         assert_eq!(base64(&[0xfb, 0xff]), b"+/8=");
+    }
+
+    #[test]
+    fn a_multiplexer_in_between_is_told_by_the_environment() {
+        let of = |variables: &[(&str, &str)]| {
+            sent(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        };
+        assert_eq!(of(&[("TERM", "xterm-256color"), ("TMUX", "")]), Copied::Sent);
+        assert_eq!(of(&[("TERM", "screen-256color"), ("TMUX", "/tmp/tmux")]), Copied::Perhaps(TMUX));
+        assert_eq!(of(&[("TERM", "tmux-256color")]), Copied::Perhaps(TMUX));
+        assert_eq!(of(&[("TERM", "screen"), ("STY", "1.pts")]), Copied::Perhaps(SCREEN));
+        assert_eq!(of(&[("TERM", "screen")]), Copied::Perhaps(TMUX));
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub enum TermError {
     /// Signals cannot be watched.
     #[error("cannot watch signals: {0}")]
     Signals(#[source] io::Error),
+    /// Every thread that reports keys, signals or the training has ended.
+    #[error("nothing is left that would report a key or a signal")]
+    Deaf,
     /// A second session was asked for while the first holds the terminal.
     #[error("the terminal is already in use by this process")]
     AlreadyBorrowed,

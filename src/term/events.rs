@@ -47,14 +47,8 @@ pub enum TermEvent {
 /// and the process is ended ten seconds later if it is still there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SignalKind {
-    /// SIGTERM: save and leave.
-    Terminate,
-    /// SIGINT: save and leave. (Ctrl-C on the screen is a key.)
-    Interrupt,
-    /// SIGHUP while the terminal still answers: save and leave.
-    HangUp,
-    /// SIGQUIT: save and leave.
-    Quit,
+    /// Any signal that would end the process, by its number: save and leave. (Ctrl-C on the screen is a key.)
+    Fatal(u8),
     /// SIGUSR1, which batch systems send ahead of the end: save. No limit of time applies.
     User1,
     /// SIGTSTP from another process: [`Session::suspend`](super::Session::suspend).
@@ -62,23 +56,16 @@ pub enum SignalKind {
 }
 
 impl SignalKind {
-    /// The exit status of a process that leaves because of this signal: 128 and the signal's number.
-    pub fn exit_code(self) -> u8 {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1};
-        let number = match self {
-            Self::Terminate => SIGTERM,
-            Self::Interrupt => SIGINT,
-            Self::HangUp => SIGHUP,
-            Self::Quit => SIGQUIT,
-            Self::User1 => SIGUSR1,
-            Self::Suspend => SIGTSTP,
-        };
-        128 + number as u8
-    }
+    /// SIGHUP, or the end of the terminal.
+    pub const HANG_UP: Self = Self::Fatal(signal_hook::consts::SIGHUP as u8);
 
-    /// Whether the process is expected to leave.
-    pub fn is_fatal(self) -> bool {
-        !matches!(self, Self::User1 | Self::Suspend)
+    /// The exit status of a process that leaves because of this signal: 128 and the signal's number.
+    /// `None` where the process is not expected to leave.
+    pub fn exit_code(self) -> Option<u8> {
+        match self {
+            Self::Fatal(number) => Some(128 + number),
+            Self::User1 | Self::Suspend => None,
+        }
     }
 }
 

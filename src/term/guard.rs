@@ -1,13 +1,15 @@
 //! The terminal is borrowed: what is changed on the way in is undone on every way out.
 
 use std::panic::{self, PanicHookInfo};
-use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, TryLockError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use rustix::termios::Termios;
 
 use super::events::Outlet;
+use super::stderr::Held;
 use super::suspend::wait_for_the_foreground;
 use super::tty::Tty;
 use super::{TermError, TermEvent, scrub};
@@ -24,6 +26,7 @@ const PATIENCE: Duration = Duration::from_millis(250);
 struct Loan {
     tty: Arc<Tty>,
     found: Termios,
+    stderr: Option<Held>,
 }
 
 /// The thread whose panic takes the screen down, and where the panics of the others go.
@@ -35,6 +38,7 @@ struct Owner {
 // A panic hook can reach nothing else.
 static LOAN: Mutex<Option<Loan>> = Mutex::new(None);
 static OWNER: Mutex<Option<Owner>> = Mutex::new(None);
+static CRASHED: AtomicBool = AtomicBool::new(false);
 
 fn lock<T>(slot: &'static Mutex<Option<T>>) -> MutexGuard<'static, Option<T>> {
     slot.lock().unwrap_or_else(PoisonError::into_inner)
@@ -60,7 +64,7 @@ pub(super) fn disown() {
 pub(super) fn borrow(tty: &Arc<Tty>) -> Result<(), TermError> {
     wait_for_the_foreground(tty);
     let found = tty.settings().map_err(TermError::cannot("read the settings of"))?;
-    *lock(&LOAN) = Some(Loan { tty: Arc::clone(tty), found: found.clone() });
+    *lock(&LOAN) = Some(Loan { tty: Arc::clone(tty), found: found.clone(), stderr: Held::start() });
     let entered = enter(tty, found);
     if entered.is_err() {
         give_back();
@@ -92,13 +96,43 @@ fn enter(tty: &Tty, mut settings: Termios) -> Result<(), TermError> {
 /// Gives the terminal back, the first time it is called after a [`borrow`]. Never fails, never prints,
 /// never waits for long: the terminal may be gone, and this may be a panic.
 pub(super) fn give_back() {
-    let Some(Loan { tty, found }) = lock(&LOAN).take() else {
+    let loan = lock(&LOAN).take();
+    if let Some(loan) = loan {
+        loan.end(|bytes| loan.tty.write_last(bytes, PATIENCE));
+    }
+}
+
+/// As [`give_back`], from the handler of a crash: no lock is waited for and no memory is asked for or given back, as
+/// the thread that crashed may hold any lock, the allocator's too.
+pub(super) fn give_back_in_a_crash() {
+    // The runtime ends a thread that has overflowed its stack by another crash, after it has said so.
+    if CRASHED.swap(true, Ordering::AcqRel) {
         return;
+    }
+    let loan = match LOAN.try_lock() {
+        Ok(loan) => loan,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        // Held for a few instructions only: another thread takes the terminal or gives it back right now.
+        Err(TryLockError::WouldBlock) => return,
     };
-    // In the background the shell has its own screen on it, and touching the settings would stop us.
-    if tty.is_ours() {
-        tty.write_last(LEAVE, PATIENCE);
-        let _ = tty.set(&found);
+    if let Some(loan) = loan.as_ref() {
+        loan.end(|bytes| loan.tty.write_at_once(bytes));
+    }
+}
+
+impl Loan {
+    fn end(&self, write: impl Fn(&[u8])) {
+        if let Some(stderr) = &self.stderr {
+            stderr.release();
+        }
+        // In the background the shell has its own screen on it, and touching the settings would stop us.
+        if self.tty.is_ours() {
+            write(LEAVE);
+            let _ = self.tty.set(&self.found);
+            if let Some(stderr) = &self.stderr {
+                stderr.print(write);
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::PipeReader;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -30,6 +30,7 @@ enum Next {
 /// Reads until the other end of `stop` is dropped, or the terminal is gone: then it calls `hung_up`.
 pub(super) fn spawn(
     tty: Arc<Tty>,
+    esc_delay: Duration,
     stop: PipeReader,
     outlet: Outlet,
     hung_up: impl FnOnce() + Send + 'static,
@@ -37,7 +38,7 @@ pub(super) fn spawn(
     thread::Builder::new()
         .name("keys".into())
         .spawn(move || {
-            if read_all(&tty, &stop, &outlet) {
+            if read_all(&tty, Decoder::new(esc_delay), &stop, &outlet) {
                 hung_up();
             }
         })
@@ -45,8 +46,7 @@ pub(super) fn spawn(
 }
 
 /// Whether the terminal hung up.
-fn read_all(tty: &Tty, stop: &PipeReader, outlet: &Outlet) -> bool {
-    let mut decoder = Decoder::default();
+fn read_all(tty: &Tty, mut decoder: Decoder, stop: &PipeReader, outlet: &Outlet) -> bool {
     let mut buffer = vec![0; BUFFER];
     let tell = |typed| {
         outlet.send(match typed {
@@ -55,12 +55,12 @@ fn read_all(tty: &Tty, stop: &PipeReader, outlet: &Outlet) -> bool {
         });
     };
     loop {
-        match wait(tty, stop, decoder.patience()) {
+        match wait(tty, stop, decoder.deadline()) {
             Next::Stop => return false,
             Next::HangUp => return true,
-            Next::Silence => decoder.silence(tell),
+            Next::Silence => decoder.silence(Instant::now(), tell),
             Next::Read => match tty.read(&mut buffer) {
-                Input::Bytes(count) => decoder.feed(&buffer[..count], tell),
+                Input::Bytes(count) => decoder.feed(&buffer[..count], Instant::now(), tell),
                 Input::Nothing => thread::sleep(BREATHER),
                 Input::HangUp => return true,
             },
@@ -68,14 +68,13 @@ fn read_all(tty: &Tty, stop: &PipeReader, outlet: &Outlet) -> bool {
     }
 }
 
-fn wait(tty: &Tty, stop: &PipeReader, patience: Option<Duration>) -> Next {
+fn wait(tty: &Tty, stop: &PipeReader, deadline: Option<Instant>) -> Next {
     let mut files = [PollFd::new(tty, PollFlags::IN), PollFd::new(stop, PollFlags::IN)];
-    let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
     loop {
-        match poll(&mut files, patience.as_ref()) {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        match poll(&mut files, left.and_then(|left| Timespec::try_from(left).ok()).as_ref()) {
             Ok(0) => return Next::Silence,
             Ok(_) => break,
-            // Nothing happened, and a sequence that waits can wait a little longer.
             Err(Errno::INTR) => {}
             Err(_) => return Next::Read,
         }

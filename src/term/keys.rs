@@ -3,7 +3,7 @@
 //! Ours because crossterm's reader spins for ever on a terminal that has gone, and sleeps on what is
 //! left when more than a kilobyte arrives at once.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -15,10 +15,15 @@ pub(super) enum Typed {
 }
 
 /// Collects bytes until they are a key or a paste.
-#[derive(Default)]
 pub(super) struct Decoder {
+    /// How long a lone escape is waited with before it is a key.
+    esc_delay: Duration,
     pending: Vec<u8>,
     paste: Option<Vec<u8>>,
+    /// When the last bytes arrived.
+    arrived: Instant,
+    /// When a lone escape was taken for a key that may yet prove to be the beginning of a sequence.
+    escaped: Option<Instant>,
 }
 
 /// A sequence that has not ended after this many bytes is not one of a keyboard.
@@ -26,6 +31,15 @@ const LONGEST_SEQUENCE: usize = 32;
 
 /// More than this of a paste is dropped: what is pasted here is a row of tokens.
 const LONGEST_PASTE: usize = 1 << 20;
+
+/// How long the rest of a sequence may be under way on a slow line. Without it what has arrived means nothing.
+const SEQUENCE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The same for a paste: what follows it must not be taken for keys.
+const PASTE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A terminal sends what a key with Alt means at once; fingers that type escape and a letter take longer.
+const ALT: Duration = Duration::from_millis(50);
 
 const PASTE_BEGINS: &[u8] = b"200~";
 const PASTE_ENDS: &[u8] = b"\x1b[201~";
@@ -41,34 +55,47 @@ enum Step {
 }
 
 impl Decoder {
-    /// Takes what has arrived.
-    pub(super) fn feed(&mut self, bytes: &[u8], mut typed: impl FnMut(Typed)) {
+    pub(super) fn new(esc_delay: Duration) -> Self {
+        let (pending, paste, arrived, escaped) = (Vec::new(), None, Instant::now(), None);
+        Self { esc_delay, pending, paste, arrived, escaped }
+    }
+
+    /// Takes what has arrived at this time.
+    pub(super) fn feed(&mut self, bytes: &[u8], now: Instant, mut typed: impl FnMut(Typed)) {
+        let goes_on = matches!(bytes, [b'[' | b'O', ..]);
+        let is_soon = |since: Instant| now.saturating_duration_since(since) < SEQUENCE_PATIENCE;
+        if goes_on && self.pending.is_empty() && self.escaped.is_some_and(is_soon) {
+            self.pending.push(0x1b);
+        } else if !goes_on && self.pending == [0x1b] && now.saturating_duration_since(self.arrived) >= ALT {
+            self.pending.clear();
+            typed(Typed::Key(key(KeyCode::Esc)));
+        }
+        self.escaped = None;
+        self.arrived = now;
         self.pending.extend_from_slice(bytes);
         self.drain(&mut typed);
     }
 
-    /// How long to wait for the rest of what has arrived; `None` when nothing waits. The escape key is
-    /// the beginning of every sequence, and only silence tells them apart. The end of a paste may be
-    /// held up by a slow line, and what follows must not be taken for keys.
-    pub(super) fn patience(&self) -> Option<Duration> {
-        match (&self.paste, self.pending.is_empty()) {
-            (Some(_), _) => Some(Duration::from_secs(5)),
-            (None, false) => Some(Duration::from_millis(50)),
-            (None, true) => None,
-        }
+    /// Until when to wait for the rest of what has arrived; `None` when nothing waits. The escape key is the beginning
+    /// of every sequence, and only silence tells them apart.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let patience = match (&self.paste, self.pending.as_slice()) {
+            (Some(_), _) => PASTE_PATIENCE,
+            (None, [0x1b]) => self.esc_delay,
+            (None, [_, ..]) => SEQUENCE_PATIENCE,
+            (None, []) => return None,
+        };
+        Some(self.arrived + patience)
     }
 
-    /// Nothing more arrived within [`patience`](Self::patience): what waits is all there is.
-    pub(super) fn silence(&mut self, mut typed: impl FnMut(Typed)) {
+    /// Nothing more arrived until the [`deadline`](Self::deadline), which is now.
+    pub(super) fn silence(&mut self, now: Instant, mut typed: impl FnMut(Typed)) {
+        let rest = std::mem::take(&mut self.pending);
         if self.paste.is_some() {
-            let rest = std::mem::take(&mut self.pending);
             self.end_paste(&rest, &mut typed);
-        } else if !self.pending.is_empty() {
-            let first = self.pending.remove(0);
-            if first == 0x1b {
-                typed(Typed::Key(key(KeyCode::Esc)));
-            }
-            self.drain(&mut typed);
+        } else if rest == [0x1b] {
+            self.escaped = Some(now);
+            typed(Typed::Key(key(KeyCode::Esc)));
         }
     }
 

@@ -4,6 +4,7 @@
 //!  Session ── takes the terminal, gives it back on every way out ──────────── guard, suspend
 //!   ├─ keys      bytes of the terminal ──> TermEvent::{Key, Paste, HangUp} ─── input, keys
 //!   ├─ signals   the process's signals ──> TermEvent::{Signal, Resize, …} ──── signals
+//!   ├─ crashes   give the terminal back ─────────────────────────────────────── crash, stderr
 //!   ├─ panics    of any other thread ────> TermEvent::WorkerPanicked ───────── guard
 //!   └─ Screen    ratatui in memory ──> what changed, as bytes ──────── screen, encode, color, clipboard
 //!       └─ frames    one frame at a time ──> terminal, TermEvent::FrameWritten  writer
@@ -15,6 +16,7 @@
 mod capability;
 mod clipboard;
 mod color;
+mod crash;
 mod encode;
 mod error;
 mod events;
@@ -24,12 +26,14 @@ mod keys;
 mod screen;
 mod session;
 mod signals;
+mod stderr;
 mod suspend;
 mod tty;
 mod writer;
 
 pub use crate::scrub::scrub;
 pub use capability::{Capabilities, ColorChoice, ColorDepth, Environment, Glyphs};
+pub use clipboard::Copied;
 pub use error::TermError;
 pub use events::{SignalKind, TermEvent};
 pub use screen::Screen;

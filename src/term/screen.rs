@@ -9,7 +9,7 @@ use ratatui::{Frame, Terminal};
 
 use super::encode::{self, append};
 use super::writer::Writer;
-use super::{ColorDepth, clipboard, color};
+use super::{ColorDepth, Copied, clipboard, color};
 
 /// Synchronized output: a terminal that knows it shows the frame at once or not at all.
 const BEGIN: &[u8] = b"\x1b[?2026h";
@@ -86,12 +86,11 @@ impl Screen {
     }
 
     /// Asks the terminal, with the next frame, to put this text on the clipboard of the machine that it
-    /// runs on. Whether it does is not known: nothing is asked back. `false` where the text is too long.
-    pub fn copy(&mut self, text: &str) -> bool {
-        let request = clipboard::copy(text);
-        let fits = request.is_some();
-        self.terminal.backend_mut().request = request.unwrap_or_default();
-        fits
+    /// runs on.
+    pub fn copy(&mut self, text: &str) -> Copied {
+        let Some(request) = clipboard::copy(text) else { return Copied::TooLong };
+        self.terminal.backend_mut().request = request;
+        clipboard::sent(|name| std::env::var(name).ok())
     }
 }
 

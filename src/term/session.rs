@@ -13,7 +13,7 @@ use super::signals::{self, Continuation};
 use super::suspend::{Suspension, objection};
 use super::tty::Tty;
 use super::writer::Writer;
-use super::{Capabilities, Screen, TermError, TermEvent, guard, input};
+use super::{Capabilities, Screen, SignalKind, TermError, TermEvent, crash, guard, input};
 
 /// How long a stop may take to come about.
 const TIME_TO_STOP: Duration = Duration::from_secs(1);
@@ -33,40 +33,47 @@ impl Session {
     /// Borrows the terminal: raw mode, alternate screen, no cursor, bracketed paste. From now on keys,
     /// signals and the fate of frames arrive at `sender`, and panics of other threads too.
     ///
+    /// A lone escape is a key when nothing has followed it for `esc_delay`.
+    ///
     /// The calling thread owns the screen: its panic gives the terminal back before it is printed.
     ///
     /// # Errors
     /// When the terminal cannot be opened or set up, or is borrowed already; it is left as it was.
-    pub fn start<T>(capabilities: Capabilities, sender: Sender<T>) -> Result<Self, TermError>
+    pub fn start<T>(
+        capabilities: Capabilities,
+        esc_delay: Duration,
+        sender: Sender<T>,
+    ) -> Result<Self, TermError>
     where
         T: From<TermEvent> + Send + 'static,
     {
         let outlet = Outlet::new(sender);
         guard::own(outlet.clone())?;
-        Self::set_up(capabilities, outlet).inspect_err(|_| {
+        Self::set_up(capabilities, esc_delay, outlet).inspect_err(|_| {
             guard::give_back();
             guard::disown();
         })
     }
 
-    fn set_up(capabilities: Capabilities, outlet: Outlet) -> Result<Self, TermError> {
+    fn set_up(capabilities: Capabilities, esc_delay: Duration, outlet: Outlet) -> Result<Self, TermError> {
         let tty = Arc::new(Tty::open()?);
         let keep_training = signals::hang_up_is_ignored();
         let continuation = Arc::new(Continuation::default());
         // Before the terminal changes, or a signal in between would leave it changed.
         signals::watch(&tty, outlet.clone(), Arc::clone(&continuation))?;
+        crash::watch();
         guard::borrow(&tty)?;
         let (stopped, stop) = io::pipe().map_err(TermError::cannot("watch"))?;
         let hung_up = {
             let outlet = outlet.clone();
             move || {
-                if !keep_training {
-                    signals::leave_in_time(super::SignalKind::HangUp.exit_code());
+                if let Some(status) = SignalKind::HANG_UP.exit_code().filter(|_| !keep_training) {
+                    signals::leave_in_time(status);
                 }
                 outlet.send(TermEvent::HangUp { keep_training });
             }
         };
-        let keys = input::spawn(Arc::clone(&tty), stopped, outlet.clone(), hung_up)?;
+        let keys = input::spawn(Arc::clone(&tty), esc_delay, stopped, outlet.clone(), hung_up)?;
         let writer = Writer::spawn(Arc::clone(&tty), outlet)?;
         let screen = Screen::new(tty.size(), capabilities.color, writer);
         Ok(Self { screen, tty, continuation, keys: Some(keys), stop: Some(stop) })

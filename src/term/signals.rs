@@ -4,12 +4,15 @@ use std::sync::{Arc, Condvar, Mutex, Once, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGWINCH, SIGXFSZ};
+use signal_hook::consts::signal::{
+    SIGCHLD, SIGCONT, SIGHUP, SIGKILL, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGUSR1,
+    SIGWINCH, SIGXFSZ,
+};
 use signal_hook::iterator::Signals;
 
 use super::events::Outlet;
 use super::tty::Tty;
-use super::{SignalKind, TermError, TermEvent, guard};
+use super::{SignalKind, TermError, TermEvent, crash, guard};
 
 /// A window being dragged sends signals faster than frames can follow.
 const RESIZE_PAUSE: Duration = Duration::from_millis(50);
@@ -45,10 +48,30 @@ impl Continuation {
     }
 }
 
-/// Those that end a process, unless it was started with them ignored: by `nohup`, or in the background of a script.
+/// Signals that do not end a process, cannot be caught, or have a meaning of their own here.
+const NOT_FATAL: [i32; 11] =
+    [SIGKILL, SIGSTOP, SIGUSR1, SIGXFSZ, SIGCHLD, SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH];
+
+/// Every signal that would end the process, those of the real-time range too, but for the ones of a crash.
 fn fatal_signals() -> impl Iterator<Item = i32> {
+    (1..=64).filter(|signal| !NOT_FATAL.contains(signal) && !crash::SIGNALS.contains(signal))
+}
+
+/// Watches `others` and every signal that would end the process, except those that it was started with ignored (by
+/// `nohup`, or in the background of a script) and those that a profiler has taken.
+fn signals(others: &[i32]) -> Result<Signals, TermError> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    [SIGTERM, SIGINT, SIGQUIT, SIGHUP].into_iter().filter(move |signal| !ignores(&status, *signal))
+    let signals = Signals::new(others).map_err(TermError::Signals)?;
+    for signal in fatal_signals()
+        .filter(|signal| !has(&status, "SigIgn:", *signal) && !has(&status, "SigCgt:", *signal))
+    {
+        match signals.add_signal(signal) {
+            // The C library keeps some for itself.
+            Err(error) if signal <= SIGTERM => return Err(TermError::Signals(error)),
+            _ => {}
+        }
+    }
+    Ok(signals)
 }
 
 /// Makes a file that has reached its limit of size an error of the write, not the end of the process.
@@ -63,15 +86,15 @@ pub fn survive_file_size_limit() {
 /// # Errors
 /// When signals cannot be watched.
 pub fn watch_without_a_screen(act: impl Fn(SignalKind) + Send + 'static) -> Result<(), TermError> {
-    let mut signals = Signals::new(fatal_signals().chain([SIGUSR1])).map_err(TermError::Signals)?;
+    let mut signals = signals(&[SIGUSR1])?;
     let watch = move || {
         let mut leaving = false;
         for kind in signals.forever().filter_map(kind) {
-            if kind.is_fatal() {
+            if let Some(status) = kind.exit_code() {
                 if std::mem::replace(&mut leaving, true) {
                     continue;
                 }
-                leave_in_time(kind.exit_code());
+                leave_in_time(status);
             }
             act(kind);
         }
@@ -87,8 +110,7 @@ pub(super) fn watch(
     outlet: Outlet,
     continuation: Arc<Continuation>,
 ) -> Result<(), TermError> {
-    let watched = fatal_signals().chain([SIGUSR1, SIGTSTP, SIGCONT, SIGWINCH]);
-    let signals = Signals::new(watched).map_err(TermError::Signals)?;
+    let signals = signals(&[SIGUSR1, SIGTSTP, SIGCONT, SIGWINCH])?;
     let watcher = Watcher { tty: Arc::downgrade(tty), outlet, continuation, leaving: false };
     thread::Builder::new()
         .name("signals".into())
@@ -128,11 +150,11 @@ impl Watcher {
         let Some(kind) = kind else {
             return;
         };
-        if kind.is_fatal() {
+        if let Some(status) = kind.exit_code() {
             if std::mem::replace(&mut self.leaving, true) {
                 return;
             }
-            leave_in_time(kind.exit_code());
+            leave_in_time(status);
         }
         self.outlet.send(TermEvent::Signal(kind));
     }
@@ -152,15 +174,11 @@ impl Watcher {
 }
 
 fn kind(signal: i32) -> Option<SignalKind> {
-    Some(match signal {
-        SIGTERM => SignalKind::Terminate,
-        SIGINT => SignalKind::Interrupt,
-        SIGHUP => SignalKind::HangUp,
-        SIGQUIT => SignalKind::Quit,
-        SIGUSR1 => SignalKind::User1,
-        SIGTSTP => SignalKind::Suspend,
-        _ => return None,
-    })
+    match signal {
+        SIGUSR1 => Some(SignalKind::User1),
+        SIGTSTP => Some(SignalKind::Suspend),
+        _ => fatal_signals().any(|fatal| fatal == signal).then_some(SignalKind::Fatal(signal as u8)),
+    }
 }
 
 /// Ends the process with this status if it is still there when it should have left. The first call counts.
@@ -181,11 +199,12 @@ pub(super) fn leave_in_time(status: u8) {
 /// Whether the process was started with SIGHUP ignored, as `nohup` and `trap '' HUP` do. To be asked
 /// before signals are watched.
 pub(super) fn hang_up_is_ignored() -> bool {
-    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, SIGHUP))
+    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| has(&status, "SigIgn:", SIGHUP))
 }
 
-fn ignores(status: &str, signal: i32) -> bool {
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+/// Whether a mask in `/proc/PID/status` has this signal.
+fn has(status: &str, mask: &str, signal: i32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix(mask));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
@@ -196,16 +215,19 @@ mod tests {
 
     #[test]
     fn ignored_signals_are_read_from_the_mask() {
-        let status = "Name:\tx\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001000\nSigCgt:\t01\n";
-        assert!(!ignores(status, SIGHUP));
-        assert!(ignores(status, 13));
-        assert!(ignores("SigIgn:\t0000000000000001\n", SIGHUP));
-        assert!(!ignores("", SIGHUP));
+        let status =
+            "Name:\tx\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001000\nSigCgt:\t8000000000000001\n";
+        assert!(!has(status, "SigIgn:", SIGHUP) && has(status, "SigCgt:", SIGHUP));
+        assert!(has(status, "SigIgn:", 13) && has(status, "SigCgt:", 64));
+        assert!(!has("", "SigIgn:", SIGHUP));
     }
 
     #[test]
     fn exit_codes_are_those_of_a_shell() {
-        let kinds = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1].map(|signal| kind(signal).unwrap());
-        assert_eq!(kinds.map(SignalKind::exit_code), [143, 130, 129, 131, 138]);
+        let codes =
+            [1, 2, 3, 12, 14, 15, 24, 34, 64].map(|signal| kind(signal).unwrap().exit_code().unwrap());
+        assert_eq!(codes, [129, 130, 131, 140, 142, 143, 152, 162, 192]);
+        assert_eq!([SIGUSR1, SIGTSTP].map(|signal| kind(signal).unwrap().exit_code()), [None; 2]);
+        assert_eq!([6, 9, 11, SIGCONT, SIGWINCH].map(kind), [None; 5]);
     }
 }

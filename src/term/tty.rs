@@ -122,6 +122,15 @@ impl Tty {
         }
     }
 
+    /// As [`write_last`](Self::write_last), without waiting for anything: neither for the terminal nor for a turn.
+    pub(super) fn write_at_once(&self, bytes: &[u8]) {
+        self.closed.store(true, Ordering::Release);
+        if !matches!(self.write(bytes, || true), Ok(true)) {
+            let _ = termios::tcflush(&self.file, QueueSelector::OFlush);
+            let _ = self.write(bytes, || true);
+        }
+    }
+
     fn write(&self, mut bytes: &[u8], give_up: impl Fn() -> bool) -> io::Result<bool> {
         while !bytes.is_empty() {
             match rustix::io::write(&self.file, bytes) {

@@ -1,5 +1,7 @@
 //! Parts of the program that die or hang, when a build with debug assertions is asked for it.
 
+use std::os::unix::process::ExitStatusExt;
+
 use super::*;
 
 /// Asks for a fault while it trains.
@@ -59,6 +61,23 @@ fn a_screen_that_dies_gives_the_terminal_back_and_the_run_is_saved() {
     let said = last_words(explorer.ends(101, PATIENCE));
     assert!(said.contains("panicked at src/cli/fault.rs"), "{said:?}");
     assert!(is_saved(&run).step() >= 200);
+}
+
+#[test]
+fn what_ends_the_process_at_once_is_said_after_the_screen() {
+    let crashes = [
+        ("trainer-out-of-memory", "memory allocation of 9223372036854775807 bytes failed", 1),
+        ("trainer-overflow", "thread 'trainer'", 4),
+    ];
+    for (fault, reason, lines) in crashes {
+        let mut explorer = with_fault(fault);
+        assert_eq!(explorer.wait_for_exit(PATIENCE).signal(), Some(Signal::ABORT.as_raw()));
+        assert!(!explorer.settings_differ());
+        let said = last_words(explorer.drain());
+        assert!(explorer.modes().is_restored(), "{:?}", explorer.modes());
+        assert!(said.contains(reason) && said.lines().count() <= lines, "{said:?}");
+        is_sound(&explorer.run());
+    }
 }
 
 #[test]

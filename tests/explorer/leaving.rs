@@ -1,5 +1,6 @@
 //! Every way out gives the terminal back and saves the run.
 
+use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -15,21 +16,70 @@ fn by_key() {
     }
 }
 
+/// Any signal by its number, those without a name too.
+fn send(explorer: &Explorer, signal: i32) {
+    let sent = Command::new("kill").args([format!("-{signal}"), explorer.pid().to_string()]).status();
+    assert!(sent.unwrap().success(), "signal {signal} cannot be sent");
+}
+
 #[test]
 fn by_signal_with_the_status_of_the_first_whatever_comes_after() {
-    for (signal, status) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129), (Signal::QUIT, 131)]
-    {
+    // Those that a user or a batch system sends, and one of every other kind: timers, limits, power, real time.
+    for signal in [15, 2, 1, 3, 12, 14, 16, 24, 26, 27, 29, 30, 34, 64] {
         let explorer = Explorer::training();
         let started = Instant::now();
-        explorer.signal(signal);
+        send(&explorer, signal);
         takes_note(explorer.pid().as_raw_nonzero().get().cast_unsigned());
-        for later in [Signal::TERM, Signal::INT, Signal::HUP] {
+        for later in [Signal::TERM, Signal::INT, Signal::HUP, Signal::USR2] {
             explorer.signal(later);
         }
-        explorer.leaves(status, PATIENCE);
+        explorer.leaves(128 + signal, PATIENCE);
         // A little of it is the test's own.
-        assert!(started.elapsed() < bar(Duration::from_millis(600)), "{signal:?}: {:?}", started.elapsed());
+        assert!(started.elapsed() < bar(Duration::from_millis(600)), "{signal}: {:?}", started.elapsed());
     }
+}
+
+#[test]
+fn by_the_signal_of_a_crash_with_the_terminal_given_back() {
+    for signal in [4, 5, 6, 7, 8, 11, 31] {
+        let mut explorer = Explorer::training();
+        send(&explorer, signal);
+        assert_eq!(explorer.wait_for_exit(PATIENCE).signal(), Some(signal));
+        assert!(!explorer.settings_differ(), "signal {signal}");
+        explorer.drain();
+        assert!(explorer.modes().is_restored(), "signal {signal}: {:?}", explorer.modes());
+        assert!(look(&explorer.run()).unwrap().unwrap().skipped.is_empty());
+    }
+}
+
+#[test]
+fn not_by_a_signal_that_it_was_started_with_ignored() {
+    let script = r#"trap "" INT QUIT USR2; exec "$@""#;
+    let explorer = Explorer::start(under_a_shell(script, &program()), ENDLESS);
+    explorer.is_up();
+    explorer.trains_on(30);
+    for signal in [Signal::INT, Signal::QUIT, Signal::USR2] {
+        explorer.signal(signal);
+    }
+    explorer.trains_on(300);
+    explorer.signal(Signal::TERM);
+    explorer.leaves(143, PATIENCE);
+}
+
+#[test]
+fn whatever_the_tests_themselves_were_started_with() {
+    let mut again = Command::new("sh");
+    again.args(["-c", r#"trap "" INT QUIT HUP; exec "$@""#, "sh"]).arg(std::env::current_exe().unwrap());
+    again.args(["--exact", "leaving::by_a_signal_that_scripts_ignore", "--nocapture"]);
+    let output = again.output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
+}
+
+#[test]
+fn by_a_signal_that_scripts_ignore() {
+    let explorer = Explorer::training();
+    explorer.signal(Signal::INT);
+    explorer.leaves(130, PATIENCE);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod controls;
 mod environment;
 #[cfg(debug_assertions)]
 mod failing;
+mod keys;
 mod leaving;
 mod losing;
 mod monkey;
@@ -52,6 +53,7 @@ fn epochs(number: usize) -> String {
 const SOON: Duration = Duration::from_millis(1500);
 
 fn program() -> PathBuf {
+    pty::dispositions::are_the_default();
     env!("CARGO_BIN_EXE_headcount").into()
 }
 

@@ -83,6 +83,29 @@ fn the_screen_is_the_same_inside_tmux() {
 }
 
 #[test]
+fn a_copy_that_may_not_arrive_says_what_it_needs_and_the_other_way() {
+    let mut direct = Explorer::finished();
+    let copies = |explorer: &mut Explorer, said: &str| {
+        explorer.until(said, "y", |pty| pty.text().contains(said));
+    };
+    copies(&mut direct, "sent to the terminal's clipboard");
+    direct.quits();
+    direct.ends(0, PATIENCE);
+    let mut command = session_leader(Path::new("env"));
+    command.args(["STY=1.s", "TERM=screen"]).arg(program());
+    let mut in_screen = Explorer::go_on(command, direct.take_folder());
+    in_screen.is_up();
+    copies(&mut in_screen, "screen passes no clipboard on: e writes files");
+    if has("tmux", "-V") {
+        let tmux = Tmux::start(in_screen.folder.path());
+        tmux.waits_for("a notice", |text| {
+            tmux.tell(&["send-keys", "-t", "s", "y"]);
+            text.contains("tmux has `set -s set-clipboard on`, otherwise e writes")
+        });
+    }
+}
+
+#[test]
 fn detached_it_trains_on_and_a_session_that_is_killed_is_a_hang_up() {
     if !has("tmux", "-V") {
         return;

@@ -6,6 +6,8 @@
 #[path = "../common/bars.rs"]
 mod bars;
 mod corrupt;
+#[path = "../pty/dispositions.rs"]
+mod dispositions;
 mod failing;
 mod full;
 mod kills;
@@ -49,6 +51,7 @@ fn settings(folder: &Path, epochs: usize, checkpoint_every: usize) {
 
 /// The program, about to train in a folder.
 fn trainer(folder: &Path) -> Command {
+    dispositions::are_the_default();
     let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
     command.args(["train", "--run", "run", "--config", "settings.toml", "--device", "cpu", "--quiet"]);
     command.current_dir(folder);

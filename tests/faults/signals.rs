@@ -52,7 +52,8 @@ fn at_any_moment_the_first_signal_counts_and_nothing_is_lost() {
         let folder = tempfile::tempdir().unwrap();
         settings(folder.path(), 1_000_000, 10);
         let mut child = trainer(folder.path()).spawn().unwrap();
-        let kinds = [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129), (Signal::QUIT, 131)];
+        let kinds = [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT, Signal::USR2, Signal::ALARM]
+            .map(|signal| (signal, 128 + signal.as_raw()));
         let (first, status) = kinds[round % kinds.len()];
         thread::sleep(Duration::from_millis(random.gen_range(20..300)));
         let started = Instant::now();

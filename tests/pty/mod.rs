@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each test program uses its own part of the harness")]
 
+pub(crate) mod dispositions;
 mod line;
 pub(crate) mod modes;
 
@@ -90,12 +91,15 @@ struct Shared {
 impl Pty {
     /// Starts the command at 80 by 24, in an environment that does not depend on ours.
     pub(crate) fn spawn(command: &mut Command, folder: TempDir) -> io::Result<Self> {
+        dispositions::are_the_default();
         let (master, slave) = open_pair()?;
         set_size(&slave, (80, 24))?;
         let found = describe(&tcgetattr(&slave)?);
         command
             .env_remove("NO_COLOR")
             .env_remove("LC_ALL")
+            .env_remove("TMUX")
+            .env_remove("STY")
             .env_remove("RUST_BACKTRACE")
             .env("LANG", "C.UTF-8")
             .env("COLORTERM", "")

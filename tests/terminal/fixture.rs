@@ -17,6 +17,8 @@ use ratatui::style::{Color, Modifier, Style};
 /// Names the file that the program reports to.
 pub(crate) const REPORT: &str = "HEADCOUNT_TERMINAL_FIXTURE";
 
+const ESC_DELAY: Duration = Duration::from_millis(200);
+
 /// Ticks in a flood.
 pub(crate) const FLOOD: u32 = 600;
 
@@ -96,7 +98,7 @@ impl Program {
     fn run(mut self) -> Result<u8, TermError> {
         let capabilities = Capabilities::of_this_process(ColorChoice::Auto)?;
         let (sender, events) = mpsc::channel();
-        let mut session = Session::start::<Event>(capabilities, sender.clone())?;
+        let mut session = Session::start::<Event>(capabilities, ESC_DELAY, sender.clone())?;
         let mut changed = true;
         loop {
             if changed {
@@ -140,8 +142,10 @@ impl Program {
             TermEvent::FrameWritten => return Ok(Next::Wait),
             TermEvent::WriteFailed(why) => self.state.note = why,
             TermEvent::HangUp { keep_training } => return Ok(self.save(if keep_training { 7 } else { 129 })),
-            TermEvent::Signal(signal) if signal.is_fatal() => return Ok(self.save(signal.exit_code())),
-            TermEvent::Signal(signal) => self.state.note = format!("{signal:?}"),
+            TermEvent::Signal(signal) => match signal.exit_code() {
+                Some(status) => return Ok(self.save(status)),
+                None => self.state.note = format!("{signal:?}"),
+            },
             TermEvent::Continued => session.reclaim()?,
             TermEvent::WorkerPanicked { thread, message } => {
                 self.state.note = format!("{thread} panicked: {message}");

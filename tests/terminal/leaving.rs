@@ -38,8 +38,8 @@ fn it_is_given_back_before_a_panic_is_printed() {
 
 #[test]
 fn it_is_given_back_on_every_signal_that_ends_us_and_later_ones_change_nothing() {
-    for (signal, status) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129), (Signal::QUIT, 131)]
-    {
+    let ends = [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT, Signal::USR2, Signal::ALARM];
+    for (signal, status) in ends.map(|signal| (signal, 128 + signal.as_raw())) {
         let fixture = Fixture::shown();
         let started = Instant::now();
         fixture.signal(signal);

@@ -58,6 +58,7 @@ impl Fixture {
 }
 
 fn this_executable() -> PathBuf {
+    pty::dispositions::are_the_default();
     std::env::current_exe().unwrap()
 }
 

@@ -16,7 +16,7 @@ use super::probe_worker::{Answer, ProbeWorker};
 use super::pulse::{Pulse, RATE_INTERVAL};
 use crate::app::{App, Command, Event, Notice};
 use crate::picture;
-use crate::term::{Session, SignalKind, Suspension, TermError, TermEvent, scrub};
+use crate::term::{Copied, Session, SignalKind, Suspension, TermError, TermEvent, scrub};
 use crate::train::{TrainCommand, TrainEvent};
 use crate::view;
 
@@ -46,8 +46,8 @@ pub trait Display {
     fn resize(&mut self, width: u16, height: u16);
     /// The next frame draws every cell.
     fn repaint(&mut self);
-    /// Puts text on the clipboard of the terminal; `false` if it is too long.
-    fn copy(&mut self, text: &str) -> bool;
+    /// Puts text on the clipboard of the terminal.
+    fn copy(&mut self, text: &str) -> Copied;
     /// Gives the terminal back until the process is continued; or says why not.
     ///
     /// # Errors
@@ -79,7 +79,7 @@ impl Display for Session {
         self.screen().repaint();
     }
 
-    fn copy(&mut self, text: &str) -> bool {
+    fn copy(&mut self, text: &str) -> Copied {
         self.screen().copy(text)
     }
 
@@ -148,7 +148,7 @@ impl<D: Display> Conductor<'_, D> {
         }
         loop {
             self.draw_if_due(&mut pending);
-            let Some(incident) = self.wait(&pending) else { continue };
+            let Some(incident) = self.wait(&pending)? else { continue };
             let mut next = Some(incident);
             while let Some(incident) = next {
                 pending.now |= self.is_urgent(&incident);
@@ -185,7 +185,7 @@ impl<D: Display> Conductor<'_, D> {
     }
 
     /// The next incident; `None` when it is time for something else.
-    fn wait(&mut self, pending: &Pending) -> Option<Incident> {
+    fn wait(&mut self, pending: &Pending) -> Result<Option<Incident>, TermError> {
         let frame = pending.dirty.then(|| {
             // A frame that is due but could not be drawn waits for word from the writer.
             let left = pending.left();
@@ -199,7 +199,12 @@ impl<D: Display> Conductor<'_, D> {
         for event in self.pulse.take(Instant::now()) {
             let _ = self.app.update(event);
         }
-        received.ok()
+        match received {
+            Ok(incident) => Ok(Some(incident)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            // Asked again it would answer the same at once, for ever.
+            Err(RecvTimeoutError::Disconnected) => Err(TermError::Deaf),
+        }
     }
 
     fn hear(&mut self, incident: Incident) -> Result<Option<End>, TermError> {
@@ -237,9 +242,9 @@ impl<D: Display> Conductor<'_, D> {
             }
             TermEvent::FrameWritten | TermEvent::WriteFailed(_) => Heard::Nothing,
             TermEvent::HangUp { keep_training: true } => Heard::End(End::Detached),
-            TermEvent::HangUp { keep_training: false } => Heard::End(End::Signal(SignalKind::HangUp)),
+            TermEvent::HangUp { keep_training: false } => Heard::End(End::Signal(SignalKind::HANG_UP)),
             TermEvent::Signal(SignalKind::Suspend) => self.suspend()?,
-            TermEvent::Signal(kind) if kind.is_fatal() => Heard::End(End::Signal(kind)),
+            TermEvent::Signal(kind @ SignalKind::Fatal(_)) => Heard::End(End::Signal(kind)),
             TermEvent::Signal(_) => {
                 self.tell(TrainCommand::Save);
                 Heard::Nothing
@@ -269,11 +274,13 @@ impl<D: Display> Conductor<'_, D> {
                 Command::Evaluate(request) => self.probes.evaluate(request),
                 Command::Study(request) => self.probes.study(request),
                 Command::Repaint => self.display.repaint(),
-                Command::Copy(text) => {
-                    if !self.display.copy(&text) {
+                Command::Copy(text) => match self.display.copy(&text) {
+                    Copied::Sent => {}
+                    Copied::Perhaps(condition) => self.notice(Notice::warning(condition)),
+                    Copied::TooLong => {
                         self.notice(Notice::error("too long for a terminal's clipboard: e writes files"));
                     }
-                }
+                },
                 Command::Export(export) => {
                     let svg = picture::svg(&view::still(&self.app), &export.name);
                     let said = export::write(&self.exports, &export, &svg);
@@ -323,4 +330,66 @@ enum Heard {
     Event(Event),
     End(End),
     Nothing,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::app::{AppOptions, ColorDepth, Glyphs, Mode};
+    use crate::model::ModelConfig;
+    use crate::task::{Dataset, DatasetConfig};
+
+    struct Nowhere;
+
+    impl Display for Nowhere {
+        fn draw(&mut self, _: &App) -> Option<usize> {
+            Some(0)
+        }
+        fn cells(&mut self) -> u32 {
+            0
+        }
+        fn resize(&mut self, _: u16, _: u16) {}
+        fn repaint(&mut self) {}
+        fn copy(&mut self, _: &str) -> Copied {
+            Copied::Sent
+        }
+        fn suspend(&mut self) -> Result<Option<&'static str>, TermError> {
+            Ok(None)
+        }
+        fn reclaim(&mut self) -> Result<(), TermError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn when_nobody_is_left_to_report_anything_the_loop_ends_with_an_error() {
+        let model = ModelConfig { d_model: 8, d_head: 4, d_mlp: 8, n_ctx: 4, ..ModelConfig::default() };
+        let task = DatasetConfig { sequences: 4, train_fraction: 0.5 };
+        let dataset = Arc::new(Dataset::generate(&task, model.n_ctx, model.d_vocab, 1));
+        let (app, first) = App::new(AppOptions {
+            model,
+            seed: 1,
+            dataset: Arc::clone(&dataset),
+            depth: ColorDepth::None,
+            glyphs: Glyphs::Ascii,
+            title: String::new(),
+            mode: Mode::Live,
+        });
+        let (sender, incidents) = channel();
+        drop(sender);
+        let mut conductor = Conductor {
+            app,
+            display: Nowhere,
+            incidents: &incidents,
+            trainer: None,
+            probes: ProbeWorker::spawn(dataset, 1, |_| {}).unwrap(),
+            pulse: Pulse::default(),
+            awaited: Awaited::default(),
+            exports: PathBuf::new(),
+        };
+        assert!(matches!(conductor.run(first), Err(TermError::Deaf)));
+    }
 }

@@ -17,6 +17,7 @@ pub use pulse::Pulse;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use super::Failure;
 use super::args::ExploreArgs;
@@ -24,7 +25,7 @@ use super::input::requested;
 use crate::app::{App, AppOptions, Command, Event};
 use crate::task::majority;
 use crate::term::{Capabilities, Session, SignalKind, survive_file_size_limit};
-use crate::train::Setup;
+use crate::train::{Setup, TrainEvent};
 use trainer::Trainer;
 
 pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
@@ -52,8 +53,8 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     for event in plan.past {
         let _ = sender.send(Incident::Train(event));
     }
-    let session =
-        Session::start(capabilities, sender.clone()).map_err(|error| Failure::Failed(error.to_string()))?;
+    let session = Session::start(capabilities, Duration::from_millis(args.esc_delay), sender.clone())
+        .map_err(|error| Failure::Failed(error.to_string()))?;
     let answers = sender.clone();
     let probes = ProbeWorker::spawn(Arc::clone(&plan.dataset), plan.config.seed, move |answer| {
         // The loop may have ended before the answer came.
@@ -61,9 +62,11 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     });
     let probes =
         probes.map_err(|error| Failure::Failed(format!("cannot start the probe thread: {error}")))?;
-    if let Some(follower) = plan.follower {
-        // Without it the run is shown as it was.
-        let _ = follower.spawn(sender.clone());
+    if let Some(follower) = plan.follower
+        && let Err(error) = follower.spawn(sender.clone())
+    {
+        let notice = format!("cannot start the thread that follows this run: {error}; it is shown as it was");
+        let _ = sender.send(Incident::Train(TrainEvent::Notice(notice)));
     }
     let trainer = plan.training.map(|(run_dir, state)| {
         let (config, dataset) = (plan.config, plan.dataset);
@@ -100,7 +103,7 @@ fn conduct(
     drop(conductor.probes);
     let ended_by = leave(&end, trainer, incidents, is_silent)?;
     end.map_err(|error| Failure::Failed(error.to_string()))?;
-    ended_by.map_or(Ok(()), |kind| Err(Failure::Signal(kind.exit_code())))
+    ended_by.and_then(SignalKind::exit_code).map_or(Ok(()), |status| Err(Failure::Signal(status)))
 }
 
 /// Has the trainer save, or end by itself where the process is to outlive its terminal. The signal that ends us, if one

@@ -71,7 +71,7 @@ impl Trainer {
             thread::sleep(NAP);
             for incident in incidents.try_iter() {
                 match incident {
-                    Incident::Term(TermEvent::Signal(kind)) if kind.is_fatal() => {
+                    Incident::Term(TermEvent::Signal(kind @ SignalKind::Fatal(_))) => {
                         return self.stop(false).map(|_| Some(kind));
                     }
                     Incident::Term(TermEvent::Signal(SignalKind::User1)) => {

@@ -1,17 +1,28 @@
 use super::*;
 use proptest::prelude::*;
 
-/// Everything typed, with a silence at the end.
-fn typed_in(chunks: &[&[u8]]) -> Vec<Typed> {
-    let mut decoder = Decoder::default();
-    let mut typed = Vec::new();
-    for chunk in chunks {
-        decoder.feed(chunk, |event| typed.push(event));
+const ESC_DELAY: Duration = Duration::from_millis(200);
+
+/// Everything typed when each piece arrives so long after the one before it, with a silence at the end.
+fn typed_at(pieces: &[(Duration, &[u8])]) -> Vec<Typed> {
+    let mut decoder = Decoder::new(ESC_DELAY);
+    let (mut now, mut typed) = (Instant::now(), Vec::new());
+    for (pause, piece) in pieces {
+        now += *pause;
+        while let Some(deadline) = decoder.deadline().filter(|deadline| *deadline <= now) {
+            decoder.silence(deadline, |event| typed.push(event));
+        }
+        decoder.feed(piece, now, |event| typed.push(event));
     }
-    while decoder.patience().is_some() {
-        decoder.silence(|event| typed.push(event));
+    while let Some(deadline) = decoder.deadline() {
+        decoder.silence(deadline, |event| typed.push(event));
     }
     typed
+}
+
+/// Everything typed without a pause.
+fn typed_in(chunks: &[&[u8]]) -> Vec<Typed> {
+    typed_at(&chunks.iter().map(|chunk| (Duration::ZERO, *chunk)).collect::<Vec<_>>())
 }
 
 fn keys(bytes: &[u8]) -> Vec<KeyEvent> {
@@ -59,12 +70,110 @@ fn cursor_and_function_keys_of_every_dialect() {
 
 #[test]
 fn escape_is_a_key_only_after_a_silence() {
-    let mut decoder = Decoder::default();
-    decoder.feed(b"\x1b", |typed| panic!("{typed:?} too early"));
-    assert!(decoder.patience().is_some());
+    let (mut decoder, now) = (Decoder::new(ESC_DELAY), Instant::now());
+    decoder.feed(b"\x1b", now, |typed| panic!("{typed:?} too early"));
+    assert_eq!(decoder.deadline(), Some(now + ESC_DELAY));
     assert_eq!(typed_in(&[b"\x1b"]), [Typed::Key(key(KeyCode::Esc))]);
     assert_eq!(keys(b"\x1bx"), [with(KeyCode::Char('x'), KeyModifiers::ALT)]);
     assert_eq!(keys(b"\x1b\x1b[A"), [KeyCode::Esc, KeyCode::Up].map(key));
+}
+
+#[test]
+fn fingers_that_type_escape_and_a_letter_mean_both() {
+    let esc_then =
+        |pause, then: &[u8]| typed_at(&[(Duration::ZERO, b"\x1b"), (Duration::from_millis(pause), then)]);
+    let [esc, q] = [KeyCode::Esc, KeyCode::Char('q')].map(|code| Typed::Key(key(code)));
+    for pause in [60, 199, 200, 900, 5000] {
+        assert_eq!(esc_then(pause, b"q"), [esc.clone(), q.clone()], "{pause} ms");
+    }
+    // What follows an escape so soon may be the rest of an arrow; later it is a key.
+    assert_eq!(esc_then(1100, b"["), std::slice::from_ref(&esc));
+    assert_eq!(esc_then(1300, b"["), [esc.clone(), Typed::Key(key(KeyCode::Char('[')))]);
+    let another_between = typed_at(&[
+        (Duration::ZERO, b"\x1b"),
+        (Duration::from_millis(300), b"q"),
+        (Duration::from_millis(100), b"["),
+    ]);
+    assert_eq!(another_between, [esc, q, Typed::Key(key(KeyCode::Char('[')))]);
+}
+
+/// What keyboards send for the keys that are not characters, in every dialect.
+const SEQUENCES: [&[u8]; 38] = [
+    b"\x1b[A",
+    b"\x1b[B",
+    b"\x1b[C",
+    b"\x1b[D",
+    b"\x1b[F",
+    b"\x1b[H",
+    b"\x1b[Z",
+    b"\x1bOA",
+    b"\x1bOB",
+    b"\x1bOC",
+    b"\x1bOD",
+    b"\x1bOF",
+    b"\x1bOH",
+    b"\x1bOM",
+    b"\x1bOP",
+    b"\x1bOS",
+    b"\x1b[1~",
+    b"\x1b[2~",
+    b"\x1b[3~",
+    b"\x1b[4~",
+    b"\x1b[5~",
+    b"\x1b[6~",
+    b"\x1b[7~",
+    b"\x1b[8~",
+    b"\x1b[11~",
+    b"\x1b[15~",
+    b"\x1b[17~",
+    b"\x1b[24~",
+    b"\x1b[[A",
+    b"\x1b[[E",
+    b"\x1b[1;2A",
+    b"\x1b[1;5C",
+    b"\x1b[1;5D",
+    b"\x1b[1;2F",
+    b"\x1b[1;5H",
+    b"\x1b[5;5~",
+    b"\x1b[3;2~",
+    b"\x1b[1;2P",
+];
+
+#[test]
+fn a_sequence_that_is_held_up_is_its_key_and_never_another() {
+    let esc = Typed::Key(key(KeyCode::Esc));
+    for sequence in SEQUENCES {
+        let whole = typed_in(&[sequence]);
+        assert_eq!(whole.len(), 1, "{sequence:?}");
+        for pause in [20, 49, 50, 60, 120, 199, 200, 201, 300, 500, 700, 900].map(Duration::from_millis) {
+            let with_escape = [vec![esc.clone()], whole.clone()].concat();
+            // An escape alone for so long is a key; what it began is one all the same.
+            let expected = |first| if first == 1 && pause >= ESC_DELAY { &with_escape } else { &whole };
+            for cut in 1..sequence.len() {
+                let (first, second) = sequence.split_at(cut);
+                let typed = typed_at(&[(Duration::ZERO, first), (pause, second)]);
+                assert_eq!(typed, *expected(cut), "{sequence:?} cut at {cut} for {pause:?}");
+                for again in 1..second.len() {
+                    let (second, third) = second.split_at(again);
+                    let typed = typed_at(&[(Duration::ZERO, first), (pause, second), (pause, third)]);
+                    assert_eq!(typed, *expected(cut), "{sequence:?} cut at {cut} and {again} for {pause:?}");
+                }
+            }
+            let bytes: Vec<_> = sequence.chunks(1).map(|byte| (pause, byte)).collect();
+            assert_eq!(typed_at(&bytes), *expected(1), "{sequence:?} byte by byte, {pause:?} each");
+        }
+    }
+}
+
+#[test]
+fn a_sequence_without_an_end_is_dropped() {
+    let late = Duration::from_millis(1001);
+    for sequence in SEQUENCES.iter().filter(|sequence| sequence.len() > 2) {
+        for cut in 2..sequence.len() {
+            let typed = typed_at(&[(Duration::ZERO, &sequence[..cut]), (late, b"q")]);
+            assert_eq!(typed, [Typed::Key(key(KeyCode::Char('q')))], "{:?}", &sequence[..cut]);
+        }
+    }
 }
 
 #[test]
@@ -115,13 +224,15 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic_or_hoard(chunks in prop::collection::vec(prop::collection::vec(
         prop_oneof![any::<u8>(), prop::sample::select(b"\x1b[O;0123~M<200".to_vec())], 0..40), 0..40)) {
-        let mut decoder = Decoder::default();
+        let (mut decoder, mut now) = (Decoder::new(ESC_DELAY), Instant::now());
         for chunk in &chunks {
-            decoder.feed(chunk, drop);
+            decoder.feed(chunk, now, drop);
             prop_assert!(decoder.pending.len() <= LONGEST_SEQUENCE + 2);
         }
-        while decoder.patience().is_some() {
-            decoder.silence(drop);
+        while let Some(deadline) = decoder.deadline() {
+            now = deadline;
+            decoder.silence(now, drop);
         }
+        prop_assert!(decoder.pending.is_empty());
     }
 }

@@ -84,7 +84,9 @@ fn a_visible_cursor_is_hidden_while_a_frame_is_drawn_and_moves_without_one() {
 fn a_copy_goes_out_once_with_the_next_frame() {
     let mut setting = setting();
     setting.draw(hello);
-    assert!(setting.screen.copy("\x1b7"));
+    assert_ne!(setting.screen.copy("\x1b7"), Copied::TooLong);
+    // What cannot be sent takes nothing away from what is still to be sent.
+    assert_eq!(setting.screen.copy(&"x".repeat(1 << 20)), Copied::TooLong);
     assert_eq!(setting.draw(hello), "\x1b[?2026h\x1b]52;c;Gzc=\x07\x1b[?2026l");
     assert!(setting.screen.draw(hello));
     assert_eq!(waiting(&setting.master), b"");
