@@ -8,6 +8,7 @@ mod fault;
 mod input;
 mod inspect;
 mod last_words;
+mod threads;
 mod train;
 
 use std::fmt;
@@ -93,13 +94,13 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
-    let done = match cli.command {
+    let done = threads::start().and_then(|()| match cli.command {
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Ablate(args)) => ablate::run(&args),
         Some(Command::Explore(args)) => explore::run(&args),
         None => explore::run(&cli.explore),
-    };
+    });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

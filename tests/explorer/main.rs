@@ -26,6 +26,7 @@ mod sharing;
 mod slow;
 mod soak;
 mod taking;
+mod threads;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -18,6 +18,7 @@ mod protocol;
 #[path = "../common/runs.rs"]
 mod runs;
 mod signals;
+mod threads;
 
 use std::fs;
 use std::path::Path;

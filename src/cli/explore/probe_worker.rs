@@ -8,8 +8,9 @@ use std::mem::discriminant;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::ThreadPool;
 
+use super::super::threads;
 use crate::analysis::evaluation::{control, means};
 use crate::analysis::probe::LastFolded;
 use crate::analysis::study::study;
@@ -84,9 +85,7 @@ impl ProbeWorker {
         let shared = Arc::new(Shared::default());
         // Evaluations take whole cores for a while: half of them leaves the training room.
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let pool =
-            ThreadPoolBuilder::new().num_threads(cores.div_ceil(2)).thread_name(|i| format!("evaluate-{i}"));
-        let pool = pool.build().map_err(std::io::Error::other)?;
+        let pool = threads::pool(cores.div_ceil(2), "evaluate")?;
         let worker = Worker {
             shared: Arc::clone(&shared),
             dataset,

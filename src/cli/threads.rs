@@ -1,0 +1,59 @@
+//! The threads that compute: as many as there are cores, or as the system allows.
+
+use std::sync::RwLock;
+use std::thread::{self, Builder};
+use std::time::Duration;
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use super::{Failure, say};
+
+/// The most that run beside those that compute: trainer, signals, their deadline, keys, frames, probes, follower, and one
+/// for evaluations.
+const OTHERS: usize = 8;
+
+/// A thread that has ended is counted by the system for a moment longer.
+const MOMENT: Duration = Duration::from_millis(10);
+
+/// Starts them, fewer where the system does not allow more, and says so.
+pub(super) fn start() -> Result<(), Failure> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let number = room(cores + OTHERS).saturating_sub(OTHERS).clamp(1, cores);
+    // A second try is refused: what the threads are for would panic.
+    let started = ThreadPoolBuilder::new().num_threads(number).build_global();
+    started.map_err(|error| {
+        Failure::Failed(format!("cannot start a thread to compute on (ulimit -u): {error}"))
+    })?;
+    if number < cores {
+        say(&format!("headcount: the limit of threads (ulimit -u) leaves {number} of {cores} to compute on"));
+    }
+    Ok(())
+}
+
+/// A pool of its own for what must not keep the others waiting.
+pub(super) fn pool(most: usize, name: &'static str) -> std::io::Result<ThreadPool> {
+    let build = |number| {
+        ThreadPoolBuilder::new().num_threads(number).thread_name(move |i| format!("{name}-{i}")).build()
+    };
+    let fewer = (2..=most).rev().find_map(|number| build(number).ok());
+    fewer.map_or_else(|| build(1).map_err(std::io::Error::other), Ok)
+}
+
+/// How many threads can be started, out of so many. They are started, and ended.
+fn room(wanted: usize) -> usize {
+    let gate = RwLock::new(());
+    let started = thread::scope(|scope| {
+        let closed = gate.write();
+        let wait = || drop(gate.read());
+        let threads = (0..wanted).map_while(|_| Builder::new().spawn_scoped(scope, wait).ok());
+        let threads: Vec<_> = threads.collect();
+        drop(closed);
+        let started = threads.len();
+        threads.into_iter().for_each(|thread| drop(thread.join()));
+        started
+    });
+    if started < wanted {
+        thread::sleep(MOMENT);
+    }
+    started
+}
