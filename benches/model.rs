@@ -8,7 +8,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use dfdx::prelude::Cpu;
 use headcount::analysis::{Known, ProbeRequest, Snapshot, evaluate, probe, probe_after};
 use headcount::model::{Interventions, ModelConfig, NeuronId, Patch, Sequences, Transformer, Weights};
-use headcount::task::{Dataset, DatasetConfig, Split};
+use headcount::task::{Dataset, Split, TaskConfig};
 use headcount::train::{Moments, Optimizer, Rates};
 
 /// The notebook's model, and others around it.
@@ -34,8 +34,8 @@ fn sizes() -> Vec<(String, ModelConfig)> {
 }
 
 fn data(config: &ModelConfig, sequences: usize) -> Dataset {
-    let sizes = DatasetConfig { sequences: sequences + 1, train_fraction: 0.999_999 };
-    Dataset::generate(&sizes, config.n_ctx, config.d_vocab, 23)
+    let sizes = TaskConfig { sequences: sequences + 1, train_fraction: 0.999_999, ..TaskConfig::default() };
+    sizes.dataset(config.shape(), 23).expect("a valid task")
 }
 
 fn step(c: &mut Criterion) {
@@ -43,7 +43,7 @@ fn step(c: &mut Criterion) {
     group.sample_size(10).measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1));
     for (name, config) in sizes() {
         let (weights, data) = (Weights::initial(&config, 1), Arc::new(data(&config, 256)));
-        let sequences = Sequences::new(&Cpu::default(), &data, Split::Train, config.d_vocab).expect("memory");
+        let sequences = Sequences::new(&Cpu::default(), &data, Split::Train, &config).expect("memory");
         let batch: Vec<usize> = (0..256).collect();
         let model = Transformer::new(Arc::clone(&weights.layout));
         let moments = Moments::zeros(weights.values.len());
@@ -70,12 +70,12 @@ fn validation(c: &mut Criterion) {
 
 fn epoch(c: &mut Criterion) {
     let config = ModelConfig::default();
-    let data = Arc::new(Dataset::generate(&DatasetConfig::default(), config.n_ctx, config.d_vocab, 23));
+    let data = Arc::new(TaskConfig::default().dataset(config.shape(), 23).expect("a valid task"));
     let mut weights = Weights::initial(&config, 1);
     let model = Transformer::new(Arc::clone(&weights.layout));
     let moments = Moments::zeros(weights.values.len());
     let mut optimizer = Optimizer::new(Cpu::default(), &weights.values, &moments, 0, 0.01).expect("memory");
-    let sequences = Sequences::new(&Cpu::default(), &data, Split::Train, config.d_vocab).expect("memory");
+    let sequences = Sequences::new(&Cpu::default(), &data, Split::Train, &config).expect("memory");
     let (train, held_out): (Vec<usize>, _) =
         ((0..sequences.len()).collect(), data.examples(Split::Validation));
     let mut group = c.benchmark_group("epoch");
@@ -101,7 +101,8 @@ fn probes(c: &mut Criterion) {
             generation: 0,
             snapshot: Arc::new(Snapshot::new(0, Weights::initial(&config, 1))),
             folded: false,
-            tokens: data.example(Split::Train, 0).tokens.into(),
+            tokens: data.example(Split::Train, 0).tokens().into(),
+            targets: data.example(Split::Train, 0).targets().iter().copied().collect(),
             interventions: Interventions::default(),
             means: None,
         };
@@ -119,9 +120,9 @@ fn probes(c: &mut Criterion) {
 }
 
 fn dataset(c: &mut Criterion) {
-    let config = DatasetConfig::default();
+    let (config, shape) = (TaskConfig::default(), ModelConfig::default().shape());
     c.bench_function("2048 x 128 tokens with labels", |b| {
-        b.iter(|| Dataset::generate(black_box(&config), 128, 10, 23));
+        b.iter(|| black_box(&config).dataset(shape, 23));
     });
 }
 

@@ -7,7 +7,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use headcount::analysis::{Snapshot, probe};
 use headcount::app::{App, AppOptions, ColorDepth, Command, Event, Glyphs, Mode, ViewId};
 use headcount::model::{ModelConfig, Weights};
-use headcount::task::{Dataset, DatasetConfig};
+use headcount::task::TaskConfig;
 use headcount::train::{StepMetrics, TrainEvent};
 use headcount::view;
 use ratatui::Terminal;
@@ -16,11 +16,11 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// An app that looks at a model of that size after 400 steps, every answer given at once.
 fn app(model: &ModelConfig) -> App {
-    let data = DatasetConfig { sequences: 20, train_fraction: 0.5 };
+    let data = TaskConfig { sequences: 20, train_fraction: 0.5, ..TaskConfig::default() };
     let (mut app, _) = App::new(AppOptions {
         model: model.clone(),
         seed: 23,
-        dataset: Arc::new(Dataset::generate(&data, model.n_ctx, model.d_vocab, 23)),
+        dataset: Arc::new(data.dataset(model.shape(), 23).expect("a valid task")),
         depth: ColorDepth::Indexed256,
         glyphs: Glyphs::Utf8,
         title: "majority".into(),

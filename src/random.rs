@@ -20,6 +20,8 @@ pub enum Purpose {
     Exploration = 4,
     /// The random neuron sets an ablation is compared with; index: the set.
     Control = 5,
+    /// Which of all sequences are trained on; index: 0.
+    Split = 6,
 }
 
 /// The generator of one stream.

@@ -39,7 +39,8 @@ fn a_neuron_is_switched_off_and_the_figures_are_those_of_the_pass() {
     // Asked again by hand, the same question gives the number on screen.
     screen.keys("u4");
     let probe = analysis::probe(probe_of(&press(&mut screen, ' ')));
-    let (before, after) = (probe.clean.loss(), probe.ablated.as_ref().unwrap().loss());
+    let passes = [&*probe.clean, probe.ablated.as_ref().unwrap()];
+    let [before, after] = passes.map(|pass| pass.loss().unwrap());
     screen.send(Event::Probe(Box::new(probe)));
     screen.keys("6");
     screen.must_show(&format!("{before:.4} → {after:.4}"));

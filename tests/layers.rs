@@ -77,3 +77,10 @@ fn the_terminal_knows_of_no_model() {
         &["crate::app", "crate::view", "crate::train", "crate::analysis", "crate::model", "crate::cli"],
     );
 }
+
+#[test]
+fn only_the_tasks_know_which_tasks_there_are() {
+    for layer in ["model", "analysis", "train", "app", "view", "term", "report", "cli"] {
+        does_not_know(layer, &["majority::", "\"majority\""]);
+    }
+}

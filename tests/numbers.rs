@@ -17,13 +17,13 @@ use headcount::model::{
     cache, centre, fold, forward,
 };
 use headcount::report::AblationOutcome;
-use headcount::task::{Dataset, DatasetConfig, Example, Split, Token, majority};
-use reference::models::{batch_of, odd_models, perturbed, random_batch, worst};
+use headcount::task::{Class, Example, Split, TaskConfig, Token};
+use reference::models::{batch_of, majority, odd_models, perturbed, random_batch, some, worst};
 use reference::{Tensors, weights};
 
-fn first_sequence() -> (Vec<Token>, Vec<Token>) {
+fn first_sequence() -> (Vec<Token>, Vec<Option<Class>>) {
     let batch = Tensors::read("batch");
-    (batch.tokens("tokens")[..128].to_vec(), batch.tokens("labels")[..128].to_vec())
+    (batch.tokens("tokens")[..128].to_vec(), some(&batch.tokens("labels")[..128]))
 }
 
 fn run(weights: &Weights, tokens: &[Token]) -> Activations {
@@ -65,7 +65,8 @@ fn logits_of_the_batch_and_the_labels_equal_transformer_lens() {
     let weights = weights("weights");
     for row in 0..8 {
         let tokens = &tokens[row * 128..][..128];
-        assert_eq!(majority::labels(tokens, 10), labels[row * 128..][..128]);
+        let data = majority(tokens);
+        assert_eq!(data.example(Split::Validation, 0).targets(), some(&labels[row * 128..][..128]));
         assert!(worst(&run(&weights, tokens).logits, &logits[row * 1280..][..1280]) < 1e-4);
     }
 }
@@ -83,7 +84,7 @@ fn a_shorter_sequence_gives_the_first_logits_of_the_longer_one() {
 #[test]
 fn attribution_equals_transformer_lens_and_sums_to_the_centred_logits() {
     let (tokens, labels) = first_sequence();
-    let pass = Pass::run(&weights("weights"), &tokens, &labels, &Patch::default());
+    let pass = Pass::run(&weights("weights"), Example::new(&tokens, &labels), &Patch::default());
     let theirs = Tensors::read("logit_attribution");
     assert_eq!(pass.attribution.writers.len(), theirs.names().len());
     for (writer, part) in pass.attribution.writers.iter().zip(&pass.attribution.parts) {
@@ -100,8 +101,8 @@ fn attribution_equals_transformer_lens_and_sums_to_the_centred_logits() {
 fn attribution_sums_to_the_logits_in_every_kind_of_model() {
     for config in odd_models() {
         let (weights, data) = (perturbed(&config), random_batch(&config, 1));
-        let Example { tokens, labels } = data.example(Split::Train, 0);
-        let pass = Pass::run(&weights, tokens, labels, &Patch::default());
+        let example = data.example(Split::Train, 0);
+        let pass = Pass::run(&weights, example, &Patch::default());
         assert!(pass.attribution.residual < 1e-5, "{config:?}: {}", pass.attribution.residual);
     }
 }
@@ -111,7 +112,7 @@ fn neurons_and_the_output_bias_sum_to_the_mlp() {
     let (tokens, labels) = first_sequence();
     let weights = weights("weights");
     let snapshot = Snapshot::new(0, weights);
-    let pass = Pass::run(&snapshot.weights, &tokens, &labels, &Patch::default());
+    let pass = Pass::run(&snapshot.weights, Example::new(&tokens, &labels), &Patch::default());
     let mlp = pass.attribution.writers.iter().position(|w| w.to_string() == "mlp_out.0").unwrap();
     // Without its neurons the MLP writes its bias alone.
     let silent = Interventions {
@@ -122,7 +123,11 @@ fn neurons_and_the_output_bias_sum_to_the_mlp() {
         let target = headcount::analysis::Target::Label.resolve(labels[position], pass.logits(position));
         let neurons: f32 =
             (0..256).map(|n| snapshot.directions.contribution(&pass, 0, n, position, target)).sum();
-        let ablated = Pass::run(&snapshot.weights, &tokens, &labels, &silent.patch(snapshot.config(), None));
+        let ablated = Pass::run(
+            &snapshot.weights,
+            Example::new(&tokens, &labels),
+            &silent.patch(snapshot.config(), None),
+        );
         let scale = |pass: &Pass| pass.activations.ln_final.scale[position];
         let bias = target.value(ablated.attribution.row(mlp, position)) * scale(&ablated) / scale(&pass);
         let whole = target.value(pass.attribution.row(mlp, position));
@@ -140,7 +145,13 @@ fn folding_equals_transformer_lens_and_leaves_the_log_probabilities() {
         assert!(worst(&folded.gather(tensor), &theirs.get(&tensor.name).1) < 1e-5, "{}", tensor.name);
     }
     let (tokens, labels) = first_sequence();
-    let losses = |weights: &Weights| Pass::run(weights, &tokens, &labels, &Patch::default()).losses;
+    let losses = |weights: &Weights| {
+        Pass::run(weights, Example::new(&tokens, &labels), &Patch::default())
+            .losses
+            .into_iter()
+            .map(Option::unwrap)
+            .collect::<Vec<f32>>()
+    };
     assert!(worst(&losses(&trained), &losses(&folded)) < 3e-5);
 }
 
@@ -158,8 +169,14 @@ fn later_processing_equals_transformer_lens_too() {
 fn every_kind_of_folding_leaves_the_losses_in_every_kind_of_model() {
     for config in odd_models() {
         let (weights, data) = (perturbed(&config), random_batch(&config, 3));
-        let Example { tokens, labels } = data.example(Split::Train, 0);
-        let losses = |weights: &Weights| Pass::run(weights, tokens, labels, &Patch::default()).losses;
+        let example = data.example(Split::Train, 0);
+        let losses = |weights: &Weights| {
+            Pass::run(weights, example, &Patch::default())
+                .losses
+                .into_iter()
+                .map(Option::unwrap)
+                .collect::<Vec<f32>>()
+        };
         for (center_reading, fold_value_biases) in
             [(false, false), (true, false), (false, true), (true, true)]
         {
@@ -177,8 +194,9 @@ fn a_replaced_pattern_is_what_the_head_attends_with() {
     let id = HeadId { layer: 0, head: 1 };
     for kind in [PatternKind::Uniform, PatternKind::Identity, PatternKind::Previous] {
         let interventions = Interventions { patterns: [(id, kind)].into(), ..Interventions::default() };
-        let pass = Pass::run(&weights, &tokens, &labels, &interventions.patch(weights.config(), None));
-        let own = Pass::run(&weights, &tokens, &labels, &Patch::default());
+        let pass =
+            Pass::run(&weights, Example::new(&tokens, &labels), &interventions.patch(weights.config(), None));
+        let own = Pass::run(&weights, Example::new(&tokens, &labels), &Patch::default());
         for query in [0_usize, 1, 77, 127] {
             let row = pass.attention(0, 1, query);
             let mut want = vec![0.0; 128];
@@ -201,7 +219,7 @@ fn a_replaced_pattern_is_what_the_head_attends_with() {
 #[test]
 fn ablations_equal_transformer_lens() {
     let batch = Tensors::read("batch");
-    let (tokens, labels) = (batch.tokens("tokens"), batch.tokens("labels"));
+    let (tokens, labels) = (batch.tokens("tokens"), some(&batch.tokens("labels")));
     let examples = batch_of(&tokens, &labels, 128);
     let trained = weights("weights");
     let folded = fold(&trained, FoldOptions::default());
@@ -223,8 +241,9 @@ fn ablations_equal_transformer_lens() {
         let patch = interventions.patch(weights.config(), Some(&means));
         let whole = evaluate(weights, &patch, &examples);
         assert!((whole.loss - case.loss_batch).abs() < 1e-3, "{case:?}: {}", whole.loss);
-        let first = Pass::run(weights, &tokens[..128], &labels[..128], &patch);
-        assert!((f64::from(first.loss()) - case.loss_seq0).abs() < 1e-3, "{case:?}: {}", first.loss());
+        let first = Pass::run(weights, Example::new(&tokens[..128], &labels[..128]), &patch);
+        let loss = first.loss().unwrap();
+        assert!((f64::from(loss) - case.loss_seq0).abs() < 1e-3, "{case:?}: {loss}");
         let theirs: Vec<_> = case.pred_seq0.iter().copied().map(Some).collect();
         assert_eq!(first.predictions, theirs, "{case:?}");
         cases += 1;
@@ -271,6 +290,7 @@ fn drives_sum(interventions: Interventions) {
         snapshot: Arc::clone(&snapshot),
         folded: true,
         tokens: tokens.into(),
+        targets: labels.iter().copied().collect(),
         interventions,
         means: None,
     });
@@ -311,7 +331,7 @@ fn the_lens_ends_where_the_model_does() {
     centre(&mut logits, 10);
     assert!(worst(&rows[2].logits, &logits) < 1e-5);
     let batch = Tensors::read("batch");
-    let (tokens, labels) = (batch.tokens("tokens"), batch.tokens("labels"));
+    let (tokens, labels) = (batch.tokens("tokens"), some(&batch.tokens("labels")));
     let figures = lens_over(&weights, &batch_of(&tokens, &labels, 128));
     assert!(
         figures[0].accuracy < figures[2].accuracy,
@@ -326,28 +346,29 @@ fn logits_that_are_nan_predict_nothing() {
     let mut broken = trained.clone();
     broken.values.fill(f32::NAN);
     // Of zeros alone, which the first token, the largest for want of a larger, would have right.
-    let zeros = [0; 8];
-    let pass = |weights: &Weights| Pass::run(weights, &zeros, &zeros, &Patch::default());
+    let (zeros, targets) = ([0; 8], [Some(0); 8]);
+    let example = Example::new(&zeros, &targets);
+    let pass = |weights: &Weights| Pass::run(weights, example, &Patch::default());
     let (before, after) = (pass(&trained), pass(&broken));
-    assert_eq!((before.accuracy(&zeros), after.accuracy(&zeros)), (1.0, 0.0));
+    assert_eq!((before.accuracy(&targets), after.accuracy(&targets)), (Some(1.0), Some(0.0)));
     let off = Interventions::default();
-    let outcome = AblationOutcome::new(trained.config(), &off, 0, (&zeros, &zeros), [&before, &after]);
+    let outcome = AblationOutcome::new(trained.config(), &off, 0, example, [&before, &after]);
     assert_eq!(outcome.changed.len(), 8, "from an answer to none");
     assert!(outcome.to_string().contains("label 0  output 0 -> NaN"), "{outcome}");
-    let outcome = AblationOutcome::new(trained.config(), &off, 0, (&zeros, &zeros), [&after, &after]);
+    let outcome = AblationOutcome::new(trained.config(), &off, 0, example, [&after, &after]);
     assert!(outcome.changed.is_empty(), "from none to none");
-    for place in lens_over(&broken, &batch_of(&zeros, &zeros, 8)) {
+    for place in lens_over(&broken, &[example]) {
         assert!(place.accuracy == 0.0 && place.loss.is_nan(), "{place:?}");
     }
     let neuron = [NeuronId { layer: 0, neuron: 0 }];
-    let fits = fit(&broken, &batch_of(&zeros, &zeros, 8), &neuron, 0);
+    let fits = fit(&broken, &[example], &neuron, 0, majority(&[]).task().features());
     assert!(fits.iter().all(|r_squared| r_squared.is_nan()), "{fits:?}");
 }
 
 #[test]
 fn averages_over_sequences_keep_rows_that_sum_to_one() {
     let batch = Tensors::read("batch");
-    let (tokens, labels) = (batch.tokens("tokens"), batch.tokens("labels"));
+    let (tokens, labels) = (batch.tokens("tokens"), some(&batch.tokens("labels")));
     for head in averages(&weights("weights"), &Patch::default(), &batch_of(&tokens, &labels, 128)) {
         for (query, row) in head.pattern.chunks(128).enumerate() {
             assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-4, "{query}");
@@ -362,10 +383,11 @@ fn averages_over_sequences_keep_rows_that_sum_to_one() {
 #[test]
 fn each_token_has_neurons_that_answer_for_it_and_more_than_random_ones_do() {
     let weights = weights("weights");
-    let data = Dataset::generate(&DatasetConfig { sequences: 40, train_fraction: 0.1 }, 128, 10, 23);
-    let examples = data.examples(Split::Validation);
+    let sizes = TaskConfig { sequences: 40, train_fraction: 0.1, ..TaskConfig::default() };
+    let data = sizes.dataset(weights.config().shape(), 23).unwrap();
+    let (examples, features) = (data.examples(Split::Validation), data.task().features());
     let directions = NeuronDirections::new(&weights);
-    let found = trackers(&weights, &examples);
+    let found = trackers(&weights, &examples, features);
     assert_eq!(found.len(), 10);
     for (token, ranked) in found.iter().enumerate() {
         assert!(ranked.windows(2).all(|pair| pair[0].effect >= pair[1].effect));
@@ -374,8 +396,8 @@ fn each_token_has_neurons_that_answer_for_it_and_more_than_random_ones_do() {
         assert!(ranked.iter().all(|tracker| tracker.effect > 0.0 && raises(tracker.neuron)), "{token}");
         // One neuron's figures, found again by the other way round.
         let ids = [NeuronId { layer: 0, neuron: ranked[0].neuron }];
-        let alone = fit(&weights, &examples, &ids, token as Token);
-        assert!(alone.iter().zip(ranked[0].r_squared).all(|(a, b)| (a - b).abs() < 1e-6), "{token}");
+        let alone = fit(&weights, &examples, &ids, token as Class, features);
+        assert!(alone.iter().zip(&ranked[0].r_squared).all(|(a, b)| (a - b).abs() < 1e-6), "{token}");
         assert!(alone[1] > alone[0], "the lead explains more than the count: {alone:?}");
     }
 }
@@ -384,8 +406,8 @@ fn each_token_has_neurons_that_answer_for_it_and_more_than_random_ones_do() {
 fn running_again_what_follows_gives_the_bits_of_running_everything() {
     for config in odd_models() {
         let (weights, data) = (perturbed(&config), random_batch(&config, 1));
-        let Example { tokens, labels } = data.example(Split::Train, 0);
-        let clean = Pass::run(&weights, tokens, labels, &Patch::default());
+        let example = data.example(Split::Train, 0);
+        let clean = Pass::run(&weights, example, &Patch::default());
         let (layer, head) = (config.n_layers - 1, config.n_heads - 1);
         let neurons = || (0..config.d_mlp).step_by(3).map(move |neuron| NeuronId { layer, neuron });
         let heads = || [HeadId { layer: 0, head }];
@@ -400,11 +422,9 @@ fn running_again_what_follows_gives_the_bits_of_running_everything() {
             Interventions { heads: heads().into(), neurons: neurons().collect(), ..Interventions::default() },
         ] {
             let patch = interventions.patch(&config, None);
-            let (again, whole) = (
-                clean.patched(&weights, tokens, labels, &patch),
-                Pass::run(&weights, tokens, labels, &patch),
-            );
-            let named = |pass: &Pass| cache(&weights, tokens, &pass.activations);
+            let (again, whole) =
+                (clean.patched(&weights, example, &patch), Pass::run(&weights, example, &patch));
+            let named = |pass: &Pass| cache(&weights, example.tokens(), &pass.activations);
             for (again, whole) in named(&again).iter().zip(&named(&whole)) {
                 let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
                 assert!(
@@ -432,7 +452,7 @@ fn mean_patterns_heed_every_kind_of_ablation() {
             interventions: interventions.clone(),
             topic: Topic::Heads,
         };
-        let Findings::Heads(found) = study(request, &snapshot, &snapshot, &examples).findings else {
+        let Findings::Heads(found) = study(request, &snapshot, &snapshot, &examples, &[]).findings else {
             panic!()
         };
         let (known, _) = headcount::analysis::evaluation::means(&snapshot.weights, &examples);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use common::{Screen, Setup, trained};
 use headcount::app::{ColorDepth, Event, Glyphs, Mode, Notice};
 use headcount::model::{Activation, ModelConfig, Normalization, Weights};
-use headcount::task::Dataset;
+use headcount::task::{Dataset, TaskConfig};
 use headcount::train::{EpochMetrics, RunState, StepMetrics, TrainEvent};
 
 /// Keys that reach every view and setting.
@@ -163,7 +163,7 @@ fn a_data_set_without_sequences_still_explores() {
     let model = ModelConfig::default();
     let (app, _) = headcount::app::App::new(headcount::app::AppOptions {
         seed: 1,
-        dataset: Arc::new(Dataset::from_sequences(Vec::new(), model.n_ctx, model.d_vocab)),
+        dataset: Arc::new(Dataset::from_sequences(TaskConfig::default().task(model.shape()).unwrap(), &[])),
         model,
         depth: ColorDepth::TrueColor,
         glyphs: Glyphs::Utf8,

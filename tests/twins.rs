@@ -6,12 +6,12 @@ use common::{Screen, Setup, trained};
 use headcount::analysis::circuits::{circuits, qk_over_positions};
 use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::lens_over;
-use headcount::analysis::{Hypothesis, NeuronDirections, Pass, Target, attention, evaluate, evaluation};
+use headcount::analysis::{NeuronDirections, Pass, Target, attention, evaluate, evaluation};
 use headcount::model::{
     FoldOptions, HeadId, Interventions, ModelConfig, NeuronId, Patch, PatternKind, Weights, fold,
 };
 use headcount::report::AblationOutcome;
-use headcount::task::{Split, Token, majority};
+use headcount::task::{Class, Example, Split, Token};
 use serde_json::{Value, json};
 
 /// Where the cursor is put.
@@ -22,7 +22,7 @@ struct Twin {
     screen: Screen,
     weights: Weights,
     tokens: Vec<Token>,
-    labels: Vec<Token>,
+    labels: Vec<Option<Class>>,
 }
 
 impl Twin {
@@ -30,9 +30,13 @@ impl Twin {
         let mut screen = Setup::default().screen();
         screen.run(20, &[(20, trained())]);
         screen.keys("<home>").keys(&"l".repeat(POSITION)).keys(keys);
-        let tokens = screen.data.example(Split::Validation, 0).tokens.to_vec();
-        let labels = majority::labels(&tokens, 10);
+        let example = screen.data.example(Split::Validation, 0);
+        let (tokens, labels) = (example.tokens().to_vec(), example.targets().to_vec());
         Self { screen, weights: trained(), tokens, labels }
+    }
+
+    fn example(&self) -> Example<'_> {
+        Example::new(&self.tokens, &self.labels)
     }
 
     /// The export of the view in front.
@@ -44,7 +48,7 @@ impl Twin {
 
     fn pass(&self, off: &Interventions) -> Pass {
         let patch = off.patch(self.weights.config(), None);
-        Pass::run(&self.weights, &self.tokens, &self.labels, &patch)
+        Pass::run(&self.weights, self.example(), &patch)
     }
 
     fn clean(&self) -> Pass {
@@ -154,7 +158,8 @@ fn neurons_trackers_and_fits() {
     let target = Target::Label.resolve(twin.labels[POSITION], pass.logits(POSITION));
     let directions = NeuronDirections::new(&twin.weights);
     let examples = twin.screen.data.examples(Split::Validation);
-    let tracked = trackers(&twin.weights, &examples);
+    let features = twin.screen.data.task().features();
+    let tracked = trackers(&twin.weights, &examples, features);
     for row in rows(&export, "neurons") {
         let neuron = usize::try_from(row[0].as_u64().unwrap()).unwrap();
         same(&row[1], pass.neuron(0, neuron, POSITION).into());
@@ -166,14 +171,14 @@ fn neurons_trackers_and_fits() {
             None => assert!((0..10).all(|token| by_token(token).is_none()), "neuron {neuron}"),
         }
     }
-    let token = twin.labels[POSITION];
+    let token = twin.labels[POSITION].unwrap();
     let best: Vec<NeuronId> = tracked[usize::from(token)][..4]
         .iter()
         .map(|tracker| NeuronId { layer: 0, neuron: tracker.neuron })
         .collect();
-    let r_squared = fit(&twin.weights, &examples, &best, token);
-    for ((row, which), r_squared) in rows(&export, "fit").iter().zip(Hypothesis::ALL).zip(r_squared) {
-        assert_eq!(row[0], which.name());
+    let r_squared = fit(&twin.weights, &examples, &best, token, features);
+    for ((row, which), r_squared) in rows(&export, "fit").iter().zip(features).zip(r_squared) {
+        assert_eq!(row[0], which.name);
         same(&row[2], r_squared);
     }
 }
@@ -191,14 +196,15 @@ fn ablation_of_neurons_and_patterns() {
     assert_eq!(off.neurons.len(), 4);
     let (before, after) = (twin.clean(), twin.pass(&off));
     let config = ModelConfig::default();
-    let outcome = AblationOutcome::new(&config, &off, 0, (&twin.tokens, &twin.labels), [&before, &after]);
-    let nearly = AblationOutcome { accuracy_before: 0.999_7, accuracy_after: 0.000_2, ..outcome.clone() };
+    let outcome = AblationOutcome::new(&config, &off, 0, twin.example(), [&before, &after]);
+    let nearly =
+        AblationOutcome { accuracy_before: Some(0.999_7), accuracy_after: Some(0.000_2), ..outcome.clone() };
     assert!(nearly.to_string().contains("accuracy 99.9% -> <0.1%"), "{nearly}");
     let figures = rows(&export, "figures");
-    same(&figures[0][2], outcome.loss_before);
-    same(&figures[0][3], outcome.loss_after);
-    same(&figures[0][4], outcome.accuracy_before);
-    same(&figures[0][5], outcome.accuracy_after);
+    same(&figures[0][2], outcome.loss_before.unwrap());
+    same(&figures[0][3], outcome.loss_after.unwrap());
+    same(&figures[0][4], outcome.accuracy_before.unwrap());
+    same(&figures[0][5], outcome.accuracy_after.unwrap());
     let changed: Vec<usize> = rows(&export, "positions")
         .iter()
         .filter(|row| row[5] == true)

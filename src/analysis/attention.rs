@@ -124,21 +124,28 @@ pub struct HeadAverages {
     pub scores: HeadScores,
 }
 
-/// Patterns and scores of every head averaged over `examples` (of one length), by layer, then head.
+/// Patterns and scores of every head averaged over `examples`, by layer, then head. A query's pattern is averaged over
+/// the sequences that reach it.
 pub fn averages(weights: &Weights, patch: &Patch, examples: &[Example<'_>]) -> Vec<HeadAverages> {
     let c = weights.config();
-    let len = examples.first().map_or(0, |example| example.tokens.len());
+    let len = examples.iter().map(|example| example.tokens().len()).max().unwrap_or(0);
     let empty = |id| HeadAverages { id, pattern: vec![0.0; len * len], scores: HeadScores::default() };
     let mut averages: Vec<HeadAverages> = c.heads().map(empty).collect();
     let mut activations = Activations::new(c, len);
     let share = 1.0 / examples.len().max(1) as f32;
+    let reach = |query: usize| examples.iter().filter(|example| example.tokens().len() > query).count();
+    let shares: Vec<f32> = (0..len).map(|query| 1.0 / reach(query) as f32).collect();
     for example in examples {
-        forward(weights, example.tokens, patch, &mut activations);
+        forward(weights, example.tokens(), patch, &mut activations);
+        let own = example.tokens().len();
         for average in &mut averages {
             let HeadId { layer, head } = average.id;
-            let pattern = &activations.blocks[layer].attn.pattern[head * len * len..][..len * len];
-            average.pattern.iter_mut().zip(pattern).for_each(|(mean, p)| *mean += share * p);
-            let (mean, one) = (&mut average.scores, head_scores(pattern, example.tokens));
+            let pattern = &activations.blocks[layer].attn.pattern[head * own * own..][..own * own];
+            let rows = average.pattern.chunks_exact_mut(len).zip(pattern.chunks_exact(own));
+            for ((mean, row), share) in rows.zip(&shares) {
+                mean.iter_mut().zip(row).for_each(|(mean, p)| *mean += share * p);
+            }
+            let (mean, one) = (&mut average.scores, head_scores(pattern, example.tokens()));
             mean.previous += share * one.previous;
             mean.duplicate += share * one.duplicate;
             mean.induction += share * one.induction;

@@ -8,7 +8,7 @@ use std::fmt;
 use crate::model::{
     Activations, HeadId, Mat, MatMut, Normalization, Weights, Write, centre, matmul, mlp_out,
 };
-use crate::task::Token;
+use crate::task::{Class, Token};
 
 /// Something that writes to the residual stream, named as in `inspect attribution`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,29 +43,30 @@ impl fmt::Display for Writer {
 /// The logit, or difference of logits, that contributions are measured on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Target {
-    /// The label's.
+    /// The label's; the prediction's at a position without one.
     #[default]
     Label,
     /// The prediction's.
     Prediction,
-    /// The label's less that of the likeliest other token.
+    /// The label's less that of the likeliest other class.
     LabelMinusRunnerUp,
-    /// A chosen token's.
-    Token(Token),
+    /// A chosen class's.
+    Token(Class),
 }
 
-/// A target at one position: the token whose logit counts, and the one whose logit is taken off.
+/// A target at one position: the class whose logit counts, and the one whose logit is taken off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResolvedTarget {
     /// Counts.
-    pub plus: Token,
+    pub plus: Class,
     /// Is taken off.
-    pub minus: Option<Token>,
+    pub minus: Option<Class>,
 }
 
 impl Target {
-    /// The tokens meant at a position with that label and those logits.
-    pub fn resolve(self, label: Token, logits: &[f32]) -> ResolvedTarget {
+    /// The classes meant at a position with that label, or none, and those logits.
+    pub fn resolve(self, label: Option<Class>, logits: &[f32]) -> ResolvedTarget {
+        let label = label.unwrap_or_else(|| super::probe::argmax(logits));
         match self {
             Self::Label => ResolvedTarget { plus: label, minus: None },
             Self::Token(token) => ResolvedTarget { plus: token, minus: None },
@@ -73,14 +74,14 @@ impl Target {
             Self::LabelMinusRunnerUp => {
                 let others = (0..logits.len()).filter(|&token| token != usize::from(label));
                 let runner_up = others.max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
-                ResolvedTarget { plus: label, minus: runner_up.map(|token| token as Token) }
+                ResolvedTarget { plus: label, minus: runner_up.map(|token| token as Class) }
             }
         }
     }
 }
 
 impl ResolvedTarget {
-    /// Its value in a row over the vocabulary.
+    /// Its value in a row over the output vocabulary.
     pub fn value(self, row: &[f32]) -> f32 {
         row[usize::from(self.plus)] - self.minus.map_or(0.0, |minus| row[usize::from(minus)])
     }
@@ -91,13 +92,13 @@ impl ResolvedTarget {
 pub struct Attribution {
     /// In the order they write.
     pub writers: Vec<Writer>,
-    /// One `[pos, d_vocab]` a writer.
+    /// One `[pos, d_vocab_out]` a writer.
     pub parts: Vec<Vec<f32>>,
-    /// Logits less their mean over the vocabulary, `[pos, d_vocab]`.
+    /// Logits less their mean over the vocabulary, `[pos, d_vocab_out]`.
     pub centred_logits: Vec<f32>,
     /// Largest difference between the sum of the parts and the centred logits.
     pub residual: f32,
-    d_vocab: usize,
+    outputs: usize,
 }
 
 impl Attribution {
@@ -127,19 +128,19 @@ impl Attribution {
         writers.push(Writer::Bias);
         parts.push(readout.bias(weights).repeat(tokens.len()));
         let mut centred_logits = from.logits.clone();
-        centre(&mut centred_logits, c.d_vocab);
+        centre(&mut centred_logits, c.outputs());
         let residual = residual(&parts, &centred_logits);
-        Self { writers, parts, centred_logits, residual, d_vocab: c.d_vocab }
+        Self { writers, parts, centred_logits, residual, outputs: c.outputs() }
     }
 
-    /// What a writer (by its place in `writers`) adds to the logits at a position, `[d_vocab]`.
+    /// What a writer (by its place in `writers`) adds to the logits at a position, `[d_vocab_out]`.
     pub fn row(&self, writer: usize, position: usize) -> &[f32] {
-        &self.parts[writer][position * self.d_vocab..(position + 1) * self.d_vocab]
+        &self.parts[writer][position * self.outputs..(position + 1) * self.outputs]
     }
 
-    /// The centred logits at a position, `[d_vocab]`.
+    /// The centred logits at a position, `[d_vocab_out]`.
     pub fn whole(&self, position: usize) -> &[f32] {
-        &self.centred_logits[position * self.d_vocab..(position + 1) * self.d_vocab]
+        &self.centred_logits[position * self.outputs..(position + 1) * self.outputs]
     }
 }
 
@@ -173,7 +174,7 @@ pub(super) fn product(a: Mat<'_>, b: Mat<'_>, rows: usize, cols: usize) -> Vec<f
 pub(super) struct Readout {
     matrix: Vec<f32>,
     d_model: usize,
-    d_vocab: usize,
+    outputs: usize,
     centre_stream: bool,
 }
 
@@ -183,15 +184,15 @@ impl Readout {
         let c = weights.config();
         let mut matrix = weights.part(&weights.layout.w_u).to_vec();
         if let Some(affine) = weights.affine(weights.layout.ln_final.as_ref()) {
-            for (row, w) in matrix.chunks_exact_mut(c.d_vocab).zip(affine.w) {
+            for (row, w) in matrix.chunks_exact_mut(c.outputs()).zip(affine.w) {
                 row.iter_mut().for_each(|x| *x *= w);
             }
         }
         let centre_stream = c.normalization_type != Normalization::None;
-        Self { matrix, d_model: c.d_model, d_vocab: c.d_vocab, centre_stream }
+        Self { matrix, d_model: c.d_model, outputs: c.outputs(), centre_stream }
     }
 
-    /// `vectors`, `[rows, d_model]`, as centred logits, `[rows, d_vocab]`; each row divided by its `scale`.
+    /// `vectors`, `[rows, d_model]`, as centred logits, `[rows, d_vocab_out]`; each row divided by its `scale`.
     pub(super) fn read(&self, vectors: &[f32], scale: Option<&[f32]>) -> Vec<f32> {
         let rows = vectors.len() / self.d_model;
         let mut vectors = vectors.to_vec();
@@ -200,28 +201,28 @@ impl Readout {
         }
         let mut logits = product(
             Mat::new(&vectors, rows, self.d_model),
-            Mat::new(&self.matrix, self.d_model, self.d_vocab),
+            Mat::new(&self.matrix, self.d_model, self.outputs),
             rows,
-            self.d_vocab,
+            self.outputs,
         );
         if let Some(scale) = scale.filter(|_| self.centre_stream) {
-            for (row, scale) in logits.chunks_exact_mut(self.d_vocab).zip(scale) {
+            for (row, scale) in logits.chunks_exact_mut(self.outputs).zip(scale) {
                 row.iter_mut().for_each(|x| *x /= scale);
             }
         }
-        centre(&mut logits, self.d_vocab);
+        centre(&mut logits, self.outputs);
         logits
     }
 
-    /// `ln_final.b W_U + b_U`, centred, `[d_vocab]`.
+    /// `ln_final.b W_U + b_U`, centred, `[d_vocab_out]`.
     fn bias(&self, weights: &Weights) -> Vec<f32> {
         let mut bias = weights.part(&weights.layout.b_u).to_vec();
         if let Some(affine) = weights.affine(weights.layout.ln_final.as_ref()) {
-            let w_u = Mat::new(weights.part(&weights.layout.w_u), self.d_model, self.d_vocab);
-            let out = MatMut::new(&mut bias, 1, self.d_vocab);
+            let w_u = Mat::new(weights.part(&weights.layout.w_u), self.d_model, self.outputs);
+            let out = MatMut::new(&mut bias, 1, self.outputs);
             matmul(out, Write::Add, 1.0, Mat::new(affine.b, 1, self.d_model), w_u);
         }
-        centre(&mut bias, self.d_vocab);
+        centre(&mut bias, self.outputs);
         bias
     }
 }

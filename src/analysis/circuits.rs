@@ -81,20 +81,19 @@ impl HeadCircuits {
         let mlp = weights.layout.blocks[id.layer].mlp.as_ref();
         let ov_neuron = mlp.map_or(Vec::new(), |mlp| through(weights.part(&mlp.w_in), c.d_mlp));
         let w_u = weights.part(&weights.layout.w_u);
-        let (qk, ov_logit) = (head.match_rows(w_e), through(w_u, c.d_vocab));
+        let (qk, ov_logit) = (head.match_rows(w_e), through(w_u, c.outputs()));
         // The non-zero eigenvalues of AB are those of BA, and this order makes the smaller matrix.
-        let from_head = product(head.writes(), Mat::new(w_u, c.d_model, c.d_vocab), c.d_head, c.d_vocab);
-        let around = product(
-            Mat::new(&from_head, c.d_head, c.d_vocab),
-            Mat::new(&values, c.d_vocab, c.d_head),
-            c.d_head,
-            c.d_head,
-        );
+        let around = (c.outputs() == c.d_vocab).then(|| {
+            let from_head = product(head.writes(), Mat::new(w_u, c.d_model, c.d_vocab), c.d_head, c.d_vocab);
+            let (out, back) =
+                (Mat::new(&from_head, c.d_head, c.d_vocab), Mat::new(&values, c.d_vocab, c.d_head));
+            product(out, back, c.d_head, c.d_head)
+        });
         Self {
             id,
-            copying_score: copying_score(&around, c.d_head),
+            copying_score: around.map_or(f32::NAN, |around| copying_score(&around, c.d_head)),
             qk_singular: singular_values(&qk, c.d_vocab),
-            ov_singular: singular_values(&ov_logit, c.d_vocab),
+            ov_singular: singular_values(&ov_logit, c.outputs()),
             qk,
             ov_neuron,
             ov_logit,

@@ -6,14 +6,14 @@ use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::probe::argmax;
+use super::probe::prediction;
 use crate::model::{
     Activations, Interventions, Means, ModelConfig, NeuronId, Patch, Weights, cross_entropy, forward,
 };
 use crate::random::{Purpose, stream};
-use crate::task::{Example, Token};
+use crate::task::{Class, Example};
 
-/// How well a model does on a set of sequences, counted over all their positions.
+/// How well a model does on a set of sequences, counted over all their targets.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evaluation {
     /// Sequences.
@@ -22,12 +22,12 @@ pub struct Evaluation {
     pub loss: f64,
     /// Share of right predictions.
     pub accuracy: f64,
-    /// Share of right predictions at the last position.
+    /// Share of right predictions at the last position of each sequence; NaN where none has a target there.
     pub accuracy_last: f64,
-    /// By label; `None` for a label that never occurs.
+    /// By class; `None` for a class that never occurs.
     pub accuracy_by_class: Vec<Option<f64>>,
-    /// By position.
-    pub accuracy_by_position: Vec<f64>,
+    /// By position; `None` for a position without targets.
+    pub accuracy_by_position: Vec<Option<f64>>,
 }
 
 /// What an intervention does over a set of sequences, beside matched random ones.
@@ -81,67 +81,81 @@ fn moments(values: &[f64]) -> Option<(f64, f64)> {
     (!values.is_empty()).then(|| (mean, variance.sqrt()))
 }
 
-/// Counts over sequences of one length.
+/// Right predictions among those scored.
+#[derive(Clone, Copy, Default)]
+struct Count {
+    right: usize,
+    seen: usize,
+}
+
+impl Count {
+    fn add(&mut self, other: Self) {
+        self.right += other.right;
+        self.seen += other.seen;
+    }
+
+    fn share(self) -> Option<f64> {
+        (self.seen > 0).then(|| self.right as f64 / self.seen as f64)
+    }
+}
+
+/// Counts over sequences.
 pub struct Tally {
     sequences: usize,
     loss: f64,
-    right_by_position: Vec<usize>,
-    right_by_class: Vec<usize>,
-    seen_by_class: Vec<usize>,
+    last: Count,
+    by_position: Vec<Count>,
+    by_class: Vec<Count>,
 }
 
 impl Tally {
-    /// Of nothing yet, for sequences of `len` tokens.
-    pub fn new(config: &ModelConfig, len: usize) -> Self {
-        let classes = || vec![0; config.d_vocab];
-        Self {
-            sequences: 0,
-            loss: 0.0,
-            right_by_position: vec![0; len],
-            right_by_class: classes(),
-            seen_by_class: classes(),
-        }
+    /// Of nothing yet.
+    pub fn new(config: &ModelConfig) -> Self {
+        let by_class = vec![Count::default(); config.outputs()];
+        Self { sequences: 0, loss: 0.0, last: Count::default(), by_position: Vec::new(), by_class }
     }
 
-    /// Counts a sequence by its logits, `[pos, d_vocab]`, and its labels, `[pos]`.
-    pub fn add(&mut self, logits: &[f32], labels: &[Token]) {
-        let d_vocab = self.seen_by_class.len();
+    /// Counts a sequence by its logits, `[pos, d_vocab_out]`, and its targets, `[pos]`.
+    pub fn add(&mut self, logits: &[f32], targets: &[Option<Class>]) {
+        let outputs = self.by_class.len();
         self.sequences += 1;
-        self.loss += cross_entropy(logits, labels, d_vocab);
-        for (position, (logits, &label)) in logits.chunks_exact(d_vocab).zip(labels).enumerate() {
-            // Of logits that are NaN none is the largest.
-            let right = usize::from(argmax(logits) == label && !logits.iter().any(|logit| logit.is_nan()));
-            self.right_by_position[position] += right;
-            self.right_by_class[usize::from(label)] += right;
-            self.seen_by_class[usize::from(label)] += 1;
+        self.loss += cross_entropy(logits, targets, outputs);
+        self.by_position.resize(self.by_position.len().max(targets.len()), Count::default());
+        for (position, (logits, target)) in logits.chunks_exact(outputs).zip(targets).enumerate() {
+            let Some(target) = *target else { continue };
+            let one = Count { right: usize::from(prediction(logits) == Some(target)), seen: 1 };
+            self.by_position[position].add(one);
+            self.by_class[usize::from(target)].add(one);
+            if position + 1 == targets.len() {
+                self.last.add(one);
+            }
         }
     }
 
     fn merge(mut self, other: &Self) -> Self {
         let each =
-            |to: &mut [usize], from: &[usize]| to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+            |to: &mut [Count], from: &[Count]| to.iter_mut().zip(from).for_each(|(to, &from)| to.add(from));
         self.sequences += other.sequences;
         self.loss += other.loss;
-        each(&mut self.right_by_position, &other.right_by_position);
-        each(&mut self.right_by_class, &other.right_by_class);
-        each(&mut self.seen_by_class, &other.seen_by_class);
+        self.last.add(other.last);
+        self.by_position.resize(self.by_position.len().max(other.by_position.len()), Count::default());
+        each(&mut self.by_position, &other.by_position);
+        each(&mut self.by_class, &other.by_class);
         self
     }
 
     /// What it comes to.
     pub fn evaluation(&self) -> Evaluation {
-        let share = |right: usize| right as f64 / self.sequences as f64;
-        let positions = (self.sequences * self.right_by_position.len()) as f64;
-        let classes = self.right_by_class.iter().zip(&self.seen_by_class);
+        let mut all = Count::default();
+        self.by_class.iter().for_each(|&count| all.add(count));
+        let shares = |counts: &[Count]| counts.iter().map(|count| count.share()).collect();
         Evaluation {
             sequences: self.sequences,
-            loss: self.loss / positions,
-            accuracy: self.right_by_position.iter().sum::<usize>() as f64 / positions,
-            accuracy_last: self.right_by_position.last().map_or(0.0, |&right| share(right)),
-            accuracy_by_class: classes
-                .map(|(&right, &seen)| (seen > 0).then(|| right as f64 / seen as f64))
-                .collect(),
-            accuracy_by_position: self.right_by_position.iter().map(|&right| share(right)).collect(),
+            loss: self.loss / all.seen as f64,
+            accuracy: all.share().unwrap_or(f64::NAN),
+            accuracy_last: self.last.share().unwrap_or(f64::NAN),
+            accuracy_by_class: shares(&self.by_class),
+            accuracy_by_position: shares(&self.by_position),
         }
     }
 }
@@ -152,22 +166,19 @@ pub(super) fn part_len(examples: &[Example<'_>]) -> usize {
     examples.len().div_ceil(16).max(1)
 }
 
-/// Evaluates `weights` with `patch` in force. Every sequence must have one length, at most `n_ctx`.
+/// Evaluates `weights` with `patch` in force. No sequence may be longer than `n_ctx`.
 pub fn evaluate(weights: &Weights, patch: &Patch, examples: &[Example<'_>]) -> Evaluation {
-    let len = examples.first().map_or(0, |example| example.tokens.len());
-    let tallies: Vec<Tally> = examples
-        .par_chunks(part_len(examples))
-        .map(|examples| tally(weights, patch, examples, len))
-        .collect();
-    tallies.iter().fold(Tally::new(weights.config(), len), Tally::merge).evaluation()
+    let tallies: Vec<Tally> =
+        examples.par_chunks(part_len(examples)).map(|examples| tally(weights, patch, examples)).collect();
+    tallies.iter().fold(Tally::new(weights.config()), Tally::merge).evaluation()
 }
 
-fn tally(weights: &Weights, patch: &Patch, examples: &[Example<'_>], len: usize) -> Tally {
-    let mut activations = Activations::new(weights.config(), len);
-    let mut tally = Tally::new(weights.config(), len);
-    for &Example { tokens, labels } in examples {
-        forward(weights, tokens, patch, &mut activations);
-        tally.add(&activations.logits, labels);
+fn tally(weights: &Weights, patch: &Patch, examples: &[Example<'_>]) -> Tally {
+    let mut activations = Activations::new(weights.config(), 0);
+    let mut tally = Tally::new(weights.config());
+    for example in examples {
+        forward(weights, example.tokens(), patch, &mut activations);
+        tally.add(&activations.logits, example.targets());
     }
     tally
 }
@@ -175,15 +186,14 @@ fn tally(weights: &Weights, patch: &Patch, examples: &[Example<'_>], len: usize)
 /// Mean activations over `examples`, and how active each neuron is: its mean |activation|, by layer.
 pub fn means(weights: &Weights, examples: &[Example<'_>]) -> (Means, Vec<Vec<f32>>) {
     let c = weights.config();
-    let len = examples.first().map_or(0, |example| example.tokens.len());
-    let cells = (examples.len() * len).max(1) as f64;
+    let cells = examples.iter().map(|example| example.tokens().len()).sum::<usize>().max(1) as f64;
     let totals: Vec<Totals> = examples
         .par_chunks(part_len(examples))
         .map(|examples| {
-            let mut activations = Activations::new(c, len);
+            let mut activations = Activations::new(c, 0);
             let mut totals = Totals::new(c);
             for example in examples {
-                forward(weights, example.tokens, &Patch::default(), &mut activations);
+                forward(weights, example.tokens(), &Patch::default(), &mut activations);
                 totals.add(c, &activations);
             }
             totals

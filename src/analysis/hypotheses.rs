@@ -1,4 +1,4 @@
-//! What a neuron might be following: simple functions of the sequence, and how well each explains activations.
+//! What a neuron might be following: features of the sequence, and how well each explains activations.
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -7,57 +7,7 @@ use super::attribution::product;
 use super::evaluation::part_len;
 use super::neurons::NeuronDirections;
 use crate::model::{Activations, Mat, NeuronId, Patch, Weights, forward};
-use crate::task::{Example, Token};
-
-/// A function of a sequence and a token, at each position.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Hypothesis {
-    /// How often the token has occurred.
-    Count,
-    /// Its count less that of the most frequent other token.
-    Lead,
-    /// Its share of the positions so far.
-    Share,
-    /// 1 / (1 + positions since its last occurrence); 0 before the first.
-    LastOccurrence,
-}
-
-impl Hypothesis {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Count, Self::Lead, Self::Share, Self::LastOccurrence];
-
-    /// In two words at the most.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Count => "count",
-            Self::Lead => "lead",
-            Self::Share => "share",
-            Self::LastOccurrence => "last seen",
-        }
-    }
-
-    /// Its value at each position, `[pos]`. Tokens must be below `d_vocab`.
-    pub fn series(self, tokens: &[Token], token: Token, d_vocab: usize) -> Vec<f32> {
-        let mut counts = vec![0_u32; d_vocab];
-        let (wanted, mut since) = (usize::from(token), None);
-        let step = |(position, &seen): (usize, &Token)| {
-            counts[usize::from(seen)] += 1;
-            since = if seen == token { Some(0) } else { since.map(|n: u32| n + 1) };
-            let count = counts[wanted] as f32;
-            match self {
-                Self::Count => count,
-                Self::Share => count / (position + 1) as f32,
-                Self::LastOccurrence => since.map_or(0.0, |n| 1.0 / (1 + n) as f32),
-                Self::Lead => {
-                    let others = counts.iter().enumerate().filter(|(other, _)| *other != wanted);
-                    count - others.map(|(_, count)| *count).max().unwrap_or(0) as f32
-                }
-            }
-        };
-        tokens.iter().enumerate().map(step).collect()
-    }
-}
+use crate::task::{Class, Example, Feature, Token};
 
 /// Sums for correlations between columns of activations and series.
 #[derive(Clone, Debug)]
@@ -116,19 +66,24 @@ impl Moments {
     }
 }
 
-/// Every hypothesis of a token in a sequence, `[hypothesis, pos]`.
-fn all_series(tokens: &[Token], token: Token, d_vocab: usize) -> Vec<f32> {
-    Hypothesis::ALL.iter().flat_map(|h| h.series(tokens, token, d_vocab)).collect()
+/// Every feature of a class in a sequence, `[feature, pos]`.
+fn all_series(features: &[Feature], tokens: &[Token], class: Class) -> Vec<f32> {
+    features.iter().flat_map(|feature| (feature.series)(tokens, class)).collect()
 }
 
-/// R² of the summed activation of `neurons` against each hypothesis of `token`, in the order of [`Hypothesis::ALL`], over
-/// all positions of `examples` (of one length).
-pub fn fit(weights: &Weights, examples: &[Example<'_>], neurons: &[NeuronId], token: Token) -> [f64; 4] {
+/// R² of the summed activation of `neurons` against each of `features` of `class`, over all positions of `examples`.
+pub fn fit(
+    weights: &Weights,
+    examples: &[Example<'_>],
+    neurons: &[NeuronId],
+    class: Class,
+    features: &[Feature],
+) -> Vec<f64> {
     let c = weights.config();
-    let mut moments = Moments::new(1, Hypothesis::ALL.len());
-    let mut activations = Activations::new(c, examples.first().map_or(0, |example| example.tokens.len()));
+    let mut moments = Moments::new(1, features.len());
+    let mut activations = Activations::new(c, 0);
     for example in examples {
-        forward(weights, example.tokens, &Patch::default(), &mut activations);
+        forward(weights, example.tokens(), &Patch::default(), &mut activations);
         let sum = |position: usize| {
             let value = |id: &NeuronId| {
                 activations.blocks[id.layer]
@@ -138,28 +93,29 @@ pub fn fit(weights: &Weights, examples: &[Example<'_>], neurons: &[NeuronId], to
             };
             neurons.iter().map(value).sum::<f32>()
         };
-        let sums: Vec<f32> = (0..example.tokens.len()).map(sum).collect();
-        moments.add(&sums, &all_series(example.tokens, token, c.d_vocab));
+        let sums: Vec<f32> = (0..example.tokens().len()).map(sum).collect();
+        moments.add(&sums, &all_series(features, example.tokens(), class));
     }
-    std::array::from_fn(|which| moments.r_squared(0, which))
+    (0..features.len()).map(|which| moments.r_squared(0, which)).collect()
 }
 
-/// A neuron that tracks a token: its direction raises the token's logit, and it is more active where the token is the
-/// label than elsewhere.
+/// A neuron that tracks a class: its direction raises the class's logit, and it is more active where the class is the
+/// label than where another is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Tracker {
     /// Its block.
     pub layer: usize,
     /// Its place there.
     pub neuron: usize,
-    /// What it adds to the token's logit, on average where the token is the label, less where it is not; above 0.
+    /// What it adds to the class's logit, on average where the class is the label, less where another is; above 0.
     pub effect: f64,
-    /// R² of its activation with each hypothesis of the token, in the order of [`Hypothesis::ALL`].
-    pub r_squared: [f64; 4],
+    /// R² of its activation with each feature of the class, in the task's order.
+    pub r_squared: Vec<f64>,
 }
 
 /// What [`trackers`] sums over sequences.
 struct Sums {
+    features: usize,
     moments: Moments,
     /// Activation over the final norm's scale, `[label][neuron]`.
     by_label: Vec<Vec<f64>>,
@@ -168,26 +124,33 @@ struct Sums {
 }
 
 impl Sums {
-    fn over(weights: &Weights, directions: &NeuronDirections, examples: &[Example<'_>]) -> Self {
+    fn over(
+        weights: &Weights,
+        directions: &NeuronDirections,
+        examples: &[Example<'_>],
+        features: &[Feature],
+    ) -> Self {
         let c = weights.config();
-        let mut activations = Activations::new(c, examples.first().map_or(0, |example| example.tokens.len()));
+        let mut activations = Activations::new(c, 0);
         let mut sums = Self {
-            moments: Moments::new(c.d_mlp, c.d_vocab * Hypothesis::ALL.len()),
-            by_label: vec![vec![0.0; c.d_mlp]; c.d_vocab],
-            seen: vec![0; c.d_vocab],
+            features: features.len(),
+            moments: Moments::new(c.d_mlp, c.outputs() * features.len()),
+            by_label: vec![vec![0.0; c.d_mlp]; c.outputs()],
+            seen: vec![0; c.outputs()],
         };
         for example in examples {
-            forward(weights, example.tokens, &Patch::default(), &mut activations);
+            forward(weights, example.tokens(), &Patch::default(), &mut activations);
             let Some(mlp) = &activations.blocks[c.n_layers - 1].mlp else { continue };
-            for (position, (post, &label)) in mlp.post.chunks_exact(c.d_mlp).zip(example.labels).enumerate() {
+            for (position, (post, label)) in mlp.post.chunks_exact(c.d_mlp).zip(example.targets()).enumerate()
+            {
+                let Some(label) = *label else { continue };
                 let scale = directions.scale(&activations, position);
                 sums.seen[usize::from(label)] += 1;
                 let into = &mut sums.by_label[usize::from(label)];
                 into.iter_mut().zip(post).for_each(|(into, x)| *into += f64::from(x / scale));
             }
-            let series =
-                (0..c.d_vocab).flat_map(|token| all_series(example.tokens, token as Token, c.d_vocab));
-            sums.moments.add(&mlp.post, &series.collect::<Vec<_>>());
+            let of_class = |class: usize| all_series(features, example.tokens(), class as Class);
+            sums.moments.add(&mlp.post, &(0..c.outputs()).flat_map(of_class).collect::<Vec<_>>());
         }
         sums
     }
@@ -200,58 +163,50 @@ impl Sums {
         merged
     }
 
-    /// The neurons that track one token, the strongest first.
-    fn ranked(&self, token: usize, directions: &NeuronDirections, layer: usize) -> Vec<Tracker> {
-        let here = self.seen[token];
+    /// The neurons that track one class, the strongest first.
+    fn ranked(&self, class: usize, directions: &NeuronDirections, layer: usize) -> Vec<Tracker> {
+        let here = self.seen[class];
         let elsewhere = self.seen.iter().sum::<usize>() - here;
         let mean = |sum: f64, n: usize| if n == 0 { 0.0 } else { sum / n as f64 };
         let tracker = |neuron: usize| {
-            let direction = f64::from(directions.of(layer, neuron)[token]);
+            let direction = f64::from(directions.of(layer, neuron)[class]);
             let (sum, total) =
-                (self.by_label[token][neuron], self.by_label.iter().map(|sums| sums[neuron]).sum::<f64>());
+                (self.by_label[class][neuron], self.by_label.iter().map(|sums| sums[neuron]).sum::<f64>());
             let difference = mean(sum, here) - mean(total - sum, elsewhere);
-            // One that lowers the logit and is least active here has an effect above 0 as well: it opposes the token.
+            // One that lowers the logit and is least active here has an effect above 0 as well: it opposes the class.
             (direction > 0.0 && difference > 0.0).then(|| Tracker {
                 layer,
                 neuron,
                 effect: difference * direction,
-                r_squared: std::array::from_fn(|which| {
-                    self.moments.r_squared(neuron, token * Hypothesis::ALL.len() + which)
-                }),
+                r_squared: (0..self.features)
+                    .map(|which| self.moments.r_squared(neuron, class * self.features + which))
+                    .collect(),
             })
         };
-        let mut ranked: Vec<Tracker> = (0..self.by_label[token].len()).filter_map(tracker).collect();
+        let mut ranked: Vec<Tracker> = (0..self.by_label[class].len()).filter_map(tracker).collect();
         ranked.sort_by(|a, b| b.effect.total_cmp(&a.effect));
         ranked
     }
 }
 
-/// For each token the neurons of the last layer that track it, the largest effect on its logit first, over all positions
-/// of `examples` (of one length); there may be none. Earlier layers' neurons act through later blocks as well, and are
-/// left out.
-pub fn trackers(weights: &Weights, examples: &[Example<'_>]) -> Vec<Vec<Tracker>> {
+/// For each class the neurons of the last layer that track it, the largest effect on its logit first, over all targets of
+/// `examples`, with R² of `features` over all positions; there may be none. Earlier layers' neurons act through later
+/// blocks as well, and are left out.
+pub fn trackers(weights: &Weights, examples: &[Example<'_>], features: &[Feature]) -> Vec<Vec<Tracker>> {
     let c = weights.config();
     let directions = NeuronDirections::new(weights);
-    let parts: Vec<Sums> =
-        examples.par_chunks(part_len(examples)).map(|part| Sums::over(weights, &directions, part)).collect();
+    let parts: Vec<Sums> = examples
+        .par_chunks(part_len(examples))
+        .map(|part| Sums::over(weights, &directions, part, features))
+        .collect();
     let sums = parts.into_iter().reduce(|sums, part| sums.merge(&part));
-    let Some(sums) = sums.filter(|_| c.has_mlp()) else { return vec![Vec::new(); c.d_vocab] };
-    (0..c.d_vocab).map(|token| sums.ranked(token, &directions, c.n_layers - 1)).collect()
+    let Some(sums) = sums.filter(|_| c.has_mlp()) else { return vec![Vec::new(); c.outputs()] };
+    (0..c.outputs()).map(|class| sums.ranked(class, &directions, c.n_layers - 1)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_hypothesis_says_what_its_name_says() {
-        let tokens = [2, 1, 2, 0, 0, 0];
-        let series = |h: Hypothesis| h.series(&tokens, 2, 3);
-        assert_eq!(series(Hypothesis::Count), [1.0, 1.0, 2.0, 2.0, 2.0, 2.0]);
-        assert_eq!(series(Hypothesis::Lead), [1.0, 0.0, 1.0, 1.0, 0.0, -1.0]);
-        assert_eq!(series(Hypothesis::Share)[3..4], [0.5]);
-        assert_eq!(series(Hypothesis::LastOccurrence)[..4], [1.0, 0.5, 1.0, 0.5]);
-    }
 
     #[test]
     fn a_column_that_is_nan_has_no_r_squared_and_a_constant_one_explains_nothing() {

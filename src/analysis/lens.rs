@@ -11,7 +11,7 @@ use crate::task::Example;
 pub struct LensRow {
     /// `blocks.0.hook_resid_mid`, say.
     pub name: String,
-    /// `[pos, d_vocab]`, through the final norm with this place's own scale, less their mean over the vocabulary: so they
+    /// `[pos, d_vocab_out]`, through the final norm with this place's own scale, less their mean over the vocabulary: so they
     /// are what the writers so far add up to, and folding changes none of them.
     pub logits: Vec<f32>,
 }
@@ -20,7 +20,7 @@ pub struct LensRow {
 pub fn lens(weights: &Weights, from: &Activations) -> Vec<LensRow> {
     let row = |name: String, stream: &[f32]| {
         let mut logits = unembed(weights, stream);
-        centre(&mut logits, weights.config().d_vocab);
+        centre(&mut logits, weights.config().outputs());
         LensRow { name, logits }
     };
     let mut rows = Vec::new();
@@ -46,14 +46,13 @@ pub struct LensFigures {
     pub accuracy: f64,
 }
 
-/// The lens over a set of sequences of one length.
+/// The lens over a set of sequences.
 pub fn lens_over(weights: &Weights, examples: &[Example<'_>]) -> Vec<LensFigures> {
-    let d_vocab = weights.config().d_vocab;
-    let len = examples.first().map_or(0, |example| example.tokens.len());
-    let mut activations = Activations::new(weights.config(), len);
+    let outputs = weights.config().outputs();
+    let mut activations = Activations::new(weights.config(), 0);
     let mut figures: Vec<LensFigures> = Vec::new();
     for example in examples {
-        forward(weights, example.tokens, &Patch::default(), &mut activations);
+        forward(weights, example.tokens(), &Patch::default(), &mut activations);
         let rows = lens(weights, &activations);
         if figures.is_empty() {
             figures.extend(rows.iter().map(|row| LensFigures {
@@ -63,15 +62,16 @@ pub fn lens_over(weights: &Weights, examples: &[Example<'_>]) -> Vec<LensFigures
             }));
         }
         for (figures, row) in figures.iter_mut().zip(&rows) {
-            for (logits, &label) in row.logits.chunks_exact(d_vocab).zip(example.labels) {
-                figures.loss += f64::from(log_sum_exp(logits) - logits[usize::from(label)]);
-                figures.accuracy += f64::from(u8::from(prediction(logits) == Some(label)));
+            for (logits, target) in row.logits.chunks_exact(outputs).zip(example.targets()) {
+                let Some(target) = *target else { continue };
+                figures.loss += f64::from(log_sum_exp(logits) - logits[usize::from(target)]);
+                figures.accuracy += f64::from(u8::from(prediction(logits) == Some(target)));
             }
         }
     }
-    let positions = (examples.len() * len).max(1) as f64;
+    let targets = examples.iter().map(Example::scored).sum::<usize>() as f64;
     figures
         .iter_mut()
-        .for_each(|row| (row.loss, row.accuracy) = (row.loss / positions, row.accuracy / positions));
+        .for_each(|row| (row.loss, row.accuracy) = (row.loss / targets, row.accuracy / targets));
     figures
 }

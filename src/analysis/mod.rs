@@ -13,7 +13,6 @@ pub mod study;
 pub use attention::HeadSummary;
 pub use attribution::{Attribution, Target, Writer};
 pub use evaluation::{AblationReport, Controls, Evaluation, Tally, evaluate};
-pub use hypotheses::Hypothesis;
 pub use neurons::NeuronDirections;
 pub use probe::{Known, Pass, Probe, ProbeRequest, Snapshot, probe, probe_after};
 pub use study::{Findings, Study, StudyRequest, Topic};

@@ -3,14 +3,14 @@
 use super::attribution::{Readout, ResolvedTarget};
 use super::probe::{Pass, argmax};
 use crate::model::{Activations, Normalization, Weights};
-use crate::task::Token;
+use crate::task::Class;
 
 /// What each neuron adds to each logit for an activation of 1, before the final norm's scale.
 #[derive(Clone, Debug)]
 pub struct NeuronDirections {
-    /// By layer, `[d_mlp, d_vocab]`, centred over the vocabulary; empty in an attention-only model.
+    /// By layer, `[d_mlp, d_vocab_out]`, centred over the vocabulary; empty in an attention-only model.
     pub layers: Vec<Vec<f32>>,
-    d_vocab: usize,
+    outputs: usize,
     scaled: bool,
 }
 
@@ -21,16 +21,16 @@ impl NeuronDirections {
         let mlps = weights.layout.blocks.iter().filter_map(|block| block.mlp.as_ref());
         let layers = mlps.map(|mlp| readout.read(weights.part(&mlp.w_out), None)).collect();
         let scaled = weights.config().normalization_type != Normalization::None;
-        Self { layers, d_vocab: weights.config().d_vocab, scaled }
+        Self { layers, outputs: weights.config().outputs(), scaled }
     }
 
-    /// One neuron's, `[d_vocab]`.
+    /// One neuron's, `[d_vocab_out]`.
     pub fn of(&self, layer: usize, neuron: usize) -> &[f32] {
-        &self.layers[layer][neuron * self.d_vocab..(neuron + 1) * self.d_vocab]
+        &self.layers[layer][neuron * self.outputs..(neuron + 1) * self.outputs]
     }
 
-    /// The token whose logit a neuron raises most when it is active.
-    pub fn favours(&self, layer: usize, neuron: usize) -> Token {
+    /// The class whose logit a neuron raises most when it is active.
+    pub fn favours(&self, layer: usize, neuron: usize) -> Class {
         argmax(self.of(layer, neuron))
     }
 

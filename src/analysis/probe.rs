@@ -8,7 +8,7 @@ use super::neurons::NeuronDirections;
 use crate::model::{
     Activations, FoldOptions, Interventions, Means, ModelConfig, Patch, Weights, fold, forward, forward_again,
 };
-use crate::task::{Token, majority};
+use crate::task::{Class, Example, Targets, Token};
 
 /// The weights at one step.
 #[derive(Clone, Debug)]
@@ -69,6 +69,8 @@ pub struct ProbeRequest {
     pub folded: bool,
     /// From 1 to `n_ctx` tokens of the vocabulary.
     pub tokens: Arc<[Token]>,
+    /// What is right at each of them.
+    pub targets: Targets,
     /// What is switched off.
     pub interventions: Interventions,
     /// The averages an ablation to the mean uses; until they are known such an ablation is not run.
@@ -80,10 +82,10 @@ pub struct ProbeRequest {
 pub struct Pass {
     /// Every activation.
     pub activations: Activations,
-    /// The most likely token at each position, as [`prediction`] has it.
-    pub predictions: Vec<Option<Token>>,
-    /// Cross-entropy at each position, in nats.
-    pub losses: Vec<f32>,
+    /// The most likely class at each position, as [`prediction`] has it.
+    pub predictions: Vec<Option<Class>>,
+    /// Cross-entropy at each position that has a target, in nats.
+    pub losses: Vec<Option<f32>>,
     /// Direct logit attribution of every writer.
     pub attribution: Attribution,
     /// By layer, then head.
@@ -95,8 +97,6 @@ pub struct Pass {
 pub struct Probe {
     /// What was asked.
     pub request: ProbeRequest,
-    /// The right answer at each position.
-    pub labels: Vec<Token>,
     /// With nothing switched off; shared with later probes of the same weights and tokens.
     pub clean: Arc<Pass>,
     /// With the interventions, if there are any.
@@ -111,14 +111,19 @@ impl Probe {
         self.ablated.as_ref().unwrap_or(&self.clean)
     }
 
+    /// What is right at a position, if anything is.
+    pub fn label(&self, position: usize) -> Option<Class> {
+        self.request.targets.get(position).copied().flatten()
+    }
+
     /// Positions.
     pub fn len(&self) -> usize {
-        self.labels.len()
+        self.request.tokens.len()
     }
 
     /// Whether there is no position; never so for a request that was valid.
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.request.tokens.is_empty()
     }
 
     /// The model's shape.
@@ -128,51 +133,57 @@ impl Probe {
 }
 
 impl Pass {
-    /// Runs `tokens` with `patch` in force.
-    pub fn run(weights: &Weights, tokens: &[Token], labels: &[Token], patch: &Patch) -> Self {
-        let mut activations = Activations::new(weights.config(), tokens.len());
-        forward(weights, tokens, patch, &mut activations);
-        Self::of(weights, tokens, labels, activations)
+    /// Runs a sequence with `patch` in force.
+    pub fn run(weights: &Weights, example: Example<'_>, patch: &Patch) -> Self {
+        let mut activations = Activations::new(weights.config(), example.tokens().len());
+        forward(weights, example.tokens(), patch, &mut activations);
+        Self::of(weights, example, activations)
     }
 
-    /// The pass of the same tokens with `patch` in force, from this one with none: only what follows is run again.
+    /// The pass of the same sequence with `patch` in force, from this one with none: only what follows is run again.
     #[must_use]
-    pub fn patched(&self, weights: &Weights, tokens: &[Token], labels: &[Token], patch: &Patch) -> Self {
+    pub fn patched(&self, weights: &Weights, example: Example<'_>, patch: &Patch) -> Self {
         let mut activations = self.activations.clone();
         forward_again(weights, patch, &mut activations);
-        Self::of(weights, tokens, labels, activations)
+        Self::of(weights, example, activations)
     }
 
-    fn of(weights: &Weights, tokens: &[Token], labels: &[Token], activations: Activations) -> Self {
-        let rows = || activations.logits.chunks_exact(weights.config().d_vocab);
-        let loss = |(row, &label): (&[f32], &Token)| log_sum_exp(row) - row[usize::from(label)];
+    fn of(weights: &Weights, example: Example<'_>, activations: Activations) -> Self {
+        let rows = || activations.logits.chunks_exact(weights.config().outputs());
+        let loss = |(row, target): (&[f32], &Option<Class>)| {
+            target.map(|target| log_sum_exp(row) - row[usize::from(target)])
+        };
         Self {
             predictions: rows().map(prediction).collect(),
-            losses: rows().zip(labels).map(loss).collect(),
-            attribution: Attribution::new(weights, tokens, &activations),
+            losses: rows().zip(example.targets()).map(loss).collect(),
+            attribution: Attribution::new(weights, example.tokens(), &activations),
             heads: summaries(weights, &activations),
             activations,
         }
     }
 
-    /// Mean cross-entropy over positions, in nats.
-    pub fn loss(&self) -> f32 {
-        self.losses.iter().sum::<f32>() / self.losses.len() as f32
+    /// Mean cross-entropy over targets, in nats; `None` where there is none.
+    pub fn loss(&self) -> Option<f32> {
+        let scored = self.losses.iter().flatten().count();
+        (scored > 0).then(|| self.losses.iter().flatten().sum::<f32>() / scored as f32)
     }
 
-    /// Share of positions whose prediction is the label.
-    pub fn accuracy(&self, labels: &[Token]) -> f32 {
-        let right = self.predictions.iter().zip(labels).filter(|(p, l)| **p == Some(**l)).count();
-        right as f32 / labels.len() as f32
+    /// Share of targets that are predicted; `None` where there is none.
+    pub fn accuracy(&self, targets: &[Option<Class>]) -> Option<f32> {
+        let scored = self.predictions.iter().zip(targets).filter(|(_, target)| target.is_some());
+        let (right, all) = scored.fold((0, 0), |(right, all), (prediction, target)| {
+            (right + usize::from(prediction == target), all + 1)
+        });
+        (all > 0).then(|| right as f32 / all as f32)
     }
 
-    /// Logits at a position, `[d_vocab]`.
+    /// Logits at a position, `[d_vocab_out]`.
     pub fn logits(&self, position: usize) -> &[f32] {
-        let d_vocab = self.activations.logits.len() / self.activations.len;
-        &self.activations.logits[position * d_vocab..(position + 1) * d_vocab]
+        let outputs = self.activations.logits.len() / self.activations.len;
+        &self.activations.logits[position * outputs..(position + 1) * outputs]
     }
 
-    /// Probabilities at a position, `[d_vocab]`.
+    /// Probabilities at a position, `[d_vocab_out]`.
     pub fn probabilities(&self, position: usize) -> Vec<f32> {
         let logits = self.logits(position);
         let normalizer = log_sum_exp(logits);
@@ -203,16 +214,16 @@ pub fn probe(request: ProbeRequest) -> Probe {
 pub fn probe_after(request: ProbeRequest, last: Option<&Known>) -> Probe {
     let weights = &request.snapshot.weights;
     let config = weights.config();
-    let labels = majority::labels(&request.tokens, config.d_vocab);
+    let example = Example::new(&request.tokens, &request.targets);
     let known = last.filter(|known| known.is_of(&request)).map(|known| Arc::clone(&known.clean));
-    let run = || Arc::new(Pass::run(weights, &request.tokens, &labels, &Patch::default()));
+    let run = || Arc::new(Pass::run(weights, example, &Patch::default()));
     let clean = known.unwrap_or_else(run);
     let ablated = (!request.interventions.is_empty()).then(|| {
         let patch = request.interventions.patch(config, request.means.as_deref());
-        clean.patched(weights, &request.tokens, &labels, &patch)
+        clean.patched(weights, example, &patch)
     });
     let cells = request.interventions.cells(config, request.tokens.len());
-    Probe { request, labels, clean, ablated, cells }
+    Probe { request, clean, ablated, cells }
 }
 
 /// What a probe leaves for the next one.
@@ -236,18 +247,18 @@ impl Known {
 }
 
 /// Index of the largest value, the first of equals.
-pub fn argmax(row: &[f32]) -> Token {
+pub fn argmax(row: &[f32]) -> Class {
     let mut best = 0;
     for (index, value) in row.iter().enumerate() {
         if *value > row[best] {
             best = index;
         }
     }
-    best as Token
+    best as Class
 }
 
-/// The token of the largest logit, `[d_vocab]`; `None` where one is NaN: of such none is the largest.
-pub fn prediction(logits: &[f32]) -> Option<Token> {
+/// The class of the largest logit, `[d_vocab_out]`; `None` where one is NaN: of such none is the largest.
+pub fn prediction(logits: &[f32]) -> Option<Class> {
     (!logits.iter().any(|logit| logit.is_nan())).then(|| argmax(logits))
 }
 

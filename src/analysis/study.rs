@@ -9,7 +9,7 @@ use super::hypotheses::{Tracker, fit, trackers};
 use super::lens::{LensFigures, lens_over};
 use super::probe::Snapshot;
 use crate::model::{AblationKind, Interventions, NeuronId, Patch};
-use crate::task::{Example, Token};
+use crate::task::{Class, Example, Feature};
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,14 +20,14 @@ pub enum Topic {
     Lens,
     /// Every head's mean pattern and scores, with the interventions in force.
     Heads,
-    /// How well each hypothesis of a token explains the summed activation of some neurons.
+    /// How well each feature of a class explains the summed activation of some neurons.
     Fit {
         /// The neurons.
         neurons: Vec<NeuronId>,
-        /// The token.
-        token: Token,
+        /// The class.
+        class: Class,
     },
-    /// For each token the neurons that track it.
+    /// For each class the neurons that track it.
     Trackers,
     /// How well the weights answer, with nothing switched off.
     Accuracy,
@@ -55,9 +55,9 @@ pub enum Findings {
     Lens(Vec<LensFigures>),
     /// By layer, then head.
     Heads(Vec<HeadAverages>),
-    /// In the order of [`Hypothesis::ALL`](super::Hypothesis::ALL).
-    Fit([f64; 4]),
-    /// By token, the strongest first; a token may have none.
+    /// By feature, in the task's order.
+    Fit(Vec<f64>),
+    /// By class, the strongest first; a class may have none.
     Trackers(Vec<Vec<Tracker>>),
     /// Over all labels and positions.
     Accuracy(Evaluation),
@@ -74,13 +74,14 @@ pub struct Study {
     pub findings: Findings,
 }
 
-/// Answers `request` over `examples` (of one length), looking at `weights`: the request's snapshot, folded if it says so.
+/// Answers `request` over `examples` of a task with these features, looking at `weights`: the request's snapshot, folded if it says so.
 /// `folded` are its folded weights.
 pub fn study(
     request: StudyRequest,
     looked_at: &Snapshot,
     folded: &Snapshot,
     examples: &[Example<'_>],
+    features: &[Feature],
 ) -> Study {
     let weights = &looked_at.weights;
     let findings = match &request.topic {
@@ -93,8 +94,8 @@ pub fn study(
             let patch = off.patch(weights.config(), means.as_ref());
             Findings::Heads(averages(weights, &patch, examples))
         }
-        Topic::Fit { neurons, token } => Findings::Fit(fit(weights, examples, neurons, *token)),
-        Topic::Trackers => Findings::Trackers(trackers(weights, examples)),
+        Topic::Fit { neurons, class } => Findings::Fit(fit(weights, examples, neurons, *class, features)),
+        Topic::Trackers => Findings::Trackers(trackers(weights, examples, features)),
         Topic::Accuracy => Findings::Accuracy(evaluate(weights, &Patch::default(), examples)),
     };
     let sequences = if request.topic == Topic::Circuits { 0 } else { examples.len() };

@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use crate::analysis::Probe;
 use crate::model::ModelConfig;
-use crate::task::Dataset;
+use crate::task::{Dataset, Task};
 pub use crate::term::{ColorDepth, Glyphs};
 
 pub use tables::Export;
@@ -195,8 +195,7 @@ pub struct App {
 impl App {
     /// The app as it starts, and what it wants done. Nothing can be probed before the first snapshot.
     pub fn new(options: AppOptions) -> (Self, Vec<Command>) {
-        let model = &options.model;
-        let sequence = Sequence::new(&options.dataset, options.seed, model.n_ctx, model.d_vocab);
+        let sequence = Sequence::new(&options.dataset, options.seed, options.model.n_ctx);
         let app = Self {
             view: if options.mode == Mode::Live { ViewId::Train } else { ViewId::Attention },
             focus: Focus::default(),
@@ -243,6 +242,11 @@ impl App {
     /// Whether training would be cut short by quitting now.
     pub fn is_training(&self) -> bool {
         self.options.mode == Mode::Live && self.trainer.is_busy()
+    }
+
+    /// The question that is put to the model.
+    pub(crate) fn task(&self) -> &dyn Task {
+        &**self.options.dataset.task()
     }
 
     /// What is being typed, if tokens are.

@@ -6,6 +6,7 @@ use super::keymap::Action;
 use super::{App, ViewId};
 use crate::analysis::{Probe, Target, Writer};
 use crate::model::{HeadId, ModelConfig};
+use crate::task::Class;
 
 /// Lines that a page key moves by.
 const PAGE: isize = 10;
@@ -33,7 +34,10 @@ impl App {
             Action::NextWrong(by) => self.jump(by, "wrong", Self::is_wrong),
             Action::NextChanged(by) => self.jump(by, "changed", Self::is_changed),
             Action::CycleTarget => self.aim(self.next_target()),
-            Action::TargetHere => self.aim(Target::Token(self.sequence.tokens[self.cursor.position])),
+            Action::TargetHere => match self.class_here() {
+                Some(class) => self.aim(Target::Token(class)),
+                None => drop(self.say(Notice::info("this token is not among the answers"))),
+            },
             _ => {}
         }
         if matches!(action, Action::Head(_) | Action::Layer(_)) {
@@ -97,7 +101,9 @@ impl App {
 
     fn is_wrong(&self, position: usize) -> bool {
         let prediction = |probe: &Probe| probe.current().predictions.get(position).copied().flatten();
-        self.probe.as_deref().is_some_and(|probe| prediction(probe) != probe.labels.get(position).copied())
+        let is_wrong =
+            |probe: &Probe| probe.label(position).is_some_and(|label| prediction(probe) != Some(label));
+        self.probe.as_deref().is_some_and(is_wrong)
     }
 
     fn is_changed(&self, position: usize) -> bool {
@@ -125,11 +131,17 @@ impl App {
         }
     }
 
+    /// The class with the name of the token at the cursor.
+    fn class_here(&self) -> Option<Class> {
+        let task = self.task();
+        task.outputs().parse(&task.vocabulary().name(self.sequence.tokens[self.cursor.position]))
+    }
+
     fn next_target(&self) -> Target {
         match self.cursor.target {
             Target::Label => Target::Prediction,
             Target::Prediction => Target::LabelMinusRunnerUp,
-            Target::LabelMinusRunnerUp => Target::Token(self.sequence.tokens[self.cursor.position]),
+            Target::LabelMinusRunnerUp => self.class_here().map_or(Target::Label, Target::Token),
             Target::Token(_) => Target::Label,
         }
     }

@@ -27,7 +27,7 @@ impl App {
 
     /// The target at a position. It is resolved without the ablation, so that it stays the same while she ablates.
     pub(crate) fn target_at(&self, probe: &Probe, position: usize) -> ResolvedTarget {
-        self.cursor.target.resolve(probe.labels[position], probe.clean.logits(position))
+        self.cursor.target.resolve(probe.label(position), probe.clean.logits(position))
     }
 
     /// Every neuron of the cursor's layer at its position, sorted.

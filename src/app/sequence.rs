@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::cursor::Cursor;
-use crate::random::Purpose;
-use crate::task::{Dataset, Split, Token, sequence};
+use crate::random::{Purpose, stream};
+use crate::task::{Dataset, Split, Task, Token};
 
 /// Where the tokens come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,14 +36,14 @@ pub(crate) struct Sequence {
     drawn: u64,
     seed: u64,
     n_ctx: usize,
-    d_vocab: usize,
+    task: Arc<dyn Task>,
 }
 
 impl Sequence {
     /// Validation sequence 0, or a random one if the data set does not fit the model.
-    pub(super) fn new(data: &Dataset, seed: u64, n_ctx: usize, d_vocab: usize) -> Self {
-        let tokens = Arc::from([0].as_slice());
-        let mut new = Self { tokens, source: Source::Edited, drawn: 0, seed, n_ctx, d_vocab };
+    pub(super) fn new(data: &Dataset, seed: u64, n_ctx: usize) -> Self {
+        let (tokens, task) = (Arc::from([0].as_slice()), Arc::clone(data.task()));
+        let mut new = Self { tokens, source: Source::Edited, drawn: 0, seed, n_ctx, task };
         if !new.validation(data, 0) {
             new.random();
         }
@@ -55,9 +55,10 @@ impl Sequence {
         if index >= data.len(Split::Validation) {
             return false;
         }
-        let tokens = data.example(Split::Validation, index).tokens;
+        let tokens = data.example(Split::Validation, index).tokens();
         let tokens = &tokens[..tokens.len().min(self.n_ctx)];
-        if tokens.is_empty() || tokens.iter().any(|&token| usize::from(token) >= self.d_vocab) {
+        if tokens.is_empty() || tokens.iter().any(|&token| usize::from(token) >= self.task.vocabulary().len())
+        {
             return false;
         }
         (self.tokens, self.source) = (tokens.into(), Source::Validation(index));
@@ -78,7 +79,7 @@ impl Sequence {
 
     /// Draws a new random sequence.
     pub(super) fn random(&mut self) {
-        let tokens = sequence(self.seed, Purpose::Exploration, self.drawn, self.n_ctx, self.d_vocab);
+        let tokens = self.task.sequence(&mut stream(self.seed, Purpose::Exploration, self.drawn));
         (self.tokens, self.source) = (tokens.into(), Source::Random(self.drawn));
         self.drawn += 1;
     }
@@ -99,7 +100,7 @@ pub(crate) struct Edit {
     /// The position and the key that it returns to.
     pub(super) from: (usize, usize),
     n_ctx: usize,
-    d_vocab: usize,
+    task: Arc<dyn Task>,
 }
 
 impl Edit {
@@ -112,25 +113,22 @@ impl Edit {
             insert: false,
             before: (Arc::clone(&sequence.tokens), sequence.source),
             n_ctx: sequence.n_ctx,
-            d_vocab: sequence.d_vocab,
+            task: Arc::clone(&sequence.task),
         }
     }
 
-    /// Digits of the largest token.
-    fn width(&self) -> usize {
-        (self.d_vocab.saturating_sub(1)).to_string().len()
-    }
-
-    /// Types a digit.
+    /// Types a character of a token's name; a token of one number more digits than others is waited for.
     ///
     /// # Errors
-    /// Says why the digit was refused.
-    pub(super) fn digit(&mut self, digit: char) -> Result<(), String> {
-        self.entry.push(digit);
-        if self.entry.len() >= self.width() { self.finish() } else { Ok(()) }
+    /// Says why it was refused.
+    pub(super) fn typed(&mut self, typed: char) -> Result<(), String> {
+        self.entry.push(typed);
+        let vocabulary = self.task.vocabulary();
+        let is_whole = !typed.is_ascii_digit() && vocabulary.parse(&self.entry).is_some();
+        if is_whole || self.entry.chars().count() >= vocabulary.width() { self.finish() } else { Ok(()) }
     }
 
-    /// Takes the digits typed so far as a token.
+    /// Takes what is typed so far as a token.
     ///
     /// # Errors
     /// Says why they are none.
@@ -139,10 +137,14 @@ impl Edit {
         if entry.is_empty() {
             return Ok(());
         }
-        match entry.parse::<Token>() {
-            Ok(token) if usize::from(token) < self.d_vocab => self.put(token, self.insert),
-            _ => Err(format!("{entry} is not a token: the vocabulary is 0 to {}", self.d_vocab - 1)),
-        }
+        let token = self.token(&entry)?;
+        self.put(token, self.insert)
+    }
+
+    fn token(&self, name: &str) -> Result<Token, String> {
+        let vocabulary = self.task.vocabulary();
+        let unknown = || format!("{name} is not a token: the vocabulary is {}", vocabulary.described());
+        vocabulary.parse(name).ok_or_else(unknown)
     }
 
     fn put(&mut self, token: Token, insert: bool) -> Result<(), String> {
@@ -165,19 +167,19 @@ impl Edit {
         let separator = |c: char| c.is_whitespace() || ",;[]()".contains(c);
         let words = text.split(separator).filter(|word| !word.is_empty());
         let mut tokens = Vec::new();
+        let vocabulary = self.task.vocabulary();
         for word in words {
-            if !word.bytes().all(|byte| byte.is_ascii_digit()) {
+            if !word.chars().all(|c| vocabulary.has(c)) {
                 return Err("pasted text is not tokens: digits, commas and white space only".into());
             }
-            // One digit is one token where no token has two.
-            let pieces = word.as_bytes().chunks(if self.width() == 1 { 1 } else { word.len() });
-            for piece in pieces {
-                let token = std::str::from_utf8(piece).ok().and_then(|piece| piece.parse::<Token>().ok());
-                let token = token.filter(|&token| usize::from(token) < self.d_vocab);
-                tokens.push(token.ok_or_else(|| {
-                    format!("{word} is not a token: the vocabulary is 0 to {}", self.d_vocab - 1)
-                })?);
-            }
+            // One character is one token where no token has two.
+            let pieces: Vec<String> = if vocabulary.width() == 1 {
+                word.chars().map(String::from).collect()
+            } else {
+                vec![word.into()]
+            };
+            let pieces: Result<Vec<Token>, String> = pieces.iter().map(|piece| self.token(piece)).collect();
+            tokens.extend(pieces?);
         }
         let room = self.n_ctx - self.tokens.len();
         let replaced = if self.insert { 0 } else { tokens.len().min(self.tokens.len() - self.at) };

@@ -3,7 +3,6 @@
 use super::App;
 use super::event::Notice;
 use super::keymap::Action;
-use crate::analysis::Hypothesis;
 use crate::model::NeuronId;
 
 /// The attention view's scale.
@@ -167,8 +166,8 @@ pub(crate) struct Settings {
     pub(crate) zoom: Zoom,
     pub(crate) sort: Sort,
     pub(crate) lower: LowerPanel,
-    /// What is drawn beneath the traces of neurons.
-    pub(crate) overlay: Option<Hypothesis>,
+    /// Which of the task's features is drawn beneath the traces of neurons.
+    pub(crate) overlay: Option<usize>,
     /// Whose patterns the attention view shows.
     pub(crate) patterns: Patterns,
     pub(crate) logits: LogitPanel,
@@ -182,6 +181,7 @@ pub(crate) struct Settings {
 impl App {
     pub(super) fn act_on_settings(&mut self, action: Action) {
         let has_mlp = self.options.model.has_mlp();
+        let features = self.options.dataset.task().features().len();
         let settings = &mut self.settings;
         match action {
             Action::LogScale => settings.loss = settings.loss.next(),
@@ -189,7 +189,13 @@ impl App {
             Action::Zoom(by) => settings.zoom = settings.zoom.by(by),
             Action::Sort => settings.sort = settings.sort.next(),
             Action::LowerPanel => settings.lower = settings.lower.next(),
-            Action::Overlay => settings.overlay = after(settings.overlay),
+            Action::Overlay if features == 0 => {
+                self.say(Notice::info("this task names no feature that neurons may follow"));
+            }
+            Action::Overlay => {
+                let next = settings.overlay.map_or(0, |at| at + 1);
+                settings.overlay = (next < features).then_some(next);
+            }
             Action::LogitPanel => settings.logits = settings.logits.next(),
             Action::SplitMlp if has_mlp => settings.mlp = settings.mlp.next(),
             Action::MeanPattern => settings.patterns = settings.patterns.next(),
@@ -212,10 +218,4 @@ impl App {
             None => picked.push(id),
         }
     }
-}
-
-/// The hypothesis after this one; none after the last.
-fn after(overlay: Option<Hypothesis>) -> Option<Hypothesis> {
-    let at = overlay.and_then(|now| Hypothesis::ALL.iter().position(|h| *h == now));
-    Hypothesis::ALL.get(at.map_or(0, |at| at + 1)).copied()
 }

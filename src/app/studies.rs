@@ -10,7 +10,7 @@ use crate::analysis::hypotheses::Tracker;
 use crate::analysis::lens::LensFigures;
 use crate::analysis::{Evaluation, Findings, Study, StudyRequest, Topic};
 use crate::model::{Interventions, NeuronId};
-use crate::task::{Split, Token};
+use crate::task::{Class, Split};
 
 /// The last question on a topic, and the last answer.
 #[derive(Clone, Debug, Default)]
@@ -126,12 +126,12 @@ impl Studies {
         }
     }
 
-    /// R² of the hypotheses, if they are of these neurons and that token.
-    pub(crate) fn fit(&self, of: &[NeuronId], to: Token) -> Option<(&Study, [f64; 4])> {
+    /// R² of the features, if they are of these neurons and that class.
+    pub(crate) fn fit(&self, of: &[NeuronId], to: Class) -> Option<(&Study, &[f64])> {
         let study = self.slots[FIT].answer.as_ref()?;
         match (&study.request.topic, &study.findings) {
-            (Topic::Fit { neurons, token }, Findings::Fit(found)) if neurons == of && *token == to => {
-                Some((study, *found))
+            (Topic::Fit { neurons, class }, Findings::Fit(found)) if neurons == of && *class == to => {
+                Some((study, found))
             }
             _ => None,
         }
@@ -145,7 +145,7 @@ impl Studies {
         }
     }
 
-    /// For each token the neurons that track it.
+    /// For each class the neurons that track it.
     pub(crate) fn trackers(&self) -> Option<(&Study, &[Vec<Tracker>])> {
         match self.on(&Topic::Trackers) {
             Some(study @ Study { findings: Findings::Trackers(found), .. }) => Some((study, found)),
@@ -199,7 +199,7 @@ impl App {
             ViewId::Attention if has_data => vec![Topic::Heads],
             ViewId::Logits if has_data => vec![Topic::Lens],
             ViewId::Neurons if has_data && has_mlp => {
-                let fit = self.overlay_question().map(|(neurons, token)| Topic::Fit { neurons, token });
+                let fit = self.overlay_question().map(|(neurons, class)| Topic::Fit { neurons, class });
                 [Topic::Trackers].into_iter().chain(fit).collect()
             }
             _ => Vec::new(),

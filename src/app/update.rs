@@ -47,13 +47,10 @@ impl App {
             self.dirty = true;
         }
         let Some(key) = key else { return Vec::new() };
-        let typed = match (&self.focus, key.digit()) {
-            (Focus::Edit(_), Some(digit)) => Some(digit),
-            _ => None,
-        };
-        if let Some(digit) = typed {
+        let typed = key.typed().filter(|c| self.task().vocabulary().has(*c));
+        if let (Focus::Edit(_), Some(typed)) = (&self.focus, typed) {
             self.dirty = true;
-            return self.edit(|edit| edit.digit(digit));
+            return self.edit(|edit| edit.typed(typed));
         }
         let Some(action) = keymap::find(self.context(), key) else { return Vec::new() };
         self.dirty = true;
@@ -169,6 +166,7 @@ impl App {
             snapshot: snapshot.clone(),
             folded: self.form.is_folded(),
             tokens: tokens.clone(),
+            targets: self.task().targets(tokens),
             interventions: self.ablation.off.clone(),
             means: None,
         })]

@@ -8,7 +8,7 @@ use crate::model::{
     Weights, fold,
 };
 use crate::report::AblationOutcome;
-use crate::task::{Dataset, Split, majority};
+use crate::task::{Example, Split};
 
 pub fn run(args: &AblateArgs) -> Result<(), Failure> {
     let trained = input::weights(&args.weights)?;
@@ -16,15 +16,17 @@ pub fn run(args: &AblateArgs) -> Result<(), Failure> {
     let tokens = input::tokens(&args.tokens, trained.config())?;
     let weights = if args.folded { fold(&trained, FoldOptions::default()) } else { trained };
     let config = weights.config();
-    let labels = majority::labels(&tokens, config.d_vocab);
+    let run = input::settings_of(&args.weights.weights, args.weights.config.as_deref(), config)?;
+    let targets = input::task_of(&run).targets(&tokens);
+    let example = Example::new(&tokens, &targets);
     let (means, mean_over) = means(args, &weights)?.unzip();
-    let pass = |patch: &Patch| Pass::run(&weights, &tokens, &labels, patch);
+    let pass = |patch: &Patch| Pass::run(&weights, example, patch);
     let (before, after) = (pass(&Patch::default()), pass(&interventions.patch(config, means.as_ref())));
     let outcome = AblationOutcome {
         mean_over,
         weights: if args.folded { "folded" } else { "trained" },
         weights_file: args.weights.weights.display().to_string(),
-        ..AblationOutcome::new(config, &interventions, args.layer, (&tokens, &labels), [&before, &after])
+        ..AblationOutcome::new(config, &interventions, args.layer, example, [&before, &after])
     };
     if args.json {
         print(&serde_json::to_string(&outcome).map_err(|error| Failure::Failed(error.to_string()))?)
@@ -76,7 +78,7 @@ fn means(args: &AblateArgs, weights: &Weights) -> Result<Option<(Means, String)>
         (dataset, name)
     } else {
         let run = input::settings_of(&args.weights.weights, args.weights.config.as_deref(), config)?;
-        let dataset = Dataset::generate(&run.task, config.n_ctx, config.d_vocab, run.seed);
+        let dataset = input::dataset_of(&run);
         let name =
             format!("the validation set of seed {} ({} sequences)", run.seed, dataset.len(Split::Validation));
         (dataset, name)

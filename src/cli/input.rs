@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use safetensors::tensor::Dtype;
 
@@ -11,7 +12,7 @@ use super::{Failure, say};
 use crate::memory;
 use crate::model::weights_file::{Container, read_bounded};
 use crate::model::{ModelConfig, Opened, Weights, read_weights};
-use crate::task::{Dataset, Token, majority};
+use crate::task::{Dataset, Task, Token, unlabelled};
 use crate::train::run_dir::{Found, look, read_config, read_settings, refuse_contradictions};
 use crate::train::{FileError, RunConfig, RunConfigError};
 
@@ -108,7 +109,8 @@ pub fn sequences(path: &Path, config: &ModelConfig) -> Result<Dataset, Failure> 
     let tokens: Option<Vec<Token>> = tokens.collect();
     let tokens =
         tokens.ok_or_else(|| invalid(format!("`tokens` holds one outside 0 to {}", config.d_vocab - 1)))?;
-    Ok(Dataset::from_sequences(tokens, len, config.d_vocab))
+    let sequences: Vec<Vec<Token>> = tokens.chunks(len).map(<[Token]>::to_vec).collect();
+    Ok(Dataset::from_sequences(unlabelled(config.shape()), &sequences))
 }
 
 /// The settings of the run that weights belong to: those of `--config`, then those of the run that the file lies in, then
@@ -128,10 +130,19 @@ pub fn settings_of(weights: &Path, config: Option<&Path>, model: &ModelConfig) -
 fn run_around(weights: &Path, model: &ModelConfig) -> Option<RunConfig> {
     let absolute = [weights.canonicalize(), std::path::absolute(weights)];
     let folders = absolute.iter().flatten().flat_map(|path| path.ancestors().skip(1).take(2));
-    let fits =
-        |config: &RunConfig| (config.model.d_vocab, config.model.n_ctx) == (model.d_vocab, model.n_ctx);
+    let fits = |config: &RunConfig| config.model.shape() == model.shape();
     let mut configs = folders.filter_map(|folder| read_config(&folder.join("config.toml")).ok());
     configs.find(fits)
+}
+
+/// The task that weights were trained for, as far as the run that they lie in tells; without labels where it does not fit.
+pub fn task_of(run: &RunConfig) -> Arc<dyn Task> {
+    run.task.task(run.model.shape()).unwrap_or_else(|_| unlabelled(run.model.shape()))
+}
+
+/// The data of that task.
+pub fn dataset_of(run: &RunConfig) -> Dataset {
+    Dataset::generate(task_of(run), &run.task, run.seed)
 }
 
 /// A run directory and the settings asked for, with what is there already.
@@ -150,8 +161,9 @@ pub fn requested(args: &RunArgs) -> Result<Requested, Failure> {
     args.device.check()?;
     let file = args.config.as_deref().map(read_config).transpose()?;
     let seed = args.seed.or(file.as_ref().map(|config| config.seed)).unwrap_or(RunConfig::default().seed);
-    let path =
-        args.run.clone().unwrap_or_else(|| Path::new("runs").join(format!("{}-{seed}", majority::NAME)));
+    let task =
+        file.as_ref().map_or_else(|| RunConfig::default().task.name, |config| config.task.name.clone());
+    let path = args.run.clone().unwrap_or_else(|| Path::new("runs").join(format!("{task}-{seed}")));
     let found = look(&path)?;
     let mut config = file.or_else(|| found.as_ref().map(|found| found.config.clone())).unwrap_or_default();
     config.seed = args.seed.unwrap_or(config.seed);

@@ -9,7 +9,7 @@ use crate::analysis::circuits::circuits;
 use crate::model::weights_file::{encode_tensors, encode_weights};
 use crate::model::{Activations, FoldOptions, NamedTensor, Patch, Weights, cache, fold, forward};
 use crate::report::{summary, token_trackers};
-use crate::task::{Dataset, Split, majority};
+use crate::task::{Example, Split, Targets};
 use crate::train::write_atomically;
 
 pub fn run(args: &InspectArgs) -> Result<(), Failure> {
@@ -67,16 +67,16 @@ fn write_cache(weights: &Weights, tokens: &TokensArgs, out: &Path) -> Result<(),
 }
 
 fn write_attribution(weights: &Weights, tokens: &TokensArgs, out: &Path) -> Result<(), Failure> {
-    let d_vocab = weights.config().d_vocab;
     let tokens = input::tokens(tokens, weights.config())?;
     let c = weights.config();
     let writers = c.n_layers * (c.n_heads + 2) + 3;
-    input::affordable("inspect attribution", (writers * tokens.len()) as u128 * d_vocab as u128, c)?;
-    let labels = majority::labels(&tokens, d_vocab);
-    let attribution = Pass::run(weights, &tokens, &labels, &Patch::default()).attribution;
+    input::affordable("inspect attribution", (writers * tokens.len()) as u128 * c.outputs() as u128, c)?;
+    let unscored = Targets::none(tokens.len());
+    let pass = Pass::run(weights, Example::new(&tokens, &unscored), &Patch::default());
+    let attribution = pass.attribution;
     let parts = attribution.writers.iter().zip(attribution.parts).map(|(writer, values)| NamedTensor {
         name: writer.to_string(),
-        shape: vec![tokens.len(), d_vocab],
+        shape: vec![tokens.len(), weights.config().outputs()],
         values,
     });
     Ok(write_atomically(out, &encode_tensors(&parts.collect::<Vec<_>>()))?)
@@ -110,8 +110,8 @@ fn print_trackers(args: &WeightsArgs, (top, controls): (usize, usize), json: boo
         )));
     }
     let run = input::settings_of(&args.weights, args.config.as_deref(), config)?;
-    let dataset = Dataset::generate(&run.task, config.n_ctx, config.d_vocab, run.seed);
-    let found = token_trackers(&weights, &dataset.examples(Split::Validation), (top, controls), run.seed);
+    let dataset = input::dataset_of(&run);
+    let found = token_trackers(&weights, &dataset, (top, controls), run.seed);
     if json {
         return print(&serde_json::to_string(&found).map_err(|error| Failure::Failed(error.to_string()))?);
     }

@@ -18,6 +18,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::model::WeightsError;
+use crate::task::TaskError;
 use crate::term::scrub;
 use crate::train::{DeviceError, FileError, RunDirError, TrainError};
 use args::{Cli, Command};
@@ -70,6 +71,12 @@ impl From<FileError> for Failure {
 impl From<TrainError> for Failure {
     fn from(error: TrainError) -> Self {
         Self::Failed(error.to_string())
+    }
+}
+
+impl From<TaskError> for Failure {
+    fn from(error: TaskError) -> Self {
+        Self::Usage(error.to_string())
     }
 }
 

@@ -13,7 +13,6 @@ use super::args::TrainArgs;
 use super::input::{Requested, requested};
 use super::last_words::LastWords;
 use super::{Failure, say};
-use crate::task::Dataset;
 use crate::term::{scrub, survive_file_size_limit, watch_without_a_screen};
 use crate::train::run_dir::Found;
 use crate::train::{
@@ -28,8 +27,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     if let Some(found) = found.filter(|found| found.state.is_some() && !args.resume) {
         return Err(exists(&path, &found).into());
     }
-    let model = &config.model;
-    let dataset = Arc::new(Dataset::generate(&config.task, model.n_ctx, model.d_vocab, config.seed));
+    let dataset = Arc::new(config.dataset()?);
     let opened = RunDir::open(&path, &config, &dataset)?;
     opened.skipped.iter().for_each(|why| say(&format!("headcount: skipped a checkpoint: {}", scrub(why))));
     let (run_dir, state) = (Some(opened.run_dir), opened.state);

@@ -65,7 +65,7 @@ pub struct Activations {
     pub ln_final: Normed,
     /// What `W_U` reads, `[pos, d_model]`: `unembed.hook_in`.
     pub unembed_in: Vec<f32>,
-    /// `[pos, d_vocab]`.
+    /// `[pos, d_vocab_out]`.
     pub logits: Vec<f32>,
 }
 
@@ -100,7 +100,7 @@ impl Activations {
             resid_post: zeros(c.d_model),
             ln_final: Normed::new(len, c.d_model),
             unembed_in: zeros(c.d_model),
-            logits: zeros(c.d_vocab),
+            logits: zeros(c.outputs()),
         }
     }
 

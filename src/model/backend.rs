@@ -42,7 +42,7 @@ pub trait Backend: Device<f32> + Cache {
         usize::MAX
     }
 
-    /// Mean cross-entropy over the sequences of these numbers, in nats, as a function of the flat buffer `params`,
+    /// Mean cross-entropy over the targets of the sequences of these numbers, in nats, as a function of the flat buffer `params`,
     /// `[parameters]`.
     ///
     /// # Errors
@@ -57,7 +57,8 @@ pub trait Backend: Device<f32> + Cache {
         composed::loss(self, &model.layout, params, sequences.batch(self, rows)?)
     }
 
-    /// Logits of the sequences of these numbers, `[sequence, pos, d_vocab]`.
+    /// Logits of the sequences of these numbers, `[sequence, pos, d_vocab_out]`, as many positions as the
+    /// longest has.
     ///
     /// # Errors
     /// When the device fails: out of memory, say.
@@ -118,7 +119,8 @@ pub fn composed_loss<D: Backend, T: Tape<f32, D>>(
     params: Tensor<(usize,), f32, D, T>,
     batch: &[Example<'_>],
 ) -> Result<Tensor<Rank0, f32, D, T>, D::Err> {
-    composed::loss(device, &model.layout, params, OneHot::of(device, batch, model.layout.config.d_vocab)?)
+    let len = batch.iter().map(|example| example.tokens().len()).max().unwrap_or(0);
+    composed::loss(device, &model.layout, params, OneHot::of(device, batch, len, &model.layout.config)?)
 }
 
 impl Backend for Cpu {

@@ -9,7 +9,7 @@ use super::kernels::{self, AffineGrad, Normed};
 use super::layout::{BlockLayout, MlpLayout, NormLayout};
 use super::matmul::{Mat, MatMut, Write, matmul};
 use super::weights::{Affine, Weights};
-use crate::task::Token;
+use crate::task::{Class, Example, Token};
 
 /// Gradients of activations on their way down; reused from sequence to sequence.
 pub struct Adjoints {
@@ -25,7 +25,7 @@ pub struct Adjoints {
     qkv: Vec<f32>,
     /// Of one head's scores, `[query, key]`.
     scores: Vec<f32>,
-    /// Of the logits, `[pos, d_vocab]`.
+    /// Of the logits, `[pos, d_vocab_out]`.
     logits: Vec<f32>,
 }
 
@@ -40,27 +40,28 @@ impl Adjoints {
             z: zeros(c.d_heads()),
             qkv: zeros(3 * c.d_heads()),
             scores: zeros(len),
-            logits: zeros(c.d_vocab),
+            logits: zeros(c.outputs()),
         }
     }
 }
 
-/// Sum over positions of the cross-entropy of `logits`, `[pos, d_vocab]`, in nats.
-pub fn cross_entropy(logits: &[f32], labels: &[Token], d_vocab: usize) -> f64 {
-    kernels::cross_entropy(&mut logits.to_vec(), labels, d_vocab, 1.0)
+/// Sum over positions that have a target of the cross-entropy of `logits`, `[pos, d_vocab_out]`, in nats. Panics when there
+/// are not as many targets, or none, as positions.
+pub fn cross_entropy(logits: &[f32], targets: &[Option<Class>], d_vocab_out: usize) -> f64 {
+    kernels::cross_entropy(&mut logits.to_vec(), targets, d_vocab_out, 1.0)
 }
 
 /// Adds to `grads`, which has the layout of the weights, the gradient of `scale` times the sequence's summed
-/// cross-entropy, and returns that sum unscaled. `from` must hold the unpatched forward pass of `tokens`.
+/// cross-entropy, and returns that sum unscaled. `from` must hold the unpatched forward pass of its tokens.
 pub fn backward(
     weights: &Weights,
-    (tokens, labels): (&[Token], &[Token]),
+    example: Example<'_>,
     scale: f32,
     from: &Activations,
     scratch: &mut Adjoints,
     grads: &mut [f32],
 ) -> f64 {
-    let loss = unembed(weights, labels, scale, from, scratch, grads);
+    let loss = unembed(weights, example.targets(), scale, from, scratch, grads);
     for layer in (0..weights.config().n_layers).rev() {
         let (at, block) = (&weights.layout.blocks[layer], &from.blocks[layer]);
         if let Some(mlp_at) = &at.mlp {
@@ -68,22 +69,22 @@ pub fn backward(
         }
         attention(weights, at, block, scratch, grads);
     }
-    embed(weights, tokens, scratch, grads);
+    embed(weights, example.tokens(), scratch, grads);
     loss
 }
 
 fn unembed(
     weights: &Weights,
-    labels: &[Token],
+    targets: &[Option<Class>],
     scale: f32,
     from: &Activations,
     scratch: &mut Adjoints,
     grads: &mut [f32],
 ) -> f64 {
     let layout = &weights.layout;
-    let (d_model, d_vocab) = (layout.config.d_model, layout.config.d_vocab);
+    let (d_model, outputs) = (layout.config.d_model, layout.config.outputs());
     scratch.logits.copy_from_slice(&from.logits);
-    let loss = kernels::cross_entropy(&mut scratch.logits, labels, d_vocab, scale);
+    let loss = kernels::cross_entropy(&mut scratch.logits, targets, outputs, scale);
     linear_backward(
         weights,
         (&layout.w_u, &layout.b_u),
@@ -149,7 +150,7 @@ fn attention(
 
 /// Gradients of one head's queries, keys and values from that of its `z`.
 fn attend(c: &ModelConfig, head: usize, attn: &AttentionActivations, scratch: &mut Adjoints) {
-    let (len, width, d_heads) = (scratch.logits.len() / c.d_vocab, 3 * c.d_heads(), c.d_heads());
+    let (len, width, d_heads) = (scratch.logits.len() / c.outputs(), 3 * c.d_heads(), c.d_heads());
     let pattern = &attn.pattern[head * len * len..][..len * len];
     let scores = &mut scratch.scores;
     let z_grad = &scratch.z[head * c.d_head..];

@@ -34,17 +34,17 @@ struct Scratch {
 
 /// What a batch came to.
 pub struct BatchResult {
-    /// Mean cross-entropy over sequences and positions, in nats.
+    /// Mean cross-entropy over all targets, in nats.
     pub loss: f32,
     /// Its gradient, in the layout of the weights; empty when it was not asked for.
     pub gradient: Vec<f32>,
 }
 
 impl Workspace {
-    /// Mean loss over all positions of `batch` (sequences of one length), and its gradient if `with_gradient`.
+    /// Mean loss over all targets of `batch`, and its gradient if `with_gradient`.
     pub fn loss(&self, weights: &Weights, batch: &[Example<'_>], with_gradient: bool) -> BatchResult {
-        let positions: usize = batch.iter().map(|example| example.tokens.len()).sum();
-        let scale = 1.0 / positions as f32;
+        let targets: usize = batch.iter().map(Example::scored).sum();
+        let scale = 1.0 / targets as f32;
         let width = if with_gradient { weights.values.len() } else { 0 };
         let chunks = CHUNKS.min(MAX_GRADIENT_VALUES / width.max(1)).clamp(1, batch.len().max(1));
         let mut gradients =
@@ -62,7 +62,7 @@ impl Workspace {
             .collect();
         let gradient = sum_in_order(&gradients, width);
         *self.gradients.lock().unwrap_or_else(PoisonError::into_inner) = gradients;
-        BatchResult { loss: (losses.iter().sum::<f64>() / positions as f64) as f32, gradient }
+        BatchResult { loss: (losses.iter().sum::<f64>() / targets as f64) as f32, gradient }
     }
 
     fn chunk(
@@ -70,27 +70,17 @@ impl Workspace {
         weights: &Weights,
         examples: &[Example<'_>],
         scale: f32,
-        gradient: Option<&mut Vec<f32>>,
+        mut gradient: Option<&mut Vec<f32>>,
     ) -> f64 {
-        let Some(first) = examples.first() else { return 0.0 };
-        let mut scratch = self.take(weights.config(), first.tokens.len());
-        let (nothing, mut total) = (Patch::default(), 0.0);
-        let Scratch { activations, adjoints, .. } = &mut scratch;
-        match gradient {
-            Some(gradient) => {
-                for &Example { tokens, labels } in examples {
-                    forward(weights, tokens, &nothing, activations);
-                    total += backward(weights, (tokens, labels), scale, activations, adjoints, gradient);
-                }
+        let mut total = 0.0;
+        // Sequences of one length, one after the other, share their room.
+        for examples in examples.chunk_by(|a, b| a.tokens().len() == b.tokens().len()) {
+            let mut scratch = self.take(weights.config(), examples[0].tokens().len());
+            for example in examples {
+                total += scratch.example(weights, *example, scale, gradient.as_deref_mut());
             }
-            None => {
-                for &Example { tokens, labels } in examples {
-                    forward(weights, tokens, &nothing, activations);
-                    total += cross_entropy(&activations.logits, labels, weights.config().d_vocab);
-                }
-            }
+            self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
         }
-        self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
         total
     }
 
@@ -101,6 +91,25 @@ impl Workspace {
             activations: Activations::new(config, len),
             adjoints: Adjoints::new(config, len),
         })
+    }
+}
+
+impl Scratch {
+    /// The summed loss of one sequence; adds its gradient, `scale` times, if it is asked for.
+    fn example(
+        &mut self,
+        weights: &Weights,
+        example: Example<'_>,
+        scale: f32,
+        gradient: Option<&mut Vec<f32>>,
+    ) -> f64 {
+        forward(weights, example.tokens(), &Patch::default(), &mut self.activations);
+        match gradient {
+            Some(gradient) => {
+                backward(weights, example, scale, &self.activations, &mut self.adjoints, gradient)
+            }
+            None => cross_entropy(&self.activations.logits, example.targets(), weights.config().outputs()),
+        }
     }
 }
 

@@ -39,7 +39,7 @@ pub fn cache(weights: &Weights, tokens: &[Token], from: &Activations) -> Vec<Nam
     }
     hooks.norm("ln_final", &from.ln_final, c.d_model);
     hooks.stream("unembed.hook_in", from.unembed_in.clone());
-    hooks.push("unembed.hook_out", &[from.len, c.d_vocab], from.logits.clone());
+    hooks.push("unembed.hook_out", &[from.len, c.outputs()], from.logits.clone());
     hooks.tensors
 }
 

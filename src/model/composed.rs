@@ -20,7 +20,7 @@ type Matrix<D, T> = Tensor<(usize, usize), f32, D, T>;
 /// `[batch, query, key]`, or `[batch, pos, d_head]`.
 type Stack<D, T> = Tensor<(usize, usize, usize), f32, D, T>;
 
-/// Mean cross-entropy of a batch, in nats. `params` is the flat buffer, `[parameters]`.
+/// Mean cross-entropy over the targets of a batch, in nats. `params` is the flat buffer, `[parameters]`.
 pub(super) fn loss<D: Backend, T: Tape<f32, D>>(
     device: &D,
     layout: &Layout,
@@ -29,11 +29,13 @@ pub(super) fn loss<D: Backend, T: Tape<f32, D>>(
 ) -> Result<Tensor<Rank0, f32, D, T>, D::Err> {
     let rows = batch.sequences * batch.len;
     let logits = logits(device, layout, params, batch.tokens, batch.len)?;
-    let targets = batch.labels.try_reshape_like(&(rows, layout.config.d_vocab))?;
-    flat(logits.try_log_softmax::<Axis<1>>()?)?.try_mul(flat(targets)?)?.try_sum()?.try_div(-(rows as f32))
+    // A row of zeros where there is no target: it adds nothing, and its gradient is zero.
+    let targets = batch.targets.try_reshape_like(&(rows, layout.config.outputs()))?;
+    let sum = flat(logits.try_log_softmax::<Axis<1>>()?)?.try_mul(flat(targets)?)?.try_sum()?;
+    sum.try_div(-(batch.scored as f32))
 }
 
-/// Logits of a batch of sequences of `len` tokens, each a row of one-hot vectors; `[batch * pos, d_vocab]`.
+/// Logits of a batch of sequences of `len` tokens, each a row of one-hot vectors; `[batch * pos, d_vocab_out]`.
 pub(super) fn logits<D: Backend, T: Tape<f32, D>>(
     device: &D,
     layout: &Layout,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::intervention::HeadId;
+use crate::task::Shape;
 
 /// What is added to a variance before its root, TransformerLens' default.
 pub const LAYER_NORM_EPS: f32 = 1e-5;
@@ -60,6 +61,9 @@ pub struct ModelConfig {
     pub n_ctx: usize,
     /// Size of the vocabulary.
     pub d_vocab: usize,
+    /// Classes that it answers with, where that is not `d_vocab`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub d_vocab_out: Option<usize>,
     /// The MLP's nonlinearity.
     pub act_fn: Activation,
     /// Normalisation before attention, MLP and unembedding.
@@ -76,6 +80,7 @@ impl Default for ModelConfig {
             d_mlp: 256,
             n_ctx: 128,
             d_vocab: 10,
+            d_vocab_out: None,
             act_fn: Activation::SoluLn,
             normalization_type: Normalization::Ln,
         }
@@ -127,6 +132,7 @@ impl ModelConfig {
             ("d_mlp", self.d_mlp, 0, 65_536),
             ("n_ctx", self.n_ctx, 1, MAX_CONTEXT),
             ("d_vocab", self.d_vocab, 2, 65_535),
+            ("d_vocab_out", self.outputs(), 2, 65_535),
         ] {
             if !(min..=max).contains(&value) {
                 return Err(ConfigError::Dimension { field, value, min, max });
@@ -145,19 +151,48 @@ impl ModelConfig {
 
     /// Values kept for one sequence, in a width that cannot overflow.
     fn approximate_activations(&self) -> u128 {
-        let [layers, heads, d_model, d_heads, d_mlp, n_ctx, d_vocab] =
-            [self.n_layers, self.n_heads, self.d_model, self.d_heads(), self.d_mlp, self.n_ctx, self.d_vocab]
-                .map(|n| n as u128);
+        let [layers, heads, d_model, d_heads, d_mlp, n_ctx, outputs] = [
+            self.n_layers,
+            self.n_heads,
+            self.d_model,
+            self.d_heads(),
+            self.d_mlp,
+            self.n_ctx,
+            self.outputs(),
+        ]
+        .map(|n| n as u128);
         layers * n_ctx * (6 * d_model + 4 * d_heads + 5 * d_mlp + heads * n_ctx)
-            + n_ctx * (3 * d_model + d_vocab)
+            + n_ctx * (3 * d_model + outputs)
     }
 
     /// Matrices only, in a width that cannot overflow: for the check before anything is allocated.
     fn approximate_parameters(&self) -> u128 {
-        let [layers, d_model, d_mlp, n_ctx, d_vocab, heads] =
-            [self.n_layers, self.d_model, self.d_mlp, self.n_ctx, self.d_vocab, self.d_heads()]
-                .map(|n| n as u128);
-        d_model * (2 * d_vocab + n_ctx) + layers * (4 * d_model * heads + 2 * d_model * d_mlp)
+        let [layers, d_model, d_mlp, n_ctx, vocabularies, heads] = [
+            self.n_layers,
+            self.d_model,
+            self.d_mlp,
+            self.n_ctx,
+            self.d_vocab + self.outputs(),
+            self.d_heads(),
+        ]
+        .map(|n| n as u128);
+        d_model * (vocabularies + n_ctx) + layers * (4 * d_model * heads + 2 * d_model * d_mlp)
+    }
+
+    /// Classes that it answers with: `d_vocab_out`.
+    pub fn outputs(&self) -> usize {
+        self.d_vocab_out.unwrap_or(self.d_vocab)
+    }
+
+    /// The same, with nothing said twice: of two descriptions of one model there is one.
+    #[must_use]
+    pub fn canonical(self) -> Self {
+        Self { d_vocab_out: self.d_vocab_out.filter(|outputs| *outputs != self.d_vocab), ..self }
+    }
+
+    /// What it reads and answers.
+    pub fn shape(&self) -> Shape {
+        Shape { n_ctx: self.n_ctx, d_vocab: self.d_vocab, d_vocab_out: self.outputs() }
     }
 
     /// Width of all heads together: `n_heads * d_head`.
@@ -230,6 +265,15 @@ mod tests {
     fn a_dimension_out_of_range_is_named() {
         let error = ModelConfig { d_head: 0, ..ModelConfig::default() }.validate().unwrap_err();
         assert_eq!(error.to_string(), "model.d_head = 0: must be from 1 to 4096");
+    }
+
+    #[test]
+    fn as_many_outputs_as_tokens_go_without_saying() {
+        let says = |d_vocab_out| {
+            serde_json::to_string(&ModelConfig { d_vocab_out, ..ModelConfig::default() }.canonical())
+        };
+        assert_eq!(says(Some(10)).unwrap(), says(None).unwrap());
+        assert!(says(Some(9)).unwrap().contains("\"d_vocab_out\":9"));
     }
 
     #[test]

@@ -107,9 +107,9 @@ impl Folder<'_> {
     }
 
     fn centre_writers(&mut self, layout: &Layout) {
-        let (d_model, d_vocab) = (layout.config.d_model, layout.config.d_vocab);
-        centre(&mut self.to.values[layout.w_u.clone()], d_vocab);
-        centre(&mut self.to.values[layout.b_u.clone()], d_vocab);
+        let (d_model, outputs) = (layout.config.d_model, layout.config.outputs());
+        centre(&mut self.to.values[layout.w_u.clone()], outputs);
+        centre(&mut self.to.values[layout.b_u.clone()], outputs);
         if !self.has_norms() {
             return;
         }

@@ -14,11 +14,13 @@ use crate::task::Token;
 /// Queries a causal product handles together: it skips the keys after the last of them.
 pub(super) const CAUSAL_BLOCK: usize = 32;
 
-/// Runs `tokens` through the model into `to`, which must have been made for their number.
+/// Runs `tokens` through the model into `to`, which is made anew where it was for another number of them.
 ///
 /// Panics when there are more tokens than `n_ctx`, or one is not in the vocabulary: the edges check both.
 pub fn forward(weights: &Weights, tokens: &[Token], patch: &Patch, to: &mut Activations) {
-    assert_eq!(tokens.len(), to.len, "activations made for another length");
+    if tokens.len() != to.len {
+        *to = Activations::new(weights.config(), tokens.len());
+    }
     embed(weights, tokens, to);
     blocks_from(0, weights, patch, to);
     unembed_last(weights, to);
@@ -162,7 +164,7 @@ fn map(from: &[f32], to: &mut [f32], f: impl Fn(f32) -> f32) {
     to.iter_mut().zip(from).for_each(|(to, &from)| *to = f(from));
 }
 
-/// Logits of a residual stream, `[pos, d_model]`, through the final norm: `[pos, d_vocab]`.
+/// Logits of a residual stream, `[pos, d_model]`, through the final norm: `[pos, d_vocab_out]`.
 pub fn unembed(weights: &Weights, stream: &[f32]) -> Vec<f32> {
     let c = weights.config();
     let len = stream.len() / c.d_model;

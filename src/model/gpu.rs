@@ -45,5 +45,5 @@ pub fn least_memory(layout: &Layout, len: usize) -> usize {
 /// little more.
 fn values_per_token(c: &ModelConfig, len: usize) -> usize {
     let block = 8 * c.d_model + 6 * c.d_heads() + 7 * c.n_heads * len + 14 * c.d_mlp;
-    c.n_layers * block + 8 * c.d_model + 12 * c.d_vocab
+    c.n_layers * block + 8 * c.d_model + 6 * (c.d_vocab + c.outputs())
 }

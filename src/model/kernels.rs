@@ -13,7 +13,7 @@ use pulp::{Arch, NullaryFnOnce};
 
 use super::config::LAYER_NORM_EPS;
 use super::weights::Affine;
-use crate::task::Token;
+use crate::task::Class;
 
 /// A function compiled for every instruction set. Its body must call nothing that is not inlined always.
 macro_rules! kernel {
@@ -210,13 +210,19 @@ kernel! {
 }
 
 kernel! {
-    /// Sum of the cross-entropies of `logits`, `[pos, d_vocab]`, in nats. Leaves `scale` times their gradient in `logits`.
-    pub fn cross_entropy(logits: &mut [f32], labels: &[Token], d_vocab: usize, by: f32) -> f64 {
+    /// Sum of the cross-entropies of `logits`, `[pos, d_vocab_out]`, where there are targets, in nats. Leaves `scale` times
+    /// their gradient in `logits`. Panics when there are not as many targets, or none, as rows.
+    pub fn cross_entropy(logits: &mut [f32], targets: &[Option<Class>], width: usize, by: f32) -> f64 {
+        assert_eq!(logits.len(), targets.len() * width, "a target, or none, for each row of logits");
         let mut loss = 0.0;
-        for (row, &label) in logits.chunks_exact_mut(d_vocab).zip(labels) {
-            let logit = row[usize::from(label)];
+        for (row, target) in logits.chunks_exact_mut(width).zip(targets) {
+            let Some(target) = target.map(usize::from) else {
+                row.fill(0.0);
+                continue;
+            };
+            let logit = row[target];
             loss += f64::from(softmax(row) - logit);
-            row[usize::from(label)] -= 1.0;
+            row[target] -= 1.0;
             scale(row, by);
         }
         loss
@@ -352,6 +358,21 @@ pub fn gelu_derivative(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[should_panic(expected = "a target, or none, for each row of logits")]
+    fn a_loss_is_not_taken_of_part_of_a_sequence() {
+        cross_entropy(&mut [0.0; 6], &[Some(1)], 3, 1.0);
+    }
+
+    #[test]
+    fn a_row_without_a_target_adds_no_loss_and_no_gradient() {
+        let mut logits = [1.0, 2.0, 3.0, 0.5, 0.5, 9.0];
+        let loss = cross_entropy(&mut logits, &[None, Some(2)], 3, 1.0);
+        assert_eq!(logits[..3], [0.0; 3]);
+        let alone = cross_entropy(&mut [0.5, 0.5, 9.0], &[Some(2)], 3, 1.0);
+        assert_eq!(loss.to_bits(), alone.to_bits());
+    }
 
     #[test]
     fn exp_is_right_to_float_precision_over_its_whole_range() {

@@ -99,9 +99,9 @@ pub struct Layout {
     pub blocks: Vec<BlockLayout>,
     /// `ln_final`, unless folded or absent.
     pub ln_final: Option<NormLayout>,
-    /// `[d_model, d_vocab]`.
+    /// `[d_model, d_vocab_out]`.
     pub w_u: Range<usize>,
-    /// `[d_vocab]`.
+    /// `[d_vocab_out]`.
     pub b_u: Range<usize>,
     /// Parameters in all.
     pub len: usize,
@@ -117,8 +117,8 @@ impl Layout {
         let w_pos = place.tensor("pos_embed.W_pos", &[c.n_ctx, c.d_model]);
         let blocks = (0..c.n_layers).map(|layer| place.block(c, layer)).collect();
         let ln_final = place.norm("ln_final", c.d_model);
-        let w_u = place.tensor("unembed.W_U", &[c.d_model, c.d_vocab]);
-        let b_u = place.tensor("unembed.b_U", &[c.d_vocab]);
+        let w_u = place.tensor("unembed.W_U", &[c.d_model, c.outputs()]);
+        let b_u = place.tensor("unembed.b_U", &[c.outputs()]);
         let Placer { tensors, end: len, .. } = place;
         Self { config: c.clone(), w_e, w_pos, blocks, ln_final, w_u, b_u, len, tensors }
     }

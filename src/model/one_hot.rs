@@ -5,6 +5,7 @@ use std::sync::Arc;
 use dfdx::prelude::*;
 
 use super::backend::Backend;
+use super::config::ModelConfig;
 use crate::task::{Dataset, Example, Split, Token};
 
 /// Values of both tensors together above which a split stays on the host and batches are copied one by one: 2 GiB.
@@ -12,38 +13,50 @@ const MAX_RESIDENT: usize = 1 << 29;
 
 type Matrix<D> = Tensor<(usize, usize), f32, D>;
 
-/// Sequences of one length and their labels.
+/// Sequences and their targets. What is shorter than the longest is padded with tokens that are none, which no position
+/// before them sees and nothing scores.
 #[derive(Clone)]
 pub(super) struct OneHot<D: Backend> {
     /// `[sequence, pos * d_vocab]`.
     pub(super) tokens: Matrix<D>,
-    /// `[sequence, pos * d_vocab]`.
-    pub(super) labels: Matrix<D>,
+    /// `[sequence, pos * d_vocab_out]`; zeros where there is no target.
+    pub(super) targets: Matrix<D>,
     /// How many.
     pub(super) sequences: usize,
     /// Tokens in each.
     pub(super) len: usize,
+    /// Targets of all.
+    pub(super) scored: usize,
 }
 
 impl<D: Backend> OneHot<D> {
     /// Copies them to the device.
-    pub(super) fn of(device: &D, examples: &[Example<'_>], d_vocab: usize) -> Result<Self, D::Err> {
-        let (sequences, len) = (examples.len(), examples.first().map_or(0, |example| example.tokens.len()));
-        let tensor = |of: for<'a> fn(&Example<'a>) -> &'a [Token]| {
-            let mut values = vec![0.0; sequences * len * d_vocab];
-            let cells = examples.iter().flat_map(of);
-            cells.enumerate().for_each(|(cell, &token)| values[cell * d_vocab + usize::from(token)] = 1.0);
-            device.try_tensor_from_vec(values, (sequences, len * d_vocab))
+    pub(super) fn of(
+        device: &D,
+        examples: &[Example<'_>],
+        len: usize,
+        config: &ModelConfig,
+    ) -> Result<Self, D::Err> {
+        let sequences = examples.len();
+        let tensor = |width: usize, of: &dyn Fn(&Example<'_>, usize) -> Option<Token>| {
+            let mut values = vec![0.0; sequences * len * width];
+            for (row, example) in values.chunks_exact_mut((len * width).max(1)).zip(examples) {
+                for (at, cell) in row.chunks_exact_mut(width).take(example.tokens().len()).enumerate() {
+                    of(example, at).into_iter().for_each(|one| cell[usize::from(one)] = 1.0);
+                }
+            }
+            device.try_tensor_from_vec(values, (sequences, len * width))
         };
-        let tokens = tensor(|example| example.tokens)?;
-        Ok(Self { tokens, labels: tensor(|example| example.labels)?, sequences, len })
+        let tokens = tensor(config.d_vocab, &|example, at| Some(example.tokens()[at]))?;
+        let targets = tensor(config.outputs(), &|example, at| example.targets()[at])?;
+        Ok(Self { tokens, targets, sequences, len, scored: examples.iter().map(Example::scored).sum() })
     }
 
-    fn rows(&self, device: &D, rows: &[usize]) -> Result<Self, D::Err> {
+    fn rows(&self, device: &D, rows: &[usize], scored: usize) -> Result<Self, D::Err> {
         let index = device.try_tensor_from_vec(rows.to_vec(), (rows.len(),))?;
         let tokens = self.tokens.clone().try_gather(index.clone())?;
-        let labels = self.labels.clone().try_gather(index)?;
-        Ok(Self { tokens, labels, sequences: rows.len(), len: self.len })
+        let targets = self.targets.clone().try_gather(index)?;
+        Ok(Self { tokens, targets, sequences: rows.len(), len: self.len, scored })
     }
 }
 
@@ -51,7 +64,8 @@ impl<D: Backend> OneHot<D> {
 pub struct Sequences<D: Backend> {
     dataset: Arc<Dataset>,
     split: Split,
-    d_vocab: usize,
+    config: ModelConfig,
+    len: usize,
     resident: Option<OneHot<D>>,
 }
 
@@ -60,10 +74,17 @@ impl<D: Backend> Sequences<D> {
     ///
     /// # Errors
     /// When the device has no room.
-    pub fn new(device: &D, dataset: &Arc<Dataset>, split: Split, d_vocab: usize) -> Result<Self, D::Err> {
-        let copied = D::HAS_MEMORY && 2 * dataset.len(split) * dataset.n_ctx() * d_vocab <= MAX_RESIDENT;
-        let resident = copied.then(|| OneHot::of(device, &dataset.examples(split), d_vocab)).transpose()?;
-        Ok(Self { dataset: Arc::clone(dataset), split, d_vocab, resident })
+    pub fn new(
+        device: &D,
+        dataset: &Arc<Dataset>,
+        split: Split,
+        config: &ModelConfig,
+    ) -> Result<Self, D::Err> {
+        let (examples, len) = (dataset.examples(split), dataset.longest(split));
+        let values = examples.len() * len * (config.d_vocab + config.outputs());
+        let copied = D::HAS_MEMORY && values <= MAX_RESIDENT;
+        let resident = copied.then(|| OneHot::of(device, &examples, len, config)).transpose()?;
+        Ok(Self { dataset: Arc::clone(dataset), split, config: config.clone(), len, resident })
     }
 
     /// How many there are.
@@ -71,9 +92,14 @@ impl<D: Backend> Sequences<D> {
         self.dataset.len(self.split)
     }
 
-    /// Tokens in each.
-    pub fn n_ctx(&self) -> usize {
-        self.dataset.n_ctx()
+    /// Tokens in the longest.
+    pub fn longest(&self) -> usize {
+        self.len
+    }
+
+    /// Targets of those of these numbers.
+    pub fn scored(&self, rows: &[usize]) -> usize {
+        rows.iter().map(|&row| self.dataset.example(self.split, row).scored()).sum()
     }
 
     /// Whether there are none.
@@ -89,8 +115,8 @@ impl<D: Backend> Sequences<D> {
     /// Those of these numbers, on the device.
     pub(super) fn batch(&self, device: &D, rows: &[usize]) -> Result<OneHot<D>, D::Err> {
         match &self.resident {
-            Some(all) => all.rows(device, rows),
-            None => OneHot::of(device, &self.examples(rows), self.d_vocab),
+            Some(all) => all.rows(device, rows, self.scored(rows)),
+            None => OneHot::of(device, &self.examples(rows), self.len, &self.config),
         }
     }
 }

@@ -16,7 +16,7 @@ pub struct ModelSettings {
 
 /// Settings of TransformerLens that change the numbers and that no model here has, with their neutral value; -1 and
 /// `null` are neutral too.
-const UNSUPPORTED: [(&str, &str); 22] = [
+const UNSUPPORTED: [(&str, &str); 21] = [
     ("gated_mlp", "false"),
     ("parallel_attn_mlp", "false"),
     ("use_local_attn", "false"),
@@ -33,7 +33,6 @@ const UNSUPPORTED: [(&str, &str); 22] = [
     ("use_NTK_by_parts_rope", "false"),
     ("scale_embedding", "false"),
     ("eps", "0.00001"),
-    ("d_vocab_out", "null"),
     ("positional_embedding_type", "\"standard\""),
     ("attention_dir", "\"causal\""),
     ("use_attn_scale", "true"),
@@ -63,11 +62,8 @@ impl ModelSettings {
         }
         complete(&mut all);
         let known = keys_of::<ModelConfig>();
-        let d_vocab = all.get("d_vocab").cloned();
-        if let Some((key, value)) = all.iter().find(|(key, value)| {
-            let same_vocabulary = *key == "d_vocab_out" && Some(*value) == d_vocab.as_ref();
-            !known.contains(key) && !is_neutral(key, value) && !same_vocabulary
-        }) {
+        let strange = |(key, value): &(&String, &Value)| !known.contains(key) && !is_neutral(key, value);
+        if let Some((key, value)) = all.iter().find(strange) {
             return Err(format!("{key} = {value} is not supported"));
         }
         let values: Map<_, _> = all.into_iter().filter(|(key, _)| known.contains(key)).collect();
@@ -89,7 +85,7 @@ fn complete(all: &mut Map<String, Value>) {
     if let Some(norm @ Value::Null) = all.get_mut("normalization_type") {
         *norm = json!("none");
     }
-    all.retain(|_, value| !value.is_null());
+    all.retain(|key, value| !value.is_null() && !(key == "d_vocab_out" && *value == json!(-1)));
 }
 
 fn is_neutral(key: &str, value: &Value) -> bool {

@@ -8,27 +8,27 @@ use serde::Serialize;
 use crate::analysis::Pass;
 use crate::model::{AblationKind, HeadId, Interventions, ModelConfig, NeuronId, PatternKind};
 use crate::number::percent;
-use crate::task::Token;
+use crate::task::{Class, Example, Token};
 
 /// One ablation of one sequence, with all that is needed to run it again.
 #[derive(Clone, Debug, Serialize)]
 pub struct AblationOutcome {
-    /// Mean cross-entropy over positions with nothing switched off, in nats.
-    pub loss_before: f64,
+    /// Mean cross-entropy over targets with nothing switched off, in nats; `None` where there is none.
+    pub loss_before: Option<f64>,
     /// The same with the interventions.
-    pub loss_after: f64,
+    pub loss_after: Option<f64>,
     /// Share of right predictions with nothing switched off.
-    pub accuracy_before: f64,
+    pub accuracy_before: Option<f64>,
     /// The same with the interventions.
-    pub accuracy_after: f64,
+    pub accuracy_after: Option<f64>,
     /// The sequence.
     pub tokens: Vec<Token>,
-    /// Its labels.
-    pub labels: Vec<Token>,
+    /// Its labels; `None` at a position without a target.
+    pub labels: Vec<Option<Class>>,
     /// By position; `None` where a logit is NaN.
-    pub predictions_before: Vec<Option<Token>>,
+    pub predictions_before: Vec<Option<Class>>,
     /// By position; `None` where a logit is NaN.
-    pub predictions_after: Vec<Option<Token>>,
+    pub predictions_after: Vec<Option<Class>>,
     /// Positions whose prediction changed.
     pub changed: Vec<usize>,
     /// Neurons switched off, in `layer`.
@@ -57,15 +57,16 @@ impl AblationOutcome {
         config: &ModelConfig,
         interventions: &Interventions,
         layer: usize,
-        (tokens, labels): (&[Token], &[Token]),
+        example: Example<'_>,
         [before, after]: [&Pass; 2],
     ) -> Self {
+        let (tokens, labels) = (example.tokens(), example.targets());
         let pairs = before.predictions.iter().zip(&after.predictions);
         Self {
-            loss_before: before.loss().into(),
-            loss_after: after.loss().into(),
-            accuracy_before: before.accuracy(labels).into(),
-            accuracy_after: after.accuracy(labels).into(),
+            loss_before: before.loss().map(f64::from),
+            loss_after: after.loss().map(f64::from),
+            accuracy_before: before.accuracy(labels).map(f64::from),
+            accuracy_after: after.accuracy(labels).map(f64::from),
             tokens: tokens.into(),
             labels: labels.into(),
             changed: pairs.enumerate().filter(|(_, (a, b))| a != b).map(|(position, _)| position).collect(),
@@ -91,7 +92,7 @@ fn listed(noun: &str, of: &[usize]) -> Option<String> {
     (!of.is_empty()).then(|| format!("{noun}{plural} {}", numbers.join(", ")))
 }
 
-fn output(prediction: Option<Token>) -> String {
+fn output(prediction: Option<Class>) -> String {
     prediction.map_or("NaN".into(), |token| token.to_string())
 }
 
@@ -120,13 +121,18 @@ impl fmt::Display for AblationOutcome {
             writeln!(f, "head {head} attends {}", attends(*kind))?;
         }
         writeln!(f, "{} values replaced", self.cells)?;
-        writeln!(f, "loss     {:.4} -> {:.4} nats a position", self.loss_before, self.loss_after)?;
-        writeln!(f, "accuracy {} -> {}", percent(self.accuracy_before), percent(self.accuracy_after))?;
+        if let (Some(before), Some(after)) = (self.loss_before, self.loss_after) {
+            writeln!(f, "loss     {before:.4} -> {after:.4} nats a position")?;
+        }
+        if let (Some(before), Some(after)) = (self.accuracy_before, self.accuracy_after) {
+            writeln!(f, "accuracy {} -> {}", percent(before), percent(after))?;
+        }
         writeln!(f, "{} of {} predictions changed", self.changed.len(), self.tokens.len())?;
         for &position in &self.changed {
             let [before, after] =
                 [&self.predictions_before, &self.predictions_after].map(|row| output(row[position]));
-            let (token, label) = (self.tokens[position], self.labels[position]);
+            let token = self.tokens[position];
+            let label = self.labels[position].map_or("-".into(), |label| label.to_string());
             writeln!(f, "  position {position:3}  token {token}  label {label}  output {before} -> {after}")?;
         }
         Ok(())

@@ -4,23 +4,25 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::analysis::evaluate;
 use crate::analysis::evaluation::{Controls, control, means};
 use crate::analysis::hypotheses::{Tracker, fit, trackers};
-use crate::analysis::{Hypothesis, evaluate};
 use crate::model::{Interventions, NeuronId, Patch, Weights};
 use crate::number::{count, percent, share};
-use crate::task::{Example, Token};
+use crate::task::{Class, Dataset, Feature, Split};
 
-/// The neurons that track one token, and what they do there.
+/// The neurons that track one class, and what they do there.
 #[derive(Clone, Debug, Serialize)]
 pub struct TokenTrackers {
-    /// The token.
-    pub token: Token,
+    /// The class.
+    pub token: Class,
     /// The strongest first; there may be fewer than were asked for, and none. Then nothing is set to zero below.
     pub neurons: Vec<Tracker>,
-    /// R² of their summed activation with each hypothesis of the token.
-    pub r_squared_of_sum: Vec<(Hypothesis, f64)>,
-    /// Accuracy where the token is the label; `None` where it never is.
+    /// R² of their summed activation with each feature of the class.
+    pub r_squared_of_sum: Vec<(&'static str, f64)>,
+    #[serde(skip)]
+    features: &'static [Feature],
+    /// Accuracy where the class is the label; `None` where it never is.
     pub class_accuracy_before: Option<f64>,
     /// The same with these neurons set to zero.
     pub class_accuracy_after: Option<f64>,
@@ -34,13 +36,14 @@ pub struct TokenTrackers {
     pub controls: Controls,
 }
 
-/// Ranks neurons for every token over `examples` and ablates the `top` of each, beside `controls` matched random sets.
+/// Ranks neurons for every class over the validation set and ablates the `top` of each, beside `controls` matched random sets.
 pub fn token_trackers(
     weights: &Weights,
-    examples: &[Example<'_>],
+    data: &Dataset,
     (top, controls): (usize, usize),
     seed: u64,
 ) -> Vec<TokenTrackers> {
+    let (examples, features) = (&data.examples(Split::Validation), data.task().features());
     let (_, activity) = means(weights, examples);
     let before = evaluate(weights, &Patch::default(), examples);
     let ablated = |set: &Interventions| evaluate(weights, &set.patch(weights.config(), None), examples);
@@ -49,7 +52,7 @@ pub fn token_trackers(
         let ids: Vec<NeuronId> =
             ranked.iter().map(|t| NeuronId { layer: t.layer, neuron: t.neuron }).collect();
         let set = Interventions { neurons: ids.iter().copied().collect(), ..Interventions::default() };
-        let r_squared = fit(weights, examples, &ids, token as Token);
+        let r_squared = fit(weights, examples, &ids, token as Class, features);
         let after = ablated(&set);
         let mut tried = Controls { planned: controls, ..Controls::default() };
         let mut class_accuracy_controls = Vec::new();
@@ -60,9 +63,10 @@ pub fn token_trackers(
             tried.accuracies.push(evaluation.accuracy);
         }
         TokenTrackers {
-            token: token as Token,
+            token: token as Class,
+            features,
             neurons: ranked,
-            r_squared_of_sum: Hypothesis::ALL.into_iter().zip(r_squared).collect(),
+            r_squared_of_sum: features.iter().map(|feature| feature.key).zip(r_squared).collect(),
             class_accuracy_before: before.accuracy_by_class[token],
             class_accuracy_after: after.accuracy_by_class[token],
             class_accuracy_controls,
@@ -71,12 +75,13 @@ pub fn token_trackers(
             controls: tried,
         }
     };
-    trackers(weights, examples).into_iter().enumerate().map(of_token).collect()
+    trackers(weights, examples, features).into_iter().enumerate().map(of_token).collect()
 }
 
 /// `count .52  lead .96`
-fn fits(r_squared: impl Iterator<Item = (Hypothesis, f64)>) -> String {
-    let fits = r_squared.map(|(which, r2)| format!("{} {:4}", which.name(), share(Some(r2))));
+fn fits(features: &[Feature], r_squared: impl Iterator<Item = f64>) -> String {
+    let fits = features.iter().zip(r_squared);
+    let fits = fits.map(|(feature, r2)| format!("{} {:4}", feature.name, share(Some(r2))));
     fits.collect::<Vec<_>>().join("  ").trim_end().into()
 }
 
@@ -90,10 +95,14 @@ impl fmt::Display for TokenTrackers {
         let ids: Vec<String> = self.neurons.iter().map(|t| t.neuron.to_string()).collect();
         writeln!(f, "token {}: --layer {} --neurons {}", self.token, first.layer, ids.join(","))?;
         for tracker in &self.neurons {
-            let fits = fits(Hypothesis::ALL.into_iter().zip(tracker.r_squared));
+            let fits = fits(self.features, tracker.r_squared.iter().copied());
             writeln!(f, "  {:5}  {:+.2} on its logit   R²: {fits}", tracker.neuron, tracker.effect)?;
         }
-        writeln!(f, "  their sum              R²: {}", fits(self.r_squared_of_sum.iter().copied()))?;
+        writeln!(
+            f,
+            "  their sum              R²: {}",
+            fits(self.features, self.r_squared_of_sum.iter().map(|(_, r2)| *r2))
+        )?;
         let n = self.class_accuracy_controls.len();
         let control = (n > 0).then(|| self.class_accuracy_controls.iter().sum::<f64>() / n as f64);
         writeln!(
@@ -115,11 +124,14 @@ mod tests {
 
     /// What is found of a token in layer 1, with neurons of these numbers.
     fn of(neurons: &[usize]) -> TokenTrackers {
-        let tracker = |&neuron: &usize| Tracker { layer: 1, neuron, effect: 2.5, r_squared: [0.5; 4] };
+        let shape = crate::task::Shape { n_ctx: 4, d_vocab: 10, d_vocab_out: 10 };
+        let features = crate::task::TaskConfig::default().task(shape).unwrap().features();
+        let tracker = |&neuron: &usize| Tracker { layer: 1, neuron, effect: 2.5, r_squared: vec![0.5; 4] };
         TokenTrackers {
             token: 3,
             neurons: neurons.iter().map(tracker).collect(),
-            r_squared_of_sum: Hypothesis::ALL.map(|which| (which, 0.999_7)).into(),
+            r_squared_of_sum: features.iter().map(|feature| (feature.key, 0.999_7)).collect(),
+            features,
             class_accuracy_before: Some(0.999_7),
             class_accuracy_after: Some(0.000_2),
             class_accuracy_controls: vec![0.999_6],

@@ -1,71 +1,12 @@
-//! A labelled set of sequences, drawn from a seed and split into training and validation.
+//! The sequences of a run with their targets, split into training and validation.
 
-use rand::Rng;
+use std::sync::Arc;
+
+use rand::seq::SliceRandom;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-use super::{Token, majority};
+use super::{Class, Example, Source, Task, TaskConfig, Token};
 use crate::random::{Purpose, stream};
-
-/// How much data there is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DatasetConfig {
-    /// Sequences in all.
-    pub sequences: usize,
-    /// The share of them that is trained on (rounded down); the rest validates.
-    pub train_fraction: f64,
-}
-
-impl Default for DatasetConfig {
-    fn default() -> Self {
-        Self { sequences: 2048, train_fraction: 0.8 }
-    }
-}
-
-/// Settings that make no data set.
-#[derive(Debug, Error)]
-pub enum DatasetError {
-    /// Too few or too many sequences.
-    #[error("task.sequences = {0}: must be from 2 to 10000000")]
-    Sequences(usize),
-    /// One side of the split would be empty.
-    #[error(
-        "task.train_fraction = {fraction}: leaves {train} of {sequences} sequences to train on; both sides need one"
-    )]
-    Fraction {
-        /// The setting.
-        fraction: f64,
-        /// The sequences it leaves for training.
-        train: usize,
-        /// The sequences in all.
-        sequences: usize,
-    },
-}
-
-impl DatasetConfig {
-    /// How many sequences are trained on: the notebook's 1638 of 2048.
-    pub fn train_len(&self) -> usize {
-        (self.sequences as f64 * self.train_fraction) as usize
-    }
-
-    /// Refuses settings that leave a side of the split empty.
-    ///
-    /// # Errors
-    /// Names the setting and its value.
-    pub fn validate(&self) -> Result<(), DatasetError> {
-        if !(2..=10_000_000).contains(&self.sequences) {
-            return Err(DatasetError::Sequences(self.sequences));
-        }
-        let train = self.train_len();
-        if !self.train_fraction.is_finite() || train == 0 || train >= self.sequences {
-            let (fraction, sequences) = (self.train_fraction, self.sequences);
-            return Err(DatasetError::Fraction { fraction, train, sequences });
-        }
-        Ok(())
-    }
-}
 
 /// Which part of the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,63 +17,81 @@ pub enum Split {
     Validation,
 }
 
-/// One sequence with the label of each position.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Example<'a> {
-    /// `[pos]`.
-    pub tokens: &'a [Token],
-    /// `[pos]`.
-    pub labels: &'a [Token],
-}
-
 /// All sequences of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Dataset {
-    n_ctx: usize,
+    task: Arc<dyn Task>,
     train: usize,
+    /// Where each sequence starts, and where the last one ends.
+    offsets: Vec<usize>,
     tokens: Vec<Token>,
-    labels: Vec<Token>,
+    targets: Vec<Option<Class>>,
 }
 
 impl Dataset {
-    /// Draws `config.sequences` sequences of `n_ctx` uniform tokens. `config` must be valid, `d_vocab` and `n_ctx` positive.
-    pub fn generate(config: &DatasetConfig, n_ctx: usize, d_vocab: usize, seed: u64) -> Self {
-        let (tokens, labels): (Vec<_>, Vec<_>) = (0..config.sequences as u64)
-            .into_par_iter()
-            .map(|index| {
-                let tokens = sequence(seed, Purpose::Data, index, n_ctx, d_vocab);
-                let labels = majority::labels(&tokens, d_vocab);
-                (tokens, labels)
-            })
-            .unzip();
-        Self { n_ctx, train: config.train_len(), tokens: tokens.concat(), labels: labels.concat() }
+    /// The sequences that `config`, which must be valid for `task`, takes from its source.
+    pub fn generate(task: Arc<dyn Task>, config: &TaskConfig, seed: u64) -> Self {
+        Self::of_epoch(task, config, seed, 0)
     }
 
-    /// A validation set alone, of the sequences given (each `n_ctx` long); labels are the task's.
-    pub fn from_sequences(tokens: Vec<Token>, n_ctx: usize, d_vocab: usize) -> Self {
-        let labels = tokens.chunks(n_ctx).flat_map(|t| majority::labels(t, d_vocab)).collect();
-        Self { n_ctx, train: 0, tokens, labels }
+    /// As [`generate`](Self::generate), with the training sequences of an epoch: another one has others where the source
+    /// is fresh.
+    pub fn of_epoch(task: Arc<dyn Task>, config: &TaskConfig, seed: u64, epoch: usize) -> Self {
+        let (all, train) = (config.sequences, config.train_len());
+        let drawn = |index: usize| task.sequence(&mut stream(seed, Purpose::Data, index as u64));
+        let sequences: Vec<_> = match config.source {
+            Source::Seeded => (0..all).into_par_iter().map(drawn).collect(),
+            // The numbers of an epoch follow those of the one before.
+            Source::Fresh => {
+                let first = if epoch == 0 { 0 } else { all + (epoch - 1) * train };
+                let indices = (first..first + train).into_par_iter().chain(train..all);
+                indices.map(drawn).collect()
+            }
+            Source::Exhaustive => {
+                let mut order: Vec<usize> = (0..all).collect();
+                order.shuffle(&mut stream(seed, Purpose::Split, 0));
+                order.into_iter().map(|index| task.input(index)).collect()
+            }
+        };
+        Self { train, ..Self::from_sequences(task, &sequences) }
     }
 
-    /// Tokens in a sequence.
-    pub fn n_ctx(&self) -> usize {
-        self.n_ctx
+    /// A validation set alone, of the sequences given; targets are the task's.
+    pub fn from_sequences(task: Arc<dyn Task>, sequences: &[Vec<Token>]) -> Self {
+        let targets: Vec<_> = sequences.par_iter().map(|tokens| task.targets(tokens)).collect();
+        let mut offsets = vec![0];
+        offsets.extend(sequences.iter().scan(0, |end, tokens| {
+            *end += tokens.len();
+            Some(*end)
+        }));
+        let targets = targets.iter().flat_map(|targets| targets.iter().copied()).collect();
+        Self { task, train: 0, offsets, tokens: sequences.concat(), targets }
+    }
+
+    /// The question that the targets answer.
+    pub fn task(&self) -> &Arc<dyn Task> {
+        &self.task
+    }
+
+    /// Tokens in the longest sequence of a split.
+    pub fn longest(&self, split: Split) -> usize {
+        self.examples(split).iter().map(|example| example.tokens().len()).max().unwrap_or(0)
     }
 
     /// Sequences in a split.
     pub fn len(&self, split: Split) -> usize {
         match split {
             Split::Train => self.train,
-            Split::Validation => self.tokens.len() / self.n_ctx - self.train,
+            Split::Validation => self.offsets.len() - 1 - self.train,
         }
     }
 
     /// Sequence `index` of a split. Panics when there is no such sequence.
     pub fn example(&self, split: Split, index: usize) -> Example<'_> {
         assert!(index < self.len(split), "sequence {index} of {}", self.len(split));
-        let first = if split == Split::Train { 0 } else { self.train };
-        let range = (first + index) * self.n_ctx..(first + index + 1) * self.n_ctx;
-        Example { tokens: &self.tokens[range.clone()], labels: &self.labels[range] }
+        let at = index + if split == Split::Train { 0 } else { self.train };
+        let range = self.offsets[at]..self.offsets[at + 1];
+        Example::new(&self.tokens[range.clone()], &self.targets[range])
     }
 
     /// Every sequence of a split, in order.
@@ -141,33 +100,33 @@ impl Dataset {
     }
 }
 
-/// Uniform random tokens of one stream.
-pub fn sequence(seed: u64, purpose: Purpose, index: u64, n_ctx: usize, d_vocab: usize) -> Vec<Token> {
-    let mut random = stream(seed, purpose, index);
-    (0..n_ctx).map(|_| random.gen_range(0..d_vocab) as Token).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::task::Shape;
+
+    fn data(config: &TaskConfig, n_ctx: usize, seed: u64, epoch: usize) -> Dataset {
+        let task = config.task(Shape { n_ctx, d_vocab: 10, d_vocab_out: 10 }).unwrap();
+        Dataset::of_epoch(task, config, seed, epoch)
+    }
 
     #[test]
     fn the_default_split_is_the_notebooks() {
-        let data = Dataset::generate(&DatasetConfig::default(), 16, 10, 23);
+        let data = data(&TaskConfig::default(), 16, 23, 0);
         assert_eq!((data.len(Split::Train), data.len(Split::Validation)), (1638, 410));
     }
 
     #[test]
     fn the_same_seed_gives_the_same_data_and_another_seed_other_data() {
-        let config = DatasetConfig { sequences: 20, train_fraction: 0.5 };
-        let data = |seed| Dataset::generate(&config, 32, 10, seed);
-        assert_eq!(data(1), data(1));
-        assert_ne!(data(1), data(2));
+        let config = TaskConfig { sequences: 20, train_fraction: 0.5, ..TaskConfig::default() };
+        let tokens = |seed| data(&config, 32, seed, 0).tokens;
+        assert_eq!(tokens(1), tokens(1));
+        assert_ne!(tokens(1), tokens(2));
     }
 
     #[test]
     fn tokens_are_uniform_over_the_vocabulary() {
-        let data = Dataset::generate(&DatasetConfig::default(), 128, 10, 7);
+        let data = data(&TaskConfig::default(), 128, 7, 0);
         for digit in 0..10 {
             let share = data.tokens.iter().filter(|&&t| t == digit).count() as f64 / data.tokens.len() as f64;
             assert!((share - 0.1).abs() < 0.005, "{digit}: {share}");
@@ -175,8 +134,28 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_side_of_the_split_is_refused_by_name() {
-        let error = DatasetConfig { sequences: 10, train_fraction: 1.0 }.validate().unwrap_err().to_string();
-        assert!(error.contains("task.train_fraction = 1") && error.contains("10 of 10"), "{error}");
+    fn a_fresh_source_trains_on_other_sequences_each_epoch_and_validates_on_the_same() {
+        let config =
+            TaskConfig { source: Source::Fresh, sequences: 20, train_fraction: 0.5, ..TaskConfig::default() };
+        let sequences = |epoch, split| -> Vec<Vec<Token>> {
+            data(&config, 32, 1, epoch).examples(split).iter().map(|e| e.tokens().to_vec()).collect()
+        };
+        let validation = sequences(0, Split::Validation);
+        let mut seen = validation.clone();
+        for epoch in 0..3 {
+            assert_eq!(sequences(epoch, Split::Validation), validation);
+            let train = sequences(epoch, Split::Train);
+            assert!(train.iter().all(|tokens| !seen.contains(tokens)), "epoch {epoch}");
+            seen.extend(train);
+        }
+    }
+
+    #[test]
+    fn sequences_may_differ_in_length() {
+        let task = data(&TaskConfig { sequences: 2, ..TaskConfig::default() }, 4, 1, 0).task;
+        let data = Dataset::from_sequences(task, &[vec![1, 2, 2], vec![7]]);
+        assert_eq!(data.example(Split::Validation, 0).targets(), [Some(1), Some(1), Some(2)]);
+        assert_eq!(data.example(Split::Validation, 1).tokens(), [7]);
+        assert_eq!(data.longest(Split::Validation), 3);
     }
 }

@@ -1,27 +1,112 @@
 //! The running majority element, the founding notebook's task.
 
-use super::Token;
+use std::sync::Arc;
 
-/// The task's name in run directories and on screen.
-pub const NAME: &str = "majority";
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 
-/// At each position the token seen most often so far, ties going to the smallest token.
-///
-/// Matches the notebook's `one_hot(x).cumsum(-2).argmax(-1)`. Tokens must be below `d_vocab`.
-pub fn labels(tokens: &[Token], d_vocab: usize) -> Vec<Token> {
-    let mut counts = vec![0_u32; d_vocab];
-    let mut leader = 0;
-    tokens
-        .iter()
-        .map(|&token| {
+use super::{Class, Definition, Feature, Targets, Task, Token, Vocabulary};
+
+/// The registry's row.
+pub const DEFINITION: Definition = Definition {
+    name: "majority",
+    question: "which token has been seen most often so far?",
+    rule: "at each position the token with the largest count up to there; of equals the smallest",
+    published: "validation accuracy .997 after 420 steps",
+    settings: &[],
+    recipe: |_| String::new(),
+    task: |_, shape| {
+        Arc::new(Majority { n_ctx: shape.n_ctx, vocabulary: Vocabulary::Numbers(shape.d_vocab) })
+    },
+};
+
+#[derive(Debug)]
+struct Majority {
+    n_ctx: usize,
+    vocabulary: Vocabulary,
+}
+
+impl Task for Majority {
+    fn name(&self) -> &'static str {
+        DEFINITION.name
+    }
+
+    fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    fn n_ctx(&self) -> usize {
+        self.n_ctx
+    }
+
+    fn sequence(&self, random: &mut ChaCha8Rng) -> Vec<Token> {
+        (0..self.n_ctx).map(|_| random.gen_range(0..self.vocabulary.len()) as Token).collect()
+    }
+
+    /// The notebook's `one_hot(x).cumsum(-2).argmax(-1)`.
+    fn targets(&self, tokens: &[Token]) -> Targets {
+        let mut counts = vec![0_u32; self.vocabulary.len()];
+        let mut leader = 0;
+        let seen = tokens.iter().map(|&token| {
             let token = usize::from(token);
             counts[token] += 1;
             if counts[token] > counts[leader] || (counts[token] == counts[leader] && token < leader) {
                 leader = token;
             }
-            leader as Token
-        })
-        .collect()
+            leader as Class
+        });
+        seen.collect()
+    }
+
+    fn features(&self) -> &'static [Feature] {
+        &FEATURES
+    }
+}
+
+const FEATURES: [Feature; 4] = [
+    Feature { name: "count", short: "count", key: "count", series: count },
+    Feature { name: "lead", short: "lead", key: "lead", series: lead },
+    Feature { name: "share", short: "share", key: "share", series: share },
+    Feature { name: "last seen", short: "seen", key: "last_occurrence", series: last_seen },
+];
+
+/// How often the token has occurred.
+fn count(tokens: &[Token], wanted: Class) -> Vec<f32> {
+    let mut count = 0;
+    let seen = tokens.iter().map(|&token| {
+        count += u32::from(token == wanted);
+        count as f32
+    });
+    seen.collect()
+}
+
+/// Its count less that of the most frequent other token.
+fn lead(tokens: &[Token], wanted: Class) -> Vec<f32> {
+    let mut others = vec![0_u32; usize::from(tokens.iter().copied().max().unwrap_or(0)) + 1];
+    let mut most = 0;
+    let seen = tokens.iter().zip(count(tokens, wanted)).map(|(&token, count)| {
+        if token != wanted {
+            others[usize::from(token)] += 1;
+            most = most.max(others[usize::from(token)]);
+        }
+        count - most as f32
+    });
+    seen.collect()
+}
+
+/// Its share of the positions so far.
+fn share(tokens: &[Token], wanted: Class) -> Vec<f32> {
+    count(tokens, wanted).into_iter().zip(1_u16..).map(|(count, so_far)| count / f32::from(so_far)).collect()
+}
+
+/// 1 / (1 + positions since its last occurrence); 0 before the first.
+fn last_seen(tokens: &[Token], wanted: Class) -> Vec<f32> {
+    let mut since = None;
+    let seen = tokens.iter().map(|&token| {
+        since = if token == wanted { Some(0) } else { since.map(|n: u32| n + 1) };
+        since.map_or(0.0, |n| 1.0 / (1 + n) as f32)
+    });
+    seen.collect()
 }
 
 #[cfg(test)]
@@ -29,10 +114,24 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn targets(tokens: &[Token], d_vocab: usize) -> Vec<Class> {
+        let task = Majority { n_ctx: tokens.len(), vocabulary: Vocabulary::Numbers(d_vocab) };
+        task.targets(tokens).iter().flatten().copied().collect()
+    }
+
     #[test]
     fn ties_go_to_the_smallest_token() {
-        assert_eq!(labels(&[1, 5, 3, 6, 0, 9, 6], 10), [1, 1, 1, 1, 0, 0, 6]);
-        assert_eq!(labels(&[9, 9, 3, 3, 3, 9], 10), [9, 9, 9, 3, 3, 3]);
+        assert_eq!(targets(&[1, 5, 3, 6, 0, 9, 6], 10), [1, 1, 1, 1, 0, 0, 6]);
+        assert_eq!(targets(&[9, 9, 3, 3, 3, 9], 10), [9, 9, 9, 3, 3, 3]);
+    }
+
+    #[test]
+    fn each_feature_is_what_its_name_says() {
+        let tokens = [2, 1, 2, 0, 0, 0];
+        assert_eq!(count(&tokens, 2), [1.0, 1.0, 2.0, 2.0, 2.0, 2.0]);
+        assert_eq!(lead(&tokens, 2), [1.0, 0.0, 1.0, 1.0, 0.0, -1.0]);
+        assert_eq!(share(&tokens, 2)[3..4], [0.5]);
+        assert_eq!(last_seen(&tokens, 2)[..4], [1.0, 0.5, 1.0, 0.5]);
     }
 
     proptest! {
@@ -44,7 +143,7 @@ mod tests {
                     (0..7).max_by_key(|&d| (count(d), std::cmp::Reverse(d))).unwrap()
                 })
                 .collect();
-            prop_assert_eq!(labels(&tokens, 7), by_definition);
+            prop_assert_eq!(targets(&tokens, 7), by_definition);
         }
     }
 }

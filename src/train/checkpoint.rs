@@ -65,8 +65,9 @@ pub fn fingerprint(dataset: &Dataset) -> u32 {
     let mut add = |tokens: &[Token]| tokens.iter().for_each(|token| hasher.update(&token.to_le_bytes()));
     for split in [Split::Train, Split::Validation] {
         for example in dataset.examples(split) {
-            add(example.tokens);
-            add(example.labels);
+            add(example.tokens());
+            // A position without a target counts as a token that no vocabulary has.
+            add(&example.targets().iter().map(|target| target.unwrap_or(Token::MAX)).collect::<Vec<_>>());
         }
     }
     hasher.finalize()

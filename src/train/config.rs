@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use super::settings::{Settings, place_of};
 use crate::model::{ConfigError, ModelConfig};
-use crate::task::{DatasetConfig, DatasetError};
+use crate::task::{Dataset, TaskConfig, TaskError};
 
 /// How the model is trained. The default is the notebook's recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,8 +37,8 @@ pub struct RunConfig {
     pub seed: u64,
     /// The model's shape.
     pub model: ModelConfig,
-    /// The data.
-    pub task: DatasetConfig,
+    /// The task and its data.
+    pub task: TaskConfig,
     /// The optimisation.
     pub train: TrainConfig,
 }
@@ -48,7 +48,7 @@ impl Default for RunConfig {
         Self {
             seed: 23,
             model: ModelConfig::default(),
-            task: DatasetConfig::default(),
+            task: TaskConfig::default(),
             train: TrainConfig::default(),
         }
     }
@@ -68,9 +68,9 @@ pub enum RunConfigError {
     /// The model's part.
     #[error(transparent)]
     Model(#[from] ConfigError),
-    /// The data's part.
+    /// The task's part.
     #[error(transparent)]
-    Dataset(#[from] DatasetError),
+    Task(#[from] TaskError),
     /// Each would do, but not both together.
     #[error(
         "task.sequences = {sequences} of model.n_ctx = {n_ctx} tokens each: more than {MAX_TOKENS} in all"
@@ -103,6 +103,7 @@ impl RunConfig {
     /// Names the key and what is wrong with it; see [`RunConfigError::position`] for where.
     pub fn parse(text: &str) -> Result<Self, RunConfigError> {
         let config = Settings::parse(text)?.run()?;
+        let config = Self { model: config.model.canonical(), ..config };
         config.validate()?;
         Ok(config)
     }
@@ -113,7 +114,7 @@ impl RunConfig {
     /// Names the first such setting.
     pub fn validate(&self) -> Result<(), RunConfigError> {
         self.model.validate()?;
-        self.task.validate()?;
+        self.task.validate(self.model.shape())?;
         let (sequences, n_ctx) = (self.task.sequences, self.model.n_ctx);
         if sequences.saturating_mul(n_ctx) > MAX_TOKENS {
             return Err(RunConfigError::TooMuchData { sequences, n_ctx });
@@ -151,6 +152,14 @@ impl RunConfig {
             None => (!line.is_empty()).then(|| format!("{table}{line}")),
         });
         settings.collect()
+    }
+
+    /// The data.
+    ///
+    /// # Errors
+    /// When there is no such task, or it does not fit the model.
+    pub fn dataset(&self) -> Result<Dataset, TaskError> {
+        self.task.dataset(self.model.shape(), self.seed)
     }
 
     /// Steps in an epoch: the notebook's 7.

@@ -78,7 +78,7 @@ impl<D: Backend> Optimizer<D> {
         rows: &[usize],
         rates: Rates,
     ) -> Result<f32, D::Err> {
-        let room = self.room.get_or_insert_with(|| self.device.room(model, sequences.n_ctx()));
+        let room = self.room.get_or_insert_with(|| self.device.room(model, sequences.longest()));
         let (mut gradients, losses) = loop {
             match part_by_part(&self.device, model, &self.params, sequences, rows, *room) {
                 Err(error) if *room > 1 && D::is_out_of_memory(&error) => {
@@ -103,7 +103,7 @@ impl<D: Backend> Optimizer<D> {
         Ok(losses.iter().map(value).sum())
     }
 
-    /// Logits of the sequences of these numbers as the model is now, `[sequence, pos, d_vocab]`.
+    /// Logits of the sequences of these numbers as the model is now, `[sequence, pos, d_vocab_out]`.
     ///
     /// # Errors
     /// When the device fails: out of memory, say.
@@ -138,7 +138,7 @@ impl<D: Backend> Optimizer<D> {
 type Loss<D> = Tensor<Rank0, f32, D>;
 type Pass<D> = (Gradients<f32, D>, Vec<Loss<D>>);
 
-/// The gradient of the mean loss over `rows`, taken `room` of them at a time, and what each part adds to the loss.
+/// The gradient of the mean loss over the targets of `rows`, taken `room` of them at a time, and what each part adds to the loss.
 fn part_by_part<D: Backend>(
     device: &D,
     model: &Transformer,
@@ -150,11 +150,12 @@ fn part_by_part<D: Backend>(
     let mut leaf = UnusedTensors::default();
     leaf.add(params);
     let (mut gradients, mut losses) = (Gradients::leaky(), Vec::new());
+    let scored = sequences.scored(rows);
     for part in rows.chunks(room) {
         gradients.retain_leafs(&leaf.ids);
         let mut loss = device.loss(model, params.trace(gradients), sequences, part)?;
         if part.len() < rows.len() {
-            loss = loss.try_mul(part.len() as f32 / rows.len() as f32)?;
+            loss = loss.try_mul(sequences.scored(part) as f32 / scored as f32)?;
         }
         losses.push(loss.retaped::<NoneTape>());
         gradients = loss.try_backward()?;

@@ -19,7 +19,7 @@ use super::metrics_log::{MetricsLog, lines};
 use super::settings::Settings;
 use crate::model::Weights;
 use crate::model::weights_file::encode_weights;
-use crate::task::{Dataset, majority};
+use crate::task::Dataset;
 
 /// The weights alone, under TransformerLens' names, in a run's directory.
 pub const WEIGHTS_FILE: &str = "weights.safetensors";
@@ -96,6 +96,8 @@ pub struct RunDir {
     files: Arc<dyn Files>,
     metrics: MetricsLog,
     checkpoints: Checkpoints,
+    /// Name of the task, for the weights' file.
+    task: String,
     _lock: Lock,
 }
 
@@ -246,7 +248,14 @@ impl RunDir {
             Checkpoints::open(Arc::clone(&files), &directory, config, fingerprint(dataset))?;
         let state = newest.unwrap_or_else(|| TrainState::initial(config));
         let metrics = MetricsLog::open(&*files, &path.join("metrics.jsonl"), state.step)?;
-        let run_dir = Self { path: path.into(), files, metrics, checkpoints, _lock: lock };
+        let run_dir = Self {
+            path: path.into(),
+            files,
+            metrics,
+            checkpoints,
+            task: config.task.name.clone(),
+            _lock: lock,
+        };
         Ok(Opened { run_dir, state, skipped })
     }
 
@@ -293,7 +302,7 @@ impl RunDir {
     /// # Errors
     /// Names the file; an older one is then untouched.
     pub fn export(&self, weights: &Weights) -> Result<(), FileError> {
-        replace(&*self.files, &self.path.join(WEIGHTS_FILE), &encode_weights(weights, Some(majority::NAME)))
+        replace(&*self.files, &self.path.join(WEIGHTS_FILE), &encode_weights(weights, Some(&self.task)))
     }
 }
 

@@ -21,7 +21,7 @@ use super::schedule::OneCycle;
 use crate::analysis::{Evaluation, Snapshot, Tally, evaluate};
 use crate::model::{Backend, Patch, Sequences, Transformer, Weights};
 use crate::random::{Purpose, stream};
-use crate::task::{Dataset, Split, majority};
+use crate::task::{Dataset, Source, Split};
 
 /// Snapshots are published no more often.
 const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(200);
@@ -122,7 +122,7 @@ pub fn train<D: Backend>(
 
 fn plan(setup: &Setup, device: &str) -> TrainPlan {
     TrainPlan {
-        task: majority::NAME.into(),
+        task: setup.config.task.name.clone(),
         total_steps: setup.config.total_steps(),
         steps_per_epoch: setup.config.steps_per_epoch(),
         start_step: setup.state.step,
@@ -159,7 +159,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
         let Setup { config, state, dataset, .. } = &setup;
         let step = state.step;
         let failed = |error: D::Err| TrainError::Device { step, message: D::explain(&error) };
-        let sequences = |split| Sequences::new(&device, dataset, split, config.model.d_vocab).map_err(failed);
+        let sequences = |split| Sequences::new(&device, dataset, split, &config.model).map_err(failed);
         let (training, validation) = (sequences(Split::Train)?, sequences(Split::Validation)?);
         let decay = config.train.weight_decay;
         let optimizer = Optimizer::new(device, &state.weights.values, &state.moments, step, decay);
@@ -227,7 +227,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
     fn take_step(&mut self) -> Result<(), TrainError> {
         let epoch = self.step / self.setup.config.steps_per_epoch();
         let rates = self.schedule.at(self.step);
-        self.shuffle(epoch);
+        self.begin(epoch)?;
         let batch = self.batch(epoch);
         let rows = self.order.as_ref().map_or(&[][..], |(_, order)| &order[batch]);
         let taken = self.optimizer.step(&self.model, &self.training, rows, rates);
@@ -258,12 +258,22 @@ impl<'a, D: Backend> Trainer<'a, D> {
         TrainError::NotFinite { step, what, last_good: self.saved.unwrap_or(0) }
     }
 
-    fn shuffle(&mut self, epoch: usize) {
-        if self.order.as_ref().is_none_or(|(of, _)| *of != epoch) {
-            let mut order: Vec<usize> = (0..self.setup.dataset.len(Split::Train)).collect();
-            order.shuffle(&mut stream(self.setup.config.seed, Purpose::EpochOrder, epoch as u64));
-            self.order = Some((epoch, order));
+    /// Draws the sequences of an epoch, where it has its own, and their order.
+    fn begin(&mut self, epoch: usize) -> Result<(), TrainError> {
+        if self.order.as_ref().is_some_and(|(of, _)| *of == epoch) {
+            return Ok(());
         }
+        let Setup { config, dataset, .. } = &self.setup;
+        if config.task.source == Source::Fresh {
+            let task = Arc::clone(dataset.task());
+            let drawn = Arc::new(Dataset::of_epoch(task, &config.task, config.seed, epoch));
+            let training = Sequences::new(self.optimizer.device(), &drawn, Split::Train, &config.model);
+            self.training = training.map_err(|error| self.device_failed(&error))?;
+        }
+        let mut order: Vec<usize> = (0..self.training.len()).collect();
+        order.shuffle(&mut stream(config.seed, Purpose::EpochOrder, epoch as u64));
+        self.order = Some((epoch, order));
+        Ok(())
     }
 
     /// Where the sequences of the next step stand in the order of their epoch.
@@ -293,12 +303,14 @@ impl<'a, D: Backend> Trainer<'a, D> {
             return Ok(None);
         }
         let rows: Vec<usize> = (0..self.validation.len()).collect();
-        let mut tally = Tally::new(&self.setup.config.model, self.validation.n_ctx());
+        let mut tally = Tally::new(&self.setup.config.model);
+        let outputs = self.setup.config.model.outputs();
         for rows in rows.chunks(self.setup.config.train.batch_size) {
             let logits = self.optimizer.logits(&self.model, &self.validation, rows)?;
             let each = logits.chunks_exact(logits.len() / rows.len());
             self.validation.examples(rows).iter().zip(each).for_each(|(example, logits)| {
-                tally.add(logits, example.labels);
+                let scored = example.targets();
+                tally.add(&logits[..scored.len() * outputs], scored);
             });
         }
         Ok(Some(tally.evaluation()))

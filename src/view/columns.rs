@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::app::App;
+use crate::task::Vocabulary;
 
 /// Columns for the names of lines.
 const LABEL: u16 = 10;
@@ -19,8 +20,8 @@ pub(super) struct Columns {
 impl Columns {
     /// For a screen of that width; the cursor is always on it.
     pub(super) fn new(app: &App, width: u16) -> Self {
-        let digits = app.options.model.d_vocab.saturating_sub(1).to_string().len();
-        let pitch = digits as u16 + 1;
+        let widths = [app.task().vocabulary(), app.task().outputs()].map(Vocabulary::width);
+        let pitch = widths[0].max(widths[1]) as u16 + 1;
         // While tokens are typed, one more can follow the last.
         let len = app.sequence.tokens.len() + usize::from(app.edit_state().is_some());
         let room = usize::from(width.saturating_sub(LABEL + 1) / pitch);

@@ -22,9 +22,16 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     ink.text(area, 1, 2, "accuracy", Role::Faint);
     ink.text(area, SEQUENCE, 0, "this sequence", Role::Faint);
     if let Some(after) = &probe.ablated {
-        let (before, labels) = (&probe.clean, &probe.labels);
-        change(ink, area, SEQUENCE, 1, &[before.loss(), after.loss()].map(|x| figure(f64::from(x))));
-        let accuracy = [before.accuracy(labels), after.accuracy(labels)].map(|x| percent(f64::from(x)));
+        let (before, targets) = (&probe.clean, &probe.request.targets);
+        change(
+            ink,
+            area,
+            SEQUENCE,
+            1,
+            &[before.loss(), after.loss()].map(|x| x.map_or_else(String::new, |x| figure(f64::from(x)))),
+        );
+        let accuracy = [before.accuracy(targets), after.accuracy(targets)]
+            .map(|x| x.map_or_else(String::new, |x| percent(f64::from(x))));
         change(ink, area, SEQUENCE, 2, &accuracy);
     }
     let Some(report) = app.ablation.figures() else {

@@ -39,19 +39,21 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     ink.text_right(area, says, 1, "output", Role::Faint);
     ink.text_right(area, loss, 1, &sequences, Role::Faint);
     ink.text_right(area, accuracy, 1, "acc", Role::Faint);
-    let d_vocab = probe.config().d_vocab;
+    let outputs = probe.config().outputs();
     for (y, row) in (2..area.height).zip(rows) {
-        let logits = &row.logits[position * d_vocab..][..d_vocab];
+        let logits = &row.logits[position * outputs..][..outputs];
         let broken = logits.iter().any(|logit| logit.is_nan());
         let output = argmax(logits);
         ink.text(area, 1, y, &row.name, Role::Plain);
         let value = at.value(logits);
         let role = if value.is_finite() { Role::Strong } else { Role::Wrong };
         ink.text_right(area, to, y, &signed(value), role);
-        let (text, role) = match (broken, output == probe.labels[position]) {
-            (true, _) => ("?".into(), Role::Wrong),
-            (false, true) => (output.to_string(), Role::Good),
-            (false, false) => (format!("!{output}"), Role::Wrong),
+        let name = app.task().outputs().name(output);
+        let (text, role) = match probe.label(position) {
+            _ if broken => ("?".into(), Role::Wrong),
+            None => (name, Role::Plain),
+            Some(label) if label == output => (name, Role::Good),
+            Some(_) => (format!("!{name}"), Role::Wrong),
         };
         ink.text_right(area, says, y, &text, role);
         let figures = study.and_then(|(_, places)| places.iter().find(|place| place.name == row.name));

@@ -7,6 +7,7 @@ use super::number::{probability, signed};
 use super::theme::Role;
 use crate::analysis::Probe;
 use crate::app::App;
+use crate::task::Class;
 
 /// Columns at which the numbers end: before, after, the probability after these many more.
 const BEFORE: u16 = 18;
@@ -19,7 +20,7 @@ struct Logits<'a> {
     /// With the ablation, if there is one.
     after: Option<&'a [f32]>,
     probabilities: Vec<f32>,
-    label: usize,
+    label: Option<usize>,
     /// `None` where logits are no numbers: the largest of them is none.
     prediction: Option<usize>,
 }
@@ -30,7 +31,7 @@ impl<'a> Logits<'a> {
             before: probe.clean.logits(position),
             after: probe.ablated.as_ref().map(|pass| pass.logits(position)),
             probabilities: probe.current().probabilities(position),
-            label: probe.labels[position].into(),
+            label: probe.label(position).map(usize::from),
             prediction: probe.current().predictions[position].map(usize::from),
         }
     }
@@ -47,7 +48,7 @@ impl<'a> Logits<'a> {
 
     /// As many tokens as there is room for, in their order: the label, the prediction, then the highest.
     fn shown(&self, room: usize) -> Vec<usize> {
-        let must = |token: usize| token == self.label || Some(token) == self.prediction;
+        let must = |token: usize| [self.label, self.prediction].contains(&Some(token));
         let logits = self.current();
         let mut tokens: Vec<usize> = (0..logits.len()).collect();
         let order = |a: &usize, b: &usize| {
@@ -80,23 +81,24 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         ink.text_right(area, area.width - 1, 1, &legend, Role::Faint);
     }
     for (y, token) in (2..).zip(shown) {
-        row(ink, area, y, &logits, token);
+        row(ink, app, area, y, &logits, token);
         let value = logits.current()[token];
         let filled = if high > low { (value - low) / (high - low) } else { 0.0 };
         ink.bar(area, bars, y, area.width.saturating_sub(bars + 1), filled, Role::Bar);
     }
 }
 
-fn row(ink: &mut Ink<'_>, area: Rect, y: u16, logits: &Logits<'_>, token: usize) {
+fn row(ink: &mut Ink<'_>, app: &App, area: Rect, y: u16, logits: &Logits<'_>, token: usize) {
+    let is_label = Some(token) == logits.label;
     let is_said = Some(token) == logits.prediction;
     let role = if is_said { Role::Strong } else { Role::Plain };
-    ink.text_right(area, 6, y, &token.to_string(), role);
+    ink.text_right(area, 6, y, &app.task().outputs().name(token as Class), role);
     // One letter each, for there is no room for words: the heading spells them.
-    if token == logits.label {
+    if is_label {
         ink.text(area, 7, y, "L", Role::Good);
     }
     if is_said {
-        ink.text(area, 8, y, "O", if token == logits.label { Role::Good } else { Role::Wrong });
+        ink.text(area, 8, y, "O", if is_label || logits.label.is_none() { Role::Good } else { Role::Wrong });
     }
     ink.text_right(area, BEFORE, y, &signed(logits.before[token]), role);
     let end = logits.after.map_or(BEFORE, |after| {

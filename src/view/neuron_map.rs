@@ -63,7 +63,7 @@ pub(super) fn render(
         let role = if here { Role::Strong } else { Role::Faint };
         ink.text_right(area, AXIS - 1, line as u16 + 2, &name.join(" "), role);
     }
-    labels(ink, probe, area, &cols, cell);
+    labels(ink, app, probe, area, &cols, cell);
     let cursor = order[rows.clone()].iter().position(|f| f.neuron == app.cursor.neuron);
     let map = HeatMap {
         cursor: cursor.map(|at| (rows.start + at, position)),
@@ -78,11 +78,12 @@ pub(super) fn render(
 }
 
 /// Over the columns, the label wherever it is another than before.
-fn labels(ink: &mut Ink<'_>, probe: &Probe, area: Rect, cols: &Range<usize>, cell: u16) {
+fn labels(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect, cols: &Range<usize>, cell: u16) {
     ink.text_right(area, AXIS - 1, 1, "label", Role::Faint);
     let mut free = AXIS;
     for position in cols.clone().filter(|&at| at == cols.start || label_changes(probe, at)) {
-        let text = probe.labels[position].to_string();
+        let Some(label) = probe.label(position) else { continue };
+        let text = app.task().outputs().name(label);
         // The strip's columns begin with a mark.
         let x = AXIS + (position - cols.start) as u16 * cell + u16::from(cell > 1);
         if x >= free {

@@ -6,7 +6,7 @@ use super::at_another;
 use super::ink::{Ink, width};
 use super::number::{count, figure, percent};
 use super::theme::Role;
-use crate::analysis::Probe;
+use crate::analysis::{Pass, Probe};
 use crate::app::App;
 
 /// Draws as much of the line as fits: accuracy and loss over this sequence, then over the validation set.
@@ -51,10 +51,12 @@ fn changes(app: &App, probe: &Probe) -> Vec<Change> {
     let mut change = |name: &str, before, after| changes.push(Change { name: name.into(), before, after });
     if let Some(after) = &probe.ablated {
         let passes = [&*probe.clean, after];
-        let [before, after] = passes.map(|pass| percent(f64::from(pass.accuracy(&probe.labels))));
-        change("here ", before, after);
-        let [before, after] = passes.map(|pass| figure(f64::from(pass.loss())));
-        change("loss ", before, after);
+        if let [Some(before), Some(after)] = passes.map(|pass| pass.accuracy(&probe.request.targets)) {
+            change("here ", percent(before.into()), percent(after.into()));
+        }
+        if let [Some(before), Some(after)] = passes.map(Pass::loss) {
+            change("loss ", figure(before.into()), figure(after.into()));
+        }
     }
     if let Some(report) = app.ablation.figures()
         && let Some(after) = &report.after

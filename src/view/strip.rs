@@ -7,7 +7,6 @@ use super::ink::{Ink, lines, width};
 use super::theme::Role;
 use crate::analysis::{Pass, Probe};
 use crate::app::{App, ViewId};
-use crate::task::Token;
 
 /// Lines it takes: ruler, tokens, labels, predictions, and those with the ablation.
 pub(super) fn height(app: &App) -> u16 {
@@ -26,8 +25,8 @@ struct Cell {
     role: Role,
 }
 
-fn cell(token: Token, role: Role) -> Cell {
-    Cell { text: token.to_string(), left: ' ', right: ' ', role }
+fn cell(text: String, role: Role) -> Cell {
+    Cell { text, left: ' ', right: ' ', role }
 }
 
 /// Draws the strip, as many of its lines as fit.
@@ -43,31 +42,36 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     // What comes later changes nothing before it: as far as the tokens agree, the last answer holds.
     let known = probe.request.tokens.iter().zip(app.tokens()).take_while(|(a, b)| a == b).count();
     row(ink, app, area, 2, "label", &columns, |position| {
-        (position < known).then(|| cell(probe.labels[position], Role::Plain))
+        let label = probe.label(position).filter(|_| position < known);
+        label.map(|label| cell(app.task().outputs().name(label), Role::Plain))
     });
     row(ink, app, area, 3, "output", &columns, |position| {
-        (position < known).then(|| output(probe, position, &probe.clean))
+        (position < known).then(|| output(app, probe, position, &probe.clean))
     });
     if has_diff(app) {
         row(ink, app, area, 4, "ablated", &columns, |position| {
-            (position < known).then(|| ablated(probe, position)).flatten()
+            (position < known).then(|| ablated(app, probe, position)).flatten()
         });
     }
 }
 
-fn output(probe: &Probe, position: usize, pass: &Pass) -> Cell {
+fn output(app: &App, probe: &Probe, position: usize, pass: &Pass) -> Cell {
     // Of logits that are no numbers the largest is none.
     let Some(prediction) = pass.predictions[position] else {
-        return Cell { text: "?".into(), left: '!', ..cell(0, Role::Wrong) };
+        return Cell { left: '!', ..cell("?".into(), Role::Wrong) };
     };
-    let wrong = prediction != probe.labels[position];
-    let plain = cell(prediction, if wrong { Role::Wrong } else { Role::Plain });
-    if wrong { Cell { left: '!', ..plain } } else { plain }
+    let name = app.task().outputs().name(prediction);
+    match probe.label(position) {
+        // Nobody asks what is predicted here.
+        None => cell(name, Role::Faint),
+        Some(label) if label == prediction => cell(name, Role::Plain),
+        Some(_) => Cell { left: '!', ..cell(name, Role::Wrong) },
+    }
 }
 
-fn ablated(probe: &Probe, position: usize) -> Option<Cell> {
+fn ablated(app: &App, probe: &Probe, position: usize) -> Option<Cell> {
     let pass = probe.ablated.as_ref()?;
-    let plain = output(probe, position, pass);
+    let plain = output(app, probe, position, pass);
     let changed = pass.predictions[position] != probe.clean.predictions[position];
     Some(if changed { Cell { left: '[', right: ']', role: Role::Changed, ..plain } } else { plain })
 }
@@ -97,9 +101,9 @@ fn tokens(ink: &mut Ink<'_>, app: &App, area: Rect, columns: &Columns) {
     row(ink, app, area, 1, "token", columns, |position| {
         let entry = app.edit_state().filter(|edit| edit.at == position);
         match (entry.filter(|edit| !edit.entry.is_empty()), tokens.get(position)) {
-            (Some(edit), _) => Some(Cell { text: edit.entry.clone(), ..cell(0, Role::Cursor) }),
-            (None, Some(&token)) => Some(cell(token, Role::Strong)),
-            (None, None) => entry.map(|_| Cell { text: "_".into(), ..cell(0, Role::Cursor) }),
+            (Some(edit), _) => Some(cell(edit.entry.clone(), Role::Cursor)),
+            (None, Some(&token)) => Some(cell(app.task().vocabulary().name(token), Role::Strong)),
+            (None, None) => entry.map(|_| cell("_".into(), Role::Cursor)),
         }
     });
 }

@@ -7,14 +7,14 @@ use crate::app::App;
 /// The target at a position: `label 2`.
 pub(super) fn name(app: &App, probe: &Probe, position: usize) -> String {
     let target = app.target_at(probe, position);
-    match (app.cursor.target, target.minus) {
-        (Target::LabelMinusRunnerUp, Some(minus)) => {
-            format!("label {} minus runner-up {minus}", target.plus)
-        }
-        (Target::Label | Target::LabelMinusRunnerUp, _) => format!("label {}", target.plus),
-        (Target::Prediction, _) => format!("prediction {}", target.plus),
-        (Target::Token(_), _) => format!("token {}", target.plus),
-    }
+    let named = |class| app.task().outputs().name(class);
+    let kind = match app.cursor.target {
+        Target::Token(_) => "token",
+        Target::Label | Target::LabelMinusRunnerUp if probe.label(position).is_some() => "label",
+        _ => "prediction",
+    };
+    let minus = target.minus.map_or(String::new(), |minus| format!(" minus runner-up {}", named(minus)));
+    format!("{kind} {}{minus}", named(target.plus))
 }
 
 /// The same, or `target` where it is longer than `most` columns.

@@ -7,7 +7,7 @@ use super::columns::Columns;
 use super::ink::{Ink, lines};
 use super::number::{figure, share};
 use super::theme::Role;
-use crate::analysis::{Hypothesis, Probe};
+use crate::analysis::Probe;
 use crate::app::App;
 use crate::model::NeuronId;
 
@@ -25,9 +25,9 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     }
     let ids = app.traced();
     let overlay = app.settings.overlay.filter(|_| area.height > OVERLAY + 1);
-    if let Some(hypothesis) = overlay {
+    if let Some(feature) = overlay {
         let below = lines(area, area.height - OVERLAY, OVERLAY);
-        self::overlay(ink, app, probe, hypothesis, below);
+        self::overlay(ink, app, probe, feature, below);
     }
     let area = lines(area, 0, area.height - if overlay.is_some() { OVERLAY } else { 0 });
     let value = |id: NeuronId, position: usize| app.pass_of(probe, id).neuron(id.layer, id.neuron, position);
@@ -60,17 +60,15 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
 /// Lines of the overlay: its curve, and how well each hypothesis fits.
 const OVERLAY: u16 = 2;
 
-/// What the sum might be following, on the same positions, and R² of each such hypothesis.
-fn overlay(ink: &mut Ink<'_>, app: &App, probe: &Probe, hypothesis: Hypothesis, area: Rect) {
-    let token = app.target_at(probe, app.position_in(probe)).plus;
-    let values = hypothesis.series(&probe.request.tokens, token, probe.config().d_vocab);
+/// What the sum might be following, on the same positions, and R² of each such feature.
+fn overlay(ink: &mut Ink<'_>, app: &App, probe: &Probe, shown: usize, area: Rect) {
+    let Some(feature) = app.task().features().get(shown) else { return };
+    let class = app.target_at(probe, app.position_in(probe)).plus;
+    let values = (feature.series)(&probe.request.tokens, class);
     let top = largest(values.iter());
-    let name = match hypothesis {
-        Hypothesis::LastOccurrence => "seen",
-        other => other.name(),
-    };
-    trace(ink, (app, probe), area, 0, &format!("{name} {token}"), &values, (top, Role::Second));
-    let fit = app.studies.fit(&app.traced(), token);
+    let name = format!("{} {}", feature.short, app.task().outputs().name(class));
+    trace(ink, (app, probe), area, 0, &name, &values, (top, Role::Second));
+    let fit = app.studies.fit(&app.traced(), class);
     let of = match &app.traced()[..] {
         // A name like 0.27 would be taken for the figure.
         [one] => format!("of {}", one.neuron),
@@ -81,10 +79,10 @@ fn overlay(ink: &mut Ink<'_>, app: &App, probe: &Probe, hypothesis: Hypothesis, 
     let over =
         fit.map_or_else(|| "computing".into(), |(study, _)| format!("{}{all_on}", super::taken(app, study)));
     let mut x = ink.text(area, 1, 1, &format!("R² {of}, {over}"), Role::Faint);
-    for (at, which) in Hypothesis::ALL.into_iter().enumerate() {
+    for (at, which) in app.task().features().iter().enumerate() {
         let Some((_, r_squared)) = fit else { return };
-        let role = if which == hypothesis { Role::Strong } else { Role::Plain };
-        x = ink.text(area, x + 2, 1, which.name(), Role::Faint);
+        let role = if at == shown { Role::Strong } else { Role::Plain };
+        x = ink.text(area, x + 2, 1, which.name, Role::Faint);
         x = ink.text(area, x + 1, 1, &share(Some(r_squared[at])), role);
     }
 }
@@ -133,5 +131,5 @@ fn trace(
 
 /// Whether the label is another than at the position before.
 pub(super) fn label_changes(probe: &Probe, position: usize) -> bool {
-    position > 0 && probe.labels.get(position) != probe.labels.get(position - 1)
+    position > 0 && probe.label(position) != probe.label(position - 1)
 }

@@ -195,14 +195,19 @@ fn validated(app: &App) -> String {
 }
 
 /// Accuracy along the sequence; a run's files do not keep it.
-fn by_position(ink: &mut Ink<'_>, values: &[f64], area: Rect) {
+fn by_position(ink: &mut Ink<'_>, values: &[Option<f64>], area: Rect) {
     let area = lines(area, 0, 9);
+    let scored: Vec<f64> = values.iter().flatten().copied().collect();
+    // One position is no curve: its accuracy stands above, as that of the last one.
+    if scored.len() == 1 {
+        return;
+    }
     if values.is_empty() {
         ink.text(area, 1, 0, "position", Role::Faint);
         ink.text(area, 10, 0, "computing", Role::Faint);
         return;
     }
-    let low = values.iter().copied().fold(1.0, f64::min);
+    let low = scored.iter().copied().fold(1.0, f64::min);
     // The lowest is not nothing.
     let range = (low - 0.001, 1.0);
     if area.height > 2 {
@@ -210,11 +215,11 @@ fn by_position(ink: &mut Ink<'_>, values: &[f64], area: Rect) {
         ink.text(area, 1, 0, &text, Role::Faint);
         ink.text(area, 1, 1, "1", Role::Faint);
         ink.text(area, 1, area.height - 1, &format!("{low:.2}"), Role::Faint);
-        series(ink, part(area, 6, 1, area.width.saturating_sub(7), area.height), values, range, Role::Bar);
+        series(ink, part(area, 6, 1, area.width.saturating_sub(7), area.height), &scored, range, Role::Bar);
     } else {
         ink.text(area, 1, 0, "position", Role::Faint);
         ink.text(area, 1, 1, &format!("{low:.2}-1"), Role::Faint);
         let plot = part(area, 10, 0, area.width.saturating_sub(11), area.height);
-        series(ink, plot, values, range, Role::Bar);
+        series(ink, plot, &scored, range, Role::Bar);
     }
 }

@@ -10,7 +10,7 @@ use headcount::analysis::{self, AblationReport, Controls, Evaluation, Snapshot, 
 use headcount::app::{App, AppOptions, ColorDepth, Command, EvaluateRequest, Event, Export, Glyphs, Mode};
 use headcount::model::{AblationKind, ModelConfig, Weights, read_weights};
 use headcount::picture;
-use headcount::task::{Dataset, DatasetConfig, Split};
+use headcount::task::{Dataset, Split, TaskConfig};
 use headcount::train::{EpochMetrics, RunState, StepMetrics, TrainCommand, TrainEvent, TrainPlan};
 use headcount::view;
 use ratatui::Terminal;
@@ -81,8 +81,8 @@ impl Setup {
     }
 
     pub fn screen(self) -> Screen {
-        let config = DatasetConfig { sequences: self.sequences, train_fraction: 0.5 };
-        let data = Arc::new(Dataset::generate(&config, self.model.n_ctx, self.model.d_vocab, SEED));
+        let task = TaskConfig { sequences: self.sequences, train_fraction: 0.5, ..TaskConfig::default() };
+        let data = Arc::new(task.dataset(self.model.shape(), SEED).unwrap());
         let (app, commands) = App::new(AppOptions {
             model: self.model,
             seed: SEED,
@@ -158,7 +158,13 @@ impl Screen {
                     let looked_at = if request.folded { &folded } else { &*request.snapshot };
                     let data = Arc::clone(&self.data);
                     let examples = data.examples(Split::Validation);
-                    let study = analysis::study::study(request.clone(), looked_at, &folded, &examples);
+                    let study = analysis::study::study(
+                        request.clone(),
+                        looked_at,
+                        &folded,
+                        &examples,
+                        data.task().features(),
+                    );
                     self.send(Event::Study(Box::new(study)));
                 }
                 Command::Copy(text) => self.copied.push(text),
@@ -309,8 +315,8 @@ pub fn epoch_at(step: usize) -> EpochMetrics {
             .collect(),
         accuracy_by_position: (0..128)
             .map(|at| {
-                (accuracy - 0.1 * (-f64::from(at) / 30.0).exp() + 0.01 * f64::from(at % 7) / 7.0)
-                    .clamp(0.0, 1.0)
+                let rises = accuracy - 0.1 * (-f64::from(at) / 30.0).exp() + 0.01 * f64::from(at % 7) / 7.0;
+                Some(rises.clamp(0.0, 1.0))
             })
             .collect(),
     };

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use headcount::model::ModelConfig;
-use headcount::task::{Dataset, DatasetConfig};
+use headcount::task::{Dataset, TaskConfig};
 use headcount::train::{
     DeviceChoice, MetricsLine, Opened, Outcome, RunConfig, RunDir, Setup, TrainCommand, TrainConfig,
     TrainError, TrainEvent, TrainState, train_on,
@@ -19,13 +19,13 @@ pub fn small() -> RunConfig {
     RunConfig {
         seed: 5,
         model: ModelConfig { d_model: 16, d_head: 8, d_mlp: 24, n_ctx: 12, ..ModelConfig::default() },
-        task: DatasetConfig { sequences: 100, train_fraction: 0.8 },
+        task: TaskConfig { sequences: 100, ..TaskConfig::default() },
         train: TrainConfig { epochs: 6, batch_size: 32, checkpoint_every: 4, ..TrainConfig::default() },
     }
 }
 
 pub fn dataset(config: &RunConfig) -> Arc<Dataset> {
-    Arc::new(Dataset::generate(&config.task, config.model.n_ctx, config.model.d_vocab, config.seed))
+    Arc::new(config.dataset().unwrap())
 }
 
 /// Where a run is kept, if it is, and where it goes on from.

@@ -8,14 +8,14 @@ use headcount::model::{Backend, ModelConfig, Patch, Sequences, Transformer, Weig
 use headcount::task::{Dataset, Split};
 
 use super::gpu;
-use super::reference::models::{odd_models, perturbed, random_batch};
+use super::reference::models::{majority, odd_models, perturbed, random_batch};
 use super::reference::{Tensors, relative_l2, weights};
 
 /// `(loss, gradient)` over a split.
 fn gradient<D: Backend>(device: &D, weights: &Weights, data: &Arc<Dataset>, split: Split) -> (f32, Vec<f32>) {
     let model = Transformer::new(Arc::clone(&weights.layout));
     let params = device.try_tensor_from_vec(weights.values.clone(), (weights.values.len(),)).unwrap();
-    let sequences = Sequences::new(device, data, split, weights.layout.config.d_vocab).unwrap();
+    let sequences = Sequences::new(device, data, split, weights.config()).unwrap();
     let rows: Vec<usize> = (0..sequences.len()).rev().collect();
     let loss = device.loss(&model, params.leaky_trace(), &sequences, &rows).unwrap();
     let mut value = [0.0];
@@ -40,8 +40,7 @@ fn losses_and_gradients_of_odd_shapes_equal_the_cpus() {
 #[test]
 fn the_gradient_of_the_first_step_equals_pytorchs() {
     let Some(gpu) = gpu() else { return };
-    let tokens = Tensors::read("train_batches").tokens("tokens")[..16 * 128].to_vec();
-    let data = Arc::new(Dataset::from_sequences(tokens, 128, 10));
+    let data = Arc::new(majority(&Tensors::read("train_batches").tokens("tokens")[..16 * 128]));
     let start = weights("train_init");
     let (loss, values) = gradient(&gpu, &start, &data, Split::Validation);
     assert!((loss - 2.593_497).abs() < 1e-4, "{loss}");
@@ -59,12 +58,12 @@ fn what_the_device_says_of_the_validation_set_is_what_the_host_says() {
     let (weights, data) = (perturbed(&config), Arc::new(random_batch(&config, 12)));
     let model = Transformer::new(Arc::clone(&weights.layout));
     let params = gpu.try_tensor_from_vec(weights.values.clone(), (weights.values.len(),)).unwrap();
-    let sequences = Sequences::new(&gpu, &data, Split::Train, config.d_vocab).unwrap();
-    let mut tally = Tally::new(&config, config.n_ctx);
+    let sequences = Sequences::new(&gpu, &data, Split::Train, &config).unwrap();
+    let mut tally = Tally::new(&config);
     for rows in [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]] {
         let logits = gpu.logits(&model, &params, &sequences, &rows).unwrap();
         for (example, logits) in sequences.examples(&rows).iter().zip(logits.chunks(24 * config.d_vocab)) {
-            tally.add(logits, example.labels);
+            tally.add(logits, example.targets());
         }
     }
     let (ours, host) =

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use dfdx::prelude::*;
 use headcount::model::backend::composed_loss;
 use headcount::model::{Activation, Backend, ModelConfig, Normalization, Sequences, Transformer, Weights};
-use headcount::task::{Dataset, Split};
+use headcount::task::{Dataset, Example, Split, Targets, Task, Token, Vocabulary};
 use plain::Plain;
-use reference::models::{odd_models, perturbed, random_batch, worst};
+use rand_chacha::ChaCha8Rng;
+use reference::models::{majority, odd_models, perturbed, random_batch, some, worst};
 use reference::{Tensors, relative_l2, weights};
 
 /// `(loss, gradient)` of a batch on dfdx's tape.
@@ -35,7 +36,7 @@ fn fused_loss<T: Tape<f32, Cpu>>(
     params: Tensor<(usize,), f32, Cpu, T>,
     (data, split): (&Arc<Dataset>, Split),
 ) -> Tensor<Rank0, f32, Cpu, T> {
-    let sequences = Sequences::new(device, data, split, model.layout.config.d_vocab).unwrap();
+    let sequences = Sequences::new(device, data, split, &model.layout.config).unwrap();
     let rows: Vec<usize> = (0..sequences.len()).collect();
     device.loss(model, params, &sequences, &rows).unwrap()
 }
@@ -44,9 +45,10 @@ fn fused_loss<T: Tape<f32, Cpu>>(
 fn gradients_of_the_first_step_equal_pytorchs() {
     let batches = Tensors::read("train_batches");
     let start = weights("train_init");
-    let batch = Arc::new(Dataset::from_sequences(batches.tokens("tokens")[..16 * 128].to_vec(), 128, 10));
-    let labels: Vec<_> = batch.examples(Split::Validation).iter().flat_map(|e| e.labels.to_vec()).collect();
-    assert_eq!(labels, batches.tokens("labels")[..16 * 128]);
+    let batch = Arc::new(majority(&batches.tokens("tokens")[..16 * 128]));
+    let labels: Vec<_> =
+        batch.examples(Split::Validation).iter().flat_map(|e| e.targets().to_vec()).collect();
+    assert_eq!(labels, some(&batches.tokens("labels")[..16 * 128]));
     let theirs = Tensors::read("train_grad0");
     for composed in [false, true] {
         let (loss, values) = gradient(&start, (&batch, Split::Validation), composed);
@@ -123,6 +125,65 @@ fn gradients_equal_finite_differences_in_double_precision() {
         let error = relative_l2(&gradient, &slopes);
         assert!(error < 1e-3, "{config:?}: {error}");
     }
+}
+
+/// Asks of every even token what it is modulo 3, of sequences of any length.
+#[derive(Debug)]
+struct Sparse([Vocabulary; 2]);
+
+impl Task for Sparse {
+    fn name(&self) -> &'static str {
+        "sparse"
+    }
+
+    fn vocabulary(&self) -> &Vocabulary {
+        &self.0[0]
+    }
+
+    fn outputs(&self) -> &Vocabulary {
+        &self.0[1]
+    }
+
+    fn n_ctx(&self) -> usize {
+        5
+    }
+
+    fn sequence(&self, _: &mut ChaCha8Rng) -> Vec<Token> {
+        unimplemented!("the test brings its own")
+    }
+
+    fn targets(&self, tokens: &[Token]) -> Targets {
+        tokens.iter().map(|token| token.is_multiple_of(2).then_some(token % 3)).collect()
+    }
+}
+
+#[test]
+fn positions_without_a_target_add_nothing_whatever_the_lengths() {
+    let config = ModelConfig {
+        d_model: 6,
+        d_head: 3,
+        d_mlp: 7,
+        n_ctx: 5,
+        d_vocab: 7,
+        d_vocab_out: Some(3),
+        ..ModelConfig::default()
+    };
+    let task = Arc::new(Sparse([7, 3].map(Vocabulary::Numbers)));
+    let sequences: [Vec<Token>; 4] = [vec![1, 2, 3, 4, 5], vec![6], vec![5, 3, 1], vec![0, 0, 5, 6]];
+    let data = Arc::new(Dataset::from_sequences(task, &sequences));
+    let weights = perturbed(&config);
+    let batch = data.examples(Split::Validation);
+    assert_eq!(batch.iter().map(Example::scored).sum::<usize>(), 2 + 1 + 3);
+    let (loss, fused) = gradient(&weights, (&data, Split::Validation), false);
+    let (composed_loss, composed) = gradient(&weights, (&data, Split::Validation), true);
+    let plain = Plain::new(&weights);
+    let expected = plain.loss(&batch);
+    assert!((f64::from(loss) - expected).abs() < 1e-6 && (f64::from(composed_loss) - expected).abs() < 1e-6);
+    let slope =
+        |at| ((plain.moved(at, 1e-5).loss(&batch) - plain.moved(at, -1e-5).loss(&batch)) / 2e-5) as f32;
+    let slopes: Vec<f32> = (0..weights.values.len()).map(slope).collect();
+    let errors = [relative_l2(&fused, &slopes), relative_l2(&composed, &slopes)];
+    assert!(errors.iter().all(|error| *error < 1e-3), "{errors:?}");
 }
 
 #[test]

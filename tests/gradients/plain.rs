@@ -32,14 +32,13 @@ impl<'a> Plain<'a> {
         tensor.positions().map(|at| self.values[at]).collect()
     }
 
-    /// Mean cross-entropy.
+    /// Mean cross-entropy over targets.
     pub fn loss(&self, batch: &[Example<'_>]) -> f64 {
         let losses = batch.iter().flat_map(|example| {
-            let logits = self.logits(example);
-            logits
-                .into_iter()
-                .zip(example.labels)
-                .map(|(row, &label)| row.iter().map(|x| x.exp()).sum::<f64>().ln() - row[usize::from(label)])
+            let scored = self.logits(example).into_iter().zip(example.targets());
+            scored.filter_map(|(row, target)| {
+                Some(row.iter().map(|x| x.exp()).sum::<f64>().ln() - row[usize::from((*target)?)])
+            })
         });
         let losses: Vec<f64> = losses.collect();
         losses.iter().sum::<f64>() / losses.len() as f64
@@ -52,7 +51,7 @@ impl<'a> Plain<'a> {
             let (e, p) = (usize::from(token) * c.d_model, position * c.d_model);
             (0..c.d_model).map(|i| w_e[e + i] + w_pos[p + i]).collect()
         };
-        let mut stream: Rows = example.tokens.iter().enumerate().map(embed).collect();
+        let mut stream: Rows = example.tokens().iter().enumerate().map(embed).collect();
         for layer in 0..c.n_layers {
             let written = self.attention(layer, &stream);
             add(&mut stream, &written);

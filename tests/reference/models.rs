@@ -1,7 +1,7 @@
 //! Models of odd shapes, and data for them.
 
 use headcount::model::{Activation, ModelConfig, Normalization, Weights};
-use headcount::task::{Dataset, DatasetConfig, Example, Token};
+use headcount::task::{Class, Dataset, Example, Shape, TaskConfig, Token};
 
 /// Largest absolute difference; NaN when there is one.
 pub fn worst(a: &[f32], b: &[f32]) -> f32 {
@@ -12,13 +12,28 @@ pub fn worst(a: &[f32], b: &[f32]) -> f32 {
         .fold(0.0, |worst, d| if d > worst || d.is_nan() { d } else { worst })
 }
 
-pub fn batch_of<'a>(tokens: &'a [Token], labels: &'a [Token], len: usize) -> Vec<Example<'a>> {
-    tokens.chunks(len).zip(labels.chunks(len)).map(|(tokens, labels)| Example { tokens, labels }).collect()
+pub fn batch_of<'a>(tokens: &'a [Token], targets: &'a [Option<Class>], len: usize) -> Vec<Example<'a>> {
+    tokens
+        .chunks(len)
+        .zip(targets.chunks(len))
+        .map(|(tokens, targets)| Example::new(tokens, targets))
+        .collect()
+}
+
+/// A target at every position.
+pub fn some(labels: &[Class]) -> Vec<Option<Class>> {
+    labels.iter().copied().map(Some).collect()
+}
+
+/// The notebook's task over sequences of its length.
+pub fn majority(tokens: &[Token]) -> Dataset {
+    let task = TaskConfig::default().task(Shape { n_ctx: 128, d_vocab: 10, d_vocab_out: 10 }).unwrap();
+    Dataset::from_sequences(task, &tokens.chunks(128).map(<[Token]>::to_vec).collect::<Vec<_>>())
 }
 
 pub fn random_batch(config: &ModelConfig, sequences: usize) -> Dataset {
-    let sizes = DatasetConfig { sequences: sequences + 1, train_fraction: 0.999 };
-    Dataset::generate(&sizes, config.n_ctx, config.d_vocab, 5)
+    let sizes = TaskConfig { sequences: sequences + 1, train_fraction: 0.999, ..TaskConfig::default() };
+    sizes.dataset(config.shape(), 5).unwrap()
 }
 
 /// Weights with every part away from its special initial value.

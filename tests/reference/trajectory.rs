@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use headcount::model::{Backend, Sequences, Transformer};
-use headcount::task::{Dataset, Split};
+use headcount::task::Split;
 use headcount::train::{Moments, OneCycle, Optimizer};
 
+use super::models::majority;
 use super::{Tensors, relative_l2, train_log, weights};
 
 /// Takes the steps and compares rates, losses (within `by`, in nats) and the weights at the end.
 #[track_caller]
 pub fn follows_pytorch<D: Backend>(device: D, by: f64) {
-    let data = Arc::new(Dataset::from_sequences(Tensors::read("train_batches").tokens("tokens"), 128, 10));
-    let sequences = Sequences::new(&device, &data, Split::Validation, 10).unwrap();
+    let data = Arc::new(majority(&Tensors::read("train_batches").tokens("tokens")));
     let start = weights("train_init");
+    let sequences = Sequences::new(&device, &data, Split::Validation, start.config()).unwrap();
     let model = Transformer::new(Arc::clone(&start.layout));
     let moments = Moments::zeros(start.values.len());
     let mut optimizer = Optimizer::new(device, &start.values, &moments, 0, 0.01).unwrap();

@@ -85,7 +85,10 @@ impl App {
         };
         Some(match kind {
             CircuitMap::QkTokens => whole(model.d_vocab, model.d_vocab, tokens, &head.qk, self.qk_factor()),
-            CircuitMap::OvLogits => whole(model.d_vocab, model.d_vocab, tokens, &head.ov_logit, 1.0),
+            CircuitMap::OvLogits => {
+                let class = cursor.other.min(model.outputs() - 1);
+                whole(model.d_vocab, model.outputs(), (tokens.0, class), &head.ov_logit, 1.0)
+            }
             CircuitMap::QkPositions => {
                 let (_, values) = self.circuits.positions.as_ref()?;
                 let at = (cursor.position, cursor.key);
@@ -178,6 +181,9 @@ impl App {
                 self.cursor.key = moved(self.cursor.key, by, self.cursor.position + 1);
             }
             (Action::Column(by), CircuitMap::OvNeurons) => self.move_along_driven(by),
+            (Action::Column(by), CircuitMap::OvLogits) => {
+                self.cursor.other = moved(self.cursor.other, by, self.options.model.outputs());
+            }
             (Action::Column(by), _) => self.cursor.other = moved(self.cursor.other, by, d_vocab),
             (Action::Row(by), CircuitMap::QkPositions) => {
                 self.cursor.position = moved(self.cursor.position, by, len);

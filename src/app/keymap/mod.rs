@@ -189,10 +189,10 @@ impl Key {
         KeyEvent::new(self.code, control)
     }
 
-    /// The digit it types.
-    pub(super) fn digit(self) -> Option<char> {
+    /// The character it types.
+    pub(super) fn typed(self) -> Option<char> {
         match self.code {
-            KeyCode::Char(c @ '0'..='9') if !self.control => Some(c),
+            KeyCode::Char(c) if !self.control => Some(c),
             _ => None,
         }
     }

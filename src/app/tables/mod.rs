@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::event::{Command, Notice};
 use super::{App, Form, ViewId};
 use crate::model::{AblationKind, HeadId, NeuronId, PatternKind};
-use crate::task::Token;
+use crate::task::{Class, Token};
 
 /// A cell.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -144,7 +144,7 @@ struct Whole<'a> {
     step: usize,
     sequence: String,
     tokens: &'a [Token],
-    labels: &'a [Token],
+    labels: &'a [Option<Class>],
     position: usize,
     key: usize,
     layer: usize,
@@ -230,7 +230,7 @@ impl App {
             step,
             sequence: self.sequence.source.to_string(),
             tokens: probe.map_or(&[], |probe| &probe.request.tokens),
-            labels: probe.map_or(&[], |probe| &probe.labels),
+            labels: probe.map_or(&[], |probe| &probe.request.targets),
             position: self.cursor.position,
             key: self.cursor.key,
             layer: self.cursor.layer,
@@ -274,7 +274,7 @@ impl App {
             Target::Label => "label".into(),
             Target::Prediction => "prediction".into(),
             Target::LabelMinusRunnerUp => "label minus runner-up".into(),
-            Target::Token(token) => format!("token {token}"),
+            Target::Token(class) => format!("token {}", self.task().outputs().name(class)),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Tables of one sequence: attention, logits, neurons.
 
 use super::{Datum, Table};
-use crate::analysis::{Hypothesis, Probe};
+use crate::analysis::Probe;
 use crate::app::{App, Patterns};
 use crate::model::NeuronId;
+use crate::task::Feature;
 
 /// Columns of the pattern from one query: of which head it is, and over how many sequences.
 const KEYS: [&str; 11] = [
@@ -141,10 +142,10 @@ impl App {
     fn lens_table(&self, probe: &Probe) -> Option<Table> {
         let position = self.position_in(probe);
         let target = self.target_at(probe, position);
-        let d_vocab = probe.config().d_vocab;
+        let outputs = probe.config().outputs();
         let study = self.studies.lens();
         let row = |row: &crate::analysis::lens::LensRow| {
-            let logits = &row.logits[position * d_vocab..][..d_vocab];
+            let logits = &row.logits[position * outputs..][..outputs];
             let figures = study.and_then(|(_, places)| places.iter().find(|place| place.name == row.name));
             vec![
                 row.name.clone().into(),
@@ -206,7 +207,7 @@ impl App {
         let row = |position: usize| {
             let values =
                 traces().map(|(id, _, pass)| Datum::from(pass.neuron(id.layer, id.neuron, position)));
-            let head: [Datum; 2] = [position.into(), probe.labels[position].into()];
+            let head: [Datum; 2] = [position.into(), probe.label(position).into()];
             head.into_iter().chain(values).collect()
         };
         Table::new("traces", &columns, (0..probe.len()).map(row).collect())
@@ -215,10 +216,10 @@ impl App {
     fn fit_table(&self) -> Option<Table> {
         let token = self.target_token()?;
         let (study, r_squared) = self.studies.fit(&self.traced(), token)?;
-        let row = |(which, r_squared): (Hypothesis, f64)| {
-            vec![which.name().to_owned().into(), token.into(), r_squared.into(), study.sequences.into()]
+        let row = |(feature, r_squared): (&Feature, &f64)| {
+            vec![feature.name.to_owned().into(), token.into(), (*r_squared).into(), study.sequences.into()]
         };
-        let rows = Hypothesis::ALL.into_iter().zip(r_squared).map(row).collect();
+        let rows = self.task().features().iter().zip(r_squared).map(row).collect();
         Some(Table::new("fit", &["hypothesis", "token", "r_squared", "sequences"], rows))
     }
 }

@@ -27,7 +27,7 @@ impl App {
     pub(super) fn ablation_tables(&self, probe: &Probe) -> Vec<Table> {
         let Some(after) = &probe.ablated else { return Vec::new() };
         let before = &probe.clean;
-        let accuracy = |pass: &crate::analysis::Pass| pass.accuracy(&probe.labels);
+        let accuracy = |pass: &crate::analysis::Pass| pass.accuracy(&probe.request.targets);
         let mut rows = vec![vec![
             "sequence".to_owned().into(),
             1_usize.into(),
@@ -43,7 +43,7 @@ impl App {
             vec![
                 at.into(),
                 probe.request.tokens[at].into(),
-                probe.labels[at].into(),
+                probe.label(at).into(),
                 before.predictions[at].into(),
                 after.predictions[at].into(),
                 (before.predictions[at] != after.predictions[at]).into(),

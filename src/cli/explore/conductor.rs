@@ -340,7 +340,7 @@ mod tests {
     use super::*;
     use crate::app::{AppOptions, ColorDepth, Glyphs, Mode};
     use crate::model::ModelConfig;
-    use crate::task::{Dataset, DatasetConfig};
+    use crate::task::TaskConfig;
 
     struct Nowhere;
 
@@ -367,8 +367,8 @@ mod tests {
     #[test]
     fn when_nobody_is_left_to_report_anything_the_loop_ends_with_an_error() {
         let model = ModelConfig { d_model: 8, d_head: 4, d_mlp: 8, n_ctx: 4, ..ModelConfig::default() };
-        let task = DatasetConfig { sequences: 4, train_fraction: 0.5 };
-        let dataset = Arc::new(Dataset::generate(&task, model.n_ctx, model.d_vocab, 1));
+        let task = TaskConfig { sequences: 4, train_fraction: 0.5, ..TaskConfig::default() };
+        let dataset = Arc::new(task.dataset(model.shape(), 1).unwrap());
         let (app, first) = App::new(AppOptions {
             model,
             seed: 1,

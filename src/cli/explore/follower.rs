@@ -129,14 +129,14 @@ mod tests {
 
     use super::*;
     use crate::model::ModelConfig;
-    use crate::task::{Dataset, DatasetConfig};
+    use crate::task::TaskConfig;
     use crate::train::{RunDir, TrainConfig, TrainState};
 
     /// Eighteen steps.
     fn small() -> RunConfig {
         RunConfig {
             model: ModelConfig { d_model: 8, d_head: 4, d_mlp: 12, n_ctx: 6, ..ModelConfig::default() },
-            task: DatasetConfig { sequences: 100, train_fraction: 0.8 },
+            task: TaskConfig { sequences: 100, ..TaskConfig::default() },
             train: TrainConfig { epochs: 6, batch_size: 32, ..TrainConfig::default() },
             ..RunConfig::default()
         }
@@ -144,8 +144,7 @@ mod tests {
 
     /// A run directory held for training, with a checkpoint of this step.
     fn trained(run: &Path, config: &RunConfig, step: usize) -> RunDir {
-        let model = &config.model;
-        let dataset = Dataset::generate(&config.task, model.n_ctx, model.d_vocab, config.seed);
+        let dataset = config.dataset().unwrap();
         let mut run_dir = RunDir::open(run, config, &dataset).unwrap().run_dir;
         run_dir.save(&TrainState { step, ..TrainState::initial(config) }).unwrap();
         run_dir

@@ -23,7 +23,6 @@ use super::Failure;
 use super::args::ExploreArgs;
 use super::input::requested;
 use crate::app::{App, AppOptions, Command, Event};
-use crate::task::majority;
 use crate::term::{Capabilities, Session, SignalKind, survive_file_size_limit};
 use crate::train::{Setup, TrainEvent};
 use trainer::Trainer;
@@ -46,7 +45,7 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
         dataset: Arc::clone(&plan.dataset),
         depth: capabilities.color,
         glyphs: capabilities.glyphs,
-        title: majority::NAME.into(),
+        title: plan.dataset.task().name().into(),
         mode: plan.mode,
     });
     let (sender, incidents) = channel();

@@ -29,8 +29,7 @@ pub(super) struct Plan {
 }
 
 fn dataset(config: &RunConfig) -> Arc<Dataset> {
-    let model = &config.model;
-    Arc::new(Dataset::generate(&config.task, model.n_ctx, model.d_vocab, config.seed))
+    Arc::new(input::dataset_of(config))
 }
 
 fn exploring(path: &Path) -> Mode {

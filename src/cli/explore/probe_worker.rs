@@ -193,7 +193,7 @@ impl Worker {
         let folded = self.folded.of(&request.snapshot);
         let looked_at = if request.folded { Arc::clone(&folded) } else { Arc::clone(&request.snapshot) };
         let examples = self.dataset.examples(Split::Validation);
-        self.pool.install(|| study(request, &looked_at, &folded, &examples))
+        self.pool.install(|| study(request, &looked_at, &folded, &examples, self.dataset.task().features()))
     }
 
     fn probe(&mut self, mut request: ProbeRequest) -> Probe {
@@ -278,6 +278,7 @@ mod tests {
     use super::*;
     use crate::analysis::Topic;
     use crate::model::{ModelConfig, Weights};
+    use crate::task::Targets;
 
     #[test]
     fn a_study_has_its_turn_however_many_probes_there_are() {
@@ -287,6 +288,7 @@ mod tests {
             snapshot: Arc::clone(&snapshot),
             folded: false,
             tokens: Arc::from([1]),
+            targets: Targets::none(1),
             interventions: Interventions::default(),
             means: None,
         };

@@ -34,8 +34,8 @@ pub(super) fn settle(tensors: &Tensors<'_>, said: &[&ModelSettings]) -> Result<M
         return Err(Problem::Untold(open.join(", ")));
     }
     let config = candidates.swap_remove(0);
-    serde_json::from_value(Value::Object(config))
-        .map_err(|error| Problem::Format(format!("its config: {error}")))
+    let config: Result<ModelConfig, _> = serde_json::from_value(Value::Object(config));
+    Ok(config.map_err(|error| Problem::Format(format!("its config: {error}")))?.canonical())
 }
 
 /// What the candidates leave open: `act_fn ("gelu" or "relu")`.
@@ -76,13 +76,15 @@ fn shape<const N: usize>(tensors: &Tensors<'_>, name: &str) -> Result<[usize; N]
 fn dimensions(tensors: &Tensors<'_>) -> Result<ModelConfig, Problem> {
     let [d_vocab, d_model] = shape(tensors, "embed.W_E")?;
     let [n_ctx, _] = shape(tensors, "pos_embed.W_pos")?;
+    let [_, outputs] = shape(tensors, "unembed.W_U")?;
+    let d_vocab_out = Some(outputs);
     let [n_heads, _, d_head] = shape(tensors, "blocks.0.attn.W_Q")?;
     let layer = |name: &String| name.strip_prefix("blocks.")?.split('.').next()?.parse::<usize>().ok();
     let n_layers = tensors.keys().filter_map(layer).max().unwrap_or_default().saturating_add(1);
     let has_mlp = tensors.contains_key("blocks.0.mlp.W_in");
     let d_mlp = if has_mlp { shape::<2>(tensors, "blocks.0.mlp.W_in")?[1] } else { 0 };
-    let told =
-        ModelConfig { n_layers, n_heads, d_model, d_head, d_mlp, n_ctx, d_vocab, ..ModelConfig::default() };
+    let sizes = ModelConfig { n_layers, n_heads, d_model, d_head, d_mlp, n_ctx, ..ModelConfig::default() };
+    let told = ModelConfig { d_vocab, d_vocab_out, ..sizes };
     told.validate()?;
     Ok(told)
 }
@@ -120,9 +122,9 @@ fn names(form: &ModelConfig) -> Vec<String> {
 }
 
 fn settings(form: &ModelConfig, n_layers: usize) -> Map<String, Value> {
-    let told =
-        ["n_layers", "n_heads", "d_model", "d_head", "d_mlp", "n_ctx", "d_vocab", "normalization_type"];
-    let told = told.into_iter().chain(form.has_mlp().then_some("act_fn"));
+    let sizes = ["n_layers", "n_heads", "d_model", "d_head", "d_mlp", "n_ctx", "d_vocab", "d_vocab_out"];
+    let told = sizes.into_iter().chain(["normalization_type"]);
+    let told = told.chain(form.has_mlp().then_some("act_fn"));
     let all = ModelSettings::of(&ModelConfig { n_layers, ..form.clone() });
     told.filter_map(|key| Some((key.to_owned(), all.values.get(key)?.clone()))).collect()
 }

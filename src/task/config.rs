@@ -1,0 +1,249 @@
+//! Which task, and how much data: the table `task` of a run's settings.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{Dataset, Definition, Settings, Shape, TASKS, Task, find, names};
+
+/// Sequences in a data set, at the most.
+const MOST: usize = 10_000_000;
+
+/// Where sequences come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// A fixed set, drawn from the seed.
+    #[default]
+    Seeded,
+    /// Every epoch trains on sequences of its own; the validation set is fixed.
+    Fresh,
+    /// Every sequence there is, once.
+    Exhaustive,
+}
+
+/// A task and its data. The default is the notebook's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TaskConfig {
+    /// Which task.
+    pub name: String,
+    /// Where sequences come from.
+    pub source: Source,
+    /// Sequences in all.
+    pub sequences: usize,
+    /// The share of them that is trained on (rounded down); the rest validates.
+    pub train_fraction: f64,
+    /// The task's own.
+    #[serde(flatten)]
+    pub settings: Settings,
+}
+
+impl Default for TaskConfig {
+    fn default() -> Self {
+        Self {
+            name: TASKS[0].name.into(),
+            source: Source::Seeded,
+            sequences: 2048,
+            train_fraction: 0.8,
+            settings: Settings::new(),
+        }
+    }
+}
+
+/// Settings that make no task or no data set.
+#[derive(Debug, Error)]
+pub enum TaskError {
+    /// No such task.
+    #[error("task.name = {0:?}: the tasks are {list}", list = names())]
+    Name(String),
+    /// No such setting.
+    #[error("task.{key}: not a setting of {task}, which has {choices}")]
+    Setting {
+        /// As it was given.
+        key: String,
+        /// The task.
+        task: &'static str,
+        /// What there is.
+        choices: String,
+    },
+    /// A setting of the task's own that is out of range.
+    #[error("task.{key} = {value}: must be from {} to {}", range.0, range.1)]
+    Range {
+        /// The setting.
+        key: String,
+        /// Its value.
+        value: usize,
+        /// What it may be.
+        range: (usize, usize),
+    },
+    /// A model of another shape than the task's.
+    #[error("model.{field} = {found}: {task} needs {wanted}")]
+    Shape {
+        /// The model's setting.
+        field: &'static str,
+        /// Its value.
+        found: usize,
+        /// The task.
+        task: &'static str,
+        /// What it must be.
+        wanted: String,
+    },
+    /// A source that the task does not have.
+    #[error("task.source = \"exhaustive\": the sequences of {0} cannot be listed")]
+    Endless(&'static str),
+    /// Another number of sequences than there are.
+    #[error("task.sequences = {found}: {task} has {all} in all (task.source = \"exhaustive\")")]
+    NotAll {
+        /// The setting.
+        found: usize,
+        /// The task.
+        task: &'static str,
+        /// How many there are.
+        all: usize,
+    },
+    /// Too few or too many sequences.
+    #[error("task.sequences = {0}: must be from 2 to {MOST}")]
+    Sequences(usize),
+    /// One side of the split would be empty.
+    #[error(
+        "task.train_fraction = {fraction}: leaves {train} of {sequences} sequences to train on; both sides need one"
+    )]
+    Fraction {
+        /// The setting.
+        fraction: f64,
+        /// The sequences it leaves for training.
+        train: usize,
+        /// The sequences in all.
+        sequences: usize,
+    },
+}
+
+impl TaskConfig {
+    /// The task's row of the registry.
+    ///
+    /// # Errors
+    /// Names the tasks when there is none of that name.
+    pub fn definition(&self) -> Result<&'static Definition, TaskError> {
+        find(&self.name).ok_or_else(|| TaskError::Name(self.name.clone()))
+    }
+
+    /// The task, for a model of this shape.
+    ///
+    /// # Errors
+    /// Names the setting that is unknown or out of range, or the model's that does not fit.
+    pub fn task(&self, shape: Shape) -> Result<Arc<dyn Task>, TaskError> {
+        let definition = self.definition()?;
+        self.check_settings(definition)?;
+        let task = (definition.task)(&definition.settings(&self.settings), shape);
+        let misfit = |field, found, wanted| TaskError::Shape { field, found, task: definition.name, wanted };
+        for (field, found, wanted) in [
+            ("d_vocab", shape.d_vocab, task.vocabulary().len()),
+            ("d_vocab_out", shape.d_vocab_out, task.outputs().len()),
+        ] {
+            if found != wanted {
+                return Err(misfit(field, found, wanted.to_string()));
+            }
+        }
+        if shape.n_ctx < task.n_ctx() {
+            return Err(misfit("n_ctx", shape.n_ctx, format!("at least {}", task.n_ctx())));
+        }
+        Ok(task)
+    }
+
+    /// The data, for a model of this shape.
+    ///
+    /// # Errors
+    /// As [`task`](Self::task).
+    pub fn dataset(&self, shape: Shape, seed: u64) -> Result<Dataset, TaskError> {
+        Ok(Dataset::generate(self.task(shape)?, self, seed))
+    }
+
+    fn check_settings(&self, task: &'static Definition) -> Result<(), TaskError> {
+        for (key, &value) in &self.settings {
+            let Some(setting) = task.settings.iter().find(|setting| setting.name == key) else {
+                let common = ["name", "source", "sequences", "train_fraction"].into_iter();
+                let choices: Vec<&str> = common.chain(task.settings.iter().map(|s| s.name)).collect();
+                let (key, choices) = (key.clone(), choices.join(", "));
+                return Err(TaskError::Setting { key, task: task.name, choices });
+            };
+            let (key, range) = (key.clone(), setting.range);
+            if !(range.0..=range.1).contains(&value) {
+                return Err(TaskError::Range { key, value, range });
+            }
+        }
+        Ok(())
+    }
+
+    /// How many sequences are trained on: the notebook's 1638 of 2048.
+    pub fn train_len(&self) -> usize {
+        (self.sequences as f64 * self.train_fraction) as usize
+    }
+
+    /// Refuses settings that make no task for a model of this shape, or leave a side of the split empty.
+    ///
+    /// # Errors
+    /// Names the setting and its value.
+    pub fn validate(&self, shape: Shape) -> Result<(), TaskError> {
+        let task = self.task(shape)?;
+        let sequences = self.sequences;
+        if !(2..=MOST).contains(&sequences) {
+            return Err(TaskError::Sequences(sequences));
+        }
+        if self.source == Source::Exhaustive {
+            let name = self.definition()?.name;
+            let all = task.inputs().ok_or(TaskError::Endless(name))?;
+            if all != sequences {
+                return Err(TaskError::NotAll { found: sequences, task: name, all });
+            }
+        }
+        let train = self.train_len();
+        if !self.train_fraction.is_finite() || train == 0 || train >= sequences {
+            let fraction = self.train_fraction;
+            return Err(TaskError::Fraction { fraction, train, sequences });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHAPE: Shape = Shape { n_ctx: 8, d_vocab: 10, d_vocab_out: 10 };
+
+    #[track_caller]
+    fn is_refused(config: &TaskConfig, shape: Shape, pieces: &[&str]) {
+        let error = config.validate(shape).unwrap_err().to_string();
+        assert!(pieces.iter().all(|piece| error.contains(piece)), "{error}");
+    }
+
+    #[test]
+    fn an_empty_side_of_the_split_is_refused_by_name() {
+        let config = TaskConfig { sequences: 10, train_fraction: 1.0, ..TaskConfig::default() };
+        is_refused(&config, SHAPE, &["task.train_fraction = 1", "10 of 10"]);
+    }
+
+    #[test]
+    fn what_is_unknown_is_refused_with_the_choices() {
+        let other = TaskConfig { name: "majorty".into(), ..TaskConfig::default() };
+        is_refused(&other, SHAPE, &["task.name = \"majorty\"", "majority"]);
+        let settings = Settings::from([("q".to_owned(), 3)]);
+        is_refused(&TaskConfig { settings, ..TaskConfig::default() }, SHAPE, &["task.q", "sequences"]);
+    }
+
+    #[test]
+    fn a_task_is_not_put_to_a_model_that_answers_something_else() {
+        is_refused(
+            &TaskConfig::default(),
+            Shape { d_vocab_out: 2, ..SHAPE },
+            &["model.d_vocab_out = 2", "10"],
+        );
+    }
+
+    #[test]
+    fn endless_sequences_are_not_taken_exhaustively() {
+        is_refused(&TaskConfig { source: Source::Exhaustive, ..TaskConfig::default() }, SHAPE, &["majority"]);
+    }
+}

@@ -1,0 +1,47 @@
+//! No question at all: weights that are explored without knowing what they were trained for.
+
+use std::sync::Arc;
+
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+use super::{Shape, Targets, Task, Token, Vocabulary};
+
+#[derive(Debug)]
+struct Unlabelled {
+    n_ctx: usize,
+    vocabulary: Vocabulary,
+    outputs: Vocabulary,
+}
+
+/// Uniform random tokens of a model of this shape, none of them scored.
+pub fn unlabelled(shape: Shape) -> Arc<dyn Task> {
+    let [vocabulary, outputs] = [shape.d_vocab, shape.d_vocab_out].map(Vocabulary::Numbers);
+    Arc::new(Unlabelled { n_ctx: shape.n_ctx, vocabulary, outputs })
+}
+
+impl Task for Unlabelled {
+    fn name(&self) -> &'static str {
+        "no task"
+    }
+
+    fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    fn outputs(&self) -> &Vocabulary {
+        &self.outputs
+    }
+
+    fn n_ctx(&self) -> usize {
+        self.n_ctx
+    }
+
+    fn sequence(&self, random: &mut ChaCha8Rng) -> Vec<Token> {
+        (0..self.n_ctx).map(|_| random.gen_range(0..self.vocabulary.len()) as Token).collect()
+    }
+
+    fn targets(&self, tokens: &[Token]) -> Targets {
+        Targets::none(tokens.len())
+    }
+}

@@ -1,0 +1,97 @@
+//! Names of tokens and classes.
+
+use unicode_width::UnicodeWidthStr;
+
+use super::Token;
+
+/// The names of the tokens 0, 1, 2, ...
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Vocabulary {
+    /// Each token is its number; how many there are.
+    Numbers(usize),
+    /// Each token has a name.
+    Names(Vec<String>),
+}
+
+/// Names that a message lists in full, at the most.
+const LISTED: usize = 12;
+
+impl Vocabulary {
+    /// How many tokens there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Numbers(len) => *len,
+            Self::Names(names) => names.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A token's name; its number where it has none.
+    pub fn name(&self, token: Token) -> String {
+        match self {
+            Self::Names(names) if usize::from(token) < names.len() => names[usize::from(token)].clone(),
+            _ => token.to_string(),
+        }
+    }
+
+    /// The token of that name, else of that number.
+    pub fn parse(&self, text: &str) -> Option<Token> {
+        let named = match self {
+            Self::Names(names) => names.iter().position(|name| name == text),
+            Self::Numbers(_) => None,
+        };
+        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let token = named.or_else(|| text.parse().ok().filter(|_| is_number))?;
+        (token < self.len()).then_some(token as Token)
+    }
+
+    /// Columns that its widest name takes.
+    pub fn width(&self) -> usize {
+        match self {
+            Self::Numbers(len) => len.saturating_sub(1).to_string().len(),
+            Self::Names(names) => names.iter().map(|name| name.width()).max().unwrap_or(1),
+        }
+    }
+
+    /// Whether a name has this character.
+    pub fn has(&self, c: char) -> bool {
+        match self {
+            Self::Numbers(_) => c.is_ascii_digit(),
+            Self::Names(names) => c.is_ascii_digit() || names.iter().any(|name| name.contains(c)),
+        }
+    }
+
+    /// `0 to 9`, or the names, for a message.
+    pub fn described(&self) -> String {
+        match self {
+            Self::Numbers(len) => format!("0 to {}", len.saturating_sub(1)),
+            Self::Names(names) if names.len() <= LISTED => names.join(", "),
+            Self::Names(names) => {
+                let last = names[names.len() - 2..].join(", ");
+                format!("{}, {}, …, {last}", names[0], names[1])
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_known_by_its_name_and_by_its_number() {
+        let signs = Vocabulary::Names(["0", "1", "="].map(String::from).into());
+        assert_eq!(
+            ["0", "=", "2", "3", "-", ""].map(|text| signs.parse(text)),
+            [Some(0), Some(2), Some(2), None, None, None]
+        );
+        assert_eq!((signs.name(2), signs.width(), signs.described()), ("=".into(), 1, "0, 1, =".into()));
+        let numbers = Vocabulary::Numbers(300);
+        assert_eq!(["299", "300", "+1"].map(|text| numbers.parse(text)), [Some(299), None, None]);
+        assert_eq!((numbers.width(), numbers.described()), (3, "0 to 299".into()));
+    }
+}
