@@ -85,7 +85,7 @@ fn complete(all: &mut Map<String, Value>) {
     if let Some(norm @ Value::Null) = all.get_mut("normalization_type") {
         *norm = json!("none");
     }
-    all.retain(|key, value| !value.is_null() && !(key == "d_vocab_out" && *value == json!(-1)));
+    all.retain(|key, value| !(value.is_null() || key == "d_vocab_out" && *value == json!(-1)));
 }
 
 fn is_neutral(key: &str, value: &Value) -> bool {
