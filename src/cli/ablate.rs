@@ -1,7 +1,8 @@
 //! `headcount ablate`: one sequence with neurons and heads switched off.
 
 use super::args::AblateArgs;
-use super::{Failure, input, print};
+use super::output::print;
+use super::{Failure, input};
 use crate::analysis::{Pass, evaluation};
 use crate::model::{
     AblationKind, FoldOptions, HeadId, Interventions, Means, ModelConfig, NeuronId, Patch, PatternKind,

@@ -126,7 +126,7 @@ pub enum Inspect {
         /// Fold the layer norms into the weights first
         #[arg(long)]
         folded: bool,
-        /// Where to write
+        /// Where to write; `-` is standard output
         #[arg(long, value_name = "FILE.safetensors")]
         out: PathBuf,
     },
@@ -136,7 +136,7 @@ pub enum Inspect {
         weights: WeightsArgs,
         #[command(flatten)]
         tokens: TokensArgs,
-        /// Where to write
+        /// Where to write; `-` is standard output
         #[arg(long, value_name = "FILE.safetensors")]
         out: PathBuf,
     },
@@ -147,7 +147,7 @@ pub enum Inspect {
         /// Fold the layer norms into the weights first
         #[arg(long)]
         folded: bool,
-        /// Where to write
+        /// Where to write; `-` is standard output
         #[arg(long, value_name = "FILE.safetensors")]
         out: PathBuf,
     },
@@ -175,7 +175,7 @@ pub enum Inspect {
         /// Move what the value biases write into b_O, as later TransformerLens does
         #[arg(long)]
         fold_value_biases: bool,
-        /// Where to write
+        /// Where to write; `-` is standard output
         #[arg(long, value_name = "FILE.safetensors")]
         out: PathBuf,
     },

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use super::args::{Inspect, InspectArgs, TokensArgs, WeightsArgs};
-use super::{Failure, input, print};
+use super::output::{self, Destination, print};
+use super::{Failure, input};
 use crate::analysis::Pass;
 use crate::analysis::circuits::circuits;
 use crate::model::weights_file::{encode_tensors, encode_weights};
 use crate::model::{Activations, FoldOptions, NamedTensor, Patch, Weights, cache, fold, forward};
 use crate::report::{summary, token_trackers};
 use crate::task::{Example, Split, Targets};
-use crate::train::write_atomically;
 
 pub fn run(args: &InspectArgs) -> Result<(), Failure> {
     match &args.what {
@@ -35,8 +35,7 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
             let options =
                 FoldOptions { center_reading: *center_reading, fold_value_biases: *fold_value_biases };
             let opened = input::opened(weights)?;
-            let bytes = encode_weights(&fold(&opened.weights, options), opened.task.as_deref());
-            Ok(write_atomically(out, &bytes)?)
+            output::write(out, &encode_weights(&fold(&opened.weights, options), opened.task.as_deref()))
         }
     }
 }
@@ -45,7 +44,7 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
 fn refuse_overwriting(out: &Path, weights: &WeightsArgs, tokens: Option<&TokensArgs>) -> Result<(), Failure> {
     let tokens = tokens.and_then(|tokens| tokens.tokens.strip_prefix('@')).map(Path::new);
     let inputs = [Some(weights.weights.as_path()), tokens, weights.config.as_deref()];
-    let Ok(out) = out.canonicalize() else { return Ok(()) };
+    let Ok(Destination::File(out)) = Destination::of(out) else { return Ok(()) };
     match inputs.into_iter().flatten().find(|input| input.canonicalize().is_ok_and(|input| input == out)) {
         Some(input) => {
             Err(Failure::Usage(format!("--out {}: that is what is read: name another file", input.display())))
@@ -63,7 +62,7 @@ fn write_cache(weights: &Weights, tokens: &TokensArgs, out: &Path) -> Result<(),
     let tokens = input::tokens(tokens, weights.config())?;
     let mut activations = Activations::new(weights.config(), tokens.len());
     forward(weights, &tokens, &Patch::default(), &mut activations);
-    Ok(write_atomically(out, &encode_tensors(&cache(weights, &tokens, &activations)))?)
+    output::write(out, &encode_tensors(&cache(weights, &tokens, &activations)))
 }
 
 fn write_attribution(weights: &Weights, tokens: &TokensArgs, out: &Path) -> Result<(), Failure> {
@@ -79,7 +78,7 @@ fn write_attribution(weights: &Weights, tokens: &TokensArgs, out: &Path) -> Resu
         shape: vec![tokens.len(), weights.config().outputs()],
         values,
     });
-    Ok(write_atomically(out, &encode_tensors(&parts.collect::<Vec<_>>()))?)
+    output::write(out, &encode_tensors(&parts.collect::<Vec<_>>()))
 }
 
 fn write_circuits(weights: &Weights, out: &Path) -> Result<(), Failure> {
@@ -94,7 +93,7 @@ fn write_circuits(weights: &Weights, out: &Path) -> Result<(), Failure> {
         })
     });
     let tensors: Vec<NamedTensor> = tensors.filter(|tensor| !tensor.values.is_empty()).collect();
-    Ok(write_atomically(out, &encode_tensors(&tensors))?)
+    output::write(out, &encode_tensors(&tensors))
 }
 
 fn print_trackers(args: &WeightsArgs, (top, controls): (usize, usize), json: bool) -> Result<(), Failure> {

@@ -8,10 +8,12 @@ mod fault;
 mod input;
 mod inspect;
 mod last_words;
+mod output;
 mod threads;
 mod train;
 
 use std::fmt;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -30,6 +32,8 @@ pub enum Failure {
     Usage(String),
     /// It made sense, and failed: exit status 1.
     Failed(String),
+    /// Metrics could not be written to stdout, which was said at once: exit status 1.
+    Unheard,
     /// Another process is training in the run directory: exit status 3.
     Locked(String),
     /// A signal ended it in good order: the exit status, 128 and its number.
@@ -40,7 +44,7 @@ impl Failure {
     fn status(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::Failed(_) => 1,
+            Self::Failed(_) | Self::Unheard => 1,
             Self::Locked(_) => 3,
             Self::Signal(status) => *status,
         }
@@ -51,6 +55,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(line) | Self::Failed(line) | Self::Locked(line) => f.write_str(line),
+            Self::Unheard => f.write_str("metrics could not be written to stdout"),
             Self::Signal(status) => write!(f, "ended by signal {}", status - 128),
         }
     }
@@ -108,22 +113,22 @@ pub fn main() -> ExitCode {
         Some(Command::Explore(args)) => explore::run(&args),
         None => explore::run(&cli.explore),
     });
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            if !matches!(failure, Failure::Signal(_)) {
-                say(&format!("headcount: {}", scrub(&failure.to_string())));
-            }
-            ExitCode::from(failure.status())
-        }
+    end(done)
+}
+
+/// The exit status; a failure in one line.
+fn end(done: Result<(), Failure>) -> ExitCode {
+    let Err(failure) = done else { return ExitCode::SUCCESS };
+    if !matches!(failure, Failure::Signal(_) | Failure::Unheard) {
+        say(&format!("headcount: {}", scrub(&failure.to_string())));
     }
+    ExitCode::from(failure.status())
 }
 
 /// Help and version as clap prints them; a mistake in one line.
 fn refuse(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
-        let _ = error.print();
-        return ExitCode::SUCCESS;
+        return end(output::said(error.print().and_then(|()| std::io::stdout().flush())));
     }
     let text = error.to_string();
     let line = if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
@@ -148,17 +153,5 @@ fn missing_command(help: &str) -> String {
 
 /// A line on stderr; there may be nobody to read it.
 fn say(line: &str) {
-    use std::io::Write;
     let _ = writeln!(std::io::stderr(), "{line}");
-}
-
-/// Text on stdout; a reader like `head` that has enough of it is no failure.
-fn print(text: &str) -> Result<(), Failure> {
-    use std::io::{ErrorKind, Write};
-    match writeln!(std::io::stdout(), "{text}") {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::Failed(format!("cannot write to stdout: {error}")))
-        }
-        _ => Ok(()),
-    }
 }

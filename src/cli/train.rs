@@ -1,6 +1,6 @@
 //! `headcount train`: a run without a screen.
 
-use std::io::{IsTerminal, Write, stdout};
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -12,8 +12,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::args::TrainArgs;
 use super::input::{Requested, requested};
 use super::last_words::LastWords;
+use super::output::print;
 use super::{Failure, say};
-use crate::term::{scrub, survive_file_size_limit, watch_without_a_screen};
+use crate::term::{Glyphs, scrub, survive_file_size_limit, watch_without_a_screen};
 use crate::train::run_dir::Found;
 use crate::train::{
     EpochMetrics, Lock, MetricsLine, Outcome, RunDir, RunDirError, Setup, StepMetrics, TrainCommand,
@@ -33,7 +34,8 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     let (run_dir, state) = (Some(opened.run_dir), opened.state);
     let setup = Setup { config, dataset, state, run_dir, stop_at: args.steps };
     match (train(args, setup, inbox)?, signal.load(Ordering::Relaxed)) {
-        (Outcome::Stopped, status) if status > 0 => Err(Failure::Signal(status)),
+        (Ended { outcome: Outcome::Stopped, .. }, status) if status > 0 => Err(Failure::Signal(status)),
+        (Ended { heard: false, .. }, _) => Err(Failure::Unheard),
         _ => Ok(()),
     }
 }
@@ -66,8 +68,14 @@ fn obey_signals(commands: Sender<TrainCommand>) -> Result<Arc<AtomicU8>, Failure
     Ok(status)
 }
 
+/// How a run ended, and whether all its metrics reached standard output.
+struct Ended {
+    outcome: Outcome,
+    heard: bool,
+}
+
 /// Trains on a thread of its own, so that nobody who reads our output slowly, or not at all, holds the training up.
-fn train(args: &TrainArgs, setup: Setup, inbox: Receiver<TrainCommand>) -> Result<Outcome, Failure> {
+fn train(args: &TrainArgs, setup: Setup, inbox: Receiver<TrainCommand>) -> Result<Ended, Failure> {
     let (sender, events) = channel();
     let device = args.run.device;
     let mut emit = move |event| {
@@ -90,16 +98,19 @@ fn train(args: &TrainArgs, setup: Setup, inbox: Receiver<TrainCommand>) -> Resul
     if matches!(outcome, Ok(Outcome::Stopped)) {
         reporter.stopped();
     }
-    outcome.map_err(|error| match error {
+    let outcome = outcome.map_err(|error| match error {
         TrainError::Panicked(_) => Failure::Failed(format!("{error}{}", last_words.place())),
         error => error.into(),
-    })
+    })?;
+    Ok(Ended { outcome, heard: reporter.heard })
 }
 
 /// Progress for a person on stderr, metrics for a program on stdout.
 struct Reporter {
     quiet: bool,
     json: bool,
+    /// Whether standard output has taken all that it was given.
+    heard: bool,
     bar: Option<ProgressBar>,
     plan: Option<TrainPlan>,
     last: Option<StepMetrics>,
@@ -141,11 +152,19 @@ impl Reporter {
     fn new(args: &TrainArgs) -> Self {
         let bar = (!args.quiet && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
-            let style = ProgressStyle::with_template("{bar:30} step {pos}/{len} {per_sec} {eta} left  {msg}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            let style = ProgressStyle::with_template("{bar:30} step {pos}/{len} {per_sec} {eta} left  {msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            bar.set_style(if Glyphs::of_this_process() == Glyphs::Ascii {
+                style.progress_chars("#>-")
+            } else {
+                style
+            });
             bar
         });
-        Self { quiet: args.quiet, json: args.json, bar, plan: None, last: None, pace: Pace::default() }
+        // A terminal that cannot move its cursor has no bar, and the bar would swallow the lines.
+        let bar = bar.filter(|bar| !bar.is_hidden());
+        let (quiet, json) = (args.quiet, args.json);
+        Self { quiet, json, heard: true, bar, plan: None, last: None, pace: Pace::default() }
     }
 
     fn hear(&mut self, event: TrainEvent) {
@@ -184,9 +203,7 @@ impl Reporter {
 
     fn step(&mut self, metrics: StepMetrics) {
         self.pace.step();
-        if self.json {
-            print_line(&MetricsLine::Step(metrics.clone()).to_json());
-        }
+        self.print(&MetricsLine::Step(metrics.clone()));
         if let Some(bar) = &self.bar {
             bar.set_position(metrics.step as u64);
             bar.set_message(format!("loss {:.4}", metrics.train_loss));
@@ -195,9 +212,7 @@ impl Reporter {
     }
 
     fn epoch(&mut self, metrics: &EpochMetrics) {
-        if self.json {
-            print_line(&MetricsLine::from(metrics).to_json());
-        }
+        self.print(&MetricsLine::from(metrics));
         let steps = self.plan.as_ref().map_or(0, |plan| plan.total_steps);
         let train_loss = self.last.as_ref().map_or(f32::NAN, |step| step.train_loss);
         let line = format!(
@@ -210,6 +225,17 @@ impl Reporter {
         );
         if !self.quiet {
             self.line(&line);
+        }
+    }
+
+    /// Metrics that cannot be printed do not stop the training: said at once, and an error at the end.
+    fn print(&mut self, metrics: &MetricsLine) {
+        if !self.json || !self.heard {
+            return;
+        }
+        if let Err(failure) = print(&metrics.to_json()) {
+            self.heard = false;
+            self.line(&format!("headcount: {failure}; training goes on, metrics.jsonl has them all"));
         }
     }
 
@@ -236,9 +262,4 @@ impl Reporter {
             say(&summary);
         }
     }
-}
-
-/// A reader that has gone does not stop the training.
-fn print_line(line: &str) {
-    let _ = writeln!(stdout(), "{line}");
 }

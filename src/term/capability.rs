@@ -108,6 +108,14 @@ impl Capabilities {
     }
 }
 
+impl Glyphs {
+    /// Those of this process's locale.
+    pub fn of_this_process() -> Self {
+        let variable = &|name: &str| std::env::var(name).ok();
+        glyphs(&Environment { stdin_is_terminal: false, stdout_is_terminal: false, variable })
+    }
+}
+
 impl Environment<'_> {
     /// POSIX treats an empty variable as one that is not set.
     fn non_empty(&self, name: &str) -> Option<String> {

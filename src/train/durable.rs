@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::files::{Disk, FileError, Files};
+use super::files::{FileError, Files};
 
 /// The name under which a file is written before it is whole.
 pub fn temporary(path: &Path) -> PathBuf {
@@ -23,15 +23,7 @@ fn is_temporary(name: &OsStr) -> bool {
 }
 
 /// Replaces `path` by `bytes`: a sibling is written, synced and renamed, and the directory synced. Readable by its owner
-/// alone.
-///
-/// # Errors
-/// Names the file; the old one, if any, is then untouched.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    replace(&Disk, path, bytes)
-}
-
-/// As [`write_atomically`], on any file system.
+/// alone. On failure the old file, if any, is untouched.
 pub(super) fn replace(files: &dyn Files, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let sibling = temporary(path);
     let written = write_synced(files, &sibling, bytes).and_then(|()| files.rename(&sibling, path));
@@ -77,6 +69,7 @@ pub fn create_private_dir(path: &Path) -> Result<(), FileError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::files::Disk;
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
@@ -84,9 +77,9 @@ mod tests {
     fn a_failed_write_leaves_the_old_file_and_no_temporary() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("weights");
-        write_atomically(&path, b"old").unwrap();
+        replace(&Disk, &path, b"old").unwrap();
         fs::create_dir(temporary(&path)).unwrap();
-        let error = write_atomically(&path, b"new").unwrap_err().to_string();
+        let error = replace(&Disk, &path, b"new").unwrap_err().to_string();
         assert!(error.contains("weights") && error.contains("cannot write"), "{error}");
         assert_eq!(fs::read(&path).unwrap(), b"old");
     }
@@ -95,7 +88,7 @@ mod tests {
     fn files_are_for_their_owner_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("weights");
-        write_atomically(&path, b"bytes").unwrap();
+        replace(&Disk, &path, b"bytes").unwrap();
         assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
@@ -107,7 +100,7 @@ mod tests {
         for link in [&path, &temporary(&path)] {
             std::os::unix::fs::symlink(&elsewhere, link).unwrap();
         }
-        write_atomically(&path, b"new").unwrap();
+        replace(&Disk, &path, b"new").unwrap();
         assert!(!path.is_symlink() && fs::read(&path).unwrap() == b"new");
         assert_eq!(fs::read(&elsewhere).unwrap(), b"precious");
         std::os::unix::fs::symlink(&elsewhere, dir.path().join("link")).unwrap();

@@ -21,7 +21,6 @@ pub use checkpoint::{CheckpointError, TrainState, decode, fingerprint};
 pub use checkpoints::Checkpoints;
 pub use config::{RunConfig, RunConfigError, TrainConfig};
 pub use device::{DeviceChoice, DeviceError, train_on};
-pub use durable::write_atomically;
 pub use events::{EpochMetrics, RunState, StepMetrics, TrainCommand, TrainEvent, TrainPlan};
 pub use files::FileError;
 pub use lock::Lock;

@@ -62,6 +62,27 @@ fn colours_and_glyphs_are_those_that_the_terminal_has() {
     }
 }
 
+/// What `train` sends to its terminal in an environment.
+fn trained(variables: &[&str]) -> String {
+    let folder = folder_with(&epochs(2));
+    let mut command = Command::new("env");
+    command.args(variables).args(["setsid", "--ctty"]).arg(program());
+    arguments(&mut command, "train", folder.path());
+    let mut pty = Pty::spawn(&mut command, folder).unwrap();
+    assert_eq!(pty.wait_for_exit(PATIENCE).code(), Some(0), "{variables:?}");
+    String::from_utf8(pty.drain()).unwrap()
+}
+
+#[test]
+fn training_on_a_terminal_shows_its_epochs_in_characters_that_the_terminal_has() {
+    for variables in [["TERM=dumb", "LC_ALL=C.UTF-8"], ["TERM=xterm", "LC_ALL=C"]] {
+        let sent = trained(&variables);
+        assert_eq!(sent.matches("epoch ").count(), 2, "{variables:?}: {sent}");
+        assert!(variables[0] != "TERM=dumb" || !sent.contains('\x1b'), "{sent:?}");
+        assert!(variables[1] != "LC_ALL=C" || sent.is_ascii(), "{sent:?}");
+    }
+}
+
 #[test]
 fn without_a_terminal_nothing_is_started() {
     let folder = folder_with(ENDLESS);
