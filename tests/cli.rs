@@ -3,6 +3,8 @@
 #[path = "cli/outputs.rs"]
 mod outputs;
 mod reference;
+#[path = "cli/requests.rs"]
+mod requests;
 
 use std::fs;
 use std::path::Path;
@@ -169,7 +171,7 @@ fn settings_that_contradict_the_run_are_named() {
     let dir = tiny();
     run(dir.path(), &["train", "--config", "tiny.toml", "--quiet", "--run", "r", "--steps", "2"]);
     let args = ["train", "--resume", "--run", "r", "--seed", "99"];
-    refuses(dir.path(), &args, 1, &["seed = 99", "seed = 23", "r was started"]);
+    refuses(dir.path(), &args, 2, &["seed = 99", "seed = 23", "r was started"]);
 }
 
 #[test]
@@ -184,11 +186,11 @@ fn mistakes_in_the_settings_are_named_with_their_place() {
     let dir = tiny();
     let config = |text: &str| fs::write(dir.path().join("bad.toml"), text).unwrap();
     config("seed = 1\n[model]\nd_modle = 3\n");
-    refuses(dir.path(), &["train", "--config", "bad.toml"], 1, &["bad.toml:3:1", "d_modle"]);
+    refuses(dir.path(), &["train", "--config", "bad.toml"], 2, &["bad.toml:3:1", "d_modle"]);
     config("[model]\nd_head = 0\n");
-    refuses(dir.path(), &["train", "--config", "bad.toml"], 1, &["bad.toml", "model.d_head = 0"]);
+    refuses(dir.path(), &["train", "--config", "bad.toml"], 2, &["bad.toml", "model.d_head = 0"]);
     config("[model]\nn_ctx = 100000000000\n");
-    refuses(dir.path(), &["train", "--config", "bad.toml"], 1, &["model.n_ctx = 100000000000"]);
+    refuses(dir.path(), &["train", "--config", "bad.toml"], 2, &["model.n_ctx = 100000000000"]);
     refuses(dir.path(), &["train", "--config", "none.toml"], 1, &["none.toml"]);
     refuses(dir.path(), &["train", "--config", "tiny.toml", "--epochs", "0"], 2, &["train.epochs = 0"]);
     refuses(dir.path(), &["train", "--config", "tiny.toml", "--device", "tpu"], 2, &["tpu"]);

@@ -180,7 +180,7 @@ fn an_evaluation_is_asked_for_once_and_only_where_it_is_seen() {
     screen.must_show("validation figures taken at step 25, trained weights");
     screen.keys("m");
     assert_eq!(screen.evaluations, 3);
-    screen.must_show("to the mean over the validation set");
+    screen.must_show("ablating to the mean over sequences and positions of the validation set");
 }
 
 #[test]

@@ -352,10 +352,10 @@ fn logits_that_are_nan_predict_nothing() {
     let (before, after) = (pass(&trained), pass(&broken));
     assert_eq!((before.accuracy(&targets), after.accuracy(&targets)), (Some(1.0), Some(0.0)));
     let off = Interventions::default();
-    let outcome = AblationOutcome::new(trained.config(), &off, 0, example, [&before, &after]);
+    let outcome = AblationOutcome::new(trained.config(), &off, example, [&before, &after]);
     assert_eq!(outcome.changed.len(), 8, "from an answer to none");
     assert!(outcome.to_string().contains("label 0  output 0 -> NaN"), "{outcome}");
-    let outcome = AblationOutcome::new(trained.config(), &off, 0, example, [&after, &after]);
+    let outcome = AblationOutcome::new(trained.config(), &off, example, [&after, &after]);
     assert!(outcome.changed.is_empty(), "from none to none");
     for place in lens_over(&broken, &[example]) {
         assert!(place.accuracy == 0.0 && place.loss.is_nan(), "{place:?}");

@@ -196,15 +196,15 @@ fn ablation_of_neurons_and_patterns() {
     assert_eq!(off.neurons.len(), 4);
     let (before, after) = (twin.clean(), twin.pass(&off));
     let config = ModelConfig::default();
-    let outcome = AblationOutcome::new(&config, &off, 0, twin.example(), [&before, &after]);
+    let outcome = AblationOutcome::new(&config, &off, twin.example(), [&before, &after]);
     let nearly =
         AblationOutcome { accuracy_before: Some(0.999_7), accuracy_after: Some(0.000_2), ..outcome.clone() };
     assert!(nearly.to_string().contains("accuracy 99.9% -> <0.1%"), "{nearly}");
     let figures = rows(&export, "figures");
-    same(&figures[0][2], outcome.loss_before.unwrap());
-    same(&figures[0][3], outcome.loss_after.unwrap());
-    same(&figures[0][4], outcome.accuracy_before.unwrap());
-    same(&figures[0][5], outcome.accuracy_after.unwrap());
+    same(&figures[0][2], outcome.loss_before.unwrap().into());
+    same(&figures[0][3], outcome.loss_after.unwrap().into());
+    same(&figures[0][4], outcome.accuracy_before.unwrap().into());
+    same(&figures[0][5], outcome.accuracy_after.unwrap().into());
     let changed: Vec<usize> = rows(&export, "positions")
         .iter()
         .filter(|row| row[5] == true)

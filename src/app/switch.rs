@@ -53,8 +53,10 @@ impl App {
                     AblationKind::Mean => AblationKind::Zero,
                 };
                 let text = match kind {
-                    AblationKind::Zero => "an ablated value becomes zero",
-                    AblationKind::Mean => "an ablated value becomes its mean over the validation set",
+                    AblationKind::Zero => "ablating to zero",
+                    AblationKind::Mean => {
+                        "ablating to the mean over sequences and positions of the validation set"
+                    }
                 };
                 self.say(Notice::info(text));
             }

@@ -1,13 +1,16 @@
 //! `headcount ablate`: one sequence with neurons and heads switched off.
 
-use super::args::AblateArgs;
-use super::output::print;
+use std::collections::BTreeSet;
+
+use super::args::{AblateArgs, PlaceArg};
+use super::output::{print, print_text};
 use super::{Failure, input};
 use crate::analysis::{Pass, evaluation};
 use crate::model::{
     AblationKind, FoldOptions, HeadId, Interventions, Means, ModelConfig, NeuronId, Patch, PatternKind,
     Weights, fold,
 };
+use crate::number::count;
 use crate::report::AblationOutcome;
 use crate::task::{Example, Split};
 
@@ -27,41 +30,54 @@ pub fn run(args: &AblateArgs) -> Result<(), Failure> {
         mean_over,
         weights: if args.folded { "folded" } else { "trained" },
         weights_file: args.weights.weights.display().to_string(),
-        ..AblationOutcome::new(config, &interventions, args.layer, example, [&before, &after])
+        ..AblationOutcome::new(config, &interventions, example, [&before, &after])
     };
     if args.json {
         print(&serde_json::to_string(&outcome).map_err(|error| Failure::Failed(error.to_string()))?)
     } else {
-        print(outcome.to_string().trim_end())
+        print_text(outcome.to_string().trim_end())
     }
 }
 
 fn interventions(args: &AblateArgs, config: &ModelConfig) -> Result<Interventions, Failure> {
-    let check = |option: &str, what: &str, values: &[usize], count: usize| {
-        let bad = values.iter().find(|&&value| value >= count);
-        bad.map_or(Ok(()), |bad| {
-            let there =
-                if count == 0 { format!("no {what}s") } else { format!("{what}s 0 to {}", count - 1) };
-            Err(Failure::Usage(format!("{option}: no {what} {bad}: the model has {there}")))
-        })
-    };
-    check("--layer", "layer", &[args.layer], config.n_layers)?;
-    check("--neurons", "neuron", &args.neurons, config.d_mlp)?;
-    check("--heads", "head", &args.heads, config.n_heads)?;
-    check("--pattern-heads", "head", &args.pattern_heads, config.n_heads)?;
     if args.neurons.is_empty() && args.heads.is_empty() && args.pattern.is_none() {
         return Err(Failure::Usage("nothing to switch off: give --neurons, --heads or --pattern".into()));
     }
-    let layer = args.layer;
-    let all: Vec<usize> = (0..config.n_heads).collect();
-    let patterned = if args.pattern_heads.is_empty() { &all } else { &args.pattern_heads };
-    let replaced = |kind: PatternKind| patterned.iter().map(move |&head| (HeadId { layer, head }, kind));
+    check("--layer", "layer", args.layer, config.n_layers)?;
+    let place = |option: &'static str, what: &'static str, count: usize| {
+        move |&PlaceArg { layer, number }: &PlaceArg| {
+            let layer = layer.unwrap_or(args.layer);
+            check(option, "layer", layer, config.n_layers)?;
+            check(option, what, number, count)?;
+            Ok((layer, number))
+        }
+    };
+    let head = |option| {
+        let place = place(option, "head", config.n_heads);
+        move |arg: &PlaceArg| place(arg).map(|(layer, head)| HeadId { layer, head })
+    };
+    let neuron = place("--neurons", "neuron", config.d_mlp);
+    let neuron = |arg: &PlaceArg| neuron(arg).map(|(layer, neuron)| NeuronId { layer, neuron });
+    let patterned: BTreeSet<HeadId> =
+        args.pattern_heads.iter().map(head("--pattern-heads")).collect::<Result<_, Failure>>()?;
+    let all = config.heads().filter(|id| id.layer == args.layer);
+    let patterned = if patterned.is_empty() { all.collect() } else { patterned };
+    let kind = args.pattern.map(PatternKind::from);
     Ok(Interventions {
-        heads: args.heads.iter().map(|&head| HeadId { layer, head }).collect(),
-        neurons: args.neurons.iter().map(|&neuron| NeuronId { layer, neuron }).collect(),
+        heads: args.heads.iter().map(head("--heads")).collect::<Result<_, Failure>>()?,
+        neurons: args.neurons.iter().map(neuron).collect::<Result<_, Failure>>()?,
         kind: args.kind.into(),
-        patterns: args.pattern.map(PatternKind::from).into_iter().flat_map(replaced).collect(),
+        patterns: kind.into_iter().flat_map(|kind| patterned.iter().map(move |&id| (id, kind))).collect(),
     })
+}
+
+fn check(option: &str, what: &str, number: usize, count: usize) -> Result<(), Failure> {
+    let there = match count {
+        _ if number < count => return Ok(()),
+        0 => format!("no {what}s"),
+        count => format!("{what}s 0 to {}", count - 1),
+    };
+    Err(Failure::Usage(format!("{option}: no {what} {number}: the model has {there}")))
 }
 
 /// The averages an ablation to the mean needs, and what they were taken over.
@@ -75,15 +91,12 @@ fn means(args: &AblateArgs, weights: &Weights) -> Result<Option<(Means, String)>
     let config = weights.config();
     let (dataset, name) = if let Some(path) = &args.mean_over {
         let dataset = input::sequences(path, config)?;
-        let name = format!("{} ({} sequences)", path.display(), dataset.len(Split::Validation));
-        (dataset, name)
+        (dataset, path.display().to_string())
     } else {
         let run = input::settings_of(&args.weights.weights, args.weights.config.as_deref(), config)?;
-        let dataset = input::dataset_of(&run);
-        let name =
-            format!("the validation set of seed {} ({} sequences)", run.seed, dataset.len(Split::Validation));
-        (dataset, name)
+        (input::dataset_of(&run), format!("the validation set of seed {}", run.seed))
     };
     let (means, _) = evaluation::means(weights, &dataset.examples(Split::Validation));
-    Ok(Some((means, name)))
+    let sequences = count(dataset.len(Split::Validation), "sequence");
+    Ok(Some((means, format!("sequences and positions of {name} ({sequences})"))))
 }

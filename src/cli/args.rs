@@ -1,6 +1,7 @@
 //! The grammar of the command line: names and options are a contract with scripts.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -104,8 +105,8 @@ pub struct WeightsArgs {
 /// A sequence to look at.
 #[derive(Args, Clone, Debug)]
 pub struct TokensArgs {
-    /// Tokens, separated by commas; or @FILE, separated by commas or white space
-    #[arg(long, value_name = "1,5,3,…|@FILE")]
+    /// One sequence: tokens separated by commas or white space, or those in FILE (`-`: standard input); @FILE:N is its line N
+    #[arg(long, value_name = "1,5,3,…|@FILE[:N]|@-")]
     pub tokens: String,
 }
 
@@ -192,7 +193,7 @@ pub enum KindArg {
     /// 0
     #[default]
     Zero,
-    /// Their mean over --mean-over
+    /// Their mean over the sequences and positions of --mean-over
     Mean,
 }
 
@@ -202,6 +203,26 @@ impl From<KindArg> for AblationKind {
             KindArg::Zero => Self::Zero,
             KindArg::Mean => Self::Mean,
         }
+    }
+}
+
+/// A head or neuron: `NUMBER`, in a layer given elsewhere, or `LAYER.NUMBER`.
+#[derive(Clone, Copy, Debug)]
+pub struct PlaceArg {
+    pub layer: Option<usize>,
+    pub number: usize,
+}
+
+impl FromStr for PlaceArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let whole = |word: &str| word.parse().map_err(|_| "neither NUMBER nor LAYER.NUMBER".to_owned());
+        let (layer, number) = match text.trim().split_once('.') {
+            Some((layer, number)) => (Some(whole(layer)?), number),
+            None => (None, text.trim()),
+        };
+        Ok(Self { layer, number: whole(number)? })
     }
 }
 
@@ -232,25 +253,25 @@ pub struct AblateArgs {
     pub weights: WeightsArgs,
     #[command(flatten)]
     pub tokens: TokensArgs,
-    /// Neurons to switch off
-    #[arg(long, value_name = "93,103,…", value_delimiter = ',')]
-    pub neurons: Vec<usize>,
-    /// Heads to switch off
-    #[arg(long, value_name = "0,1,…", value_delimiter = ',')]
-    pub heads: Vec<usize>,
+    /// Neurons to switch off: by number in --layer, or as LAYER.NEURON
+    #[arg(long, value_name = "93,103,1.5,…", value_delimiter = ',')]
+    pub neurons: Vec<PlaceArg>,
+    /// Heads to switch off: by number in --layer, or as LAYER.HEAD
+    #[arg(long, value_name = "0,1,1.0,…", value_delimiter = ',')]
+    pub heads: Vec<PlaceArg>,
     /// Attend with this pattern instead of the model's own
     #[arg(long, value_enum, value_name = "PATTERN")]
     pub pattern: Option<PatternArg>,
     /// Heads whose pattern is replaced [default: all of the layer]
-    #[arg(long, value_name = "0,1,…", value_delimiter = ',', requires = "pattern")]
-    pub pattern_heads: Vec<usize>,
-    /// The layer of all of these
+    #[arg(long, value_name = "0,1.0,…", value_delimiter = ',', requires = "pattern")]
+    pub pattern_heads: Vec<PlaceArg>,
+    /// The layer of those that are given by number alone
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub layer: usize,
     /// What they become
     #[arg(long, value_enum, default_value_t)]
     pub kind: KindArg,
-    /// Sequences (tensor `tokens`) for the mean [default: the task's validation set]
+    /// Sequences (tensor `tokens`) for the mean over sequences and positions [default: the task's validation set]
     #[arg(long, value_name = "FILE.safetensors")]
     pub mean_over: Option<PathBuf>,
     /// Fold the layer norms into the weights first

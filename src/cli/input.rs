@@ -45,41 +45,99 @@ pub fn affordable(command: &'static str, values: u128, model: &ModelConfig) -> R
     memory::check(command, 3 * 4 * values, &cause).map_err(|error| Failure::Failed(error.to_string()))
 }
 
+/// The file that `--tokens` names, and the line in it.
+pub fn tokens_file(args: &TokensArgs) -> Option<(&Path, Option<&str>)> {
+    let name = args.tokens.strip_prefix('@')?;
+    let is_number = |line: &str| !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit());
+    let split = name.rsplit_once(':').filter(|(_, line)| is_number(line) && !Path::new(name).exists());
+    Some(split.map_or((Path::new(name), None), |(file, line)| (Path::new(file), Some(line))))
+}
+
 /// Reads `--tokens` and checks every token against the model.
 pub fn tokens(args: &TokensArgs, config: &ModelConfig) -> Result<Vec<Token>, Failure> {
-    let (text, place) = match args.tokens.strip_prefix('@') {
-        None => (args.tokens.clone(), "--tokens".to_owned()),
-        Some(path) => {
-            let mut text = String::new();
-            let path = Path::new(path);
-            let file = File::open(path).map_err(FileError::at("open", path))?;
-            file.take(MAX_TOKENS_FILE).read_to_string(&mut text).map_err(FileError::at("read", path))?;
-            (text, format!("--tokens {}", args.tokens))
-        }
+    let usage = |place: &str, problem: String| Failure::Usage(format!("{place}: {problem}"));
+    let file = tokens_file(args);
+    let place = file.map_or("--tokens".into(), |_| format!("--tokens {}", args.tokens));
+    let text = file.map_or(Ok(args.tokens.clone()), |(path, _)| read_tokens(path))?;
+    let sequence = one_sequence(&text, file.and_then(|(_, line)| line), args);
+    let words = sequence.and_then(words).map_err(|problem| usage(&place, problem))?;
+    let token = |(position, word): (usize, &str)| {
+        let token: usize = word
+            .parse()
+            .map_err(|_| usage(&place, format!("`{word}` at position {position} is not a token")))?;
+        let last = config.d_vocab - 1;
+        let outside =
+            || usage(&place, format!("token {token} at position {position}: the model's are 0 to {last}"));
+        if token > last { Err(outside()) } else { Ok(token as Token) }
     };
-    let usage = |problem: String| Failure::Usage(format!("{place}: {problem}"));
-    let words = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|word| !word.is_empty());
-    let mut tokens = Vec::new();
-    for (position, word) in words.enumerate() {
-        let token: usize =
-            word.parse().map_err(|_| usage(format!("`{word}` at position {position} is not a token")))?;
-        if token >= config.d_vocab {
-            let last = config.d_vocab - 1;
-            return Err(usage(format!("token {token} at position {position}: the model's are 0 to {last}")));
-        }
-        tokens.push(token as Token);
-    }
+    let tokens = words.into_iter().enumerate().map(token).collect::<Result<Vec<_>, _>>()?;
     match tokens.len() {
-        0 => Err(usage("no tokens".into())),
-        n if n > config.n_ctx => Err(usage(format!("{n} tokens: the model takes at most {}", config.n_ctx))),
+        0 => Err(usage(&place, "no tokens".into())),
+        n if n > config.n_ctx => {
+            Err(usage(&place, format!("{n} tokens: the model takes at most {}", config.n_ctx)))
+        }
         _ => Ok(tokens),
     }
+}
+
+/// The text of a file, or of standard input.
+fn read_tokens(path: &Path) -> Result<String, Failure> {
+    let source: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(File::open(path).map_err(FileError::at("open", path))?)
+    };
+    let mut text = String::new();
+    source.take(MAX_TOKENS_FILE + 1).read_to_string(&mut text).map_err(FileError::at("read", path))?;
+    if text.len() as u64 > MAX_TOKENS_FILE {
+        return Err(Failure::Failed(format!("{}: longer than {MAX_TOKENS_FILE} bytes", path.display())));
+    }
+    // The mark that some editors put at the start of a file.
+    Ok(text.trim_start_matches('\u{feff}').into())
+}
+
+/// The one sequence that is meant: a line is a sequence, or the whole if no line has more than one token.
+fn one_sequence<'a>(text: &'a str, line: Option<&str>, args: &TokensArgs) -> Result<&'a str, String> {
+    let has_tokens = |line: &&str| line.contains(|c: char| c != ',' && !c.is_whitespace());
+    if let Some(line) = line {
+        let chosen = line.parse().ok().and_then(|n: usize| text.lines().nth(n.checked_sub(1)?));
+        return chosen
+            .filter(has_tokens)
+            .ok_or_else(|| format!("no sequence in line {line} of {}", text.lines().count()));
+    }
+    let count = text.lines().filter(has_tokens).count();
+    let is_column = text
+        .lines()
+        .all(|line| line.trim().trim_end_matches(',').parse::<usize>().is_ok() || line.trim().is_empty());
+    match args.tokens.strip_prefix('@') {
+        _ if count <= 1 || is_column => Ok(text),
+        None => Err(format!("{count} lines: give one sequence")),
+        Some(_) => {
+            Err(format!("{count} sequences, one a line: choose one by its line, as {}:1", args.tokens))
+        }
+    }
+}
+
+/// What stands between commas or white space. A comma separates two tokens; at the end of a line it may be the last.
+fn words(text: &str) -> Result<Vec<&str>, String> {
+    let mut words = Vec::new();
+    for line in text.lines() {
+        let mut parts = line.split(',').peekable();
+        while let Some(part) = parts.next() {
+            if part.trim().is_empty() && parts.peek().is_some() {
+                return Err(format!("no token before a comma, at position {}", words.len()));
+            }
+            words.extend(part.split_whitespace());
+        }
+    }
+    Ok(words)
 }
 
 /// Sequences to average over: the tensor `tokens`, `[sequences, pos]`, of a safetensors file.
 pub fn sequences(path: &Path, config: &ModelConfig) -> Result<Dataset, Failure> {
     let bytes = read_bounded(path)?;
     let invalid = |problem: String| Failure::Failed(format!("{}: {problem}", path.display()));
+    let unfit = |problem: String| Failure::Usage(format!("{}: {problem}", path.display()));
     let file = Container::parse(&bytes).map_err(|problem| invalid(problem.to_string()))?;
     let tensor = file.tensors.get("tokens").ok_or_else(|| invalid("no tensor `tokens`".into()))?;
     let &[_, len] = tensor.shape() else {
@@ -92,7 +150,7 @@ pub fn sequences(path: &Path, config: &ModelConfig) -> Result<Dataset, Failure> 
         other => return Err(invalid(format!("`tokens` is {other:?}, not U8, I32 or I64"))),
     };
     if len == 0 || len > config.n_ctx || tensor.data().is_empty() {
-        return Err(invalid(format!(
+        return Err(unfit(format!(
             "`tokens` has shape {:?}: the model takes 1 to {} positions",
             tensor.shape(),
             config.n_ctx
@@ -108,7 +166,7 @@ pub fn sequences(path: &Path, config: &ModelConfig) -> Result<Dataset, Failure> 
     });
     let tokens: Option<Vec<Token>> = tokens.collect();
     let tokens =
-        tokens.ok_or_else(|| invalid(format!("`tokens` holds one outside 0 to {}", config.d_vocab - 1)))?;
+        tokens.ok_or_else(|| unfit(format!("`tokens` holds one outside 0 to {}", config.d_vocab - 1)))?;
     let sequences: Vec<Vec<Token>> = tokens.chunks(len).map(<[Token]>::to_vec).collect();
     Ok(Dataset::from_sequences(unlabelled(config.shape()), &sequences))
 }

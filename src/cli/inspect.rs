@@ -42,7 +42,7 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
 
 /// Refuses to write over what is read.
 fn refuse_overwriting(out: &Path, weights: &WeightsArgs, tokens: Option<&TokensArgs>) -> Result<(), Failure> {
-    let tokens = tokens.and_then(|tokens| tokens.tokens.strip_prefix('@')).map(Path::new);
+    let tokens = tokens.and_then(input::tokens_file).map(|(path, _)| path);
     let inputs = [Some(weights.weights.as_path()), tokens, weights.config.as_deref()];
     let Ok(Destination::File(out)) = Destination::of(out) else { return Ok(()) };
     match inputs.into_iter().flatten().find(|input| input.canonicalize().is_ok_and(|input| input == out)) {

@@ -95,6 +95,7 @@ impl From<RunDirError> for Failure {
     fn from(error: RunDirError) -> Self {
         match &error {
             RunDirError::Locked { .. } => Self::Locked(error.to_string()),
+            RunDirError::Config { .. } | RunDirError::Contradiction { .. } => Self::Usage(error.to_string()),
             _ => Self::Failed(error.to_string()),
         }
     }

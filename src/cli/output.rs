@@ -9,6 +9,7 @@ use std::process;
 use rustix::io::Errno;
 
 use super::Failure;
+use crate::term::scrub;
 use crate::train::FileError;
 
 /// As many symbolic links as Linux follows.
@@ -66,6 +67,11 @@ pub fn write(out: &Path, bytes: &[u8]) -> Result<(), Failure> {
 /// Text and a line break on standard output.
 pub fn print(text: &str) -> Result<(), Failure> {
     to_stdout(format!("{text}\n").as_bytes())
+}
+
+/// As [`print`], for text that may hold names from outside: line by line, without what could steer a terminal.
+pub fn print_text(text: &str) -> Result<(), Failure> {
+    print(&text.lines().map(scrub).collect::<Vec<_>>().join("\n"))
 }
 
 /// Bytes that nobody takes are a failure, a closed pipe's too: a script must not take a part for the whole.

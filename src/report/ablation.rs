@@ -1,26 +1,52 @@
 //! What an ablation did to one sequence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::analysis::Pass;
-use crate::model::{AblationKind, HeadId, Interventions, ModelConfig, NeuronId, PatternKind};
-use crate::number::percent;
+use crate::model::{AblationKind, Interventions, ModelConfig, PatternKind};
+use crate::number::{count, percent};
 use crate::task::{Class, Example, Token};
+
+/// A head or neuron: its number where all are of one layer, else `LAYER.NUMBER`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(untagged)]
+pub enum Place {
+    /// In [`AblationOutcome::layer`].
+    Number(usize),
+    /// In a layer of its own.
+    InLayer(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::InLayer(place) => place.fmt(f),
+        }
+    }
+}
+
+/// The only layer of the interventions; `None` if there are several.
+fn layer_of(of: &Interventions) -> Option<usize> {
+    let heads = of.heads.iter().chain(of.patterns.keys()).map(|id| id.layer);
+    let layers: BTreeSet<usize> = heads.chain(of.neurons.iter().map(|id| id.layer)).collect();
+    layers.first().copied().filter(|_| layers.len() == 1)
+}
 
 /// One ablation of one sequence, with all that is needed to run it again.
 #[derive(Clone, Debug, Serialize)]
 pub struct AblationOutcome {
     /// Mean cross-entropy over targets with nothing switched off, in nats; `None` where there is none.
-    pub loss_before: Option<f64>,
+    pub loss_before: Option<f32>,
     /// The same with the interventions.
-    pub loss_after: Option<f64>,
+    pub loss_after: Option<f32>,
     /// Share of right predictions with nothing switched off.
-    pub accuracy_before: Option<f64>,
+    pub accuracy_before: Option<f32>,
     /// The same with the interventions.
-    pub accuracy_after: Option<f64>,
+    pub accuracy_after: Option<f32>,
     /// The sequence.
     pub tokens: Vec<Token>,
     /// Its labels; `None` at a position without a target.
@@ -31,14 +57,14 @@ pub struct AblationOutcome {
     pub predictions_after: Vec<Option<Class>>,
     /// Positions whose prediction changed.
     pub changed: Vec<usize>,
-    /// Neurons switched off, in `layer`.
-    pub neurons: Vec<usize>,
-    /// Heads switched off, in `layer`.
-    pub heads: Vec<usize>,
-    /// Heads of `layer` whose pattern was replaced, and by what.
-    pub patterns: BTreeMap<usize, PatternKind>,
-    /// The layer of all of these.
-    pub layer: usize,
+    /// Neurons switched off.
+    pub neurons: Vec<Place>,
+    /// Heads switched off.
+    pub heads: Vec<Place>,
+    /// Heads whose pattern was replaced, and by what.
+    pub patterns: BTreeMap<Place, PatternKind>,
+    /// The layer of all of these; `None` where they are of several.
+    pub layer: Option<usize>,
     /// What they became.
     pub kind: AblationKind,
     /// What the mean was taken over, if it was one.
@@ -52,29 +78,37 @@ pub struct AblationOutcome {
 }
 
 impl AblationOutcome {
-    /// Compares two passes over one sequence. Every intervention must be in `layer`.
+    /// Compares two passes over one sequence.
     pub fn new(
         config: &ModelConfig,
         interventions: &Interventions,
-        layer: usize,
         example: Example<'_>,
         [before, after]: [&Pass; 2],
     ) -> Self {
+        let layer = layer_of(interventions);
+        let place = |of: usize, number: usize| match layer {
+            Some(_) => Place::Number(number),
+            None => Place::InLayer(format!("{of}.{number}")),
+        };
         let (tokens, labels) = (example.tokens(), example.targets());
         let pairs = before.predictions.iter().zip(&after.predictions);
         Self {
-            loss_before: before.loss().map(f64::from),
-            loss_after: after.loss().map(f64::from),
-            accuracy_before: before.accuracy(labels).map(f64::from),
-            accuracy_after: after.accuracy(labels).map(f64::from),
+            loss_before: before.loss(),
+            loss_after: after.loss(),
+            accuracy_before: before.accuracy(labels),
+            accuracy_after: after.accuracy(labels),
             tokens: tokens.into(),
             labels: labels.into(),
             changed: pairs.enumerate().filter(|(_, (a, b))| a != b).map(|(position, _)| position).collect(),
             predictions_before: before.predictions.clone(),
             predictions_after: after.predictions.clone(),
-            neurons: interventions.neurons.iter().map(|&NeuronId { neuron, .. }| neuron).collect(),
-            heads: interventions.heads.iter().map(|&HeadId { head, .. }| head).collect(),
-            patterns: interventions.patterns.iter().map(|(id, &kind)| (id.head, kind)).collect(),
+            neurons: interventions.neurons.iter().map(|id| place(id.layer, id.neuron)).collect(),
+            heads: interventions.heads.iter().map(|id| place(id.layer, id.head)).collect(),
+            patterns: interventions
+                .patterns
+                .iter()
+                .map(|(id, &kind)| (place(id.layer, id.head), kind))
+                .collect(),
             layer,
             kind: interventions.kind,
             mean_over: None,
@@ -86,8 +120,8 @@ impl AblationOutcome {
 }
 
 /// `neurons 93, 103`; nothing of none.
-fn listed(noun: &str, of: &[usize]) -> Option<String> {
-    let numbers: Vec<String> = of.iter().map(usize::to_string).collect();
+fn listed(noun: &str, of: &[Place]) -> Option<String> {
+    let numbers: Vec<String> = of.iter().map(Place::to_string).collect();
     let plural = if of.len() == 1 { "" } else { "s" };
     (!of.is_empty()).then(|| format!("{noun}{plural} {}", numbers.join(", ")))
 }
@@ -106,12 +140,14 @@ fn attends(kind: PatternKind) -> &'static str {
 
 impl fmt::Display for AblationOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let its = if self.neurons.len() + self.heads.len() == 1 { "its" } else { "their" };
         let value = match (self.kind, &self.mean_over) {
             (AblationKind::Zero, _) => "zero".to_owned(),
-            (AblationKind::Mean, None) => "their mean".to_owned(),
-            (AblationKind::Mean, Some(over)) => format!("their mean over {over}"),
+            (AblationKind::Mean, None) => format!("{its} mean"),
+            (AblationKind::Mean, Some(over)) => format!("{its} mean over {over}"),
         };
-        writeln!(f, "{} ({} weights), layer {}", self.weights_file, self.weights, self.layer)?;
+        let layer = self.layer.map_or(String::new(), |layer| format!(", layer {layer}"));
+        writeln!(f, "{} ({} weights){layer}", self.weights_file, self.weights)?;
         let ablated = [listed("neuron", &self.neurons), listed("head", &self.heads)];
         let ablated: Vec<String> = ablated.into_iter().flatten().collect();
         if !ablated.is_empty() {
@@ -120,14 +156,14 @@ impl fmt::Display for AblationOutcome {
         for (head, kind) in &self.patterns {
             writeln!(f, "head {head} attends {}", attends(*kind))?;
         }
-        writeln!(f, "{} values replaced", self.cells)?;
+        writeln!(f, "{} replaced", count(self.cells, "value"))?;
         if let (Some(before), Some(after)) = (self.loss_before, self.loss_after) {
             writeln!(f, "loss     {before:.4} -> {after:.4} nats a position")?;
         }
         if let (Some(before), Some(after)) = (self.accuracy_before, self.accuracy_after) {
-            writeln!(f, "accuracy {} -> {}", percent(before), percent(after))?;
+            writeln!(f, "accuracy {} -> {}", percent(before.into()), percent(after.into()))?;
         }
-        writeln!(f, "{} of {} predictions changed", self.changed.len(), self.tokens.len())?;
+        writeln!(f, "{} of {} changed", self.changed.len(), count(self.tokens.len(), "prediction"))?;
         for &position in &self.changed {
             let [before, after] =
                 [&self.predictions_before, &self.predictions_after].map(|row| output(row[position]));

@@ -107,7 +107,7 @@ impl fmt::Display for TokenTrackers {
         let control = (n > 0).then(|| self.class_accuracy_controls.iter().sum::<f64>() / n as f64);
         writeln!(
             f,
-            "  set to zero: accuracy on this label {} -> {} ({} of like activity: {}), loss {:.4} -> {:.4}",
+            "  set to zero: accuracy on this label {} -> {} ({} of like activity: {}), loss over all labels {:.4} -> {:.4}",
             accuracy(self.class_accuracy_before),
             accuracy(self.class_accuracy_after),
             count(n, "random set"),

@@ -12,7 +12,10 @@ impl App {
         let rows = series.into_iter().flat_map(|(name, series)| {
             series.points().map(move |(step, bucket)| {
                 let name = Datum::from(name.to_owned());
-                vec![name, step.into(), bucket.mean().into(), bucket.min.into(), bucket.max.into()]
+                // Measured in f32: more digits would be noise.
+                let [mean, min, max] =
+                    [bucket.mean(), Some(bucket.min), Some(bucket.max)].map(|x| x.map(|x| x as f32));
+                vec![name, step.into(), mean.into(), min.into(), max.into()]
             })
         });
         let rows: Vec<Vec<Datum>> = rows.collect();
