@@ -190,12 +190,15 @@ fn an_evaluation_shows_as_it_arrives() {
     let commands = press(&mut screen, '6');
     let [Command::Evaluate(request)] = &commands[..] else { panic!("{commands:?}") };
     screen.must_show("computing");
+    screen.keys("e").must_show("still computing: again in a moment");
     let whole = report(request, &screen.data, 4);
     let mut part = whole.clone();
     part.after = None;
     part.controls = None;
     screen.send(Event::Evaluation(Box::new(part.clone())));
     screen.must_show("→ computing");
+    screen.keys("e");
+    assert!(screen.exported.is_empty(), "figures after the edit would be null");
     part.after.clone_from(&whole.after);
     part.controls.clone_from(&whole.controls);
     part.controls.as_mut().unwrap().losses.truncate(2);
@@ -203,6 +206,8 @@ fn an_evaluation_shows_as_it_arrives() {
     screen.must_show("matched random sets, 2/4");
     screen.send(Event::Evaluation(Box::new(whole)));
     screen.must_show("4 matched random sets");
+    screen.keys("e");
+    assert_eq!(screen.exported.len(), 1);
 }
 
 #[test]

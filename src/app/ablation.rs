@@ -96,6 +96,13 @@ impl Ablation {
         self.asked.as_ref().is_some_and(is_this)
     }
 
+    /// Whether the figures of what is off now are still being computed.
+    pub(super) fn is_pending(&self) -> bool {
+        let is_asked = self.asked.as_ref().is_some_and(|(_, _, off)| *off == self.off);
+        let is_known = self.report.as_ref().is_some_and(|report| report.after.is_some());
+        is_asked && !is_known && !self.off.is_empty()
+    }
+
     /// The figures, if they are of what is switched off now.
     pub(crate) fn figures(&self) -> Option<&AblationReport> {
         let of_this = self.asked.as_ref().is_some_and(|(_, _, off)| *off == self.off);

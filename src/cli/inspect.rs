@@ -1,5 +1,6 @@
 //! `headcount inspect`: a model's numbers, to a file or to stdout.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::args::{Inspect, InspectArgs, TokensArgs, WeightsArgs};
@@ -7,25 +8,25 @@ use super::output::{self, Destination, print};
 use super::{Failure, input};
 use crate::analysis::Pass;
 use crate::analysis::circuits::circuits;
-use crate::model::weights_file::{encode_tensors, encode_weights};
+use crate::model::weights_file::{encode, encode_tensors, parts_of};
 use crate::model::{Activations, FoldOptions, NamedTensor, Patch, Weights, cache, fold, forward};
 use crate::report::{summary, token_trackers};
-use crate::task::{Example, Split, Targets};
+use crate::task::{Example, Split, Targets, Token};
 
 pub fn run(args: &InspectArgs) -> Result<(), Failure> {
     match &args.what {
         Inspect::Summary { weights } => print(summary(&input::weights(weights)?).trim_end()),
         Inspect::Cache { weights, tokens, folded, out } => {
             refuse_overwriting(out, weights, Some(tokens))?;
-            write_cache(&open(weights, *folded)?, tokens, out)
+            write_cache(&Subject::open(weights, *folded)?, tokens, out)
         }
         Inspect::Attribution { weights, tokens, out } => {
             refuse_overwriting(out, weights, Some(tokens))?;
-            write_attribution(&input::weights(weights)?, tokens, out)
+            write_attribution(&Subject::open(weights, false)?, tokens, out)
         }
         Inspect::Circuits { weights, folded, out } => {
             refuse_overwriting(out, weights, None)?;
-            write_circuits(&open(weights, *folded)?, out)
+            write_circuits(&Subject::open(weights, *folded)?, out)
         }
         Inspect::Trackers { weights, top, controls, json } => {
             print_trackers(weights, (*top, *controls), *json)
@@ -34,8 +35,8 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
             refuse_overwriting(out, weights, None)?;
             let options =
                 FoldOptions { center_reading: *center_reading, fold_value_biases: *fold_value_biases };
-            let opened = input::opened(weights)?;
-            output::write(out, &encode_weights(&fold(&opened.weights, options), opened.task.as_deref()))
+            let subject = Subject::open(weights, false)?.fold(options);
+            output::write(out, &encode(&parts_of(&subject.weights), Some(subject.about(&[]))))
         }
     }
 }
@@ -53,19 +54,51 @@ fn refuse_overwriting(out: &Path, weights: &WeightsArgs, tokens: Option<&TokensA
     }
 }
 
-fn open(args: &WeightsArgs, folded: bool) -> Result<Weights, Failure> {
-    let trained = input::weights(args)?;
-    Ok(if folded { fold(&trained, FoldOptions::default()) } else { trained })
+/// What a file of numbers is of.
+struct Subject<'a> {
+    args: &'a WeightsArgs,
+    weights: Weights,
+    task: Option<String>,
+    form: &'static str,
 }
 
-fn write_cache(weights: &Weights, tokens: &TokensArgs, out: &Path) -> Result<(), Failure> {
+impl<'a> Subject<'a> {
+    fn open(args: &'a WeightsArgs, folded: bool) -> Result<Self, Failure> {
+        let opened = input::opened(args)?;
+        let trained = Self { args, weights: opened.weights, task: opened.task, form: "trained" };
+        Ok(if folded { trained.fold(FoldOptions::default()) } else { trained })
+    }
+
+    fn fold(self, options: FoldOptions) -> Self {
+        Self { weights: fold(&self.weights, options), form: "folded", ..self }
+    }
+
+    /// As the metadata of a file, under the names that `ablate --json` has.
+    fn about(&self, tokens: &[Token]) -> HashMap<String, String> {
+        let json = |config| serde_json::to_string(config).expect("a configuration is always representable");
+        let always = [
+            ("config", json(self.weights.config())),
+            ("weights", self.form.to_owned()),
+            ("weights_file", self.args.weights.display().to_string()),
+            ("headcount", env!("CARGO_PKG_VERSION").to_owned()),
+        ];
+        let task = self.task.clone().map(|task| ("task", task));
+        let tokens = (!tokens.is_empty()).then(|| ("tokens", format!("{tokens:?}")));
+        let entries = always.into_iter().chain(task).chain(tokens);
+        entries.map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+}
+
+fn write_cache(subject: &Subject<'_>, tokens: &TokensArgs, out: &Path) -> Result<(), Failure> {
+    let weights = &subject.weights;
     let tokens = input::tokens(tokens, weights.config())?;
     let mut activations = Activations::new(weights.config(), tokens.len());
     forward(weights, &tokens, &Patch::default(), &mut activations);
-    output::write(out, &encode_tensors(&cache(weights, &tokens, &activations)))
+    output::write(out, &encode_tensors(&cache(weights, &tokens, &activations), subject.about(&tokens)))
 }
 
-fn write_attribution(weights: &Weights, tokens: &TokensArgs, out: &Path) -> Result<(), Failure> {
+fn write_attribution(subject: &Subject<'_>, tokens: &TokensArgs, out: &Path) -> Result<(), Failure> {
+    let weights = &subject.weights;
     let tokens = input::tokens(tokens, weights.config())?;
     let c = weights.config();
     let writers = c.n_layers * (c.n_heads + 2) + 3;
@@ -78,10 +111,11 @@ fn write_attribution(weights: &Weights, tokens: &TokensArgs, out: &Path) -> Resu
         shape: vec![tokens.len(), weights.config().outputs()],
         values,
     });
-    output::write(out, &encode_tensors(&parts.collect::<Vec<_>>()))
+    output::write(out, &encode_tensors(&parts.collect::<Vec<_>>(), subject.about(&tokens)))
 }
 
-fn write_circuits(weights: &Weights, out: &Path) -> Result<(), Failure> {
+fn write_circuits(subject: &Subject<'_>, out: &Path) -> Result<(), Failure> {
+    let weights = &subject.weights;
     let d_vocab = weights.config().d_vocab;
     let c = weights.config();
     let a_head = d_vocab as u128 * (2 * d_vocab + c.d_mlp) as u128;
@@ -93,7 +127,7 @@ fn write_circuits(weights: &Weights, out: &Path) -> Result<(), Failure> {
         })
     });
     let tensors: Vec<NamedTensor> = tensors.filter(|tensor| !tensor.values.is_empty()).collect();
-    output::write(out, &encode_tensors(&tensors))
+    output::write(out, &encode_tensors(&tensors, subject.about(&[])))
 }
 
 fn print_trackers(args: &WeightsArgs, (top, controls): (usize, usize), json: bool) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ mod container;
 mod foreign;
 mod told;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -289,14 +289,14 @@ pub fn encode_weights(weights: &Weights, task: Option<&str>) -> Vec<u8> {
     encode(&parts_of(weights), Some([(CONFIG_KEY.into(), json)].into_iter().chain(task).collect()))
 }
 
-/// The bytes of a safetensors file of these tensors.
-pub fn encode_tensors(tensors: &[NamedTensor]) -> Vec<u8> {
+/// The bytes of a safetensors file of these tensors, whose metadata say what they are of.
+pub(crate) fn encode_tensors(tensors: &[NamedTensor], about: HashMap<String, String>) -> Vec<u8> {
     let part = |tensor: &NamedTensor| Part {
         name: tensor.name.clone(),
         shape: tensor.shape.clone(),
         bytes: to_bytes(&tensor.values),
     };
-    encode(&tensors.iter().map(part).collect::<Vec<_>>(), None)
+    encode(&tensors.iter().map(part).collect::<Vec<_>>(), Some(about))
 }
 
 /// The parts of a file of weights.

@@ -122,6 +122,29 @@ fn standard_output_under_every_name_gets_the_bytes() {
 }
 
 #[test]
+fn a_file_says_what_it_is_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let about = |what: &str| {
+        let bytes = succeeds(dir.path(), &format!("$H inspect {what} --weights $W --out -"));
+        let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+        header.metadata().clone().expect("there is metadata")
+    };
+    for (what, form, tokens) in [
+        ("cache --tokens 1,5,3", "trained", Some("[1, 5, 3]")),
+        ("cache --folded --tokens 1,5,3", "folded", Some("[1, 5, 3]")),
+        ("attribution --tokens 1,5,3", "trained", Some("[1, 5, 3]")),
+        ("circuits --folded", "folded", None),
+        ("fold", "folded", None),
+    ] {
+        let about = about(what);
+        assert_eq!((&*about["weights"], about.get("tokens").map(String::as_str)), (form, tokens), "{what}");
+        assert!(about["weights_file"].ends_with("weights.safetensors"), "{what}");
+        let config: Value = serde_json::from_str(&about["config"]).unwrap();
+        assert_eq!(config["d_vocab"], 10, "{what}");
+    }
+}
+
+#[test]
 fn a_full_disk_is_said_and_leaves_the_old_file() {
     let (dir, _) = folder();
     let full = "unshare -Urm sh -c 'mkdir m && mount -t tmpfs -o size=8k none m && cd m && echo old > file; \

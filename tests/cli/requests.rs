@@ -178,7 +178,7 @@ fn the_exit_status_tells_a_bad_request_from_a_failure() {
         vec!["train", "--epochs", "0", "--run", "new"],
         vec!["train", "--epochs", "many"],
         vec!["train", "--device", "abacus"],
-        vec!["inspect", "summary", "--weights", "r", "--config", "range.toml"],
+        vec!["inspect", "summary", "--weights", "r", "--config", "key.toml"],
         vec!["inspect", "spectrum"],
         ablate("r", "1,2,10", &["--heads", "0"]),
         ablate("r", "@outside", &["--heads", "0"]),

@@ -23,6 +23,23 @@ fn decoded(text: &str) -> String {
 }
 
 #[test]
+fn weights_without_a_run_are_exported_into_the_working_directory() {
+    let folder = folder_with(&epochs(2));
+    train(folder.path());
+    let mut command = session_leader(&program());
+    command.args(["explore", "--weights", "run/weights.safetensors"]).current_dir(folder.path());
+    let explorer = Explorer::spawn(&mut command, folder).unwrap();
+    explorer.is_up();
+    explorer.settles();
+    explorer.type_keys("2");
+    explorer.wait_for("▐2 ");
+    explorer.settles();
+    explorer.type_keys("e");
+    explorer.wait_for(".csv .json .svg in exports");
+    assert_eq!(fs::read_dir(explorer.folder.path().join("exports")).unwrap().count(), 3);
+}
+
+#[test]
 fn the_keys_that_copy_and_export_do_so_in_every_view() {
     let explorer = Explorer::finished();
     let exports = explorer.run().join("exports");

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::event::{Command, Notice};
 use super::{App, Form, ViewId};
-use crate::model::{AblationKind, HeadId, NeuronId, PatternKind};
+use crate::model::{AblationKind, HeadId, ModelConfig, NeuronId, PatternKind};
 use crate::task::{Class, Token};
 
 /// A cell.
@@ -139,6 +139,9 @@ struct Taken {
 #[derive(Serialize)]
 struct Whole<'a> {
     view: &'static str,
+    task: &'a str,
+    seed: u64,
+    config: &'a ModelConfig,
     weights: &'static str,
     weights_file: Option<&'a str>,
     step: usize,
@@ -159,7 +162,7 @@ struct Whole<'a> {
 impl App {
     pub(super) fn copy(&mut self) -> Vec<Command> {
         let Some(table) = self.tables().into_iter().next() else { return self.no_numbers() };
-        if !self.is_answered() {
+        if !self.is_answered() || self.view == ViewId::Ablate && self.ablation.is_pending() {
             return self.not_yet();
         }
         self.say(Notice::info(format!(
@@ -173,7 +176,7 @@ impl App {
     pub(super) fn export(&mut self) -> Vec<Command> {
         let tables = self.tables();
         let Some(csv) = tables.first().map(Table::csv) else { return self.no_numbers() };
-        if !self.is_answered() {
+        if !self.is_answered() || self.view == ViewId::Ablate && self.ablation.is_pending() {
             return self.not_yet();
         }
         match self.whole(tables) {
@@ -222,6 +225,9 @@ impl App {
         let off = &self.ablation.off;
         let whole = Whole {
             view: self.view.title(),
+            task: &self.options.title,
+            seed: self.options.seed,
+            config: &self.options.model,
             weights,
             weights_file: match &self.options.mode {
                 super::Mode::Exploring { weights } => Some(weights),

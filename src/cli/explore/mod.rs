@@ -27,16 +27,19 @@ use crate::term::{Capabilities, Session, SignalKind, survive_file_size_limit};
 use crate::train::{Setup, TrainEvent};
 use trainer::Trainer;
 
+/// Where `e` writes: in the run's directory, or in the working directory where there is no run.
+const EXPORTS: &str = "exports";
+
 pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     // Before anything is read or written: without a screen nothing else matters.
     let capabilities =
         Capabilities::of_this_process(args.color).map_err(|error| Failure::Usage(error.to_string()))?;
     survive_file_size_limit();
     let (plan, exports) = if let Some(weights) = &args.weights {
-        (open::weights(weights, args)?, PathBuf::from("."))
+        (open::weights(weights, args)?, PathBuf::from(EXPORTS))
     } else {
         let requested = requested(&args.run)?;
-        let exports = requested.path.join("exports");
+        let exports = requested.path.join(EXPORTS);
         (open::run(requested)?, exports)
     };
     let (app, first) = App::new(AppOptions {
