@@ -53,8 +53,11 @@ fn frames(c: &mut Criterion) {
         ModelConfig { d_model: 128, d_head: 64, d_mlp: 1024, n_ctx: 512, n_layers: 2, ..base.clone() };
     for (size, model) in [("notebook", base), ("512 positions, 1024 neurons", large)] {
         let mut app = app(&model);
-        for view in ViewId::ALL {
-            let key = KeyEvent::new(KeyCode::Char(view.number()), KeyModifiers::NONE);
+        for &view in ViewId::ALL {
+            let key = KeyEvent::new(
+                KeyCode::Char(view.number().chars().next().expect("a view has a key")),
+                KeyModifiers::NONE,
+            );
             tell(&mut app, Event::Key(key));
             for (width, height) in [(80, 24), (200, 50)] {
                 let mut terminal =

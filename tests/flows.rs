@@ -4,7 +4,7 @@ mod common;
 
 use common::{Screen, Setup, loss_at, report, trained};
 use headcount::analysis::{self, ProbeRequest, Topic};
-use headcount::app::{Command, Event, Mode, ViewId};
+use headcount::app::{Command, Event, Mode};
 use headcount::model::{ModelConfig, Patch, Weights};
 use headcount::task::Split;
 use headcount::train::{EpochMetrics, RunState, StepMetrics, TrainCommand, TrainEvent};
@@ -304,7 +304,7 @@ fn the_residual_of_the_sum_is_on_screen_and_small() {
 fn exploring_opens_where_there_is_something_to_see() {
     let mode = Mode::Exploring { weights: "w.safetensors".into() };
     let mut screen = Setup { mode, ..Setup::default() }.screen();
-    assert_eq!(screen.app.view(), ViewId::Attention);
+    assert_eq!(screen.app.view().title(), "Attention");
     screen.must_show("reading the weights");
     screen.snapshot(420, trained());
     screen.must_show("weights @420");
@@ -561,7 +561,7 @@ fn a_key_that_would_do_nothing_is_not_offered() {
     let mut screen = Setup { model, ..Setup::default() }.screen();
     screen.snapshot(0, weights);
     screen.keys("3").must_not_show("o neuron");
-    screen.keys("5J").must_show("there is no path here");
+    screen.keys("5J").must_show("this model has attention only: there are no neurons");
     screen.keys("5").must_not_show("JK path");
     let mut screen = running();
     screen.keys("1").must_not_show("off/on");

@@ -5,20 +5,25 @@ mod common;
 use std::collections::HashSet;
 
 use common::{Setup, trained};
-use headcount::app::Glyphs;
-use headcount::app::keymap::{self, Binding, Context, JOIN, KEYMAP, Key};
+use headcount::app::keymap::{self, Binding, Context, JOIN, Key};
+use headcount::app::{Glyphs, ViewId};
 
-fn of(context: Context) -> impl Iterator<Item = &'static Binding> {
-    KEYMAP.iter().filter(move |binding| binding.context == context)
+fn bindings() -> impl Iterator<Item = (Context, &'static Binding)> {
+    Context::all().flat_map(|context| context.bindings().map(move |binding| (context, binding)))
+}
+
+/// A view by the key that opens it.
+fn view(number: &str) -> Context {
+    Context::View(*ViewId::ALL.iter().find(|view| view.number() == number).unwrap())
 }
 
 #[test]
 fn no_key_means_two_things_in_a_context() {
-    for context in Context::ALL {
+    for context in Context::all() {
         let everywhere =
-            of(Context::Everywhere).filter(|_| !context.is_alone() && context != Context::Everywhere);
+            Context::Everywhere.bindings().filter(|_| !context.is_alone() && context != Context::Everywhere);
         let mut seen: HashSet<Key> = HashSet::new();
-        for key in of(context).chain(everywhere).flat_map(|binding| binding.keys) {
+        for key in context.bindings().chain(everywhere).flat_map(|binding| binding.keys) {
             assert!(seen.insert(*key), "{} twice in {context:?}", key.name(true));
         }
     }
@@ -26,14 +31,14 @@ fn no_key_means_two_things_in_a_context() {
 
 #[test]
 fn every_action_is_reached_by_its_keys_and_described() {
-    for binding in KEYMAP {
+    for (context, binding) in bindings() {
         assert!(!binding.help.is_empty() && !binding.keys.is_empty(), "{binding:?}");
         assert!(binding.help.chars().count() <= 61, "{binding:?} is cut at 80 columns");
         for key in binding.keys {
-            let context =
-                if binding.context == Context::Everywhere { Context::Train } else { binding.context };
+            let context = if context == Context::Everywhere { view("1") } else { context };
             let pressed = Key::of(&key.event()).expect("a key of the table is a key");
-            assert_eq!(keymap::find(context, pressed), Some(binding.action), "{binding:?}");
+            let found = keymap::find(context, pressed).expect("a key of the table is bound");
+            assert!(std::ptr::eq(found, binding), "{binding:?}");
         }
     }
 }
@@ -44,20 +49,22 @@ fn the_keys_of_a_view_are_in_its_key_line() {
         let mut screen = Setup { glyphs, ..Setup::default() }.screen();
         screen.snapshot(1, trained());
         for (view, context) in [
-            ("1", Context::Train),
-            ("2", Context::Attention),
-            ("3", Context::Logits),
-            ("4", Context::Neurons),
+            ("1", view("1")),
+            ("2", view("2")),
+            ("3", view("3")),
+            ("4", view("4")),
             // With something off there is a list.
-            ("<space>6", Context::Ablate),
-            ("5", Context::Circuits),
-            ("i", Context::Edit),
+            ("<space>6", view("6")),
+            ("5", view("5")),
+            ("i", Context::Typing),
             ("<esc>?", Context::Help),
         ] {
             screen.keys(view);
             let text = screen.text();
             let line = text.lines().last().unwrap();
-            for binding in of(context).filter(|binding| !binding.hint.is_empty() && binding.hint != JOIN) {
+            for binding in
+                context.bindings().filter(|binding| !binding.hint.is_empty() && binding.hint != JOIN)
+            {
                 assert!(line.contains(binding.hint), "{context:?} does not show {:?}: {line}", binding.hint);
             }
             assert!(context.is_alone() || line.ends_with("? keys"), "{line}");
@@ -74,7 +81,7 @@ fn the_list_of_keys_shows_every_one() {
         seen += &screen.text();
         screen.keys("<down>");
     }
-    for binding in KEYMAP {
+    for (_, binding) in bindings() {
         let start: String = binding.help.into();
         assert!(seen.contains(&start), "{start}");
     }
@@ -87,7 +94,7 @@ fn the_list_of_keys_shows_every_one() {
 
 #[test]
 fn the_list_of_keys_begins_with_those_of_the_view() {
-    for (view, context) in [("2", Context::Attention), ("5", Context::Circuits)] {
+    for (view, context) in [("2", view("2")), ("5", view("5"))] {
         let mut screen = Setup::default().screen();
         let text = screen.keys(view).keys("?").text();
         assert_eq!(text.lines().nth(3).unwrap().trim(), context.title());
@@ -108,5 +115,5 @@ fn keys_that_mean_nothing_do_nothing() {
 
 #[test]
 fn the_readme_table_has_a_line_for_each_binding() {
-    assert_eq!(keymap::markdown_table().lines().count(), KEYMAP.len() + 2);
+    assert_eq!(keymap::markdown_table().lines().count(), bindings().count() + 2);
 }

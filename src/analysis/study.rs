@@ -33,6 +33,20 @@ pub enum Topic {
     Accuracy,
 }
 
+impl Topic {
+    /// Its name in files.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Circuits => "circuits",
+            Self::Lens => "lens",
+            Self::Heads => "heads",
+            Self::Fit { .. } => "fit",
+            Self::Trackers => "trackers",
+            Self::Accuracy => "accuracy",
+        }
+    }
+}
+
 /// A question.
 #[derive(Clone, Debug)]
 pub struct StudyRequest {

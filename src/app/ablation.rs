@@ -38,23 +38,23 @@ pub(crate) struct Ablation {
 }
 
 impl Ablation {
-    /// Switches everything on. False if nothing was off.
-    pub(super) fn clear(&mut self) -> bool {
-        if self.off.is_empty() {
-            return false;
-        }
+    /// Switches everything on.
+    pub(super) fn clear(&mut self) {
         self.cleared = Some(self.off.clone());
         self.off.clear();
-        true
     }
 
-    /// Switches off again what was last cleared. False if there is nothing to bring back.
-    pub(super) fn restore(&mut self) -> bool {
-        let Some(cleared) = self.cleared.take() else { return false };
+    /// Whether anything was cleared that is not back.
+    pub(super) fn can_restore(&self) -> bool {
+        self.cleared.is_some()
+    }
+
+    /// Switches off again what was last cleared.
+    pub(super) fn restore(&mut self) {
+        let Some(cleared) = self.cleared.take() else { return };
         self.off.heads.extend(&cleared.heads);
         self.off.neurons.extend(&cleared.neurons);
         self.off.patterns.extend(&cleared.patterns);
-        true
     }
 
     /// The question to ask now, unless it has been asked or there is none.

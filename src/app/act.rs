@@ -1,149 +1,136 @@
-//! What each action does: this file sends it on, its neighbours do it.
+//! What the keys of every view do.
 
 use super::cursor::moved;
 use super::event::{Command, Notice};
-use super::keymap::{self, Action};
+use super::keymap::{self, Binding, Offer};
 use super::sequence::Edit;
 use super::studies::Again;
-use super::{App, Focus};
+use super::views::ViewId;
+use super::{App, Focus, Mode};
+use crate::task::Split;
 use crate::train::{RunState, TrainCommand};
 
+/// Lines around the list of keys: status, tabs, heading, key line.
+const HELP_CHROME: u16 = 4;
+
 impl App {
-    pub(super) fn act(&mut self, action: Action) -> Vec<Command> {
-        self.choose_neuron(action);
-        let mut commands = self.obey(action);
-        self.stay_on_first_neuron();
-        self.refresh_circuits();
-        self.refresh_lens();
+    /// Does what a key would do now, or says why it does nothing.
+    pub(super) fn press(&mut self, binding: &Binding) -> Vec<Command> {
+        let offer = match self.focus {
+            Focus::Quit if !binding.is_end() => {
+                self.focus = Focus::View;
+                if binding.is_dismissal() {
+                    return Vec::new();
+                }
+                (binding.offer)(self)
+            }
+            _ => (binding.offer)(self),
+        };
+        let mut commands = match offer {
+            Offer::Do(effect) | Offer::Quiet(effect) => effect(self),
+            Offer::Nothing(why) => self.say(Notice::info(why)),
+        };
+        (self.view.room().prepare)(self);
         commands.extend(self.request_studies(Again::ForAnotherQuestion));
         commands
     }
 
-    fn obey(&mut self, action: Action) -> Vec<Command> {
-        if matches!(self.focus, Focus::Quit) {
-            self.focus = Focus::View;
-            if matches!(action, Action::Quit | Action::QuitNow) {
-                return self.quit();
-            }
-            if action == Action::Dismiss {
-                return Vec::new();
-            }
-        }
-        match action {
-            Action::View(_) | Action::NextView | Action::PreviousView => self.act_on_tabs(action),
-            Action::Toggle => self.toggle(),
-            Action::Clear | Action::Restore | Action::CycleKind => self.act_on_ablation(action),
-            Action::RandomSequence | Action::ValidationSequence(_) => self.change_sequence(action),
-            Action::Freeze | Action::Back | Action::Forward | Action::FirstSnapshot | Action::Follow => {
-                self.act_on_timeline(action)
-            }
-            Action::PauseResume | Action::SingleStep => self.act_on_trainer(action),
-            Action::ReplacePattern => self.replace_patterns(false),
-            Action::ReplacePatterns => self.replace_patterns(true),
-            Action::PickTrackers => self.pick_trackers(),
-            Action::ToggleTrackers => self.toggle_trackers(),
-            Action::Copy => self.copy(),
-            Action::Export => self.export(),
-            Action::Fold => self.switch_form(),
-            Action::Evaluate => self.take_anew(),
-            Action::Repaint => vec![Command::Repaint],
-            Action::Suspend => vec![Command::Suspend],
-            Action::Quit if self.is_training() => {
-                self.focus = Focus::Quit;
-                Vec::new()
-            }
-            Action::Quit | Action::QuitNow => self.quit(),
-            Action::Edit => {
-                self.focus = Focus::Edit(Edit::new(&self.sequence, &self.cursor));
-                Vec::new()
-            }
-            Action::EditMove(_)
-            | Action::EditStart
-            | Action::EditEnd
-            | Action::EditBackspace
-            | Action::EditDelete
-            | Action::EditCut
-            | Action::EditInsert
-            | Action::EditFinish
-            | Action::EditApply
-            | Action::EditCancel => self.act_on_edit(action),
-            Action::Help => {
-                self.focus = Focus::Help(0);
-                Vec::new()
-            }
-            Action::HelpLine(_) | Action::HelpClose | Action::Dismiss => self.act_on_help(action),
-            _ => {
-                self.act_on_cursor(action);
-                self.act_on_settings(action);
-                self.act_on_circuits(action);
-                Vec::new()
-            }
-        }
-    }
-
-    fn act_on_tabs(&mut self, action: Action) -> Vec<Command> {
-        self.view = match action {
-            Action::View(view) => view,
-            Action::NextView => self.view.next(1),
-            _ => self.view.next(-1),
-        };
+    /// Puts a view in front.
+    pub(super) fn show(&mut self, view: ViewId) -> Vec<Command> {
+        self.view = view;
         let mut commands = self.request_evaluation();
         commands.extend(self.request_studies(Again::ForANewerSnapshot));
         commands
     }
 
-    fn change_sequence(&mut self, action: Action) -> Vec<Command> {
-        match action {
-            Action::ValidationSequence(by) => {
-                if !self.sequence.next_validation(&self.options.dataset, by) {
-                    return self
-                        .say(Notice::warning("there is no validation sequence: r draws a random one"));
-                }
-            }
-            _ => self.sequence.random(),
+    /// Whether there is a validation set.
+    pub(crate) fn has_data(&self) -> bool {
+        self.options.dataset.len(Split::Validation) > 0
+    }
+
+    /// An offer that needs neurons.
+    pub(super) fn if_has_neurons(&self, offer: impl FnOnce() -> Offer) -> Offer {
+        if self.options.model.has_mlp() {
+            offer()
+        } else {
+            Offer::nothing("this model has attention only: there are no neurons")
         }
+    }
+
+    /// A change of the state that needs neurons.
+    pub(super) fn if_neurons(&self, effect: fn(&mut Self)) -> Offer {
+        self.if_has_neurons(|| Offer::set(effect))
+    }
+
+    /// An offer that needs numbers in view.
+    pub(super) fn if_numbers(&self, act: fn(&mut Self) -> Vec<Command>) -> Offer {
+        if self.tables().is_empty() {
+            Offer::nothing("there are no numbers here yet")
+        } else {
+            Offer::act(act)
+        }
+    }
+
+    pub(super) fn random_sequence(&mut self) -> Vec<Command> {
+        self.sequence.random();
         self.request_probe()
     }
 
-    fn act_on_timeline(&mut self, action: Action) -> Vec<Command> {
-        let (changed, otherwise) = match action {
-            Action::Freeze => (self.timeline.toggle_freeze(), "there is no snapshot yet"),
-            Action::Back => (self.timeline.back(), "there is no earlier snapshot"),
-            Action::Forward => (self.timeline.forward(), "this is the newest snapshot"),
-            Action::FirstSnapshot => (self.timeline.first(), "there is no snapshot yet"),
-            _ => (self.timeline.follow(), "this is the newest snapshot"),
-        };
-        if changed { self.look_again() } else { self.say(Notice::info(otherwise)) }
+    pub(super) fn validation_sequence(&mut self, by: isize) -> Vec<Command> {
+        if self.sequence.next_validation(&self.options.dataset, by) {
+            return self.request_probe();
+        }
+        self.say(Notice::warning("there is no validation sequence: r draws a random one"))
     }
 
-    fn act_on_trainer(&mut self, action: Action) -> Vec<Command> {
+    /// Pauses, resumes or steps the trainer.
+    pub(super) fn trainer_offer(&self, is_single_step: bool) -> Offer {
         if self.is_exploring() {
-            return self.say(Notice::info("nothing trains here: these weights are only explored"));
+            return Offer::nothing("nothing trains here: these weights are only explored");
         }
-        if let Some(command) = self.trainer.tell(action == Action::SingleStep) {
-            return vec![Command::Train(command)];
+        if !self.is_training() {
+            return Offer::nothing(match self.trainer.state {
+                None => "training has not started yet",
+                Some(RunState::Finished) => "the run is finished",
+                Some(_) => "the run is over",
+            });
         }
-        self.say(Notice::info(match self.trainer.state {
-            None => "training has not started yet",
-            Some(RunState::Finished) => "the run is finished",
-            Some(_) => "the run is over",
-        }))
+        let tell = move |app: &mut Self| app.trainer.tell(is_single_step).map(Command::Train);
+        Offer::act(move |app| tell(app).into_iter().collect())
     }
 
-    fn quit(&mut self) -> Vec<Command> {
+    /// Ends the program, or asks first whether to end what trains.
+    pub(super) fn ask_to_quit(&mut self) -> Vec<Command> {
+        if self.is_training() && !matches!(self.focus, Focus::Quit) {
+            self.focus = Focus::Quit;
+            return Vec::new();
+        }
+        self.quit()
+    }
+
+    pub(super) fn quit(&mut self) -> Vec<Command> {
+        self.focus = Focus::View;
         let stop = self.is_training().then_some(Command::Train(TrainCommand::Stop));
         stop.into_iter().chain([Command::Quit]).collect()
     }
 
-    fn act_on_help(&mut self, action: Action) -> Vec<Command> {
-        match (action, &mut self.focus) {
-            (Action::HelpLine(by), Focus::Help(line)) => {
-                let shown = usize::from(self.size.1.saturating_sub(crate::view::HELP_CHROME));
-                *line = moved(*line, by, (keymap::help_lines() + 1).saturating_sub(shown).max(1));
-            }
-            (Action::HelpClose, _) => self.focus = Focus::View,
-            _ => {}
+    pub(super) fn start_typing(&mut self) {
+        self.focus = Focus::Edit(Edit::new(&self.sequence, &self.cursor));
+    }
+
+    pub(super) fn show_help(&mut self) {
+        self.focus = Focus::Help(0);
+    }
+
+    pub(super) fn scroll_help(&mut self, by: isize) {
+        if let Focus::Help(line) = &mut self.focus {
+            let shown = usize::from(self.size.1.saturating_sub(HELP_CHROME));
+            *line = moved(*line, by, (keymap::help_lines() + 1).saturating_sub(shown).max(1));
         }
-        Vec::new()
+    }
+
+    /// Whether nobody trains what is shown.
+    pub(crate) fn is_exploring(&self) -> bool {
+        self.options.mode != Mode::Live
     }
 }

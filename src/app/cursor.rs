@@ -35,6 +35,11 @@ impl Cursor {
         NeuronId { layer: self.layer, neuron: self.neuron }
     }
 
+    /// Keys are those that the query sees.
+    pub(super) fn move_key(&mut self, by: isize) {
+        self.key = moved(self.key, by, self.position + 1);
+    }
+
     /// The layer's heads count on across layers, so that one key visits every head.
     pub(super) fn move_head(&mut self, model: &ModelConfig, by: isize) {
         let flat = self.layer * model.n_heads + self.head;
@@ -42,6 +47,9 @@ impl Cursor {
         (self.layer, self.head) = (flat / model.n_heads, flat % model.n_heads);
     }
 }
+
+/// Lines that a page key moves by.
+pub(super) const PAGE: isize = 10;
 
 /// `at + by`, kept within `0..len`.
 pub(super) fn moved(at: usize, by: isize, len: usize) -> usize {

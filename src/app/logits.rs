@@ -80,7 +80,7 @@ impl App {
         let Some(probe) = self.probe.as_deref().filter(|probe| !probe.is_empty()) else { return };
         let generation = probe.request.generation;
         let is_kept = self.lens.as_ref().is_some_and(|(of, _)| *of == generation);
-        if self.view == super::ViewId::Logits && !is_kept {
+        if !is_kept {
             let rows = lens(&probe.request.snapshot.weights, &probe.current().activations);
             self.lens = Some((generation, rows));
         }

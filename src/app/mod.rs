@@ -24,6 +24,7 @@ mod tracked;
 mod trainer;
 mod typing;
 mod update;
+pub(crate) mod views;
 
 use std::sync::Arc;
 
@@ -50,70 +51,7 @@ pub(crate) use settings::{
 pub(crate) use studies::Studies;
 pub(crate) use timeline::{Look, Timeline};
 pub(crate) use trainer::Trainer;
-
-/// A view, one at a time on screen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum ViewId {
-    /// Loss, learning rate, accuracy.
-    #[default]
-    Train,
-    /// What a head attends to.
-    Attention,
-    /// What each writer adds to the target.
-    Logits,
-    /// A layer's neurons.
-    Neurons,
-    /// What the weights alone say.
-    Circuits,
-    /// What switching off does.
-    Ablate,
-}
-
-impl ViewId {
-    /// Every view, in the order of the tabs.
-    pub const ALL: [Self; 6] =
-        [Self::Train, Self::Attention, Self::Logits, Self::Neurons, Self::Circuits, Self::Ablate];
-
-    /// Whether it shows anything of the target.
-    pub(crate) fn has_target(self) -> bool {
-        matches!(self, Self::Logits | Self::Neurons | Self::Circuits)
-    }
-
-    /// The key that shows it.
-    pub fn number(self) -> char {
-        match self {
-            Self::Train => '1',
-            Self::Attention => '2',
-            Self::Logits => '3',
-            Self::Neurons => '4',
-            Self::Circuits => '5',
-            Self::Ablate => '6',
-        }
-    }
-
-    /// Its name.
-    pub fn title(self) -> &'static str {
-        self.context().title()
-    }
-
-    /// Where its keys hold.
-    pub fn context(self) -> keymap::Context {
-        match self {
-            Self::Train => keymap::Context::Train,
-            Self::Attention => keymap::Context::Attention,
-            Self::Logits => keymap::Context::Logits,
-            Self::Neurons => keymap::Context::Neurons,
-            Self::Circuits => keymap::Context::Circuits,
-            Self::Ablate => keymap::Context::Ablate,
-        }
-    }
-
-    /// The view `by` tabs on, around the end.
-    fn next(self, by: isize) -> Self {
-        let at = Self::ALL.iter().position(|view| *view == self).unwrap_or_default();
-        Self::ALL[(at.cast_signed() + by).rem_euclid(Self::ALL.len().cast_signed()).cast_unsigned()]
-    }
-}
+pub use views::ViewId;
 
 /// What the screen is opened on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,7 +135,7 @@ impl App {
     pub fn new(options: AppOptions) -> (Self, Vec<Command>) {
         let sequence = Sequence::new(&options.dataset, options.seed, options.model.n_ctx);
         let app = Self {
-            view: if options.mode == Mode::Live { ViewId::Train } else { ViewId::Attention },
+            view: ViewId::ALL[usize::from(options.mode != Mode::Live)],
             focus: Focus::default(),
             // The middle: at the start attention has no choice. The first head, which is also the cursor's: `space` does
             // something at once.
@@ -266,7 +204,7 @@ impl App {
     pub fn context(&self) -> keymap::Context {
         match self.focus {
             Focus::View | Focus::Quit => self.view.context(),
-            Focus::Edit(_) => keymap::Context::Edit,
+            Focus::Edit(_) => keymap::Context::Typing,
             Focus::Help(_) => keymap::Context::Help,
         }
     }

@@ -1,95 +1,68 @@
 //! Moving the cursor, within the numbers at hand: no command follows from it.
 
+use super::App;
 use super::cursor::moved;
 use super::event::Notice;
-use super::keymap::Action;
-use super::{App, ViewId};
+use super::keymap::Offer;
 use crate::analysis::{Probe, Target, Writer};
 use crate::model::{HeadId, ModelConfig};
 use crate::task::Class;
 
-/// Lines that a page key moves by.
-const PAGE: isize = 10;
-
 impl App {
-    pub(super) fn act_on_cursor(&mut self, action: Action) {
-        let model = &self.options.model;
-        let len = self.sequence.tokens.len();
-        let cursor = &mut self.cursor;
-        match action {
-            Action::Position(by) => cursor.position = moved(cursor.position, by, len),
-            Action::FirstPosition => cursor.position = 0,
-            Action::LastPosition => cursor.position = len.saturating_sub(1),
-            Action::Key(by) => cursor.key = moved(cursor.key, by, cursor.position + 1),
-            Action::Head(by) => cursor.move_head(model, by),
-            Action::Layer(by) => cursor.layer = moved(cursor.layer, by, model.n_layers),
-            Action::Page(by) if self.view == ViewId::Attention => {
-                cursor.position = moved(cursor.position, by * PAGE, len);
-            }
-            Action::Page(by) if self.view == ViewId::Circuits => self.page_circuits(by * PAGE),
-            Action::Page(by) => self.move_line(by * PAGE),
-            Action::Line(by) => self.move_line(by),
-            Action::FirstLine => self.move_line(isize::MIN / 2),
-            Action::LastLine => self.move_line(isize::MAX / 2),
-            Action::NextWrong(by) => self.jump(by, "wrong", Self::is_wrong),
-            Action::NextChanged(by) => self.jump(by, "changed", Self::is_changed),
-            Action::CycleTarget => self.aim(self.next_target()),
-            Action::TargetHere => match self.class_here() {
-                Some(class) => self.aim(Target::Token(class)),
-                None => drop(self.say(Notice::info("this token is not among the answers"))),
-            },
-            _ => {}
-        }
-        if matches!(action, Action::Head(_) | Action::Layer(_)) {
-            self.writer_follows_head();
-        }
+    pub(super) fn move_position(&mut self, by: isize) {
+        self.set_position(moved(self.cursor.position, by, self.sequence.tokens.len()));
+    }
+
+    /// Goes to a position, or to the last.
+    pub(super) fn set_position(&mut self, position: usize) {
+        self.cursor.position = position.min(self.sequence.tokens.len().saturating_sub(1));
         self.cursor.key = self.cursor.key.min(self.cursor.position);
     }
 
-    /// Moves in the list of the view.
-    fn move_line(&mut self, by: isize) {
-        match self.view {
-            ViewId::Logits => {
-                let writers = writers(&self.options.model);
-                self.cursor.writer = moved(self.cursor.writer, by, writers.len());
-                match writers[self.cursor.writer] {
-                    Writer::Head(HeadId { layer, head }) => {
-                        (self.cursor.layer, self.cursor.head) = (layer, head);
-                    }
-                    Writer::AttnBias(layer) | Writer::Mlp(layer) => self.cursor.layer = layer,
-                    Writer::Embed | Writer::PosEmbed | Writer::Bias => {}
-                }
+    pub(super) fn move_head(&mut self, by: isize) {
+        self.leave_paths();
+        self.cursor.move_head(&self.options.model, by);
+        self.writer_follows_head();
+    }
+
+    pub(super) fn move_layer(&mut self, by: isize) {
+        self.cursor.layer = moved(self.cursor.layer, by, self.options.model.n_layers);
+        self.writer_follows_head();
+    }
+
+    pub(super) fn move_writer(&mut self, by: isize) {
+        let writers = writers(&self.options.model);
+        self.cursor.writer = moved(self.cursor.writer, by, writers.len());
+        match writers[self.cursor.writer] {
+            Writer::Head(HeadId { layer, head }) => {
+                (self.cursor.layer, self.cursor.head) = (layer, head);
             }
-            ViewId::Neurons => {
-                let Some(probe) = &self.probe else { return };
-                let order = self.neurons(probe);
-                let at = order.iter().position(|figures| figures.neuron == self.cursor.neuron);
-                if let Some(figures) = order.get(moved(at.unwrap_or_default(), by, order.len())) {
-                    self.cursor.neuron = figures.neuron;
-                }
-            }
-            ViewId::Ablate => self.cursor.off_line = moved(self.cursor.off_line, by, self.ablation.off.len()),
-            ViewId::Train | ViewId::Attention | ViewId::Circuits => {}
+            Writer::AttnBias(layer) | Writer::Mlp(layer) => self.cursor.layer = layer,
+            Writer::Embed | Writer::PosEmbed | Writer::Bias => {}
         }
     }
 
-    /// Notes whether an action takes a neuron, rather than whichever is the first.
-    pub(super) fn choose_neuron(&mut self, action: Action) {
-        if self.view == ViewId::Neurons {
-            self.cursor.neuron_is_chosen = match action {
-                Action::FirstLine => false,
-                Action::Line(_) | Action::Page(_) | Action::LastLine | Action::Toggle | Action::Pick => true,
-                _ => self.cursor.neuron_is_chosen,
-            };
+    /// Moves in the list of neurons.
+    pub(super) fn move_neuron(&mut self, by: isize) {
+        self.cursor.neuron_is_chosen = true;
+        let Some(probe) = &self.probe else { return };
+        let order = self.neurons(probe);
+        let at = order.iter().position(|figures| figures.neuron == self.cursor.neuron);
+        if let Some(figures) = order.get(moved(at.unwrap_or_default(), by, order.len())) {
+            self.cursor.neuron = figures.neuron;
         }
+    }
+
+    /// From now on the cursor is on the first neuron of the list, whichever comes first.
+    pub(super) fn follow_first_neuron(&mut self) {
+        self.cursor.neuron_is_chosen = false;
     }
 
     pub(super) fn stay_on_first_neuron(&mut self) {
-        if self.view != ViewId::Neurons || self.cursor.neuron_is_chosen {
-            return;
+        if !self.cursor.neuron_is_chosen {
+            let first = self.probe.as_deref().and_then(|probe| self.neurons(probe).first().map(|f| f.neuron));
+            self.cursor.neuron = first.unwrap_or(self.cursor.neuron);
         }
-        let first = self.probe.as_deref().and_then(|probe| self.neurons(probe).first().map(|f| f.neuron));
-        self.cursor.neuron = first.unwrap_or(self.cursor.neuron);
     }
 
     pub(super) fn writer_follows_head(&mut self) {
@@ -97,6 +70,14 @@ impl App {
         if let Some(at) = writers(&self.options.model).iter().position(|writer| *writer == head) {
             self.cursor.writer = at;
         }
+    }
+
+    pub(super) fn jump_to_wrong(&mut self, by: isize) {
+        self.jump(by, "wrong", Self::is_wrong);
+    }
+
+    pub(super) fn jump_to_changed(&mut self, by: isize) {
+        self.jump(by, "changed", Self::is_changed);
     }
 
     fn is_wrong(&self, position: usize) -> bool {
@@ -124,7 +105,7 @@ impl App {
             (0..here.min(len)).rev().find(|&position| holds(self, position))
         };
         if let Some(position) = found {
-            self.cursor.position = position;
+            self.set_position(position);
         } else {
             let side = if by > 0 { "after" } else { "before" };
             self.say(Notice::info(format!("no {what} prediction {side} position {here}")));
@@ -137,7 +118,7 @@ impl App {
         task.outputs().parse(&task.vocabulary().name(self.sequence.tokens[self.cursor.position]))
     }
 
-    fn next_target(&self) -> Target {
+    pub(super) fn next_target(&self) -> Target {
         match self.cursor.target {
             Target::Label => Target::Prediction,
             Target::Prediction => Target::LabelMinusRunnerUp,
@@ -146,10 +127,20 @@ impl App {
         }
     }
 
-    fn aim(&mut self, target: Target) {
+    pub(super) fn aim(&mut self, target: Target) {
         self.cursor.target = target;
-        if !self.view.has_target() {
+        if !self.view.room().has_target {
             self.say(Notice::info(format!("target: {}", self.target_words())));
+        }
+    }
+}
+
+impl App {
+    /// Aims at the class that has the name of the token under the cursor.
+    pub(super) fn aim_here(&self) -> Offer {
+        match self.class_here() {
+            Some(class) => Offer::set(move |app| app.aim(Target::Token(class))),
+            None => Offer::nothing("this token is not among the answers"),
         }
     }
 }

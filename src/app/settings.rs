@@ -1,8 +1,6 @@
 //! How each view is set.
 
 use super::App;
-use super::event::Notice;
-use super::keymap::Action;
 use crate::model::NeuronId;
 
 /// The attention view's scale.
@@ -17,7 +15,7 @@ pub(crate) enum AttentionScale {
 }
 
 impl AttentionScale {
-    fn next(self) -> Self {
+    pub(super) fn next(self) -> Self {
         match self {
             Self::Raw => Self::RelativeToUniform,
             Self::RelativeToUniform => Self::InfoWeighted,
@@ -38,7 +36,7 @@ pub(crate) enum Zoom {
 
 impl Zoom {
     /// One step in, or out.
-    fn by(self, by: isize) -> Self {
+    pub(super) fn by(self, by: isize) -> Self {
         match (self, by > 0) {
             (Self::Fit, true) | (Self::Two, false) => Self::One,
             (_, true) => Self::Two,
@@ -59,7 +57,7 @@ pub(crate) enum Sort {
 }
 
 impl Sort {
-    fn next(self) -> Self {
+    pub(super) fn next(self) -> Self {
         match self {
             Self::Contribution => Self::Activation,
             Self::Activation => Self::Index,
@@ -77,7 +75,7 @@ pub(crate) enum LowerPanel {
 }
 
 impl LowerPanel {
-    fn next(self) -> Self {
+    pub(super) fn next(self) -> Self {
         match self {
             Self::Traces => Self::Map,
             Self::Map => Self::Traces,
@@ -94,7 +92,7 @@ pub(crate) enum LossScale {
 }
 
 impl LossScale {
-    fn next(self) -> Self {
+    pub(super) fn next(self) -> Self {
         match self {
             Self::Log => Self::Linear,
             Self::Linear => Self::Log,
@@ -113,7 +111,7 @@ pub(crate) enum LogitPanel {
 }
 
 impl LogitPanel {
-    fn next(self) -> Self {
+    pub(super) fn next(self) -> Self {
         match self {
             Self::Profile => Self::Lens,
             Self::Lens => Self::Profile,
@@ -131,7 +129,7 @@ pub(crate) enum MlpRow {
 }
 
 impl MlpRow {
-    fn next(self) -> Self {
+    pub(super) fn next(self) -> Self {
         match self {
             Self::Whole => Self::Split,
             Self::Split => Self::Whole,
@@ -150,7 +148,7 @@ pub(crate) enum Patterns {
 }
 
 impl Patterns {
-    fn next(self) -> Self {
+    pub(super) fn next(self) -> Self {
         match self {
             Self::Sequence => Self::Mean,
             Self::Mean => Self::Sequence,
@@ -179,39 +177,9 @@ pub(crate) struct Settings {
 }
 
 impl App {
-    pub(super) fn act_on_settings(&mut self, action: Action) {
-        let has_mlp = self.options.model.has_mlp();
-        let features = self.options.dataset.task().features().len();
-        let settings = &mut self.settings;
-        match action {
-            Action::LogScale => settings.loss = settings.loss.next(),
-            Action::Scale => settings.attention = settings.attention.next(),
-            Action::Zoom(by) => settings.zoom = settings.zoom.by(by),
-            Action::Sort => settings.sort = settings.sort.next(),
-            Action::LowerPanel => settings.lower = settings.lower.next(),
-            Action::Overlay if features == 0 => {
-                self.say(Notice::info("this task names no feature that neurons may follow"));
-            }
-            Action::Overlay => {
-                let next = settings.overlay.map_or(0, |at| at + 1);
-                settings.overlay = (next < features).then_some(next);
-            }
-            Action::LogitPanel => settings.logits = settings.logits.next(),
-            Action::SplitMlp if has_mlp => settings.mlp = settings.mlp.next(),
-            Action::MeanPattern => settings.patterns = settings.patterns.next(),
-            Action::Pick if has_mlp => self.pick(),
-            Action::ToggleDiff if self.ablation.off.is_empty() => {
-                self.say(Notice::info(
-                    "nothing is off: space switches off the head or neuron under the cursor",
-                ));
-            }
-            Action::ToggleDiff => settings.diff = !settings.diff,
-            _ => {}
-        }
-    }
-
     /// Picks the neuron under the cursor, or drops it.
-    fn pick(&mut self) {
+    pub(super) fn pick(&mut self) {
+        self.cursor.neuron_is_chosen = true;
         let (id, picked) = (self.cursor.neuron_id(), &mut self.settings.picked);
         match picked.iter().position(|one| *one == id) {
             Some(at) => drop(picked.remove(at)),

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::event::{Command, Notice};
-use super::{App, ViewId};
+use super::App;
+use super::event::Command;
 use crate::analysis::attention::HeadAverages;
 use crate::analysis::circuits::HeadCircuits;
 use crate::analysis::hypotheses::Tracker;
 use crate::analysis::lens::LensFigures;
 use crate::analysis::{Evaluation, Findings, Study, StudyRequest, Topic};
 use crate::model::{Interventions, NeuronId};
-use crate::task::{Class, Split};
+use crate::task::Class;
 
 /// The last question on a topic, and the last answer.
 #[derive(Clone, Debug, Default)]
@@ -84,17 +84,14 @@ impl Studies {
         is_wanted
     }
 
-    /// The answers that a view shows, each with a name.
-    pub(super) fn in_view(&self, view: ViewId) -> impl Iterator<Item = (&'static str, &Study)> {
-        let topics: &[(&str, usize)] = match view {
-            ViewId::Circuits => &[("circuits", CIRCUITS)],
-            ViewId::Logits => &[("lens", LENS)],
-            ViewId::Attention => &[("heads", HEADS)],
-            ViewId::Neurons => &[("trackers", TRACKERS), ("fit", FIT)],
-            ViewId::Train => &[("accuracy", ACCURACY)],
-            ViewId::Ablate => &[],
-        };
-        topics.iter().filter_map(|(name, slot)| Some((*name, self.slots[*slot].answer.as_ref()?)))
+    /// The answers to what a view asks.
+    pub(super) fn among<'a>(&'a self, topics: &'a [Topic]) -> impl Iterator<Item = &'a Study> {
+        topics.iter().filter_map(|topic| self.on(topic))
+    }
+
+    /// The step that a topic was last asked at.
+    fn asked_at(&self, topic: &Topic) -> Option<usize> {
+        self.slots[slot(topic)].asked.as_ref().map(|request| request.snapshot.step)
     }
 
     /// The answer on a topic.
@@ -168,7 +165,7 @@ impl App {
             if is_of_trackers {
                 self.note_tracked();
             }
-            self.refresh_circuits();
+            (self.view.room().prepare)(self);
         }
         Vec::new()
     }
@@ -176,7 +173,7 @@ impl App {
     /// Asks what the view shows beyond the sequence, where it is not known.
     pub(super) fn request_studies(&mut self, again: Again) -> Vec<Command> {
         let Some(snapshot) = self.timeline.current().cloned() else { return Vec::new() };
-        let topics = self.topics();
+        let topics = (self.view.room().topics)(self);
         let request = |topic: Topic| StudyRequest {
             snapshot: Arc::clone(&snapshot),
             // Circuits are of the folded weights in either case.
@@ -188,24 +185,6 @@ impl App {
         requests.into_iter().filter_map(|request| self.studies.ask(request, again)).collect()
     }
 
-    /// What the view in front needs.
-    fn topics(&self) -> Vec<Topic> {
-        let has_data = self.options.dataset.len(Split::Validation) > 0;
-        let has_mlp = self.options.model.has_mlp();
-        match self.view {
-            // What a trainer says of each epoch is in the run's files in part only.
-            ViewId::Train if has_data && self.is_exploring() => vec![Topic::Accuracy],
-            ViewId::Circuits => vec![Topic::Circuits],
-            ViewId::Attention if has_data => vec![Topic::Heads],
-            ViewId::Logits if has_data => vec![Topic::Lens],
-            ViewId::Neurons if has_data && has_mlp => {
-                let fit = self.overlay_question().map(|(neurons, class)| Topic::Fit { neurons, class });
-                [Topic::Trackers].into_iter().chain(fit).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-
     /// What holds while a topic is studied: only heads' averages heed it.
     fn in_force_for(&self, topic: &Topic) -> Interventions {
         match topic {
@@ -215,12 +194,19 @@ impl App {
     }
 
     /// Takes everything over the validation set again, at the step in view.
-    pub(super) fn take_anew(&mut self) -> Vec<Command> {
+    pub(super) fn refresh(&mut self) -> Vec<Command> {
         let mut commands = self.request_evaluation();
         commands.extend(self.request_studies(Again::ForANewerSnapshot));
-        if commands.is_empty() {
-            return self.say(Notice::info("nothing here is of an earlier step"));
-        }
         commands
+    }
+
+    /// Whether something in view is, or will be when it is answered, of another step than the weights.
+    pub(crate) fn is_stale(&self) -> bool {
+        let Some(current) = self.timeline.current() else { return false };
+        let room = self.view.room();
+        let topics = (room.topics)(self);
+        let studies = topics.iter().filter_map(|topic| self.studies.asked_at(topic));
+        let report = self.ablation.figures().filter(|_| (room.evaluates)(self)).map(|report| report.step);
+        studies.chain(report).any(|step| step != current.step)
     }
 }

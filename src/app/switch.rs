@@ -1,66 +1,61 @@
 //! Switching heads and neurons off and on.
 
+use super::App;
 use super::event::{Command, Notice};
-use super::keymap::Action;
-use super::moves::writers;
-use super::{App, CircuitMap, ViewId};
-use crate::analysis::Writer;
+use super::keymap::Offer;
 use crate::model::{AblationKind, PatternKind};
 
 impl App {
-    pub(super) fn toggle(&mut self) -> Vec<Command> {
-        let is_on_path = self.chosen_path().is_some();
-        let off = &mut self.ablation.off;
-        match self.view {
-            ViewId::Circuits if is_on_path || self.circuits.map == CircuitMap::OvNeurons => {
-                off.toggle_neuron(self.cursor.neuron_id());
-            }
-            ViewId::Attention | ViewId::Circuits => off.toggle_head(self.cursor.head_id()),
-            ViewId::Neurons if self.options.model.has_mlp() => off.toggle_neuron(self.cursor.neuron_id()),
-            ViewId::Logits => match writers(&self.options.model).get(self.cursor.writer) {
-                Some(Writer::Head(id)) => off.toggle_head(*id),
-                _ => {
-                    return self.say(Notice::info(
-                        "only heads and neurons can be switched off: choose a head's row",
-                    ));
-                }
-            },
-            ViewId::Ablate if !off.is_empty() => {
-                let lines = self.ablation.lines();
-                let line = self.cursor.off_line.min(lines.len() - 1);
-                self.ablation.undo(lines[line]);
-                self.cursor.off_line = line.min(self.ablation.off.len().saturating_sub(1));
-            }
-            ViewId::Train | ViewId::Neurons | ViewId::Ablate => {
-                return self.say(Notice::info("no head or neuron under the cursor: choose one in 2 to 5"));
-            }
-        }
+    pub(super) fn toggle_head(&mut self) -> Vec<Command> {
+        self.ablation.off.toggle_head(self.cursor.head_id());
         self.look_again()
     }
 
-    pub(super) fn act_on_ablation(&mut self, action: Action) -> Vec<Command> {
-        match action {
-            Action::Clear if self.ablation.clear() => {
-                self.say(Notice::info("everything is on; U switches the same off again"));
-            }
-            Action::Clear => return self.say(Notice::info("nothing is off")),
-            Action::Restore if self.ablation.restore() => {}
-            Action::Restore => return self.say(Notice::info("nothing was cleared")),
-            _ => {
-                let kind = &mut self.ablation.off.kind;
-                *kind = match kind {
-                    AblationKind::Zero => AblationKind::Mean,
-                    AblationKind::Mean => AblationKind::Zero,
-                };
-                let text = match kind {
-                    AblationKind::Zero => "ablating to zero",
-                    AblationKind::Mean => {
-                        "ablating to the mean over sequences and positions of the validation set"
-                    }
-                };
-                self.say(Notice::info(text));
-            }
+    pub(super) fn toggle_neuron(&mut self) -> Vec<Command> {
+        self.cursor.neuron_is_chosen = true;
+        self.ablation.off.toggle_neuron(self.cursor.neuron_id());
+        self.look_again()
+    }
+
+    /// Switches on again the line under the cursor of the list of what is off.
+    pub(super) fn undo_line(&mut self) -> Vec<Command> {
+        let lines = self.ablation.lines();
+        let line = self.cursor.off_line.min(lines.len().saturating_sub(1));
+        if let Some(undone) = lines.get(line) {
+            self.ablation.undo(*undone);
         }
+        self.cursor.off_line = line.min(self.ablation.off.len().saturating_sub(1));
+        self.look_again()
+    }
+
+    pub(super) fn clear(&mut self) -> Vec<Command> {
+        self.ablation.clear();
+        self.say(Notice::info("everything is on; U switches the same off again"));
+        self.look_again()
+    }
+
+    /// Switches off again what was last cleared, if anything was.
+    pub(super) fn restorable(&self) -> Offer {
+        if !self.ablation.can_restore() {
+            return Offer::nothing("nothing was cleared");
+        }
+        Offer::act(|app| {
+            app.ablation.restore();
+            app.look_again()
+        })
+    }
+
+    pub(super) fn cycle_kind(&mut self) -> Vec<Command> {
+        let kind = &mut self.ablation.off.kind;
+        *kind = match kind {
+            AblationKind::Zero => AblationKind::Mean,
+            AblationKind::Mean => AblationKind::Zero,
+        };
+        let text = match kind {
+            AblationKind::Zero => "ablating to zero",
+            AblationKind::Mean => "ablating to the mean over sequences and positions of the validation set",
+        };
+        self.say(Notice::info(text));
         self.look_again()
     }
 

@@ -3,8 +3,8 @@
 use super::event::{Command, Event, Level, Notice};
 use super::keymap::{self, Key};
 use super::studies::Again;
-use super::{App, Focus, Mode, ViewId};
-use crate::analysis::{AblationReport, Probe, ProbeRequest};
+use super::{App, Focus};
+use crate::analysis::{AblationReport, Probe, ProbeRequest, Topic};
 use crate::train::{RunState, TrainEvent};
 
 impl App {
@@ -52,9 +52,9 @@ impl App {
             self.dirty = true;
             return self.edit(|edit| edit.typed(typed));
         }
-        let Some(action) = keymap::find(self.context(), key) else { return Vec::new() };
+        let Some(binding) = keymap::find(self.context(), key) else { return Vec::new() };
         self.dirty = true;
-        self.act(action)
+        self.press(binding)
     }
 
     fn paste(&mut self, text: &str) -> Vec<Command> {
@@ -89,7 +89,7 @@ impl App {
                 if self.timeline.push(snapshot) {
                     // Once something is shown they do not evaluate: that would take the processor from training at every
                     // snapshot. Of a run that is followed these are checkpoints, and rare.
-                    let is_validated_here = self.is_exploring() && self.view == ViewId::Train;
+                    let is_validated_here = (self.view.room().topics)(self).contains(&Topic::Accuracy);
                     let evaluates = self.probe.is_none() || is_validated_here;
                     return if evaluates { self.look_again() } else { self.follow_snapshot() };
                 }
@@ -123,9 +123,7 @@ impl App {
         }
         self.say_what_folding_changed(&probe);
         self.probe = Some(probe);
-        self.stay_on_first_neuron();
-        self.refresh_circuits();
-        self.refresh_lens();
+        (self.view.room().prepare)(self);
         self.dirty = true;
         // What is asked may be of the first neuron, and of the answer's token.
         self.request_studies(Again::ForAnotherQuestion)
@@ -174,12 +172,7 @@ impl App {
 
     /// Asks for the figures over the validation set, if they are in view and not known.
     pub(super) fn request_evaluation(&mut self) -> Vec<Command> {
-        let is_shown = match self.view {
-            ViewId::Ablate => true,
-            ViewId::Attention => !self.ablation.off.patterns.is_empty(),
-            _ => false,
-        };
-        if !is_shown {
+        if !(self.view.room().evaluates)(self) {
             return Vec::new();
         }
         let Some(snapshot) = self.timeline.current() else { return Vec::new() };
@@ -192,11 +185,6 @@ impl App {
         commands.extend(self.request_evaluation());
         commands.extend(self.request_studies(Again::ForANewerSnapshot));
         commands
-    }
-
-    /// Whether nobody trains what is shown.
-    pub(crate) fn is_exploring(&self) -> bool {
-        self.options.mode != Mode::Live
     }
 }
 

@@ -7,15 +7,17 @@ use super::heat::{Heat, HeatMap};
 use super::ink::{Ink, beside, lines, part, width};
 use super::measure::Measure;
 use super::theme::Role;
-use super::{at_another, nothing_yet, provenance_of, readout, replaced};
+use super::{Look, at_another, nothing_yet, provenance_of, readout, replaced};
 use crate::analysis::Probe;
 use crate::app::{App, Zoom};
 
 /// Columns for the queries' numbers.
 const AXIS: u16 = 5;
 
+pub(super) const LOOK: Look = Look { render, moot: |_, _| &[] };
+
 /// Draws the view.
-pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
+fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let Some(probe) = app.probe.as_deref().filter(|probe| !probe.is_empty()) else {
         return nothing_yet(ink, app, area, "attention");
     };

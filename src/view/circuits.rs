@@ -4,14 +4,16 @@ use ratatui::layout::Rect;
 
 use super::ink::{Ink, beside, lines};
 use super::theme::Role;
-use super::{circuit_map, head_facts, paths};
+use super::{Look, circuit_map, head_facts, paths};
 use crate::app::App;
 
 /// Columns of the figures and paths, on a narrow and on a wide screen.
 const FACTS: [u16; 2] = [36, 52];
 
+pub(super) const LOOK: Look = Look { render, moot: |_, _| &[] };
+
 /// Draws the view.
-pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
+fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     if app.studies.circuits().is_none() {
         return super::nothing_yet(ink, app, area, "circuits");
     }

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use super::ink::{Ink, lines, width};
 use super::theme::Role;
 use crate::app::App;
-use crate::app::keymap::{Context, KEYMAP};
+use crate::app::keymap::Context;
 use crate::term::Glyphs;
 
 /// Columns for the keys.
@@ -16,13 +16,12 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect, first: usize) {
     let unicode = ink.theme.glyphs == Glyphs::Utf8;
     let mut all: Vec<(String, &str, Role)> = Vec::new();
     let here = app.view.context();
-    for context in [here].into_iter().chain(Context::ALL.into_iter().filter(|context| *context != here)) {
+    for context in [here].into_iter().chain(Context::all().filter(|context| *context != here)) {
         if !all.is_empty() {
             all.push((String::new(), "", Role::Plain));
         }
         all.push((context.title().into(), "", Role::Title));
-        let bindings = KEYMAP.iter().filter(|binding| binding.context == context);
-        all.extend(bindings.map(|binding| (binding.key_names(unicode), binding.help, Role::Key)));
+        all.extend(context.bindings().map(|binding| (binding.key_names(unicode), binding.help, Role::Key)));
     }
     let shown = usize::from(area.height.saturating_sub(1));
     let last = (first + shown).min(all.len());

@@ -8,16 +8,23 @@ use super::columns::{of_all, window};
 use super::ink::{Ink, beside, lines, width};
 use super::number::{figure, signed};
 use super::theme::Role;
-use super::{lens, logit_row, nothing_yet, profile, provenance, target, writer_map};
+use super::{Look, lens, logit_row, nothing_yet, profile, provenance, target, writer_map};
 use crate::analysis::Probe;
 use crate::analysis::attribution::ResolvedTarget;
+use crate::app::keymap::Key;
 use crate::app::{App, LogitPanel, WriterRow};
 
 /// Lines of the panel over positions.
 const PROFILE: u16 = 5;
 
+/// Profile or lens: where both are in view, there is nothing to choose.
+const CHOICE: &[Key] = &[Key::ch('v')];
+
+pub(super) const LOOK: Look =
+    Look { render, moot: |app, area| if shows_all(app, area) { CHOICE } else { &[] } };
+
 /// Draws the view.
-pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
+fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let Some(probe) = app.probe.as_deref().filter(|probe| !probe.is_empty()) else {
         return nothing_yet(ink, app, area, "logits");
     };
@@ -80,7 +87,7 @@ fn panels(app: &App, probe: &Probe, height: u16) -> Vec<Lower> {
 }
 
 /// Whether the panels that one could choose between are both in view.
-pub(super) fn shows_all(app: &App, area: Rect) -> bool {
+fn shows_all(app: &App, area: Rect) -> bool {
     let probe = app.probe.as_deref().filter(|probe| !probe.is_empty());
     let shown = probe.map(|probe| panels(app, probe, area.height)).unwrap_or_default();
     shown.contains(&Lower::Lens) && shown.contains(&Lower::Profile)

@@ -16,7 +16,6 @@
 //!
 //! A panel is a file; panels over positions use the strip's columns, so that they line up with it.
 
-mod ablate;
 mod attention;
 mod bars;
 mod chart;
@@ -24,6 +23,7 @@ mod circuit_map;
 mod circuits;
 mod classes;
 mod columns;
+mod edits;
 mod figures;
 mod head_facts;
 mod head_list;
@@ -57,13 +57,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::analysis::{Probe, Study};
-use crate::app::{App, Focus, Form, ViewId};
+use crate::app::keymap::Key;
+use crate::app::views::for_each_view;
+use crate::app::{App, Focus, Form};
 use crate::number;
 use ink::{Ink, lines};
 use theme::{Role, Theme};
-
-/// Lines around the list of keys: status, tabs, its heading, key line.
-pub(crate) const HELP_CHROME: u16 = 4;
 
 /// Below this headings run into each other, and nobody can tell which number is whose.
 const MIN_WIDTH: u16 = 56;
@@ -108,21 +107,29 @@ fn screen(ink: &mut Ink<'_>, app: &App, area: Rect) {
         help::render(ink, app, body, first);
     } else {
         strip::render(ink, app, lines(body, 0, strip));
-        view(ink, app, panel);
+        (look_of(app).render)(ink, app, panel);
     }
     // Last, because a long message covers the end of the view.
     keyline::render(ink, app, area, panel);
 }
 
-fn view(ink: &mut Ink<'_>, app: &App, panel: Rect) {
-    match app.view {
-        ViewId::Train => train::render(ink, app, panel),
-        ViewId::Attention => attention::render(ink, app, panel),
-        ViewId::Logits => logits::render(ink, app, panel),
-        ViewId::Neurons => neurons::render(ink, app, panel),
-        ViewId::Circuits => circuits::render(ink, app, panel),
-        ViewId::Ablate => ablate::render(ink, app, panel),
-    }
+/// How a view looks.
+struct Look {
+    render: fn(&mut Ink<'_>, &App, Rect),
+    /// Keys that choose between panels which are all in view.
+    moot: fn(&App, Rect) -> &'static [Key],
+}
+
+macro_rules! looks {
+    ($($name:ident),*) => {
+        const LOOKS: &[Look] = &[$($name::LOOK),*];
+    };
+}
+for_each_view!(looks);
+
+/// How the view in front looks.
+fn look_of(app: &App) -> &'static Look {
+    &LOOKS[app.view.place()]
 }
 
 /// Says in a view why it has no numbers yet.

@@ -6,13 +6,19 @@ use super::columns::window;
 use super::ink::{Ink, beside, lines};
 use super::number::signed;
 use super::theme::Role;
-use super::{neuron_map, nothing_yet, provenance, target, traces};
+use super::{Look, neuron_map, nothing_yet, provenance, target, traces};
 use crate::analysis::Probe;
+use crate::app::keymap::Key;
 use crate::app::{App, LowerPanel, NeuronFigures, Sort};
 use crate::model::NeuronId;
 
+/// Traces or map: where both are in view, there is nothing to choose.
+const CHOICE: &[Key] = &[Key::ch('v')];
+
+pub(super) const LOOK: Look = Look { render, moot: |_, area| if shows_all(area) { CHOICE } else { &[] } };
+
 /// Draws the view.
-pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
+fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let Some(probe) = app.probe.as_deref().filter(|probe| !probe.is_empty()) else {
         return nothing_yet(ink, app, area, "neurons");
     };
@@ -41,7 +47,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
 }
 
 /// Whether there is room for the map and the traces, and nothing to choose.
-pub(super) fn shows_all(area: Rect) -> bool {
+fn shows_all(area: Rect) -> bool {
     area.width >= 120
 }
 

@@ -6,7 +6,7 @@ use super::columns::Columns;
 use super::ink::{Ink, lines, width};
 use super::theme::Role;
 use crate::analysis::{Pass, Probe};
-use crate::app::{App, ViewId};
+use crate::app::App;
 
 /// Lines it takes: ruler, tokens, labels, predictions, and those with the ablation.
 pub(super) fn height(app: &App) -> u16 {
@@ -136,7 +136,7 @@ fn row(
         };
         mark(ink, area, x, y, left);
         // The key is marked in the view where there is one.
-        let key = app.view == ViewId::Attention && position == app.cursor.key && app.edit_state().is_none();
+        let key = app.view.room().has_key && position == app.cursor.key && app.edit_state().is_none();
         let over = match (here, key && y == 1) {
             (true, _) => Some(Role::Cursor),
             (false, true) => Some(Role::Changed),

@@ -33,21 +33,10 @@ impl Names {
     fn of(&self, view: ViewId, front: ViewId) -> String {
         let (number, title) = (view.number(), view.title());
         match self {
-            Self::Short if view != front => format!("{number} {}", short(view)),
-            Self::Numbers if view != front => number.to_string(),
+            Self::Short if view != front => format!("{number} {}", view.room().short),
+            Self::Numbers if view != front => number,
             _ => format!("{number} {title}"),
         }
-    }
-}
-
-fn short(view: ViewId) -> &'static str {
-    match view {
-        ViewId::Train => "Train",
-        ViewId::Attention => "Attn",
-        ViewId::Logits => "Logit",
-        ViewId::Neurons => "Neur",
-        ViewId::Circuits => "Circ",
-        ViewId::Ablate => "Abl",
     }
 }
 
@@ -67,7 +56,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let names = [Names::Whole, Names::Short].into_iter().find(fits).unwrap_or(Names::Numbers);
     let (open, close) = ink.brackets();
     let mut x = 0;
-    for view in ViewId::ALL {
+    for &view in ViewId::ALL {
         let text = names.of(view, app.view);
         x = if view == app.view {
             ink.text(area, x, 0, &format!("{open}{text}{close}"), Role::Cursor)

@@ -7,7 +7,7 @@ use super::classes;
 use super::ink::{Ink, beside, lines, part, width};
 use super::number::{count, figure, percent};
 use super::theme::Role;
-use super::{is_without_step, status};
+use super::{Look, is_without_step, status};
 use crate::app::{App, Bucket, Form, History, LossScale, Series};
 use crate::task::Split;
 use crate::train::EpochMetrics;
@@ -15,8 +15,10 @@ use crate::train::EpochMetrics;
 /// Lines of the accuracy panel.
 const ACCURACY: u16 = 7;
 
+pub(super) const LOOK: Look = Look { render, moot: |_, _| &[] };
+
 /// Draws the view.
-pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
+fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     if area.width >= 120 {
         let (left, right) = beside(area, area.width * 3 / 5);
         let chart = left.height * 3 / 5;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::{App, ViewId};
+use super::super::App;
 use super::{CircuitMap, Drive, OfHead, PathsOf};
 use crate::analysis::circuits::{paths, qk_over_positions};
 
@@ -15,7 +15,7 @@ const MOST_PATHS: usize = 1 << 20;
 impl App {
     /// Brings what is kept up to date, if it is in view.
     pub(in crate::app) fn refresh_circuits(&mut self) {
-        if self.view != ViewId::Circuits || self.studies.circuits().is_none() {
+        if self.studies.circuits().is_none() {
             return;
         }
         if self.options.model.has_mlp() {

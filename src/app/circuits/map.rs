@@ -24,7 +24,7 @@ impl CircuitMap {
         }
     }
 
-    pub(super) fn next(self) -> Self {
+    pub(in crate::app) fn next(self) -> Self {
         match self {
             Self::QkTokens => Self::QkPositions,
             Self::QkPositions => Self::OvLogits,
@@ -47,7 +47,7 @@ pub(crate) enum QkScale {
 }
 
 impl QkScale {
-    pub(super) fn next(self) -> Self {
+    pub(in crate::app) fn next(self) -> Self {
         match self {
             Self::Weights => Self::Head,
             Self::Head => Self::HeadAndNorm,

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use super::App;
 use super::cursor::moved;
 use super::event::Notice;
-use super::keymap::Action;
 use crate::analysis::Snapshot;
 use crate::analysis::attribution::ResolvedTarget;
 use crate::analysis::circuits::{HeadCircuits, TokenPath};
@@ -148,7 +147,7 @@ impl App {
     }
 
     /// Takes the cursor to another path, its token, head and neuron.
-    fn move_path(&mut self, by: isize) {
+    pub(super) fn move_path(&mut self, by: isize) {
         let to = self.chosen_path().map(|at| moved(at, by, self.ranked_paths().map_or(0, <[_]>::len)));
         let Some(&path) = self.ranked_paths().and_then(|paths| paths.get(to.unwrap_or(0))) else {
             self.say(Notice::info("there is no path here"));
@@ -167,36 +166,35 @@ impl App {
         model.n_heads.saturating_mul(model.d_vocab).saturating_mul(model.d_mlp)
     }
 
-    pub(super) fn act_on_circuits(&mut self, action: Action) {
-        let len = self.sequence.tokens.len();
-        let d_vocab = self.options.model.d_vocab;
-        // Whoever turns to the map leaves the paths.
-        self.circuits.in_paths &=
-            !matches!(action, Action::Map | Action::Row(_) | Action::Column(_) | Action::Head(_));
-        match (action, self.circuits.map) {
-            (Action::Path(by), _) => self.move_path(by),
-            (Action::Map, _) => self.circuits.map = self.next_map(),
-            (Action::QkScale, _) => self.circuits.scale = self.circuits.scale.next(),
-            (Action::Column(by), CircuitMap::QkPositions) => {
-                self.cursor.key = moved(self.cursor.key, by, self.cursor.position + 1);
-            }
-            (Action::Column(by), CircuitMap::OvNeurons) => self.move_along_driven(by),
-            (Action::Column(by), CircuitMap::OvLogits) => {
-                self.cursor.other = moved(self.cursor.other, by, self.options.model.outputs());
-            }
-            (Action::Column(by), _) => self.cursor.other = moved(self.cursor.other, by, d_vocab),
-            (Action::Row(by), CircuitMap::QkPositions) => {
-                self.cursor.position = moved(self.cursor.position, by, len);
-            }
-            (Action::Row(by), _) => self.cursor.token = moved(self.cursor.token, by, d_vocab),
-            _ => {}
+    /// Turns from the paths to the map.
+    pub(super) fn leave_paths(&mut self) {
+        self.circuits.in_paths = false;
+    }
+
+    pub(super) fn move_circuit_column(&mut self, by: isize) {
+        self.circuits.in_paths = false;
+        let model = &self.options.model;
+        let other = |len| moved(self.cursor.other, by, len);
+        match self.circuits.map {
+            CircuitMap::QkPositions => self.cursor.move_key(by),
+            CircuitMap::OvNeurons => self.move_along_driven(by),
+            CircuitMap::OvLogits => self.cursor.other = other(model.outputs()),
+            CircuitMap::QkTokens => self.cursor.other = other(model.d_vocab),
         }
     }
 
-    /// Moves by many rows, of the paths or of the map.
-    pub(super) fn page_circuits(&mut self, by: isize) {
-        let is_on_path = self.chosen_path().is_some();
-        self.act_on_circuits(if is_on_path { Action::Path(by) } else { Action::Row(by) });
+    pub(super) fn move_circuit_row(&mut self, by: isize) {
+        self.circuits.in_paths = false;
+        match self.circuits.map {
+            CircuitMap::QkPositions => self.move_position(by),
+            _ => self.cursor.token = moved(self.cursor.token, by, self.options.model.d_vocab),
+        }
+    }
+
+    /// Shows the next map; whoever turns to the map leaves the paths.
+    pub(super) fn next_circuit_map(&mut self) {
+        self.circuits.in_paths = false;
+        self.circuits.map = self.next_map();
     }
 
     /// The map after this one; there are none of neurons without neurons.

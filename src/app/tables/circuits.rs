@@ -6,7 +6,7 @@ use crate::app::{App, CircuitMap, MapInView, QkScale};
 
 impl App {
     /// The map in view, every head's figures, and the ranked paths: these first if the cursor is among them.
-    pub(super) fn circuit_tables(&self) -> Vec<Table> {
+    pub(in crate::app) fn circuit_tables(&self) -> Vec<Table> {
         let (Some(map), Some((_, heads))) = (self.circuit_map(self.circuits.map), self.studies.circuits())
         else {
             return Vec::new();

@@ -2,109 +2,19 @@
 
 mod circuits;
 mod pass;
+mod table;
 mod validation;
-
-use std::fmt;
 
 use serde::Serialize;
 
 use super::event::{Command, Notice};
-use super::{App, Form, ViewId};
+use super::views::Of;
+use super::{App, Form};
+use crate::analysis::Topic;
 use crate::model::{AblationKind, HeadId, ModelConfig, NeuronId, PatternKind};
 use crate::task::{Class, Token};
 
-/// A cell.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
-pub(crate) enum Datum {
-    Text(String),
-    Whole(usize),
-    Number(f32),
-    Wide(f64),
-    Flag(bool),
-    Nothing,
-}
-
-impl fmt::Display for Datum {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => f.write_str(text),
-            Self::Whole(n) => n.fmt(f),
-            Self::Number(x) => x.fmt(f),
-            Self::Wide(x) => x.fmt(f),
-            Self::Flag(flag) => flag.fmt(f),
-            Self::Nothing => Ok(()),
-        }
-    }
-}
-
-impl From<usize> for Datum {
-    fn from(n: usize) -> Self {
-        Self::Whole(n)
-    }
-}
-
-impl From<Token> for Datum {
-    fn from(token: Token) -> Self {
-        Self::Whole(token.into())
-    }
-}
-
-impl From<f32> for Datum {
-    fn from(x: f32) -> Self {
-        Self::Number(x)
-    }
-}
-
-impl From<f64> for Datum {
-    fn from(x: f64) -> Self {
-        Self::Wide(x)
-    }
-}
-
-impl From<bool> for Datum {
-    fn from(flag: bool) -> Self {
-        Self::Flag(flag)
-    }
-}
-
-impl From<String> for Datum {
-    fn from(text: String) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl<T: Into<Datum>> From<Option<T>> for Datum {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Nothing, Into::into)
-    }
-}
-
-/// A table of numbers.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Table {
-    name: &'static str,
-    columns: Vec<String>,
-    rows: Vec<Vec<Datum>>,
-}
-
-impl Table {
-    fn new(name: &'static str, columns: &[&str], rows: Vec<Vec<Datum>>) -> Self {
-        Self { name, columns: columns.iter().map(|&column| column.to_owned()).collect(), rows }
-    }
-
-    /// As comma-separated values; no text of ours has a comma.
-    fn csv(&self) -> String {
-        let mut out = self.columns.join(",");
-        for row in &self.rows {
-            let cells: Vec<String> = row.iter().map(ToString::to_string).collect();
-            out.push('\n');
-            out.push_str(&cells.join(","));
-        }
-        out.push('\n');
-        out
-    }
-}
+pub(crate) use table::{Datum, Table};
 
 /// Files to be written: the numbers in two forms. Their picture is drawn where they are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,7 +72,7 @@ struct Whole<'a> {
 impl App {
     pub(super) fn copy(&mut self) -> Vec<Command> {
         let Some(table) = self.tables().into_iter().next() else { return self.no_numbers() };
-        if !self.is_answered() || self.view == ViewId::Ablate && self.ablation.is_pending() {
+        if !self.is_answered() || (self.view.room().evaluates)(self) && self.ablation.is_pending() {
             return self.not_yet();
         }
         self.say(Notice::info(format!(
@@ -176,7 +86,7 @@ impl App {
     pub(super) fn export(&mut self) -> Vec<Command> {
         let tables = self.tables();
         let Some(csv) = tables.first().map(Table::csv) else { return self.no_numbers() };
-        if !self.is_answered() || self.view == ViewId::Ablate && self.ablation.is_pending() {
+        if !self.is_answered() || (self.view.room().evaluates)(self) && self.ablation.is_pending() {
             return self.not_yet();
         }
         match self.whole(tables) {
@@ -195,16 +105,8 @@ impl App {
     }
 
     /// The tables of the view in front, the focused one first; none before its numbers are known.
-    fn tables(&self) -> Vec<Table> {
-        match (self.view, self.probe.as_deref().filter(|probe| !probe.is_empty())) {
-            (ViewId::Train, _) => self.train_tables(),
-            (ViewId::Circuits, _) => self.circuit_tables(),
-            (_, None) => Vec::new(),
-            (ViewId::Attention, Some(probe)) => self.attention_tables(probe),
-            (ViewId::Logits, Some(probe)) => self.logit_tables(probe),
-            (ViewId::Neurons, Some(probe)) => self.neuron_tables(probe),
-            (ViewId::Ablate, Some(probe)) => self.ablation_tables(probe),
-        }
+    pub(super) fn tables(&self) -> Vec<Table> {
+        (self.view.room().tables)(self)
     }
 
     /// A name for the files, and the whole as JSON.
@@ -214,11 +116,11 @@ impl App {
         let step = probe.map(|probe| probe.request.snapshot.step).or(current).unwrap_or(self.trainer.step);
         let taken = self.taken();
         // A circuit is of the folded weights, whichever are looked at.
-        let circuit = taken.first().filter(|_| self.view == ViewId::Circuits);
+        let circuit = taken.first().filter(|_| self.view.room().of == Of::Weights);
         let step = circuit.map_or(step, |circuit| circuit.step);
         let folded = circuit.is_some() || probe.map_or(self.form.is_folded(), |probe| probe.request.folded);
         // The course of the training is of all its steps, whichever snapshot is looked at.
-        let is_course = self.view == ViewId::Train;
+        let is_course = self.view.room().of == Of::Training;
         let (step, folded) = if is_course { (self.trainer.step, false) } else { (step, folded) };
         let weights = Form::of(folded).word();
         let view = self.view.title().to_lowercase();
@@ -260,18 +162,26 @@ impl App {
 
     /// What the view shows beyond the sequence, and of which weights.
     fn taken(&self) -> Vec<Taken> {
-        let studies = self.studies.in_view(self.view).map(|(what, study)| {
-            let folded = study.request.folded || self.view == ViewId::Circuits;
+        let topics = (self.view.room().topics)(self);
+        let studies = self.studies.among(&topics).map(|study| {
+            let folded = study.request.folded || study.request.topic == Topic::Circuits;
             let weights = Form::of(folded).word();
-            Taken { what, step: study.request.snapshot.step, weights, sequences: study.sequences }
+            Taken {
+                what: study.request.topic.name(),
+                step: study.request.snapshot.step,
+                weights,
+                sequences: study.sequences,
+            }
         });
-        let report = self.ablation.figures().filter(|_| self.view == ViewId::Ablate).map(|report| Taken {
-            what: "validation",
-            step: report.step,
-            weights: self.ablation.form().word(),
-            sequences: report.before.sequences,
-        });
-        studies.chain(report).collect()
+        let report =
+            self.ablation.figures().filter(|_| (self.view.room().evaluates)(self)).map(|report| Taken {
+                what: "validation",
+                step: report.step,
+                weights: self.ablation.form().word(),
+                sequences: report.before.sequences,
+            });
+        let taken: Vec<Taken> = studies.collect();
+        taken.into_iter().chain(report).collect()
     }
 
     pub(super) fn target_words(&self) -> String {

@@ -36,7 +36,7 @@ const NEURONS: [&str; 9] = [
 
 impl App {
     /// The pattern from the cursor's query, and every head in figures.
-    pub(super) fn attention_tables(&self, probe: &Probe) -> Vec<Table> {
+    pub(in crate::app) fn attention_tables(&self, probe: &Probe) -> Vec<Table> {
         let n_heads = probe.config().n_heads;
         let at = self.cursor.layer * n_heads + self.cursor.head;
         let pass = probe.current();
@@ -106,7 +106,7 @@ impl App {
     }
 
     /// Every writer to the target, the logits, and the lens.
-    pub(super) fn logit_tables(&self, probe: &Probe) -> Vec<Table> {
+    pub(in crate::app) fn logit_tables(&self, probe: &Probe) -> Vec<Table> {
         let position = self.position_in(probe);
         let target = self.target_at(probe, position);
         let writer = |row: super::super::WriterRow| {
@@ -165,7 +165,7 @@ impl App {
 
     /// The layer's neurons, the traces, and what explains their sum. A neuron that is off has its own values under
     /// `clean` and what replaced them under `current`.
-    pub(super) fn neuron_tables(&self, probe: &Probe) -> Vec<Table> {
+    pub(in crate::app) fn neuron_tables(&self, probe: &Probe) -> Vec<Table> {
         if !probe.config().has_mlp() {
             return Vec::new();
         }

@@ -6,7 +6,7 @@ use crate::app::App;
 
 impl App {
     /// The losses of the run, and the last accuracies; none where nothing trains.
-    pub(super) fn train_tables(&self) -> Vec<Table> {
+    pub(in crate::app) fn train_tables(&self) -> Vec<Table> {
         let mut tables = Vec::new();
         let series = [("train", &self.history.train_loss), ("validation", &self.history.validation_loss)];
         let rows = series.into_iter().flat_map(|(name, series)| {
@@ -27,7 +27,7 @@ impl App {
     }
 
     /// The figures with and without what is off, here and over the validation set; none while nothing is off.
-    pub(super) fn ablation_tables(&self, probe: &Probe) -> Vec<Table> {
+    pub(in crate::app) fn ablation_tables(&self, probe: &Probe) -> Vec<Table> {
         let Some(after) = &probe.ablated else { return Vec::new() };
         let before = &probe.clean;
         let accuracy = |pass: &crate::analysis::Pass| pass.accuracy(&probe.request.targets);

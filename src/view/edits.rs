@@ -6,13 +6,15 @@ use super::columns::{of_all, window};
 use super::figures;
 use super::ink::{Ink, beside, lines};
 use super::theme::Role;
-use super::{classes, logit_row, losses, nothing_yet, provenance};
+use super::{Look, classes, logit_row, losses, nothing_yet, provenance};
 use crate::analysis::Probe;
 use crate::app::{App, OffLine};
 use crate::model::{AblationKind, PatternKind};
 
+pub(super) const LOOK: Look = Look { render, moot: |_, _| &[] };
+
 /// Draws the view.
-pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
+fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let Some(probe) = app.probe.as_deref().filter(|probe| !probe.is_empty()) else {
         return nothing_yet(ink, app, area, "ablation");
     };

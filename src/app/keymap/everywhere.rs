@@ -1,0 +1,207 @@
+//! The keys of every view.
+
+use ratatui::crossterm::event::KeyCode;
+
+use super::{Binding, JOIN, Key, Offer, bind};
+use crate::app::{App, Command, Notice};
+
+/// Keys that serve the terminal, whatever has the focus.
+pub(super) const TERMINAL: &[Key] = &[Key::ctrl('l'), Key::ctrl('z')];
+
+/// Whether anything is edited: without that some keys make no sense.
+fn if_edited(app: &App, why: &'static str, offer: fn() -> Offer) -> Offer {
+    if app.ablation.off.is_empty() { Offer::nothing(why) } else { offer() }
+}
+
+/// The table; the keys of all day come first, for the key line shows as many as fit.
+pub(super) const KEYS: &[Binding] = &[
+    bind(
+        &[Key::ch(' ')],
+        |app| (app.view.room().toggle)(app),
+        "off/on",
+        "switch the head or neuron under the cursor off or on",
+    ),
+    bind(
+        &[Key::ch('u')],
+        |app| if_edited(app, "nothing is off", || Offer::act(App::clear)),
+        "clear",
+        "switch everything on again",
+    ),
+    bind(&[Key::ch('U')], App::restorable, JOIN, "switch off again what was last cleared"),
+    bind(
+        &[Key::ch('m')],
+        |app| Offer::act(App::cycle_kind).hinted_if(!app.ablation.off.is_empty()),
+        "zero/mean",
+        "ablate to zero, or to the mean over the validation set",
+    ),
+    bind(
+        &[Key::ch('d')],
+        |app| {
+            let why = "nothing is off: space switches off the head or neuron under the cursor";
+            if_edited(app, why, || Offer::set(|app| app.settings.diff = !app.settings.diff))
+        },
+        "diff",
+        "show or hide the line of predictions with the ablation",
+    ),
+    bind(
+        &[Key::ch('t')],
+        |app| Offer::set(|app| app.aim(app.next_target())).hinted_if(app.view.room().has_target),
+        "target",
+        "target: label, prediction, label minus runner-up, token",
+    ),
+    bind(
+        &[Key::ch('T')],
+        |app| app.aim_here().hinted_if(app.view.room().has_target),
+        JOIN,
+        "target: the token under the cursor",
+    ),
+    bind(
+        &[Key::ch('[')],
+        |app| scrub(app, "there is no earlier snapshot", |app| app.timeline.back()),
+        "step",
+        "the previous snapshot",
+    ),
+    bind(
+        &[Key::ch(']')],
+        |app| scrub(app, "this is the newest snapshot", |app| app.timeline.forward()),
+        JOIN,
+        "the next snapshot; after the newest, follow the run",
+    ),
+    bind(
+        &[Key::ch('{')],
+        |app| scrub(app, "there is no snapshot yet", |app| app.timeline.first()),
+        "",
+        "the first snapshot",
+    ),
+    bind(
+        &[Key::ch('}')],
+        |app| scrub(app, "this is the newest snapshot", |app| app.timeline.follow()),
+        "",
+        "follow the run",
+    ),
+    bind(
+        &[Key::ch('f')],
+        |app| {
+            let offer = look("there is no snapshot yet", |app| app.timeline.toggle_freeze());
+            offer.hinted_if(!app.is_exploring())
+        },
+        "freeze",
+        "keep this snapshot in view; again: follow the run",
+    ),
+    bind(
+        &[Key::ch('F')],
+        |_| Offer::act(App::switch_form),
+        "fold",
+        "trained weights, or the same with their layer norms folded in",
+    ),
+    bind(&[Key::ch('i')], |_| Offer::set(App::start_typing), "edit", "type tokens over the sequence"),
+    bind(
+        &[Key::ch('y')],
+        |app| app.if_numbers(App::copy),
+        "copy",
+        "copy the focused numbers as CSV to the terminal's clipboard",
+    ),
+    bind(
+        &[Key::ch('e')],
+        |app| app.if_numbers(App::export),
+        "export",
+        "write the numbers as CSV and JSON, and the view as SVG",
+    ),
+    bind(&[Key::ch('r')], |_| Offer::act(App::random_sequence), "random", "a new random sequence"),
+    bind(
+        &[Key::ch('n')],
+        |_| Offer::act(|app| app.validation_sequence(1)),
+        "next",
+        "the next validation sequence",
+    ),
+    bind(
+        &[Key::ch('N')],
+        |_| Offer::act(|app| app.validation_sequence(-1)),
+        JOIN,
+        "the previous validation sequence",
+    ),
+    bind(
+        &[Key::code(KeyCode::Home), Key::ch('0')],
+        |_| Offer::set(|app| app.set_position(0)),
+        "",
+        "the first position",
+    ),
+    bind(
+        &[Key::code(KeyCode::End), Key::ch('$')],
+        |_| Offer::set(|app| app.set_position(usize::MAX)),
+        "",
+        "the last position",
+    ),
+    bind(
+        &[Key::ch('w')],
+        |_| Offer::set(|app| app.jump_to_wrong(1)),
+        "wrong",
+        "the next position that is predicted wrongly",
+    ),
+    bind(&[Key::ch('W')], |_| Offer::set(|app| app.jump_to_wrong(-1)), JOIN, "the previous wrong position"),
+    bind(
+        &[Key::ch('c')],
+        |app| if_edited(app, "nothing is off", || Offer::set(|app| app.jump_to_changed(1))),
+        "changed",
+        "the next position that the ablation changes",
+    ),
+    bind(
+        &[Key::ch('C')],
+        |app| if_edited(app, "nothing is off", || Offer::set(|app| app.jump_to_changed(-1))),
+        JOIN,
+        "the previous changed position",
+    ),
+    bind(
+        &[Key::ch('.')],
+        |_| Offer::set(|app| app.move_head(1)),
+        "",
+        "the next head, then the next layer's first",
+    ),
+    bind(&[Key::ch(',')], |_| Offer::set(|app| app.move_head(-1)), "", "the previous head"),
+    bind(&[Key::ch('>')], |_| Offer::set(|app| app.move_layer(1)), "", "the next layer"),
+    bind(&[Key::ch('<')], |_| Offer::set(|app| app.move_layer(-1)), "", "the previous layer"),
+    bind(&[Key::code(KeyCode::Tab)], |_| Offer::act(|app| app.show(app.view.next(1))), "", "the next view"),
+    bind(
+        &[Key::code(KeyCode::BackTab)],
+        |_| Offer::act(|app| app.show(app.view.next(-1))),
+        "",
+        "the previous view",
+    ),
+    bind(
+        &[Key::code(KeyCode::Enter)],
+        |app| {
+            let offer = Offer::act(App::refresh);
+            if app.is_stale() { offer } else { Offer::nothing("nothing here is of an earlier step") }
+        },
+        "refresh",
+        "take the figures over the validation set again, at this step",
+    ),
+    bind(&[Key::ch('P')], |app| app.trainer_offer(false), "pause", "pause training, or go on"),
+    bind(&[Key::ch('S')], |app| app.trainer_offer(true), JOIN, "train one step and wait"),
+    bind(&[Key::ch('?')], |_| Offer::set(App::show_help), "", "this list"),
+    bind(&[Key::ctrl('l')], |_| Offer::act(|_| vec![Command::Repaint]), "", "draw the screen again"),
+    bind(
+        &[Key::ctrl('z')],
+        |_| Offer::act(|_| vec![Command::Suspend]),
+        "",
+        "back to the shell; training goes on, fg returns",
+    ),
+    bind(&[Key::code(KeyCode::Esc)], |_| Offer::set(|_| {}), "", "take back a question or a message"),
+    bind(
+        &[Key::ch('q')],
+        |_| Offer::act(App::ask_to_quit),
+        "quit",
+        "save and quit; while training it asks once",
+    ),
+    bind(&[Key::ctrl('c')], |_| Offer::act(App::quit), "", "save and quit without asking"),
+];
+
+/// Looks at another snapshot; where there is none, says why.
+fn look(why: &'static str, change: fn(&mut App) -> bool) -> Offer {
+    Offer::act(move |app| if change(app) { app.look_again() } else { app.say(Notice::info(why)) })
+}
+
+/// The same among several snapshots.
+fn scrub(app: &App, why: &'static str, change: fn(&mut App) -> bool) -> Offer {
+    look(why, change).hinted_if(app.timeline.all().nth(1).is_some())
+}

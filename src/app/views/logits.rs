@@ -1,0 +1,60 @@
+//! View 3: what each component adds to the target.
+
+use super::{Of, Room, position, tables, view};
+use crate::analysis::{Topic, Writer};
+use crate::app::App;
+use crate::app::cursor::PAGE;
+use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
+use crate::app::moves::writers;
+
+pub(crate) static ROOM: Room = Room {
+    title: "Logits",
+    short: "Logit",
+    open: bind(
+        &[Key::ch('3')],
+        |_| Offer::act(|app| app.show(view(&ROOM))),
+        "",
+        "logits: what each part adds to the target",
+    ),
+    keys: KEYS,
+    has_key: false,
+    has_target: true,
+    toggle,
+    topics: |app| if app.has_data() { vec![Topic::Lens] } else { Vec::new() },
+    evaluates: |_| false,
+    prepare: App::refresh_lens,
+    tables: |app| tables(app, App::logit_tables),
+    of: Of::Sequence,
+};
+
+const KEYS: &[Binding] = &[
+    bind(LEFT, |_| position(-1), "position", "the previous position"),
+    bind(RIGHT, |_| position(1), JOIN, "the next position"),
+    bind(UP, |_| line(-1), "writer", "the writer above"),
+    bind(DOWN, |_| line(1), JOIN, "the writer below"),
+    bind(PAGE_UP, |_| line(-PAGE), "", "ten writers up"),
+    bind(PAGE_DOWN, |_| line(PAGE), "", "ten writers down"),
+    bind(
+        &[Key::ch('o')],
+        |app| app.if_neurons(|app| app.settings.mlp = app.settings.mlp.next()),
+        "neuron",
+        "the cursor's neuron in a row of its own, below its MLP",
+    ),
+    bind(
+        &[Key::ch('v')],
+        |_| Offer::set(|app| app.settings.logits = app.settings.logits.next()),
+        "lens",
+        "below: a writer over positions, or the logit lens",
+    ),
+];
+
+fn line(by: isize) -> Offer {
+    Offer::set(move |app| app.move_writer(by))
+}
+
+fn toggle(app: &App) -> Offer {
+    match writers(&app.options.model).get(app.cursor.writer) {
+        Some(Writer::Head(_)) => Offer::act(App::toggle_head),
+        _ => Offer::nothing("only heads and neurons can be switched off: choose a head's row"),
+    }
+}

@@ -1,0 +1,148 @@
+//! A room per view: its keys and where they make sense, and what it asks.
+//!
+//! A new view is a file here with its `ROOM`, a file of the same name in `view` with its `LOOK`, and its name in the list.
+
+pub(crate) mod attention;
+pub(crate) mod circuits;
+pub(crate) mod edits;
+pub(crate) mod logits;
+pub(crate) mod neurons;
+pub(crate) mod train;
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use super::App;
+use super::keymap::{Binding, Context, Offer};
+use super::tables::Table;
+use crate::analysis::Probe;
+use crate::analysis::Topic;
+
+/// The list of views, in the order of the tabs.
+macro_rules! for_each_view {
+    ($each:ident) => {
+        $each! { train, attention, logits, neurons, circuits, edits }
+    };
+}
+pub(crate) use for_each_view;
+
+/// Everything about a view but its looks.
+pub(crate) struct Room {
+    /// Its name on the tab.
+    pub(crate) title: &'static str,
+    /// The same where there is little room.
+    pub(crate) short: &'static str,
+    /// The key that opens it.
+    pub(crate) open: Binding,
+    /// The keys that hold in it.
+    pub(crate) keys: &'static [Binding],
+    /// Whether it shows anything of the target.
+    pub(crate) has_target: bool,
+    /// Whether its cursor has a key beside the position.
+    pub(crate) has_key: bool,
+    /// What `space` does to the component under the cursor.
+    pub(crate) toggle: fn(&App) -> Offer,
+    /// What it shows beyond the sequence.
+    pub(crate) topics: fn(&App) -> Vec<Topic>,
+    /// Whether it shows what the edits do over the validation set.
+    pub(crate) evaluates: fn(&App) -> bool,
+    /// Brings what is kept for it up to date.
+    pub(crate) prepare: fn(&mut App),
+    /// Its numbers, the focused table first; none before they are known.
+    pub(crate) tables: fn(&App) -> Vec<Table>,
+    /// What the numbers of its first table are of.
+    pub(crate) of: Of,
+}
+
+/// What the numbers of a view are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// The run, all its steps.
+    Training,
+    /// The sequence in view.
+    Sequence,
+    /// The weights alone, folded.
+    Weights,
+}
+
+macro_rules! rooms {
+    ($($name:ident),*) => {
+        const ROOMS: &[ViewId] = &[$(ViewId(&$name::ROOM)),*];
+    };
+}
+for_each_view!(rooms);
+
+/// A view, one at a time on screen.
+#[derive(Clone, Copy)]
+pub struct ViewId(&'static Room);
+
+impl ViewId {
+    /// Every view, in the order of the tabs.
+    pub const ALL: &'static [Self] = ROOMS;
+
+    /// Everything about it but its looks.
+    pub(crate) fn room(self) -> &'static Room {
+        self.0
+    }
+
+    /// The key that shows it.
+    pub fn number(self) -> String {
+        self.0.open.key_names(true)
+    }
+
+    /// Its name.
+    pub fn title(self) -> &'static str {
+        self.0.title
+    }
+
+    /// Where its keys hold.
+    pub fn context(self) -> Context {
+        Context::View(self)
+    }
+
+    /// Its place in the order of the tabs.
+    pub(crate) fn place(self) -> usize {
+        Self::ALL.iter().position(|view| *view == self).unwrap_or_default()
+    }
+
+    /// The view `by` tabs on, around the end.
+    pub(super) fn next(self, by: isize) -> Self {
+        let len = Self::ALL.len().cast_signed();
+        Self::ALL[(self.place().cast_signed() + by).rem_euclid(len).cast_unsigned()]
+    }
+}
+
+impl PartialEq for ViewId {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+}
+
+impl Eq for ViewId {}
+
+impl Hash for ViewId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::ptr::from_ref(self.0).hash(state);
+    }
+}
+
+impl fmt::Debug for ViewId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.title)
+    }
+}
+
+/// A view by its room.
+pub(crate) const fn view(room: &'static Room) -> ViewId {
+    ViewId(room)
+}
+
+/// Tables of the sequence in view, once it is answered.
+pub(crate) fn tables(app: &App, of: fn(&App, &Probe) -> Vec<Table>) -> Vec<Table> {
+    app.probe.as_deref().filter(|probe| !probe.is_empty()).map_or_else(Vec::new, |probe| of(app, probe))
+}
+
+/// Positions move the same way in every view over a sequence.
+pub(crate) fn position(by: isize) -> Offer {
+    Offer::set(move |app| app.move_position(by))
+}
