@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use dfdx::prelude::Cpu;
-use headcount::analysis::{Known, ProbeRequest, Snapshot, evaluate, probe, probe_after};
-use headcount::model::{Interventions, ModelConfig, NeuronId, Patch, Sequences, Transformer, Weights};
+use headcount::analysis::{Known, ProbeRequest, evaluate, probe, probe_after};
+use headcount::model::{
+    Backend, Interventions, ModelConfig, NeuronId, Patch, Snapshot, Transformer, Weights,
+};
 use headcount::task::{Dataset, Split, TaskConfig};
 use headcount::train::{Moments, Optimizer, Rates};
 
@@ -43,7 +45,7 @@ fn step(c: &mut Criterion) {
     group.sample_size(10).measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1));
     for (name, config) in sizes() {
         let (weights, data) = (Weights::initial(&config, 1), Arc::new(data(&config, 256)));
-        let sequences = Sequences::new(&Cpu::default(), &data, Split::Train, &config).expect("memory");
+        let sequences = Cpu::default().sequences(&data, Split::Train, &config).expect("memory");
         let batch: Vec<usize> = (0..256).collect();
         let model = Transformer::new(Arc::clone(&weights.layout));
         let moments = Moments::zeros(weights.values.len());
@@ -75,7 +77,7 @@ fn epoch(c: &mut Criterion) {
     let model = Transformer::new(Arc::clone(&weights.layout));
     let moments = Moments::zeros(weights.values.len());
     let mut optimizer = Optimizer::new(Cpu::default(), &weights.values, &moments, 0, 0.01).expect("memory");
-    let sequences = Sequences::new(&Cpu::default(), &data, Split::Train, &config).expect("memory");
+    let sequences = Cpu::default().sequences(&data, Split::Train, &config).expect("memory");
     let (train, held_out): (Vec<usize>, _) =
         ((0..sequences.len()).collect(), data.examples(Split::Validation));
     let mut group = c.benchmark_group("epoch");

@@ -4,9 +4,9 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use headcount::analysis::{Snapshot, probe};
+use headcount::analysis::probe;
 use headcount::app::{App, AppOptions, ColorDepth, Command, Event, Glyphs, Mode, ViewId};
-use headcount::model::{ModelConfig, Weights};
+use headcount::model::{ModelConfig, Snapshot, Weights};
 use headcount::task::TaskConfig;
 use headcount::train::{StepMetrics, TrainEvent};
 use headcount::view;

@@ -5,7 +5,7 @@ mod common;
 use common::{Screen, Setup, loss_at, report, trained};
 use headcount::analysis::{self, ProbeRequest, Topic};
 use headcount::app::{Command, Event, Mode};
-use headcount::model::{ModelConfig, Patch, Weights};
+use headcount::model::{self, ModelConfig, Patch, Weights};
 use headcount::task::Split;
 use headcount::train::{EpochMetrics, RunState, StepMetrics, TrainCommand, TrainEvent};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -380,9 +380,9 @@ fn studies_are_asked_for_once_and_not_at_every_snapshot() {
         assert_eq!(topics(&mut screen, c), []);
     }
     screen.must_show("computing");
-    let commands = screen.app.update(Event::Train(TrainEvent::Snapshot(std::sync::Arc::new(
-        analysis::Snapshot::new(25, trained()),
-    ))));
+    let commands = screen
+        .app
+        .update(Event::Train(TrainEvent::Snapshot(std::sync::Arc::new(model::Snapshot::new(25, trained())))));
     assert!(!commands.iter().any(|command| matches!(command, Command::Study(_))));
     // What comes late is of the snapshot before, and wanted; the newer one is asked for by hand.
     screen.keys("<enter>");
@@ -600,7 +600,7 @@ fn trackers_that_are_not_known_say_whether_they_ever_will_be() {
 
 /// The commands that follow the next snapshot.
 fn at_snapshot(screen: &mut Screen, step: usize) -> Vec<Command> {
-    let snapshot = analysis::Snapshot::new(step, trained());
+    let snapshot = model::Snapshot::new(step, trained());
     screen.app.update(Event::Train(TrainEvent::Snapshot(std::sync::Arc::new(snapshot))))
 }
 

@@ -10,11 +10,11 @@ use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::{lens, lens_over};
 use headcount::analysis::study::study;
 use headcount::analysis::{
-    Findings, NeuronDirections, Pass, ProbeRequest, Snapshot, StudyRequest, Topic, evaluate, probe,
+    Findings, NeuronDirections, Pass, ProbeRequest, StudyRequest, Topic, evaluate, probe,
 };
 use headcount::model::{
-    AblationKind, Activations, FoldOptions, HeadId, Interventions, NeuronId, Patch, PatternKind, Weights,
-    cache, centre, fold, forward,
+    AblationKind, Activations, FoldOptions, HeadId, Interventions, NeuronId, Patch, PatternKind, Snapshot,
+    Weights, cache, centre, fold, forward,
 };
 use headcount::report::AblationOutcome;
 use headcount::task::{Class, Example, Split, TaskConfig, Token};
@@ -112,6 +112,7 @@ fn neurons_and_the_output_bias_sum_to_the_mlp() {
     let (tokens, labels) = first_sequence();
     let weights = weights("weights");
     let snapshot = Snapshot::new(0, weights);
+    let directions = NeuronDirections::new(&snapshot.weights);
     let pass = Pass::run(&snapshot.weights, Example::new(&tokens, &labels), &Patch::default());
     let mlp = pass.attribution.writers.iter().position(|w| w.to_string() == "mlp_out.0").unwrap();
     // Without its neurons the MLP writes its bias alone.
@@ -122,7 +123,7 @@ fn neurons_and_the_output_bias_sum_to_the_mlp() {
     for position in [0, 5, 127] {
         let target = headcount::analysis::Target::Label.resolve(labels[position], pass.logits(position));
         let neurons: f32 =
-            (0..256).map(|n| snapshot.directions.contribution(&pass, 0, n, position, target)).sum();
+            (0..256).map(|n| directions.contribution(&pass.activations, 0, n, position, target)).sum();
         let ablated = Pass::run(
             &snapshot.weights,
             Example::new(&tokens, &labels),
@@ -298,7 +299,7 @@ fn drives_sum(interventions: Interventions) {
     let target = headcount::analysis::Target::Label.resolve(labels[90], pass.logits(90));
     let all = circuits(&snapshot.weights);
     let every = config.n_heads * config.d_vocab * config.d_mlp;
-    let found = paths(&all, &snapshot.directions, &probe, (0, 90), target, every);
+    let found = paths(&all, &NeuronDirections::new(&snapshot.weights), &probe, (0, 90), target, every);
     assert_eq!(found.len(), every);
     assert!(found.windows(2).all(|pair| pair[0].score.abs() >= pair[1].score.abs()));
     let mlp = pass.activations.blocks[0].mlp.as_ref().unwrap();

@@ -99,7 +99,7 @@ fn attribution() {
         same(&row[1], target.value(pass.attribution.row(at, POSITION)).into());
     }
     let neuron = usize::try_from(export["neuron"].as_u64().unwrap()).unwrap();
-    let one = NeuronDirections::new(weights).contribution(&pass, 0, neuron, POSITION, target);
+    let one = NeuronDirections::new(weights).contribution(&pass.activations, 0, neuron, POSITION, target);
     let parts: Vec<&Value> = rows.iter().filter(|row| row[3] == true).collect();
     same(&parts[0][1], one.into());
     let mlp = rows.iter().find(|row| row[0] == "mlp_out.0").unwrap();
@@ -164,7 +164,7 @@ fn neurons_trackers_and_fits() {
         let neuron = usize::try_from(row[0].as_u64().unwrap()).unwrap();
         same(&row[1], pass.neuron(0, neuron, POSITION).into());
         same(&row[2], pass.neuron(0, neuron, POSITION).into());
-        same(&row[3], directions.contribution(&pass, 0, neuron, POSITION, target).into());
+        same(&row[3], directions.contribution(&pass.activations, 0, neuron, POSITION, target).into());
         let by_token = |token: usize| tracked[token].iter().find(|tracker| tracker.neuron == neuron);
         match row[6].as_u64() {
             Some(token) => same(&row[7], by_token(usize::try_from(token).unwrap()).unwrap().effect),
@@ -260,7 +260,7 @@ fn circuits_and_paths() {
         let (directions, by_weights) = (NeuronDirections::new(&twin.weights), NeuronDirections::new(&folded));
         let drive = heads[head].ov_neuron_centred(10)[token * 256 + neuron];
         same(&row[4], (drive * target.value(by_weights.of(0, neuron))).into());
-        same(&row[6], directions.contribution(&twin.clean(), 0, neuron, POSITION, target).into());
+        same(&row[6], directions.contribution(&twin.clean().activations, 0, neuron, POSITION, target).into());
     }
 }
 

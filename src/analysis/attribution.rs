@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::logits::argmax;
 use crate::model::{
     Activations, HeadId, Mat, MatMut, Normalization, Weights, Write, centre, matmul, mlp_out,
 };
@@ -66,11 +67,11 @@ pub struct ResolvedTarget {
 impl Target {
     /// The classes meant at a position with that label, or none, and those logits.
     pub fn resolve(self, label: Option<Class>, logits: &[f32]) -> ResolvedTarget {
-        let label = label.unwrap_or_else(|| super::probe::argmax(logits));
+        let label = label.unwrap_or_else(|| super::logits::argmax(logits));
         match self {
             Self::Label => ResolvedTarget { plus: label, minus: None },
             Self::Token(token) => ResolvedTarget { plus: token, minus: None },
-            Self::Prediction => ResolvedTarget { plus: super::probe::argmax(logits), minus: None },
+            Self::Prediction => ResolvedTarget { plus: argmax(logits), minus: None },
             Self::LabelMinusRunnerUp => {
                 let others = (0..logits.len()).filter(|&token| token != usize::from(label));
                 let runner_up = others.max_by(|&a, &b| logits[a].total_cmp(&logits[b]));

@@ -194,7 +194,8 @@ pub fn paths(
     found.sort_by(|a, b| b.score.abs().total_cmp(&a.score.abs()));
     found.truncate(most);
     for path in &mut found {
-        path.contribution = snapshot.directions.contribution(pass, layer, path.neuron, position, target);
+        path.contribution =
+            probe.directions.contribution(&pass.activations, layer, path.neuron, position, target);
     }
     found
 }

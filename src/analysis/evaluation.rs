@@ -6,7 +6,7 @@ use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::probe::prediction;
+use super::logits::prediction;
 use crate::model::{
     Activations, Interventions, Means, ModelConfig, NeuronId, Patch, Weights, cross_entropy, forward,
 };

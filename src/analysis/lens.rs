@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::probe::{log_sum_exp, prediction};
+use super::logits::{log_sum_exp, prediction};
 use crate::model::{Activations, Patch, Weights, centre, forward, unembed};
 use crate::task::Example;
 

@@ -1,7 +1,7 @@
 //! What single neurons add to the logits.
 
 use super::attribution::{Readout, ResolvedTarget};
-use super::probe::{Pass, argmax};
+use super::logits::argmax;
 use crate::model::{Activations, Normalization, Weights};
 use crate::task::Class;
 
@@ -38,14 +38,14 @@ impl NeuronDirections {
     /// The contributions of a layer's neurons and that of its `b_out` sum to the layer's MLP contribution.
     pub fn contribution(
         &self,
-        pass: &Pass,
+        from: &Activations,
         layer: usize,
         neuron: usize,
         position: usize,
         target: ResolvedTarget,
     ) -> f32 {
-        let scale = self.scale(&pass.activations, position);
-        pass.neuron(layer, neuron, position) * target.value(self.of(layer, neuron)) / scale
+        let scale = self.scale(from, position);
+        from.neuron(layer, neuron, position) * target.value(self.of(layer, neuron)) / scale
     }
 
     /// What a direction is divided by at a position: the final norm's scale, or 1 without norms.

@@ -4,59 +4,12 @@ use std::sync::Arc;
 
 use super::attention::{HeadSummary, summaries};
 use super::attribution::Attribution;
+use super::logits::{log_sum_exp, prediction};
 use super::neurons::NeuronDirections;
 use crate::model::{
-    Activations, FoldOptions, Interventions, Means, ModelConfig, Patch, Weights, fold, forward, forward_again,
+    Activations, Interventions, Means, ModelConfig, Patch, Snapshot, Weights, forward, forward_again,
 };
 use crate::task::{Class, Example, Targets, Token};
-
-/// The weights at one step.
-#[derive(Clone, Debug)]
-pub struct Snapshot {
-    /// Optimiser steps taken.
-    pub step: usize,
-    /// The weights.
-    pub weights: Weights,
-    /// Of these weights: for attributing neurons.
-    pub directions: NeuronDirections,
-}
-
-impl Snapshot {
-    /// Takes the weights as they are after `step` steps.
-    pub fn new(step: usize, weights: Weights) -> Self {
-        let directions = NeuronDirections::new(&weights);
-        Self { step, weights, directions }
-    }
-
-    /// The model's shape.
-    pub fn config(&self) -> &ModelConfig {
-        self.weights.config()
-    }
-
-    /// The same step with the layer norms folded into the weights, as the notebook does it.
-    #[must_use]
-    pub fn folded(&self) -> Self {
-        Self::new(self.step, fold(&self.weights, FoldOptions::default()))
-    }
-}
-
-/// The last snapshot that was folded, with its folded weights: folding takes longer than a key may.
-#[derive(Clone, Debug, Default)]
-pub struct LastFolded(Option<[Arc<Snapshot>; 2]>);
-
-impl LastFolded {
-    /// The snapshot with its layer norms folded in.
-    pub fn of(&mut self, snapshot: &Arc<Snapshot>) -> Arc<Snapshot> {
-        match &self.0 {
-            Some([of, folded]) if Arc::ptr_eq(of, snapshot) => Arc::clone(folded),
-            _ => {
-                let folded = Arc::new(snapshot.folded());
-                self.0 = Some([Arc::clone(snapshot), Arc::clone(&folded)]);
-                folded
-            }
-        }
-    }
-}
 
 /// What to compute.
 #[derive(Clone, Debug)]
@@ -97,6 +50,8 @@ pub struct Pass {
 pub struct Probe {
     /// What was asked.
     pub request: ProbeRequest,
+    /// Of the request's weights; shared like `clean`.
+    pub directions: Arc<NeuronDirections>,
     /// With nothing switched off; shared with later probes of the same weights and tokens.
     pub clean: Arc<Pass>,
     /// With the interventions, if there are any.
@@ -192,9 +147,7 @@ impl Pass {
 
     /// A neuron's activation (`mlp.hook_post`) at a position; 0 in a model without neurons.
     pub fn neuron(&self, layer: usize, neuron: usize, position: usize) -> f32 {
-        let Some(mlp) = &self.activations.blocks[layer].mlp else { return 0.0 };
-        let d_mlp = mlp.post.len() / self.activations.len;
-        mlp.post[position * d_mlp + neuron]
+        self.activations.neuron(layer, neuron, position)
     }
 
     /// A head's attention from a query, `[key]`.
@@ -215,15 +168,18 @@ pub fn probe_after(request: ProbeRequest, last: Option<&Known>) -> Probe {
     let weights = &request.snapshot.weights;
     let config = weights.config();
     let example = Example::new(&request.tokens, &request.targets);
-    let known = last.filter(|known| known.is_of(&request)).map(|known| Arc::clone(&known.clean));
+    let known = last.filter(|known| Arc::ptr_eq(&known.snapshot, &request.snapshot));
+    let directions = known.map(|known| Arc::clone(&known.directions));
+    let directions = directions.unwrap_or_else(|| Arc::new(NeuronDirections::new(weights)));
+    let clean = known.filter(|known| known.tokens == request.tokens).map(|known| Arc::clone(&known.clean));
     let run = || Arc::new(Pass::run(weights, example, &Patch::default()));
-    let clean = known.unwrap_or_else(run);
+    let clean = clean.unwrap_or_else(run);
     let ablated = (!request.interventions.is_empty()).then(|| {
         let patch = request.interventions.patch(config, request.means.as_deref());
         clean.patched(weights, example, &patch)
     });
     let cells = request.interventions.cells(config, request.tokens.len());
-    Probe { request, clean, ablated, cells }
+    Probe { request, directions, clean, ablated, cells }
 }
 
 /// What a probe leaves for the next one.
@@ -231,6 +187,7 @@ pub fn probe_after(request: ProbeRequest, last: Option<&Known>) -> Probe {
 pub struct Known {
     snapshot: Arc<Snapshot>,
     tokens: Arc<[Token]>,
+    directions: Arc<NeuronDirections>,
     clean: Arc<Pass>,
 }
 
@@ -238,32 +195,11 @@ impl Known {
     /// From an answer.
     pub fn of(probe: &Probe) -> Self {
         let ProbeRequest { snapshot, tokens, .. } = &probe.request;
-        Self { snapshot: Arc::clone(snapshot), tokens: Arc::clone(tokens), clean: Arc::clone(&probe.clean) }
-    }
-
-    fn is_of(&self, request: &ProbeRequest) -> bool {
-        Arc::ptr_eq(&self.snapshot, &request.snapshot) && self.tokens == request.tokens
-    }
-}
-
-/// Index of the largest value, the first of equals.
-pub fn argmax(row: &[f32]) -> Class {
-    let mut best = 0;
-    for (index, value) in row.iter().enumerate() {
-        if *value > row[best] {
-            best = index;
+        Self {
+            snapshot: Arc::clone(snapshot),
+            tokens: Arc::clone(tokens),
+            directions: Arc::clone(&probe.directions),
+            clean: Arc::clone(&probe.clean),
         }
     }
-    best as Class
-}
-
-/// The class of the largest logit, `[d_vocab_out]`; `None` where one is NaN: of such none is the largest.
-pub fn prediction(logits: &[f32]) -> Option<Class> {
-    (!logits.iter().any(|logit| logit.is_nan())).then(|| argmax(logits))
-}
-
-/// log of the sum of exponentials, without overflow.
-pub fn log_sum_exp(row: &[f32]) -> f32 {
-    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    largest + row.iter().map(|x| (x - largest).exp()).sum::<f32>().ln()
 }

@@ -7,8 +7,7 @@ use super::circuits::{HeadCircuits, circuits};
 use super::evaluation::{Evaluation, evaluate, means};
 use super::hypotheses::{Tracker, fit, trackers};
 use super::lens::{LensFigures, lens_over};
-use super::probe::Snapshot;
-use crate::model::{AblationKind, Interventions, NeuronId, Patch};
+use crate::model::{AblationKind, Interventions, NeuronId, Patch, Snapshot};
 use crate::task::{Class, Example, Feature};
 
 /// What is asked.

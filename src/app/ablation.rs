@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Form;
 use super::event::EvaluateRequest;
-use crate::analysis::{AblationReport, Snapshot};
-use crate::model::{HeadId, Interventions, NeuronId, PatternKind};
+use crate::analysis::AblationReport;
+use crate::model::{HeadId, Interventions, NeuronId, PatternKind, Snapshot};
 
 /// A line of the list of what is off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use ratatui::crossterm::event::KeyEvent;
 
-use super::Export;
-use crate::analysis::{AblationReport, Probe, ProbeRequest, Snapshot, Study, StudyRequest};
-use crate::model::Interventions;
+use crate::analysis::{AblationReport, Probe, ProbeRequest, Study, StudyRequest};
+use crate::model::{Interventions, Snapshot};
 use crate::train::{TrainCommand, TrainEvent};
 
 /// Something happened.
@@ -112,4 +111,15 @@ impl Notice {
     pub fn error(text: impl Into<String>) -> Self {
         Self { level: Level::Error, text: text.into() }
     }
+}
+
+/// Files to be written: the numbers in two forms. Their picture is drawn where they are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// What the files' names start with.
+    pub name: String,
+    /// The focused table.
+    pub csv: String,
+    /// Every table of the view, with all that is needed to compute them again.
+    pub json: String,
 }

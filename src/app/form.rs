@@ -3,7 +3,7 @@
 use super::App;
 use super::event::{Command, Notice};
 use crate::analysis::Probe;
-use crate::analysis::probe::log_sum_exp;
+use crate::analysis::logits::log_sum_exp;
 use crate::model::ModelConfig;
 
 /// The form of the weights.

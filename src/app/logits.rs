@@ -48,9 +48,10 @@ impl App {
     fn split(&self, probe: &Probe, whole: &WriterRow) -> [WriterRow; 2] {
         let position = self.position_in(probe);
         let id = self.cursor.neuron_id();
-        let directions = &probe.request.snapshot.directions;
+        let directions = &probe.directions;
         let of = |pass: &Pass| {
-            directions.contribution(pass, id.layer, id.neuron, position, self.target_at(probe, position))
+            let target = self.target_at(probe, position);
+            directions.contribution(&pass.activations, id.layer, id.neuron, position, target)
         };
         let neuron = WriterRow {
             name: format!(" neuron {}", id.neuron),

@@ -33,9 +33,7 @@ use crate::model::ModelConfig;
 use crate::task::{Dataset, Task};
 pub use crate::term::{ColorDepth, Glyphs};
 
-pub use tables::Export;
-
-pub use event::{Command, EvaluateRequest, Event, Level, Notice};
+pub use event::{Command, EvaluateRequest, Event, Export, Level, Notice};
 
 pub(crate) use ablation::{Ablation, OffLine};
 pub(crate) use circuits::{CircuitMap, Circuits, MapInView, QkScale};

@@ -37,12 +37,12 @@ impl App {
         }
         let position = self.position_in(probe);
         let target = self.target_at(probe, position);
-        let directions = &probe.request.snapshot.directions;
+        let directions = &probe.directions;
         let layer = self.cursor.layer;
         // Ranked without the ablation, or the list would be shuffled by every neuron she switches off.
         let rank = |neuron: usize| match self.settings.sort {
             Sort::Contribution => {
-                directions.contribution(&probe.clean, layer, neuron, position, target).abs()
+                directions.contribution(&probe.clean.activations, layer, neuron, position, target).abs()
             }
             Sort::Activation => probe.clean.neuron(layer, neuron, position).abs(),
             Sort::Index => 0.0,
@@ -58,7 +58,7 @@ impl App {
                 NeuronFigures {
                     neuron,
                     activation: pass.neuron(layer, neuron, position),
-                    contribution: directions.contribution(pass, layer, neuron, position, target),
+                    contribution: directions.contribution(&pass.activations, layer, neuron, position, target),
                     off: self.ablation.off.neurons.contains(&id),
                 }
             })

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::analysis::Snapshot;
+use crate::model::Snapshot;
 
 /// Snapshots kept, the newest included.
 const CAPACITY: usize = 48;

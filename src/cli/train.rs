@@ -17,8 +17,8 @@ use super::{Failure, say};
 use crate::term::{Glyphs, scrub, survive_file_size_limit, watch_without_a_screen};
 use crate::train::run_dir::Found;
 use crate::train::{
-    EpochMetrics, Lock, MetricsLine, Outcome, RunDir, RunDirError, Setup, StepMetrics, TrainCommand,
-    TrainError, TrainEvent, TrainPlan, train_on,
+    EpochMetrics, Lock, LockError, MetricsLine, Outcome, RunDir, RunDirError, Setup, StepMetrics,
+    TrainCommand, TrainError, TrainEvent, TrainPlan, train_on,
 };
 
 pub fn run(args: &TrainArgs) -> Result<(), Failure> {
@@ -44,7 +44,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
 fn exists(path: &std::path::Path, found: &Found) -> RunDirError {
     let (done, total) = (found.step(), found.config.total_steps());
     match Lock::take(path) {
-        Err(locked @ RunDirError::Locked { .. }) => locked,
+        Err(held @ LockError::Held(_)) => RunDirError::of_lock(path, held),
         _ => RunDirError::Exists { path: path.display().to_string(), done, total },
     }
 }

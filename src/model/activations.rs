@@ -104,6 +104,12 @@ impl Activations {
         }
     }
 
+    /// A neuron's activation (`mlp.hook_post`) at a position; 0 in a model without neurons.
+    pub fn neuron(&self, layer: usize, neuron: usize, position: usize) -> f32 {
+        let Some(mlp) = &self.blocks[layer].mlp else { return 0.0 };
+        mlp.post[position * (mlp.post.len() / self.len) + neuron]
+    }
+
     /// The residual stream a layer starts from; `n_layers` names the last one.
     pub fn resid(&self, layer: usize) -> &[f32] {
         self.blocks.get(layer).map_or(&self.resid_post, |block| &block.resid_pre)

@@ -8,10 +8,11 @@ use dfdx::tensor::Cache;
 
 use super::batch::Workspace;
 use super::composed;
+use super::config::ModelConfig;
 use super::layout::Layout;
 use super::one_hot::{OneHot, Sequences};
 use super::weights::Weights;
-use crate::task::Example;
+use crate::task::{Dataset, Example, Split};
 
 /// A model's shape, and the memory its training reuses.
 #[derive(Clone)]
@@ -35,6 +36,19 @@ impl Transformer {
 pub trait Backend: Device<f32> + Cache {
     /// Whether it has memory of its own: then sequences are copied there, and validated there too.
     const HAS_MEMORY: bool = true;
+
+    /// One side of `dataset`, within this device's reach.
+    ///
+    /// # Errors
+    /// When the device has no room.
+    fn sequences(
+        &self,
+        dataset: &Arc<Dataset>,
+        split: Split,
+        config: &ModelConfig,
+    ) -> Result<Sequences<Self>, Self::Err> {
+        Sequences::new(self, dataset, split, config, Self::HAS_MEMORY)
+    }
 
     /// How many sequences of `len` tokens fit into the device's memory at a time, with gradients; a larger batch is
     /// taken in parts.

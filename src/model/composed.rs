@@ -10,7 +10,6 @@ use std::ops::Range;
 
 use dfdx::prelude::*;
 
-use super::backend::Backend;
 use super::config::{Activation, LAYER_NORM_EPS, ModelConfig, Normalization};
 use super::layout::{BlockLayout, Layout, MlpLayout, NormLayout};
 use super::one_hot::OneHot;
@@ -21,7 +20,7 @@ type Matrix<D, T> = Tensor<(usize, usize), f32, D, T>;
 type Stack<D, T> = Tensor<(usize, usize, usize), f32, D, T>;
 
 /// Mean cross-entropy over the targets of a batch, in nats. `params` is the flat buffer, `[parameters]`.
-pub(super) fn loss<D: Backend, T: Tape<f32, D>>(
+pub(super) fn loss<D: Device<f32>, T: Tape<f32, D>>(
     device: &D,
     layout: &Layout,
     params: Vector<D, T>,
@@ -36,7 +35,7 @@ pub(super) fn loss<D: Backend, T: Tape<f32, D>>(
 }
 
 /// Logits of a batch of sequences of `len` tokens, each a row of one-hot vectors; `[batch * pos, d_vocab_out]`.
-pub(super) fn logits<D: Backend, T: Tape<f32, D>>(
+pub(super) fn logits<D: Device<f32>, T: Tape<f32, D>>(
     device: &D,
     layout: &Layout,
     params: Vector<D, T>,
@@ -56,7 +55,7 @@ pub(super) fn logits<D: Backend, T: Tape<f32, D>>(
     model.unembed(stream)
 }
 
-struct Composition<'a, D: Backend, T: Tape<f32, D>> {
+struct Composition<'a, D: Device<f32>, T: Tape<f32, D>> {
     device: &'a D,
     layout: &'a Layout,
     config: &'a ModelConfig,
@@ -70,7 +69,7 @@ struct Composition<'a, D: Backend, T: Tape<f32, D>> {
 /// Where a product's weight and bias lie.
 type Place<'a> = (&'a Range<usize>, &'a Range<usize>);
 
-impl<D: Backend, T: Tape<f32, D>> Composition<'_, D, T> {
+impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
     /// Part of the parameters as a matrix of so many rows.
     fn matrix(&self, at: &Range<usize>, rows: usize) -> Result<Matrix<D, T>, D::Err> {
         self.params.retaped::<T>().try_slice((at.clone(),))?.try_reshape_like(&(rows, at.len() / rows))
@@ -192,7 +191,7 @@ impl<D: Backend, T: Tape<f32, D>> Composition<'_, D, T> {
 }
 
 /// `x`, with the tape of `from` merged into its own.
-fn join<S: Shape, R: Shape, D: Backend, T: Tape<f32, D>>(
+fn join<S: Shape, R: Shape, D: Device<f32>, T: Tape<f32, D>>(
     x: Tensor<S, f32, D, T>,
     from: Tensor<R, f32, D, T>,
 ) -> Tensor<S, f32, D, T> {
@@ -202,26 +201,29 @@ fn join<S: Shape, R: Shape, D: Backend, T: Tape<f32, D>>(
 }
 
 /// In one dimension: dfdx's kernels divide by every size to find where an element lies.
-fn flat<D: Backend, T: Tape<f32, D>>(x: Matrix<D, T>) -> Result<Vector<D, T>, D::Err> {
+fn flat<D: Device<f32>, T: Tape<f32, D>>(x: Matrix<D, T>) -> Result<Vector<D, T>, D::Err> {
     let len = x.shape().num_elements();
     x.try_reshape_like(&(len,))
 }
 
 /// Elementwise sum.
-fn add<D: Backend, T: Tape<f32, D>>(x: Matrix<D, T>, y: Matrix<D, T>) -> Result<Matrix<D, T>, D::Err> {
+fn add<D: Device<f32>, T: Tape<f32, D>>(x: Matrix<D, T>, y: Matrix<D, T>) -> Result<Matrix<D, T>, D::Err> {
     let shape = *x.shape();
     flat(x)?.try_add(flat(y)?)?.try_reshape_like(&shape)
 }
 
 /// Elementwise product.
-fn multiply<D: Backend, T: Tape<f32, D>>(x: Matrix<D, T>, y: Matrix<D, T>) -> Result<Matrix<D, T>, D::Err> {
+fn multiply<D: Device<f32>, T: Tape<f32, D>>(
+    x: Matrix<D, T>,
+    y: Matrix<D, T>,
+) -> Result<Matrix<D, T>, D::Err> {
     let shape = *x.shape();
     flat(x)?.try_mul(flat(y)?)?.try_reshape_like(&shape)
 }
 
 /// What `shift` makes of `x`, which must be `x` plus a constant: the gradient is handed on as it is. `x` must not have
 /// been used before.
-fn shifted<S: Shape, D: Backend, T: Tape<f32, D>>(
+fn shifted<S: Shape, D: Device<f32>, T: Tape<f32, D>>(
     x: Tensor<S, f32, D, T>,
     shift: impl FnOnce(Tensor<S, f32, D>) -> Result<Tensor<S, f32, D>, D::Err>,
 ) -> Result<Tensor<S, f32, D, T>, D::Err> {
@@ -240,7 +242,7 @@ fn shifted<S: Shape, D: Backend, T: Tape<f32, D>>(
 
 /// Exact GELU. dfdx 0.13's `accurate_gelu` has the right value but a slope that is `(sqrt(2) - 1) x phi(x)` too steep, phi
 /// being the normal density, whose own slope is `-x phi(x)`: adding a zero with that slope puts it right.
-fn gelu<D: Backend, T: Tape<f32, D>>(x: Matrix<D, T>) -> Result<Matrix<D, T>, D::Err> {
+fn gelu<D: Device<f32>, T: Tape<f32, D>>(x: Matrix<D, T>) -> Result<Matrix<D, T>, D::Err> {
     let excess = (std::f32::consts::SQRT_2 - 1.0) / (2.0 * std::f32::consts::PI).sqrt();
     let density = x.with_empty_tape().try_square()?.try_mul(-0.5)?.try_exp()?.try_mul(excess)?;
     let constant = density.retaped::<NoneTape>().try_add(0.0)?;

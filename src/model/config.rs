@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::intervention::HeadId;
+use super::ids::HeadId;
 use crate::task::Shape;
 
 /// What is added to a variance before its root, TransformerLens' default.

@@ -5,24 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::config::ModelConfig;
-
-/// A head by place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct HeadId {
-    /// Block.
-    pub layer: usize,
-    /// Head in the block.
-    pub head: usize,
-}
-
-/// A neuron by place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct NeuronId {
-    /// Block.
-    pub layer: usize,
-    /// Neuron in the block.
-    pub neuron: usize,
-}
+use super::ids::{HeadId, NeuronId};
 
 /// What an ablated value becomes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

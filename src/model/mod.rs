@@ -11,12 +11,14 @@ mod fold;
 mod forward;
 #[cfg(feature = "cuda")]
 mod gpu;
+mod ids;
 pub mod intervention;
 mod kernels;
 mod layout;
 mod matmul;
 mod one_hot;
 mod settings;
+mod snapshot;
 mod weights;
 pub mod weights_file;
 
@@ -30,11 +32,13 @@ pub use fold::{FoldOptions, fold};
 pub use forward::{forward, forward_again, unembed};
 #[cfg(feature = "cuda")]
 pub use gpu::least_memory;
-pub use intervention::{AblationKind, HeadId, Interventions, Means, NeuronId, Patch, PatternKind};
+pub use ids::{HeadId, NeuronId};
+pub use intervention::{AblationKind, Interventions, Means, Patch, PatternKind};
 pub use kernels::centre;
 pub use layout::{Layout, TensorView};
 pub use matmul::{Mat, MatMut, Write, matmul};
 pub use one_hot::Sequences;
 pub use settings::{ModelSettings, backticked, keys_of};
+pub use snapshot::{FoldCache, Snapshot};
 pub use weights::{Affine, Weights};
 pub use weights_file::{Opened, WeightsError, read_weights};

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use dfdx::prelude::*;
 
-use super::backend::Backend;
 use super::config::ModelConfig;
 use crate::task::{Dataset, Example, Split, Token};
 
@@ -16,7 +15,7 @@ type Matrix<D> = Tensor<(usize, usize), f32, D>;
 /// Sequences and their targets. What is shorter than the longest is padded with tokens that are none, which no position
 /// before them sees and nothing scores.
 #[derive(Clone)]
-pub(super) struct OneHot<D: Backend> {
+pub(super) struct OneHot<D: Device<f32>> {
     /// `[sequence, pos * d_vocab]`.
     pub(super) tokens: Matrix<D>,
     /// `[sequence, pos * d_vocab_out]`; zeros where there is no target.
@@ -29,7 +28,7 @@ pub(super) struct OneHot<D: Backend> {
     pub(super) scored: usize,
 }
 
-impl<D: Backend> OneHot<D> {
+impl<D: Device<f32>> OneHot<D> {
     /// Copies them to the device.
     pub(super) fn of(
         device: &D,
@@ -61,7 +60,7 @@ impl<D: Backend> OneHot<D> {
 }
 
 /// One side of a data set, within a device's reach.
-pub struct Sequences<D: Backend> {
+pub struct Sequences<D: Device<f32>> {
     dataset: Arc<Dataset>,
     split: Split,
     config: ModelConfig,
@@ -69,20 +68,21 @@ pub struct Sequences<D: Backend> {
     resident: Option<OneHot<D>>,
 }
 
-impl<D: Backend> Sequences<D> {
-    /// One side of `dataset`, copied once to a device that has memory of its own, if it is not too much.
+impl<D: Device<f32>> Sequences<D> {
+    /// One side of `dataset`, copied once to a device that `has_memory` of its own, if it is not too much.
     ///
     /// # Errors
     /// When the device has no room.
-    pub fn new(
+    pub(super) fn new(
         device: &D,
         dataset: &Arc<Dataset>,
         split: Split,
         config: &ModelConfig,
+        has_memory: bool,
     ) -> Result<Self, D::Err> {
         let (examples, len) = (dataset.examples(split), dataset.longest(split));
         let values = examples.len() * len * (config.d_vocab + config.outputs());
-        let copied = D::HAS_MEMORY && values <= MAX_RESIDENT;
+        let copied = has_memory && values <= MAX_RESIDENT;
         let resident = copied.then(|| OneHot::of(device, &examples, len, config)).transpose()?;
         Ok(Self { dataset: Arc::clone(dataset), split, config: config.clone(), len, resident })
     }

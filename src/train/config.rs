@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::settings::{Settings, place_of};
 use crate::model::{ConfigError, ModelConfig};
 use crate::task::{Dataset, TaskConfig, TaskError};
 
@@ -97,17 +96,6 @@ pub enum RunConfigError {
 const MAX_TOKENS: usize = 1 << 28;
 
 impl RunConfig {
-    /// Reads and checks a configuration.
-    ///
-    /// # Errors
-    /// Names the key and what is wrong with it; see [`RunConfigError::position`] for where.
-    pub fn parse(text: &str) -> Result<Self, RunConfigError> {
-        let config = Settings::parse(text)?.run()?;
-        let config = Self { model: config.model.canonical(), ..config };
-        config.validate()?;
-        Ok(config)
-    }
-
     /// Refuses settings that are zero or absurd.
     ///
     /// # Errors
@@ -170,17 +158,6 @@ impl RunConfig {
     /// Steps of the whole schedule: the notebook's 420.
     pub fn total_steps(&self) -> usize {
         self.steps_per_epoch() * self.train.epochs
-    }
-}
-
-impl RunConfigError {
-    /// Line and column (from 1) in `text`, where the error has a place.
-    pub fn position(&self, text: &str) -> Option<(usize, usize)> {
-        match self {
-            Self::Text { at, .. } => *at,
-            // Each begins with the setting's name.
-            other => place_of(other.to_string().split_once(" = ")?.0, text),
-        }
     }
 }
 

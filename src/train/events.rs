@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::analysis::{Evaluation, Snapshot};
+use crate::analysis::Evaluation;
+use crate::model::Snapshot;
 
 /// One optimiser step: a line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize)]

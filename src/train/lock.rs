@@ -8,9 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::fs::OFlags;
+use thiserror::Error;
 
 use super::files::FileError;
-use super::run_dir::RunDirError;
 
 /// A holder writes its name a moment after it has the lock.
 const NAME_ARRIVES: Duration = Duration::from_millis(5);
@@ -19,6 +19,17 @@ const LOOKS: usize = 20;
 /// Whoever only looks whether it is held keeps others from it for a moment.
 const LOOKER_LEAVES: Duration = Duration::from_millis(1);
 const TRIES: usize = 1000;
+
+/// A lock that cannot be taken.
+#[derive(Debug, Error)]
+pub enum LockError {
+    /// The file system's word.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Another process has it.
+    #[error("held by {0}")]
+    Held(String),
+}
 
 /// Held as long as this lives.
 #[derive(Debug)]
@@ -29,18 +40,13 @@ impl Lock {
     ///
     /// # Errors
     /// Names the process that has it.
-    pub fn take(directory: &Path) -> Result<Self, RunDirError> {
+    pub fn take(directory: &Path) -> Result<Self, LockError> {
         let path = directory.join("lock");
         let open = as_it_is().write(true).create(true).truncate(false).mode(0o600).open(&path);
         let mut file = open.map_err(FileError::at("open", &path))?;
         match try_lock(&file) {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(RunDirError::Locked {
-                    path: directory.display().to_string(),
-                    owner: owner(&path),
-                });
-            }
+            Err(TryLockError::WouldBlock) => return Err(LockError::Held(owner(&path))),
             Err(TryLockError::Error(source)) => return Err(FileError::at("lock", &path)(source).into()),
         }
         // Who holds it is only for the message that others print.
@@ -126,7 +132,7 @@ mod tests {
         let run = tempfile::tempdir().unwrap();
         let lock = Lock::take(run.path()).unwrap();
         let copy = lock.0.try_clone().unwrap();
-        assert!(matches!(Lock::take(run.path()), Err(RunDirError::Locked { .. })));
+        assert!(matches!(Lock::take(run.path()), Err(LockError::Held(_))));
         drop(lock);
         Lock::take(run.path()).unwrap();
         drop(copy);

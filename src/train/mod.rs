@@ -23,7 +23,7 @@ pub use config::{RunConfig, RunConfigError, TrainConfig};
 pub use device::{DeviceChoice, DeviceError, train_on};
 pub use events::{EpochMetrics, RunState, StepMetrics, TrainCommand, TrainEvent, TrainPlan};
 pub use files::FileError;
-pub use lock::Lock;
+pub use lock::{Lock, LockError};
 pub use metrics::MetricsLine;
 pub use optimizer::{Moments, Optimizer};
 pub use run_dir::{Opened, RunDir, RunDirError};

@@ -13,7 +13,7 @@ use super::config::{RunConfig, RunConfigError};
 use super::durable::{create_private_dir, replace, sweep};
 use super::events::{EpochMetrics, StepMetrics, TrainEvent};
 use super::files::{Disk, FileError, Files};
-use super::lock::Lock;
+use super::lock::{Lock, LockError};
 use super::metrics::MetricsLine;
 use super::metrics_log::{MetricsLog, lines};
 use super::settings::Settings;
@@ -79,6 +79,16 @@ pub enum RunDirError {
     /// The directory holds files, but no run.
     #[error("{0} is not empty and holds no config.toml: not a run directory")]
     NotARun(String),
+}
+
+impl RunDirError {
+    /// Why the lock of `directory` cannot be taken.
+    pub fn of_lock(directory: &Path, error: LockError) -> Self {
+        match error {
+            LockError::File(error) => Self::File(error),
+            LockError::Held(owner) => Self::Locked { path: directory.display().to_string(), owner },
+        }
+    }
 }
 
 impl From<CheckpointError> for RunDirError {
@@ -236,7 +246,7 @@ impl RunDir {
     ) -> Result<Opened, RunDirError> {
         let directory = path.join(CHECKPOINTS);
         create_private_dir(&directory)?;
-        let lock = Lock::take(path)?;
+        let lock = Lock::take(path).map_err(|error| RunDirError::of_lock(path, error))?;
         sweep(&*files, path);
         let config_file = path.join("config.toml");
         if config_file.exists() {

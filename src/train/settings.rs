@@ -236,8 +236,31 @@ fn place(text: &str, at: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, column)
 }
 
+impl RunConfig {
+    /// Reads and checks a configuration.
+    ///
+    /// # Errors
+    /// Names the key and what is wrong with it; see [`RunConfigError::position`] for where.
+    pub fn parse(text: &str) -> Result<Self, RunConfigError> {
+        let config = Settings::parse(text)?.run()?;
+        config.validate()?;
+        Ok(config)
+    }
+}
+
+impl RunConfigError {
+    /// Line and column (from 1) in `text`, where the error has a place.
+    pub fn position(&self, text: &str) -> Option<(usize, usize)> {
+        match self {
+            Self::Text { at, .. } => *at,
+            // Each begins with the setting's name.
+            other => place_of(other.to_string().split_once(" = ")?.0, text),
+        }
+    }
+}
+
 /// Line and column of the value of a setting, `model.d_head` say.
-pub(super) fn place_of(setting: &str, text: &str) -> Option<(usize, usize)> {
+fn place_of(setting: &str, text: &str) -> Option<(usize, usize)> {
     let text = without_mark(text);
     let table = DeTable::parse(text).ok()?;
     let find = |path: &str| {

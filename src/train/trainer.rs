@@ -18,8 +18,8 @@ use super::optimizer::Optimizer;
 use super::pace::Pace;
 use super::run_dir::RunDir;
 use super::schedule::OneCycle;
-use crate::analysis::{Evaluation, Snapshot, Tally, evaluate};
-use crate::model::{Backend, Patch, Sequences, Transformer, Weights};
+use crate::analysis::{Evaluation, Tally, evaluate};
+use crate::model::{Backend, Patch, Sequences, Snapshot, Transformer, Weights};
 use crate::random::{Purpose, stream};
 use crate::task::{Dataset, Source, Split};
 
@@ -159,7 +159,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
         let Setup { config, state, dataset, .. } = &setup;
         let step = state.step;
         let failed = |error: D::Err| TrainError::Device { step, message: D::explain(&error) };
-        let sequences = |split| Sequences::new(&device, dataset, split, &config.model).map_err(failed);
+        let sequences = |split| device.sequences(dataset, split, &config.model).map_err(failed);
         let (training, validation) = (sequences(Split::Train)?, sequences(Split::Validation)?);
         let decay = config.train.weight_decay;
         let optimizer = Optimizer::new(device, &state.weights.values, &state.moments, step, decay);
@@ -267,7 +267,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
         if config.task.source == Source::Fresh {
             let task = Arc::clone(dataset.task());
             let drawn = Arc::new(Dataset::of_epoch(task, &config.task, config.seed, epoch));
-            let training = Sequences::new(self.optimizer.device(), &drawn, Split::Train, &config.model);
+            let training = self.optimizer.device().sequences(&drawn, Split::Train, &config.model);
             self.training = training.map_err(|error| self.device_failed(&error))?;
         }
         let mut order: Vec<usize> = (0..self.training.len()).collect();

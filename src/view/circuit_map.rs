@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use ratatui::layout::Rect;
 
-use super::circuits::provenance;
 use super::columns::window;
 use super::heat::{Heat, HeatMap};
 use super::ink::{Ink, lines, part, width};
 use super::number::{figure, signed};
+use super::provenance_of_circuits;
 use super::signed_map::{NUMBER, SignedMap};
 use super::theme::{Role, Scale};
 use crate::app::{App, CircuitMap, MapInView, QkScale};
@@ -50,7 +50,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
 fn map(ink: &mut Ink<'_>, app: &App, kind: CircuitMap, area: Rect) {
     let (title, row_name, col_name) = names(kind);
     let id = app.cursor.head_id();
-    ink.rule(area, 0, &format!("{title}, head {}.{}", id.layer, id.head), &provenance(app));
+    ink.rule(area, 0, &format!("{title}, head {}.{}", id.layer, id.head), &provenance_of_circuits(app));
     let Some(map) = app.circuit_map(kind) else {
         ink.text(area, 2, 2, "computing", Role::Faint);
         return;

@@ -3,7 +3,6 @@
 use ratatui::layout::Rect;
 
 use super::ink::{Ink, beside, lines};
-use super::theme::Role;
 use super::{Look, circuit_map, head_facts, paths};
 use crate::app::App;
 
@@ -27,16 +26,4 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let height = head_facts::height(app).min(area.height / 2);
     head_facts::render(ink, app, lines(right, 0, height));
     paths::render(ink, app, lines(right, height, area.height - height));
-}
-
-/// Which weights the circuits are of: always folded, for layer norms have no place in a product of weights.
-pub(super) fn provenance(app: &App) -> String {
-    let step = app.studies.circuits().map_or(0, |(study, _)| study.request.snapshot.step);
-    if super::is_without_step(app) { "folded weights".into() } else { format!("step {step}, folded weights") }
-}
-
-/// A fact: what it is, and its number.
-pub(super) fn fact(ink: &mut Ink<'_>, area: Rect, y: u16, name: &str, value: &str) {
-    ink.text(area, 1, y, name, Role::Faint);
-    ink.text(area, 11, y, value, Role::Plain);
 }

@@ -2,10 +2,10 @@
 
 use ratatui::layout::Rect;
 
-use super::circuits::{fact, provenance};
 use super::columns::{of_all, window};
 use super::ink::Ink;
 use super::number::{figure, signed};
+use super::provenance_of_circuits;
 use super::theme::Role;
 use crate::app::App;
 
@@ -23,7 +23,12 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let (Some((_, heads)), Some(head)) = (app.studies.circuits(), app.head_circuits()) else { return };
     let off = app.ablation.off.heads.contains(&head.id);
     let mark = if off { "  ✕ off" } else { "" };
-    ink.rule(area, 0, &format!("head {}.{}{mark}", head.id.layer, head.id.head), &provenance(app));
+    ink.rule(
+        area,
+        0,
+        &format!("head {}.{}{mark}", head.id.layer, head.id.head),
+        &provenance_of_circuits(app),
+    );
     fact(ink, area, 1, "copying", &format!("{} of -1 to 1", signed(head.copying_score)));
     fact(ink, area, 2, "QK sing.", &leading(&head.qk_singular, area.width));
     fact(ink, area, 3, "OV sing.", &leading(&head.ov_singular, area.width));
@@ -44,6 +49,12 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         ink.text_right(area, end.saturating_sub(8), y, &largest(&head.qk_singular), Role::Plain);
         ink.text_right(area, end, y, &largest(&head.ov_singular), Role::Plain);
     }
+}
+
+/// A fact: what it is, and its number.
+fn fact(ink: &mut Ink<'_>, area: Rect, y: u16, name: &str, value: &str) {
+    ink.text(area, 1, y, name, Role::Faint);
+    ink.text(area, 11, y, value, Role::Plain);
 }
 
 /// The leading singular values, as many as fit.

@@ -7,7 +7,7 @@ use super::number::{figure, percent, signed};
 use super::theme::Role;
 use super::{provenance, target};
 use crate::analysis::Probe;
-use crate::analysis::probe::argmax;
+use crate::analysis::logits::argmax;
 use crate::app::App;
 
 /// Columns at which the numbers end: to the target, output, loss, accuracy.

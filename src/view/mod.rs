@@ -144,6 +144,12 @@ fn nothing_yet(ink: &mut Ink<'_>, app: &App, area: Rect, title: &str) {
     ink.text(area, 2, 2, text, Role::Faint);
 }
 
+/// Which weights the circuits are of: always folded, for layer norms have no place in a product of weights.
+fn provenance_of_circuits(app: &App) -> String {
+    let step = app.studies.circuits().map_or(0, |(study, _)| study.request.snapshot.step);
+    if is_without_step(app) { "folded weights".into() } else { format!("step {step}, folded weights") }
+}
+
 /// Which weights the numbers are of, for the headings.
 fn provenance(app: &App, probe: &Probe) -> String {
     provenance_of(app, probe.request.snapshot.step, probe.request.folded)

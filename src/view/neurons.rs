@@ -132,7 +132,7 @@ fn numbers(ink: &mut Ink<'_>, app: &App, probe: &Probe, line: Rect, f: &NeuronFi
     let plain = if f.off { Role::Faint } else { Role::Plain };
     ink.text_right(line, cells.activation, 0, &format!("{:.2}", f.activation), plain);
     ink.text_right(line, cells.target, 0, &signed(f.contribution), plain);
-    let directions = &probe.request.snapshot.directions;
+    let directions = &probe.directions;
     // Of directions that are no numbers none is the largest.
     let is_broken = directions.of(layer, f.neuron).iter().any(|x| x.is_nan());
     let favours = directions.favours(layer, f.neuron).to_string();

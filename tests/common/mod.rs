@@ -6,9 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use headcount::analysis::{self, AblationReport, Controls, Evaluation, Snapshot, evaluate, evaluation};
+use headcount::analysis::{self, AblationReport, Controls, Evaluation, evaluate, evaluation};
 use headcount::app::{App, AppOptions, ColorDepth, Command, EvaluateRequest, Event, Export, Glyphs, Mode};
-use headcount::model::{AblationKind, ModelConfig, Weights, read_weights};
+use headcount::model::{AblationKind, ModelConfig, Snapshot, Weights, read_weights};
 use headcount::picture;
 use headcount::task::{Dataset, Split, TaskConfig};
 use headcount::train::{EpochMetrics, RunState, StepMetrics, TrainCommand, TrainEvent, TrainPlan};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dfdx::prelude::*;
 use headcount::analysis::{Tally, evaluate};
-use headcount::model::{Backend, ModelConfig, Patch, Sequences, Transformer, Weights};
+use headcount::model::{Backend, ModelConfig, Patch, Transformer, Weights};
 use headcount::task::{Dataset, Split};
 
 use super::gpu;
@@ -15,7 +15,7 @@ use super::reference::{Tensors, relative_l2, weights};
 fn gradient<D: Backend>(device: &D, weights: &Weights, data: &Arc<Dataset>, split: Split) -> (f32, Vec<f32>) {
     let model = Transformer::new(Arc::clone(&weights.layout));
     let params = device.try_tensor_from_vec(weights.values.clone(), (weights.values.len(),)).unwrap();
-    let sequences = Sequences::new(device, data, split, weights.config()).unwrap();
+    let sequences = device.sequences(data, split, weights.config()).unwrap();
     let rows: Vec<usize> = (0..sequences.len()).rev().collect();
     let loss = device.loss(&model, params.leaky_trace(), &sequences, &rows).unwrap();
     let mut value = [0.0];
@@ -58,7 +58,7 @@ fn what_the_device_says_of_the_validation_set_is_what_the_host_says() {
     let (weights, data) = (perturbed(&config), Arc::new(random_batch(&config, 12)));
     let model = Transformer::new(Arc::clone(&weights.layout));
     let params = gpu.try_tensor_from_vec(weights.values.clone(), (weights.values.len(),)).unwrap();
-    let sequences = Sequences::new(&gpu, &data, Split::Train, &config).unwrap();
+    let sequences = gpu.sequences(&data, Split::Train, &config).unwrap();
     let mut tally = Tally::new(&config);
     for rows in [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]] {
         let logits = gpu.logits(&model, &params, &sequences, &rows).unwrap();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use dfdx::prelude::*;
 use headcount::model::backend::composed_loss;
-use headcount::model::{Activation, Backend, ModelConfig, Normalization, Sequences, Transformer, Weights};
+use headcount::model::{Activation, Backend, ModelConfig, Normalization, Transformer, Weights};
 use headcount::task::{Dataset, Example, Split, Targets, Task, Token, Vocabulary};
 use plain::Plain;
 use rand_chacha::ChaCha8Rng;
@@ -36,7 +36,7 @@ fn fused_loss<T: Tape<f32, Cpu>>(
     params: Tensor<(usize,), f32, Cpu, T>,
     (data, split): (&Arc<Dataset>, Split),
 ) -> Tensor<Rank0, f32, Cpu, T> {
-    let sequences = Sequences::new(device, data, split, &model.layout.config).unwrap();
+    let sequences = device.sequences(data, split, &model.layout.config).unwrap();
     let rows: Vec<usize> = (0..sequences.len()).collect();
     device.loss(model, params, &sequences, &rows).unwrap()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use headcount::model::{Backend, Sequences, Transformer};
+use headcount::model::{Backend, Transformer};
 use headcount::task::Split;
 use headcount::train::{Moments, OneCycle, Optimizer};
 
@@ -14,7 +14,7 @@ use super::{Tensors, relative_l2, train_log, weights};
 pub fn follows_pytorch<D: Backend>(device: D, by: f64) {
     let data = Arc::new(majority(&Tensors::read("train_batches").tokens("tokens")));
     let start = weights("train_init");
-    let sequences = Sequences::new(&device, &data, Split::Validation, start.config()).unwrap();
+    let sequences = device.sequences(&data, Split::Validation, start.config()).unwrap();
     let model = Transformer::new(Arc::clone(&start.layout));
     let moments = Moments::zeros(start.values.len());
     let mut optimizer = Optimizer::new(device, &start.values, &moments, 0, 0.01).unwrap();

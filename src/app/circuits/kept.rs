@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::super::App;
 use super::{CircuitMap, Drive, OfHead, PathsOf};
+use crate::analysis::NeuronDirections;
 use crate::analysis::circuits::{paths, qk_over_positions};
+use crate::model::Snapshot;
 
 /// Paths that are kept.
 const PATHS: usize = 64;
@@ -75,11 +77,20 @@ impl App {
         if self.circuits.paths.as_ref().is_some_and(|(kept, _)| kept.is_same(&of)) {
             return;
         }
-        let folded = self.circuits.folded.of(&of.circuits);
-        let (Some((_, found)), Some(probe)) = (self.studies.circuits(), self.probe.as_deref()) else {
+        self.refresh_directions(&of.circuits);
+        let (Some((_, found)), Some(probe), Some((_, directions))) =
+            (self.studies.circuits(), self.probe.as_deref(), &self.circuits.directions)
+        else {
             return;
         };
-        let ranked = paths(found, &folded.directions, probe, (layer, position), target, PATHS);
+        let ranked = paths(found, directions, probe, (layer, position), target, PATHS);
         self.circuits.paths = Some((of, ranked));
+    }
+
+    fn refresh_directions(&mut self, of: &Arc<Snapshot>) {
+        if !self.circuits.directions.as_ref().is_some_and(|(kept, _)| Arc::ptr_eq(kept, of)) {
+            let folded = self.circuits.folded.of(of);
+            self.circuits.directions = Some((Arc::clone(of), NeuronDirections::new(&folded.weights)));
+        }
     }
 }

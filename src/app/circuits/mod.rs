@@ -8,11 +8,10 @@ use std::sync::Arc;
 use super::App;
 use super::cursor::moved;
 use super::event::Notice;
-use crate::analysis::Snapshot;
+use crate::analysis::NeuronDirections;
 use crate::analysis::attribution::ResolvedTarget;
 use crate::analysis::circuits::{HeadCircuits, TokenPath};
-use crate::analysis::probe::LastFolded;
-use crate::model::{HeadId, Normalization};
+use crate::model::{FoldCache, HeadId, Normalization, Snapshot};
 
 pub(crate) use map::{CircuitMap, MapInView, QkScale};
 
@@ -54,7 +53,9 @@ pub(crate) struct Circuits {
     /// Whether the ranked paths were moved in last, rather than the map.
     in_paths: bool,
     drive: Option<Drive>,
-    folded: LastFolded,
+    folded: FoldCache,
+    /// Of the folded weights of a snapshot.
+    directions: Option<(Arc<Snapshot>, NeuronDirections)>,
     /// Of the folded weights of a snapshot.
     positions: Option<(OfHead, Vec<f32>)>,
     paths: Option<(PathsOf, Vec<TokenPath>)>,

@@ -7,7 +7,7 @@ mod validation;
 
 use serde::Serialize;
 
-use super::event::{Command, Notice};
+use super::event::{Command, Export, Notice};
 use super::views::Of;
 use super::{App, Form};
 use crate::analysis::Topic;
@@ -15,17 +15,6 @@ use crate::model::{AblationKind, HeadId, ModelConfig, NeuronId, PatternKind};
 use crate::task::{Class, Token};
 
 pub(crate) use table::{Datum, Table};
-
-/// Files to be written: the numbers in two forms. Their picture is drawn where they are written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Export {
-    /// What the files' names start with.
-    pub name: String,
-    /// The focused table.
-    pub csv: String,
-    /// Every table of the view, with all that is needed to compute them again.
-    pub json: String,
-}
 
 /// What is off, for computing it again.
 #[derive(Serialize)]

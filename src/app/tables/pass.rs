@@ -150,7 +150,7 @@ impl App {
             vec![
                 row.name.clone().into(),
                 target.value(logits).into(),
-                crate::analysis::probe::prediction(logits).into(),
+                crate::analysis::logits::prediction(logits).into(),
                 figures.map(|figures| figures.loss).into(),
                 figures.map(|figures| figures.accuracy).into(),
             ]
@@ -171,13 +171,13 @@ impl App {
         }
         let (layer, position) = (self.cursor.layer, self.position_in(probe));
         let target = self.target_at(probe, position);
-        let directions = &probe.request.snapshot.directions;
+        let directions = &probe.directions;
         let passes = [&*probe.clean, probe.current()];
         let row = |f: super::super::NeuronFigures| {
             let tracked = self.tracked_by(NeuronId { layer, neuron: f.neuron });
             let activations = passes.map(|pass| pass.neuron(layer, f.neuron, position));
-            let contributions =
-                passes.map(|pass| directions.contribution(pass, layer, f.neuron, position, target));
+            let contributions = passes
+                .map(|pass| directions.contribution(&pass.activations, layer, f.neuron, position, target));
             vec![
                 f.neuron.into(),
                 activations[0].into(),

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::conductor::Incident;
-use crate::analysis::Snapshot;
+use crate::model::Snapshot;
 use crate::train::run_dir::{newest_step, past_metrics, past_weights, read_config};
 use crate::train::{Lock, RunConfig, RunDirError, TrainEvent};
 

@@ -12,14 +12,13 @@ use rayon::ThreadPool;
 
 use super::super::threads;
 use crate::analysis::evaluation::{control, means};
-use crate::analysis::probe::LastFolded;
 use crate::analysis::study::study;
 use crate::analysis::{
-    AblationReport, Controls, Evaluation, Known, Probe, ProbeRequest, Snapshot, Study, StudyRequest,
-    evaluate, probe_after,
+    AblationReport, Controls, Evaluation, Known, Probe, ProbeRequest, Study, StudyRequest, evaluate,
+    probe_after,
 };
 use crate::app::EvaluateRequest;
-use crate::model::{AblationKind, Interventions, Means, Patch};
+use crate::model::{AblationKind, FoldCache, Interventions, Means, Patch, Snapshot};
 use crate::task::{Dataset, Split};
 
 /// An answer.
@@ -93,7 +92,7 @@ impl ProbeWorker {
             pool,
             averages: None,
             known: None,
-            folded: LastFolded::default(),
+            folded: FoldCache::default(),
             baseline: None,
         };
         thread::Builder::new().name("probe".into()).spawn(move || worker.run(&answer))?;
@@ -145,7 +144,7 @@ struct Worker {
     averages: Option<(Arc<Snapshot>, Averages)>,
     /// What the last probe computed.
     known: Option<Known>,
-    folded: LastFolded,
+    folded: FoldCache,
     baseline: Option<(Arc<Snapshot>, Evaluation)>,
 }
 
