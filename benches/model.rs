@@ -11,7 +11,7 @@ use headcount::model::{
     Backend, Interventions, ModelConfig, NeuronId, Patch, Snapshot, Transformer, Weights,
 };
 use headcount::task::{Dataset, Split, TaskConfig};
-use headcount::train::{Moments, Optimizer, Rates};
+use headcount::train::{Moments, Optimizer, Rates, TrainConfig};
 
 /// The notebook's model, and others around it.
 fn sizes() -> Vec<(String, ModelConfig)> {
@@ -50,7 +50,7 @@ fn step(c: &mut Criterion) {
         let model = Transformer::new(Arc::clone(&weights.layout));
         let moments = Moments::zeros(weights.values.len());
         let mut optimizer =
-            Optimizer::new(Cpu::default(), &weights.values, &moments, 0, 0.01).expect("memory");
+            Optimizer::new(Cpu::default(), &weights, &moments, 0, &TrainConfig::default()).expect("memory");
         let rates = Rates { lr: 1e-4, beta1: 0.9 };
         group.bench_function(BenchmarkId::from_parameter(name), |b| {
             b.iter(|| optimizer.step(&model, &sequences, black_box(&batch), rates).expect("memory"));
@@ -76,7 +76,8 @@ fn epoch(c: &mut Criterion) {
     let mut weights = Weights::initial(&config, 1);
     let model = Transformer::new(Arc::clone(&weights.layout));
     let moments = Moments::zeros(weights.values.len());
-    let mut optimizer = Optimizer::new(Cpu::default(), &weights.values, &moments, 0, 0.01).expect("memory");
+    let mut optimizer =
+        Optimizer::new(Cpu::default(), &weights, &moments, 0, &TrainConfig::default()).expect("memory");
     let sequences = Cpu::default().sequences(&data, Split::Train, &config).expect("memory");
     let (train, held_out): (Vec<usize>, _) =
         ((0..sequences.len()).collect(), data.examples(Split::Validation));

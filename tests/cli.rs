@@ -175,6 +175,41 @@ fn settings_that_contradict_the_run_are_named() {
 }
 
 #[test]
+fn a_finished_run_is_made_longer_on_request_and_never_shorter() {
+    let dir = tiny();
+    let train =
+        |more: &[&str]| run(dir.path(), &[&["train", "--run", "r", "--device", "cpu"], more].concat());
+    assert_eq!(train(&["--config", "tiny.toml"]).status, 0);
+    let again = train(&["--resume"]);
+    assert!(
+        again.stderr.contains("all 9 steps are taken") && again.stderr.contains("more --epochs"),
+        "{}",
+        again.stderr
+    );
+    let shorter = ["train", "--run", "r", "--resume", "--epochs", "2"];
+    refuses(dir.path(), &shorter, 1, &["r is a run of 9 steps", "one of 6"]);
+    let unasked = ["train", "--run", "r", "--epochs", "5"];
+    refuses(dir.path(), &unasked, 1, &["train.epochs = 3", "train.epochs = 5", "--resume"]);
+    let longer = train(&["--resume", "--epochs", "5"]);
+    assert_eq!(longer.status, 0, "{}", longer.stderr);
+    assert!(
+        longer.stderr.contains("extended at step 9: learning rate decays from 1.000e-3 to"),
+        "{}",
+        longer.stderr
+    );
+    assert!(longer.stderr.contains("steps 9 to 15"), "{}", longer.stderr);
+    let held = train(&["--resume", "--epochs", "6", "--extend", "constant"]);
+    assert!(held.stderr.contains("extended at step 15: learning rate held at"), "{}", held.stderr);
+    let config = fs::read_to_string(dir.path().join("r/config.toml")).unwrap();
+    assert_eq!(config.matches("[[train.extended]]").count(), 2, "{config}");
+    let metrics = fs::read_to_string(dir.path().join("r/metrics.jsonl")).unwrap();
+    let epochs = |line: &str| serde_json::from_str::<Value>(line).unwrap()["epoch"].as_u64().unwrap();
+    let steps = metrics.lines().filter(|line| line.contains("train_loss")).map(epochs);
+    assert_eq!(steps.collect::<Vec<_>>(), (0..18).map(|step| step / 3 + 1).collect::<Vec<_>>());
+    assert_eq!(train(&["--resume"]).status, 0);
+}
+
+#[test]
 fn without_a_terminal_the_screen_is_refused_in_one_line() {
     let dir = tiny();
     refuses(dir.path(), &[], 2, &["headcount train"]);

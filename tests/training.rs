@@ -7,12 +7,18 @@ mod runs;
 use std::path::Path;
 
 use dfdx::prelude::Cpu;
+use headcount::model::LossDtype;
 use headcount::train::run_dir::look;
 use headcount::train::{
-    Outcome, RunConfig, RunDir, TrainCommand, TrainConfig, TrainError, TrainEvent, TrainState,
+    OptimizerKind, Outcome, RunConfig, RunDir, ScheduleKind, TrainCommand, TrainConfig, TrainError,
+    TrainEvent, TrainState,
 };
 use reference::trajectory::follows_pytorch;
 use runs::{Start, dataset, kept, small, train};
+
+/// CRC-32 of the bits of eighteen losses, and of the weights after them in the order of their names.
+const LOSSES: u32 = 0xa4ba_ea2e;
+const WEIGHTS: u32 = 0xaf31_7b9f;
 
 #[test]
 fn forty_steps_follow_pytorch() {
@@ -26,6 +32,113 @@ fn open(path: &Path, config: &RunConfig) -> Start {
 
 fn from_scratch(config: &RunConfig) -> Start {
     (None, TrainState::initial(config))
+}
+
+/// `small()`'s losses and weights, recorded before the recipe had settings: the defaults change no bit of a run.
+#[test]
+fn the_default_recipe_gives_the_bits_that_it_always_gave() {
+    let config = small();
+    let dir = tempfile::tempdir().unwrap();
+    let losses = train(&config, open(dir.path(), &config), None, |_, _| {}).1;
+    let crc = |values: &mut dyn Iterator<Item = u32>| {
+        let bytes: Vec<u8> = values.flat_map(u32::to_le_bytes).collect();
+        crc32fast::hash(&bytes)
+    };
+    assert_eq!(crc(&mut losses.iter().copied()), LOSSES);
+    let state = look(dir.path()).unwrap().unwrap().state.unwrap();
+    let mut tensors: Vec<_> = state.weights.layout.tensors().iter().collect();
+    tensors.sort_by_key(|tensor| &tensor.name);
+    let mut values = tensors.into_iter().flat_map(|tensor| state.weights.gather(tensor)).map(f32::to_bits);
+    assert_eq!(crc(&mut values), WEIGHTS);
+}
+
+fn with(change: impl FnOnce(&mut TrainConfig)) -> RunConfig {
+    let mut config = small();
+    change(&mut config.train);
+    config.validate().unwrap();
+    config
+}
+
+#[test]
+fn frozen_parameters_keep_their_bits_whatever_the_optimizer() {
+    for optimizer in [OptimizerKind::AdamW, OptimizerKind::Adam, OptimizerKind::Sgd] {
+        let config = with(|train| {
+            train.optimizer = optimizer;
+            train.weight_decay = 1.0;
+            train.frozen = ["blocks.*.attn.W_*", "unembed.b_U"].map(String::from).to_vec();
+        });
+        let dir = tempfile::tempdir().unwrap();
+        train(&config, open(dir.path(), &config), None, |_, _| {}).0.unwrap();
+        let end = look(dir.path()).unwrap().unwrap().state.unwrap();
+        let start = TrainState::initial(&config);
+        for tensor in start.weights.layout.tensors() {
+            let frozen = tensor.name.contains("attn.W_") || tensor.name == "unembed.b_U";
+            let moved = start.weights.gather(tensor) != end.weights.gather(tensor);
+            assert_eq!(moved, !frozen, "{optimizer:?} {}", tensor.name);
+            let still = tensor.positions().all(|at| end.moments.first[at].to_bits() == 0);
+            assert_eq!(still, frozen, "{optimizer:?} {}: its moment", tensor.name);
+        }
+    }
+}
+
+#[test]
+fn every_recipe_is_resumed_bit_for_bit() {
+    let frozen = vec!["*.b_*".to_owned()];
+    for config in [
+        with(|train| (train.optimizer, train.frozen) = (OptimizerKind::Adam, frozen)),
+        with(|train| (train.optimizer, train.momentum) = (OptimizerKind::Sgd, 0.9)),
+        with(|train| (train.schedule, train.warmup_steps) = (ScheduleKind::Linear, 3)),
+        with(|train| (train.batch_size, train.steps, train.loss_dtype) = (0, 18, LossDtype::F64)),
+    ] {
+        let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let uninterrupted = train(&config, open(whole.path(), &config), None, |_, _| {}).1;
+        let mut losses = train(&config, open(parts.path(), &config), Some(7), |_, _| {}).1;
+        losses.extend(train(&config, open(parts.path(), &config), None, |_, _| {}).1);
+        assert_eq!(uninterrupted, losses);
+        assert!(f32::from_bits(losses[17]) < f32::from_bits(losses[0]), "{:?} learns", config.train);
+        let state = |dir: &Path| look(dir).unwrap().unwrap().state.unwrap();
+        assert_eq!(state(whole.path()).weights.values, state(parts.path()).weights.values);
+        assert_eq!(state(whole.path()).moments, state(parts.path()).moments);
+    }
+}
+
+#[test]
+fn validations_come_when_they_are_asked_for_and_at_the_end() {
+    let steps = |config: &RunConfig| {
+        let mut validated = Vec::new();
+        train(config, from_scratch(config), None, |event, _| {
+            if let TrainEvent::Epoch(metrics) = event {
+                validated.push((metrics.step, metrics.epoch));
+            }
+        })
+        .0
+        .unwrap();
+        validated
+    };
+    let by_epoch: Vec<_> = (1..=6).map(|epoch| (3 * epoch, epoch)).collect();
+    assert_eq!(steps(&small()), by_epoch);
+    assert_eq!(steps(&with(|train| train.validate_every = 7)), [(7, 3), (14, 5), (18, 6)]);
+    let full = with(|train| (train.batch_size, train.steps) = (0, 150));
+    assert_eq!(steps(&full), [(100, 100), (150, 150)]);
+}
+
+#[test]
+fn a_run_made_longer_goes_on_bit_for_bit_and_says_how() {
+    let (short, wanted) = (small(), with(|train| train.epochs = 9));
+    let longer = short.extended_to(&wanted, None).unwrap();
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let mut all = Vec::new();
+    for (dir, stop) in dirs.iter().zip([None, Some(11)]) {
+        // The second is made longer before it has ended.
+        let mut losses = train(&short, open(dir.path(), &short), stop, |_, _| {}).1;
+        losses.extend(train(&longer, open(dir.path(), &longer), None, |_, _| {}).1);
+        all.push(losses);
+    }
+    assert_eq!((all[0].len(), &all[0]), (27, &all[1]));
+    let text = std::fs::read_to_string(dirs[0].path().join("config.toml")).unwrap();
+    assert!(text.contains("[[train.extended]]\nfrom_step = 18\nschedule = \"decay\"\n"), "{text}");
+    assert!(look(dirs[0].path()).unwrap().unwrap().is_finished());
+    assert!(RunDir::open(dirs[0].path(), &short, &dataset(&short)).is_err(), "it has become another");
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub(crate) struct Trainer {
     told: Option<RunState>,
     /// Steps taken.
     pub(crate) step: usize,
-    /// Epochs finished.
+    /// The epoch of the last step: from 1.
     pub(crate) epoch: usize,
     /// Used and total bytes of the device's own memory.
     pub(crate) memory: Option<(usize, usize)>,

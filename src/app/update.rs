@@ -72,7 +72,7 @@ impl App {
         match event {
             TrainEvent::Started(plan) => {
                 self.trainer.step = plan.start_step;
-                self.trainer.epoch = plan.start_step / plan.steps_per_epoch.max(1);
+                self.trainer.epoch = plan.start_step.div_ceil(plan.steps_per_epoch.max(1));
                 self.trainer.state.get_or_insert(RunState::Running);
                 self.trainer.plan = Some(plan);
             }

@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::model::{AblationKind, PatternKind};
 use crate::term::ColorChoice;
-use crate::train::DeviceChoice;
 use crate::train::run_dir::WEIGHTS_FILE;
+use crate::train::{DeviceChoice, Extend};
 
 /// Train a small transformer and look inside it, in the terminal.
 #[derive(Debug, Parser)]
@@ -75,15 +75,35 @@ pub struct TrainArgs {
     /// Stop after this step of the schedule that --epochs sets
     #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
-    /// Go on from the newest checkpoint that is whole, or start if there is none
+    /// Go on from the newest checkpoint that is whole, or start if there is none; with more --epochs make the run longer
     #[arg(long)]
     pub resume: bool,
+    /// Learning rate of a run made longer: hold the last one, or restart at a tenth of max_lr and decay to the last one
+    /// again [default: decay where the schedule has decayed, else constant]
+    #[arg(long, value_name = "HOW", requires = "resume", value_enum)]
+    pub extend: Option<ExtendArg>,
     /// No progress
     #[arg(long)]
     pub quiet: bool,
     /// Metrics on stdout, a line of JSON each
     #[arg(long)]
     pub json: bool,
+}
+
+/// How a run that is made longer goes on.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ExtendArg {
+    Constant,
+    Decay,
+}
+
+impl From<ExtendArg> for Extend {
+    fn from(how: ExtendArg) -> Self {
+        match how {
+            ExtendArg::Constant => Self::Constant,
+            ExtendArg::Decay => Self::Decay,
+        }
+    }
 }
 
 /// A file of weights; of a run's directory the one that its training ended with.

@@ -13,8 +13,8 @@ use crate::memory;
 use crate::model::weights_file::{Container, read_bounded};
 use crate::model::{ModelConfig, Opened, Weights, read_weights};
 use crate::task::{Dataset, Task, Token, unlabelled};
-use crate::train::run_dir::{Found, look, read_config, read_settings, refuse_contradictions};
-use crate::train::{FileError, RunConfig, RunConfigError};
+use crate::train::run_dir::{self, read_config, read_settings, refuse_contradictions};
+use crate::train::{Extend, FileError, RunConfig, RunConfigError};
 
 /// No sequence that a model takes is longer in print.
 const MAX_TOKENS_FILE: u64 = 1 << 20;
@@ -209,26 +209,47 @@ pub struct Requested {
     pub path: PathBuf,
     /// The settings: those of the run found there where none are given.
     pub config: RunConfig,
-    /// The run found there.
-    pub found: Option<Found>,
+    /// Whether a run was found there.
+    pub found: bool,
+}
+
+/// What may become of the length of a run.
+#[derive(Clone, Copy, Debug)]
+pub enum Length {
+    /// It stays.
+    Fixed,
+    /// More steps make the run longer, in the way that is given, else in the one that suits the end of its schedule.
+    Extensible(Option<Extend>),
 }
 
 /// Settles where a run lives and with which settings: `--seed` and `--epochs` override `--config`, which overrides the
-/// run's own.
-pub fn requested(args: &RunArgs) -> Result<Requested, Failure> {
+/// run's own. `length` says whether a run found there may be made longer.
+pub fn requested(args: &RunArgs, length: Length) -> Result<Requested, Failure> {
     args.device.check()?;
     let file = args.config.as_deref().map(read_config).transpose()?;
     let seed = args.seed.or(file.as_ref().map(|config| config.seed)).unwrap_or(RunConfig::default().seed);
     let task =
         file.as_ref().map_or_else(|| RunConfig::default().task.name, |config| config.task.name.clone());
     let path = args.run.clone().unwrap_or_else(|| Path::new("runs").join(format!("{task}-{seed}")));
-    let found = look(&path)?;
-    let mut config = file.or_else(|| found.as_ref().map(|found| found.config.clone())).unwrap_or_default();
+    let found = run_dir::settings_of(&path)?;
+    let mut config = file.or_else(|| found.clone()).unwrap_or_default();
     config.seed = args.seed.unwrap_or(config.seed);
-    config.train.epochs = args.epochs.unwrap_or(config.train.epochs);
-    config.validate().map_err(|error| Failure::Usage(error.to_string()))?;
-    if let Some(found) = &found {
-        refuse_contradictions(&path, &found.config, &config)?;
+    if let Some(epochs) = args.epochs {
+        (config.train.epochs, config.train.steps) = (epochs, 0);
     }
-    Ok(Requested { path, config, found })
+    config.validate().map_err(|error| Failure::Usage(error.to_string()))?;
+    if let Some(theirs) = &found {
+        if config.train.extended.is_empty() {
+            config.train.extended.clone_from(&theirs.train.extended);
+        }
+        let longer = match length {
+            Length::Fixed => None,
+            Length::Extensible(how) => theirs.extended_to(&config, how),
+        };
+        match longer {
+            Some(longer) => config = longer,
+            None => refuse_contradictions(&path, theirs, &config)?,
+        }
+    }
+    Ok(Requested { path, config, found: found.is_some() })
 }

@@ -10,33 +10,50 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::TrainArgs;
-use super::input::{Requested, requested};
+use super::input::{Length, Requested, requested};
 use super::last_words::LastWords;
 use super::output::print;
 use super::{Failure, say};
 use crate::term::{Glyphs, scrub, survive_file_size_limit, watch_without_a_screen};
-use crate::train::run_dir::Found;
+use crate::train::run_dir::{Found, look};
 use crate::train::{
-    EpochMetrics, Lock, LockError, MetricsLine, Outcome, RunDir, RunDirError, Setup, StepMetrics,
-    TrainCommand, TrainError, TrainEvent, TrainPlan, train_on,
+    EpochMetrics, Extend, Extension, Lock, LockError, MetricsLine, Opened, Outcome, RunDir, RunDirError,
+    Setup, StepMetrics, TrainCommand, TrainError, TrainEvent, TrainPlan, train_on,
 };
 
 pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     let (commands, inbox) = channel();
     let signal = obey_signals(commands)?;
-    let Requested { path, config, found } = requested(&args.run)?;
-    if let Some(found) = found.filter(|found| found.state.is_some() && !args.resume) {
+    let extend = args.extend.map(Into::into);
+    let length = if args.resume { Length::Extensible(extend) } else { Length::Fixed };
+    let Requested { path, config, found } = requested(&args.run, length)?;
+    if found
+        && !args.resume
+        && let Some(found) = look(&path)?.filter(|found| found.state.is_some())
+    {
         return Err(exists(&path, &found).into());
     }
     let dataset = Arc::new(config.dataset()?);
-    let opened = RunDir::open(&path, &config, &dataset)?;
-    opened.skipped.iter().for_each(|why| say(&format!("headcount: skipped a checkpoint: {}", scrub(why))));
-    let (run_dir, state) = (Some(opened.run_dir), opened.state);
-    let setup = Setup { config, dataset, state, run_dir, stop_at: args.steps };
+    let Opened { run_dir, state, skipped, .. } = RunDir::open(&path, &config, &dataset)?;
+    skipped.iter().for_each(|why| say(&format!("headcount: skipped a checkpoint: {}", scrub(why))));
+    if !args.quiet {
+        config.train.extended.iter().for_each(|extension| say(&told(extension)));
+    }
+    let setup = Setup { config, dataset, state, run_dir: Some(run_dir), stop_at: args.steps };
     match (train(args, setup, inbox)?, signal.load(Ordering::Relaxed)) {
         (Ended { outcome: Outcome::Stopped, .. }, status) if status > 0 => Err(Failure::Signal(status)),
         (Ended { heard: false, .. }, _) => Err(Failure::Unheard),
         _ => Ok(()),
+    }
+}
+
+/// How a run was made longer.
+fn told(&Extension { from_step, schedule, lr, final_lr }: &Extension) -> String {
+    match schedule {
+        Extend::Constant => format!("extended at step {from_step}: learning rate held at {lr:.3e}"),
+        Extend::Decay => {
+            format!("extended at step {from_step}: learning rate decays from {lr:.3e} to {final_lr:.3e}")
+        }
     }
 }
 
@@ -195,7 +212,10 @@ impl Reporter {
             self.line(&if from < to {
                 format!("{}: steps {from} to {to} on {}, kept in {place}", plan.task, plan.device)
             } else {
-                format!("{}: all {to} steps are taken, kept in {place}", plan.task)
+                format!(
+                    "{}: all {to} steps are taken, kept in {place}: --resume with more --epochs goes on",
+                    plan.task
+                )
             });
         }
         self.plan = Some(plan);

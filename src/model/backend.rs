@@ -5,6 +5,7 @@ use std::sync::Arc;
 use dfdx::optim::{Momentum, SgdConfig, WeightDecay};
 use dfdx::prelude::*;
 use dfdx::tensor::Cache;
+use serde::{Deserialize, Serialize};
 
 use super::batch::Workspace;
 use super::composed;
@@ -14,9 +15,22 @@ use super::one_hot::{OneHot, Sequences};
 use super::weights::Weights;
 use crate::task::{Dataset, Example, Split};
 
+/// Precision of log-softmax and loss; everything else is computed in single precision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LossDtype {
+    /// Single: gradients of losses below 1e-7 are lost.
+    #[default]
+    F32,
+    /// Double.
+    F64,
+}
+
 /// A model's shape, and the memory its training reuses.
 #[derive(Clone)]
 pub struct Transformer {
+    /// Precision of the loss.
+    pub loss_dtype: LossDtype,
     /// Where each weight lies in the flat buffer of parameters.
     pub layout: Arc<Layout>,
     /// Scratch for the CPU.
@@ -26,14 +40,14 @@ pub struct Transformer {
 impl Transformer {
     /// A model of that layout.
     pub fn new(layout: Arc<Layout>) -> Self {
-        Self { layout, workspace: Arc::default() }
+        Self { loss_dtype: LossDtype::default(), layout, workspace: Arc::default() }
     }
 }
 
 /// A device that the model can be trained on.
 ///
 /// The default bodies compose the model of dfdx operations. A device that has something better overrides them.
-pub trait Backend: Device<f32> + Cache {
+pub trait Backend: Device<f32> + TensorFromVec<bool> + Cache {
     /// Whether it has memory of its own: then sequences are copied there, and validated there too.
     const HAS_MEMORY: bool = true;
 
@@ -68,7 +82,18 @@ pub trait Backend: Device<f32> + Cache {
         sequences: &Sequences<Self>,
         rows: &[usize],
     ) -> Result<Tensor<Rank0, f32, Self, T>, Self::Err> {
-        composed::loss(self, &model.layout, params, sequences.batch(self, rows)?)
+        let batch = sequences.batch(self, rows)?;
+        match model.loss_dtype {
+            LossDtype::F32 => composed::loss(self, &model.layout, params, batch),
+            LossDtype::F64 => {
+                let mut targets = Vec::new();
+                for example in sequences.examples(rows) {
+                    targets.extend(example.targets());
+                    targets.resize(targets.len().next_multiple_of(batch.len), None);
+                }
+                composed::loss_in_f64(self, &model.layout, params, batch, &targets)
+            }
+        }
     }
 
     /// Logits of the sequences of these numbers, `[sequence, pos, d_vocab_out]`, as many positions as the
@@ -152,7 +177,8 @@ impl Backend for Cpu {
         let (params, mut tape) = params.split_tape();
         let mut weights = Weights { layout: Arc::clone(&model.layout), values: vec![0.0; model.layout.len] };
         params.copy_into(&mut weights.values);
-        let result = model.workspace.loss(&weights, &sequences.examples(rows), T::OWNS_TAPE);
+        let result =
+            model.workspace.loss(&weights, &sequences.examples(rows), model.loss_dtype, T::OWNS_TAPE);
         let loss = self.try_tensor(result.loss)?;
         let (params_ghost, loss_ghost) = (params.ghost(), loss.ghost());
         tape.add_backward_op(move |grads| {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::activations::{Activations, AttentionActivations, BlockActivations};
+use super::backend::LossDtype;
 use super::config::{Activation, ModelConfig, Normalization};
 use super::forward::{Part, causal_blocks, head_columns, head_offset};
 use super::kernels::{self, AffineGrad, Normed};
@@ -13,6 +14,8 @@ use crate::task::{Class, Example, Token};
 
 /// Gradients of activations on their way down; reused from sequence to sequence.
 pub struct Adjoints {
+    /// Precision of the loss.
+    pub loss_dtype: LossDtype,
     /// Of the residual stream, `[pos, d_model]`.
     resid: Vec<f32>,
     /// Of what a sublayer reads, `[pos, d_model]`.
@@ -34,6 +37,7 @@ impl Adjoints {
     pub fn new(c: &ModelConfig, len: usize) -> Self {
         let zeros = |width: usize| vec![0.0; len * width];
         Self {
+            loss_dtype: LossDtype::default(),
             resid: zeros(c.d_model),
             input: zeros(c.d_model),
             hidden: zeros(c.d_mlp),
@@ -84,7 +88,10 @@ fn unembed(
     let layout = &weights.layout;
     let (d_model, outputs) = (layout.config.d_model, layout.config.outputs());
     scratch.logits.copy_from_slice(&from.logits);
-    let loss = kernels::cross_entropy(&mut scratch.logits, targets, outputs, scale);
+    let loss = match scratch.loss_dtype {
+        LossDtype::F32 => kernels::cross_entropy(&mut scratch.logits, targets, outputs, scale),
+        LossDtype::F64 => kernels::cross_entropy_in_f64(&mut scratch.logits, targets, outputs, scale),
+    };
     linear_backward(
         weights,
         (&layout.w_u, &layout.b_u),

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::activations::Activations;
+use super::backend::LossDtype;
 use super::backward::{Adjoints, backward, cross_entropy};
 use super::config::ModelConfig;
 use super::forward::forward;
@@ -42,7 +43,13 @@ pub struct BatchResult {
 
 impl Workspace {
     /// Mean loss over all targets of `batch`, and its gradient if `with_gradient`.
-    pub fn loss(&self, weights: &Weights, batch: &[Example<'_>], with_gradient: bool) -> BatchResult {
+    pub fn loss(
+        &self,
+        weights: &Weights,
+        batch: &[Example<'_>],
+        loss_dtype: LossDtype,
+        with_gradient: bool,
+    ) -> BatchResult {
         let targets: usize = batch.iter().map(Example::scored).sum();
         let scale = 1.0 / targets as f32;
         let width = if with_gradient { weights.values.len() } else { 0 };
@@ -57,7 +64,7 @@ impl Workspace {
                 gradient.clear();
                 gradient.resize(width, 0.0);
                 let range = chunk * batch.len() / chunks..(chunk + 1) * batch.len() / chunks;
-                self.chunk(weights, &batch[range], scale, with_gradient.then_some(gradient))
+                self.chunk(weights, &batch[range], (scale, loss_dtype), with_gradient.then_some(gradient))
             })
             .collect();
         let gradient = sum_in_order(&gradients, width);
@@ -69,13 +76,14 @@ impl Workspace {
         &self,
         weights: &Weights,
         examples: &[Example<'_>],
-        scale: f32,
+        (scale, loss_dtype): (f32, LossDtype),
         mut gradient: Option<&mut Vec<f32>>,
     ) -> f64 {
         let mut total = 0.0;
         // Sequences of one length, one after the other, share their room.
         for examples in examples.chunk_by(|a, b| a.tokens().len() == b.tokens().len()) {
             let mut scratch = self.take(weights.config(), examples[0].tokens().len());
+            scratch.adjoints.loss_dtype = loss_dtype;
             for example in examples {
                 total += scratch.example(weights, *example, scale, gradient.as_deref_mut());
             }

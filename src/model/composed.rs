@@ -11,8 +11,10 @@ use std::ops::Range;
 use dfdx::prelude::*;
 
 use super::config::{Activation, LAYER_NORM_EPS, ModelConfig, Normalization};
+use super::kernels::cross_entropy_in_f64;
 use super::layout::{BlockLayout, Layout, MlpLayout, NormLayout};
 use super::one_hot::OneHot;
+use crate::task::Class;
 
 type Vector<D, T> = Tensor<(usize,), f32, D, T>;
 type Matrix<D, T> = Tensor<(usize, usize), f32, D, T>;
@@ -32,6 +34,24 @@ pub(super) fn loss<D: Device<f32>, T: Tape<f32, D>>(
     let targets = batch.targets.try_reshape_like(&(rows, layout.config.outputs()))?;
     let sum = flat(logits.try_log_softmax::<Axis<1>>()?)?.try_mul(flat(targets)?)?.try_sum()?;
     sum.try_div(-(batch.scored as f32))
+}
+
+/// As [`loss`], with log-softmax and loss on the host in double precision. `targets` are those of every row, padding
+/// included.
+pub(super) fn loss_in_f64<D: Device<f32>, T: Tape<f32, D>>(
+    device: &D,
+    layout: &Layout,
+    params: Vector<D, T>,
+    batch: OneHot<D>,
+    targets: &[Option<Class>],
+) -> Result<Tensor<Rank0, f32, D, T>, D::Err> {
+    let logits = flat(logits(device, layout, params, batch.tokens, batch.len)?)?;
+    let (mut gradient, scored) = (logits.as_vec(), batch.scored as f64);
+    let by = (1.0 / scored) as f32;
+    let loss = cross_entropy_in_f64(&mut gradient, targets, layout.config.outputs(), by) / scored;
+    let gradient = device.try_tensor_from_vec(gradient, *logits.shape())?;
+    // The product's slope is the gradient; its value is not the loss.
+    shifted(logits.try_mul(gradient)?.try_sum()?, |_| device.try_tensor(loss as f32))
 }
 
 /// Logits of a batch of sequences of `len` tokens, each a row of one-hot vectors; `[batch * pos, d_vocab_out]`.
@@ -221,8 +241,8 @@ fn multiply<D: Device<f32>, T: Tape<f32, D>>(
     flat(x)?.try_mul(flat(y)?)?.try_reshape_like(&shape)
 }
 
-/// What `shift` makes of `x`, which must be `x` plus a constant: the gradient is handed on as it is. `x` must not have
-/// been used before.
+/// What `shift` makes of `x`, which must differ from `x` by a constant: the gradient is handed on as it is. `x` must not
+/// have been used before.
 fn shifted<S: Shape, D: Device<f32>, T: Tape<f32, D>>(
     x: Tensor<S, f32, D, T>,
     shift: impl FnOnce(Tensor<S, f32, D>) -> Result<Tensor<S, f32, D>, D::Err>,

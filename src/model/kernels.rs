@@ -229,6 +229,27 @@ kernel! {
     }
 }
 
+/// As [`cross_entropy`], with softmax and loss in double precision: a loss of 1e-8 still has a gradient.
+pub fn cross_entropy_in_f64(logits: &mut [f32], targets: &[Option<Class>], width: usize, by: f32) -> f64 {
+    assert_eq!(logits.len(), targets.len() * width, "a target, or none, for each row of logits");
+    let mut loss = 0.0;
+    for (row, target) in logits.chunks_exact_mut(width).zip(targets) {
+        let Some(target) = target.map(usize::from) else {
+            row.fill(0.0);
+            continue;
+        };
+        let largest = f64::from(max(row));
+        let share = |x: f32| (f64::from(x) - largest).exp();
+        let total: f64 = row.iter().map(|&x| share(x)).sum();
+        loss += largest + total.ln() - f64::from(row[target]);
+        for (class, x) in row.iter_mut().enumerate() {
+            let wanted = if class == target { 1.0 } else { 0.0 };
+            *x = ((share(*x) / total - wanted) * f64::from(by)) as f32;
+        }
+    }
+    loss
+}
+
 /// A layer norm's results for a sequence.
 #[derive(Clone, Debug, Default)]
 pub struct Normed {

@@ -23,7 +23,7 @@ mod weights;
 pub mod weights_file;
 
 pub use activations::Activations;
-pub use backend::{Backend, Transformer, composed_loss};
+pub use backend::{Backend, LossDtype, Transformer, composed_loss};
 pub use backward::cross_entropy;
 pub use batch::{BatchResult, Workspace};
 pub use cache::{NamedTensor, cache, mlp_out};
@@ -40,5 +40,5 @@ pub use matmul::{Mat, MatMut, Write, matmul};
 pub use one_hot::Sequences;
 pub use settings::{ModelSettings, backticked, keys_of};
 pub use snapshot::{FoldCache, Snapshot};
-pub use weights::{Affine, Weights};
+pub use weights::{Affine, Initialization, Weights};
 pub use weights_file::{Opened, WeightsError, read_weights};

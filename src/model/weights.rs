@@ -4,10 +4,33 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use rand_distr::{Distribution, Normal};
+use serde::{Deserialize, Serialize};
 
 use super::config::ModelConfig;
 use super::layout::{Layout, NormLayout, TensorView};
 use crate::random::{Purpose, stream};
+
+/// How matrices begin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Initialization {
+    /// N(0, 0.8 / sqrt(`d_model`)).
+    #[default]
+    TransformerLens,
+    /// N(0, 1 / sqrt(`d_model`)), the unembedding N(0, 1 / sqrt(`d_vocab`)) (Nanda et al. 2023).
+    ProgressMeasures,
+}
+
+impl Initialization {
+    /// Standard deviation of the matrix of that name in its block.
+    fn deviation(self, config: &ModelConfig, leaf: &str) -> f32 {
+        match self {
+            Self::TransformerLens => config.initializer_range(),
+            Self::ProgressMeasures if leaf == "W_U" => 1.0 / (config.d_vocab as f32).sqrt(),
+            Self::ProgressMeasures => 1.0 / (config.d_model as f32).sqrt(),
+        }
+    }
+}
 
 /// The weights of a model.
 #[derive(Clone, Debug)]
@@ -34,14 +57,19 @@ impl Weights {
         Self { values: vec![0.0; layout.len], layout }
     }
 
-    /// TransformerLens' initial distribution: matrices from N(0, 0.8 / sqrt(`d_model`)), biases 0, norm weights 1.
+    /// TransformerLens' initial distribution.
     pub fn initial(config: &ModelConfig, seed: u64) -> Self {
+        Self::drawn(config, Initialization::TransformerLens, seed)
+    }
+
+    /// Matrices from a normal distribution, biases 0, norm weights 1.
+    pub fn drawn(config: &ModelConfig, init: Initialization, seed: u64) -> Self {
         let mut weights = Self::zeros(config);
-        let normal = Normal::new(0.0, config.initializer_range()).expect("the range is positive");
         let layout = Arc::clone(&weights.layout);
         for (index, tensor) in layout.tensors().iter().enumerate() {
             let leaf = tensor.name.rsplit('.').next().unwrap_or_default();
             if leaf.starts_with("W_") {
+                let normal = Normal::new(0.0, init.deviation(config, leaf)).expect("positive");
                 let mut random = stream(seed, Purpose::InitialWeights, index as u64);
                 tensor.positions().for_each(|at| weights.values[at] = normal.sample(&mut random));
             } else if leaf == "w" {
@@ -106,6 +134,12 @@ mod tests {
         }
         assert_eq!(weights.get("ln_final.w").unwrap(), [1.0; 64]);
         assert_eq!(weights.get("blocks.0.mlp.b_in").unwrap(), [0.0; 256]);
+        let weights = Weights::drawn(&ModelConfig::default(), Initialization::ProgressMeasures, 23);
+        for (name, want) in [("embed.W_E", 0.125), ("blocks.0.attn.W_O", 0.125), ("unembed.W_U", 0.3162)] {
+            let values = weights.get(name).unwrap();
+            let spread = (values.iter().map(|v| v.powi(2)).sum::<f32>() / values.len() as f32).sqrt();
+            assert!((spread / want - 1.0).abs() < 0.1, "{name}: {spread}");
+        }
     }
 
     #[test]

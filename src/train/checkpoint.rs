@@ -59,6 +59,12 @@ pub enum CheckpointError {
     },
 }
 
+#[cfg(test)]
+thread_local! {
+    /// Checkpoints that this thread has decoded.
+    pub(crate) static DECODED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// Tells one data set from another: of every token and label, in order.
 pub fn fingerprint(dataset: &Dataset) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
@@ -76,7 +82,7 @@ pub fn fingerprint(dataset: &Dataset) -> u32 {
 impl TrainState {
     /// Before the first step.
     pub fn initial(config: &RunConfig) -> Self {
-        let weights = Weights::initial(&config.model, config.seed);
+        let weights = Weights::drawn(&config.model, config.train.init, config.seed);
         let moments = Moments::zeros(weights.values.len());
         Self { step: 0, weights, moments, validation_loss: None }
     }
@@ -137,6 +143,8 @@ fn largest(config: &RunConfig) -> u64 {
 /// # Errors
 /// Says what does not fit.
 pub fn decode(bytes: &[u8], config: &RunConfig) -> Result<(TrainState, u32), String> {
+    #[cfg(test)]
+    DECODED.set(DECODED.get() + 1);
     let header = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
     if header > MAX_HEADER {
         return Err(format!("not a checkpoint: a header of {header} bytes"));
@@ -152,7 +160,7 @@ pub fn decode(bytes: &[u8], config: &RunConfig) -> Result<(TrainState, u32), Str
     }
     let entry = |key: &str| metadata.get(key).ok_or(format!("no {key}"));
     let made_with: RunConfig = serde_json::from_str(entry(CONFIG_KEY)?).map_err(|error| error.to_string())?;
-    if made_with != *config {
+    if !config.continues(&made_with) {
         return Err("it belongs to a run with other settings".into());
     }
     let data = u32::from_str_radix(entry(DATA_KEY)?, 16).map_err(|_| "its data has no fingerprint")?;

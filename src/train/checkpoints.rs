@@ -8,6 +8,7 @@ use super::checkpoint::{CheckpointError, TrainState};
 use super::config::RunConfig;
 use super::durable::{replace, sweep};
 use super::files::{FileError, Files};
+use crate::model::Weights;
 
 /// Newest checkpoints that are kept, beside the best.
 const KEEP: usize = 3;
@@ -26,6 +27,8 @@ pub struct Checkpoints {
 pub struct Stock {
     /// The newest checkpoint that is whole.
     pub newest: Option<TrainState>,
+    /// The weights of the others that are whole, by step.
+    pub earlier: Vec<(usize, Weights)>,
     /// The validation loss of each that is whole, by step.
     pub losses: BTreeMap<usize, Option<f64>>,
     /// The files newer than the newest of them that cannot be gone on from, and why.
@@ -44,7 +47,13 @@ pub fn stock(
     config: &RunConfig,
     data: Option<u32>,
 ) -> Result<Stock, CheckpointError> {
-    let mut stock = Stock { newest: None, losses: BTreeMap::new(), skipped: Vec::new(), damaged: Vec::new() };
+    let mut stock = Stock {
+        newest: None,
+        earlier: Vec::new(),
+        losses: BTreeMap::new(),
+        skipped: Vec::new(),
+        damaged: Vec::new(),
+    };
     for (step, path) in named(files, directory)? {
         let loaded = TrainState::load(files, &path, config, data).and_then(|state| {
             let problem = || format!("holds step {}", state.step);
@@ -58,7 +67,8 @@ pub fn stock(
         match loaded {
             Ok(state) => {
                 stock.losses.insert(step, state.validation_loss);
-                stock.newest = Some(state);
+                let before = stock.newest.replace(state);
+                stock.earlier.extend(before.map(|state| (state.step, state.weights)));
                 stock.skipped.clear();
             }
             Err(error @ CheckpointError::OtherData { .. }) => return Err(error),

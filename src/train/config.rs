@@ -1,32 +1,15 @@
 //! The settings of a run: `config.toml`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::model::{ConfigError, ModelConfig};
+use super::frozen;
+use super::recipe::TrainConfig;
+use super::schedule::{Extend, Extension, Schedule};
+use crate::model::{ConfigError, Layout, ModelConfig};
 use crate::task::{Dataset, TaskConfig, TaskError};
-
-/// How the model is trained. The default is the notebook's recipe.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TrainConfig {
-    /// Passes over the training sequences.
-    pub epochs: usize,
-    /// Sequences in a step; the last step of an epoch takes what is left.
-    pub batch_size: usize,
-    /// Peak of the one-cycle schedule.
-    pub max_lr: f64,
-    /// Decoupled, on every parameter, per unit of learning rate.
-    pub weight_decay: f64,
-    /// Steps between checkpoints.
-    pub checkpoint_every: usize,
-}
-
-impl Default for TrainConfig {
-    fn default() -> Self {
-        Self { epochs: 60, batch_size: 256, max_lr: 0.01, weight_decay: 0.01, checkpoint_every: 70 }
-    }
-}
 
 /// Everything that decides what a run computes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,7 +73,20 @@ pub enum RunConfigError {
         /// What it may be.
         range: &'static str,
     },
+    /// Settings that do not go together.
+    #[error("train.{field} = {value}: {problem}")]
+    Unsuited {
+        /// The setting.
+        field: &'static str,
+        /// Its value.
+        value: String,
+        /// What does not fit.
+        problem: String,
+    },
 }
+
+/// Steps between validations where an epoch is a single step.
+const VALIDATE_EVERY: usize = 100;
 
 /// More tokens in a data set would take gigabytes.
 const MAX_TOKENS: usize = 1 << 28;
@@ -107,20 +103,28 @@ impl RunConfig {
         if sequences.saturating_mul(n_ctx) > MAX_TOKENS {
             return Err(RunConfigError::TooMuchData { sequences, n_ctx });
         }
-        let TrainConfig { epochs, batch_size, max_lr, weight_decay, checkpoint_every } = self.train;
-        let whole = "a whole number from 1 to 1000000";
-        for (field, value, good, range) in [
-            ("epochs", epochs as f64, (1..=1_000_000).contains(&epochs), whole),
-            ("batch_size", batch_size as f64, (1..=1_000_000).contains(&batch_size), whole),
-            ("checkpoint_every", checkpoint_every as f64, (1..=1_000_000).contains(&checkpoint_every), whole),
-            ("max_lr", max_lr, max_lr > 0.0 && max_lr <= 100.0, "above 0, at most 100"),
-            ("weight_decay", weight_decay, (0.0..=100.0).contains(&weight_decay), "from 0 to 100"),
-        ] {
-            if !good {
-                return Err(RunConfigError::Range { field, value, range });
+        self.train.validate()?;
+        for pattern in &self.train.frozen {
+            if !frozen::matches_any(pattern, &Layout::new(&self.model)) {
+                let problem = "no parameter of this model has such a name".into();
+                return Err(RunConfigError::Unsuited {
+                    field: "frozen",
+                    value: format!("{pattern:?}"),
+                    problem,
+                });
             }
         }
-        Ok(())
+        let total = self.total_steps();
+        let ordered = self.train.extended.is_sorted_by_key(|extension| extension.from_step);
+        let fits = |at: &Extension| ordered && (1..total).contains(&at.from_step);
+        match self.train.extended.iter().find(|extension| !fits(extension)) {
+            None => Ok(()),
+            Some(extension) => Err(RunConfigError::Unsuited {
+                field: "extended.from_step",
+                value: extension.from_step.to_string(),
+                problem: format!("must rise, from 1 to below the {total} steps of the run"),
+            }),
+        }
     }
 
     /// As TOML.
@@ -128,18 +132,26 @@ impl RunConfig {
         toml::to_string_pretty(self).expect("a configuration is always representable")
     }
 
-    /// `table.key = value` of every setting, in one order.
-    pub(super) fn named(&self) -> Vec<String> {
-        let mut table = String::new();
-        let toml = self.to_toml();
-        let settings = toml.lines().filter_map(|line| match line.strip_prefix('[') {
-            Some(name) => {
-                table = format!("{}.", name.trim_end_matches(']'));
-                None
+    /// The values of every setting by its dotted name.
+    pub(super) fn named(&self) -> BTreeMap<String, String> {
+        fn add(to: &mut BTreeMap<String, String>, name: &str, value: &toml::Value) {
+            match value {
+                toml::Value::Table(table) => {
+                    let dot = if name.is_empty() { "" } else { "." };
+                    table.iter().for_each(|(key, value)| add(to, &format!("{name}{dot}{key}"), value));
+                }
+                value => drop(to.insert(name.into(), value.to_string())),
             }
-            None => (!line.is_empty()).then(|| format!("{table}{line}")),
-        });
-        settings.collect()
+        }
+        let mut named = BTreeMap::new();
+        let all = toml::Value::try_from(self).expect("a configuration is always representable");
+        add(&mut named, "", &all);
+        named
+    }
+
+    /// Sequences in a whole step: the notebook's 256.
+    pub fn batch_size(&self) -> usize {
+        if self.train.batch_size == 0 { self.task.train_len() } else { self.train.batch_size }
     }
 
     /// The data.
@@ -152,12 +164,48 @@ impl RunConfig {
 
     /// Steps in an epoch: the notebook's 7.
     pub fn steps_per_epoch(&self) -> usize {
-        self.task.train_len().div_ceil(self.train.batch_size)
+        self.task.train_len().div_ceil(self.batch_size())
     }
 
     /// Steps of the whole schedule: the notebook's 420.
     pub fn total_steps(&self) -> usize {
-        self.steps_per_epoch() * self.train.epochs
+        if self.train.steps > 0 { self.train.steps } else { self.steps_per_epoch() * self.train.epochs }
+    }
+
+    /// Steps between validations: the notebook's 7.
+    pub fn validate_every(&self) -> usize {
+        match (self.train.validate_every, self.steps_per_epoch()) {
+            (0, 1) => VALIDATE_EVERY,
+            (0, epoch) => epoch,
+            (every, _) => every,
+        }
+    }
+
+    /// This run made as long as `wanted`, which must be longer and otherwise equal. An extension says how it goes on: as
+    /// `how` says, else as suits the end of its schedule. `None` where `wanted` is not such a run.
+    pub fn extended_to(&self, wanted: &Self, how: Option<Extend>) -> Option<Self> {
+        if wanted.with_length_of(self) != *self || wanted.total_steps() <= self.total_steps() {
+            return None;
+        }
+        let mut longer = self.clone();
+        (longer.train.epochs, longer.train.steps) = (wanted.train.epochs, wanted.train.steps);
+        longer.train.extended.push(Schedule::of(self).extension(how));
+        Some(longer)
+    }
+
+    /// Whether this is the run `before`, or what extensions have made of it.
+    pub fn continues(&self, before: &Self) -> bool {
+        let (extended, known) = (&self.train.extended, &before.train.extended);
+        let end = extended.get(known.len()).map_or_else(|| self.total_steps(), |next| next.from_step);
+        extended.starts_with(known) && before.total_steps() == end && self.with_length_of(before) == *before
+    }
+
+    /// This run with the length of another, extensions included.
+    pub(super) fn with_length_of(&self, other: &Self) -> Self {
+        let mut same = self.clone();
+        (same.train.epochs, same.train.steps) = (other.train.epochs, other.train.steps);
+        same.train.extended.clone_from(&other.train.extended);
+        same
     }
 }
 
@@ -197,7 +245,7 @@ mod tests {
             ("[model]\nact_fn = 3", (2, 10), "model.act_fn = 3: must be \"solu_ln\", \"gelu\""),
             ("n_layrs = 2", (1, 1), "n_layrs: no such setting"),
             ("[model]\nd_modle = 2", (2, 1), "model.d_modle: no such setting; did you mean d_model?"),
-            ("[train]\nwarmth = 2", (2, 1), "train.warmth: no such setting; there are epochs, batch_size"),
+            ("[train]\nwarmth = 2", (2, 1), "train.warmth: no such setting; there are epochs, steps"),
             ("[mdoel]\nd_model = 2", (1, 2), "mdoel: no such setting; did you mean model?"),
             ("n_ctx = 4\nmodel.n_ctx = 5", (1, 1), "model.n_ctx is set twice"),
             ("[model]\n\n  d_head = 0", (3, 12), "model.d_head = 0: must be from 1"),

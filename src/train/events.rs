@@ -12,7 +12,7 @@ use crate::model::Snapshot;
 pub struct StepMetrics {
     /// Steps taken, this one included: from 1.
     pub step: usize,
-    /// Epochs finished before this step.
+    /// The epoch that the step belongs to: from 1.
     pub epoch: usize,
     /// Mean cross-entropy of the step's batch before the update, in nats.
     pub train_loss: f32,
@@ -20,10 +20,10 @@ pub struct StepMetrics {
     pub lr: f64,
 }
 
-/// The validation after an epoch: a line of `metrics.jsonl`.
+/// A validation: a line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EpochMetrics {
-    /// Epochs finished.
+    /// The epoch that the last step belongs to: from 1.
     pub epoch: usize,
     /// Steps taken.
     pub step: usize,
@@ -70,7 +70,7 @@ pub enum TrainEvent {
     Started(TrainPlan),
     /// After every step.
     Step(StepMetrics),
-    /// After every epoch.
+    /// After every validation.
     Epoch(EpochMetrics),
     /// The weights, before the first step, then every so often, and after the last.
     Snapshot(Arc<Snapshot>),

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -53,6 +53,14 @@ impl Lock {
         let name = format!("{}{}\n", std::process::id(), host());
         let _ = file.set_len(0).and_then(|()| file.write_all(name.as_bytes()));
         Ok(Self(file))
+    }
+
+    /// Whether the directory at that path is still the one that was locked: not renamed, removed or replaced.
+    pub(super) fn is_of(&self, directory: &Path) -> bool {
+        let identity = |of: &std::fs::Metadata| (of.dev(), of.ino());
+        let ours = self.0.metadata().map(|ours| identity(&ours));
+        let theirs = std::fs::symlink_metadata(directory.join("lock")).map(|theirs| identity(&theirs));
+        matches!((ours, theirs), (Ok(ours), Ok(theirs)) if ours == theirs)
     }
 
     /// Who holds the lock of a run directory, as `process 123 on NAME`; `None` when it is free. Holds up no trainer.

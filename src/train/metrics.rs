@@ -11,9 +11,9 @@ use crate::analysis::Evaluation;
 pub enum MetricsLine {
     /// After a step.
     Step(StepMetrics),
-    /// After an epoch.
+    /// After a validation.
     Epoch {
-        /// Epochs finished.
+        /// The epoch that the last step belongs to: from 1.
         epoch: usize,
         /// Steps taken.
         step: usize,
@@ -49,6 +49,24 @@ impl MetricsLine {
     /// The line, without its end. A value that is not finite becomes null, as JSON has no word for it.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("numbers and strings are always representable")
+    }
+
+    /// Lines of which those of steps count epochs from 0, as older versions wrote them, counted from 1.
+    pub(super) fn counted_from_one(lines: Vec<String>) -> Vec<String> {
+        let first = lines.iter().find_map(|line| match Self::event_of(line) {
+            Some(TrainEvent::Step(metrics)) => Some(metrics),
+            _ => None,
+        });
+        if first.is_none_or(|first| (first.step, first.epoch) != (1, 0)) {
+            return lines;
+        }
+        let counted = lines.into_iter().map(|line| match Self::event_of(&line) {
+            Some(TrainEvent::Step(metrics)) => {
+                Self::Step(StepMetrics { epoch: metrics.epoch + 1, ..metrics }).to_json()
+            }
+            _ => line,
+        });
+        counted.collect()
     }
 
     /// The step a line belongs to; `None` for one that is not whole.
@@ -96,5 +114,27 @@ impl AnyLine {
             accuracy_by_class: self.val_accuracy_by_class,
             accuracy_by_position: Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epochs_of_older_files_are_counted_from_one() {
+        let old = [
+            r#"{"step":1,"epoch":0,"train_loss":2.5711467,"lr":0.0004}"#,
+            r#"{"epoch":1,"step":1,"val_loss":2.5}"#,
+            r#"{"step":2,"epoch":1,"train_loss":null,"lr":0.1}"#,
+        ];
+        let new = [
+            r#"{"step":1,"epoch":1,"train_loss":2.5711467,"lr":0.0004}"#,
+            old[1],
+            r#"{"step":2,"epoch":2,"train_loss":null,"lr":0.1}"#,
+        ];
+        let lines = |lines: [&str; 3]| lines.map(str::to_owned).to_vec();
+        assert_eq!(MetricsLine::counted_from_one(lines(old)), lines(new));
+        assert_eq!(MetricsLine::counted_from_one(lines(new)), lines(new));
     }
 }

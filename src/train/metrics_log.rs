@@ -79,7 +79,8 @@ pub(super) fn lines(files: &dyn Files, path: &Path) -> Result<Vec<String>, FileE
         Ok(bytes) => {
             let lines =
                 bytes.split_inclusive(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
-            Ok(lines.filter_map(|line| String::from_utf8(line.to_vec()).ok()).collect())
+            let lines = lines.filter_map(|line| String::from_utf8(line.to_vec()).ok());
+            Ok(MetricsLine::counted_from_one(lines.collect()))
         }
     }
 }

@@ -1,13 +1,28 @@
-//! `AdamW` over the flat buffer of parameters, on whatever device they live.
+//! The optimisers, over the flat buffer of parameters, on whatever device they live.
 
-use dfdx::optim::{AdamConfig, WeightDecay};
+use dfdx::optim::{AdamConfig, Momentum, SgdConfig, WeightDecay};
 use dfdx::prelude::*;
+use serde::{Deserialize, Serialize};
 
+use super::frozen::Frozen;
+use super::recipe::TrainConfig;
 use super::schedule::Rates;
-use crate::model::{Backend, Sequences, Transformer};
+use crate::model::{Backend, Sequences, Transformer, Weights};
 
-const BETA2: f64 = 0.999;
 const EPS: f64 = 1e-8;
+
+/// What makes a step of a gradient, as PyTorch's optimisers of these names do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// Adam with decoupled weight decay.
+    #[default]
+    AdamW,
+    /// Adam whose weight decay is part of the gradient.
+    Adam,
+    /// Gradient descent, with momentum if wanted. The first moment is its velocity.
+    Sgd,
+}
 
 /// The running averages of the gradient and of its square, each `[parameters]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,38 +46,42 @@ pub struct Optimizer<D: Backend> {
     params: Tensor<(usize,), f32, D>,
     first: Gradients<f32, D>,
     second: Gradients<f32, D>,
+    frozen: Option<Frozen<D>>,
     /// Sequences that are taken at a time; set at the first step.
     room: Option<usize>,
-    weight_decay: f64,
+    recipe: TrainConfig,
     steps: i32,
 }
 
 impl<D: Backend> Optimizer<D> {
-    /// Puts parameters and moments as they are after `steps` steps on the device.
+    /// Puts parameters and moments as they are after `steps` steps of the recipe on the device.
     ///
     /// # Errors
     /// When the device fails: out of memory, say.
     pub fn new(
         device: D,
-        values: &[f32],
+        weights: &Weights,
         moments: &Moments,
         steps: usize,
-        weight_decay: f64,
+        recipe: &TrainConfig,
     ) -> Result<Self, D::Err> {
-        let params = device.try_tensor_from_vec(values.to_vec(), (values.len(),))?;
+        let values = &weights.values;
+        let params = device.try_tensor_from_vec(values.clone(), (values.len(),))?;
         let load = |values: &[f32]| -> Result<_, D::Err> {
             let mut slot = Gradients::leaky();
             device.write(slot.get_or_alloc_mut(&params)?, values)?;
             Ok(slot)
         };
         let (first, second) = (load(&moments.first)?, load(&moments.second)?);
+        let frozen = Frozen::new(&device, &recipe.frozen, &weights.layout, values)?;
         Ok(Self {
             device,
             params,
             first,
             second,
+            frozen,
             room: None,
-            weight_decay,
+            recipe: recipe.clone(),
             steps: i32::try_from(steps).unwrap_or(i32::MAX),
         })
     }
@@ -78,28 +97,19 @@ impl<D: Backend> Optimizer<D> {
         rows: &[usize],
         rates: Rates,
     ) -> Result<f32, D::Err> {
-        let room = self.room.get_or_insert_with(|| self.device.room(model, sequences.longest()));
+        let mut room = self.room.unwrap_or_else(|| self.device.room(model, sequences.longest()));
         let (mut gradients, losses) = loop {
-            match part_by_part(&self.device, model, &self.params, sequences, rows, *room) {
-                Err(error) if *room > 1 && D::is_out_of_memory(&error) => {
-                    *room = rows.len().min(*room) / 2;
+            match self.part_by_part(model, sequences, rows, room) {
+                Err(error) if room > 1 && D::is_out_of_memory(&error) => {
+                    room = rows.len().min(room) / 2;
                     self.device.try_empty_cache()?;
                 }
                 done => break done?,
             }
         };
-        let config = AdamConfig {
-            lr: rates.lr,
-            betas: [rates.beta1, BETA2],
-            eps: EPS,
-            weight_decay: Some(WeightDecay::Decoupled(self.weight_decay)),
-        };
-        self.steps += 1;
-        let first = self.first.get_or_alloc_mut(&self.params)?;
-        let second = self.second.get_or_alloc_mut(&self.params)?;
-        let gradient = gradients.get_or_alloc_mut(&self.params)?;
-        config.try_update(self.steps, &mut self.params, first, second, gradient)?;
-        // Last, for on a device reading waits for all that is under way there.
+        self.room = Some(room);
+        self.update(&mut gradients, rates)?;
+        // Read the loss last: the copy synchronises the stream.
         Ok(losses.iter().map(value).sum())
     }
 
@@ -113,7 +123,60 @@ impl<D: Backend> Optimizer<D> {
         sequences: &Sequences<D>,
         rows: &[usize],
     ) -> Result<Vec<f32>, D::Err> {
-        self.device.logits(model, &self.params, sequences, rows)
+        let held = self.frozen.as_ref().map(|frozen| frozen.held(self.params.clone())).transpose()?;
+        self.device.logits(model, held.as_ref().unwrap_or(&self.params), sequences, rows)
+    }
+
+    fn update(&mut self, gradients: &mut Gradients<f32, D>, rates: Rates) -> Result<(), D::Err> {
+        self.steps += 1;
+        let first = self.first.get_or_alloc_mut(&self.params)?;
+        let second = self.second.get_or_alloc_mut(&self.params)?;
+        let gradient = gradients.get_or_alloc_mut(&self.params)?;
+        let TrainConfig { optimizer, weight_decay, momentum, betas, .. } = self.recipe;
+        let decay = match optimizer {
+            OptimizerKind::AdamW => WeightDecay::Decoupled(weight_decay),
+            OptimizerKind::Adam | OptimizerKind::Sgd => WeightDecay::L2(weight_decay),
+        };
+        let (lr, weight_decay) = (rates.lr, Some(decay));
+        match optimizer {
+            OptimizerKind::AdamW | OptimizerKind::Adam => {
+                let config = AdamConfig { lr, betas: [rates.beta1, betas[1]], eps: EPS, weight_decay };
+                config.try_update(self.steps, &mut self.params, first, second, gradient)
+            }
+            OptimizerKind::Sgd => {
+                let config = SgdConfig { lr, momentum: Some(Momentum::Classic(momentum)), weight_decay };
+                config.try_update(&mut self.params, first, gradient)
+            }
+        }
+    }
+
+    /// The gradient of the mean loss over the targets of `rows`, taken `room` of them at a time, and what each part adds to the loss.
+    fn part_by_part(
+        &self,
+        model: &Transformer,
+        sequences: &Sequences<D>,
+        rows: &[usize],
+        room: usize,
+    ) -> Result<Pass<D>, D::Err> {
+        let mut leaf = UnusedTensors::default();
+        leaf.add(&self.params);
+        let (mut gradients, mut losses) = (Gradients::leaky(), Vec::new());
+        let scored = sequences.scored(rows);
+        for part in rows.chunks(room) {
+            gradients.retain_leafs(&leaf.ids);
+            let params = self.params.trace(gradients);
+            let params = match &self.frozen {
+                Some(frozen) => frozen.held(params)?,
+                None => params,
+            };
+            let mut loss = self.device.loss(model, params, sequences, part)?;
+            if part.len() < rows.len() {
+                loss = loss.try_mul(sequences.scored(part) as f32 / scored as f32)?;
+            }
+            losses.push(loss.retaped::<NoneTape>());
+            gradients = loss.try_backward()?;
+        }
+        Ok((gradients, losses))
     }
 
     /// Where it trains.
@@ -124,6 +187,7 @@ impl<D: Backend> Optimizer<D> {
     /// Copies the parameters to the host.
     pub fn copy_params(&self, to: &mut [f32]) {
         self.params.copy_into(to);
+        self.frozen.iter().for_each(|frozen| frozen.hold(to));
     }
 
     /// Copies the moments to the host.
@@ -131,37 +195,16 @@ impl<D: Backend> Optimizer<D> {
         let mut moments = Moments::zeros(self.params.shape().0);
         self.first.get(&self.params).copy_into(&mut moments.first);
         self.second.get(&self.params).copy_into(&mut moments.second);
+        if let Some(frozen) = &self.frozen {
+            frozen.still(&mut moments.first);
+            frozen.still(&mut moments.second);
+        }
         moments
     }
 }
 
 type Loss<D> = Tensor<Rank0, f32, D>;
 type Pass<D> = (Gradients<f32, D>, Vec<Loss<D>>);
-
-/// The gradient of the mean loss over the targets of `rows`, taken `room` of them at a time, and what each part adds to the loss.
-fn part_by_part<D: Backend>(
-    device: &D,
-    model: &Transformer,
-    params: &Tensor<(usize,), f32, D>,
-    sequences: &Sequences<D>,
-    rows: &[usize],
-    room: usize,
-) -> Result<Pass<D>, D::Err> {
-    let mut leaf = UnusedTensors::default();
-    leaf.add(params);
-    let (mut gradients, mut losses) = (Gradients::leaky(), Vec::new());
-    let scored = sequences.scored(rows);
-    for part in rows.chunks(room) {
-        gradients.retain_leafs(&leaf.ids);
-        let mut loss = device.loss(model, params.trace(gradients), sequences, part)?;
-        if part.len() < rows.len() {
-            loss = loss.try_mul(sequences.scored(part) as f32 / scored as f32)?;
-        }
-        losses.push(loss.retaped::<NoneTape>());
-        gradients = loss.try_backward()?;
-    }
-    Ok((gradients, losses))
-}
 
 fn value<D: Backend>(loss: &Loss<D>) -> f32 {
     let mut value = [0.0];

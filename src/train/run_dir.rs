@@ -1,7 +1,9 @@
 //! The directory that a run lives in.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,6 +25,9 @@ use crate::task::Dataset;
 
 /// The weights alone, under TransformerLens' names, in a run's directory.
 pub const WEIGHTS_FILE: &str = "weights.safetensors";
+
+/// Names that a rescue tries.
+const MOST_RESCUED: usize = 1000;
 
 /// No configuration is longer.
 const MAX_CONFIG: u64 = 256 << 10;
@@ -54,6 +59,28 @@ pub enum RunDirError {
         /// What is there.
         theirs: String,
     },
+    /// More steps than the run has, where nobody asked to make it longer.
+    #[error("{path} was started with {theirs}: `headcount train --resume` with {ours} makes it longer")]
+    Longer {
+        /// The directory.
+        path: String,
+        /// What was asked for.
+        ours: String,
+        /// What is there.
+        theirs: String,
+    },
+    /// Fewer steps than the run has.
+    #[error(
+        "{path} is a run of {theirs} steps, planned as a whole: it cannot become one of {ours}, --steps stops it before its end"
+    )]
+    Shorter {
+        /// The directory.
+        path: String,
+        /// Steps asked for.
+        ours: usize,
+        /// Steps of the run.
+        theirs: usize,
+    },
     /// Another process is training there.
     #[error(
         "{path} is being trained by {owner}: `headcount explore --run {path}` shows it read-only meanwhile"
@@ -66,7 +93,8 @@ pub enum RunDirError {
     },
     /// A run is there already.
     #[error(
-        "{path} already holds a run ({done} of {total} steps): give --resume to go on with it, or another --run"
+        "{path} already holds a run ({done} of {total} steps): give --resume{} to go on with it, or another --run",
+        if done < total { "" } else { " and more --epochs" }
     )]
     Exists {
         /// The directory.
@@ -108,7 +136,7 @@ pub struct RunDir {
     checkpoints: Checkpoints,
     /// Name of the task, for the weights' file.
     task: String,
-    _lock: Lock,
+    lock: Lock,
 }
 
 /// A run directory that was taken for writing.
@@ -117,6 +145,8 @@ pub struct Opened {
     pub run_dir: RunDir,
     /// Where to go on from: the newest checkpoint that is whole, or the beginning.
     pub state: TrainState,
+    /// The weights of earlier checkpoints, by step.
+    pub earlier: Vec<(usize, Weights)>,
     /// Newer checkpoints that are not whole, and why.
     pub skipped: Vec<String>,
 }
@@ -127,6 +157,8 @@ pub struct Found {
     pub config: RunConfig,
     /// The newest checkpoint that is whole, if any.
     pub state: Option<TrainState>,
+    /// The weights of earlier ones, by step.
+    pub earlier: Vec<(usize, Weights)>,
     /// Newer ones that are not, and why.
     pub skipped: Vec<String>,
 }
@@ -143,11 +175,11 @@ impl Found {
     }
 }
 
-/// Reads what is in a run directory without touching it; `None` when there is no run.
+/// The settings of the run in a directory; `None` when there is no run.
 ///
 /// # Errors
 /// When its `config.toml` cannot be read, or the directory holds something else.
-pub fn look(path: &Path) -> Result<Option<Found>, RunDirError> {
+pub fn settings_of(path: &Path) -> Result<Option<RunConfig>, RunDirError> {
     let file = path.join("config.toml");
     if !file.exists() {
         return if holds_nothing(path) {
@@ -156,9 +188,17 @@ pub fn look(path: &Path) -> Result<Option<Found>, RunDirError> {
             Err(RunDirError::NotARun(path.display().to_string()))
         };
     }
-    let config = read_config(&file)?;
-    let Stock { newest, skipped, .. } = stock(&Disk, &path.join(CHECKPOINTS), &config, None)?;
-    Ok(Some(Found { config, state: newest, skipped }))
+    read_config(&file).map(Some)
+}
+
+/// Reads what is in a run directory, every checkpoint, without touching it; `None` when there is no run.
+///
+/// # Errors
+/// When its `config.toml` cannot be read, or the directory holds something else.
+pub fn look(path: &Path) -> Result<Option<Found>, RunDirError> {
+    let Some(config) = settings_of(path)? else { return Ok(None) };
+    let Stock { newest, earlier, skipped, .. } = stock(&Disk, &path.join(CHECKPOINTS), &config, None)?;
+    Ok(Some(Found { config, state: newest, earlier, skipped }))
 }
 
 const CHECKPOINTS: &str = "checkpoints";
@@ -217,9 +257,10 @@ pub fn newest_step(path: &Path) -> Result<Option<usize>, FileError> {
     Ok(named(&Disk, &path.join(CHECKPOINTS))?.into_keys().next_back())
 }
 
-/// Weights of every checkpoint that is whole, by step.
-pub fn past_weights(path: &Path, config: &RunConfig) -> Vec<(usize, Weights)> {
-    let files = named(&Disk, &path.join(CHECKPOINTS)).unwrap_or_default();
+/// Weights of every checkpoint after `step` that is whole, by step.
+pub fn weights_since(path: &Path, config: &RunConfig, step: usize) -> Vec<(usize, Weights)> {
+    let mut files = named(&Disk, &path.join(CHECKPOINTS)).unwrap_or_default();
+    files.retain(|of, _| *of > step);
     let load = |file: &PathBuf| TrainState::load(&Disk, file, config, None).ok();
     files.values().filter_map(load).map(|state| (state.step, state.weights)).collect()
 }
@@ -249,24 +290,22 @@ impl RunDir {
         let lock = Lock::take(path).map_err(|error| RunDirError::of_lock(path, error))?;
         sweep(&*files, path);
         let config_file = path.join("config.toml");
+        let mut is_new = true;
         if config_file.exists() {
-            refuse_contradictions(path, &read_config(&config_file)?, config)?;
-        } else {
+            let theirs = read_config(&config_file)?;
+            refuse_contradictions(path, &theirs, config)?;
+            is_new = theirs != *config;
+        }
+        if is_new {
             replace(&*files, &config_file, config.to_toml().as_bytes())?;
         }
-        let (checkpoints, Stock { newest, skipped, .. }) =
+        let (checkpoints, Stock { newest, earlier, skipped, .. }) =
             Checkpoints::open(Arc::clone(&files), &directory, config, fingerprint(dataset))?;
         let state = newest.unwrap_or_else(|| TrainState::initial(config));
         let metrics = MetricsLog::open(&*files, &path.join("metrics.jsonl"), state.step)?;
-        let run_dir = Self {
-            path: path.into(),
-            files,
-            metrics,
-            checkpoints,
-            task: config.task.name.clone(),
-            _lock: lock,
-        };
-        Ok(Opened { run_dir, state, skipped })
+        let run_dir =
+            Self { path: path.into(), files, metrics, checkpoints, task: config.task.name.clone(), lock };
+        Ok(Opened { run_dir, state, earlier, skipped })
     }
 
     /// Where it is.
@@ -304,7 +343,41 @@ impl RunDir {
     /// # Errors
     /// Names the file; older checkpoints are then untouched.
     pub fn save(&mut self, state: &TrainState) -> Result<(), FileError> {
+        self.is_in_place()?;
         self.checkpoints.save(state)
+    }
+
+    /// Whether what is written to its path arrives in the directory that was opened.
+    ///
+    /// # Errors
+    /// Says so when it was renamed, removed or replaced.
+    pub fn is_in_place(&self) -> Result<(), FileError> {
+        if self.lock.is_of(&self.path) {
+            return Ok(());
+        }
+        let gone = io::Error::other("the run directory was renamed, removed or replaced");
+        Err(FileError::at("save there", &self.path)(gone))
+    }
+
+    /// Keeps a state that could not be saved here in a new run directory, beside this one or else in the working
+    /// directory: where, or `None` if neither takes it.
+    pub fn rescue(&self, config: &RunConfig, dataset: &Dataset, state: &TrainState) -> Option<PathBuf> {
+        let name = self.path.file_name().unwrap_or("run".as_ref()).to_string_lossy();
+        let folders = [self.path.parent(), Some(Path::new(""))];
+        folders.into_iter().flatten().find_map(|folder| {
+            let named = |number: usize| folder.join(format!("{name}-rescued-{number}"));
+            let path = (1..=MOST_RESCUED).map(named).find(|path| fs::symlink_metadata(path).is_err())?;
+            fs::DirBuilder::new().mode(0o700).create(&path).ok()?;
+            let saved =
+                Self::open_on(Arc::clone(&self.files), &path, config, dataset).and_then(|mut fresh| {
+                    fresh.run_dir.save(state)?;
+                    Ok(fresh.run_dir.export(&state.weights)?)
+                });
+            if saved.is_err() {
+                let _ = fs::remove_dir_all(&path);
+            }
+            saved.is_ok().then_some(path)
+        })
     }
 
     /// Writes `weights.safetensors`: the weights alone, under TransformerLens' names.
@@ -321,11 +394,24 @@ impl RunDir {
 /// # Errors
 /// Names the settings that differ.
 pub fn refuse_contradictions(path: &Path, theirs: &RunConfig, ours: &RunConfig) -> Result<(), RunDirError> {
-    if theirs == ours {
+    if ours.continues(theirs) {
         return Ok(());
     }
-    let pairs = theirs.named().into_iter().zip(ours.named()).filter(|(theirs, ours)| theirs != ours);
-    let (theirs, ours): (Vec<_>, Vec<_>) = pairs.unzip();
     let path = path.display().to_string();
-    Err(RunDirError::Contradiction { path, ours: ours.join(", "), theirs: theirs.join(", ") })
+    let (least, most) = (ours.total_steps(), theirs.total_steps());
+    if ours.with_length_of(theirs) == *theirs && least < most {
+        return Err(RunDirError::Shorter { path, ours: least, theirs: most });
+    }
+    let is_longer = theirs.extended_to(ours, None).is_some();
+    let (theirs, ours) = (theirs.named(), ours.named());
+    let differing = |of: &BTreeMap<String, String>, other: &BTreeMap<String, String>| {
+        let differing = of.iter().filter(|(name, value)| other.get(*name) != Some(value));
+        differing.map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", ")
+    };
+    let (ours, theirs) = (differing(&ours, &theirs), differing(&theirs, &ours));
+    Err(if is_longer {
+        RunDirError::Longer { path, ours, theirs }
+    } else {
+        RunDirError::Contradiction { path, ours, theirs }
+    })
 }

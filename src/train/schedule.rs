@@ -1,6 +1,10 @@
-//! The one-cycle schedule of learning rate and beta1 (Smith & Topin 2018), as PyTorch's `OneCycleLR` computes it.
+//! The learning rate and beta1 of every step.
 
 use std::f64::consts::PI;
+
+use serde::{Deserialize, Serialize};
+
+use super::config::RunConfig;
 
 /// Share of the steps in which the learning rate rises.
 const RISING: f64 = 0.3;
@@ -10,6 +14,10 @@ const DIV_FACTOR: f64 = 25.0;
 const FINAL_DIV_FACTOR: f64 = 1e4;
 /// beta1 falls from the second to the first while the rate rises, and comes back.
 const BETA1: [f64; 2] = [0.85, 0.95];
+/// An extension that decays begins at `max_lr` over this.
+const RESTART_FACTOR: f64 = 10.0;
+/// A schedule that ends below `max_lr` over this has decayed: holding its last rate would train nothing.
+const DECAYED_FACTOR: f64 = 100.0;
 
 /// Learning rate and beta1 of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,6 +26,106 @@ pub struct Rates {
     pub lr: f64,
     /// Decay of the first moment.
     pub beta1: f64,
+}
+
+/// How the learning rate goes from the first step to the last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduleKind {
+    /// Smith & Topin's cycle, as PyTorch's `OneCycleLR` computes it; moves beta1 too.
+    #[default]
+    OneCycle,
+    /// `max_lr` after the warm-up.
+    Constant,
+    /// From `max_lr` to `final_lr` on a straight line.
+    Linear,
+    /// From `max_lr` to `final_lr` on half a cosine.
+    Cosine,
+}
+
+/// How a run goes on beyond its first end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Extend {
+    /// The rate of the last step is held.
+    Constant,
+    /// The rate restarts at a tenth of `max_lr` and decays again to that of the last step.
+    Decay,
+}
+
+/// A run made longer: what was done, and where.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Extension {
+    /// Steps of the run before it was made longer.
+    pub from_step: usize,
+    /// How it goes on.
+    pub schedule: Extend,
+    /// The first learning rate.
+    pub lr: f64,
+    /// The last learning rate.
+    pub final_lr: f64,
+}
+
+/// The rates of a whole run, extensions included.
+#[derive(Clone, Debug)]
+pub struct Schedule<'a> {
+    config: &'a RunConfig,
+    /// Steps of the recipe, before any extension.
+    recipe: usize,
+    total: usize,
+}
+
+impl<'a> Schedule<'a> {
+    /// Of a run with these settings.
+    pub fn of(config: &'a RunConfig) -> Self {
+        let total = config.total_steps();
+        let recipe = config.train.extended.first().map_or(total, |extension| extension.from_step);
+        Self { config, recipe, total }
+    }
+
+    /// Rates of step `step`, counted from 0.
+    pub fn at(&self, step: usize) -> Rates {
+        let extended = &self.config.train.extended;
+        match extended.iter().rposition(|extension| step >= extension.from_step) {
+            None => self.of_the_recipe(step),
+            Some(which) => {
+                let Extension { from_step, lr, final_lr, .. } = extended[which];
+                let end = extended.get(which + 1).map_or(self.total, |next| next.from_step);
+                let beta1 = self.of_the_recipe(self.recipe.saturating_sub(1)).beta1;
+                Rates { lr: anneal(lr, final_lr, share(step - from_step, end - from_step)), beta1 }
+            }
+        }
+    }
+
+    fn of_the_recipe(&self, step: usize) -> Rates {
+        let train = &self.config.train;
+        if train.schedule == ScheduleKind::OneCycle {
+            return OneCycle { max_lr: train.max_lr, total_steps: self.recipe }.at(step);
+        }
+        let warm = train.warmup_steps;
+        let done = share(step.saturating_sub(warm), self.recipe.saturating_sub(warm));
+        let lr = match train.schedule {
+            _ if step < warm => train.max_lr * (step + 1) as f64 / warm as f64,
+            ScheduleKind::Linear => train.max_lr + (train.final_lr - train.max_lr) * done,
+            ScheduleKind::Cosine => anneal(train.max_lr, train.final_lr, done),
+            ScheduleKind::OneCycle | ScheduleKind::Constant => train.max_lr,
+        };
+        Rates { lr, beta1: train.betas[0] }
+    }
+
+    /// What a longer run does after the last step of this one; chosen by where the schedule ends unless `how` says.
+    pub(super) fn extension(&self, how: Option<Extend>) -> Extension {
+        let (from_step, max_lr) = (self.total, self.config.train.max_lr);
+        let final_lr = self.at(from_step.saturating_sub(1)).lr;
+        let by_default = if final_lr < max_lr / DECAYED_FACTOR { Extend::Decay } else { Extend::Constant };
+        let schedule = how.unwrap_or(by_default);
+        let lr = match schedule {
+            Extend::Constant => final_lr,
+            Extend::Decay => (max_lr / RESTART_FACTOR).max(final_lr),
+        };
+        Extension { from_step, schedule, lr, final_lr }
+    }
 }
 
 /// Cosine-annealed one-cycle schedule over `total_steps`.
@@ -53,9 +161,24 @@ fn anneal(from: f64, to: f64, done: f64) -> f64 {
     to + (from - to) / 2.0 * (1.0 + (PI * done).cos())
 }
 
+/// 0 at the first of `steps` steps, 1 at the last.
+fn share(step: usize, steps: usize) -> f64 {
+    if steps > 1 { step as f64 / (steps - 1) as f64 } else { 0.0 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::TrainConfig;
+
+    fn run(train: TrainConfig) -> RunConfig {
+        RunConfig { train: TrainConfig { max_lr: 0.01, ..train }, ..RunConfig::default() }
+    }
+
+    fn rates(config: &RunConfig) -> Vec<f64> {
+        let schedule = Schedule::of(config);
+        (0..config.total_steps()).map(|step| schedule.at(step).lr).collect()
+    }
 
     #[test]
     fn any_length_of_schedule_is_finite_and_within_its_bounds() {
@@ -67,5 +190,46 @@ mod tests {
                 assert!((0.85 - 1e-9..=0.95 + 1e-9).contains(&beta1), "{step} of {total_steps}: {beta1}");
             }
         }
+    }
+
+    #[test]
+    fn schedules_warm_up_and_end_where_they_say() {
+        let train = TrainConfig { warmup_steps: 4, final_lr: 0.002, steps: 11, ..TrainConfig::default() };
+        for (schedule, middle, last) in [
+            (ScheduleKind::Constant, 0.01, 0.01),
+            (ScheduleKind::Linear, 0.006, 0.002),
+            (ScheduleKind::Cosine, 0.006, 0.002),
+        ] {
+            let rates = rates(&run(TrainConfig { schedule, ..train.clone() }));
+            for (step, want) in [(0, 0.0025), (1, 0.005), (3, 0.01), (4, 0.01), (7, middle), (10, last)] {
+                assert!((rates[step] - want).abs() < 1e-12, "{schedule:?} step {step}: {}", rates[step]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_longer_run_keeps_the_rates_of_the_steps_before_and_goes_on_as_it_says() {
+        let short = run(TrainConfig { steps: 20, ..TrainConfig::default() });
+        let longer = |steps: usize, how| {
+            let wanted = run(TrainConfig { steps, ..TrainConfig::default() });
+            short.extended_to(&wanted, how).unwrap()
+        };
+        let (before, decayed, held) =
+            (rates(&short), rates(&longer(30, None)), rates(&longer(30, Some(Extend::Constant))));
+        assert_eq!((&decayed[..20], &held[..20]), (&before[..], &before[..]));
+        assert!((decayed[20] - 0.001).abs() < 1e-12 && (decayed[29] - before[19]).abs() < 1e-12);
+        assert!(held[20..].iter().all(|lr| (lr - before[19]).abs() < 1e-18), "{held:?}");
+        let twice = longer(30, None).extended_to(&run(TrainConfig { steps: 40, ..Default::default() }), None);
+        let twice = rates(&twice.unwrap());
+        assert_eq!(&twice[..30], &decayed[..]);
+        assert!((twice[30] - 0.001).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_constant_schedule_is_extended_as_if_it_had_been_longer_from_the_start() {
+        let constant =
+            |steps| run(TrainConfig { schedule: ScheduleKind::Constant, steps, ..TrainConfig::default() });
+        let extended = constant(20).extended_to(&constant(30), None).unwrap();
+        assert_eq!(rates(&extended), rates(&constant(30)));
     }
 }

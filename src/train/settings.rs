@@ -243,6 +243,7 @@ impl RunConfig {
     /// Names the key and what is wrong with it; see [`RunConfigError::position`] for where.
     pub fn parse(text: &str) -> Result<Self, RunConfigError> {
         let config = Settings::parse(text)?.run()?;
+        let config = Self { model: config.model.canonical(), ..config };
         config.validate()?;
         Ok(config)
     }

@@ -3,6 +3,7 @@
 mod saving;
 
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use super::files::FileError;
 use super::optimizer::Optimizer;
 use super::pace::Pace;
 use super::run_dir::RunDir;
-use super::schedule::OneCycle;
+use super::schedule::Schedule;
 use crate::analysis::{Evaluation, Tally, evaluate};
 use crate::model::{Backend, Patch, Sequences, Snapshot, Transformer, Weights};
 use crate::random::{Purpose, stream};
@@ -65,12 +66,14 @@ pub enum TrainError {
         message: String,
     },
     /// The end of the run could not be written.
-    #[error("step {step} is not saved: {source}")]
+    #[error("step {step} is not saved: {source}; {}", told(rescued.as_deref()))]
     NotSaved {
         /// The step.
         step: usize,
         /// Why.
         source: FileError,
+        /// The new run directory that has the state instead.
+        rescued: Option<PathBuf>,
     },
     /// The end of the run is saved, but `weights.safetensors` could not be written.
     #[error("step {step} is saved, but its weights are not exported: {source}")]
@@ -83,6 +86,15 @@ pub enum TrainError {
     /// The trainer's code failed.
     #[error("the trainer died: {0}")]
     Panicked(String),
+}
+
+fn told(rescued: Option<&Path>) -> String {
+    match rescued {
+        Some(path) => {
+            format!("kept in {} instead: `headcount train --resume --run` goes on there", path.display())
+        }
+        None => "nor could it be kept elsewhere".into(),
+    }
 }
 
 /// How a run ended.
@@ -133,7 +145,6 @@ fn plan(setup: &Setup, device: &str) -> TrainPlan {
 
 struct Trainer<'a, D: Backend> {
     setup: Setup,
-    schedule: OneCycle,
     model: Transformer,
     optimizer: Optimizer<D>,
     training: Sequences<D>,
@@ -161,13 +172,14 @@ impl<'a, D: Backend> Trainer<'a, D> {
         let failed = |error: D::Err| TrainError::Device { step, message: D::explain(&error) };
         let sequences = |split| device.sequences(dataset, split, &config.model).map_err(failed);
         let (training, validation) = (sequences(Split::Train)?, sequences(Split::Validation)?);
-        let decay = config.train.weight_decay;
-        let optimizer = Optimizer::new(device, &state.weights.values, &state.moments, step, decay);
+        let optimizer = Optimizer::new(device, &state.weights, &state.moments, step, &config.train);
         Ok(Self {
             training,
             validation,
-            schedule: OneCycle { max_lr: config.train.max_lr, total_steps: config.total_steps() },
-            model: Transformer::new(Arc::clone(&state.weights.layout)),
+            model: Transformer {
+                loss_dtype: config.train.loss_dtype,
+                ..Transformer::new(Arc::clone(&state.weights.layout))
+            },
             optimizer: optimizer.map_err(failed)?,
             step,
             saved: (step > 0).then_some(step),
@@ -183,7 +195,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
     }
 
     fn end(&self) -> usize {
-        let total = self.schedule.total_steps;
+        let total = self.setup.config.total_steps();
         self.setup.stop_at.map_or(total, |stop| stop.min(total))
     }
 
@@ -194,7 +206,11 @@ impl<'a, D: Backend> Trainer<'a, D> {
             return outcome;
         }
         let step = self.step;
-        self.save_checkpoint().map_err(|source| TrainError::NotSaved { step, source })?;
+        self.save_at_the_end().map_err(|source| TrainError::NotSaved {
+            step,
+            source,
+            rescued: self.rescue(),
+        })?;
         self.export().map_err(|source| TrainError::NotExported { step, source })?;
         outcome
     }
@@ -221,19 +237,19 @@ impl<'a, D: Backend> Trainer<'a, D> {
             }
         }
         self.publish();
-        Ok(if self.step == self.schedule.total_steps { Outcome::Finished } else { Outcome::Stopped })
+        Ok(if self.step >= self.setup.config.total_steps() { Outcome::Finished } else { Outcome::Stopped })
     }
 
     fn take_step(&mut self) -> Result<(), TrainError> {
         let epoch = self.step / self.setup.config.steps_per_epoch();
-        let rates = self.schedule.at(self.step);
+        let rates = Schedule::of(&self.setup.config).at(self.step);
         self.begin(epoch)?;
         let batch = self.batch(epoch);
         let rows = self.order.as_ref().map_or(&[][..], |(_, order)| &order[batch]);
         let taken = self.optimizer.step(&self.model, &self.training, rows, rates);
         let step = self.step + 1;
         let train_loss = taken.map_err(|error| TrainError::Device { step, message: D::explain(&error) })?;
-        let metrics = StepMetrics { step, epoch, train_loss, lr: rates.lr };
+        let metrics = StepMetrics { step, epoch: epoch + 1, train_loss, lr: rates.lr };
         let logged = self.setup.run_dir.as_mut().map_or(Ok(()), |dir| dir.log_step(&metrics));
         self.note_log(&logged);
         (self.emit)(TrainEvent::Step(metrics));
@@ -242,7 +258,8 @@ impl<'a, D: Backend> Trainer<'a, D> {
             return Err(self.not_finite(step, format!("the loss{}", weight.unwrap_or_default())));
         }
         self.step = step;
-        if step.is_multiple_of(self.setup.config.steps_per_epoch()) {
+        let config = &self.setup.config;
+        if step.is_multiple_of(config.validate_every()) || step == config.total_steps() {
             self.validate(epoch + 1)?;
         }
         if self.published.is_none_or(|(_, due)| Instant::now() >= due) {
@@ -271,14 +288,16 @@ impl<'a, D: Backend> Trainer<'a, D> {
             self.training = training.map_err(|error| self.device_failed(&error))?;
         }
         let mut order: Vec<usize> = (0..self.training.len()).collect();
-        order.shuffle(&mut stream(config.seed, Purpose::EpochOrder, epoch as u64));
+        if config.train.batch_size > 0 {
+            order.shuffle(&mut stream(config.seed, Purpose::EpochOrder, epoch as u64));
+        }
         self.order = Some((epoch, order));
         Ok(())
     }
 
     /// Where the sequences of the next step stand in the order of their epoch.
     fn batch(&self, epoch: usize) -> Range<usize> {
-        let size = self.setup.config.train.batch_size;
+        let size = self.setup.config.batch_size();
         let first = (self.step - epoch * self.setup.config.steps_per_epoch()) * size;
         first..(first + size).min(self.training.len())
     }
@@ -305,7 +324,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
         let rows: Vec<usize> = (0..self.validation.len()).collect();
         let mut tally = Tally::new(&self.setup.config.model);
         let outputs = self.setup.config.model.outputs();
-        for rows in rows.chunks(self.setup.config.train.batch_size) {
+        for rows in rows.chunks(self.setup.config.batch_size()) {
             let logits = self.optimizer.logits(&self.model, &self.validation, rows)?;
             let each = logits.chunks_exact(logits.len() / rows.len());
             self.validation.examples(rows).iter().zip(each).for_each(|(example, logits)| {

@@ -16,7 +16,10 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, screen: Rect, panel: Rect) {
     let area = lines(screen, screen.height - 1, 1);
     // It is answered by the next key, whatever else is said meanwhile.
     if matches!(app.focus, Focus::Quit) {
-        let question = "still training: q again stops it, saves and quits; Esc goes on";
+        let question = match app.trainer.unsaved {
+            None => "still training: q again stops it, saves and quits; Esc goes on",
+            Some(_) => "NOT SAVED: q again saves beside the run directory and quits; Esc goes on",
+        };
         ink.text(area, 1, 0, question, Role::Warning);
         return;
     }

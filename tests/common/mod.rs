@@ -241,7 +241,7 @@ impl Screen {
         for step in 1..=steps {
             self.train(TrainEvent::Step(StepMetrics {
                 step,
-                epoch: (step - 1) / 7,
+                epoch: (step - 1) / 7 + 1,
                 train_loss: loss_at(step),
                 lr: 0.01 * (std::f64::consts::PI * step as f64 / 420.0).sin(),
             }));

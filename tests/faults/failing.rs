@@ -104,16 +104,33 @@ impl Files for Failing {
     }
 }
 
+/// A run directory to be, in a folder that goes with what is rescued beside it.
+struct Place {
+    run: std::path::PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { run: folder.path().join("run"), _folder: folder }
+    }
+
+    fn path(&self) -> &Path {
+        &self.run
+    }
+}
+
 /// What a run comes to on a healthy disk.
 struct Healthy {
     config: RunConfig,
-    run: tempfile::TempDir,
+    run: Place,
     losses: Vec<u32>,
     operations: usize,
 }
 
 fn healthy() -> Healthy {
-    let (config, run) = (small(), tempfile::tempdir().unwrap());
+    let (config, run) = (small(), Place::new());
     let disk = Failing::new(usize::MAX / 2, 0, Errno::IO);
     let opened = RunDir::open_on(Arc::new(disk.clone()), run.path(), &config, &dataset(&config)).unwrap();
     let (outcome, losses) = train(&config, opened, |_, _| {});
@@ -125,7 +142,7 @@ fn healthy() -> Healthy {
 /// Trains on the failing disk, then goes on with a healthy one.
 fn train_in_spite_of(disk: Failing, healthy: &Healthy) {
     let case = format!("operations {} to {}: {}", disk.first, disk.last, disk.error);
-    let (config, run) = (&healthy.config, tempfile::tempdir().unwrap());
+    let (config, run) = (&healthy.config, Place::new());
     // A run that cannot be opened says so and is not started.
     if let Ok(opened) = RunDir::open_on(Arc::new(disk), run.path(), config, &dataset(config)) {
         let mut unsaved = 0;

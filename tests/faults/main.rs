@@ -10,6 +10,7 @@ mod corrupt;
 mod dispositions;
 mod failing;
 mod full;
+mod gone;
 mod kills;
 mod memory;
 mod mutated;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use headcount::model::{Backend, Transformer};
 use headcount::task::Split;
-use headcount::train::{Moments, OneCycle, Optimizer};
+use headcount::train::{Moments, OneCycle, Optimizer, TrainConfig};
 
 use super::models::majority;
 use super::{Tensors, relative_l2, train_log, weights};
@@ -17,7 +17,7 @@ pub fn follows_pytorch<D: Backend>(device: D, by: f64) {
     let sequences = device.sequences(&data, Split::Validation, start.config()).unwrap();
     let model = Transformer::new(Arc::clone(&start.layout));
     let moments = Moments::zeros(start.values.len());
-    let mut optimizer = Optimizer::new(device, &start.values, &moments, 0, 0.01).unwrap();
+    let mut optimizer = Optimizer::new(device, &start, &moments, 0, &TrainConfig::default()).unwrap();
     let log = train_log();
     let schedule = OneCycle { max_lr: 0.01, total_steps: log.len() };
     for (step, theirs) in log.iter().enumerate() {

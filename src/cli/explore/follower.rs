@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::conductor::Incident;
 use crate::model::Snapshot;
-use crate::train::run_dir::{newest_step, past_metrics, past_weights, read_config};
+use crate::train::run_dir::{newest_step, past_metrics, read_config, weights_since};
 use crate::train::{Lock, RunConfig, RunDirError, TrainEvent};
 
 /// Between two looks at the directory.
@@ -64,10 +64,11 @@ impl Follower {
     }
 
     /// Says so when the run is no longer there, or no longer the one that is shown.
-    fn lost(&self) -> Option<String> {
+    fn lost(&mut self) -> Option<String> {
         let shown = self.step;
         match read_config(&self.run.join("config.toml")) {
-            Ok(config) if config == self.config => {}
+            // Whoever trains it may have made it longer.
+            Ok(config) if config.continues(&self.config) => self.config = config,
             Err(RunDirError::File(error)) if error.source.kind() == ErrorKind::NotFound => {
                 return Some(format!("this run is gone: shown is what it was at step {shown}"));
             }
@@ -87,7 +88,7 @@ impl Follower {
         if newest_step(&self.run).is_ok_and(|newest| newest <= Some(self.step)) {
             return Vec::new();
         }
-        let news = past_weights(&self.run, &self.config).into_iter().filter(|(step, _)| *step > self.step);
+        let news = weights_since(&self.run, &self.config, self.step).into_iter();
         let snapshots: Vec<_> = news.map(|(step, weights)| Arc::new(Snapshot::new(step, weights))).collect();
         let Some(newest) = snapshots.last().map(|snapshot| snapshot.step) else { return Vec::new() };
         let metrics = metrics_between(&self.run, self.step, newest);

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use super::Failure;
 use super::args::ExploreArgs;
-use super::input::requested;
+use super::input::{Length, requested};
 use crate::app::{App, AppOptions, Command, Event};
 use crate::term::{Capabilities, Session, SignalKind, survive_file_size_limit};
 use crate::train::{Setup, TrainEvent};
@@ -38,7 +38,7 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     let (plan, exports) = if let Some(weights) = &args.weights {
         (open::weights(weights, args)?, PathBuf::from(EXPORTS))
     } else {
-        let requested = requested(&args.run)?;
+        let requested = requested(&args.run, Length::Fixed)?;
         let exports = requested.path.join(EXPORTS);
         (open::run(requested)?, exports)
     };

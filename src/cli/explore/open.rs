@@ -8,11 +8,11 @@ use super::super::input::{self, Requested};
 use super::super::{Failure, say};
 use super::follower::{self, Follower};
 use crate::app::Mode;
-use crate::model::{ModelConfig, Snapshot};
+use crate::model::{ModelConfig, Snapshot, Weights};
 use crate::task::Dataset;
 use crate::term::scrub;
-use crate::train::run_dir::{past_metrics, past_weights};
-use crate::train::{RunConfig, RunDir, RunDirError, TrainEvent, TrainState};
+use crate::train::run_dir::{Found, look, newest_step, past_metrics};
+use crate::train::{Opened, RunConfig, RunDir, RunDirError, TrainEvent, TrainState};
 
 /// What is opened.
 pub(super) struct Plan {
@@ -55,20 +55,25 @@ pub(super) fn weights(path: &Path, args: &ExploreArgs) -> Result<Plan, Failure> 
 
 pub(super) fn run(Requested { path, config, found }: Requested) -> Result<Plan, Failure> {
     let dataset = dataset(&config);
-    if let Some(found) = found.as_ref().filter(|found| found.state.is_some() && found.is_finished()) {
-        let past = past(&path, &config, found.step(), &found.skipped);
+    // Checkpoints are decoded once: here, or by whoever takes the run for training.
+    if found
+        && newest_step(&path)?.is_some_and(|newest| newest >= config.total_steps())
+        && let Some(Found { state: Some(state), earlier, skipped, .. }) =
+            look(&path)?.filter(Found::is_finished)
+    {
+        let past = past(&path, &state, earlier, &skipped);
         return Ok(Plan { config, dataset, past, mode: exploring(&path), training: None, follower: None });
     }
-    let opened = match RunDir::open(&path, &config, &dataset) {
+    let Opened { run_dir, state, earlier, skipped } = match RunDir::open(&path, &config, &dataset) {
         Err(error @ RunDirError::Locked { .. }) => return read_only(&path, config, dataset, error),
         opened => opened?,
     };
-    let step = opened.state.step;
-    let past = past(&path, &config, step, &opened.skipped);
-    if step > 0 {
-        say(&format!("headcount: going on with {} from step {step}", scrub(&path.display().to_string())));
+    let past = past(&path, &state, earlier, &skipped);
+    if state.step > 0 {
+        let place = path.display().to_string();
+        say(&format!("headcount: going on with {} from step {}", scrub(&place), state.step));
     }
-    let training = Some((opened.run_dir, opened.state));
+    let training = Some((run_dir, state));
     Ok(Plan { config, dataset, past, mode: Mode::Live, training, follower: None })
 }
 
@@ -79,23 +84,65 @@ fn read_only(
     dataset: Arc<Dataset>,
     locked: RunDirError,
 ) -> Result<Plan, Failure> {
-    let weights = past_weights(path, &config);
-    let (Some((step, _)), RunDirError::Locked { owner, .. }) = (weights.last(), &locked) else {
+    let (Some(Found { state: Some(state), earlier, .. }), RunDirError::Locked { owner, .. }) =
+        (look(path)?, &locked)
+    else {
         return Err(locked.into());
     };
-    let step = *step;
-    let mut past = past(path, &config, step, &[]);
+    let step = state.step;
+    let mut past = past(path, &state, earlier, &[]);
     past.push(follower::read_only(owner));
     let trainer = Some(owner.clone());
     let follower = Some(Follower { run: path.into(), config: config.clone(), step, trainer });
     Ok(Plan { config, dataset, past, mode: exploring(path), training: None, follower })
 }
 
-/// What the trainer said until `step`, and what it saved.
-fn past(path: &Path, config: &RunConfig, step: usize, skipped: &[String]) -> Vec<TrainEvent> {
+/// What the trainer said until the step of `newest`, and what it saved.
+fn past(
+    path: &Path,
+    newest: &TrainState,
+    earlier: Vec<(usize, Weights)>,
+    skipped: &[String],
+) -> Vec<TrainEvent> {
     let skipped = skipped.iter().map(|why| TrainEvent::Notice(format!("skipped a checkpoint: {why}")));
-    let weights = past_weights(path, config).into_iter().filter(|(kept, _)| *kept <= step);
+    // Before its first step a run has only been drawn, and the trainer publishes that.
+    let newest_kept = (newest.step > 0).then(|| (newest.step, newest.weights.clone()));
+    let weights = earlier.into_iter().chain(newest_kept);
     let snapshots =
         weights.map(|(kept, weights)| TrainEvent::Snapshot(Arc::new(Snapshot::new(kept, weights))));
-    past_metrics(path, step).into_iter().chain(snapshots).chain(skipped).collect()
+    past_metrics(path, newest.step).into_iter().chain(snapshots).chain(skipped).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::{DECODED, TrainConfig};
+
+    #[test]
+    fn each_checkpoint_of_a_run_is_decoded_once() {
+        let model = ModelConfig { d_model: 8, d_head: 4, d_mlp: 12, n_ctx: 6, ..ModelConfig::default() };
+        let train = TrainConfig { epochs: 1, ..TrainConfig::default() };
+        let config = RunConfig { model, train, ..RunConfig::default() };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let save = |step: usize| {
+            let mut opened = RunDir::open(&path, &config, &dataset(&config)).unwrap();
+            opened.run_dir.save(&TrainState { step, ..TrainState::initial(&config) }).unwrap();
+            opened.run_dir
+        };
+        let decoded_by_opening = || {
+            let before = DECODED.get();
+            let plan = run(Requested { path: path.clone(), config: config.clone(), found: true }).unwrap();
+            let snapshots = plan.past.iter().filter(|event| matches!(event, TrainEvent::Snapshot(_))).count();
+            (DECODED.get() - before, snapshots)
+        };
+        drop(save(2));
+        drop(save(5));
+        assert_eq!(decoded_by_opening(), (2, 2), "unfinished");
+        let trainer = save(6);
+        assert_eq!(decoded_by_opening(), (3, 3), "trained by another");
+        drop(trainer);
+        drop(save(7));
+        assert_eq!(decoded_by_opening(), (3, 3), "finished");
+    }
 }

@@ -1,10 +1,12 @@
 //! What a trainer leaves on disk: checkpoints, the weights alone, and the lines of its metrics.
 
+use std::path::PathBuf;
+
 use super::super::checkpoint::TrainState;
 use super::super::events::TrainEvent;
 use super::super::files::FileError;
 use super::super::run_dir::RunDir;
-use super::Trainer;
+use super::{Setup, Trainer};
 use crate::model::Backend;
 
 impl<D: Backend> Trainer<'_, D> {
@@ -41,6 +43,18 @@ impl<D: Backend> Trainer<'_, D> {
         }
         self.unsaved = saved.is_err();
         saved
+    }
+
+    /// Saves the last state. One that was saved before must still be where the run is looked for.
+    pub(super) fn save_at_the_end(&mut self) -> Result<(), FileError> {
+        self.save_checkpoint()?;
+        self.setup.run_dir.as_ref().map_or(Ok(()), RunDir::is_in_place)
+    }
+
+    /// Keeps a state that could not be saved in another place, if one takes it.
+    pub(super) fn rescue(&self) -> Option<PathBuf> {
+        let Setup { run_dir, config, dataset, .. } = &self.setup;
+        run_dir.as_ref()?.rescue(config, dataset, &self.state())
     }
 
     /// Writes the weights of the newest checkpoint to `weights.safetensors`.

@@ -1,0 +1,181 @@
+//! How a run is trained: `[train]` of `config.toml`.
+
+use serde::{Deserialize, Serialize};
+
+use super::config::RunConfigError;
+use super::optimizer::OptimizerKind;
+use super::schedule::{Extension, ScheduleKind};
+use crate::model::{Initialization, LossDtype};
+
+/// How the model is trained. The default is the notebook's recipe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// Passes over the training sequences.
+    pub epochs: usize,
+    /// Steps in all; where this is not 0 it counts, and `epochs` does not.
+    pub steps: usize,
+    /// Sequences in a step; the last step of an epoch takes what is left. 0: all of them, unshuffled.
+    pub batch_size: usize,
+    /// What makes a step of a gradient.
+    pub optimizer: OptimizerKind,
+    /// Peak of the schedule.
+    pub max_lr: f64,
+    /// The learning rate from step to step.
+    pub schedule: ScheduleKind,
+    /// Steps in which the rate rises to `max_lr` on a straight line; not with `one_cycle`.
+    pub warmup_steps: usize,
+    /// The last rate of `linear` and `cosine`.
+    pub final_lr: f64,
+    /// Decay of the averages of the gradient and of its square; `one_cycle` moves the first by itself.
+    pub betas: [f64; 2],
+    /// Of `sgd`.
+    pub momentum: f64,
+    /// On every parameter: decoupled (per unit of learning rate) with `adamw`, else added to the gradient.
+    pub weight_decay: f64,
+    /// Where the weights begin.
+    pub init: Initialization,
+    /// Parameters that are not trained: TransformerLens' names, `*` for any characters.
+    pub frozen: Vec<String>,
+    /// Precision of log-softmax and loss.
+    pub loss_dtype: LossDtype,
+    /// Steps between validations. 0: an epoch, or 100 steps where an epoch is a single one.
+    pub validate_every: usize,
+    /// Steps between checkpoints.
+    pub checkpoint_every: usize,
+    /// How the run was made longer; written by `--resume` with more epochs or steps.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extended: Vec<Extension>,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 60,
+            steps: 0,
+            batch_size: 256,
+            optimizer: OptimizerKind::default(),
+            max_lr: 0.01,
+            schedule: ScheduleKind::default(),
+            warmup_steps: 0,
+            final_lr: 0.0,
+            betas: [0.9, 0.999],
+            momentum: 0.0,
+            weight_decay: 0.01,
+            init: Initialization::default(),
+            frozen: Vec::new(),
+            loss_dtype: LossDtype::default(),
+            validate_every: 0,
+            checkpoint_every: 70,
+            extended: Vec::new(),
+        }
+    }
+}
+
+impl TrainConfig {
+    /// Refuses settings that are out of range, or that others would have passed over.
+    pub(super) fn validate(&self) -> Result<(), RunConfigError> {
+        self.in_range()?;
+        self.consistent()
+    }
+
+    fn in_range(&self) -> Result<(), RunConfigError> {
+        let whole = "a whole number from 1 to 1000000000";
+        let counted = |count: usize, least: usize| (least..=1_000_000_000).contains(&count);
+        let [beta1, beta2] = self.betas;
+        let share = |x: f64| (0.0..1.0).contains(&x);
+        for (field, value, good, range) in [
+            ("epochs", self.epochs as f64, counted(self.epochs, usize::from(self.steps == 0)), whole),
+            ("steps", self.steps as f64, counted(self.steps, 0), whole),
+            ("batch_size", self.batch_size as f64, counted(self.batch_size, 0), whole),
+            ("warmup_steps", self.warmup_steps as f64, counted(self.warmup_steps, 0), whole),
+            ("validate_every", self.validate_every as f64, counted(self.validate_every, 0), whole),
+            ("checkpoint_every", self.checkpoint_every as f64, counted(self.checkpoint_every, 1), whole),
+            ("max_lr", self.max_lr, self.max_lr > 0.0 && self.max_lr <= 100.0, "above 0, at most 100"),
+            ("final_lr", self.final_lr, (0.0..=self.max_lr).contains(&self.final_lr), "from 0 to max_lr"),
+            ("betas[0]", beta1, share(beta1), "from 0 to below 1"),
+            ("betas[1]", beta2, share(beta2), "from 0 to below 1"),
+            ("momentum", self.momentum, share(self.momentum), "from 0 to below 1"),
+            ("weight_decay", self.weight_decay, (0.0..=100.0).contains(&self.weight_decay), "from 0 to 100"),
+        ] {
+            if !good {
+                return Err(RunConfigError::Range { field, value, range });
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses settings that would be passed over.
+    fn consistent(&self) -> Result<(), RunConfigError> {
+        let (plain, betas) = (Self::default(), self.betas.map(f64::to_bits));
+        let one_cycle = self.schedule == ScheduleKind::OneCycle;
+        let falls = matches!(self.schedule, ScheduleKind::Linear | ScheduleKind::Cosine);
+        let sgd = self.optimizer == OptimizerKind::Sgd;
+        for (field, value, unused, problem) in [
+            (
+                "warmup_steps",
+                self.warmup_steps.to_string(),
+                self.warmup_steps > 0 && one_cycle,
+                "one_cycle has a warm-up of its own",
+            ),
+            (
+                "final_lr",
+                self.final_lr.to_string(),
+                self.final_lr > 0.0 && !falls,
+                "only linear and cosine schedules end at a rate of choice",
+            ),
+            (
+                "betas",
+                format!("{:?}", self.betas),
+                betas != plain.betas.map(f64::to_bits) && sgd,
+                "sgd has momentum instead",
+            ),
+            (
+                "betas",
+                format!("{:?}", self.betas),
+                betas[0] != plain.betas[0].to_bits() && one_cycle,
+                "one_cycle moves the first from 0.95 to 0.85 and back",
+            ),
+            ("momentum", self.momentum.to_string(), self.momentum > 0.0 && !sgd, "only sgd has it"),
+        ] {
+            if unused {
+                return Err(RunConfigError::Unsuited { field, value, problem: problem.into() });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_would_be_passed_over_are_refused_by_name() {
+        let refused = |text: &str| {
+            let train: TrainConfig = toml::from_str(text).unwrap();
+            train.validate().unwrap_err().to_string()
+        };
+        for (text, want) in [
+            ("warmup_steps = 10", "train.warmup_steps = 10: one_cycle"),
+            ("schedule = 'constant'\nfinal_lr = 0.001", "train.final_lr = 0.001: only linear"),
+            ("optimizer = 'sgd'\nbetas = [0.9, 0.98]", "train.betas = [0.9, 0.98]: sgd"),
+            ("betas = [0.8, 0.999]", "train.betas = [0.8, 0.999]: one_cycle"),
+            ("momentum = 0.9", "train.momentum = 0.9: only sgd"),
+            ("betas = [0.9, 1.0]", "train.betas[1] = 1: must be from 0 to below 1"),
+            ("schedule = 'linear'\nfinal_lr = 0.1", "train.final_lr = 0.1: must be from 0 to max_lr"),
+            ("epochs = 0", "train.epochs = 0: must be a whole number from 1"),
+        ] {
+            assert!(refused(text).starts_with(want), "{text}: {}", refused(text));
+        }
+    }
+
+    #[test]
+    fn the_published_recipe_of_modular_addition_can_be_said() {
+        let text = "optimizer = 'adamw'\nmax_lr = 0.001\nweight_decay = 1.0\nbetas = [0.9, 0.98]\n\
+                    schedule = 'constant'\nwarmup_steps = 10\nsteps = 25000\nbatch_size = 0\n\
+                    loss_dtype = 'f64'\ninit = 'progress_measures'\n\
+                    frozen = ['blocks.*.attn.b_*', 'unembed.b_U']";
+        toml::from_str::<TrainConfig>(text).unwrap().validate().unwrap();
+    }
+}
