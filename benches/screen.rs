@@ -23,6 +23,7 @@ fn app(model: &ModelConfig) -> App {
         dataset: Arc::new(data.dataset(model.shape(), 23).expect("a valid task")),
         depth: ColorDepth::Indexed256,
         glyphs: Glyphs::Utf8,
+        ground: headcount::app::Ground::Dark,
         title: "majority".into(),
         mode: Mode::Live,
     });

@@ -167,6 +167,7 @@ fn a_data_set_without_sequences_still_explores() {
         model,
         depth: ColorDepth::TrueColor,
         glyphs: Glyphs::Utf8,
+        ground: headcount::app::Ground::Dark,
         title: "majority".into(),
         mode: Mode::Exploring { weights: "w".into() },
     });

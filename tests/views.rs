@@ -174,8 +174,11 @@ fn raw_colours_are_in_the_theme_alone() {
     let view = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/view");
     for entry in std::fs::read_dir(view).unwrap() {
         let path = entry.unwrap().path();
+        if path.file_stem().is_some_and(|name| name == "theme") {
+            continue;
+        }
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(path.ends_with("theme.rs") || !text.contains("Color::"), "{}", path.display());
+        assert!(!text.contains("Color::"), "{}", path.display());
     }
 }
 

@@ -31,7 +31,7 @@ use std::sync::Arc;
 use crate::analysis::Probe;
 use crate::model::ModelConfig;
 use crate::task::{Dataset, Task};
-pub use crate::term::{ColorDepth, Glyphs};
+pub use crate::term::{ColorDepth, Glyphs, Ground};
 
 pub use event::{Command, EvaluateRequest, Event, Export, Level, Notice};
 
@@ -76,6 +76,8 @@ pub struct AppOptions {
     pub depth: ColorDepth,
     /// Characters the terminal can show.
     pub glyphs: Glyphs,
+    /// What the colours have to be readable on.
+    pub ground: Ground,
     /// The task, and more if it helps: the first words of the screen.
     pub title: String,
     /// Whether something trains.

@@ -7,7 +7,7 @@ use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::model::{AblationKind, PatternKind};
-use crate::term::ColorChoice;
+use crate::term::Looks;
 use crate::train::run_dir::WEIGHTS_FILE;
 use crate::train::{DeviceChoice, Extend};
 
@@ -60,9 +60,8 @@ pub struct ExploreArgs {
     /// Explore these weights, or those of a run's directory, without training
     #[arg(long, value_name = "FILE.safetensors", value_parser = weights_parser(), conflicts_with_all = ["run", "epochs"])]
     pub weights: Option<PathBuf>,
-    /// Colours on screen
-    #[arg(long, value_enum, default_value_t)]
-    pub color: ColorChoice,
+    #[command(flatten)]
+    pub looks: Looks,
     /// Milliseconds until an Esc is a key: a slow line may hold up the rest of what an arrow sends
     #[arg(long, value_name = "MS", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub esc_delay: u64,

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use super::TermError;
+use super::{Ground, TermError};
 
 /// The colours that the user asked for with `--color`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -23,6 +23,34 @@ pub enum ColorChoice {
     TrueColor,
 }
 
+/// The ground that the user says the terminal has, with `--theme`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ThemeChoice {
+    /// Ask the terminal for its background once, at the start; plain where it does not say.
+    #[default]
+    Auto,
+    /// Colours for a dark background.
+    Dark,
+    /// Colours for a light background.
+    Light,
+    /// No colours: bold, underline and reverse only.
+    Plain,
+}
+
+/// What the user says about the screen.
+#[derive(clap::Args, Clone, Copy, Debug, Default)]
+pub struct Looks {
+    /// Colours for which background
+    #[arg(long, value_enum, default_value_t)]
+    pub theme: ThemeChoice,
+    /// Characters below 0x80 only
+    #[arg(long)]
+    pub ascii: bool,
+    /// Colours on screen
+    #[arg(long, value_enum, default_value_t)]
+    pub color: ColorChoice,
+}
+
 /// The colours that may be written to the terminal, from fewest to most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ColorDepth {
@@ -41,6 +69,8 @@ pub enum ColorDepth {
 pub enum Glyphs {
     /// Anything in Unicode.
     Utf8,
+    /// What the font of the Linux console has: code page 437.
+    Console,
     /// Bytes below 0x80 only.
     Ascii,
 }
@@ -52,6 +82,8 @@ pub struct Capabilities {
     pub color: ColorDepth,
     /// The characters that may be written.
     pub glyphs: Glyphs,
+    /// What is behind the text; `None` until the terminal is asked.
+    pub ground: Option<Ground>,
 }
 
 /// What [`Capabilities::detect`] looks at.
@@ -77,7 +109,7 @@ impl Capabilities {
     ///
     /// # Errors
     /// [`TermError::NoTerminal`] when there is no terminal that a screen can be drawn on.
-    pub fn detect(choice: ColorChoice, environment: &Environment<'_>) -> Result<Self, TermError> {
+    pub fn detect(looks: Looks, environment: &Environment<'_>) -> Result<Self, TermError> {
         let unfit = |reason| Err(TermError::NoTerminal { reason });
         if !environment.stdout_is_terminal {
             return unfit("standard output is not one");
@@ -88,7 +120,20 @@ impl Capabilities {
         match environment.non_empty("TERM").as_deref() {
             None => unfit("TERM is not set"),
             Some("dumb") => unfit("TERM is dumb"),
-            Some(name) => Ok(Self { color: depth(choice, name, environment), glyphs: glyphs(environment) }),
+            Some(name) => {
+                let glyphs = if looks.ascii { Glyphs::Ascii } else { glyphs(name, environment) };
+                let depth = depth(looks.color, name, environment);
+                Ok(match looks.theme {
+                    // It gives no answer, and is black unless a user has changed that.
+                    ThemeChoice::Auto if name == "linux" => {
+                        Self { color: depth, glyphs, ground: Some(Ground::Dark) }
+                    }
+                    ThemeChoice::Auto => Self { color: depth, glyphs, ground: None },
+                    ThemeChoice::Dark => Self { color: depth, glyphs, ground: Some(Ground::Dark) },
+                    ThemeChoice::Light => Self { color: depth, glyphs, ground: Some(Ground::Light) },
+                    ThemeChoice::Plain => Self { color: ColorDepth::None, glyphs, ground: None },
+                })
+            }
         }
     }
 
@@ -96,9 +141,9 @@ impl Capabilities {
     ///
     /// # Errors
     /// [`TermError::NoTerminal`] when there is no terminal that a screen can be drawn on.
-    pub fn of_this_process(choice: ColorChoice) -> Result<Self, TermError> {
+    pub fn of_this_process(looks: Looks) -> Result<Self, TermError> {
         Self::detect(
-            choice,
+            looks,
             &Environment {
                 stdin_is_terminal: std::io::stdin().is_terminal(),
                 stdout_is_terminal: std::io::stdout().is_terminal(),
@@ -106,13 +151,25 @@ impl Capabilities {
             },
         )
     }
+
+    /// Whether colours depend on what the terminal says about its background.
+    pub(super) fn must_ask(self) -> bool {
+        self.ground.is_none() && self.color != ColorDepth::None
+    }
+
+    /// What the terminal said about it, if anything: without it no colour is known to be readable.
+    pub(super) fn on(self, ground: Option<Ground>) -> Self {
+        let color = if ground.is_some() { self.color } else { ColorDepth::None };
+        Self { color, ground, ..self }
+    }
 }
 
 impl Glyphs {
     /// Those of this process's locale.
     pub fn of_this_process() -> Self {
         let variable = &|name: &str| std::env::var(name).ok();
-        glyphs(&Environment { stdin_is_terminal: false, stdout_is_terminal: false, variable })
+        let environment = Environment { stdin_is_terminal: false, stdout_is_terminal: false, variable };
+        glyphs(&environment.non_empty("TERM").unwrap_or_default(), &environment)
     }
 }
 
@@ -150,10 +207,14 @@ fn depth_of(terminal: &str) -> ColorDepth {
 }
 
 /// The first of the three that is set decides, even when it is the "C" that switches UTF-8 off.
-fn glyphs(environment: &Environment<'_>) -> Glyphs {
+fn glyphs(terminal: &str, environment: &Environment<'_>) -> Glyphs {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| environment.non_empty(name));
     let locale = locale.unwrap_or_default().to_ascii_lowercase();
-    if locale.contains("utf-8") || locale.contains("utf8") { Glyphs::Utf8 } else { Glyphs::Ascii }
+    match locale.contains("utf-8") || locale.contains("utf8") {
+        true if terminal == "linux" => Glyphs::Console,
+        true => Glyphs::Utf8,
+        false => Glyphs::Ascii,
+    }
 }
 
 #[cfg(test)]
@@ -164,7 +225,7 @@ mod tests {
         let find =
             |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         let environment = Environment { stdin_is_terminal: true, stdout_is_terminal: true, variable: &find };
-        Capabilities::detect(choice, &environment)
+        Capabilities::detect(Looks { color: choice, ..Looks::default() }, &environment)
     }
 
     fn color(variables: &[(&str, &str)]) -> ColorDepth {
@@ -172,7 +233,7 @@ mod tests {
     }
 
     fn glyphs_of(variables: &[(&str, &str)]) -> Glyphs {
-        let variables = [&[("TERM", "xterm")], variables].concat();
+        let variables = [variables, &[("TERM", "xterm")]].concat();
         detect(ColorChoice::Auto, &variables).unwrap().glyphs
     }
 
@@ -219,6 +280,35 @@ mod tests {
     }
 
     #[test]
+    fn the_linux_console_has_the_glyphs_of_its_font() {
+        assert_eq!(glyphs_of(&[("TERM", "linux"), ("LANG", "C.UTF-8")]), Glyphs::Console);
+        assert_eq!(glyphs_of(&[("TERM", "linux"), ("LANG", "C")]), Glyphs::Ascii);
+    }
+
+    #[test]
+    fn only_a_theme_that_depends_on_the_terminal_asks_it() {
+        let looks = |theme, color| {
+            let find = |name: &str| (name == "TERM").then(|| "xterm".to_owned());
+            let environment =
+                Environment { stdin_is_terminal: true, stdout_is_terminal: true, variable: &find };
+            Capabilities::detect(Looks { theme, ascii: true, color }, &environment).unwrap()
+        };
+        let auto = looks(ThemeChoice::Auto, ColorChoice::Auto);
+        assert!(auto.must_ask() && auto.glyphs == Glyphs::Ascii);
+        assert!(!looks(ThemeChoice::Auto, ColorChoice::Never).must_ask());
+        assert!(!looks(ThemeChoice::Plain, ColorChoice::TrueColor).must_ask());
+        for (theme, ground) in [(ThemeChoice::Dark, Ground::Dark), (ThemeChoice::Light, Ground::Light)] {
+            let known = looks(theme, ColorChoice::Auto);
+            assert_eq!(
+                (known.must_ask(), known.ground, known.color),
+                (false, Some(ground), ColorDepth::Ansi16)
+            );
+        }
+        assert_eq!(auto.on(None).color, ColorDepth::None);
+        assert_eq!(auto.on(Some(Ground::Light)).color, ColorDepth::Ansi16);
+    }
+
+    #[test]
     fn a_missing_terminal_is_one_line_that_names_the_way_out() {
         let cases = [
             (false, true, Some("xterm")),
@@ -230,7 +320,7 @@ mod tests {
         for (stdin_is_terminal, stdout_is_terminal, term) in cases {
             let find = |name: &str| term.filter(|_| name == "TERM").map(str::to_owned);
             let environment = Environment { stdin_is_terminal, stdout_is_terminal, variable: &find };
-            let error = Capabilities::detect(ColorChoice::TrueColor, &environment).unwrap_err();
+            let error = Capabilities::detect(Looks::default(), &environment).unwrap_err();
             let message = error.to_string();
             assert!(matches!(error, TermError::NoTerminal { .. }));
             assert!(message.contains("`headcount train`") && !message.contains('\n'), "{message}");

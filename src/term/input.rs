@@ -2,6 +2,7 @@
 
 use std::io::PipeReader;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::events::Outlet;
+use super::ground::Ground;
 use super::keys::{Decoder, Typed};
 use super::tty::{Input, Tty};
 use super::{TermError, TermEvent};
@@ -33,12 +35,13 @@ pub(super) fn spawn(
     esc_delay: Duration,
     stop: PipeReader,
     outlet: Outlet,
+    grounds: SyncSender<Option<Ground>>,
     hung_up: impl FnOnce() + Send + 'static,
 ) -> Result<JoinHandle<()>, TermError> {
     thread::Builder::new()
         .name("keys".into())
         .spawn(move || {
-            if read_all(&tty, Decoder::new(esc_delay), &stop, &outlet) {
+            if read_all(&tty, Decoder::new(esc_delay), &stop, &outlet, &grounds) {
                 hung_up();
             }
         })
@@ -46,13 +49,19 @@ pub(super) fn spawn(
 }
 
 /// Whether the terminal hung up.
-fn read_all(tty: &Tty, mut decoder: Decoder, stop: &PipeReader, outlet: &Outlet) -> bool {
+fn read_all(
+    tty: &Tty,
+    mut decoder: Decoder,
+    stop: &PipeReader,
+    outlet: &Outlet,
+    grounds: &SyncSender<Option<Ground>>,
+) -> bool {
     let mut buffer = vec![0; BUFFER];
-    let tell = |typed| {
-        outlet.send(match typed {
-            Typed::Key(key) => TermEvent::Key(key),
-            Typed::Paste(text) => TermEvent::Paste(text),
-        });
+    let tell = |typed| match typed {
+        Typed::Key(key) => outlet.send(TermEvent::Key(key)),
+        Typed::Paste(text) => outlet.send(TermEvent::Paste(text)),
+        // Nobody waits for one that comes too late.
+        Typed::Ground(ground) => drop(grounds.try_send(ground)),
     };
     loop {
         match wait(tty, stop, decoder.deadline()) {

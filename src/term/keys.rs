@@ -7,11 +7,15 @@ use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use super::ground::{self, Ground};
+
 /// What the user did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Typed {
     Key(KeyEvent),
     Paste(String),
+    /// The answer to the question for the background; `None` where it says nothing.
+    Ground(Option<Ground>),
 }
 
 /// Collects bytes until they are a key or a paste.
@@ -52,6 +56,8 @@ enum Step {
     Take(usize, Option<KeyEvent>),
     /// This many bytes begin a paste.
     Paste(usize),
+    /// This many bytes are an answer of the terminal.
+    Answer(usize, Option<Ground>),
 }
 
 impl Decoder {
@@ -62,7 +68,7 @@ impl Decoder {
 
     /// Takes what has arrived at this time.
     pub(super) fn feed(&mut self, bytes: &[u8], now: Instant, mut typed: impl FnMut(Typed)) {
-        let goes_on = matches!(bytes, [b'[' | b'O', ..]);
+        let goes_on = matches!(bytes, [b'[' | b'O', ..] | [b']', b'1', ..]);
         let is_soon = |since: Instant| now.saturating_duration_since(since) < SEQUENCE_PATIENCE;
         if goes_on && self.pending.is_empty() && self.escaped.is_some_and(is_soon) {
             self.pending.push(0x1b);
@@ -118,6 +124,10 @@ impl Decoder {
                         typed(Typed::Key(event));
                     }
                 }
+                Step::Answer(count, ground) => {
+                    start += count;
+                    typed(Typed::Ground(ground));
+                }
                 Step::Paste(count) => {
                     start += count;
                     self.paste = Some(Vec::new());
@@ -161,6 +171,8 @@ fn step(bytes: &[u8]) -> Step {
     match bytes {
         [0x1b] | [0x1b, b'O'] => Step::More,
         [0x1b, b'[', rest @ ..] => control_sequence(rest),
+        [0x1b, b']', rest @ ..] => ground::string(rest)
+            .map_or(Step::More, |(text, end)| Step::Answer(end + 2, Ground::parse(&rest[..text]))),
         [0x1b, b'O', last, ..] => Step::Take(3, cursor_key(*last).map(key)),
         [0x1b, 0x1b, ..] => Step::Take(1, Some(key(KeyCode::Esc))),
         [0x1b, rest @ ..] => match character(rest) {

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! The terminal may be slow, stuck or gone at any time. Nothing but the frame thread ever waits for it,
-//! no question is asked of it, and all that touches its file is in `tty`.
+//! one question is asked of it, before the first frame and with a bound, and all that touches its file is in `tty`.
 
 mod capability;
 mod clipboard;
@@ -20,6 +20,7 @@ mod crash;
 mod encode;
 mod error;
 mod events;
+mod ground;
 mod guard;
 mod input;
 mod keys;
@@ -32,10 +33,11 @@ mod tty;
 mod writer;
 
 pub use crate::scrub::scrub;
-pub use capability::{Capabilities, ColorChoice, ColorDepth, Environment, Glyphs};
+pub use capability::{Capabilities, ColorChoice, ColorDepth, Environment, Glyphs, Looks, ThemeChoice};
 pub use clipboard::Copied;
 pub use error::TermError;
 pub use events::{SignalKind, TermEvent};
+pub use ground::Ground;
 pub use screen::Screen;
 pub use session::Session;
 pub use signals::{survive_file_size_limit, watch_without_a_screen};

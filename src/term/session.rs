@@ -2,13 +2,14 @@
 
 use std::io::{self, PipeWriter};
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Receiver, Sender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::process::{Signal, kill_current_process_group};
 
 use super::events::Outlet;
+use super::ground::{Ground, PATIENCE, QUESTION};
 use super::signals::{self, Continuation};
 use super::suspend::{Suspension, objection};
 use super::tty::Tty;
@@ -22,6 +23,7 @@ const TIME_TO_STOP: Duration = Duration::from_secs(1);
 /// that started it and the end of the time that a signal allows.
 pub struct Session {
     screen: Screen,
+    capabilities: Capabilities,
     tty: Arc<Tty>,
     continuation: Arc<Continuation>,
     keys: Option<JoinHandle<()>>,
@@ -73,10 +75,18 @@ impl Session {
                 outlet.send(TermEvent::HangUp { keep_training });
             }
         };
-        let keys = input::spawn(Arc::clone(&tty), esc_delay, stopped, outlet.clone(), hung_up)?;
+        let (grounds, answer) = sync_channel(1);
+        let keys = input::spawn(Arc::clone(&tty), esc_delay, stopped, outlet.clone(), grounds, hung_up)?;
+        let ground = if capabilities.must_ask() { ask(&tty, &answer) } else { capabilities.ground };
+        let capabilities = capabilities.on(ground);
         let writer = Writer::spawn(Arc::clone(&tty), outlet)?;
         let screen = Screen::new(tty.size(), capabilities.color, writer);
-        Ok(Self { screen, tty, continuation, keys: Some(keys), stop: Some(stop) })
+        Ok(Self { screen, capabilities, tty, continuation, keys: Some(keys), stop: Some(stop) })
+    }
+
+    /// What the terminal can show, with its own answer about its background.
+    pub fn capabilities(&self) -> Capabilities {
+        self.capabilities
     }
 
     /// What is drawn on.
@@ -124,6 +134,12 @@ impl Session {
     pub fn finish(self) {
         drop(self);
     }
+}
+
+/// What the terminal says about its background, if it says so in time.
+fn ask(tty: &Tty, answer: &Receiver<Option<Ground>>) -> Option<Ground> {
+    let asked = tty.write_within(QUESTION, PATIENCE).ok()?;
+    asked.then(|| answer.recv_timeout(PATIENCE).ok().flatten()).flatten()
 }
 
 impl Drop for Session {

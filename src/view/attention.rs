@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::columns::window;
 use super::heat::{Heat, HeatMap};
-use super::ink::{Ink, beside, lines, part, width};
+use super::ink::{Ink, beside, digits, lines, part, width};
 use super::measure::Measure;
 use super::theme::Role;
 use super::{Look, at_another, nothing_yet, provenance_of, readout, replaced};
@@ -107,9 +107,14 @@ fn key_ticks(
     // So far apart that the numbers do not run into each other, nor into the cursor's.
     let far = |step: &usize| step / factor * usize::from(cell) >= 5;
     let step = [10, 20, 50, 100, 200, 500, 1000].into_iter().find(far).unwrap_or(1000);
-    let is_clear = |col: usize| col.abs_diff(key / factor) * usize::from(cell) > 4;
+    let is_clear = |col: usize| {
+        col.abs_diff(key / factor) * usize::from(cell) > 3 + usize::from(digits(key.max(col * factor)))
+    };
     for col in cols.clone().filter(|col| (col * factor) % step < factor && is_clear(*col)) {
-        ink.text(area, x(col), 1, &(col * factor).to_string(), Role::Faint);
+        let number = (col * factor).to_string();
+        if x(col) + width(&number) <= area.width {
+            ink.text(area, x(col), 1, &number, Role::Faint);
+        }
     }
     if cols.contains(&(key / factor)) {
         let text = format!("▾{key}");

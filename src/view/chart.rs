@@ -105,7 +105,7 @@ impl Ink<'_> {
 
     /// The sample of the first curve.
     pub(super) fn sample(&self) -> &'static str {
-        if self.theme.glyphs == Glyphs::Ascii { "." } else { "⠤⠤" }
+        if self.theme.glyphs == Glyphs::Utf8 { "⠤⠤" } else { "." }
     }
 
     fn axes(&mut self, area: Rect, plot: Rect, chart: &Chart<'_>, axis: &Axis) {

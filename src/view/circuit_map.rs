@@ -24,7 +24,7 @@ fn names(kind: CircuitMap) -> (&'static str, &'static str, &'static str) {
     match kind {
         CircuitMap::QkTokens => ("QK of tokens", "query token", "key token"),
         CircuitMap::QkPositions => ("QK of positions", "query", "key"),
-        CircuitMap::OvLogits => ("OV to logits", "token", "logit"),
+        CircuitMap::OvLogits => ("OV to logits, centred", "token", "logit"),
         CircuitMap::OvNeurons => ("OV to neurons, centred", "token", "neuron"),
     }
 }
@@ -65,7 +65,11 @@ fn map(ink: &mut Ink<'_>, app: &App, kind: CircuitMap, area: Rect) {
         over_tokens(ink, &map, body)
     };
     let y = (2 + rows).min(area.height.saturating_sub(below));
-    let x = ink.signed_legend(area, AXIS, y, largest);
+    let x = if map.kind == CircuitMap::QkPositions {
+        ink.heat_legend(area, AXIS, y, largest)
+    } else {
+        ink.signed_legend(area, AXIS, y, largest)
+    };
     ink.signed_unit(area, x, y, cell_width(&map, area), largest);
     ink.text(area, 1, y + 1, &scale(app, kind), Role::Faint);
     under_cursor(ink, &map, area, y + 2, (row_name, col_name));
@@ -102,9 +106,13 @@ fn under_cursor(
     (row_name, col_name): (&str, &str),
 ) {
     let (row, col) = map.cursor;
-    let x =
-        ink.text(area, 1, y, &format!("{row_name} {row}, {col_name} {}: ", map.name_of(col)), Role::Plain);
     let value = map.value(row, col).map_or_else(|| "masked".into(), figure_signed);
+    let initials = [row_name, col_name].map(|name| &name[..1]);
+    let place =
+        |[row_name, col_name]: [&str; 2]| format!("{row_name} {row}, {col_name} {}: ", map.name_of(col));
+    let whole = place([row_name, col_name]);
+    let fits = 1 + width(&whole) + width(&value) <= area.width;
+    let x = ink.text(area, 1, y, &if fits { whole } else { place(initials) }, Role::Plain);
     ink.text(area, x, y, &value, Role::Strong);
 }
 

@@ -2,13 +2,17 @@
 
 use ratatui::layout::Rect;
 
-use super::ink::Ink;
+use super::ink::{Ink, digits};
 use super::number::share;
 use super::theme::Role;
 
-/// Columns for the names of lines, and for a class.
+/// Columns for the names of lines.
 const LABEL: u16 = 9;
-const CLASS: u16 = 5;
+
+/// Columns for a class of so many, with a gap.
+fn pitch(classes: usize) -> u16 {
+    digits(classes.saturating_sub(1)).max(4) + 1
+}
 
 /// A line of the table: its name and a share per class.
 pub(super) type Line<'a> = (&'a str, &'a [Option<f64>]);
@@ -16,7 +20,8 @@ pub(super) type Line<'a> = (&'a str, &'a [Option<f64>]);
 /// Draws the table: a line of classes, then the lines. The last line decides which classes are the worst.
 pub(super) fn render(ink: &mut Ink<'_>, area: Rect, table: &[Line<'_>]) {
     let Some((_, deciding)) = table.last() else { return };
-    let room = usize::from(area.width.saturating_sub(LABEL) / CLASS);
+    let pitch = pitch(deciding.len());
+    let room = usize::from(area.width.saturating_sub(LABEL) / pitch);
     let mut classes: Vec<usize> = (0..deciding.len()).collect();
     let title = if classes.len() > room { "worst" } else { "class" };
     if classes.len() > room {
@@ -28,7 +33,7 @@ pub(super) fn render(ink: &mut Ink<'_>, area: Rect, table: &[Line<'_>]) {
     for (line, (name, values)) in table.iter().enumerate() {
         ink.text(area, 1, line as u16 + 1, name, Role::Faint);
         for (at, &class) in classes.iter().enumerate() {
-            let end = LABEL + (at as u16 + 1) * CLASS;
+            let end = LABEL + (at as u16 + 1) * pitch;
             if line == 0 {
                 ink.text_right(area, end, 0, &class.to_string(), Role::Faint);
             }
@@ -65,7 +70,7 @@ pub(super) fn render_list(ink: &mut Ink<'_>, area: Rect, values: &[Option<f64>])
 
 /// Whether a table of so many classes fits in so many columns.
 pub(super) fn fits(classes: usize, width: u16) -> bool {
-    classes <= usize::from(width.saturating_sub(LABEL) / CLASS)
+    classes <= usize::from(width.saturating_sub(LABEL) / pitch(classes))
 }
 
 /// Bars under the columns of a table of one line.
@@ -73,8 +78,9 @@ pub(super) fn render_bars(ink: &mut Ink<'_>, area: Rect, y: u16, values: &[Optio
     if !fits(values.len(), area.width) {
         return;
     }
+    let pitch = pitch(values.len());
     for (class, value) in values.iter().enumerate() {
-        let x = LABEL + class as u16 * CLASS + 1;
-        ink.bar(area, x, y, CLASS - 1, value.unwrap_or_default() as f32, Role::Bar);
+        let x = LABEL + class as u16 * pitch + 1;
+        ink.bar(area, x, y, pitch - 1, value.unwrap_or_default() as f32, Role::Bar);
     }
 }

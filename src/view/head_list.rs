@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::columns::{of_all, window};
-use super::ink::{Ink, lines};
+use super::ink::{Ink, digits, lines};
 use super::theme::Role;
 use crate::analysis::Probe;
 use crate::app::App;
@@ -15,8 +15,8 @@ use crate::task::Split;
 const COLUMNS: [&str; 6] = ["H", "KL", "pre", "dup", "ind", "uni"];
 /// The same where there is room.
 const LONG: [&str; 6] = ["H", "KL", "prev", "dup", "ind", "unif"];
-/// Where the first ends.
-const FIRST: u16 = 10;
+/// Where the first ends, beside the heads' names.
+const FIRST: u16 = 7;
 
 /// Draws the list.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
@@ -25,13 +25,17 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let pending = || if has_data { "scores: computing".into() } else { String::new() };
     let over = study.map_or_else(pending, |(study, _)| format!("scores, {}", super::taken(app, study)));
     let (pitch, names) = if area.width >= 40 { (6, LONG) } else { (4, COLUMNS) };
-    let ends: Vec<u16> = (0..6).map(|at| if at == 0 { FIRST } else { FIRST + 1 + pitch * at }).collect();
+    let config = probe.config();
+    let name = digits(config.n_layers.saturating_sub(1)) + 1 + digits(config.n_heads.saturating_sub(1));
+    let first = FIRST + name;
+    let ends = (0..6).map(|at| if at == 0 { first } else { first + 1 + pitch * at });
+    // Beside long names the last has no room.
+    let ends: Vec<u16> = ends.filter(|end| *end <= area.width).collect();
     // The rest is what the heading says.
     ink.text(area, 2, 1, "here:", Role::Faint);
     for (end, name) in ends.iter().zip(names) {
         ink.text_right(area, *end, 1, name, Role::Faint);
     }
-    let config = probe.config();
     let all = &probe.current().heads;
     let selected = app.cursor.layer * config.n_heads + app.cursor.head;
     let body = lines(area, 2, area.height);

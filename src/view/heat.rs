@@ -67,16 +67,16 @@ impl Ink<'_> {
         let here = |row: usize| map.cursor == Some((row, col));
         let upper = (map.value)(row, col);
         if !self.theme.has_halves() {
-            let (glyph, x) = match upper {
-                Heat::Blank => (' ', 0.0),
-                Heat::Bad => ('?', 1.0),
-                Heat::At(x) => (Theme::shade(x), x),
+            let glyph = match upper {
+                Heat::Blank => ' ',
+                Heat::Bad => '?',
+                Heat::At(x) => Theme::shade(map.scale, x),
             };
             if here(row) {
                 return (glyph, self.theme.style(Role::Cursor));
             }
-            // Ink says how much; the darkest colours would hide it.
-            return (glyph, self.theme.heat_style(map.scale, x.max(0.5)));
+            // Ink says how much; many a colour would hide it.
+            return (glyph, Style::new());
         }
         let lower = if row + 1 < map.rows.end { (map.value)(row + 1, col) } else { Heat::Blank };
         if upper == Heat::Bad || lower == Heat::Bad {
@@ -97,11 +97,15 @@ impl Ink<'_> {
 
     /// The scale as a strip of its steps, from 0 to 1. Returns the column after it.
     pub(super) fn legend(&mut self, area: Rect, x: u16, y: u16, scale: Scale) -> u16 {
-        let steps = self.theme.steps() as u16;
+        let steps = self.theme.steps(scale) as u16;
         for at in 0..steps {
             let value = (f32::from(at) + 0.5) / f32::from(steps);
-            let glyph = if self.theme.has_halves() { '█' } else { Theme::shade(value) };
-            self.put(area, x + at, y, glyph, self.theme.heat_style(scale, value));
+            let (glyph, style) = if self.theme.has_halves() {
+                ('█', self.theme.heat_style(scale, value))
+            } else {
+                (Theme::shade(scale, value), Style::new())
+            };
+            self.put(area, x + at, y, glyph, style);
         }
         x + steps
     }

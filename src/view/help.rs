@@ -13,7 +13,7 @@ const KEYS: u16 = 18;
 
 /// Draws the list, from line `first` on: the view's own keys lead, for it is from there that she asks.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect, first: usize) {
-    let unicode = ink.theme.glyphs == Glyphs::Utf8;
+    let unicode = ink.theme.glyphs != Glyphs::Ascii;
     let mut all: Vec<(String, &str, Role)> = Vec::new();
     let here = app.view.context();
     for context in [here].into_iter().chain(Context::all().filter(|context| *context != here)) {

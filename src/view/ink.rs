@@ -34,7 +34,7 @@ impl<'a> Ink<'a> {
         if x >= area.width || y >= area.height {
             return;
         }
-        let glyph = if self.theme.glyphs == Glyphs::Ascii { ascii(glyph) } else { glyph };
+        let glyph = self.theme.glyph(glyph);
         if let Some(cell) = self.buffer.cell_mut((area.x + x, area.y + y)) {
             cell.set_char(glyph).set_style(style);
         }
@@ -48,7 +48,7 @@ impl<'a> Ink<'a> {
     /// The same in a style of its own.
     pub(super) fn styled(&mut self, area: Rect, x: u16, y: u16, text: &str, style: Style) -> u16 {
         let text = drawable(text);
-        let text = if self.theme.glyphs == Glyphs::Ascii { in_ascii(&text) } else { text };
+        let text = if self.theme.glyphs == Glyphs::Utf8 { text } else { self.theme.in_its_font(&text) };
         let room = area.intersection(self.buffer.area).width.saturating_sub(x);
         if room > 0 && y < area.height {
             self.buffer.set_stringn(area.x + x, area.y + y, &text, room.into(), style);
@@ -109,6 +109,11 @@ pub(super) fn width(text: &str) -> u16 {
     graphemes(&Graphemes::raw(drawable(text))).map(CellWidth::cell_width).fold(0, u16::saturating_add)
 }
 
+/// Columns of a number's digits.
+pub(super) fn digits(number: usize) -> u16 {
+    number.checked_ilog10().map_or(1, |log| log as u16 + 1)
+}
+
 /// The end of a text where the whole does not fit into so many cells: of a path the end says most.
 pub(super) fn tail(text: &str, room: u16) -> Cow<'_, str> {
     if width(text) <= room {
@@ -158,45 +163,13 @@ fn broken(text: &str, room: u16) -> Vec<String> {
 }
 
 /// What a reader takes for one character.
-fn graphemes<'a>(text: &'a Graphemes<'_>) -> impl Iterator<Item = &'a str> {
+pub(super) fn graphemes<'a>(text: &'a Graphemes<'_>) -> impl Iterator<Item = &'a str> {
     text.styled_graphemes(Style::new()).map(|grapheme| grapheme.symbol)
 }
 
 /// Control characters from an error or a file name must not move anything.
 fn drawable(text: &str) -> Cow<'_, str> {
     if text.contains(char::is_control) { text.replace(char::is_control, " ").into() } else { text.into() }
-}
-
-/// The nearest text below 0x80, cell for cell so that nothing moves.
-fn in_ascii(text: &str) -> Cow<'static, str> {
-    let cells = |grapheme: &str| match grapheme.chars().next() {
-        Some(glyph) if grapheme.cell_width() == 1 => ascii(glyph).into(),
-        _ => "?".repeat(grapheme.cell_width().into()),
-    };
-    graphemes(&Graphemes::raw(text)).map(cells).collect::<String>().into()
-}
-
-/// The nearest character below 0x80, one for one so that nothing moves.
-fn ascii(glyph: char) -> char {
-    match glyph {
-        c if c.is_ascii() => c,
-        '─' | '━' | '╸' | '▔' | '–' | '▌' | '▐' | '▃' => '-',
-        '▏' | '▎' | '▁' | '·' | '…' => '.',
-        '▍' | '▂' => ':',
-        '▋' | '▄' | '▀' => '=',
-        '▊' | '▅' => '+',
-        '▉' | '▆' | '●' | '◆' => '*',
-        '▇' => '%',
-        '█' | '■' => '#',
-        '│' | '┤' | '┼' => '|',
-        '✕' | '×' => 'x',
-        '▸' | '→' | '▶' | '≥' => '>',
-        '◂' | '←' | '◀' | '≤' => '<',
-        '▾' | '↓' => 'v',
-        '²' => '2',
-        '↑' => '^',
-        _ => '?',
-    }
 }
 
 /// The part of an area from column `x` and line `y` on, at most so large.

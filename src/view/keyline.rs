@@ -41,7 +41,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, screen: Rect, panel: Rect) {
 }
 
 fn hints(ink: &mut Ink<'_>, app: &App, area: Rect, panel: Rect) {
-    let unicode = ink.theme.glyphs == Glyphs::Utf8;
+    let unicode = ink.theme.glyphs != Glyphs::Ascii;
     let context = app.context();
     let moot = super::look_of(app).moot;
     let mut hints = keymap::hints(app, context, unicode, moot(app, panel));

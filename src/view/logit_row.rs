@@ -72,7 +72,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let which = if shown.len() < logits.before.len() { "highest logits" } else { "logits" };
     ink.rule(area, 0, &format!("{which} at position {position}"), "Label Output");
     let is_ablated = logits.after.is_some();
-    let names = if is_ablated { "token      before   after  p after" } else { "token       logit       p" };
+    let names = if is_ablated { "token  raw before   after  p after" } else { "token   raw logit       p" };
     ink.text(area, 1, 1, names, Role::Faint);
     let bars = if is_ablated { AFTER } else { BEFORE } + PROBABILITY + 1;
     let (low, high) = logits.range();

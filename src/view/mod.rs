@@ -25,6 +25,7 @@ mod classes;
 mod columns;
 mod edits;
 mod figures;
+mod glyphs;
 mod head_facts;
 mod head_list;
 mod heat;
@@ -61,6 +62,7 @@ use crate::app::keymap::Key;
 use crate::app::views::for_each_view;
 use crate::app::{App, Focus, Form};
 use crate::number;
+use crate::term::Ground;
 use ink::{Ink, lines};
 use theme::{Role, Theme};
 
@@ -70,19 +72,20 @@ const MIN_HEIGHT: u16 = 10;
 
 /// Draws the whole screen.
 pub fn draw(frame: &mut Frame<'_>, app: &App) {
-    paint(frame.buffer_mut(), app);
+    paint(frame.buffer_mut(), app, app.options.ground);
 }
 
 /// The whole screen as it is drawn now, at the size the app was last told.
 pub fn still(app: &App) -> Buffer {
     let mut buffer = Buffer::empty(Rect::new(0, 0, app.size.0, app.size.1));
-    paint(&mut buffer, app);
+    // A picture has its own ground.
+    paint(&mut buffer, app, Ground::Dark);
     buffer
 }
 
-fn paint(buffer: &mut Buffer, app: &App) {
+fn paint(buffer: &mut Buffer, app: &App, ground: Ground) {
     let area = buffer.area;
-    let theme = Theme { depth: app.options.depth, glyphs: app.options.glyphs };
+    let theme = Theme { depth: app.options.depth, glyphs: app.options.glyphs, ground };
     let mut ink = Ink::new(buffer, theme);
     if area.width < MIN_WIDTH || area.height < MIN_HEIGHT {
         let needed = format!("too small: {MIN_WIDTH}x{MIN_HEIGHT}");

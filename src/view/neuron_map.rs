@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use super::columns::{Columns, window};
 use super::heat::{Heat, HeatMap};
-use super::ink::{Ink, part};
+use super::ink::{Ink, part, width};
 use super::theme::{Role, Scale};
 use super::traces::label_changes;
 use crate::analysis::Probe;
@@ -58,7 +58,10 @@ pub(super) fn render(
     );
     for (line, row) in rows.clone().step_by(ink.heat_rows(1)).enumerate() {
         let pair = &order[row..(row + ink.heat_rows(1)).min(rows.end)];
-        let name: Vec<String> = pair.iter().map(|f| f.neuron.to_string()).collect();
+        let mut name: Vec<String> = pair.iter().map(|f| f.neuron.to_string()).collect();
+        if name.join(" ").len() >= usize::from(AXIS) {
+            name.truncate(1);
+        }
         let here = pair.iter().any(|f| f.neuron == app.cursor.neuron);
         let role = if here { Role::Strong } else { Role::Faint };
         ink.text_right(area, AXIS - 1, line as u16 + 2, &name.join(" "), role);
@@ -74,7 +77,7 @@ pub(super) fn render(
         value: |row: usize, col: usize| Heat::of(value(order[row].neuron, col), |x| x / largest / 2.0 + 0.5),
     };
     ink.heat(plot, &map);
-    ink.signed_legend(area, AXIS, area.height.saturating_sub(1), largest);
+    ink.heat_legend(area, AXIS, area.height.saturating_sub(1), largest);
 }
 
 /// Over the columns, the label wherever it is another than before.
@@ -86,7 +89,7 @@ fn labels(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect, cols: &Range<
         let text = app.task().outputs().name(label);
         // The strip's columns begin with a mark.
         let x = AXIS + (position - cols.start) as u16 * cell + u16::from(cell > 1);
-        if x >= free {
+        if x >= free && x + width(&text) <= area.width {
             free = ink.text(area, x, 1, &text, Role::Changed) + u16::from(text.len() > 1);
         }
     }

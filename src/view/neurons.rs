@@ -3,8 +3,8 @@
 use ratatui::layout::Rect;
 
 use super::columns::window;
-use super::ink::{Ink, beside, lines};
-use super::number::signed;
+use super::ink::{Ink, beside, digits, lines};
+use super::number::{figure, signed};
 use super::theme::Role;
 use super::{Look, neuron_map, nothing_yet, provenance, target, traces};
 use crate::analysis::Probe;
@@ -69,9 +69,9 @@ struct Cells {
 }
 
 impl Cells {
-    fn new(width: u16, target: &str, tracks: &str) -> Self {
+    fn new(width: u16, target: &str, tracks: u16) -> Self {
         let end = width.saturating_sub(2);
-        let favours = end.saturating_sub(super::ink::width(tracks).max(9) + 1);
+        let favours = end.saturating_sub(tracks.max(9) + 1);
         let to = favours.saturating_sub(8);
         Self {
             activation: to.saturating_sub(super::ink::width(target) + 6),
@@ -94,7 +94,8 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, order: &[NeuronFigures], ar
     ink.rule(area, 0, &title, &provenance(app, probe));
     // A long name has its place in the logits view.
     let (target, tracks) = (target::short(app, probe, position, 14), tracks(app));
-    let cells = Cells::new(area.width, &target, &tracks);
+    let tracked = digits(probe.config().d_vocab.saturating_sub(1)) + 7;
+    let cells = Cells::new(area.width, &target, super::ink::width(&tracks).max(tracked));
     ink.text(area, 4, 1, "neuron", Role::Faint);
     if order.iter().any(|f| f.off) {
         // What is off says what it would do, or there would be nothing to choose by.
@@ -130,7 +131,7 @@ fn bar(ink: &mut Ink<'_>, line: Rect, f: &NeuronFigures, room: u16, largest: f32
 fn numbers(ink: &mut Ink<'_>, app: &App, probe: &Probe, line: Rect, f: &NeuronFigures, cells: &Cells) {
     let layer = app.cursor.layer;
     let plain = if f.off { Role::Faint } else { Role::Plain };
-    ink.text_right(line, cells.activation, 0, &format!("{:.2}", f.activation), plain);
+    ink.text_right(line, cells.activation, 0, &decimals(f.activation), plain);
     ink.text_right(line, cells.target, 0, &signed(f.contribution), plain);
     let directions = &probe.directions;
     // Of directions that are no numbers none is the largest.
@@ -141,6 +142,11 @@ fn numbers(ink: &mut Ink<'_>, app: &App, probe: &Probe, line: Rect, f: &NeuronFi
         let text = format!("{token} {}", signed(effect as f32));
         ink.text_right(line, cells.tracks, 0, &text, Role::Plain);
     }
+}
+
+/// Two decimals, where they say anything.
+fn decimals(x: f32) -> String {
+    if x.abs() < 1e4 { format!("{x:.2}") } else { figure(f64::from(x)) }
 }
 
 /// The heading of what each neuron tracks, with the step it is of if that is not the one in view.

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::columns::window;
-use super::ink::{Ink, lines};
+use super::ink::{Ink, digits, lines, width};
 use super::number::signed;
 use super::target;
 use super::theme::Role;
@@ -12,15 +12,20 @@ use crate::analysis::circuits::TokenPath;
 use crate::app::App;
 use crate::model::NeuronId;
 
-/// Columns at which the names and the numbers end, where room is short and where it is not.
-const NARROW: [u16; 6] = [4, 9, 14, 22, 29, 36];
-const WIDE: [u16; 6] = [5, 11, 18, 27, 35, 48];
+/// Columns for the cursor and for what is off.
+const MARKS: u16 = 2;
+/// The longest number with a sign: `-99.99`.
+const SIGNED: u16 = 6;
+const DRIVE: usize = 4;
+const ADDS: usize = 5;
 /// What the columns are.
 const SHORT: [&str; 6] = ["tok", "head", "neur", "weights", "drive", "adds"];
 const LONG: [&str; 6] = ["token", "head", "neuron", "weights", "drive", "neuron adds"];
 /// The same in words.
-const LEGEND: [&str; 2] =
-    ["weights: by weights alone; drive: of hook_pre here", "neuron adds: to the target, by all its paths"];
+const LEGEND: [&str; 2] = [
+    "weights: by weights alone; drive: of hook_pre here",
+    "neuron adds: to the centred logit, all its paths",
+];
 
 /// Draws the list.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
@@ -38,8 +43,9 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         return;
     };
     let is_wide = area.width >= 50;
-    let (ends, names) = if is_wide { (WIDE, LONG) } else { (NARROW, SHORT) };
-    for (end, name) in ends.into_iter().zip(names) {
+    let names = if is_wide { LONG } else { SHORT };
+    let ends = ends(app, names, area.width);
+    for (end, name) in ends.into_iter().zip(names).filter(|(end, _)| *end > 0) {
         ink.text_right(area, end, 1, name, Role::Faint);
     }
     let below = if is_wide && area.height >= 12 { LEGEND.len() as u16 } else { 0 };
@@ -53,6 +59,29 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     for (y, words) in (area.height - below..).zip(LEGEND.iter().take(below.into())) {
         ink.text(area, 1, y, words, Role::Faint);
     }
+}
+
+/// Columns at which the names and the numbers end, 0 of one that there is no room for: what a path drives is told by its
+/// other numbers.
+fn ends(app: &App, names: [&str; 6], room: u16) -> [u16; 6] {
+    let model = &app.options.model;
+    let largest = |len: usize| digits(len.saturating_sub(1));
+    let head = largest(model.n_layers) + 1 + largest(model.n_heads);
+    let values = [head, largest(model.d_mlp), SIGNED, SIGNED, SIGNED];
+    let widths: Vec<u16> =
+        names[1..].iter().zip(values).map(|(name, value)| width(name).max(value)).collect();
+    // No mark stands before the first heading.
+    let first = (MARKS + largest(model.d_vocab)).max(1 + width(names[0]));
+    let of = |drive: bool| {
+        let (mut end, mut ends) = (first, [first, 0, 0, 0, 0, 0]);
+        for (at, width) in (1..).zip(&widths).filter(|(at, _)| drive || *at != DRIVE) {
+            end += width + 1;
+            ends[at] = end;
+        }
+        ends
+    };
+    let all = of(true);
+    if all[ADDS] <= room { all } else { of(false) }
 }
 
 /// The step of what is measured, where the weights' column is of another.
@@ -89,7 +118,7 @@ fn row(
     let number = |value: f32| (signed(value), if value.is_finite() { plain } else { Role::Wrong });
     let adds = if is_first { number(path.contribution) } else { ("\"".into(), Role::Faint) };
     let cells = names.into_iter().chain([number(path.score), number(path.drive), adds]);
-    for (end, (text, role)) in ends.into_iter().zip(cells) {
+    for (end, (text, role)) in ends.into_iter().zip(cells).filter(|(end, _)| *end > 0) {
         ink.text_right(area, end, 0, &text, role);
     }
 }

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::head_list;
-use super::ink::{Ink, lines};
+use super::ink::{Ink, digits, lines, width};
 use super::measure::Measure;
 use super::number::figure;
 use super::theme::Role;
@@ -13,6 +13,9 @@ use crate::model::PatternKind;
 
 /// Lines about the cell and its query.
 const CELL: u16 = 8;
+
+/// Where the values stand.
+const VALUE: u16 = 11;
 
 /// Lines below which a ranking of keys says little: a heading, and two keys.
 const KEYS: u16 = 3;
@@ -58,12 +61,18 @@ fn cell(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area
     let weighed = if measure.is_mean {
         "of no sequence".into()
     } else {
-        format!("{} = A x {}", number(a * norm), number(norm))
+        fitting(area, &[format!("{} = A x {}", number(a * norm), number(norm)), number(a * norm)])
     };
     pair(ink, area, 5, "A|vW_O|", &weighed);
     let most = ((query + 1) as f32).ln();
     let entropy = if measure.is_mean { entropy_of(measure.row(query)) } else { summary.entropy[query] };
-    pair(ink, area, 6, "entropy", &format!("{} of {} nats", of_query(entropy), number(most)));
+    let (entropy_of_query, most_of_all) = (of_query(entropy), number(most));
+    let entropies = [
+        format!("{entropy_of_query} of {most_of_all} nats"),
+        format!("{entropy_of_query} of {most_of_all}"),
+        entropy_of_query,
+    ];
+    pair(ink, area, 6, "entropy", &fitting(area, &entropies));
     pair(ink, area, 7, "KL unif.", &format!("{} nats", of_query((most - entropy).max(0.0))));
 }
 
@@ -83,9 +92,15 @@ fn entropy_of(pattern: &[f32]) -> f32 {
     -pattern.iter().filter(|p| **p > 0.0).map(|p| p * p.ln()).sum::<f32>()
 }
 
+/// The first of some texts that fits beside a name; the last in any case.
+fn fitting(area: Rect, texts: &[String]) -> String {
+    let fits = |text: &&String| VALUE + width(text) <= area.width;
+    texts.iter().find(fits).or(texts.last()).cloned().unwrap_or_default()
+}
+
 fn pair(ink: &mut Ink<'_>, area: Rect, y: u16, name: &str, value: &str) {
     ink.text(area, 1, y, name, Role::Faint);
-    ink.text(area, 11, y, value, Role::Plain);
+    ink.text(area, VALUE, y, value, Role::Plain);
 }
 
 fn strongest(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area: Rect) {
@@ -100,13 +115,17 @@ fn strongest(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>,
     let mut keys: Vec<(usize, f32)> = (0..=query).map(|key| (key, measure.value(query, key))).collect();
     keys.sort_by(|a, b| b.1.total_cmp(&a.1));
     let largest = keys.first().map_or(1.0, |first| first.1).max(f32::MIN_POSITIVE);
+    // Room for the longest key, the longest token in brackets, and the longest figure.
+    let key_end = digits(query).max(4) + 1;
+    let value_end = key_end + digits(probe.config().d_vocab.saturating_sub(1)).max(3) + 3 + 7;
     for (y, (key, value)) in (1..area.height).zip(keys) {
         let role = if key == key_of_cursor { Role::Cursor } else { Role::Plain };
-        ink.text_right(area, 5, y, &key.to_string(), role);
+        ink.text_right(area, key_end, y, &key.to_string(), role);
         if !measure.is_mean {
-            ink.text(area, 6, y, &format!("({})", probe.request.tokens[key]), Role::Faint);
+            ink.text(area, key_end + 1, y, &format!("({})", probe.request.tokens[key]), Role::Faint);
         }
-        ink.text_right(area, 18, y, &figure(f64::from(value)), role);
-        ink.bar(area, 19, y, area.width.saturating_sub(20), value / largest, Role::Bar);
+        ink.text_right(area, value_end, y, &figure(f64::from(value)), role);
+        let bar = value_end + 1;
+        ink.bar(area, bar, y, area.width.saturating_sub(bar + 1), value / largest, Role::Bar);
     }
 }

@@ -49,28 +49,47 @@ impl Ink<'_> {
             return ("?".into(), style(self.theme.style(Role::Wrong)));
         }
         let share = (value / largest).clamp(-1.0, 1.0);
-        let text = match self.has_colours() {
+        let text = match self.theme.has_heat_text() {
             _ if cell >= NUMBER && (0.01..0.1).contains(&largest) => signed_fraction(value),
             _ if cell >= NUMBER => signed(value * 10.0_f32.powi(-power(largest))),
             true => sign(share).to_string(),
             // Without colours ink says how large it is, beside the sign.
-            false => format!("{}{}", sign(share), Theme::shade(share.abs())),
+            false => format!("{}{}", sign(share), Theme::shade(Scale::Sequential, share.abs())),
         };
         (text, style(self.theme.heat_text(Scale::Diverging, share / 2.0 + 0.5)))
     }
 
-    /// The numbers at the ends of the scale, and its colours between them. Returns the column after it.
+    /// The numbers at the ends of the scale of a [`signed_map`](Self::signed_map), and its colours between them.
+    /// Returns the column after it.
     pub(super) fn signed_legend(&mut self, area: Rect, x: u16, y: u16, largest: f32) -> u16 {
+        self.ends(area, x, y, largest, |ink, x| {
+            if ink.theme.has_heat_text() {
+                ink.legend(area, x, y, Scale::Diverging)
+            } else {
+                ink.text(area, x, y, "-@ to +@", Role::Faint)
+            }
+        })
+    }
+
+    /// The same of a heat map, whose cells have no room for a sign.
+    pub(super) fn heat_legend(&mut self, area: Rect, x: u16, y: u16, largest: f32) -> u16 {
+        self.ends(area, x, y, largest, |ink, x| ink.legend(area, x, y, Scale::Diverging))
+    }
+
+    fn ends(
+        &mut self,
+        area: Rect,
+        x: u16,
+        y: u16,
+        largest: f32,
+        scale: impl FnOnce(&mut Self, u16) -> u16,
+    ) -> u16 {
         if largest <= f32::MIN_POSITIVE {
             return self.text(area, x, y, "nothing but zero or NaN", Role::Faint);
         }
         let end = super::number::figure(f64::from(largest));
         let x = self.text(area, x, y, &format!("-{end} "), Role::Faint);
-        let x = if self.has_colours() {
-            self.legend(area, x, y, Scale::Diverging)
-        } else {
-            self.text(area, x, y, "-@ to +@", Role::Faint)
-        };
+        let x = scale(self, x);
         self.text(area, x, y, &format!(" +{end}"), Role::Faint)
     }
 
@@ -80,10 +99,6 @@ impl Ink<'_> {
         if cell >= NUMBER && power != 0 {
             self.text(area, x + 2, y, &format!("cells in 1e{power}"), Role::Faint);
         }
-    }
-
-    fn has_colours(&self) -> bool {
-        self.theme.depth != crate::term::ColorDepth::None
     }
 }
 
@@ -109,7 +124,11 @@ mod tests {
     fn numbers_on_a_small_scale_are_in_a_power_of_ten() {
         assert_eq!([0.95, 0.01, 0.009_3, 0.000_93, f32::MIN_POSITIVE, 0.0].map(power), [0, 0, -3, -4, 0, 0]);
         let mut buffer = ratatui::buffer::Buffer::empty(Rect::new(0, 0, 1, 1));
-        let theme = Theme { depth: crate::term::ColorDepth::None, glyphs: crate::term::Glyphs::Utf8 };
+        let theme = Theme {
+            depth: crate::term::ColorDepth::None,
+            glyphs: crate::term::Glyphs::Utf8,
+            ground: crate::term::Ground::Dark,
+        };
         let ink = Ink::new(&mut buffer, theme);
         let text = |value: f32, largest: f32| ink.signed_cell(value, largest, NUMBER, false).0;
         assert_eq!([text(-0.004_93, 0.009_3), text(-0.000_001, 0.009_3)], ["-4.93", "0.00"]);

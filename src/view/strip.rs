@@ -83,16 +83,20 @@ fn ruler(ink: &mut Ink<'_>, app: &App, area: Rect, columns: &Columns) {
         Some(_) => "typing".into(),
         None => app.sequence.source.to_string(),
     };
-    ink.text(area, 1, 0, &name, Role::Title);
+    let free = ink.text(area, 1, 0, &name, Role::Title);
     let digits = columns.pitch - 1;
     let at = app.edit_state().map_or(app.cursor.position, |edit| edit.at);
     // A number beside the cursor's would run into it.
     let is_clear = |position: usize| position.abs_diff(at) * usize::from(columns.pitch) > 5;
     for position in columns.shown.clone().filter(|position| position % 10 == 0 && is_clear(*position)) {
-        ink.text_right(area, columns.x(position) + 1 + digits, 0, &position.to_string(), Role::Faint);
+        let (number, end) = (position.to_string(), columns.x(position) + 1 + digits);
+        if end > free + width(&number) {
+            ink.text_right(area, end, 0, &number, Role::Faint);
+        }
     }
     if columns.shown.contains(&at) {
-        ink.text_right(area, columns.x(at) + 1 + digits, 0, &format!(" {at}"), Role::Strong);
+        let (number, end) = (format!(" {at}"), columns.x(at) + 1 + digits);
+        ink.text_right(area, end.max(free + width(&number)), 0, &number, Role::Strong);
     }
 }
 

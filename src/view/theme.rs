@@ -8,7 +8,8 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::term::{ColorDepth, Glyphs};
+use crate::picture::xterm::rgb_of_index;
+use crate::term::{ColorDepth, Glyphs, Ground};
 
 /// What a piece of text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,8 @@ pub(super) enum Scale {
 pub(super) struct Theme {
     pub(super) depth: ColorDepth,
     pub(super) glyphs: Glyphs,
+    /// What roles have to be readable on; heat scales bring their own.
+    pub(super) ground: Ground,
 }
 
 /// Viridis, sixteen steps: perceptually even, and ordered for colour-blind eyes.
@@ -88,52 +91,95 @@ const ABOVE_256: [u8; 8] = [235, 58, 94, 130, 136, 178, 214, 220];
 const BELOW_16: [Color; 4] = [Color::Black, Color::Blue, Color::LightBlue, Color::LightCyan];
 const ABOVE_16: [Color; 4] = [Color::Black, Color::Red, Color::Yellow, Color::LightYellow];
 
-/// Ink on paper, where there are no colours.
-const SHADES: [char; 10] = [' ', '.', ':', '-', '=', '+', '*', '#', '%', '@'];
+/// Ink on paper, where there are no colours; a plus or a minus would be taken for a sign.
+const SHADES: [char; 8] = [' ', '.', ':', 'o', 'x', '%', '#', '@'];
+/// The same with a sign: letters below zero, digits above.
+const SIGNED_SHADES: [char; 19] =
+    ['i', 'h', 'g', 'f', 'e', 'd', 'c', 'b', 'a', '.', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
+
+fn modifier(role: Role) -> Modifier {
+    match role {
+        Role::Strong | Role::Title | Role::Warning | Role::Wrong | Role::Off => Modifier::BOLD,
+        Role::Cursor | Role::Banner => Modifier::REVERSED.union(Modifier::BOLD),
+        Role::Changed => Modifier::BOLD.union(Modifier::UNDERLINED),
+        _ => Modifier::empty(),
+    }
+}
+
+/// Of the 256, on black and on Solarized's dark ground.
+fn dark(role: Role) -> Option<u8> {
+    Some(match role {
+        Role::Plain | Role::Strong | Role::Cursor => return None,
+        Role::Faint => 247,
+        Role::Title | Role::Key | Role::Bar => 80,
+        Role::Good => 114,
+        Role::Warning | Role::Changed | Role::Second | Role::Positive => 221,
+        Role::Wrong | Role::Banner => 210,
+        Role::Off => 213,
+        Role::Negative => 117,
+    })
+}
+
+/// Of the 256, on white and on Solarized's light ground.
+fn light(role: Role) -> Option<u8> {
+    Some(match role {
+        Role::Plain | Role::Strong | Role::Cursor => return None,
+        Role::Faint => 241,
+        Role::Title | Role::Key | Role::Bar => 24,
+        Role::Good => 22,
+        Role::Warning | Role::Changed | Role::Second | Role::Positive => 94,
+        Role::Wrong | Role::Banner => 160,
+        Role::Off => 127,
+        Role::Negative => 25,
+    })
+}
+
+/// Of the sixteen few are bright enough on a dark ground in every common palette: Solarized's bright black is its
+/// ground, VGA's yellow a brown. On a light ground there is none but black.
+fn dark_16(role: Role) -> Option<Color> {
+    match role {
+        Role::Title | Role::Key | Role::Bar => Some(Color::Cyan),
+        Role::Good => Some(Color::Green),
+        Role::Negative => Some(Color::LightCyan),
+        _ => None,
+    }
+}
 
 impl Theme {
     /// The style of a role.
     pub(super) fn style(self, role: Role) -> Style {
-        let (color, modifier) = match role {
-            Role::Plain => (Color::Reset, Modifier::empty()),
-            Role::Strong => (Color::Reset, Modifier::BOLD),
-            Role::Faint => (Color::DarkGray, Modifier::empty()),
-            Role::Title => (Color::Cyan, Modifier::BOLD),
-            Role::Cursor => (Color::Reset, Modifier::REVERSED.union(Modifier::BOLD)),
-            Role::Good => (Color::Green, Modifier::empty()),
-            Role::Warning => (Color::Yellow, Modifier::BOLD),
-            Role::Wrong => (Color::Red, Modifier::BOLD),
-            Role::Banner => (Color::Red, Modifier::REVERSED.union(Modifier::BOLD)),
-            Role::Off => (Color::Magenta, Modifier::BOLD),
-            Role::Changed => (Color::Yellow, Modifier::BOLD.union(Modifier::UNDERLINED)),
-            Role::Key | Role::Bar => (Color::Cyan, Modifier::empty()),
-            Role::Second | Role::Positive => (Color::Yellow, Modifier::empty()),
-            Role::Negative => (Color::LightBlue, Modifier::empty()),
+        let style = Style::new().add_modifier(modifier(role));
+        let color = match (self.depth, self.ground) {
+            (ColorDepth::None, _) | (ColorDepth::Ansi16, Ground::Light) => None,
+            (ColorDepth::Ansi16, Ground::Dark) => dark_16(role),
+            (_, Ground::Dark) => dark(role).map(Color::Indexed),
+            (_, Ground::Light) => light(role).map(Color::Indexed),
         };
-        let style = Style::new().add_modifier(modifier);
-        match (self.depth, color) {
-            (ColorDepth::None, _) | (_, Color::Reset) => style,
-            _ => style.fg(color),
-        }
+        color.map_or(style, |color| style.fg(color))
     }
 
     /// Whether one cell can show two values, one above the other.
     pub(super) fn has_halves(self) -> bool {
-        self.glyphs == Glyphs::Utf8 && self.depth != ColorDepth::None
+        self.glyphs != Glyphs::Ascii && self.depth != ColorDepth::None
     }
 
     /// Steps of a heat scale.
-    pub(super) fn steps(self) -> usize {
+    pub(super) fn steps(self, scale: Scale) -> usize {
+        if !self.has_halves() {
+            return if scale == Scale::Diverging { SIGNED_SHADES.len() } else { SHADES.len() };
+        }
         match self.depth {
-            _ if !self.has_halves() => SHADES.len(),
             ColorDepth::TrueColor | ColorDepth::Indexed256 => 16,
             ColorDepth::Ansi16 | ColorDepth::None => 8,
         }
     }
 
     /// The character for `x` of 0 to 1 where halves cannot be shown.
-    pub(super) fn shade(x: f32) -> char {
-        SHADES[step(x, SHADES.len())]
+    pub(super) fn shade(scale: Scale, x: f32) -> char {
+        match scale {
+            Scale::Sequential => SHADES[step(x, SHADES.len())],
+            Scale::Diverging => SIGNED_SHADES[step(x, SIGNED_SHADES.len())],
+        }
     }
 
     /// The colour for `x` of 0 to 1.
@@ -160,24 +206,51 @@ impl Theme {
         }
     }
 
-    /// Text in the colour for `x` of 0 to 1.
+    /// A block in the colour for `x` of 0 to 1.
     pub(super) fn heat_style(self, scale: Scale, x: f32) -> Style {
         if self.depth == ColorDepth::None { Style::new() } else { Style::new().fg(self.heat(scale, x)) }
     }
 
+    /// Whether text is readable on a heat scale: of the sixteen colours nobody knows how bright they are.
+    pub(super) fn has_heat_text(self) -> bool {
+        self.depth > ColorDepth::Ansi16
+    }
+
     /// Text upon the colour for `x` of 0 to 1.
     pub(super) fn heat_text(self, scale: Scale, x: f32) -> Style {
-        if self.depth == ColorDepth::None {
+        if !self.has_heat_text() {
             return Style::new();
         }
-        let is_bright = (x - 0.5).abs() > 0.25;
-        let ink = if is_bright { Color::Black } else { Color::White };
-        Style::new().fg(ink).bg(self.heat(scale, x))
+        let paper = self.heat(scale, x);
+        let is_bright = rgb(paper).is_some_and(|rgb| luminance(rgb) > 0.18);
+        Style::new().fg(Color::Indexed(if is_bright { 16 } else { 231 })).bg(paper)
     }
 
     /// The colour of a heat map's cell under the cursor: in no scale.
     pub(super) fn heat_cursor(self) -> Color {
-        if self.depth == ColorDepth::None { Color::Reset } else { Color::LightMagenta }
+        match self.depth {
+            ColorDepth::None => Color::Reset,
+            ColorDepth::Ansi16 => Color::LightMagenta,
+            ColorDepth::Indexed256 | ColorDepth::TrueColor => Color::Indexed(213),
+        }
+    }
+}
+
+/// The light of a colour that means the same on every terminal, of 0 to 1.
+fn luminance((r, g, b): (u8, u8, u8)) -> f64 {
+    let linear = |channel: u8| match f64::from(channel) / 255.0 {
+        share if share <= 0.04045 => share / 12.92,
+        share => ((share + 0.055) / 1.055).powf(2.4),
+    };
+    0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
+}
+
+/// A colour that means the same on every terminal.
+fn rgb(color: Color) -> Option<(u8, u8, u8)> {
+    match color {
+        Color::Rgb(r, g, b) => Some((r, g, b)),
+        Color::Indexed(index @ 16..) => Some(rgb_of_index(index)),
+        _ => None,
     }
 }
 
@@ -193,27 +266,4 @@ fn fold(x: f32, steps: usize) -> (bool, usize) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn without_colours_no_role_has_one() {
-        let theme = Theme { depth: ColorDepth::None, glyphs: Glyphs::Utf8 };
-        for role in [Role::Wrong, Role::Title, Role::Bar, Role::Off, Role::Banner] {
-            assert_eq!((theme.style(role).fg, theme.style(role).bg), (None, None), "{role:?}");
-        }
-        assert_eq!(theme.heat(Scale::Sequential, 0.7), Color::Reset);
-    }
-
-    #[test]
-    fn scales_stay_in_their_range() {
-        for depth in [ColorDepth::Ansi16, ColorDepth::Indexed256, ColorDepth::TrueColor] {
-            let theme = Theme { depth, glyphs: Glyphs::Utf8 };
-            for scale in [Scale::Sequential, Scale::Diverging] {
-                for x in [-1.0, 0.0, 0.5, 1.0, 2.0, f32::NAN, f32::INFINITY] {
-                    theme.heat(scale, x);
-                }
-            }
-        }
-    }
-}
+mod tests;

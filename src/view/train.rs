@@ -9,7 +9,7 @@ use super::number::{count, figure, percent};
 use super::theme::Role;
 use super::{Look, is_without_step, status};
 use crate::app::{App, Bucket, Form, History, LossScale, Series};
-use crate::task::Split;
+use crate::task::{self, Split};
 use crate::train::EpochMetrics;
 
 /// Lines of the accuracy panel.
@@ -154,6 +154,9 @@ fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
     x = ink.text(body, x, 0, &percent(validation.accuracy_last), Role::Strong);
     x = ink.text(body, x + 2, 0, "loss ", Role::Faint);
     x = ink.text(body, x, 0, &figure(validation.loss), Role::Strong);
+    if let Some(rule) = rule(app, body.width.saturating_sub(x + 2)) {
+        x = ink.text(body, x + 2, 0, &rule, Role::Faint);
+    }
     if let (Some(plan), Some(memory)) = (&app.trainer.plan, status::memory(app)) {
         let gpu = format!("{}  {memory}", plan.device);
         let at = body.width.saturating_sub(width(&gpu) + 1);
@@ -173,6 +176,13 @@ fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
     classes::render(ink, table, &[("right", &validation.accuracy_by_class)]);
     classes::render_bars(ink, table, 2, &validation.accuracy_by_class);
     by_position(ink, &validation.accuracy_by_position, lines(body, 4, body.height));
+}
+
+/// How labels follow from tokens; where room is short the last clause, which says what would otherwise be guessed.
+fn rule(app: &App, room: u16) -> Option<String> {
+    let rule = task::find(app.task().name())?.rule;
+    let last = rule.rsplit("; ").next().unwrap_or_default();
+    [rule, last].into_iter().map(|rule| format!("label: {rule}")).find(|text| width(text) <= room)
 }
 
 fn not_validated(app: &App) -> &'static str {

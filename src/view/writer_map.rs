@@ -54,5 +54,5 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let plot = part(area, NAMES, 1, area.width, area.height.saturating_sub(2));
     ink.heat(plot, &map);
     let y = area.height.saturating_sub(1);
-    ink.signed_legend(area, NAMES, y, largest);
+    ink.heat_legend(area, NAMES, y, largest);
 }

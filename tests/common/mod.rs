@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use headcount::analysis::{self, AblationReport, Controls, Evaluation, evaluate, evaluation};
-use headcount::app::{App, AppOptions, ColorDepth, Command, EvaluateRequest, Event, Export, Glyphs, Mode};
+use headcount::app::{
+    App, AppOptions, ColorDepth, Command, EvaluateRequest, Event, Export, Glyphs, Ground, Mode,
+};
 use headcount::model::{AblationKind, ModelConfig, Snapshot, Weights, read_weights};
 use headcount::picture;
 use headcount::task::{Dataset, Split, TaskConfig};
@@ -57,6 +59,7 @@ pub struct Setup {
     pub height: u16,
     pub depth: ColorDepth,
     pub glyphs: Glyphs,
+    pub ground: Ground,
     pub mode: Mode,
     pub sequences: usize,
 }
@@ -69,6 +72,7 @@ impl Default for Setup {
             height: 24,
             depth: ColorDepth::TrueColor,
             glyphs: Glyphs::Utf8,
+            ground: Ground::Dark,
             mode: Mode::Live,
             sequences: 60,
         }
@@ -89,6 +93,7 @@ impl Setup {
             dataset: Arc::clone(&data),
             depth: self.depth,
             glyphs: self.glyphs,
+            ground: self.ground,
             title: "majority".into(),
             mode: self.mode,
         });

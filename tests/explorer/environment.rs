@@ -83,6 +83,60 @@ fn training_on_a_terminal_shows_its_epochs_in_characters_that_the_terminal_has()
     }
 }
 
+/// The program on a finished run, whose terminal answers so when it is asked for its background.
+fn on_a_terminal_that_says(answer: &str, more: &[&str]) -> Explorer {
+    let folder = folder_with(&epochs(2));
+    train(folder.path());
+    let mut command = session_leader(&program());
+    command.env(crate::pty::ANSWER, answer);
+    arguments(&mut command, "explore", folder.path()).args(more);
+    let explorer = Explorer::spawn(&mut command, folder).unwrap();
+    explorer.wait_for("2 Attention");
+    explorer
+}
+
+#[test]
+fn colours_are_those_for_the_background_that_the_terminal_names() {
+    let faint = |index: u8| move |output: &str| output.contains(&format!("38;5;{index}m"));
+    let (on_dark, on_light) = (faint(247), faint(241));
+    for (answer, options, dark, light) in [
+        ("\x1b]11;rgb:0000/2b2b/3636\x1b\\", &[][..], true, false),
+        ("\x1b]11;rgb:fdfd/f6f6/e3e3\x07", &[], false, true),
+        ("\x1b]11;rgb:8080/8080/8080\x07", &[], false, false),
+        ("", &[], false, false),
+        ("", &["--theme", "light"], false, true),
+        ("", &["--theme", "dark"], true, false),
+        ("\x1b]11;rgb:ffff/ffff/ffff\x07", &["--theme", "plain"], false, false),
+    ] {
+        let mut explorer = on_a_terminal_that_says(answer, options);
+        explorer.wait_for("keys");
+        assert_eq!(explorer.modes().questions, usize::from(options.is_empty()), "{answer:?} {options:?}");
+        assert_eq!(explorer.modes().has_colors, dark || light, "{answer:?} {options:?}");
+        explorer.type_keys("\x03");
+        assert_eq!(explorer.wait_for_exit(PATIENCE).code(), Some(0));
+        let output = String::from_utf8_lossy(&explorer.drain()).into_owned();
+        assert_eq!((on_dark(&output), on_light(&output)), (dark, light), "{answer:?} {options:?}");
+    }
+}
+
+#[test]
+fn a_late_answer_of_the_terminal_is_no_key() {
+    let explorer = on_a_terminal_that_says("", &[]);
+    explorer.wait_for("20 seq. ──");
+    let before = explorer.text();
+    // Of these letters many are keys.
+    for piece in ["\x1b]11;rgb:ff", "ff/f6f6/e3e3", "\x1b\\"] {
+        explorer.type_keys(piece);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    explorer.type_keys("1");
+    explorer.wait_for("▐1 Train▌");
+    explorer.type_keys("2");
+    explorer.wait_for("▐2 Attention▌");
+    assert_eq!(explorer.text(), before);
+    assert!(!explorer.modes().has_colors && explorer.modes().unexpected.is_empty());
+}
+
 #[test]
 fn without_a_terminal_nothing_is_started() {
     let folder = folder_with(ENDLESS);

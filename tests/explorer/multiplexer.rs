@@ -18,7 +18,8 @@ impl Tmux {
         let words = ["new-session", "-d", "-s", "s", "-x", "80", "-y", "24", "env", "-uNO_COLOR"];
         let mut command = tmux.command(&["set", "-g", "status", "off", ";"]);
         command.args(words).args(["LC_ALL=C.UTF-8", "COLORTERM="]).arg(program);
-        let started = arguments(&mut command, "explore", folder).output().unwrap();
+        // Without a client tmux knows no background.
+        let started = arguments(&mut command, "explore", folder).args(["--theme", "dark"]).output().unwrap();
         assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
         tmux
     }

@@ -86,6 +86,8 @@ struct Shared {
     rate: AtomicUsize,
     /// Bytes on the line.
     queued: AtomicUsize,
+    /// What it says when it is asked for its background; nothing of a mute terminal.
+    answer: String,
 }
 
 impl Pty {
@@ -112,7 +114,8 @@ impl Pty {
         let child = command.spawn()?;
         // A command holds on to its files for the next time.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let (master, shared) = (Arc::new(master), Arc::new(Shared::default()));
+        let shared = Shared { answer: answer(command), ..Shared::default() };
+        let (master, shared) = (Arc::new(master), Arc::new(shared));
         let reader = {
             let (master, shared) = (Arc::clone(&master), Arc::clone(&shared));
             thread::spawn(move || read_all(&master, &shared))
@@ -337,10 +340,27 @@ fn read_all(master: &OwnedFd, shared: &Shared) {
         match rustix::io::read(master, &mut buffer) {
             // EIO: the last of the program's files is closed.
             Ok(0) | Err(rustix::io::Errno::IO) => return line.end(shared),
-            Ok(count) => line.take(&buffer[..count]),
+            Ok(count) => {
+                if buffer[..count].windows(QUESTION.len()).any(|window| window == QUESTION) {
+                    let _ = rustix::io::write(master, shared.answer.as_bytes());
+                }
+                line.take(&buffer[..count]);
+            }
             Err(error) => panic!("cannot read the master: {error}"),
         }
     }
+}
+
+/// The variable that says what a command's terminal answers.
+pub(crate) const ANSWER: &str = "HEADCOUNT_TEST_BACKGROUND";
+
+const QUESTION: &[u8] = b"\x1b]11;?\x1b\\";
+
+/// Of a black terminal, unless the command's environment says otherwise.
+fn answer(command: &Command) -> String {
+    let mut variables = command.get_envs().filter(|(name, _)| *name == ANSWER);
+    let given = variables.next().and_then(|(_, value)| value?.to_str());
+    given.unwrap_or("\x1b]11;rgb:0000/0000/0000\x1b\\").into()
 }
 
 fn open_pair() -> io::Result<(OwnedFd, OwnedFd)> {

@@ -22,6 +22,8 @@ pub(crate) struct Modes {
     pub(crate) cut: usize,
     /// What was put on the clipboard, in base 64.
     pub(crate) copied: Vec<String>,
+    /// Times that the background was asked for: once, before the first frame.
+    pub(crate) questions: usize,
     /// Sequences that nobody expects of us.
     pub(crate) unexpected: Vec<String>,
 }
@@ -75,6 +77,13 @@ impl Modes {
     fn sequence<'a>(&mut self, after: &'a [u8]) -> &'a [u8] {
         if let Some(rest) = after.strip_prefix(b"]52;c;") {
             return self.clipboard(rest);
+        }
+        if let Some(rest) = after.strip_prefix(b"]11;?\x1b\\") {
+            self.questions += 1;
+            if self.questions > 1 || self.frames > 0 {
+                self.unexpected.push("a question for the background".into());
+            }
+            return rest;
         }
         let Some(rest) = after.strip_prefix(b"[") else {
             self.unexpected.push("an escape without a bracket".into());

@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use headcount::term::{Capabilities, ColorChoice, Session, Suspension, TermError, TermEvent};
+use headcount::term::{Capabilities, Looks, Session, Suspension, TermError, TermEvent, ThemeChoice};
 use ratatui::Frame;
 use ratatui::crossterm::event::{KeyCode, KeyModifiers};
 use ratatui::layout::Rect;
@@ -96,7 +96,8 @@ enum Next {
 
 impl Program {
     fn run(mut self) -> Result<u8, TermError> {
-        let capabilities = Capabilities::of_this_process(ColorChoice::Auto)?;
+        let capabilities =
+            Capabilities::of_this_process(Looks { theme: ThemeChoice::Dark, ..Looks::default() })?;
         let (sender, events) = mpsc::channel();
         let mut session = Session::start::<Event>(capabilities, ESC_DELAY, sender.clone())?;
         let mut changed = true;

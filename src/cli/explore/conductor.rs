@@ -375,6 +375,7 @@ mod tests {
             dataset: Arc::clone(&dataset),
             depth: ColorDepth::None,
             glyphs: Glyphs::Ascii,
+            ground: crate::app::Ground::Dark,
             title: String::new(),
             mode: Mode::Live,
         });

@@ -23,7 +23,7 @@ use super::Failure;
 use super::args::ExploreArgs;
 use super::input::{Length, requested};
 use crate::app::{App, AppOptions, Command, Event};
-use crate::term::{Capabilities, Session, SignalKind, survive_file_size_limit};
+use crate::term::{Capabilities, Ground, Session, SignalKind, survive_file_size_limit};
 use crate::train::{Setup, TrainEvent};
 use trainer::Trainer;
 
@@ -33,7 +33,7 @@ const EXPORTS: &str = "exports";
 pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     // Before anything is read or written: without a screen nothing else matters.
     let capabilities =
-        Capabilities::of_this_process(args.color).map_err(|error| Failure::Usage(error.to_string()))?;
+        Capabilities::of_this_process(args.looks).map_err(|error| Failure::Usage(error.to_string()))?;
     survive_file_size_limit();
     let (plan, exports) = if let Some(weights) = &args.weights {
         (open::weights(weights, args)?, PathBuf::from(EXPORTS))
@@ -42,21 +42,24 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
         let exports = requested.path.join(EXPORTS);
         (open::run(requested)?, exports)
     };
-    let (app, first) = App::new(AppOptions {
-        model: plan.config.model.clone(),
-        seed: plan.config.seed,
-        dataset: Arc::clone(&plan.dataset),
-        depth: capabilities.color,
-        glyphs: capabilities.glyphs,
-        title: plan.dataset.task().name().into(),
-        mode: plan.mode,
-    });
     let (sender, incidents) = channel();
     for event in plan.past {
         let _ = sender.send(Incident::Train(event));
     }
     let session = Session::start(capabilities, Duration::from_millis(args.esc_delay), sender.clone())
         .map_err(|error| Failure::Failed(error.to_string()))?;
+    // The terminal itself has a say in them.
+    let capabilities = session.capabilities();
+    let (app, first) = App::new(AppOptions {
+        model: plan.config.model.clone(),
+        seed: plan.config.seed,
+        dataset: Arc::clone(&plan.dataset),
+        depth: capabilities.color,
+        glyphs: capabilities.glyphs,
+        ground: capabilities.ground.unwrap_or(Ground::Dark),
+        title: plan.dataset.task().name().into(),
+        mode: plan.mode,
+    });
     let answers = sender.clone();
     let probes = ProbeWorker::spawn(Arc::clone(&plan.dataset), plan.config.seed, move |answer| {
         // The loop may have ended before the answer came.

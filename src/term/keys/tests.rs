@@ -28,7 +28,7 @@ fn typed_in(chunks: &[&[u8]]) -> Vec<Typed> {
 fn keys(bytes: &[u8]) -> Vec<KeyEvent> {
     let key = |typed| match typed {
         Typed::Key(key) => key,
-        Typed::Paste(text) => panic!("a paste of {text:?}"),
+        other => panic!("{other:?} is no key"),
     };
     typed_in(&[bytes]).into_iter().map(key).collect()
 }
@@ -39,6 +39,37 @@ fn with(code: KeyCode, modifiers: KeyModifiers) -> KeyEvent {
 
 fn paste(text: &str) -> Typed {
     Typed::Paste(text.into())
+}
+
+#[test]
+fn an_answer_of_the_terminal_is_never_a_key() {
+    let answer = b"\x1b]11;rgb:fdfd/f6f6/e3e3\x1b\\";
+    let light = Typed::Ground(Some(Ground::Light));
+    // A slow line may hold up the rest for longer than a lone escape is waited with.
+    let pause = Duration::from_millis(300);
+    for split in 2..answer.len() {
+        let (begun, rest) = answer.split_at(split);
+        assert_eq!(typed_at(&[(Duration::ZERO, begun), (pause, rest)]), [Typed::Ground(Some(Ground::Light))]);
+        assert_eq!(typed_in(&[begun]), [], "{split}: the rest never came");
+    }
+    let held_up = typed_at(&[(Duration::ZERO, b"\x1b"), (pause, &answer[1..])]);
+    assert_eq!(held_up, [Typed::Key(key(KeyCode::Esc)), Typed::Ground(Some(Ground::Light))]);
+    let among_keys = [b"q", &answer[..], b"w"].concat();
+    let q = |letter| Typed::Key(key(KeyCode::Char(letter)));
+    assert_eq!(typed_in(&[&among_keys]), [q('q'), light, q('w')]);
+    assert_eq!(keys_after(b"\x1b]11;rgb:0/0/0\x07"), [key(KeyCode::Char('z'))]);
+    assert_eq!(
+        keys_after(b"\x1b]11;rgb:0/0\x1b[A"),
+        [KeyCode::Up, KeyCode::Char('z')].map(key),
+        "broken off"
+    );
+    assert_eq!(keys_after(b"\x1b]52;c;\x07"), [key(KeyCode::Char('z'))], "an answer to nobody");
+}
+
+/// The keys among these bytes and a `z` after them.
+fn keys_after(bytes: &[u8]) -> Vec<KeyEvent> {
+    let typed = typed_in(&[bytes, b"z"]).into_iter();
+    typed.filter_map(|typed| if let Typed::Key(key) = typed { Some(key) } else { None }).collect()
 }
 
 #[test]
