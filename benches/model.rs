@@ -4,9 +4,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 use dfdx::prelude::Cpu;
-use headcount::analysis::{Known, ProbeRequest, evaluate, probe, probe_after};
+use headcount::analysis::evaluate;
+use headcount::inquiry::{AskedBy, Bench, Inquiry, Over, Question, Subject, WeightForm, answer};
 use headcount::model::{
     Backend, Interventions, ModelConfig, NeuronId, Patch, Snapshot, Transformer, Weights,
 };
@@ -99,24 +100,28 @@ fn probes(c: &mut Criterion) {
     let mut group = c.benchmark_group("probe, one sequence");
     group.sample_size(50).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_secs(1));
     for (name, config) in sizes() {
-        let data = data(&config, 1);
-        let clean = ProbeRequest {
-            generation: 0,
-            snapshot: Arc::new(Snapshot::new(0, Weights::initial(&config, 1))),
-            folded: false,
-            tokens: data.example(Split::Train, 0).tokens().into(),
-            targets: data.example(Split::Train, 0).targets().iter().copied().collect(),
-            interventions: Interventions::default(),
-            means: None,
+        let data = Arc::new(data(&config, 1));
+        let snapshot = Arc::new(Snapshot::new(0, Weights::initial(&config, 1)));
+        let tokens = data.example(Split::Train, 0).tokens().into();
+        let clean = Subject::weights(&snapshot, WeightForm::Trained).over(Over::Sequence(tokens));
+        let mut edits = Interventions::default();
+        edits.toggle_neuron(NeuronId { layer: config.n_layers - 1, neuron: 3 });
+        let toggled = clean.clone().edited(&edits);
+        let ask = |subject: &Subject, bench: &Bench| {
+            let (by, subject, question) = (AskedBy::User, subject.clone(), Question::Probe);
+            answer(Inquiry { generation: 0, by, subject, question }, bench)
         };
-        let mut toggled = clean.clone();
-        toggled.interventions.toggle_neuron(NeuronId { layer: config.n_layers - 1, neuron: 3 });
-        let known = Known::of(&probe(clean.clone()));
+        let empty = || Bench::new(Arc::clone(&data), 1, None);
+        let with_clean = || {
+            let bench = empty();
+            ask(&clean, &bench);
+            bench
+        };
         group.bench_function(BenchmarkId::new("every activation", &name), |b| {
-            b.iter(|| probe(black_box(clean.clone())));
+            b.iter_batched_ref(empty, |bench| ask(black_box(&clean), bench), BatchSize::PerIteration);
         });
         group.bench_function(BenchmarkId::new("a neuron toggled", &name), |b| {
-            b.iter(|| probe_after(black_box(toggled.clone()), Some(&known)));
+            b.iter_batched_ref(with_clean, |bench| ask(black_box(&toggled), bench), BatchSize::PerIteration);
         });
     }
     group.finish();

@@ -2,9 +2,10 @@
 
 mod common;
 
-use common::{Screen, Setup, loss_at, report, trained};
-use headcount::analysis::{self, ProbeRequest, Topic};
+use common::{Screen, Setup, loss_at, trained};
+use headcount::analysis;
 use headcount::app::{Command, Event, Mode};
+use headcount::inquiry::{Answer, Findings, Inquiry, Question};
 use headcount::model::{self, ModelConfig, Patch, Weights};
 use headcount::task::Split;
 use headcount::train::{EpochMetrics, RunState, StepMetrics, TrainCommand, TrainEvent};
@@ -21,11 +22,22 @@ fn press(screen: &mut Screen, c: char) -> Vec<Command> {
     screen.app.update(Event::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)))
 }
 
-fn probe_of(commands: &[Command]) -> ProbeRequest {
-    let probe = commands.iter().find_map(|command| match command {
-        Command::Probe(request) => Some(request.clone()),
+/// The questions that are asked.
+fn asked(commands: &[Command]) -> Vec<Inquiry> {
+    let inquiry = |command: &Command| match command {
+        Command::Ask(inquiry) => Some((**inquiry).clone()),
         _ => None,
-    });
+    };
+    commands.iter().filter_map(inquiry).collect()
+}
+
+/// Those that take a study.
+fn studies(commands: &[Command]) -> Vec<Inquiry> {
+    asked(commands).into_iter().filter(|inquiry| !inquiry.question.is_quick()).collect()
+}
+
+fn probe_of(commands: &[Command]) -> Inquiry {
+    let probe = asked(commands).into_iter().find(|inquiry| inquiry.question == Question::Probe);
     probe.expect("a probe is asked for")
 }
 
@@ -38,10 +50,10 @@ fn a_neuron_is_switched_off_and_the_figures_are_those_of_the_pass() {
     screen.must_show("1 neuron to zero: 128 cells of this sequence");
     // Asked again by hand, the same question gives the number on screen.
     screen.keys("u4");
-    let probe = analysis::probe(probe_of(&press(&mut screen, ' ')));
-    let passes = [&*probe.clean, probe.ablated.as_ref().unwrap()];
+    let inquiry = probe_of(&press(&mut screen, ' '));
+    let Findings::Probe(probe) = screen.answer(&inquiry).findings else { panic!("{inquiry:?}") };
+    let passes = [&probe.clean, probe.ablated.as_ref().unwrap()];
     let [before, after] = passes.map(|pass| pass.loss().unwrap());
-    screen.send(Event::Probe(Box::new(probe)));
     screen.keys("6");
     screen.must_show(&format!("{before:.4} → {after:.4}"));
     screen.keys("u");
@@ -113,6 +125,10 @@ fn tokens_of_several_digits_are_checked_against_the_vocabulary() {
     assert!(screen.line("token").contains("299"));
     screen.keys("300");
     screen.must_show("300 is not a token: the vocabulary is 0 to 299");
+    // Refused digits stay in sight, and the token with them, until they are ended.
+    screen.keys("9").must_show("3009 is not a token");
+    screen.keys("<enter>").must_show("3009 is not a token");
+    screen.keys(",").must_show("3009 is not a token");
     screen.keys("42,7<enter>");
     let line = screen.line("token");
     assert!(line.contains("299") && line.contains(" 42") && line.contains("   7"), "{line}");
@@ -144,9 +160,9 @@ fn late_answers_are_dropped() {
     let second = probe_of(&press(&mut screen, 'r'));
     assert!(second.generation > first.generation);
     screen.app.take_dirty();
-    screen.send(Event::Probe(Box::new(analysis::probe(first))));
+    screen.answer(&first);
     assert!(!screen.app.take_dirty());
-    screen.send(Event::Probe(Box::new(analysis::probe(second))));
+    screen.answer(&second);
     assert!(screen.app.take_dirty());
 }
 
@@ -157,8 +173,7 @@ fn moving_the_cursor_computes_nothing() {
         // A view asks once for what it shows beyond the sequence.
         let commands = press(&mut screen, c);
         let is_view = c.is_ascii_digit();
-        let studies = |command: &Command| is_view && matches!(command, Command::Study(_));
-        assert!(commands.iter().all(studies), "{c}: {commands:?}");
+        assert!(is_view || commands.is_empty(), "{c}: {commands:?}");
     }
 }
 
@@ -188,23 +203,28 @@ fn an_evaluation_shows_as_it_arrives() {
     let mut screen = running();
     screen.keys("4g<space>");
     let commands = press(&mut screen, '6');
-    let [Command::Evaluate(request)] = &commands[..] else { panic!("{commands:?}") };
+    let [mut inquiry] = asked(&commands).try_into().expect("one question");
+    inquiry.question = Question::Ablation { controls: 4 };
     screen.must_show("computing");
     screen.keys("e").must_show("still computing: again in a moment");
-    let whole = report(request, &screen.data, 4);
-    let mut part = whole.clone();
-    part.after = None;
-    part.controls = None;
-    screen.send(Event::Evaluation(Box::new(part.clone())));
+    let whole = screen.answer(&inquiry);
+    let part = |screen: &mut Screen, sets: Option<usize>| {
+        let mut answer: Answer = whole.clone();
+        let Findings::Ablation(report) = &mut answer.findings else { panic!("{answer:?}") };
+        if let Some(sets) = sets {
+            report.controls.as_mut().unwrap().losses.truncate(sets);
+        } else {
+            (report.after, report.controls) = (None, None);
+        }
+        screen.send(Event::Answer(Box::new(answer)));
+    };
+    part(&mut screen, None);
     screen.must_show("→ computing");
     screen.keys("e");
     assert!(screen.exported.is_empty(), "figures after the edit would be null");
-    part.after.clone_from(&whole.after);
-    part.controls.clone_from(&whole.controls);
-    part.controls.as_mut().unwrap().losses.truncate(2);
-    screen.send(Event::Evaluation(Box::new(part)));
+    part(&mut screen, Some(2));
     screen.must_show("matched random sets, 2/4");
-    screen.send(Event::Evaluation(Box::new(whole)));
+    part(&mut screen, Some(4));
     screen.must_show("4 matched random sets");
     screen.keys("e");
     assert_eq!(screen.exported.len(), 1);
@@ -360,21 +380,16 @@ fn the_terminals_own_keys_work_while_typing_and_reading() {
     assert_eq!((screen.suspended, screen.repainted), (2, 2));
 }
 
-/// The topics that a key asks about.
-fn topics(screen: &mut Screen, c: char) -> Vec<Topic> {
-    let commands = press(screen, c);
-    let asked = commands.iter().filter_map(|command| match command {
-        Command::Study(request) => Some(request.topic.clone()),
-        _ => None,
-    });
-    asked.collect()
+/// The studies that a key asks for.
+fn topics(screen: &mut Screen, c: char) -> Vec<Question> {
+    studies(&press(screen, c)).into_iter().map(|inquiry| inquiry.question).collect()
 }
 
 #[test]
 fn studies_are_asked_for_once_and_not_at_every_snapshot() {
     let mut screen = running();
     for (c, topic) in
-        [('2', Topic::Heads), ('3', Topic::Lens), ('4', Topic::Trackers), ('5', Topic::Circuits)]
+        [('2', Question::Heads), ('3', Question::Lens), ('4', Question::Trackers), ('5', Question::Circuits)]
     {
         assert_eq!(topics(&mut screen, c), [topic]);
         assert_eq!(topics(&mut screen, c), []);
@@ -383,7 +398,7 @@ fn studies_are_asked_for_once_and_not_at_every_snapshot() {
     let commands = screen
         .app
         .update(Event::Train(TrainEvent::Snapshot(std::sync::Arc::new(model::Snapshot::new(25, trained())))));
-    assert!(!commands.iter().any(|command| matches!(command, Command::Study(_))));
+    assert!(studies(&commands).is_empty());
     // What comes late is of the snapshot before, and wanted; the newer one is asked for by hand.
     screen.keys("<enter>");
     screen.must_show("copying");
@@ -397,7 +412,7 @@ fn an_overlay_asks_for_its_fit_and_only_then() {
     screen.keys("4");
     assert_eq!(topics(&mut screen, 'j'), []);
     let fit = topics(&mut screen, 'o');
-    assert!(matches!(&fit[..], [Topic::Fit { neurons, .. }] if neurons.len() == 1), "{fit:?}");
+    assert!(matches!(&fit[..], [Question::Fit { neurons, .. }] if neurons.len() == 1), "{fit:?}");
     screen.keys("b");
     screen.must_show("they track token");
     screen.keys("o");
@@ -610,12 +625,12 @@ fn an_answer_to_her_is_taken_although_a_newer_snapshot_is_there() {
     let hers = probe_of(&press(&mut screen, 'r'));
     let follows = probe_of(&at_snapshot(&mut screen, 25));
     screen.app.take_dirty();
-    screen.send(Event::Probe(Box::new(analysis::probe(hers))));
+    screen.answer(&hers);
     assert!(screen.app.take_dirty());
     // What follows the training is hers no longer once she has asked for something else.
     press(&mut screen, 'r');
     screen.app.take_dirty();
-    screen.send(Event::Probe(Box::new(analysis::probe(follows))));
+    screen.answer(&follows);
     assert!(!screen.app.take_dirty());
 }
 
@@ -624,11 +639,7 @@ fn what_is_asked_at_the_start_is_of_the_newest_weights() {
     let mode = Mode::Exploring { weights: "run".into() };
     let mut screen = Setup { mode, ..Setup::default() }.screen();
     let steps = |commands: &[Command]| -> Vec<usize> {
-        let step = |command: &Command| match command {
-            Command::Study(request) => Some(request.snapshot.step),
-            _ => None,
-        };
-        commands.iter().filter_map(step).collect()
+        studies(commands).iter().map(|inquiry| inquiry.subject.step()).collect()
     };
     for step in [280, 350, 420] {
         assert_eq!(steps(&at_snapshot(&mut screen, step)), [step]);
@@ -731,18 +742,15 @@ fn random_sets_leave_the_heads_as_they_are() {
     screen.keys("4<space>6").must_show("matched random sets");
     let request = |screen: &mut Screen| {
         let commands = press(screen, '6');
-        commands.into_iter().find_map(|command| match command {
-            Command::Evaluate(request) => Some(request),
-            _ => None,
-        })
+        studies(&commands).into_iter().find(|inquiry| matches!(inquiry.question, Question::Ablation { .. }))
     };
     screen.keys("2");
     press(&mut screen, ' ');
-    let request = request(&mut screen).expect("something else is off");
+    let edits = request(&mut screen).expect("something else is off").subject.edits;
     let activity = vec![vec![1.0; 256]];
-    let control = analysis::evaluation::control(&request.interventions, &activity, 1, 0).unwrap();
+    let control = analysis::evaluation::control(&edits, &activity, 1, 0).unwrap();
     assert_eq!((control.heads.len(), control.neurons.len()), (1, 1));
-    assert_ne!(control.neurons, request.interventions.neurons);
+    assert_ne!(control.neurons, edits.neurons);
 }
 
 #[test]
@@ -770,4 +778,98 @@ fn a_token_that_no_neuron_tracks_has_none_picked_or_switched_off() {
         screen.must_not_show("✕");
         screen.must_not_show("◆");
     }
+}
+
+#[test]
+fn a_token_that_is_refused_becomes_no_other_one() {
+    let model = ModelConfig { d_vocab: 5000, n_ctx: 16, ..ModelConfig::default() };
+    let weights = Weights::initial(&model, 1);
+    let mut screen = Setup { model, ..Setup::default() }.screen();
+    screen.snapshot(0, weights);
+    let before = screen.keys("<home>").line("token");
+    screen.keys("i99999").must_show("99999 is not a token: the vocabulary is 0 to 4999");
+    screen.keys("<enter>").must_show("99999 is not a token");
+    screen.keys("<backspace>").must_show("9999 is not a token");
+    screen.keys(" <enter>");
+    assert_eq!(screen.line("token"), before, "the old one is kept");
+}
+
+/// What a key changes the subject of: the key, and the views where it does.
+const SUBJECT_KEYS: [(&str, &str); 14] = [
+    ("r", "23456"),
+    ("n", "23456"),
+    ("N", "23456"),
+    ("i7", "23456"),
+    ("<space>", "23456"),
+    ("u", "23456"),
+    ("m", "23456"),
+    ("F", "23456"),
+    ("[", "23456"),
+    ("{", "23456"),
+    ("f", "23456"),
+    ("a", "2"),
+    ("A", "26"),
+    ("B", "4"),
+];
+
+#[test]
+fn no_figure_of_an_earlier_question_stands_unmarked_under_a_newer_one() {
+    for (keys, views) in SUBJECT_KEYS {
+        for view in views.chars() {
+            let mut screen = Setup::default().screen();
+            let first = Weights::initial(&ModelConfig::default(), 1);
+            screen.run(20, &[(1, first), (20, trained())]);
+            screen.keys("4g<space>").keys(&view.to_string());
+            screen.must_not_show(" computing ");
+            screen.stop_answering();
+            screen.keys(keys);
+            // Below status, tabs and strip, which has a line more while something is off.
+            let first = if screen.shows("ablated  ") { 7 } else { 6 };
+            let heading = screen.text().lines().nth(first).unwrap_or_default().to_owned();
+            assert!(heading.contains("computing"), "{keys} in view {view}:\n{}", screen.text());
+            let buffer = screen.buffer();
+            let panel = buffer.content.chunks(80).skip(first + 1).take(22 - first).flatten();
+            let is_dim = |cell: &ratatui::buffer::Cell| cell.modifier.contains(ratatui::style::Modifier::DIM);
+            assert!(panel.filter(|cell| cell.symbol() != " ").all(is_dim), "{keys} in view {view}");
+            screen.go_on_answering();
+            screen.must_not_show(" computing ");
+        }
+    }
+}
+
+#[test]
+fn in_a_live_session_the_accuracy_follows_the_snapshot_that_is_looked_at() {
+    let mut screen = Setup::default().screen();
+    let first = Weights::initial(&ModelConfig::default(), 1);
+    screen.run(21, &[(1, first), (20, trained())]);
+    screen.keys("1").must_show("epoch 3, step 21");
+    screen.keys("{").must_show("trained weights, step 1");
+    screen.keys("}").must_show("epoch 3, step 21");
+    screen.snapshot(25, trained());
+    screen.keys("<enter>").must_show("trained weights, step 25");
+    screen.keys("<enter>").must_show("nothing here is of an earlier step");
+}
+
+#[test]
+fn picked_neurons_stay_with_the_token_that_they_were_picked_for() {
+    let mut screen = running();
+    screen.keys("4bo<home>");
+    let fitted = screen.line("R²");
+    let token = fitted.clone();
+    for _ in 0..30 {
+        screen.keys("<right>");
+        assert_eq!(screen.line("R²"), token);
+    }
+    screen.keys("<home>T").must_show(", for token ");
+    assert_eq!(screen.line("R²"), fitted);
+}
+
+#[test]
+fn a_key_without_effect_says_what_would_have_one() {
+    let mut screen = running();
+    screen.keys("c").must_show("nothing is off");
+    screen.keys("3<home>").keys(&"<up>".repeat(9)).keys("<space>");
+    screen.must_show("embed stays on: space switches off heads (head.L.H) here, neurons in 4");
+    screen.keys("6A").must_show("every head attends uniformly");
+    screen.must_show("2 patterns replaced");
 }

@@ -181,6 +181,22 @@ fn what_computes_knows_of_no_screen() {
     }
 }
 
+/// What questions have in common.
+const COMMON_TO_QUESTIONS: [&str; 5] = ["bench", "job", "passes", "schedule", "subject"];
+
+#[test]
+fn no_question_knows_another_or_a_thread() {
+    let is_question = |module: &[String]| matches!(module, [layer, file, ..] if layer == "inquiry" && !COMMON_TO_QUESTIONS.contains(&file.as_str()));
+    let modules = modules();
+    for (module, named) in imports().iter().filter(|(module, _)| is_question(module)) {
+        let other = named
+            .iter()
+            .find(|path| is_question(path) && path[1] != module[1] && modules.contains_key(&path[..2]));
+        assert!(other.is_none(), "{} knows {other:?}", module.join("/"));
+    }
+    does_not_say("inquiry", &["std::thread", "mpsc", "Instant"]);
+}
+
 #[test]
 fn the_app_and_its_views_know_of_no_thread_channel_clock_or_file() {
     let outside =

@@ -5,21 +5,28 @@ mod reference;
 use std::sync::Arc;
 
 use headcount::analysis::attention::averages;
-use headcount::analysis::circuits::{circuits, paths};
+use headcount::analysis::circuits::{HeadCircuits, HeadDrive, circuits};
 use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::{lens, lens_over};
-use headcount::analysis::study::study;
-use headcount::analysis::{
-    Findings, NeuronDirections, Pass, ProbeRequest, StudyRequest, Topic, evaluate, probe,
+use headcount::analysis::{NeuronDirections, Pass, evaluate};
+use headcount::inquiry::paths::paths;
+use headcount::inquiry::{
+    Answer, AskedBy, Bench, Findings, Inquiry, Over, PathsTo, Question, Subject, WeightForm, answer,
 };
 use headcount::model::{
-    AblationKind, Activations, FoldOptions, HeadId, Interventions, NeuronId, Patch, PatternKind, Snapshot,
-    Weights, cache, centre, fold, forward,
+    AblationKind, Activations, FoldOptions, HeadId, Interventions, ModelConfig, NeuronId, Normalization,
+    Patch, PatternKind, Snapshot, Weights, cache, centre, fold, forward,
 };
 use headcount::report::AblationOutcome;
-use headcount::task::{Class, Example, Split, TaskConfig, Token};
+use headcount::task::{Class, Dataset, Example, Split, TaskConfig, Token};
 use reference::models::{batch_of, majority, odd_models, perturbed, random_batch, some, worst};
 use reference::{Tensors, weights};
+
+/// An answer, from the first step to the last.
+fn ask(subject: Subject, question: Question, data: Dataset) -> Answer {
+    let bench = Bench::new(Arc::new(data), 1, None);
+    answer(Inquiry { generation: 0, by: AskedBy::User, subject, question }, &bench)
+}
 
 fn first_sequence() -> (Vec<Token>, Vec<Option<Class>>) {
     let batch = Tensors::read("batch");
@@ -271,14 +278,14 @@ fn circuits_equal_transformer_lens() {
 
 #[test]
 fn the_drives_of_all_tokens_and_heads_sum_to_what_attention_adds_to_a_neuron() {
-    drives_sum(Interventions::default());
+    drives_sum(&Interventions::default());
     // A head that is off drives nothing, and the others do at the scale that is there without it.
     let mut interventions = Interventions::default();
     interventions.toggle_head(HeadId { layer: 0, head: 0 });
-    drives_sum(interventions);
+    drives_sum(&interventions);
 }
 
-fn drives_sum(interventions: Interventions) {
+fn drives_sum(interventions: &Interventions) {
     let (tokens, labels) = first_sequence();
     let snapshot = Snapshot::new(
         0,
@@ -286,20 +293,17 @@ fn drives_sum(interventions: Interventions) {
     );
     let snapshot = Arc::new(snapshot);
     let config = snapshot.config();
-    let probe = probe(ProbeRequest {
-        generation: 0,
-        snapshot: Arc::clone(&snapshot),
-        folded: true,
-        tokens: tokens.into(),
-        targets: labels.iter().copied().collect(),
-        interventions,
-        means: None,
-    });
+    let subject = Subject::weights(&snapshot, WeightForm::Trained);
+    let of_sequence = subject.clone().over(Over::Sequence(tokens.clone().into())).edited(interventions);
+    let Findings::Probe(probe) = ask(of_sequence, Question::Probe, majority(&tokens)).findings else {
+        panic!()
+    };
     let pass = probe.current();
     let target = headcount::analysis::Target::Label.resolve(labels[90], pass.logits(90));
-    let all = circuits(&snapshot.weights);
+    let drives: Vec<_> = config.heads().map(|id| Arc::new(HeadDrive::new(&snapshot.weights, id))).collect();
     let every = config.n_heads * config.d_vocab * config.d_mlp;
-    let found = paths(&all, &NeuronDirections::new(&snapshot.weights), &probe, (0, 90), target, every);
+    let to = PathsTo { ranked_by: subject, layer: 0, position: 90, target };
+    let found = paths(&drives, &probe.directions, &probe, &to, every);
     assert_eq!(found.len(), every);
     assert!(found.windows(2).all(|pair| pair[0].score.abs() >= pair[1].score.abs()));
     let mlp = pass.activations.blocks[0].mlp.as_ref().unwrap();
@@ -441,21 +445,16 @@ fn running_again_what_follows_gives_the_bits_of_running_everything() {
 #[test]
 fn mean_patterns_heed_every_kind_of_ablation() {
     let config = odd_models().remove(0);
-    let (weights, data) = (perturbed(&config), random_batch(&config, 4));
-    let snapshot = Snapshot::new(0, weights);
-    let examples = data.examples(Split::Train);
+    let snapshot = Arc::new(Snapshot::new(0, perturbed(&config)));
+    let held_out = TaskConfig { sequences: 5, train_fraction: 0.2, ..TaskConfig::default() };
+    let data = held_out.dataset(config.shape(), 1).unwrap();
+    let examples = data.examples(Split::Validation);
     let last_pattern = |kind| {
         let interventions =
             Interventions { heads: [HeadId { layer: 0, head: 1 }].into(), kind, ..Interventions::default() };
-        let request = StudyRequest {
-            snapshot: Arc::new(snapshot.clone()),
-            folded: false,
-            interventions: interventions.clone(),
-            topic: Topic::Heads,
-        };
-        let Findings::Heads(found) = study(request, &snapshot, &snapshot, &examples, &[]).findings else {
-            panic!()
-        };
+        let subject = Subject::weights(&snapshot, WeightForm::Trained);
+        let subject = subject.over(Over::Validation).edited(&interventions);
+        let Findings::Heads(found) = ask(subject, Question::Heads, data.clone()).findings else { panic!() };
         let (known, _) = headcount::analysis::evaluation::means(&snapshot.weights, &examples);
         let patch = interventions.patch(&config, Some(&known));
         let expected = averages(&snapshot.weights, &patch, &examples);
@@ -464,4 +463,56 @@ fn mean_patterns_heed_every_kind_of_ablation() {
     };
     let (zero, mean) = (last_pattern(AblationKind::Zero), last_pattern(AblationKind::Mean));
     assert!(worst(&zero, &mean) > 1e-6, "the two ablations differ behind the first layer");
+}
+
+/// A model of one head that writes, for each token, the next one: a cyclic shift of so many tokens.
+fn cyclic_shift(tokens: usize) -> Weights {
+    let config = ModelConfig {
+        n_heads: 1,
+        d_model: tokens,
+        d_head: tokens,
+        d_mlp: 0,
+        n_ctx: 4,
+        d_vocab: tokens,
+        normalization_type: Normalization::None,
+        ..ModelConfig::default()
+    };
+    let mut weights = Weights::zeros(&config);
+    let layout = weights.layout.clone();
+    let block = &layout.blocks[0];
+    for token in 0..tokens {
+        weights.values[layout.w_e.start + token * tokens + token] = 1.0;
+        weights.values[layout.w_u.start + token * tokens + token] = 1.0;
+        weights.values[block.w_qkv.start + token * 3 * tokens + 2 * tokens + token] = 1.0;
+        weights.values[block.w_o.start + token * tokens + (token + 1) % tokens] = 1.0;
+    }
+    weights
+}
+
+#[test]
+fn eigenvalues_that_do_not_converge_are_not_waited_for() {
+    let mut without = 0;
+    for tokens in [5, 6, 7, 8, 10, 12, 16, 32, 64] {
+        let head = HeadCircuits::new(&cyclic_shift(tokens), HeadId { layer: 0, head: 0 });
+        assert!((head.ov_logit[1] - 1.0).abs() < 1e-6);
+        // They are spread over the unit circle.
+        assert!(head.copying_score.is_nan() || head.copying_score.abs() < 1e-4, "{}", head.copying_score);
+        without += usize::from(head.copying_score.is_nan());
+        assert!(head.ov_singular.iter().all(|x| (x - 1.0).abs() < 1e-4), "{:?}", head.ov_singular);
+    }
+    assert!(without > 0, "the bound is never reached");
+}
+
+#[test]
+fn singular_values_of_many_tokens_are_those_of_the_whole_map() {
+    let config = ModelConfig { d_vocab: 50, d_head: 8, n_ctx: 16, ..ModelConfig::default() };
+    let weights = Weights::initial(&config, 3);
+    let head = HeadCircuits::new(&weights, HeadId { layer: 0, head: 0 });
+    for (values, map) in [(&head.qk_singular, &head.qk), (&head.ov_singular, &head.ov_logit)] {
+        let squares: f64 = map.iter().map(|x| f64::from(*x).powi(2)).sum();
+        let sum: f64 = values.iter().map(|x| f64::from(*x).powi(2)).sum();
+        assert!((squares - sum).abs() < 1e-4 * squares, "{squares} {sum}");
+        assert_eq!(values.len(), 50);
+        assert!(values.is_sorted_by(|a, b| a >= b) && values[8].abs() < f32::MIN_POSITIVE && values[7] > 0.0);
+    }
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Screen, Setup, trained};
-use headcount::analysis::circuits::{circuits, qk_over_positions};
+use headcount::analysis::circuits::{HeadDrive, circuits, qk_over_positions};
 use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::lens_over;
 use headcount::analysis::{NeuronDirections, Pass, Target, attention, evaluate, evaluation};
@@ -230,7 +230,8 @@ fn circuits_and_paths() {
     let mut twin = Twin::new("5.");
     let folded = fold(&twin.weights, FoldOptions::default());
     let (heads, positions) = (circuits(&folded), qk_over_positions(&folded, HeadId { layer: 0, head: 1 }));
-    let centred = heads[1].ov_neuron_centred(10);
+    let drives = [0, 1].map(|head| HeadDrive::new(&folded, HeadId { layer: 0, head }).values);
+    let centred = &drives[1];
     let of = |values: &[f32], width: usize, row: &Value| {
         let at = |cell: &Value| usize::try_from(cell.as_u64().unwrap()).unwrap();
         f64::from(values[at(&row[0]) * width + at(&row[1])])
@@ -239,7 +240,7 @@ fn circuits_and_paths() {
         ("qk_tokens", &heads[1].qk, 10),
         ("qk_positions", &positions, 128),
         ("ov_logits", &heads[1].ov_logit, 10),
-        ("ov_neurons_centred", &centred, 256),
+        ("ov_neurons_centred", centred, 256),
     ] {
         let export = twin.export();
         let map = rows(&export, "map");
@@ -258,7 +259,7 @@ fn circuits_and_paths() {
         let (token, head, neuron) = (cell(0), cell(2), cell(3));
         let target = Target::Label.resolve(twin.labels[POSITION], &[0.0; 10]);
         let (directions, by_weights) = (NeuronDirections::new(&twin.weights), NeuronDirections::new(&folded));
-        let drive = heads[head].ov_neuron_centred(10)[token * 256 + neuron];
+        let drive = drives[head][token * 256 + neuron];
         same(&row[4], (drive * target.value(by_weights.of(0, neuron))).into());
         same(&row[6], directions.contribution(&twin.clean().activations, 0, neuron, POSITION, target).into());
     }

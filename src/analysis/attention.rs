@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::model::{Activations, HeadId, Mat, MatMut, Patch, Weights, Write, forward, matmul};
+use super::total::{Total, over};
+use crate::model::{Activations, HeadId, Mat, MatMut, ModelConfig, Patch, Weights, Write, matmul};
 use crate::task::{Example, Token};
 
 /// Figures of one head over one sequence.
@@ -127,32 +128,85 @@ pub struct HeadAverages {
 /// Patterns and scores of every head averaged over `examples`, by layer, then head. A query's pattern is averaged over
 /// the sequences that reach it.
 pub fn averages(weights: &Weights, patch: &Patch, examples: &[Example<'_>]) -> Vec<HeadAverages> {
-    let c = weights.config();
     let len = examples.iter().map(|example| example.tokens().len()).max().unwrap_or(0);
-    let empty = |id| HeadAverages { id, pattern: vec![0.0; len * len], scores: HeadScores::default() };
-    let mut averages: Vec<HeadAverages> = c.heads().map(empty).collect();
-    let mut activations = Activations::new(c, len);
-    let share = 1.0 / examples.len().max(1) as f32;
-    let reach = |query: usize| examples.iter().filter(|example| example.tokens().len() > query).count();
-    let shares: Vec<f32> = (0..len).map(|query| 1.0 / reach(query) as f32).collect();
-    for example in examples {
-        forward(weights, example.tokens(), patch, &mut activations);
-        let own = example.tokens().len();
-        for average in &mut averages {
-            let HeadId { layer, head } = average.id;
-            let pattern = &activations.blocks[layer].attn.pattern[head * own * own..][..own * own];
-            let rows = average.pattern.chunks_exact_mut(len).zip(pattern.chunks_exact(own));
-            for ((mean, row), share) in rows.zip(&shares) {
-                mean.iter_mut().zip(row).for_each(|(mean, p)| *mean += share * p);
+    over(HeadSums::new(weights.config(), len), weights, patch, examples).averages()
+}
+
+/// Sums of patterns and scores of every head over sequences.
+pub struct HeadSums {
+    /// Sequences that reach each query.
+    reach: Vec<usize>,
+    sequences: usize,
+    sums: Vec<HeadAverages>,
+}
+
+impl HeadSums {
+    /// Over nothing yet, for sequences of at most `len` tokens.
+    pub fn new(config: &ModelConfig, len: usize) -> Self {
+        let zero = |id| HeadAverages { id, pattern: vec![0.0; len * len], scores: HeadScores::default() };
+        Self { reach: vec![0; len], sequences: 0, sums: config.heads().map(zero).collect() }
+    }
+
+    /// By layer, then head.
+    pub fn averages(mut self) -> Vec<HeadAverages> {
+        let share = 1.0 / self.sequences.max(1) as f32;
+        for HeadAverages { pattern, scores, .. } in &mut self.sums {
+            for (row, reach) in pattern.chunks_exact_mut(self.reach.len()).zip(&self.reach) {
+                row.iter_mut().for_each(|p| *p /= *reach as f32);
             }
-            let (mean, one) = (&mut average.scores, head_scores(pattern, example.tokens()));
-            mean.previous += share * one.previous;
-            mean.duplicate += share * one.duplicate;
-            mean.induction += share * one.induction;
-            mean.uniform += share * one.uniform;
+            *scores = scores.map(|score| score * share);
+        }
+        self.sums
+    }
+}
+
+impl HeadScores {
+    fn map(self, f: impl Fn(f32) -> f32) -> Self {
+        let Self { previous, duplicate, induction, uniform } = self;
+        let [previous, duplicate, induction, uniform] = [previous, duplicate, induction, uniform].map(f);
+        Self { previous, duplicate, induction, uniform }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.previous += other.previous;
+        self.duplicate += other.duplicate;
+        self.induction += other.induction;
+        self.uniform += other.uniform;
+    }
+}
+
+impl Total for HeadSums {
+    fn empty(&self) -> Self {
+        let zero = |sum: &HeadAverages| HeadAverages {
+            id: sum.id,
+            pattern: vec![0.0; sum.pattern.len()],
+            scores: HeadScores::default(),
+        };
+        Self { reach: vec![0; self.reach.len()], sequences: 0, sums: self.sums.iter().map(zero).collect() }
+    }
+
+    fn add(&mut self, from: &Activations, example: Example<'_>) {
+        self.sequences += 1;
+        let (len, own) = (self.reach.len(), from.len);
+        self.reach.iter_mut().take(own).for_each(|reach| *reach += 1);
+        for sum in &mut self.sums {
+            let HeadId { layer, head } = sum.id;
+            let pattern = &from.blocks[layer].attn.pattern[head * own * own..][..own * own];
+            for (sums, row) in sum.pattern.chunks_exact_mut(len).zip(pattern.chunks_exact(own)) {
+                sums.iter_mut().zip(row).for_each(|(sum, p)| *sum += p);
+            }
+            sum.scores.add(head_scores(pattern, example.tokens()));
         }
     }
-    averages
+
+    fn merge(&mut self, next: Self) {
+        self.sequences += next.sequences;
+        self.reach.iter_mut().zip(next.reach).for_each(|(ours, theirs)| *ours += theirs);
+        for (ours, theirs) in self.sums.iter_mut().zip(next.sums) {
+            ours.pattern.iter_mut().zip(theirs.pattern).for_each(|(sum, p)| *sum += p);
+            ours.scores.add(theirs.scores);
+        }
+    }
 }
 
 #[cfg(test)]

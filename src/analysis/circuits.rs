@@ -5,9 +5,8 @@
 
 use nalgebra::DMatrix;
 
-use super::attribution::{ResolvedTarget, product};
-use super::neurons::NeuronDirections;
-use super::probe::{Pass, Probe};
+use super::attribution::product;
+use super::pass::Pass;
 use crate::model::{HeadId, Mat, Weights, centre};
 use crate::task::Token;
 
@@ -52,14 +51,31 @@ impl<'a> Head<'a> {
         Mat::new(&w_o[self.id.head * c.d_head * c.d_model..], c.d_head, c.d_model)
     }
 
-    /// `x reads reads^T x^T` of rows `x`, `[rows, d_model]`: `[rows, rows]`.
-    fn match_rows(&self, x: &[f32]) -> Vec<f32> {
+    /// `W_E W_V`, `[token, d_head]`.
+    fn values(&self) -> Vec<f32> {
+        let c = self.weights.config();
+        let w_e = Mat::new(self.weights.part(&self.weights.layout.w_e), c.d_vocab, c.d_model);
+        product(w_e, self.reads(2), c.d_vocab, c.d_head)
+    }
+
+    /// `W_E W_V W_O`, `[token, d_model]`.
+    fn written(&self) -> Vec<f32> {
+        let c = self.weights.config();
+        product(Mat::new(&self.values(), c.d_vocab, c.d_head), self.writes(), c.d_vocab, c.d_model)
+    }
+
+    /// Queries and keys of rows `x`, `[rows, d_model]`: `[rows, d_head]` each.
+    fn queries_and_keys(&self, x: &[f32]) -> [Vec<f32>; 2] {
         let c = self.weights.config();
         let rows = x.len() / c.d_model;
-        let x = Mat::new(x, rows, c.d_model);
-        let (q, k) = (product(x, self.reads(0), rows, c.d_head), product(x, self.reads(1), rows, c.d_head));
-        product(Mat::new(&q, rows, c.d_head), Mat::new(&k, rows, c.d_head).t(), rows, rows)
+        [0, 1].map(|part| product(Mat::new(x, rows, c.d_model), self.reads(part), rows, c.d_head))
     }
+}
+
+/// `a b^T` of two matrices of that width.
+fn times_transposed(a: &[f32], b: &[f32], width: usize) -> Vec<f32> {
+    let (rows, cols) = (a.len() / width, b.len() / width);
+    product(Mat::new(a, rows, width), Mat::new(b, cols, width).t(), rows, cols)
 }
 
 impl HeadCircuits {
@@ -67,24 +83,15 @@ impl HeadCircuits {
     pub fn new(weights: &Weights, id: HeadId) -> Self {
         let c = weights.config();
         let head = Head { weights, id };
-        let w_e = weights.part(&weights.layout.w_e);
-        let values = product(Mat::new(w_e, c.d_vocab, c.d_model), head.reads(2), c.d_vocab, c.d_head);
-        let written = product(Mat::new(&values, c.d_vocab, c.d_head), head.writes(), c.d_vocab, c.d_model);
-        let through = |matrix: &[f32], cols: usize| {
-            product(
-                Mat::new(&written, c.d_vocab, c.d_model),
-                Mat::new(matrix, c.d_model, cols),
-                c.d_vocab,
-                cols,
-            )
-        };
-        let mlp = weights.layout.blocks[id.layer].mlp.as_ref();
-        let ov_neuron = mlp.map_or(Vec::new(), |mlp| through(weights.part(&mlp.w_in), c.d_mlp));
+        let (values, written) = (head.values(), head.written());
         let w_u = weights.part(&weights.layout.w_u);
-        let (qk, ov_logit) = (head.match_rows(w_e), through(w_u, c.outputs()));
+        let [queries, keys] = head.queries_and_keys(weights.part(&weights.layout.w_e));
+        let qk = times_transposed(&queries, &keys, c.d_head);
+        let w_u_matrix = Mat::new(w_u, c.d_model, c.outputs());
+        let ov_logit = product(Mat::new(&written, c.d_vocab, c.d_model), w_u_matrix, c.d_vocab, c.outputs());
+        let from_head = product(head.writes(), w_u_matrix, c.d_head, c.outputs());
         // The non-zero eigenvalues of AB are those of BA, and this order makes the smaller matrix.
         let around = (c.outputs() == c.d_vocab).then(|| {
-            let from_head = product(head.writes(), Mat::new(w_u, c.d_model, c.d_vocab), c.d_head, c.d_vocab);
             let (out, back) =
                 (Mat::new(&from_head, c.d_head, c.d_vocab), Mat::new(&values, c.d_vocab, c.d_head));
             product(out, back, c.d_head, c.d_head)
@@ -92,21 +99,48 @@ impl HeadCircuits {
         Self {
             id,
             copying_score: around.map_or(f32::NAN, |around| copying_score(&around, c.d_head)),
-            qk_singular: singular_values(&qk, c.d_vocab),
-            ov_singular: singular_values(&ov_logit, c.outputs()),
+            qk_singular: singular_values(&queries, &keys, c.d_head),
+            ov_singular: singular_values(&values, &transposed(&from_head, c.d_head, c.outputs()), c.d_head),
+            ov_neuron: ov_neuron(weights, id),
             qk,
-            ov_neuron,
             ov_logit,
         }
     }
+}
 
-    /// `ov_neuron` less its mean over the tokens: what tells tokens apart, `[token, neuron]`.
-    pub fn ov_neuron_centred(&self, d_vocab: usize) -> Vec<f32> {
-        let d_mlp = self.ov_neuron.len() / d_vocab;
-        let mut by_neuron = transposed(&self.ov_neuron, d_vocab, d_mlp);
+/// How a head drives the neurons of its layer.
+#[derive(Clone, Debug)]
+pub struct HeadDrive {
+    /// Which head.
+    pub id: HeadId,
+    /// `W_E W_V W_O W_in` less its mean over the tokens: what tells tokens apart, `[token, neuron]`.
+    pub values: Vec<f32>,
+    /// The neurons, the widest range of values first.
+    pub order: Vec<usize>,
+}
+
+impl HeadDrive {
+    /// Multiplies the weights out. The head must exist, and the model have neurons.
+    pub fn new(weights: &Weights, id: HeadId) -> Self {
+        let (d_vocab, d_mlp) = (weights.config().d_vocab, weights.config().d_mlp);
+        let mut by_neuron = transposed(&ov_neuron(weights, id), d_vocab, d_mlp);
         centre(&mut by_neuron, d_vocab);
-        transposed(&by_neuron, d_mlp, d_vocab)
+        let largest = |row: &[f32]| row.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
+        let mut order: Vec<(f32, usize)> =
+            by_neuron.chunks_exact(d_vocab).map(largest).zip(0..d_mlp).collect();
+        order.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let order = order.into_iter().map(|(_, neuron)| neuron).collect();
+        Self { id, values: transposed(&by_neuron, d_mlp, d_vocab), order }
     }
+}
+
+/// `W_E W_V W_O W_in` of one head, `[token, neuron]`; empty in an attention-only model.
+fn ov_neuron(weights: &Weights, id: HeadId) -> Vec<f32> {
+    let c = weights.config();
+    let Some(mlp) = &weights.layout.blocks[id.layer].mlp else { return Vec::new() };
+    let written = Head { weights, id }.written();
+    let w_in = Mat::new(weights.part(&mlp.w_in), c.d_model, c.d_mlp);
+    product(Mat::new(&written, c.d_vocab, c.d_model), w_in, c.d_vocab, c.d_mlp)
 }
 
 /// Every head's circuits, by layer, then head.
@@ -116,92 +150,47 @@ pub fn circuits(weights: &Weights) -> Vec<HeadCircuits> {
 
 /// `W_pos W_Q W_K^T W_pos^T` of one head, `[query position, key position]`; without 1/sqrt(`d_head`) and layer norm scales.
 pub fn qk_over_positions(weights: &Weights, id: HeadId) -> Vec<f32> {
-    Head { weights, id }.match_rows(weights.part(&weights.layout.w_pos))
+    let [queries, keys] = Head { weights, id }.queries_and_keys(weights.part(&weights.layout.w_pos));
+    times_transposed(&queries, &keys, weights.config().d_head)
 }
 
 fn transposed(matrix: &[f32], rows: usize, cols: usize) -> Vec<f32> {
     (0..cols).flat_map(|col| (0..rows).map(move |row| matrix[row * cols + col])).collect()
 }
 
-fn singular_values(matrix: &[f32], width: usize) -> Vec<f32> {
-    let finite = matrix.iter().all(|x| x.is_finite());
-    let matrix = DMatrix::from_row_slice(matrix.len() / width, width, matrix);
-    // An iteration over NaN does not end.
-    if finite { matrix.singular_values().iter().copied().collect() } else { Vec::new() }
+/// Iterations per row of a matrix after which a decomposition has not converged: a cyclic shift never does.
+const MOST_ITERATIONS: usize = 100;
+
+/// Singular values of `a b^T`, whose rows are of that width, largest first; none where they are not numbers or do not
+/// converge. Of many rows those of the small product of the two triangular factors, which are the same, and zeros.
+fn singular_values(a: &[f32], b: &[f32], width: usize) -> Vec<f32> {
+    if a.iter().chain(b).any(|x| !x.is_finite()) {
+        return Vec::new();
+    }
+    let rows = (a.len() / width).min(b.len() / width);
+    let [a, b] = [a, b].map(|x| DMatrix::from_row_slice(x.len() / width, width, x));
+    let small = if rows <= width { a * b.transpose() } else { a.qr().r() * b.qr().r().transpose() };
+    let svd = small.try_svd(false, false, 5.0 * f32::EPSILON, MOST_ITERATIONS * rows.max(width));
+    let Some(svd) = svd else { return Vec::new() };
+    let mut values: Vec<f32> = svd.singular_values.iter().copied().collect();
+    values.resize(rows, 0.0);
+    values
 }
 
+/// NaN where the eigenvalues are not numbers or do not converge.
 fn copying_score(matrix: &[f32], width: usize) -> f32 {
     if matrix.iter().any(|x| !x.is_finite()) {
         return f32::NAN;
     }
-    let eigenvalues = DMatrix::from_row_slice(width, width, matrix).complex_eigenvalues();
+    let matrix = DMatrix::from_row_slice(width, width, matrix);
+    let Some(schur) = matrix.try_schur(f32::EPSILON, MOST_ITERATIONS * width) else { return f32::NAN };
+    let eigenvalues = schur.complex_eigenvalues();
     let sizes: f32 = eigenvalues.iter().map(|value| value.norm()).sum();
     if sizes == 0.0 { 0.0 } else { eigenvalues.iter().map(|value| value.re).sum::<f32>() / sizes }
 }
 
-/// A way from a token through a head and a neuron to a logit.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct TokenPath {
-    /// The token attended to.
-    pub token: Token,
-    /// The head.
-    pub head: HeadId,
-    /// The neuron, of the head's layer.
-    pub neuron: usize,
-    /// From the weights alone: how much more than the average token this one drives the neuron, times what the neuron adds
-    /// to the target for an activation of 1.
-    pub score: f32,
-    /// What the token's positions add to the neuron's `hook_pre` at the query, through the attention there; nothing through
-    /// a head that is off, whatever it is set to.
-    pub drive: f32,
-    /// What the neuron adds to the target at the query.
-    pub contribution: f32,
-}
-
-/// The `most` paths of a layer's heads with the largest |score| for a target, with what is measured at `position` of a
-/// probe, as it is ablated. `directions` are of the same, folded weights as the circuits; what is measured may be of
-/// another snapshot.
-pub fn paths(
-    circuits: &[HeadCircuits],
-    directions: &NeuronDirections,
-    probe: &Probe,
-    (layer, position): (usize, usize),
-    target: ResolvedTarget,
-    most: usize,
-) -> Vec<TokenPath> {
-    let (snapshot, pass) = (&*probe.request.snapshot, probe.current());
-    let c = snapshot.config();
-    let mut found = Vec::new();
-    for circuit in circuits.iter().filter(|circuit| circuit.id.layer == layer) {
-        let is_off = probe.ablated.is_some() && probe.request.interventions.heads.contains(&circuit.id);
-        let drives = if is_off {
-            vec![0.0; circuit.ov_neuron.len()]
-        } else {
-            drive(&snapshot.weights, pass, &probe.request.tokens, circuit.id, position)
-        };
-        for (cell, drive_score) in circuit.ov_neuron_centred(c.d_vocab).into_iter().enumerate() {
-            let (token, neuron) = (cell / c.d_mlp, cell % c.d_mlp);
-            found.push(TokenPath {
-                token: token as Token,
-                head: circuit.id,
-                neuron,
-                score: drive_score * target.value(directions.of(layer, neuron)),
-                drive: drives[cell],
-                contribution: 0.0,
-            });
-        }
-    }
-    found.sort_by(|a, b| b.score.abs().total_cmp(&a.score.abs()));
-    found.truncate(most);
-    for path in &mut found {
-        path.contribution =
-            probe.directions.contribution(&pass.activations, layer, path.neuron, position, target);
-    }
-    found
-}
-
 /// What each token's positions add to each neuron's `hook_pre` at a query through one head, `[token, neuron]`.
-fn drive(weights: &Weights, pass: &Pass, tokens: &[Token], id: HeadId, query: usize) -> Vec<f32> {
+pub fn drive(weights: &Weights, pass: &Pass, tokens: &[Token], id: HeadId, query: usize) -> Vec<f32> {
     let c = weights.config();
     let (Some(at), Some(mlp)) =
         (&weights.layout.blocks[id.layer].mlp, &pass.activations.blocks[id.layer].mlp)

@@ -3,13 +3,11 @@
 use std::collections::BTreeSet;
 
 use rand::seq::SliceRandom;
-use rayon::prelude::*;
 use serde::Serialize;
 
 use super::logits::prediction;
-use crate::model::{
-    Activations, Interventions, Means, ModelConfig, NeuronId, Patch, Weights, cross_entropy, forward,
-};
+use super::total::{Total, over};
+use crate::model::{Activations, Interventions, Means, ModelConfig, NeuronId, Patch, Weights, cross_entropy};
 use crate::random::{Purpose, stream};
 use crate::task::{Class, Example};
 
@@ -28,21 +26,6 @@ pub struct Evaluation {
     pub accuracy_by_class: Vec<Option<f64>>,
     /// By position; `None` for a position without targets.
     pub accuracy_by_position: Vec<Option<f64>>,
-}
-
-/// What an intervention does over a set of sequences, beside matched random ones.
-#[derive(Clone, Debug)]
-pub struct AblationReport {
-    /// That of the request it answers.
-    pub generation: u64,
-    /// Steps of the snapshot.
-    pub step: usize,
-    /// With nothing switched off.
-    pub before: Evaluation,
-    /// With the interventions; `None` when there are none, or while it is being computed.
-    pub after: Option<Evaluation>,
-    /// Random neuron sets of the same size; `None` when no neuron is switched off.
-    pub controls: Option<Controls>,
 }
 
 /// Random sets of as many neurons in the same layers, each of like activity, ablated in the same way; heads and patterns
@@ -132,18 +115,6 @@ impl Tally {
         }
     }
 
-    fn merge(mut self, other: &Self) -> Self {
-        let each =
-            |to: &mut [Count], from: &[Count]| to.iter_mut().zip(from).for_each(|(to, &from)| to.add(from));
-        self.sequences += other.sequences;
-        self.loss += other.loss;
-        self.last.add(other.last);
-        self.by_position.resize(self.by_position.len().max(other.by_position.len()), Count::default());
-        each(&mut self.by_position, &other.by_position);
-        each(&mut self.by_class, &other.by_class);
-        self
-    }
-
     /// What it comes to.
     pub fn evaluation(&self) -> Evaluation {
         let mut all = Count::default();
@@ -160,72 +131,77 @@ impl Tally {
     }
 }
 
-/// Sequences in each part of a parallel sum: sixteen parts, merged in order, whatever the number of
-/// threads, so that the figures do not depend on it.
-pub(super) fn part_len(examples: &[Example<'_>]) -> usize {
-    examples.len().div_ceil(16).max(1)
+impl Total for Tally {
+    fn empty(&self) -> Self {
+        let by_class = vec![Count::default(); self.by_class.len()];
+        Self { sequences: 0, loss: 0.0, last: Count::default(), by_position: Vec::new(), by_class }
+    }
+
+    fn add(&mut self, from: &Activations, example: Example<'_>) {
+        Self::add(self, &from.logits, example.targets());
+    }
+
+    fn merge(&mut self, next: Self) {
+        let each =
+            |to: &mut [Count], from: &[Count]| to.iter_mut().zip(from).for_each(|(to, &from)| to.add(from));
+        self.sequences += next.sequences;
+        self.loss += next.loss;
+        self.last.add(next.last);
+        self.by_position.resize(self.by_position.len().max(next.by_position.len()), Count::default());
+        each(&mut self.by_position, &next.by_position);
+        each(&mut self.by_class, &next.by_class);
+    }
 }
 
 /// Evaluates `weights` with `patch` in force. No sequence may be longer than `n_ctx`.
 pub fn evaluate(weights: &Weights, patch: &Patch, examples: &[Example<'_>]) -> Evaluation {
-    let tallies: Vec<Tally> =
-        examples.par_chunks(part_len(examples)).map(|examples| tally(weights, patch, examples)).collect();
-    tallies.iter().fold(Tally::new(weights.config()), Tally::merge).evaluation()
-}
-
-fn tally(weights: &Weights, patch: &Patch, examples: &[Example<'_>]) -> Tally {
-    let mut activations = Activations::new(weights.config(), 0);
-    let mut tally = Tally::new(weights.config());
-    for example in examples {
-        forward(weights, example.tokens(), patch, &mut activations);
-        tally.add(&activations.logits, example.targets());
-    }
-    tally
+    over(Tally::new(weights.config()), weights, patch, examples).evaluation()
 }
 
 /// Mean activations over `examples`, and how active each neuron is: its mean |activation|, by layer.
 pub fn means(weights: &Weights, examples: &[Example<'_>]) -> (Means, Vec<Vec<f32>>) {
-    let c = weights.config();
-    let cells = examples.iter().map(|example| example.tokens().len()).sum::<usize>().max(1) as f64;
-    let totals: Vec<Totals> = examples
-        .par_chunks(part_len(examples))
-        .map(|examples| {
-            let mut activations = Activations::new(c, 0);
-            let mut totals = Totals::new(c);
-            for example in examples {
-                forward(weights, example.tokens(), &Patch::default(), &mut activations);
-                totals.add(c, &activations);
-            }
-            totals
-        })
-        .collect();
-    let average = |of: fn(&Totals) -> &Vec<Vec<f64>>| -> Vec<Vec<f32>> {
-        (0..c.n_layers)
-            .map(|layer| {
-                let width = totals.first().map_or(0, |first| of(first)[layer].len());
-                (0..width)
-                    .map(|at| (totals.iter().map(|t| of(t)[layer][at]).sum::<f64>() / cells) as f32)
-                    .collect()
-            })
-            .collect()
-    };
-    let means = Means { z: average(|t| &t.z), post: average(|t| &t.post), sequences: examples.len() };
-    (means, average(|t| &t.activity))
+    over(Totals::new(weights.config()), weights, &Patch::default(), examples).averages()
 }
 
-struct Totals {
+/// Sums of activations over sequences and positions.
+#[derive(Clone)]
+pub struct Totals {
+    config: ModelConfig,
+    sequences: usize,
+    cells: usize,
     z: Vec<Vec<f64>>,
     post: Vec<Vec<f64>>,
     activity: Vec<Vec<f64>>,
 }
 
 impl Totals {
-    fn new(c: &ModelConfig) -> Self {
+    /// Of nothing yet.
+    pub fn new(c: &ModelConfig) -> Self {
         let zeros = |width: usize| vec![vec![0.0; width]; c.n_layers];
-        Self { z: zeros(c.d_heads()), post: zeros(c.d_mlp), activity: zeros(c.d_mlp) }
+        let (z, post, activity) = (zeros(c.d_heads()), zeros(c.d_mlp), zeros(c.d_mlp));
+        Self { config: c.clone(), sequences: 0, cells: 0, z, post, activity }
     }
 
-    fn add(&mut self, c: &ModelConfig, from: &Activations) {
+    /// Mean activations, and the mean |activation| of each neuron by layer.
+    pub fn averages(&self) -> (Means, Vec<Vec<f32>>) {
+        let cells = self.cells.max(1) as f64;
+        let average = |sums: &[Vec<f64>]| -> Vec<Vec<f32>> {
+            sums.iter().map(|sums| sums.iter().map(|sum| (sum / cells) as f32).collect()).collect()
+        };
+        let means = Means { z: average(&self.z), post: average(&self.post), sequences: self.sequences };
+        (means, average(&self.activity))
+    }
+}
+
+impl Total for Totals {
+    fn empty(&self) -> Self {
+        Self::new(&self.config)
+    }
+
+    fn add(&mut self, from: &Activations, example: Example<'_>) {
+        let c = &self.config;
+        self.sequences += 1;
+        self.cells += example.tokens().len();
         for (layer, block) in from.blocks.iter().enumerate() {
             for row in block.attn.z.chunks_exact(c.d_heads()) {
                 self.z[layer].iter_mut().zip(row).for_each(|(total, &x)| *total += f64::from(x));
@@ -234,6 +210,16 @@ impl Totals {
                 self.post[layer].iter_mut().zip(row).for_each(|(total, &x)| *total += f64::from(x));
                 self.activity[layer].iter_mut().zip(row).for_each(|(total, &x)| *total += f64::from(x.abs()));
             }
+        }
+    }
+
+    fn merge(&mut self, next: Self) {
+        self.sequences += next.sequences;
+        self.cells += next.cells;
+        let pairs = [(&mut self.z, next.z), (&mut self.post, next.post), (&mut self.activity, next.activity)];
+        for (ours, theirs) in pairs {
+            let rows = ours.iter_mut().zip(theirs);
+            rows.for_each(|(ours, theirs)| ours.iter_mut().zip(theirs).for_each(|(a, b)| *a += b));
         }
     }
 }

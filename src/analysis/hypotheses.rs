@@ -1,12 +1,13 @@
 //! What a neuron might be following: features of the sequence, and how well each explains activations.
 
-use rayon::prelude::*;
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::attribution::product;
-use super::evaluation::part_len;
 use super::neurons::NeuronDirections;
-use crate::model::{Activations, Mat, NeuronId, Patch, Weights, forward};
+use super::total::{Total, over};
+use crate::model::{Activations, Mat, ModelConfig, NeuronId, Patch, Weights};
 use crate::task::{Class, Example, Feature, Token};
 
 /// Sums for correlations between columns of activations and series.
@@ -47,12 +48,11 @@ impl Moments {
         self.xy.iter_mut().zip(products).for_each(|(sum, product)| *sum += f64::from(product));
     }
 
-    fn merge(mut self, other: &Self) -> Self {
-        let pairs = [(&mut self.x, &other.x), (&mut self.xx, &other.xx), (&mut self.y, &other.y)];
-        let pairs = pairs.into_iter().chain([(&mut self.yy, &other.yy), (&mut self.xy, &other.xy)]);
+    fn merge(&mut self, next: &Self) {
+        let pairs = [(&mut self.x, &next.x), (&mut self.xx, &next.xx), (&mut self.y, &next.y)];
+        let pairs = pairs.into_iter().chain([(&mut self.yy, &next.yy), (&mut self.xy, &next.xy)]);
         pairs.for_each(|(ours, theirs)| ours.iter_mut().zip(theirs).for_each(|(a, b)| *a += b));
-        self.n += other.n;
-        self
+        self.n += next.n;
     }
 
     /// Squared correlation of a column with a series: the share of variance that a line explains. 0 where one of them
@@ -77,26 +77,47 @@ pub fn fit(
     examples: &[Example<'_>],
     neurons: &[NeuronId],
     class: Class,
-    features: &[Feature],
+    features: &'static [Feature],
 ) -> Vec<f64> {
-    let c = weights.config();
-    let mut moments = Moments::new(1, features.len());
-    let mut activations = Activations::new(c, 0);
-    for example in examples {
-        forward(weights, example.tokens(), &Patch::default(), &mut activations);
+    over(Fit::new(neurons, class, features), weights, &Patch::default(), examples).r_squared()
+}
+
+/// The correlations of a sum of neurons with the features of a class.
+pub struct Fit {
+    moments: Moments,
+    neurons: Vec<NeuronId>,
+    class: Class,
+    features: &'static [Feature],
+}
+
+impl Fit {
+    /// Over nothing yet.
+    pub fn new(neurons: &[NeuronId], class: Class, features: &'static [Feature]) -> Self {
+        Self { moments: Moments::new(1, features.len()), neurons: neurons.into(), class, features }
+    }
+
+    /// By feature.
+    pub fn r_squared(&self) -> Vec<f64> {
+        (0..self.features.len()).map(|which| self.moments.r_squared(0, which)).collect()
+    }
+}
+
+impl Total for Fit {
+    fn empty(&self) -> Self {
+        Self::new(&self.neurons, self.class, self.features)
+    }
+
+    fn add(&mut self, from: &Activations, example: Example<'_>) {
         let sum = |position: usize| {
-            let value = |id: &NeuronId| {
-                activations.blocks[id.layer]
-                    .mlp
-                    .as_ref()
-                    .map_or(0.0, |mlp| mlp.post[position * c.d_mlp + id.neuron])
-            };
-            neurons.iter().map(value).sum::<f32>()
+            self.neurons.iter().map(|id| from.neuron(id.layer, id.neuron, position)).sum::<f32>()
         };
         let sums: Vec<f32> = (0..example.tokens().len()).map(sum).collect();
-        moments.add(&sums, &all_series(features, example.tokens(), class));
+        self.moments.add(&sums, &all_series(self.features, example.tokens(), self.class));
     }
-    (0..features.len()).map(|which| moments.r_squared(0, which)).collect()
+
+    fn merge(&mut self, next: Self) {
+        self.moments.merge(&next.moments);
+    }
 }
 
 /// A neuron that tracks a class: its direction raises the class's logit, and it is more active where the class is the
@@ -114,8 +135,10 @@ pub struct Tracker {
 }
 
 /// What [`trackers`] sums over sequences.
-struct Sums {
-    features: usize,
+pub struct TrackerSums {
+    directions: Arc<NeuronDirections>,
+    features: &'static [Feature],
+    layer: usize,
     moments: Moments,
     /// Activation over the final norm's scale, `[label][neuron]`.
     by_label: Vec<Vec<f64>>,
@@ -123,48 +146,31 @@ struct Sums {
     seen: Vec<usize>,
 }
 
-impl Sums {
-    fn over(
-        weights: &Weights,
-        directions: &NeuronDirections,
-        examples: &[Example<'_>],
-        features: &[Feature],
+impl TrackerSums {
+    /// Over nothing yet; `directions` are of the same weights.
+    pub fn new(
+        config: &ModelConfig,
+        directions: Arc<NeuronDirections>,
+        features: &'static [Feature],
     ) -> Self {
-        let c = weights.config();
-        let mut activations = Activations::new(c, 0);
-        let mut sums = Self {
-            features: features.len(),
-            moments: Moments::new(c.d_mlp, c.outputs() * features.len()),
-            by_label: vec![vec![0.0; c.d_mlp]; c.outputs()],
-            seen: vec![0; c.outputs()],
-        };
-        for example in examples {
-            forward(weights, example.tokens(), &Patch::default(), &mut activations);
-            let Some(mlp) = &activations.blocks[c.n_layers - 1].mlp else { continue };
-            for (position, (post, label)) in mlp.post.chunks_exact(c.d_mlp).zip(example.targets()).enumerate()
-            {
-                let Some(label) = *label else { continue };
-                let scale = directions.scale(&activations, position);
-                sums.seen[usize::from(label)] += 1;
-                let into = &mut sums.by_label[usize::from(label)];
-                into.iter_mut().zip(post).for_each(|(into, x)| *into += f64::from(x / scale));
-            }
-            let of_class = |class: usize| all_series(features, example.tokens(), class as Class);
-            sums.moments.add(&mlp.post, &(0..c.outputs()).flat_map(of_class).collect::<Vec<_>>());
+        Self {
+            directions,
+            features,
+            layer: config.n_layers - 1,
+            moments: Moments::new(config.d_mlp, config.outputs() * features.len()),
+            by_label: vec![vec![0.0; config.d_mlp]; config.outputs()],
+            seen: vec![0; config.outputs()],
         }
-        sums
     }
 
-    fn merge(self, other: &Self) -> Self {
-        let mut merged = Self { moments: self.moments.merge(&other.moments), ..self };
-        let rows = merged.by_label.iter_mut().zip(&other.by_label);
-        rows.for_each(|(ours, theirs)| ours.iter_mut().zip(theirs).for_each(|(a, b)| *a += b));
-        merged.seen.iter_mut().zip(&other.seen).for_each(|(a, b)| *a += b);
-        merged
+    /// For each class the neurons that track it, the strongest first.
+    pub fn trackers(&self) -> Vec<Vec<Tracker>> {
+        (0..self.seen.len()).map(|class| self.ranked(class)).collect()
     }
 
     /// The neurons that track one class, the strongest first.
-    fn ranked(&self, class: usize, directions: &NeuronDirections, layer: usize) -> Vec<Tracker> {
+    fn ranked(&self, class: usize) -> Vec<Tracker> {
+        let (directions, layer, features) = (&self.directions, self.layer, self.features.len());
         let here = self.seen[class];
         let elsewhere = self.seen.iter().sum::<usize>() - here;
         let mean = |sum: f64, n: usize| if n == 0 { 0.0 } else { sum / n as f64 };
@@ -178,8 +184,8 @@ impl Sums {
                 layer,
                 neuron,
                 effect: difference * direction,
-                r_squared: (0..self.features)
-                    .map(|which| self.moments.r_squared(neuron, class * self.features + which))
+                r_squared: (0..features)
+                    .map(|which| self.moments.r_squared(neuron, class * features + which))
                     .collect(),
             })
         };
@@ -189,19 +195,50 @@ impl Sums {
     }
 }
 
-/// For each class the neurons of the last layer that track it, the largest effect on its logit first, over all targets of
-/// `examples`, with R² of `features` over all positions; there may be none. Earlier layers' neurons act through later
-/// blocks as well, and are left out.
-pub fn trackers(weights: &Weights, examples: &[Example<'_>], features: &[Feature]) -> Vec<Vec<Tracker>> {
-    let c = weights.config();
-    let directions = NeuronDirections::new(weights);
-    let parts: Vec<Sums> = examples
-        .par_chunks(part_len(examples))
-        .map(|part| Sums::over(weights, &directions, part, features))
-        .collect();
-    let sums = parts.into_iter().reduce(|sums, part| sums.merge(&part));
-    let Some(sums) = sums.filter(|_| c.has_mlp()) else { return vec![Vec::new(); c.outputs()] };
-    (0..c.outputs()).map(|class| sums.ranked(class, &directions, c.n_layers - 1)).collect()
+impl Total for TrackerSums {
+    fn empty(&self) -> Self {
+        let zeros = |sums: &Vec<f64>| vec![0.0; sums.len()];
+        Self {
+            directions: Arc::clone(&self.directions),
+            moments: Moments::new(self.moments.x.len(), self.moments.y.len()),
+            by_label: self.by_label.iter().map(zeros).collect(),
+            seen: vec![0; self.seen.len()],
+            ..*self
+        }
+    }
+
+    fn add(&mut self, from: &Activations, example: Example<'_>) {
+        let Some(mlp) = from.blocks.get(self.layer).and_then(|block| block.mlp.as_ref()) else { return };
+        let d_mlp = self.moments.x.len();
+        for (position, (post, label)) in mlp.post.chunks_exact(d_mlp).zip(example.targets()).enumerate() {
+            let Some(label) = *label else { continue };
+            let scale = self.directions.scale(from, position);
+            self.seen[usize::from(label)] += 1;
+            let into = &mut self.by_label[usize::from(label)];
+            into.iter_mut().zip(post).for_each(|(into, x)| *into += f64::from(x / scale));
+        }
+        let of_class = |class: usize| all_series(self.features, example.tokens(), class as Class);
+        self.moments.add(&mlp.post, &(0..self.seen.len()).flat_map(of_class).collect::<Vec<_>>());
+    }
+
+    fn merge(&mut self, next: Self) {
+        self.moments.merge(&next.moments);
+        let rows = self.by_label.iter_mut().zip(&next.by_label);
+        rows.for_each(|(ours, theirs)| ours.iter_mut().zip(theirs).for_each(|(a, b)| *a += b));
+        self.seen.iter_mut().zip(&next.seen).for_each(|(a, b)| *a += b);
+    }
+}
+
+/// For each class the neurons of the last layer that track it, the largest effect on its logit first, over all positions
+/// of `examples`; there may be none. Earlier layers' neurons act through later blocks as well, and are left out.
+pub fn trackers(
+    weights: &Weights,
+    examples: &[Example<'_>],
+    features: &'static [Feature],
+) -> Vec<Vec<Tracker>> {
+    let directions = Arc::new(NeuronDirections::new(weights));
+    let sums = TrackerSums::new(weights.config(), directions, features);
+    over(sums, weights, &Patch::default(), examples).trackers()
 }
 
 #[cfg(test)]

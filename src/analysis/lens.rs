@@ -1,9 +1,12 @@
 //! The logit lens: what the model would answer if it stopped after each sublayer (nostalgebraist 2020).
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::logits::{log_sum_exp, prediction};
-use crate::model::{Activations, Patch, Weights, centre, forward, unembed};
+use super::total::{Total, over};
+use crate::model::{Activations, Patch, Weights, centre, unembed};
 use crate::task::Example;
 
 /// A place in the residual stream, by TransformerLens' name, and the logits read there.
@@ -48,30 +51,67 @@ pub struct LensFigures {
 
 /// The lens over a set of sequences.
 pub fn lens_over(weights: &Weights, examples: &[Example<'_>]) -> Vec<LensFigures> {
-    let outputs = weights.config().outputs();
-    let mut activations = Activations::new(weights.config(), 0);
-    let mut figures: Vec<LensFigures> = Vec::new();
-    for example in examples {
-        forward(weights, example.tokens(), &Patch::default(), &mut activations);
-        let rows = lens(weights, &activations);
-        if figures.is_empty() {
-            figures.extend(rows.iter().map(|row| LensFigures {
-                name: row.name.clone(),
-                loss: 0.0,
-                accuracy: 0.0,
-            }));
+    over(LensSums::new(Arc::new(weights.clone())), weights, &Patch::default(), examples).figures()
+}
+
+/// Losses and right answers at every place over sequences.
+pub struct LensSums {
+    weights: Arc<Weights>,
+    targets: usize,
+    sums: Vec<LensFigures>,
+}
+
+impl LensSums {
+    /// Over nothing yet.
+    pub fn new(weights: Arc<Weights>) -> Self {
+        Self { weights, targets: 0, sums: Vec::new() }
+    }
+
+    /// By place.
+    pub fn figures(mut self) -> Vec<LensFigures> {
+        let targets = self.targets as f64;
+        let mean = |row: &mut LensFigures| {
+            (row.loss, row.accuracy) = (row.loss / targets, row.accuracy / targets);
+        };
+        self.sums.iter_mut().for_each(mean);
+        self.sums
+    }
+
+    /// The sums by place, made for the places of `names` if there is none yet.
+    fn at<'a>(&mut self, names: impl Iterator<Item = &'a String>) -> &mut [LensFigures] {
+        if self.sums.is_empty() {
+            self.sums =
+                names.map(|name| LensFigures { name: name.clone(), loss: 0.0, accuracy: 0.0 }).collect();
         }
-        for (figures, row) in figures.iter_mut().zip(&rows) {
+        &mut self.sums
+    }
+}
+
+impl Total for LensSums {
+    fn empty(&self) -> Self {
+        Self::new(Arc::clone(&self.weights))
+    }
+
+    fn add(&mut self, from: &Activations, example: Example<'_>) {
+        let outputs = self.weights.config().outputs();
+        self.targets += example.scored();
+        let rows = lens(&self.weights, from);
+        let sums = self.at(rows.iter().map(|row| &row.name));
+        for (sum, row) in sums.iter_mut().zip(&rows) {
             for (logits, target) in row.logits.chunks_exact(outputs).zip(example.targets()) {
                 let Some(target) = *target else { continue };
-                figures.loss += f64::from(log_sum_exp(logits) - logits[usize::from(target)]);
-                figures.accuracy += f64::from(u8::from(prediction(logits) == Some(target)));
+                sum.loss += f64::from(log_sum_exp(logits) - logits[usize::from(target)]);
+                sum.accuracy += f64::from(u8::from(prediction(logits) == Some(target)));
             }
         }
     }
-    let targets = examples.iter().map(Example::scored).sum::<usize>() as f64;
-    figures
-        .iter_mut()
-        .for_each(|row| (row.loss, row.accuracy) = (row.loss / targets, row.accuracy / targets));
-    figures
+
+    fn merge(&mut self, next: Self) {
+        self.targets += next.targets;
+        let sums = self.at(next.sums.iter().map(|row| &row.name));
+        for (ours, theirs) in sums.iter_mut().zip(&next.sums) {
+            ours.loss += theirs.loss;
+            ours.accuracy += theirs.accuracy;
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! From a snapshot, a sequence and a set of interventions to numbers.
+//! The formulas: from weights, a sequence and a set of interventions to numbers.
 
 pub mod attention;
 pub mod attribution;
@@ -8,12 +8,11 @@ pub mod hypotheses;
 pub mod lens;
 pub mod logits;
 pub mod neurons;
-pub mod probe;
-pub mod study;
+pub mod pass;
+pub mod total;
 
 pub use attention::HeadSummary;
 pub use attribution::{Attribution, Target, Writer};
-pub use evaluation::{AblationReport, Controls, Evaluation, Tally, evaluate};
+pub use evaluation::{Controls, Evaluation, Tally, evaluate};
 pub use neurons::NeuronDirections;
-pub use probe::{Known, Pass, Probe, ProbeRequest, probe, probe_after};
-pub use study::{Findings, Study, StudyRequest, Topic};
+pub use pass::Pass;

@@ -4,9 +4,10 @@ use super::cursor::moved;
 use super::event::{Command, Notice};
 use super::keymap::{self, Binding, Offer};
 use super::sequence::Edit;
-use super::studies::Again;
+use super::studies::Refresh;
 use super::views::ViewId;
 use super::{App, Focus, Mode};
+use crate::inquiry::AskedBy;
 use crate::task::Split;
 use crate::train::{RunState, TrainCommand};
 
@@ -31,16 +32,14 @@ impl App {
             Offer::Nothing(why) => self.say(Notice::info(why)),
         };
         (self.view.room().prepare)(self);
-        commands.extend(self.request_studies(Again::ForAnotherQuestion));
+        commands.extend(self.request_studies(Refresh::Missing, AskedBy::User));
         commands
     }
 
     /// Puts a view in front.
     pub(super) fn show(&mut self, view: ViewId) -> Vec<Command> {
         self.view = view;
-        let mut commands = self.request_evaluation();
-        commands.extend(self.request_studies(Again::ForANewerSnapshot));
-        commands
+        self.request_studies(Refresh::Newer, AskedBy::User)
     }
 
     /// Whether there is a validation set.

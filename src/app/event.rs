@@ -1,11 +1,8 @@
 //! What comes in and what goes out: everything the app learns, and everything it asks for.
 
-use std::sync::Arc;
-
 use ratatui::crossterm::event::KeyEvent;
 
-use crate::analysis::{AblationReport, Probe, ProbeRequest, Study, StudyRequest};
-use crate::model::{Interventions, Snapshot};
+use crate::inquiry::{Answer, Inquiry};
 use crate::train::{TrainCommand, TrainEvent};
 
 /// Something happened.
@@ -24,12 +21,10 @@ pub enum Event {
     },
     /// The trainer says something; a file that is only explored is announced by one `Snapshot`.
     Train(TrainEvent),
-    /// An answer to [`Command::Probe`].
-    Probe(Box<Probe>),
-    /// An answer to [`Command::Evaluate`], whole or in part.
-    Evaluation(Box<AblationReport>),
-    /// An answer to [`Command::Study`].
-    Study(Box<Study>),
+    /// An answer to [`Command::Ask`], whole or in part.
+    Answer(Box<Answer>),
+    /// A question that came to nothing.
+    InquiryFailed(InquiryFailure),
     /// Something to tell her.
     Notice(Notice),
     /// Optimiser steps per second, measured by the loop.
@@ -43,12 +38,8 @@ pub enum Event {
 pub enum Command {
     /// Tell the trainer.
     Train(TrainCommand),
-    /// Compute everything about a sequence; the latest request wins.
-    Probe(ProbeRequest),
-    /// Compute losses over the validation set; the latest request wins, parts of the answer are welcome early.
-    Evaluate(EvaluateRequest),
-    /// Find something out about the weights or the validation set; the latest request on each topic wins.
-    Study(StudyRequest),
+    /// Answer a question; the latest of each kind wins.
+    Ask(Box<Inquiry>),
     /// Put text on the clipboard of the machine that the terminal runs on.
     Copy(String),
     /// Write the numbers in view and their picture to files, and say which.
@@ -61,19 +52,13 @@ pub enum Command {
     Quit,
 }
 
-/// What to evaluate over the validation set.
-#[derive(Clone, Debug)]
-pub struct EvaluateRequest {
-    /// Rises with every request; an answer to an older one is dropped.
+/// A question that came to nothing, for its thread panicked or hangs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InquiryFailure {
+    /// That of the question.
     pub generation: u64,
-    /// The weights.
-    pub snapshot: Arc<Snapshot>,
-    /// Whether to fold them first.
-    pub folded: bool,
-    /// What is switched off: never empty.
-    pub interventions: Interventions,
-    /// Random neuron sets to compare with.
-    pub controls: usize,
+    /// What became of the thread.
+    pub what: String,
 }
 
 /// How much a notice matters.

@@ -2,50 +2,13 @@
 
 use super::App;
 use super::event::{Command, Notice};
-use crate::analysis::Probe;
 use crate::analysis::logits::log_sum_exp;
+use crate::inquiry::{Probe, WeightForm};
 use crate::model::ModelConfig;
-
-/// The form of the weights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// As training left them.
-    #[default]
-    Trained,
-    /// With the layer norms folded in, and centred.
-    Folded,
-}
-
-impl Form {
-    /// The form that a request asks for.
-    pub(crate) fn of(folded: bool) -> Self {
-        if folded { Self::Folded } else { Self::Trained }
-    }
-
-    pub(crate) fn is_folded(self) -> bool {
-        self == Self::Folded
-    }
-
-    /// As every number that depends on it is marked.
-    pub(crate) fn words(self) -> &'static str {
-        match self {
-            Self::Trained => "trained weights",
-            Self::Folded => "folded weights",
-        }
-    }
-
-    /// As files call it.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Trained => "trained",
-            Self::Folded => "folded",
-        }
-    }
-}
 
 impl App {
     pub(super) fn switch_form(&mut self) -> Vec<Command> {
-        self.form = Form::of(!self.form.is_folded());
+        self.form = WeightForm::of(!self.form.is_folded());
         self.say(Notice::info(self.form.words()));
         self.look_again()
     }
@@ -60,12 +23,12 @@ impl App {
     /// Says how much folding changed, when `probe` is the first answer in the other form.
     pub(super) fn say_what_folding_changed(&mut self, probe: &Probe) {
         let before = self.probe.as_deref().filter(|before| {
-            let (a, b) = (&before.request, &probe.request);
-            a.folded != b.folded && a.tokens == b.tokens && a.snapshot.step == b.snapshot.step
+            let (a, b) = (&before.subject, &probe.subject);
+            a.form != b.form && a.over == b.over && a.step() == b.step()
         });
         let Some(before) = before else { return };
         let change = largest_change(before, probe);
-        let words = Form::of(probe.request.folded).words();
+        let words = probe.subject.form.words();
         self.say(Notice::info(format!("{words}: log-probabilities changed by at most {change:.1e}")));
     }
 }

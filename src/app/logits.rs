@@ -1,8 +1,8 @@
 //! What adds to the target at the cursor: every writer, a neuron on request, and the stream between the sublayers.
 
 use super::App;
-use crate::analysis::lens::{LensRow, lens};
-use crate::analysis::{Pass, Probe, Writer};
+use crate::analysis::{Pass, Writer};
+use crate::inquiry::Probe;
 
 /// A row of the list of writers.
 #[derive(Clone, Debug)]
@@ -16,9 +16,6 @@ pub(crate) struct WriterRow {
     pub(crate) current: f32,
     pub(crate) off: bool,
 }
-
-/// The lens of the pass in view, and the answer that it was taken from.
-pub(crate) type LensOf = (u64, Vec<LensRow>);
 
 impl App {
     /// Every writer in order; where an MLP is split, the cursor's neuron and the rest of it below.
@@ -68,22 +65,5 @@ impl App {
             off: false,
         };
         [neuron, rest]
-    }
-
-    /// The logits read from the stream at each place, of the pass in view.
-    pub(crate) fn lens_rows(&self) -> Option<&[LensRow]> {
-        let probe = self.probe.as_deref()?;
-        self.lens.as_ref().filter(|(of, _)| *of == probe.request.generation).map(|(_, rows)| rows.as_slice())
-    }
-
-    /// Takes the lens of the answer at hand, if it is in view.
-    pub(super) fn refresh_lens(&mut self) {
-        let Some(probe) = self.probe.as_deref().filter(|probe| !probe.is_empty()) else { return };
-        let generation = probe.request.generation;
-        let is_kept = self.lens.as_ref().is_some_and(|(of, _)| *of == generation);
-        if !is_kept {
-            let rows = lens(&probe.request.snapshot.weights, &probe.current().activations);
-            self.lens = Some((generation, rows));
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! What the screen is about: state, and `update(event) -> commands`. No I/O, no thread, no clock.
 //!
 //! The app computes no model number. Whenever the tokens, the interventions or the snapshot in view change it asks for a
-//! probe under a rising generation number, draws the last answer meanwhile, and drops answers that come late.
+//! probe under a rising generation number, marks what is drawn of the last answer meanwhile, and drops late answers.
 
 mod ablation;
 mod act;
@@ -28,17 +28,16 @@ pub(crate) mod views;
 
 use std::sync::Arc;
 
-use crate::analysis::Probe;
+use crate::inquiry::{Probe, WeightForm};
 use crate::model::ModelConfig;
 use crate::task::{Dataset, Task};
 pub use crate::term::{ColorDepth, Glyphs, Ground};
 
-pub use event::{Command, EvaluateRequest, Event, Export, Level, Notice};
+pub use event::{Command, Event, Export, InquiryFailure, Level, Notice};
 
 pub(crate) use ablation::{Ablation, OffLine};
 pub(crate) use circuits::{CircuitMap, Circuits, MapInView, QkScale};
 pub(crate) use cursor::Cursor;
-pub(crate) use form::Form;
 pub(crate) use history::{Bucket, History, Series};
 pub(crate) use logits::WriterRow;
 pub(crate) use neurons::NeuronFigures;
@@ -109,24 +108,27 @@ pub struct App {
     pub(crate) sequence: Sequence,
     pub(crate) ablation: Ablation,
     /// The form of the weights that is asked for.
-    pub(crate) form: Form,
+    pub(crate) form: WeightForm,
     pub(crate) studies: Studies,
     pub(crate) circuits: Circuits,
-    lens: Option<logits::LensOf>,
     /// By neuron of the last layer, the token it tracks best, and its effect there.
     pub(crate) tracked: Vec<Option<(crate::task::Token, f64)>>,
     pub(crate) timeline: Timeline,
     pub(crate) history: History,
     pub(crate) trainer: Trainer,
     /// The last answer.
-    pub(crate) probe: Option<Box<Probe>>,
+    pub(crate) probe: Option<Arc<Probe>>,
+    /// The generation of the last answer.
+    shown: u64,
     pub(crate) notice: Option<Notice>,
     /// Columns and lines of the screen.
     pub(crate) size: (u16, u16),
-    /// Of the last probe that was asked for.
+    /// Of the last question.
     generation: u64,
-    /// Of the last one that she asked for; those after it only follow the training.
+    /// Of the last probe that the user asked for; those after it only follow the training.
     asked: u64,
+    /// What became of the last thread that answered no more.
+    pub(crate) inquiry_failure: Option<String>,
     dirty: bool,
 }
 
@@ -143,19 +145,20 @@ impl App {
             sequence,
             settings: Settings { diff: true, ..Settings::default() },
             ablation: Ablation::default(),
-            form: Form::default(),
+            form: WeightForm::default(),
             studies: Studies::default(),
             circuits: Circuits::default(),
-            lens: None,
             tracked: Vec::new(),
             timeline: Timeline::default(),
             history: History::default(),
             trainer: Trainer::default(),
             probe: None,
+            shown: 0,
             notice: None,
             size: (80, 24),
             generation: 0,
             asked: 0,
+            inquiry_failure: None,
             dirty: true,
             options,
         };

@@ -4,7 +4,8 @@ use super::App;
 use super::cursor::moved;
 use super::event::Notice;
 use super::keymap::Offer;
-use crate::analysis::{Probe, Target, Writer};
+use crate::analysis::{Target, Writer};
+use crate::inquiry::Probe;
 use crate::model::{HeadId, ModelConfig};
 use crate::task::Class;
 

@@ -1,8 +1,9 @@
 //! A layer's neurons at the cursor, in the order of the list.
 
 use super::{App, Sort};
+use crate::analysis::Pass;
 use crate::analysis::attribution::ResolvedTarget;
-use crate::analysis::{Pass, Probe};
+use crate::inquiry::Probe;
 use crate::model::NeuronId;
 
 /// One neuron at the cursor's position.

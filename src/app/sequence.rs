@@ -85,6 +85,9 @@ impl Sequence {
     }
 }
 
+/// Characters that an entry may have: more would say nothing more.
+const MOST_CHARACTERS: usize = 32;
+
 /// Typing over the sequence: every change is tried at once, and `Esc` takes all of it back.
 #[derive(Clone, Debug)]
 pub(crate) struct Edit {
@@ -122,22 +125,49 @@ impl Edit {
     /// # Errors
     /// Says why it was refused.
     pub(super) fn typed(&mut self, typed: char) -> Result<(), String> {
-        self.entry.push(typed);
+        if self.entry.chars().count() < MOST_CHARACTERS {
+            self.entry.push(typed);
+        }
         let vocabulary = self.task.vocabulary();
         let is_whole = !typed.is_ascii_digit() && vocabulary.parse(&self.entry).is_some();
-        if is_whole || self.entry.chars().count() >= vocabulary.width() { self.finish() } else { Ok(()) }
+        let is_full = self.entry.chars().count() >= vocabulary.width();
+        self.check()?;
+        if is_whole || is_full { self.finish() } else { Ok(()) }
     }
 
-    /// Takes what is typed so far as a token.
+    /// Whether what is typed so far makes no token, whatever follows.
+    pub(crate) fn is_refused(&self) -> bool {
+        let vocabulary = self.task.vocabulary();
+        let is_full = self.entry.chars().count() >= vocabulary.width();
+        is_full && vocabulary.parse(&self.entry).is_none()
+    }
+
+    /// # Errors
+    /// Says why what is typed so far is no token.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.is_refused() { self.token(&self.entry).map(drop) } else { Ok(()) }
+    }
+
+    /// Ends a token; what makes none is dropped, and the token under it stays.
     ///
     /// # Errors
-    /// Says why they are none.
+    /// Says why it makes none.
+    pub(super) fn end(&mut self) -> Result<(), String> {
+        let result = self.finish();
+        self.entry.clear();
+        result
+    }
+
+    /// Takes what is typed so far as a token; what makes none stays.
+    ///
+    /// # Errors
+    /// Says why it makes none.
     pub(super) fn finish(&mut self) -> Result<(), String> {
-        let entry = std::mem::take(&mut self.entry);
-        if entry.is_empty() {
+        if self.entry.is_empty() {
             return Ok(());
         }
-        let token = self.token(&entry)?;
+        let token = self.token(&self.entry)?;
+        self.entry.clear();
         self.put(token, self.insert)
     }
 
@@ -219,7 +249,7 @@ impl Edit {
     /// # Errors
     /// Says why the half-typed token is none.
     pub(super) fn go(&mut self, at: usize) -> Result<(), String> {
-        let result = self.finish();
+        let result = self.end();
         self.at = at.min(self.tokens.len());
         result
     }

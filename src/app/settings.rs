@@ -2,6 +2,7 @@
 
 use super::App;
 use crate::model::NeuronId;
+use crate::task::Token;
 
 /// The attention view's scale.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -172,6 +173,8 @@ pub(crate) struct Settings {
     pub(crate) mlp: MlpRow,
     /// Neurons picked for the traces, in the order of picking.
     pub(crate) picked: Vec<NeuronId>,
+    /// The target's token when they were picked.
+    pub(crate) picked_for: Option<Token>,
     /// Whether the strip shows the predictions with the ablation in a line of their own.
     pub(crate) diff: bool,
 }
@@ -180,6 +183,7 @@ impl App {
     /// Picks the neuron under the cursor, or drops it.
     pub(super) fn pick(&mut self) {
         self.cursor.neuron_is_chosen = true;
+        self.settings.picked_for = self.target_token();
         let (id, picked) = (self.cursor.neuron_id(), &mut self.settings.picked);
         match picked.iter().position(|one| *one == id) {
             Some(at) => drop(picked.remove(at)),

@@ -22,10 +22,24 @@ impl App {
         Some(self.target_at(probe, self.position_in(probe)).plus)
     }
 
+    /// The token that the traced neurons are compared with: of picked ones the token that they were picked for.
+    pub(crate) fn traced_token(&self) -> Option<Token> {
+        let picked_for = self.settings.picked_for.filter(|_| !self.settings.picked.is_empty());
+        picked_for.or_else(|| self.target_token())
+    }
+
+    /// Says which token neurons were picked for, where it is not the target's.
+    pub(crate) fn picked_for(&self) -> String {
+        match (self.traced_token(), self.target_token()) {
+            (Some(token), Some(target)) if token != target => format!(", for token {token}"),
+            _ => String::new(),
+        }
+    }
+
     /// What the overlay needs to know; `None` while there is none.
     pub(crate) fn overlay_question(&self) -> Option<(Vec<NeuronId>, Token)> {
         self.settings.overlay?;
-        Some((self.traced(), self.target_token()?))
+        Some((self.traced(), self.traced_token()?))
     }
 
     /// Notes for each neuron the token in whose list it stands highest.
@@ -80,7 +94,7 @@ impl App {
             "no neuron is picked".into()
         } else {
             let text = format!("picked {}", self.named(&ids, token));
-            self.settings.picked = ids;
+            (self.settings.picked, self.settings.picked_for) = (ids, Some(token));
             text
         };
         self.say(Notice::info(text))

@@ -1,10 +1,12 @@
 //! From events to changes of state and commands.
 
+use std::sync::Arc;
+
 use super::event::{Command, Event, Level, Notice};
 use super::keymap::{self, Key};
-use super::studies::Again;
+use super::studies::Refresh;
 use super::{App, Focus};
-use crate::analysis::{AblationReport, Probe, ProbeRequest, Topic};
+use crate::inquiry::{Answer, AskedBy, Findings, Inquiry, Over, Probe, Question, Subject};
 use crate::train::{RunState, TrainEvent};
 
 impl App {
@@ -19,9 +21,13 @@ impl App {
                 Vec::new()
             }
             Event::Train(event) => self.train(event),
-            Event::Probe(probe) => self.probe_answer(probe),
-            Event::Evaluation(report) => self.evaluation_answer(*report),
-            Event::Study(study) => self.study_answer(*study),
+            Event::Answer(answer) => self.answer(*answer),
+            Event::InquiryFailed(failure) => {
+                self.inquiry_failure = Some(failure.what);
+                self.study_failed(failure.generation);
+                self.dirty = true;
+                Vec::new()
+            }
             Event::Notice(notice) => self.say(notice),
             Event::StepRate(rate) => {
                 self.dirty |= self.trainer.rate.map(tenths) != Some(tenths(rate));
@@ -89,9 +95,10 @@ impl App {
                 if self.timeline.push(snapshot) {
                     // Once something is shown they do not evaluate: that would take the processor from training at every
                     // snapshot. Of a run that is followed these are checkpoints, and rare.
-                    let is_validated_here = (self.view.room().topics)(self).contains(&Topic::Accuracy);
+                    let asks = (self.view.room().asks)(self);
+                    let is_validated_here = asks.iter().any(|(_, question)| *question == Question::Accuracy);
                     let evaluates = self.probe.is_none() || is_validated_here;
-                    return if evaluates { self.look_again() } else { self.follow_snapshot() };
+                    return if evaluates { self.look_again() } else { self.probe_by(AskedBy::Training) };
                 }
             }
             TrainEvent::Memory { used, total } => self.trainer.memory = Some((used, total)),
@@ -117,73 +124,59 @@ impl App {
         Vec::new()
     }
 
-    fn probe_answer(&mut self, probe: Box<Probe>) -> Vec<Command> {
-        if !self.answers_her(&probe) || !self.is_of_this_model(&probe) {
+    fn answer(&mut self, answer: Answer) -> Vec<Command> {
+        match &answer.findings {
+            Findings::Probe(probe) => self.probe_answer(&answer.inquiry, Arc::clone(probe)),
+            _ => self.study_answer(answer),
+        }
+    }
+
+    fn probe_answer(&mut self, to: &Inquiry, probe: Arc<Probe>) -> Vec<Command> {
+        if !self.is_wanted(to.generation) || !self.is_of_this_model(&probe) {
             return Vec::new();
         }
         self.say_what_folding_changed(&probe);
-        self.probe = Some(probe);
+        (self.probe, self.shown) = (Some(probe), to.generation);
         (self.view.room().prepare)(self);
         self.dirty = true;
         // What is asked may be of the first neuron, and of the answer's token.
-        self.request_studies(Again::ForAnotherQuestion)
+        self.request_studies(Refresh::Missing, to.by)
     }
 
-    /// Whether a probe is of what she last asked for, if perhaps of an earlier snapshot: those may come faster than
+    /// Whether a probe is of what the user last asked for, if perhaps of an earlier snapshot: those may come faster than
     /// answers.
-    fn answers_her(&self, probe: &Probe) -> bool {
-        (self.asked..=self.generation).contains(&probe.request.generation)
+    fn is_wanted(&self, generation: u64) -> bool {
+        (self.asked..=self.generation).contains(&generation)
     }
 
-    /// Whether what she last asked for is what is shown.
+    /// Whether what the user last asked for is what is shown.
     pub(super) fn is_answered(&self) -> bool {
-        self.probe.as_deref().is_some_and(|probe| self.answers_her(probe))
+        self.probe.is_some() && self.is_wanted(self.shown)
     }
 
-    fn evaluation_answer(&mut self, report: AblationReport) -> Vec<Command> {
-        self.dirty |= self.ablation.answer(report);
-        Vec::new()
-    }
-
-    /// Asks for the numbers of what she wants in view.
+    /// Asks for the numbers of what the user wants in view.
     pub(super) fn request_probe(&mut self) -> Vec<Command> {
-        let commands = self.follow_snapshot();
+        let commands = self.probe_by(AskedBy::User);
         self.asked = self.generation;
         commands
     }
 
-    /// Asks for the same numbers of the snapshot that is now in view.
-    fn follow_snapshot(&mut self) -> Vec<Command> {
+    fn probe_by(&mut self, by: AskedBy) -> Vec<Command> {
         let tokens = &self.sequence.tokens;
         self.cursor.position = self.cursor.position.min(tokens.len().saturating_sub(1));
         self.cursor.key = self.cursor.key.min(self.cursor.position);
         let Some(snapshot) = self.timeline.current() else { return Vec::new() };
         self.generation += 1;
-        vec![Command::Probe(ProbeRequest {
-            generation: self.generation,
-            snapshot: snapshot.clone(),
-            folded: self.form.is_folded(),
-            tokens: tokens.clone(),
-            targets: self.task().targets(tokens),
-            interventions: self.ablation.off.clone(),
-            means: None,
-        })]
+        let subject = Subject::weights(snapshot, self.form);
+        let subject = subject.over(Over::Sequence(Arc::clone(tokens))).edited(&self.ablation.off);
+        let (generation, question) = (self.generation, Question::Probe);
+        vec![Command::Ask(Box::new(Inquiry { generation, by, subject, question }))]
     }
 
-    /// Asks for the figures over the validation set, if they are in view and not known.
-    pub(super) fn request_evaluation(&mut self) -> Vec<Command> {
-        if !(self.view.room().evaluates)(self) {
-            return Vec::new();
-        }
-        let Some(snapshot) = self.timeline.current() else { return Vec::new() };
-        self.ablation.ask(snapshot, self.form).map(Command::Evaluate).into_iter().collect()
-    }
-
-    /// All of it, after she changed what is in view.
+    /// All of it, after the user changed what is in view.
     pub(super) fn look_again(&mut self) -> Vec<Command> {
         let mut commands = self.request_probe();
-        commands.extend(self.request_evaluation());
-        commands.extend(self.request_studies(Again::ForANewerSnapshot));
+        commands.extend(self.request_studies(Refresh::Newer, AskedBy::User));
         commands
     }
 }

@@ -1,6 +1,10 @@
-//! A trainer or a screen that fails when it is asked to, so that the tests see what becomes of the whole program.
+//! A trainer, a worker or a screen that fails when it is asked to, so that the tests see what becomes of the whole program.
 //! Builds without debug assertions, such as `cargo build --release`, have none of it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::inquiry::Question;
 use crate::train::TrainEvent;
 
 /// Names what is to fail.
@@ -40,4 +44,26 @@ pub(super) fn strike(place: Place, event: &TrainEvent) {
 fn overflow(depth: usize) -> usize {
     let page = std::hint::black_box([depth; 512]);
     if page[0] == usize::MAX { 0 } else { overflow(depth + 1) + page[511] }
+}
+
+/// Fails once at every head's circuits, if that is asked for.
+pub(super) fn strike_question(question: &Question) {
+    static STRUCK: AtomicBool = AtomicBool::new(false);
+    let asked = std::env::var(VARIABLE).unwrap_or_default();
+    let is_here = *question == Question::Circuits && asked.starts_with("inquiry-");
+    if !is_here || STRUCK.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    match asked.as_str() {
+        "inquiry-panic" => panic!("{VARIABLE} asks for it"),
+        _ => loop {
+            std::thread::park();
+        },
+    }
+}
+
+/// How long a step may take: a second where one is to hang.
+pub(super) fn patience(usual: Duration) -> Duration {
+    let hangs = std::env::var(VARIABLE).is_ok_and(|asked| asked == "inquiry-hang");
+    if hangs { Duration::from_secs(1) } else { usual }
 }

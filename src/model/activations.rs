@@ -110,6 +110,22 @@ impl Activations {
         mlp.post[position * (mlp.post.len() / self.len) + neuron]
     }
 
+    /// Numbers held.
+    pub fn values(&self) -> usize {
+        let norm = |norm: &Normed| norm.scale.len() + norm.normalized.len();
+        let block = |block: &BlockActivations| {
+            let attn = &block.attn;
+            let mlp = block.mlp.as_ref().map_or(0, |mlp| {
+                let parts = [&mlp.input, &mlp.pre, &mlp.softmaxed, &mlp.mid, &mlp.post];
+                parts.map(Vec::len).iter().sum::<usize>() + norm(&mlp.ln2) + norm(&mlp.ln)
+            });
+            let parts = [&block.resid_pre, &block.resid_mid, &attn.input, &attn.qkv, &attn.pattern, &attn.z];
+            parts.map(Vec::len).iter().sum::<usize>() + norm(&block.ln1) + mlp
+        };
+        let last = [&self.resid_post, &self.unembed_in, &self.logits].map(Vec::len).iter().sum::<usize>();
+        self.blocks.iter().map(block).sum::<usize>() + last + norm(&self.ln_final)
+    }
+
     /// The residual stream a layer starts from; `n_layers` names the last one.
     pub fn resid(&self, layer: usize) -> &[f32] {
         self.blocks.get(layer).map_or(&self.resid_post, |block| &block.resid_pre)

@@ -8,8 +8,8 @@ use super::ink::{Ink, beside, digits, lines, part, width};
 use super::measure::Measure;
 use super::theme::Role;
 use super::{Look, at_another, nothing_yet, provenance_of, readout, replaced};
-use crate::analysis::Probe;
 use crate::app::{App, Zoom};
+use crate::inquiry::Probe;
 
 /// Columns for the queries' numbers.
 const AXIS: u16 = 5;
@@ -60,7 +60,7 @@ fn map(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area:
         format!("{} of {head}", if measure.is_mean { "mean" } else { "attention" })
     };
     let title = if measure.is_mean { title + &at_another(app, measure.step) } else { title };
-    ink.rule(area, 0, &title, &provenance_of(app, measure.step, probe.request.folded));
+    ink.rule(area, 0, &title, &provenance_of(app, measure.step, probe.subject.form));
     let query = app.position_in(probe).min(measure.len.saturating_sub(1));
     let key = app.cursor.key.min(query);
     let rows = window(query / factor, cells, rows);

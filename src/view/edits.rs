@@ -7,8 +7,8 @@ use super::figures;
 use super::ink::{Ink, beside, lines};
 use super::theme::Role;
 use super::{Look, classes, logit_row, losses, nothing_yet, provenance};
-use crate::analysis::Probe;
 use crate::app::{App, OffLine};
+use crate::inquiry::Probe;
 use crate::model::{AblationKind, PatternKind};
 
 pub(super) const LOOK: Look = Look { render, moot: |_, _| &[] };
@@ -25,7 +25,7 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     figures::render(ink, app, probe, lines(area, 1, figures::HEIGHT));
     let used = 1 + figures::HEIGHT;
     let mut rest = lines(area, used, area.height.saturating_sub(used));
-    if let Some(report) = app.ablation.figures() {
+    if let Some((_, report)) = app.ablation_figures() {
         let after = report.after.as_ref().map(|after| after.accuracy_by_class.as_slice());
         let before = ("before", report.before.accuracy_by_class.as_slice());
         let table: Vec<classes::Line<'_>> =

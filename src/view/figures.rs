@@ -5,8 +5,9 @@ use ratatui::layout::Rect;
 use super::ink::Ink;
 use super::number::{figure, percent};
 use super::theme::Role;
-use crate::analysis::{AblationReport, Controls, Probe};
+use crate::analysis::Controls;
 use crate::app::App;
+use crate::inquiry::{AblationReport, Answer, Probe};
 
 /// Lines it takes.
 pub(super) const HEIGHT: u16 = 4;
@@ -22,7 +23,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     ink.text(area, 1, 2, "accuracy", Role::Faint);
     ink.text(area, SEQUENCE, 0, "this sequence", Role::Faint);
     if let Some(after) = &probe.ablated {
-        let (before, targets) = (&probe.clean, &probe.request.targets);
+        let (before, targets) = (&probe.clean, &probe.targets);
         change(
             ink,
             area,
@@ -34,7 +35,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
             .map(|x| x.map_or_else(String::new, |x| percent(f64::from(x))));
         change(ink, area, SEQUENCE, 2, &accuracy);
     }
-    let Some(report) = app.ablation.figures() else {
+    let Some((answer, report)) = app.ablation_figures() else {
         ink.text(area, validation, 0, "validation set", Role::Faint);
         ink.text(area, validation, 1, "computing", Role::Faint);
         return;
@@ -48,7 +49,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         [percent(report.before.accuracy), after.map_or_else(pending, |after| percent(after.accuracy))];
     change(ink, area, validation, 2, &accuracies);
     random_sets(ink, app, report, area, controls);
-    stale(ink, app, report, area);
+    stale(ink, app, answer, area);
 }
 
 fn change(ink: &mut Ink<'_>, area: Rect, x: u16, y: u16, [before, after]: &[String; 2]) {
@@ -89,14 +90,14 @@ fn random_sets(ink: &mut Ink<'_>, app: &App, report: &AblationReport, area: Rect
 }
 
 /// Says when the figures are of another step than the one in view.
-fn stale(ink: &mut Ink<'_>, app: &App, report: &AblationReport, area: Rect) {
+fn stale(ink: &mut Ink<'_>, app: &App, answer: &Answer, area: Rect) {
     let current = app.timeline.current().map(|current| current.step);
     if super::is_without_step(app) {
         return;
     }
-    let form = app.ablation.form().words();
-    let taken = format!("validation figures taken at step {}, {form}", report.step);
-    if current == Some(report.step) {
+    let (step, form) = (answer.step(), answer.form().words());
+    let taken = format!("validation figures taken at step {step}, {form}");
+    if current == Some(step) {
         ink.text(area, 1, 3, &taken, Role::Faint);
     } else {
         ink.text(area, 1, 3, &format!("{taken}: Enter takes them anew"), Role::Warning);

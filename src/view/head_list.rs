@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 use super::columns::{of_all, window};
 use super::ink::{Ink, digits, lines};
 use super::theme::Role;
-use crate::analysis::Probe;
 use crate::app::App;
+use crate::inquiry::Probe;
 use crate::model::HeadId;
 use crate::task::Split;
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use ratatui::buffer::{Buffer, CellWidth};
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::Span as Graphemes;
 
 use super::theme::{Role, Theme};
@@ -82,6 +82,17 @@ impl<'a> Ink<'a> {
     /// Spans from a place on. Returns the column after them.
     pub(super) fn spans(&mut self, area: Rect, x: u16, y: u16, spans: &[Span<'_>]) -> u16 {
         spans.iter().fold(x, |x, (text, role)| self.text(area, x, y, text, *role))
+    }
+
+    /// Marks what is drawn in an area as of an earlier question.
+    pub(super) fn dim(&mut self, area: Rect) {
+        self.buffer.set_style(area, Style::new().add_modifier(Modifier::DIM));
+    }
+
+    /// The same, and says so in its heading.
+    pub(super) fn computing(&mut self, area: Rect) {
+        self.dim(area);
+        self.text_right(area, area.width, 0, " computing ", Role::Warning);
     }
 
     /// A heading across the area: `── left ─────── right ──`. What is right gives way to what is left.

@@ -5,31 +5,35 @@ use ratatui::layout::Rect;
 use super::ink::Ink;
 use super::number::{figure, percent, signed};
 use super::theme::Role;
-use super::{provenance, target};
-use crate::analysis::Probe;
+use super::{provenance_of, target};
 use crate::analysis::logits::argmax;
 use crate::app::App;
+use crate::inquiry::Probe;
 
 /// Columns at which the numbers end: to the target, output, loss, accuracy.
 const ENDS: [u16; 4] = [36, 43, 71, 78];
 
 /// Lines it takes: a heading, the names of the columns, a line a place.
 pub(super) fn height(app: &App) -> u16 {
-    u16::try_from(app.lens_rows().map_or(0, <[_]>::len)).unwrap_or(u16::MAX).saturating_add(2)
+    // Before each block, after its attention, and at the end.
+    let model = &app.options.model;
+    let places = model.n_layers * (1 + usize::from(model.has_mlp())) + 1;
+    u16::try_from(places).unwrap_or(u16::MAX).saturating_add(2)
 }
 
 /// Draws the panel.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
-    let Some(rows) = app.lens_rows() else { return };
+    let lens = app.lens_of(probe);
     let position = app.position_in(probe);
     let at = app.target_at(probe, position);
     let name = target::short(app, probe, position, 20);
-    ink.rule(
-        area,
-        0,
-        &format!("logit lens at position {position}"),
-        &format!("centred, {}", provenance(app, probe)),
-    );
+    let of = lens.map_or(probe.subject.step(), |(answer, _)| answer.step());
+    let of = provenance_of(app, of, probe.subject.form);
+    ink.rule(area, 0, &format!("logit lens at position {position}"), &format!("centred, {of}"));
+    let Some((_, rows)) = lens else {
+        ink.text(area, 1, 1, "computing", Role::Faint);
+        return;
+    };
     let study = app.studies.lens();
     let sequences =
         study.map_or_else(String::new, |(study, _)| format!("all on, {} loss", super::taken(app, study)));

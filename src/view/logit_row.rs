@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 use super::ink::{Ink, width};
 use super::number::{probability, signed};
 use super::theme::Role;
-use crate::analysis::Probe;
 use crate::app::App;
+use crate::inquiry::Probe;
 use crate::task::Class;
 
 /// Columns at which the numbers end: before, after, the probability after these many more.

@@ -9,10 +9,10 @@ use super::ink::{Ink, beside, lines, width};
 use super::number::{figure, signed};
 use super::theme::Role;
 use super::{Look, lens, logit_row, nothing_yet, profile, provenance, target, writer_map};
-use crate::analysis::Probe;
 use crate::analysis::attribution::ResolvedTarget;
 use crate::app::keymap::Key;
 use crate::app::{App, LogitPanel, WriterRow};
+use crate::inquiry::Probe;
 
 /// Lines of the panel over positions.
 const PROFILE: u16 = 5;

@@ -7,8 +7,8 @@ use super::columns::Columns;
 use super::ink::Ink;
 use super::number::figure;
 use super::theme::Role;
-use crate::analysis::Probe;
 use crate::app::App;
+use crate::inquiry::Probe;
 
 /// Lines it takes.
 pub(super) const HEIGHT: u16 = 3;

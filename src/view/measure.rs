@@ -3,8 +3,8 @@
 use super::heat::Heat;
 use super::number::figure;
 use super::theme::Scale;
-use crate::analysis::Probe;
 use crate::app::{App, AttentionScale, Patterns};
+use crate::inquiry::Probe;
 
 /// Ends of the relative scale: so many times uniform, and so little of it.
 const RATIOS: [f32; 8] = [1.1, 1.25, 1.5, 2.0, 4.0, 8.0, 16.0, 64.0];
@@ -43,7 +43,7 @@ impl<'a> Measure<'a> {
             scale: app.settings.attention,
             is_mean: false,
             sequences: 0,
-            step: probe.request.snapshot.step,
+            step: probe.subject.step(),
             pattern: own,
             stride: len,
             len,
@@ -66,7 +66,7 @@ impl<'a> Measure<'a> {
             return;
         }
         (self.pattern, self.stride, self.len) = (&averages.pattern, stride, self.len.min(stride));
-        (self.is_mean, self.sequences, self.step) = (true, study.sequences, study.request.snapshot.step);
+        (self.is_mean, self.sequences, self.step) = (true, study.sequences, study.step());
         // A mean has no values to weigh it with.
         if self.scale == AttentionScale::InfoWeighted {
             self.scale = AttentionScale::Raw;

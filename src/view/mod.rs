@@ -57,10 +57,10 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::analysis::{Probe, Study};
 use crate::app::keymap::Key;
-use crate::app::views::for_each_view;
-use crate::app::{App, Focus, Form};
+use crate::app::views::{Of, for_each_view};
+use crate::app::{App, Focus};
+use crate::inquiry::{Answer, Probe, WeightForm};
 use crate::number;
 use crate::term::Ground;
 use ink::{Ink, lines};
@@ -111,6 +111,12 @@ fn screen(ink: &mut Ink<'_>, app: &App, area: Rect) {
     } else {
         strip::render(ink, app, lines(body, 0, strip));
         (look_of(app).render)(ink, app, panel);
+        // Drawn of the last answer, under a caption that is the next one's.
+        if app.is_computing() {
+            ink.dim(lines(body, 2, strip.saturating_sub(2)));
+            let is_of_training = app.view().room().of == Of::Training;
+            ink.computing(if is_of_training { lines(panel, 0, 0) } else { panel });
+        }
     }
     // Last, because a long message covers the end of the view.
     keyline::render(ink, app, area, panel);
@@ -149,18 +155,18 @@ fn nothing_yet(ink: &mut Ink<'_>, app: &App, area: Rect, title: &str) {
 
 /// Which weights the circuits are of: always folded, for layer norms have no place in a product of weights.
 fn provenance_of_circuits(app: &App) -> String {
-    let step = app.studies.circuits().map_or(0, |(study, _)| study.request.snapshot.step);
+    let step = app.studies.circuits().map_or(0, |(study, _)| study.step());
     if is_without_step(app) { "folded weights".into() } else { format!("step {step}, folded weights") }
 }
 
 /// Which weights the numbers are of, for the headings.
 fn provenance(app: &App, probe: &Probe) -> String {
-    provenance_of(app, probe.request.snapshot.step, probe.request.folded)
+    provenance_of(app, probe.subject.step(), probe.subject.form)
 }
 
 /// The same of weights at a step.
-fn provenance_of(app: &App, step: usize, folded: bool) -> String {
-    let form = Form::of(folded).words();
+fn provenance_of(app: &App, step: usize, form: WeightForm) -> String {
+    let form = form.words();
     match &app.options.mode {
         crate::app::Mode::Live => format!("step {step}, {form}"),
         crate::app::Mode::Exploring { weights } if is_without_step(app) => format!("{weights}, {form}"),
@@ -169,8 +175,8 @@ fn provenance_of(app: &App, step: usize, folded: bool) -> String {
 }
 
 /// How many sequences a study is over, and of which step if that is not the one in view: `410 seq. @282`.
-fn taken(app: &App, study: &Study) -> String {
-    format!("{} seq.{}", study.sequences, at_another(app, study.request.snapshot.step))
+fn taken(app: &App, study: &Answer) -> String {
+    format!("{} seq.{}", study.sequences, at_another(app, study.step()))
 }
 
 /// ` @282` for figures of that step, if it is not the one in view.

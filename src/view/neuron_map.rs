@@ -9,8 +9,8 @@ use super::heat::{Heat, HeatMap};
 use super::ink::{Ink, part, width};
 use super::theme::{Role, Scale};
 use super::traces::label_changes;
-use crate::analysis::Probe;
 use crate::app::{App, NeuronFigures};
+use crate::inquiry::Probe;
 use crate::model::NeuronId;
 
 /// Columns for the neurons' numbers.

@@ -7,9 +7,9 @@ use super::ink::{Ink, beside, digits, lines};
 use super::number::{figure, signed};
 use super::theme::Role;
 use super::{Look, neuron_map, nothing_yet, provenance, target, traces};
-use crate::analysis::Probe;
 use crate::app::keymap::Key;
 use crate::app::{App, LowerPanel, NeuronFigures, Sort};
+use crate::inquiry::Probe;
 use crate::model::NeuronId;
 
 /// Traces or map: where both are in view, there is nothing to choose.
@@ -153,7 +153,7 @@ fn decimals(x: f32) -> String {
 fn tracks(app: &App) -> String {
     let is_last = app.cursor.layer + 1 == app.options.model.n_layers;
     let current = app.timeline.current().map(|snapshot| snapshot.step);
-    match app.studies.trackers().filter(|_| is_last).map(|(study, _)| study.request.snapshot.step) {
+    match app.studies.trackers().filter(|_| is_last).map(|(study, _)| study.step()) {
         Some(step) if Some(step) != current => format!("tracks @{step}"),
         _ => "tracks".into(),
     }

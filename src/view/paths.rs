@@ -7,9 +7,9 @@ use super::ink::{Ink, digits, lines, width};
 use super::number::signed;
 use super::target;
 use super::theme::Role;
-use crate::analysis::Probe;
-use crate::analysis::circuits::TokenPath;
 use crate::app::App;
+use crate::inquiry::Probe;
+use crate::inquiry::TokenPath;
 use crate::model::NeuronId;
 
 /// Columns for the cursor and for what is off.
@@ -86,8 +86,8 @@ fn ends(app: &App, names: [&str; 6], room: u16) -> [u16; 6] {
 
 /// The step of what is measured, where the weights' column is of another.
 fn measured(app: &App, probe: &Probe) -> String {
-    let circuits = app.studies.circuits().map(|(study, _)| study.request.snapshot.step);
-    let step = probe.request.snapshot.step;
+    let circuits = app.studies.circuits().map(|(study, _)| study.step());
+    let step = probe.subject.step();
     if circuits.is_some_and(|circuits| circuits != step) {
         format!("drive and adds, @{step}")
     } else {

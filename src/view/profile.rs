@@ -7,8 +7,8 @@ use super::columns::Columns;
 use super::ink::{Ink, lines, width};
 use super::number::{figure, signed};
 use super::theme::Role;
-use crate::analysis::Probe;
 use crate::app::App;
+use crate::inquiry::Probe;
 
 /// Draws the panel: above the line what is positive, below it what is negative.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {

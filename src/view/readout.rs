@@ -7,8 +7,8 @@ use super::ink::{Ink, digits, lines, width};
 use super::measure::Measure;
 use super::number::figure;
 use super::theme::Role;
-use crate::analysis::Probe;
 use crate::app::{App, AttentionScale};
+use crate::inquiry::Probe;
 use crate::model::PatternKind;
 
 /// Lines about the cell and its query.
@@ -47,7 +47,7 @@ fn cell(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area
     ink.rule(area, 0, &format!("{title}{}", state(app)), "");
     // A mean is over sequences with other tokens.
     let token = |at: usize| {
-        if measure.is_mean { String::new() } else { format!(" (token {})", probe.request.tokens[at]) }
+        if measure.is_mean { String::new() } else { format!(" (token {})", probe.tokens()[at]) }
     };
     pair(ink, area, 1, "query", &format!("{query}{}", token(query)));
     pair(ink, area, 2, "key", &format!("{key}{}", token(key)));
@@ -122,7 +122,7 @@ fn strongest(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>,
         let role = if key == key_of_cursor { Role::Cursor } else { Role::Plain };
         ink.text_right(area, key_end, y, &key.to_string(), role);
         if !measure.is_mean {
-            ink.text(area, key_end + 1, y, &format!("({})", probe.request.tokens[key]), Role::Faint);
+            ink.text(area, key_end + 1, y, &format!("({})", probe.tokens()[key]), Role::Faint);
         }
         ink.text_right(area, value_end, y, &figure(f64::from(value)), role);
         let bar = value_end + 1;

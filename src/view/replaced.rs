@@ -6,8 +6,9 @@ use super::at_another;
 use super::ink::{Ink, width};
 use super::number::{count, figure, percent};
 use super::theme::Role;
-use crate::analysis::{Pass, Probe};
+use crate::analysis::Pass;
 use crate::app::App;
+use crate::inquiry::Probe;
 
 /// Draws as much of the line as fits: accuracy and loss over this sequence, then over the validation set.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
@@ -51,17 +52,17 @@ fn changes(app: &App, probe: &Probe) -> Vec<Change> {
     let mut change = |name: &str, before, after| changes.push(Change { name: name.into(), before, after });
     if let Some(after) = &probe.ablated {
         let passes = [&*probe.clean, after];
-        if let [Some(before), Some(after)] = passes.map(|pass| pass.accuracy(&probe.request.targets)) {
+        if let [Some(before), Some(after)] = passes.map(|pass| pass.accuracy(&probe.targets)) {
             change("here ", percent(before.into()), percent(after.into()));
         }
         if let [Some(before), Some(after)] = passes.map(Pass::loss) {
             change("loss ", figure(before.into()), figure(after.into()));
         }
     }
-    if let Some(report) = app.ablation.figures()
+    if let Some((answer, report)) = app.ablation_figures()
         && let Some(after) = &report.after
     {
-        let name = format!("val({}){} ", report.before.sequences, at_another(app, report.step));
+        let name = format!("val({}){} ", report.before.sequences, at_another(app, answer.step()));
         change(&name, percent(report.before.accuracy), percent(after.accuracy));
         change("loss ", figure(report.before.loss), figure(after.loss));
     }

@@ -141,7 +141,8 @@ fn progress(ink: &mut Ink<'_>, app: &App, area: Rect, x: u16, cells: u16) {
     }
 }
 
-/// What stays on the screen: that the run has failed, or that the newest state is not on disk.
+/// What stays on the screen: that the run has failed, that the newest state is not on disk, or that a question came to
+/// nothing.
 fn banner(app: &App) -> Option<String> {
     let trainer = &app.trainer;
     let failed = trainer.failure.as_ref().map(|why| {
@@ -152,7 +153,10 @@ fn banner(app: &App) -> Option<String> {
     });
     let unsaved =
         || trainer.unsaved.as_ref().map(|why| format!("NOT SAVED: {why}; the next checkpoint tries again"));
-    failed.or_else(unsaved)
+    let analysis = || {
+        app.inquiry_failure.as_ref().map(|why| format!("ANALYSIS {why}; Enter asks again, Esc hides this"))
+    };
+    failed.or_else(unsaved).or_else(analysis)
 }
 
 /// Lines that a banner may take.

@@ -5,8 +5,9 @@ use ratatui::layout::Rect;
 use super::columns::Columns;
 use super::ink::{Ink, lines, width};
 use super::theme::Role;
-use crate::analysis::{Pass, Probe};
+use crate::analysis::Pass;
 use crate::app::App;
+use crate::inquiry::Probe;
 
 /// Lines it takes: ruler, tokens, labels, predictions, and those with the ablation.
 pub(super) fn height(app: &App) -> u16 {
@@ -40,7 +41,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         return;
     };
     // What comes later changes nothing before it: as far as the tokens agree, the last answer holds.
-    let known = probe.request.tokens.iter().zip(app.tokens()).take_while(|(a, b)| a == b).count();
+    let known = probe.tokens().iter().zip(app.tokens()).take_while(|(a, b)| a == b).count();
     row(ink, app, area, 2, "label", &columns, |position| {
         let label = probe.label(position).filter(|_| position < known);
         label.map(|label| cell(app.task().outputs().name(label), Role::Plain))
@@ -105,7 +106,10 @@ fn tokens(ink: &mut Ink<'_>, app: &App, area: Rect, columns: &Columns) {
     row(ink, app, area, 1, "token", columns, |position| {
         let entry = app.edit_state().filter(|edit| edit.at == position);
         match (entry.filter(|edit| !edit.entry.is_empty()), tokens.get(position)) {
-            (Some(edit), _) => Some(cell(edit.entry.clone(), Role::Cursor)),
+            (Some(edit), _) => {
+                let (left, role) = if edit.is_refused() { ('!', Role::Wrong) } else { (' ', Role::Cursor) };
+                Some(Cell { left, ..cell(edit.entry.clone(), role) })
+            }
             (None, Some(&token)) => Some(cell(app.task().vocabulary().name(token), Role::Strong)),
             (None, None) => entry.map(|_| cell("_".into(), Role::Cursor)),
         }

@@ -10,7 +10,7 @@ use crate::app::{App, Look, ViewId};
 fn look(app: &App) -> (String, Role) {
     let Some(current) = app.timeline.current() else { return ("no weights yet".into(), Role::Faint) };
     // Until the answer for another snapshot is there, the numbers are of the one before.
-    let step = app.probe.as_ref().map_or(current.step, |probe| probe.request.snapshot.step);
+    let step = app.probe.as_ref().map_or(current.step, |probe| probe.subject.step());
     let newest = app.timeline.newest().map_or(step, |newest| newest.step);
     match app.timeline.look {
         Look::Live if super::is_without_step(app) => ("weights as loaded".into(), Role::Good),
@@ -44,7 +44,7 @@ impl Names {
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let (look, role) = look(app);
     // Beside the step, for those numbers that have no room to say it themselves.
-    let folded = app.probe.as_ref().is_some_and(|probe| probe.request.folded);
+    let folded = app.probe.as_ref().is_some_and(|probe| probe.subject.form.is_folded());
     let look = if folded { format!("folded {look}") } else { look };
     let off = app.ablation.off.len();
     let off = if off == 0 { String::new() } else { format!("✕ {off} off  ") };

@@ -1,8 +1,9 @@
 //! What contributions are measured on, in words.
 
 use super::ink::width;
-use crate::analysis::{Probe, Target};
+use crate::analysis::Target;
 use crate::app::App;
+use crate::inquiry::Probe;
 
 /// The target at a position: `label 2`.
 pub(super) fn name(app: &App, probe: &Probe, position: usize) -> String {

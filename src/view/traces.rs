@@ -7,8 +7,8 @@ use super::columns::Columns;
 use super::ink::{Ink, lines};
 use super::number::{figure, share};
 use super::theme::Role;
-use crate::analysis::Probe;
 use crate::app::App;
+use crate::inquiry::Probe;
 use crate::model::NeuronId;
 
 /// Lines it wants: a heading, a line each, and the sum of several.
@@ -36,7 +36,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let largest = largest(values.iter().flatten());
     let title = match app.settings.picked.len() {
         0 => "trace of the neuron under the cursor (p picks it)".into(),
-        n => format!("traces of {}", super::number::count(n, "picked neuron")),
+        n => format!("traces of {}{}", super::number::count(n, "picked neuron"), app.picked_for()),
     };
     // The sum is worth more than the last neurons of a long list.
     let sum = ids.len() > 1 && area.height > 2;
@@ -62,9 +62,8 @@ const OVERLAY: u16 = 2;
 
 /// What the sum might be following, on the same positions, and R² of each such feature.
 fn overlay(ink: &mut Ink<'_>, app: &App, probe: &Probe, shown: usize, area: Rect) {
-    let Some(feature) = app.task().features().get(shown) else { return };
-    let class = app.target_at(probe, app.position_in(probe)).plus;
-    let values = (feature.series)(&probe.request.tokens, class);
+    let Some((feature, class)) = app.task().features().get(shown).zip(app.traced_token()) else { return };
+    let values = (feature.series)(probe.tokens(), class);
     let top = largest(values.iter());
     let name = format!("{} {}", feature.short, app.task().outputs().name(class));
     trace(ink, (app, probe), area, 0, &name, &values, (top, Role::Second));

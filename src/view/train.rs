@@ -8,7 +8,8 @@ use super::ink::{Ink, beside, lines, part, width};
 use super::number::{count, figure, percent};
 use super::theme::Role;
 use super::{Look, is_without_step, status};
-use crate::app::{App, Bucket, Form, History, LossScale, Series};
+use crate::app::{App, Bucket, History, LossScale, Series};
+use crate::inquiry::Answer;
 use crate::task::{self, Split};
 use crate::train::EpochMetrics;
 
@@ -140,13 +141,13 @@ pub(super) fn series(ink: &mut Ink<'_>, area: Rect, values: &[f64], (low, high):
 }
 
 fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
-    let Some(validation) = app.validation() else {
+    let Some((validation, study)) = app.validation() else {
         ink.rule(area, 0, "accuracy on the validation set", "");
         ink.text(area, 2, 1, not_validated(app), Role::Faint);
         return;
     };
     let set = format!("accuracy, {} val sequences", validation.sequences);
-    ink.rule(area, 0, &set, &validated(app));
+    ink.rule(area, 0, &set, &validated(app, study));
     let body = lines(area, 1, area.height);
     let mut x = ink.text(body, 1, 0, "overall ", Role::Faint);
     x = ink.text(body, x, 0, &percent(validation.accuracy), Role::Strong);
@@ -194,11 +195,11 @@ fn not_validated(app: &App) -> &'static str {
 }
 
 /// Which weights were validated.
-fn validated(app: &App) -> String {
-    match (app.studies.accuracy(), &app.history.validation) {
-        (Some((study, _)), _) => {
-            let form = Form::of(study.request.folded).words();
-            let step = study.request.snapshot.step;
+fn validated(app: &App, study: Option<&Answer>) -> String {
+    match (study, &app.history.validation) {
+        (Some(study), _) => {
+            let form = study.form().words();
+            let step = study.step();
             if is_without_step(app) { form.into() } else { format!("{form}, step {step}") }
         }
         (None, Some(EpochMetrics { epoch, step, .. })) => format!("epoch {epoch}, step {step}"),

@@ -6,8 +6,9 @@ use super::columns::Columns;
 use super::heat::{Heat, HeatMap};
 use super::ink::{Ink, part};
 use super::theme::{Role, Scale};
-use crate::analysis::{Probe, Writer};
+use crate::analysis::Writer;
 use crate::app::App;
+use crate::inquiry::Probe;
 
 /// Columns for the writers' names: as wide as the strip's.
 const NAMES: u16 = 10;

@@ -1,4 +1,4 @@
-//! The screen without a terminal: keys go through the real `App::update`, every command is obeyed on the spot, and the
+//! The screen without a terminal: keys go through the real `App::update`, the real schedule answers on the spot, and the
 //! real `draw` draws into memory.
 
 #![allow(dead_code, reason = "each test file uses its part")]
@@ -6,13 +6,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use headcount::analysis::{self, AblationReport, Controls, Evaluation, evaluate, evaluation};
-use headcount::app::{
-    App, AppOptions, ColorDepth, Command, EvaluateRequest, Event, Export, Glyphs, Ground, Mode,
-};
-use headcount::model::{AblationKind, ModelConfig, Snapshot, Weights, read_weights};
+use headcount::analysis::Evaluation;
+use headcount::app::{App, AppOptions, ColorDepth, Command, Event, Export, Glyphs, Ground, Mode};
+use headcount::inquiry::{self, Answer, Bench, Inquiry, Question, Schedule};
+use headcount::model::{ModelConfig, Snapshot, Weights, read_weights};
 use headcount::picture;
-use headcount::task::{Dataset, Split, TaskConfig};
+use headcount::task::{Dataset, TaskConfig};
 use headcount::train::{EpochMetrics, RunState, StepMetrics, TrainCommand, TrainEvent, TrainPlan};
 use headcount::view;
 use ratatui::Terminal;
@@ -38,6 +37,10 @@ pub fn trained() -> Weights {
 pub struct Screen {
     pub app: App,
     pub data: Arc<Dataset>,
+    schedule: Schedule,
+    bench: Bench,
+    /// Whether questions are answered.
+    answers: bool,
     /// What was told to the trainer, and the other commands that nobody here obeys.
     pub told: Vec<TrainCommand>,
     pub evaluations: usize,
@@ -100,6 +103,9 @@ impl Setup {
         let (width, height) = (self.width, self.height);
         let mut screen = Screen {
             app,
+            schedule: Schedule::default(),
+            answers: true,
+            bench: Bench::new(Arc::clone(&data), SEED, None),
             data,
             told: Vec::new(),
             evaluations: 0,
@@ -141,36 +147,12 @@ impl Screen {
         for command in commands {
             match command {
                 Command::Train(command) => self.told.push(command),
-                Command::Probe(mut request) => {
-                    if request.folded {
-                        request.snapshot = Arc::new(request.snapshot.folded());
+                Command::Ask(mut inquiry) => {
+                    if let Question::Ablation { controls } = &mut inquiry.question {
+                        self.evaluations += 1;
+                        *controls = 5;
                     }
-                    if request.interventions.kind == AblationKind::Mean {
-                        let examples = self.data.examples(Split::Validation);
-                        let (means, _) = evaluation::means(&request.snapshot.weights, &examples);
-                        request.means = Some(Arc::new(means));
-                    }
-                    let answer = Box::new(analysis::probe(request));
-                    self.send(Event::Probe(answer));
-                }
-                Command::Evaluate(request) => {
-                    self.evaluations += 1;
-                    let report = report(&request, &self.data, 5);
-                    self.send(Event::Evaluation(Box::new(report)));
-                }
-                Command::Study(request) => {
-                    let folded = request.snapshot.folded();
-                    let looked_at = if request.folded { &folded } else { &*request.snapshot };
-                    let data = Arc::clone(&self.data);
-                    let examples = data.examples(Split::Validation);
-                    let study = analysis::study::study(
-                        request.clone(),
-                        looked_at,
-                        &folded,
-                        &examples,
-                        data.task().features(),
-                    );
-                    self.send(Event::Study(Box::new(study)));
+                    self.schedule.ask(*inquiry);
                 }
                 Command::Copy(text) => self.copied.push(text),
                 Command::Export(export) => self.exported.push(export),
@@ -179,6 +161,29 @@ impl Screen {
                 Command::Quit => self.quit = true,
             }
         }
+        while self.answers
+            && let Some(answer) = self.schedule.run(&self.bench)
+        {
+            self.send(Event::Answer(Box::new(answer)));
+        }
+    }
+
+    /// From now on questions wait.
+    pub fn stop_answering(&mut self) {
+        self.answers = false;
+    }
+
+    /// Answers what waits.
+    pub fn go_on_answering(&mut self) {
+        self.answers = true;
+        self.obey(Vec::new());
+    }
+
+    /// The answer to one question, given by hand.
+    pub fn answer(&mut self, inquiry: &Inquiry) -> Answer {
+        let answer = inquiry::answer(inquiry.clone(), &self.bench);
+        self.send(Event::Answer(Box::new(answer.clone())));
+        answer
     }
 
     /// Types keys: characters, and names in angle brackets: `4<down><space>`.
@@ -326,31 +331,6 @@ pub fn epoch_at(step: usize) -> EpochMetrics {
             .collect(),
     };
     EpochMetrics { epoch: step / 7, step, validation }
-}
-
-/// What the evaluating thread would answer in the end, with fewer random sets.
-pub fn report(request: &EvaluateRequest, data: &Dataset, controls: u64) -> AblationReport {
-    let weights = &request.snapshot.weights;
-    let examples = data.examples(Split::Validation);
-    let (means, activity) = evaluation::means(weights, &examples);
-    let run = |off: &headcount::model::Interventions| {
-        evaluate(weights, &off.patch(weights.config(), Some(&means)), &examples)
-    };
-    let sets: Vec<Evaluation> = (0..controls)
-        .filter_map(|index| evaluation::control(&request.interventions, &activity, SEED, index))
-        .map(|set| run(&set))
-        .collect();
-    AblationReport {
-        generation: request.generation,
-        step: request.snapshot.step,
-        before: run(&headcount::model::Interventions::default()),
-        after: Some(run(&request.interventions)),
-        controls: (!sets.is_empty()).then(|| Controls {
-            planned: controls as usize,
-            losses: sets.iter().map(|set| set.loss).collect(),
-            accuracies: sets.iter().map(|set| set.accuracy).collect(),
-        }),
-    }
 }
 
 fn snapshots() -> PathBuf {

@@ -54,6 +54,26 @@ fn a_trainer_that_hangs_is_said_on_the_screen_and_holds_nobody_up() {
 }
 
 #[test]
+fn an_answer_that_panics_or_hangs_is_said_and_its_thread_started_again() {
+    for (fault, said) in [
+        ("inquiry-panic", "ANALYSIS died and was started again: HEADCOUNT_TEST_FAULT asks for it"),
+        ("inquiry-hang", "ANALYSIS hangs and was started again"),
+    ] {
+        let mut explorer = with_fault(fault);
+        explorer.type_keys("5");
+        explorer.wait_for(said);
+        // Asked again, the question is answered, and so are others.
+        explorer.type_keys("\r");
+        explorer.wait_for("copying");
+        explorer.type_keys("2");
+        explorer.wait_for("attention of head");
+        explorer.type_keys("\x1bq");
+        explorer.type_keys("q");
+        explorer.ends(0, PATIENCE);
+    }
+}
+
+#[test]
 fn a_screen_that_dies_gives_the_terminal_back_and_the_run_is_saved() {
     let explorer = with_fault("screen-panic");
     let run = explorer.run();

@@ -1,64 +1,23 @@
-//! The circuits view's maps and paths. What takes more than a moment is kept until its inputs change.
+//! The circuits view's maps and paths.
 
-mod kept;
 mod map;
-
-use std::sync::Arc;
 
 use super::App;
 use super::cursor::moved;
 use super::event::Notice;
-use crate::analysis::NeuronDirections;
-use crate::analysis::attribution::ResolvedTarget;
-use crate::analysis::circuits::{HeadCircuits, TokenPath};
-use crate::model::{FoldCache, HeadId, Normalization, Snapshot};
+use crate::analysis::circuits::{HeadCircuits, HeadDrive};
+use crate::inquiry::TokenPath;
+use crate::model::Normalization;
 
 pub(crate) use map::{CircuitMap, MapInView, QkScale};
 
-/// A head of a snapshot.
-type OfHead = (Arc<Snapshot>, HeadId);
-
-/// How a head drives neurons, and the neurons with the widest range first.
-#[derive(Clone, Debug)]
-struct Drive {
-    of: OfHead,
-    /// Centred over the tokens, `[token, neuron]`.
-    values: Vec<f32>,
-    order: Vec<usize>,
-}
-
-/// What ranked paths depend on.
-#[derive(Clone, Debug)]
-struct PathsOf {
-    circuits: Arc<Snapshot>,
-    generation: u64,
-    layer: usize,
-    position: usize,
-    target: ResolvedTarget,
-}
-
-impl PathsOf {
-    fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.circuits, &other.circuits)
-            && (self.generation, self.layer, self.position, self.target)
-                == (other.generation, other.layer, other.position, other.target)
-    }
-}
-
-/// The view's settings, and what is kept for it.
+/// The view's settings.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Circuits {
     pub(crate) map: CircuitMap,
     pub(crate) scale: QkScale,
     /// Whether the ranked paths were moved in last, rather than the map.
     in_paths: bool,
-    drive: Option<Drive>,
-    folded: FoldCache,
-    /// Of the folded weights of a snapshot.
-    directions: Option<(Arc<Snapshot>, NeuronDirections)>,
-    /// Of the folded weights of a snapshot.
-    positions: Option<(OfHead, Vec<f32>)>,
-    paths: Option<(PathsOf, Vec<TokenPath>)>,
 }
 
 impl App {
@@ -90,12 +49,12 @@ impl App {
                 whole(model.d_vocab, model.outputs(), (tokens.0, class), &head.ov_logit, 1.0)
             }
             CircuitMap::QkPositions => {
-                let (_, values) = self.circuits.positions.as_ref()?;
+                let values = self.studies.positions(self.cursor.head_id())?;
                 let at = (cursor.position, cursor.key);
                 whole(model.n_ctx, model.n_ctx, at, values, self.qk_factor())
             }
             CircuitMap::OvNeurons => {
-                let Drive { values, order, .. } = self.circuits.drive.as_ref()?;
+                let HeadDrive { values, order, .. } = self.studies.drive(self.cursor.head_id())?;
                 let col = order.iter().position(|neuron| *neuron == cursor.neuron).unwrap_or_default();
                 let map = whole(model.d_vocab, model.d_mlp, (tokens.0, col), values, 1.0);
                 MapInView { order: Some(order), ..map }
@@ -123,7 +82,9 @@ impl App {
 
     /// The neurons that a token drives most through the head under the cursor, strongest first.
     pub(crate) fn driven_by(&self, token: usize, most: usize) -> Vec<(usize, f32)> {
-        let Some(Drive { values, .. }) = &self.circuits.drive else { return Vec::new() };
+        let Some(HeadDrive { values, .. }) = self.studies.drive(self.cursor.head_id()) else {
+            return Vec::new();
+        };
         let d_mlp = self.options.model.d_mlp;
         let Some(row) = values.get(token * d_mlp..(token + 1) * d_mlp) else { return Vec::new() };
         let mut driven: Vec<(usize, f32)> = row.iter().copied().enumerate().collect();
@@ -135,10 +96,10 @@ impl App {
     /// Paths through the cursor's layer to the target at its position; `None` before they are known, or if they are too
     /// many to rank at every key.
     pub(crate) fn ranked_paths(&self) -> Option<&[TokenPath]> {
-        self.circuits.paths.as_ref().map(|(_, paths)| paths.as_slice())
+        self.studies.paths().map(|(_, paths)| paths.as_slice())
     }
 
-    /// The place of the path under the cursor in the ranking, while it is there that she moves.
+    /// The place of the path under the cursor in the ranking, while the cursor moves among paths.
     pub(crate) fn chosen_path(&self) -> Option<usize> {
         let is_here = |path: &TokenPath| {
             (usize::from(path.token), path.head, path.neuron)
@@ -151,7 +112,12 @@ impl App {
     pub(super) fn move_path(&mut self, by: isize) {
         let to = self.chosen_path().map(|at| moved(at, by, self.ranked_paths().map_or(0, <[_]>::len)));
         let Some(&path) = self.ranked_paths().and_then(|paths| paths.get(to.unwrap_or(0))) else {
-            self.say(Notice::info("there is no path here"));
+            let why = if self.is_ranking() {
+                "still ranking paths: again in a moment"
+            } else {
+                "there is no path here"
+            };
+            self.say(Notice::info(why));
             return;
         };
         let cursor = &mut self.cursor;
@@ -206,7 +172,7 @@ impl App {
     }
 
     fn move_along_driven(&mut self, by: isize) {
-        let Some(Drive { order, .. }) = &self.circuits.drive else { return };
+        let Some(HeadDrive { order, .. }) = self.studies.drive(self.cursor.head_id()) else { return };
         let at = order.iter().position(|neuron| *neuron == self.cursor.neuron).unwrap_or_default();
         if let Some(neuron) = order.get(moved(at, by, order.len())) {
             self.cursor.neuron = *neuron;

@@ -171,7 +171,13 @@ pub(super) const KEYS: &[Binding] = &[
         &[Key::code(KeyCode::Enter)],
         |app| {
             let offer = Offer::act(App::refresh);
-            if app.is_stale() { offer } else { Offer::nothing("nothing here is of an earlier step") }
+            if app.is_stale() {
+                offer
+            } else if app.is_validated_before() {
+                offer.hinted_if(false)
+            } else {
+                Offer::nothing("nothing here is of an earlier step")
+            }
         },
         "refresh",
         "take the figures over the validation set again, at this step",
@@ -186,7 +192,12 @@ pub(super) const KEYS: &[Binding] = &[
         "",
         "back to the shell; training goes on, fg returns",
     ),
-    bind(&[Key::code(KeyCode::Esc)], |_| Offer::set(|_| {}), "", "take back a question or a message"),
+    bind(
+        &[Key::code(KeyCode::Esc)],
+        |_| Offer::set(|app| app.inquiry_failure = None),
+        "",
+        "take back a question or a message",
+    ),
     bind(
         &[Key::ch('q')],
         |_| Offer::act(App::ask_to_quit),

@@ -41,7 +41,7 @@ pub(super) const KEYS: &[Binding] = &[
     ),
     bind(
         &[Key::ch(' '), Key::ch(',')],
-        |_| edit(Edit::finish),
+        |_| edit(Edit::end),
         "",
         "end of a token that could have more digits",
     ),
@@ -53,7 +53,12 @@ pub(super) const KEYS: &[Binding] = &[
     ),
     bind(
         &[Key::code(KeyCode::Backspace)],
-        |_| change(Edit::backspace),
+        |_| {
+            edit(|edit| {
+                edit.backspace();
+                edit.check()
+            })
+        },
         "delete",
         "remove the token to the left",
     ),

@@ -1,8 +1,8 @@
 //! Tables of the weights alone.
 
 use super::{Datum, Table};
-use crate::analysis::circuits::TokenPath;
 use crate::app::{App, CircuitMap, MapInView, QkScale};
+use crate::inquiry::TokenPath;
 
 impl App {
     /// The map in view, every head's figures, and the ranked paths: these first if the cursor is among them.

@@ -7,10 +7,10 @@ mod validation;
 
 use serde::Serialize;
 
+use super::App;
 use super::event::{Command, Export, Notice};
 use super::views::Of;
-use super::{App, Form};
-use crate::analysis::Topic;
+use crate::inquiry::{Question, Subject, WeightForm};
 use crate::model::{AblationKind, HeadId, ModelConfig, NeuronId, PatternKind};
 use crate::task::{Class, Token};
 
@@ -61,7 +61,7 @@ struct Whole<'a> {
 impl App {
     pub(super) fn copy(&mut self) -> Vec<Command> {
         let Some(table) = self.tables().into_iter().next() else { return self.no_numbers() };
-        if !self.is_answered() || (self.view.room().evaluates)(self) && self.ablation.is_pending() {
+        if !self.is_answered() || self.is_evaluating() {
             return self.not_yet();
         }
         self.say(Notice::info(format!(
@@ -75,7 +75,7 @@ impl App {
     pub(super) fn export(&mut self) -> Vec<Command> {
         let tables = self.tables();
         let Some(csv) = tables.first().map(Table::csv) else { return self.no_numbers() };
-        if !self.is_answered() || (self.view.room().evaluates)(self) && self.ablation.is_pending() {
+        if !self.is_answered() || self.is_evaluating() {
             return self.not_yet();
         }
         match self.whole(tables) {
@@ -102,16 +102,17 @@ impl App {
     fn whole(&self, tables: Vec<Table>) -> serde_json::Result<(String, String)> {
         let probe = self.probe.as_deref();
         let current = self.timeline.current().map(|snapshot| snapshot.step);
-        let step = probe.map(|probe| probe.request.snapshot.step).or(current).unwrap_or(self.trainer.step);
+        let step = probe.map(|probe| probe.subject.step()).or(current).unwrap_or(self.trainer.step);
         let taken = self.taken();
         // A circuit is of the folded weights, whichever are looked at.
         let circuit = taken.first().filter(|_| self.view.room().of == Of::Weights);
         let step = circuit.map_or(step, |circuit| circuit.step);
-        let folded = circuit.is_some() || probe.map_or(self.form.is_folded(), |probe| probe.request.folded);
+        let form = probe.map_or(self.form, |probe| probe.subject.form);
+        let form = if circuit.is_some() { WeightForm::Folded } else { form };
         // The course of the training is of all its steps, whichever snapshot is looked at.
         let is_course = self.view.room().of == Of::Training;
-        let (step, folded) = if is_course { (self.trainer.step, false) } else { (step, folded) };
-        let weights = Form::of(folded).word();
+        let (step, form) = if is_course { (self.trainer.step, WeightForm::Trained) } else { (step, form) };
+        let weights = form.word();
         let view = self.view.title().to_lowercase();
         let off = &self.ablation.off;
         let whole = Whole {
@@ -126,8 +127,8 @@ impl App {
             },
             step,
             sequence: self.sequence.source.to_string(),
-            tokens: probe.map_or(&[], |probe| &probe.request.tokens),
-            labels: probe.map_or(&[], |probe| &probe.request.targets),
+            tokens: probe.map_or(&[], |probe| probe.tokens()),
+            labels: probe.map_or(&[], |probe| &probe.targets),
             position: self.cursor.position,
             key: self.cursor.key,
             layer: self.cursor.layer,
@@ -151,26 +152,13 @@ impl App {
 
     /// What the view shows beyond the sequence, and of which weights.
     fn taken(&self) -> Vec<Taken> {
-        let topics = (self.view.room().topics)(self);
-        let studies = self.studies.among(&topics).map(|study| {
-            let folded = study.request.folded || study.request.topic == Topic::Circuits;
-            let weights = Form::of(folded).word();
-            Taken {
-                what: study.request.topic.name(),
-                step: study.request.snapshot.step,
-                weights,
-                sequences: study.sequences,
-            }
-        });
-        let report =
-            self.ablation.figures().filter(|_| (self.view.room().evaluates)(self)).map(|report| Taken {
-                what: "validation",
-                step: report.step,
-                weights: self.ablation.form().word(),
-                sequences: report.before.sequences,
-            });
-        let taken: Vec<Taken> = studies.collect();
-        taken.into_iter().chain(report).collect()
+        let asks = (self.view.room().asks)(self);
+        let taken = |(subject, question): (Subject, Question)| {
+            let answer = self.studies.answer_to(&subject, &question).filter(|_| !question.is_quick())?;
+            let (step, weights, sequences) = (answer.step(), answer.form().word(), answer.sequences);
+            Some(Taken { what: question.name(), step, weights, sequences })
+        };
+        asks.into_iter().filter_map(taken).collect()
     }
 
     pub(super) fn target_words(&self) -> String {

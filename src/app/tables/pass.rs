@@ -1,8 +1,8 @@
 //! Tables of one sequence: attention, logits, neurons.
 
 use super::{Datum, Table};
-use crate::analysis::Probe;
 use crate::app::{App, Patterns};
+use crate::inquiry::Probe;
 use crate::model::NeuronId;
 use crate::task::Feature;
 
@@ -59,7 +59,7 @@ impl App {
             vec![
                 query.into(),
                 key.into(),
-                of_sequence.then(|| probe.request.tokens[key]).into(),
+                of_sequence.then(|| probe.tokens()[key]).into(),
                 a.into(),
                 (a * (query + 1) as f32).into(),
                 of_sequence.then(|| norms[key]).into(),
@@ -155,7 +155,7 @@ impl App {
                 figures.map(|figures| figures.accuracy).into(),
             ]
         };
-        let rows = self.lens_rows()?.iter().map(row).collect();
+        let rows = self.lens_of(probe)?.1.iter().map(row).collect();
         Some(Table::new(
             "lens",
             &["place", "target", "prediction", "validation_loss", "validation_accuracy"],
@@ -214,7 +214,7 @@ impl App {
     }
 
     fn fit_table(&self) -> Option<Table> {
-        let token = self.target_token()?;
+        let token = self.traced_token()?;
         let (study, r_squared) = self.studies.fit(&self.traced(), token)?;
         let row = |(feature, r_squared): (&Feature, &f64)| {
             vec![feature.name.to_owned().into(), token.into(), (*r_squared).into(), study.sequences.into()]

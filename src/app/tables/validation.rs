@@ -1,8 +1,9 @@
 //! Tables of the run and of the validation set.
 
 use super::{Datum, Table};
-use crate::analysis::{AblationReport, Evaluation, Probe};
+use crate::analysis::Evaluation;
 use crate::app::App;
+use crate::inquiry::{AblationReport, Probe};
 
 impl App {
     /// The losses of the run, and the last accuracies; none where nothing trains.
@@ -22,7 +23,7 @@ impl App {
         if !rows.is_empty() {
             tables.push(Table::new("losses", &["series", "step", "mean", "min", "max"], rows));
         }
-        tables.extend(self.validation().map(|validation| classes(validation, None)));
+        tables.extend(self.validation().map(|(validation, _)| classes(validation, None)));
         tables
     }
 
@@ -30,7 +31,7 @@ impl App {
     pub(in crate::app) fn ablation_tables(&self, probe: &Probe) -> Vec<Table> {
         let Some(after) = &probe.ablated else { return Vec::new() };
         let before = &probe.clean;
-        let accuracy = |pass: &crate::analysis::Pass| pass.accuracy(&probe.request.targets);
+        let accuracy = |pass: &crate::analysis::Pass| pass.accuracy(&probe.targets);
         let mut rows = vec![vec![
             "sequence".to_owned().into(),
             1_usize.into(),
@@ -39,13 +40,13 @@ impl App {
             accuracy(before).into(),
             accuracy(after).into(),
         ]];
-        let report = self.ablation.figures();
+        let report = self.ablation_figures().map(|(_, report)| report);
         rows.extend(report.into_iter().flat_map(over_validation));
         let columns = ["set", "sequences", "loss_before", "loss_after", "accuracy_before", "accuracy_after"];
         let position = |at: usize| -> Vec<Datum> {
             vec![
                 at.into(),
-                probe.request.tokens[at].into(),
+                probe.tokens()[at].into(),
                 probe.label(at).into(),
                 before.predictions[at].into(),
                 after.predictions[at].into(),

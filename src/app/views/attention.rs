@@ -1,10 +1,11 @@
 //! View 2: what a head attends to.
 
 use super::{Of, Room, position, tables, view};
-use crate::analysis::Topic;
 use crate::app::App;
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
+use crate::app::studies::Asked;
+use crate::inquiry::Question;
 
 pub(crate) static ROOM: Room = Room {
     title: "Attention",
@@ -14,9 +15,7 @@ pub(crate) static ROOM: Room = Room {
     has_key: true,
     has_target: false,
     toggle: |_| Offer::act(App::toggle_head),
-    topics: |app| if app.has_data() { vec![Topic::Heads] } else { Vec::new() },
-    // What replacing patterns does stands where it is done.
-    evaluates: |app| !app.ablation.off.patterns.is_empty(),
+    asks,
     prepare: |_| {},
     tables: |app| tables(app, App::attention_tables),
     of: Of::Sequence,
@@ -51,6 +50,14 @@ const KEYS: &[Binding] = &[
         "this sequence's pattern, or the validation set's mean",
     ),
 ];
+
+fn asks(app: &App) -> Vec<Asked> {
+    let off = &app.ablation.off;
+    let heads = app.of_validation().map(|subject| (subject.edited(off), Question::Heads));
+    // What replacing patterns does stands where it is done.
+    let edits = app.of_edits().filter(|_| !off.patterns.is_empty());
+    heads.into_iter().chain(edits).collect()
+}
 
 fn key(by: isize) -> Offer {
     Offer::set(move |app| app.cursor.move_key(by))

@@ -1,7 +1,6 @@
 //! View 5: what the weights alone say.
 
 use super::{Of, Room, position, view};
-use crate::analysis::Topic;
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::{App, CircuitMap};
@@ -19,9 +18,8 @@ pub(crate) static ROOM: Room = Room {
     has_key: false,
     has_target: true,
     toggle,
-    topics: |_| vec![Topic::Circuits],
-    evaluates: |_| false,
-    prepare: App::refresh_circuits,
+    asks: App::of_circuits,
+    prepare: |_| {},
     tables: App::circuit_tables,
     of: Of::Weights,
 };

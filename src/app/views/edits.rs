@@ -18,8 +18,7 @@ pub(crate) static ROOM: Room = Room {
     has_key: false,
     has_target: false,
     toggle: |app| in_list(app, || Offer::act(App::undo_line)),
-    topics: |_| Vec::new(),
-    evaluates: |_| true,
+    asks: |app| app.of_edits().into_iter().collect(),
     prepare: |_| {},
     tables: |app| tables(app, App::ablation_tables),
     of: Of::Sequence,
@@ -32,6 +31,12 @@ const KEYS: &[Binding] = &[
     bind(DOWN, |app| line(app, 1), JOIN, "the line below"),
     bind(PAGE_UP, |app| line(app, -PAGE), "", "ten lines up"),
     bind(PAGE_DOWN, |app| line(app, PAGE), "", "ten lines down"),
+    bind(
+        &[Key::ch('A')],
+        |_| Offer::act(|app| app.replace_patterns(true)),
+        "",
+        "every head attends by itself, uniformly, to itself, to before",
+    ),
 ];
 
 fn in_list(app: &App, offer: impl FnOnce() -> Offer) -> Offer {

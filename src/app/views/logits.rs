@@ -1,11 +1,13 @@
 //! View 3: what each component adds to the target.
 
 use super::{Of, Room, position, tables, view};
-use crate::analysis::{Topic, Writer};
+use crate::analysis::Writer;
 use crate::app::App;
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::moves::writers;
+use crate::app::studies::Asked;
+use crate::inquiry::Question;
 
 pub(crate) static ROOM: Room = Room {
     title: "Logits",
@@ -20,9 +22,8 @@ pub(crate) static ROOM: Room = Room {
     has_key: false,
     has_target: true,
     toggle,
-    topics: |app| if app.has_data() { vec![Topic::Lens] } else { Vec::new() },
-    evaluates: |_| false,
-    prepare: App::refresh_lens,
+    asks,
+    prepare: |_| {},
     tables: |app| tables(app, App::logit_tables),
     of: Of::Sequence,
 };
@@ -48,6 +49,13 @@ const KEYS: &[Binding] = &[
     ),
 ];
 
+fn asks(app: &App) -> Vec<Asked> {
+    let over_set = app.of_validation().map(|subject| (subject, Question::Lens));
+    let probe = app.probe.as_deref().filter(|probe| !probe.is_empty());
+    let of_sequence = probe.map(|probe| (probe.subject.clone(), Question::SequenceLens));
+    over_set.into_iter().chain(of_sequence).collect()
+}
+
 fn line(by: isize) -> Offer {
     Offer::set(move |app| app.move_writer(by))
 }
@@ -55,6 +63,10 @@ fn line(by: isize) -> Offer {
 fn toggle(app: &App) -> Offer {
     match writers(&app.options.model).get(app.cursor.writer) {
         Some(Writer::Head(_)) => Offer::act(App::toggle_head),
-        _ => Offer::nothing("only heads and neurons can be switched off: choose a head's row"),
+        other => {
+            let name = other.map(ToString::to_string).unwrap_or_default();
+            let can = "space switches off heads (head.L.H) here, neurons in 4";
+            Offer::nothing(format!("{name} stays on: {can}"))
+        }
     }
 }

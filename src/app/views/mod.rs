@@ -14,9 +14,9 @@ use std::hash::{Hash, Hasher};
 
 use super::App;
 use super::keymap::{Binding, Context, Offer};
+use super::studies::Asked;
 use super::tables::Table;
-use crate::analysis::Probe;
-use crate::analysis::Topic;
+use crate::inquiry::Probe;
 
 /// The list of views, in the order of the tabs.
 macro_rules! for_each_view {
@@ -42,10 +42,8 @@ pub(crate) struct Room {
     pub(crate) has_key: bool,
     /// What `space` does to the component under the cursor.
     pub(crate) toggle: fn(&App) -> Offer,
-    /// What it shows beyond the sequence.
-    pub(crate) topics: fn(&App) -> Vec<Topic>,
-    /// Whether it shows what the edits do over the validation set.
-    pub(crate) evaluates: fn(&App) -> bool,
+    /// What it asks beyond the probe.
+    pub(crate) asks: fn(&App) -> Vec<Asked>,
     /// Brings what is kept for it up to date.
     pub(crate) prepare: fn(&mut App),
     /// Its numbers, the focused table first; none before they are known.

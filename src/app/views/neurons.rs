@@ -1,10 +1,11 @@
 //! View 4: a layer's neurons.
 
 use super::{Of, Room, position, tables, view};
-use crate::analysis::Topic;
 use crate::app::App;
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
+use crate::app::studies::Asked;
+use crate::inquiry::Question;
 
 pub(crate) static ROOM: Room = Room {
     title: "Neurons",
@@ -14,8 +15,7 @@ pub(crate) static ROOM: Room = Room {
     has_key: false,
     has_target: true,
     toggle: |app| app.if_has_neurons(|| Offer::act(App::toggle_neuron)),
-    topics,
-    evaluates: |_| false,
+    asks,
     prepare: App::stay_on_first_neuron,
     tables: |app| tables(app, App::neuron_tables),
     of: Of::Sequence,
@@ -76,10 +76,8 @@ fn line(by: isize) -> Offer {
     Offer::set(move |app| app.move_neuron(by))
 }
 
-fn topics(app: &App) -> Vec<Topic> {
-    if !app.has_data() || !app.options.model.has_mlp() {
-        return Vec::new();
-    }
-    let fit = app.overlay_question().map(|(neurons, class)| Topic::Fit { neurons, class });
-    [Topic::Trackers].into_iter().chain(fit).collect()
+fn asks(app: &App) -> Vec<Asked> {
+    let Some(of) = app.of_validation().filter(|_| app.options.model.has_mlp()) else { return Vec::new() };
+    let fit = app.overlay_question().map(|(neurons, class)| Question::Fit { neurons, class });
+    [Question::Trackers].into_iter().chain(fit).map(|question| (of.clone(), question)).collect()
 }

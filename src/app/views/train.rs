@@ -1,9 +1,10 @@
 //! View 1: loss, learning rate, accuracy.
 
 use super::{Of, Room, position, view};
-use crate::analysis::Topic;
 use crate::app::App;
 use crate::app::keymap::{Binding, JOIN, Key, LEFT, Offer, RIGHT, bind};
+use crate::app::studies::Asked;
+use crate::inquiry::Question;
 
 pub(crate) static ROOM: Room = Room {
     title: "Train",
@@ -18,8 +19,7 @@ pub(crate) static ROOM: Room = Room {
     has_key: false,
     has_target: false,
     toggle: |_| Offer::nothing("no head or neuron under the cursor: choose one in 2 to 5"),
-    topics,
-    evaluates: |_| false,
+    asks,
     prepare: |_| {},
     tables: App::train_tables,
     of: Of::Training,
@@ -36,7 +36,7 @@ const KEYS: &[Binding] = &[
     ),
 ];
 
-/// The metrics of a run's files keep the accuracy in part only.
-fn topics(app: &App) -> Vec<Topic> {
-    if app.has_data() && app.is_exploring() { vec![Topic::Accuracy] } else { Vec::new() }
+fn asks(app: &App) -> Vec<Asked> {
+    let subject = app.of_validation().filter(|_| app.validates_here());
+    subject.map(|subject| (subject, Question::Accuracy)).into_iter().collect()
 }

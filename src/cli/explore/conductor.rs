@@ -12,8 +12,8 @@ use std::time::Instant;
 use super::super::fault;
 use super::export;
 use super::frames::{Awaited, Pending, TRAINING_FRAME};
-use super::probe_worker::{Answer, ProbeWorker};
 use super::pulse::{Pulse, RATE_INTERVAL};
+use super::worker::{WATCH_INTERVAL, Word, Worker};
 use crate::app::{App, Command, Event, Notice};
 use crate::picture;
 use crate::term::{Copied, Session, SignalKind, Suspension, TermError, TermEvent, scrub};
@@ -26,8 +26,8 @@ pub enum Incident {
     Term(TermEvent),
     /// To the run.
     Train(TrainEvent),
-    /// A probe or an evaluation is done.
-    Answer(Answer),
+    /// A question is answered, or has come to nothing.
+    Inquiry(Word),
 }
 
 impl From<TermEvent> for Incident {
@@ -126,8 +126,8 @@ pub struct Conductor<'a, D: Display> {
     pub incidents: &'a Receiver<Incident>,
     /// To the trainer, if one is there.
     pub trainer: Option<Sender<TrainCommand>>,
-    /// To the probe thread.
-    pub probes: ProbeWorker,
+    /// To the threads that answer questions.
+    pub worker: Worker,
     /// How fast training goes.
     pub pulse: Pulse,
     /// The answers that she waits for.
@@ -163,6 +163,7 @@ impl<D: Display> Conductor<'_, D> {
     fn draw_if_due(&mut self, pending: &mut Pending) {
         pending.dirty |= self.app.take_dirty();
         if pending.dirty
+            && self.awaited.grace(Instant::now()).is_zero()
             && (pending.now || pending.left().is_zero())
             && let Some(bytes) = self.display.draw(&self.app)
         {
@@ -180,7 +181,8 @@ impl<D: Display> Conductor<'_, D> {
                 !matches!(event, TrainEvent::Step(_) | TrainEvent::Epoch(_) | TrainEvent::Snapshot(_))
             }
             Incident::Term(event) => *event != TermEvent::FrameWritten,
-            Incident::Answer(answer) => self.awaited.is_answered(answer),
+            Incident::Inquiry(Word::Answer(answer)) => self.awaited.is_answered(&answer.inquiry),
+            Incident::Inquiry(Word::Failure(_)) => true,
         }
     }
 
@@ -188,16 +190,21 @@ impl<D: Display> Conductor<'_, D> {
     fn wait(&mut self, pending: &Pending) -> Result<Option<Incident>, TermError> {
         let frame = pending.dirty.then(|| {
             // A frame that is due but could not be drawn waits for word from the writer.
-            let left = pending.left();
+            let grace = self.awaited.grace(Instant::now());
+            let left = if pending.now { grace } else { pending.left().max(grace) };
             if left.is_zero() { TRAINING_FRAME } else { left }
         });
         let rate = self.pulse.is_running().then_some(RATE_INTERVAL);
-        let received = match [frame, rate].into_iter().flatten().min() {
+        let watch = self.worker.is_busy().then_some(WATCH_INTERVAL);
+        let received = match [frame, rate, watch].into_iter().flatten().min() {
             Some(limit) => self.incidents.recv_timeout(limit),
             None => self.incidents.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         for event in self.pulse.take(Instant::now()) {
             let _ = self.app.update(event);
+        }
+        for failure in self.worker.watch(Instant::now()) {
+            let _ = self.app.update(Event::InquiryFailed(failure));
         }
         match received {
             Ok(incident) => Ok(Some(incident)),
@@ -220,15 +227,10 @@ impl<D: Display> Conductor<'_, D> {
                 self.pulse.hear(&event, Instant::now());
                 Event::Train(scrubbed(event))
             }
-            Incident::Answer(Answer::Probe(probe)) => Event::Probe(probe),
-            Incident::Answer(Answer::Evaluation(report)) => Event::Evaluation(report),
-            Incident::Answer(Answer::Study(study)) => Event::Study(study),
+            Incident::Inquiry(Word::Answer(answer)) => Event::Answer(answer),
+            Incident::Inquiry(Word::Failure(failure)) => Event::InquiryFailed(failure),
         };
-        let is_hers = matches!(event, Event::Key(_) | Event::Paste(_));
         let commands = self.app.update(event);
-        if is_hers {
-            self.awaited.ask(&commands);
-        }
         self.obey(commands)
     }
 
@@ -270,9 +272,10 @@ impl<D: Display> Conductor<'_, D> {
         for command in commands {
             match command {
                 Command::Train(command) => self.tell(command),
-                Command::Probe(request) => self.probes.probe(request),
-                Command::Evaluate(request) => self.probes.evaluate(request),
-                Command::Study(request) => self.probes.study(request),
+                Command::Ask(inquiry) => {
+                    self.awaited.ask(&inquiry, Instant::now());
+                    self.worker.ask(*inquiry);
+                }
                 Command::Repaint => self.display.repaint(),
                 Command::Copy(text) => match self.display.copy(&text) {
                     Copied::Sent => {}
@@ -386,7 +389,7 @@ mod tests {
             display: Nowhere,
             incidents: &incidents,
             trainer: None,
-            probes: ProbeWorker::spawn(dataset, 1, |_| {}).unwrap(),
+            worker: Worker::spawn(dataset, 1, |_| {}).unwrap(),
             pulse: Pulse::default(),
             awaited: Awaited::default(),
             exports: PathBuf::new(),

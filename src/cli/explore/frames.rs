@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::probe_worker::Answer;
-use crate::app::Command;
+use crate::inquiry::{AskedBy, Inquiry};
 
 /// Between two frames that nothing but training asks for, at least and at most.
 pub(super) const TRAINING_FRAME: Duration = Duration::from_millis(100);
@@ -14,35 +13,42 @@ const ALLOWANCE: f64 = 800.0;
 const SMALL_SCREEN: f64 = 80.0 * 24.0;
 const LARGEST_SHARE: f64 = 4.0;
 
-/// Answers to what she did, which are drawn at once: those that only follow the training are not.
-#[derive(Debug)]
-pub struct Awaited {
-    /// A probe, by its generation.
-    probe: Option<u64>,
-}
+/// How long a frame waits for the answers to a key: most come sooner, and one frame shows both.
+const GRACE: Duration = Duration::from_millis(30);
 
-impl Default for Awaited {
-    /// She has opened the program, and waits for the first.
-    fn default() -> Self {
-        Self { probe: Some(0) }
-    }
+/// Quick questions of the user, whose answers are drawn at once: those that only follow the training are not.
+#[derive(Debug, Default)]
+pub struct Awaited {
+    asked: Vec<Inquiry>,
+    /// When the first of them was asked.
+    since: Option<Instant>,
 }
 
 impl Awaited {
-    pub(super) fn ask(&mut self, commands: &[Command]) {
-        for command in commands {
-            if let Command::Probe(request) = command {
-                self.probe = Some(request.generation);
-            }
+    pub(super) fn ask(&mut self, inquiry: &Inquiry, now: Instant) {
+        if inquiry.by == AskedBy::User && inquiry.question.is_quick() {
+            self.asked.retain(|other| !other.question.is_like(&inquiry.question));
+            self.asked.push(inquiry.clone());
+            self.since.get_or_insert(now);
         }
     }
 
-    pub(super) fn is_answered(&mut self, answer: &Answer) -> bool {
-        match answer {
-            Answer::Probe(probe) => self.probe.take_if(|asked| *asked <= probe.request.generation).is_some(),
-            // No training asks for these.
-            Answer::Study(_) | Answer::Evaluation(_) => true,
+    /// Takes note of an answer. Whether it is drawn at once: of a study, or the last that is waited for.
+    pub(super) fn is_answered(&mut self, answer: &Inquiry) -> bool {
+        let before = self.asked.len();
+        self.asked.retain(|asked| {
+            !(asked.question.is_like(&answer.question) && asked.generation <= answer.generation)
+        });
+        if self.asked.is_empty() {
+            self.since = None;
         }
+        // No training asks for a study.
+        !answer.question.is_quick() || self.asked.len() < before
+    }
+
+    /// How long a frame still waits for answers.
+    pub(super) fn grace(&self, now: Instant) -> Duration {
+        self.since.map_or(Duration::ZERO, |since| (since + GRACE).saturating_duration_since(now))
     }
 }
 

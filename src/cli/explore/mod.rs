@@ -5,14 +5,14 @@ mod export;
 mod follower;
 mod frames;
 mod open;
-mod probe_worker;
 mod pulse;
 mod trainer;
+mod worker;
 
 pub use conductor::{Conductor, Display, End, Incident};
 pub use frames::Awaited;
-pub use probe_worker::{Answer, ProbeWorker};
 pub use pulse::Pulse;
+pub use worker::{Word, Worker};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -61,12 +61,12 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
         mode: plan.mode,
     });
     let answers = sender.clone();
-    let probes = ProbeWorker::spawn(Arc::clone(&plan.dataset), plan.config.seed, move |answer| {
+    let worker = Worker::spawn(Arc::clone(&plan.dataset), plan.config.seed, move |word| {
         // The loop may have ended before the answer came.
-        let _ = answers.send(Incident::Answer(answer));
+        let _ = answers.send(Incident::Inquiry(word));
     });
-    let probes =
-        probes.map_err(|error| Failure::Failed(format!("cannot start the probe thread: {error}")))?;
+    let worker =
+        worker.map_err(|error| Failure::Failed(format!("cannot start the threads that answer: {error}")))?;
     if let Some(follower) = plan.follower
         && let Err(error) = follower.spawn(sender.clone())
     {
@@ -78,7 +78,7 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
         let setup = Setup { config, dataset, state, run_dir: Some(run_dir), stop_at: None };
         Trainer::spawn(args.run.device, setup, sender)
     });
-    conduct(session, app, (first, exports), &incidents, probes, trainer.transpose()?)
+    conduct(session, app, (first, exports), &incidents, worker, trainer.transpose()?)
 }
 
 fn conduct(
@@ -86,7 +86,7 @@ fn conduct(
     mut app: App,
     (first, exports): (Vec<Command>, PathBuf),
     incidents: &Receiver<Incident>,
-    probes: ProbeWorker,
+    worker: Worker,
     trainer: Option<Trainer>,
 ) -> Result<(), Failure> {
     let size = session.screen().size();
@@ -97,7 +97,7 @@ fn conduct(
         display: session,
         incidents,
         trainer: trainer.as_ref().map(|trainer| trainer.commands.clone()),
-        probes,
+        worker,
         pulse: Pulse::default(),
         awaited: Awaited::default(),
         exports,
@@ -105,7 +105,7 @@ fn conduct(
     let end = conductor.run(commands);
     let is_silent = conductor.pulse.is_silent();
     conductor.display.finish();
-    drop(conductor.probes);
+    drop(conductor.worker);
     let ended_by = leave(&end, trainer, incidents, is_silent)?;
     end.map_err(|error| Failure::Failed(error.to_string()))?;
     ended_by.and_then(SignalKind::exit_code).map_or(Ok(()), |status| Err(Failure::Signal(status)))

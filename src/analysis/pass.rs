@@ -1,0 +1,98 @@
+//! The forward pass of one sequence, and what follows from it.
+
+use super::attention::{HeadSummary, summaries};
+use super::attribution::Attribution;
+use super::logits::{log_sum_exp, prediction};
+use crate::model::{Activations, Patch, Weights, forward, forward_again};
+use crate::task::{Class, Example};
+
+/// The forward pass of one sequence, and what follows from it.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    /// Every activation.
+    pub activations: Activations,
+    /// The most likely class at each position, as [`prediction`] has it.
+    pub predictions: Vec<Option<Class>>,
+    /// Cross-entropy at each position that has a target, in nats.
+    pub losses: Vec<Option<f32>>,
+    /// Direct logit attribution of every writer.
+    pub attribution: Attribution,
+    /// By layer, then head.
+    pub heads: Vec<HeadSummary>,
+}
+
+impl Pass {
+    /// Runs a sequence with `patch` in force.
+    pub fn run(weights: &Weights, example: Example<'_>, patch: &Patch) -> Self {
+        let mut activations = Activations::new(weights.config(), example.tokens().len());
+        forward(weights, example.tokens(), patch, &mut activations);
+        Self::of(weights, example, activations)
+    }
+
+    /// The pass of the same sequence with `patch` in force, from this one with none: only what follows is run again.
+    #[must_use]
+    pub fn patched(&self, weights: &Weights, example: Example<'_>, patch: &Patch) -> Self {
+        let mut activations = self.activations.clone();
+        forward_again(weights, patch, &mut activations);
+        Self::of(weights, example, activations)
+    }
+
+    fn of(weights: &Weights, example: Example<'_>, activations: Activations) -> Self {
+        let rows = || activations.logits.chunks_exact(weights.config().outputs());
+        let loss = |(row, target): (&[f32], &Option<Class>)| {
+            target.map(|target| log_sum_exp(row) - row[usize::from(target)])
+        };
+        Self {
+            predictions: rows().map(prediction).collect(),
+            losses: rows().zip(example.targets()).map(loss).collect(),
+            attribution: Attribution::new(weights, example.tokens(), &activations),
+            heads: summaries(weights, &activations),
+            activations,
+        }
+    }
+
+    /// Bytes of memory, for the budget of what is kept.
+    pub fn bytes(&self) -> usize {
+        let parts: usize = self.attribution.parts.iter().map(Vec::len).sum();
+        4 * (self.activations.values() + parts + 2 * self.activations.logits.len())
+    }
+
+    /// Mean cross-entropy over targets, in nats; `None` where there is none.
+    pub fn loss(&self) -> Option<f32> {
+        let scored = self.losses.iter().flatten().count();
+        (scored > 0).then(|| self.losses.iter().flatten().sum::<f32>() / scored as f32)
+    }
+
+    /// Share of targets that are predicted; `None` where there is none.
+    pub fn accuracy(&self, targets: &[Option<Class>]) -> Option<f32> {
+        let scored = self.predictions.iter().zip(targets).filter(|(_, target)| target.is_some());
+        let (right, all) = scored.fold((0, 0), |(right, all), (prediction, target)| {
+            (right + usize::from(prediction == target), all + 1)
+        });
+        (all > 0).then(|| right as f32 / all as f32)
+    }
+
+    /// Logits at a position, `[d_vocab_out]`.
+    pub fn logits(&self, position: usize) -> &[f32] {
+        let outputs = self.activations.logits.len() / self.activations.len;
+        &self.activations.logits[position * outputs..(position + 1) * outputs]
+    }
+
+    /// Probabilities at a position, `[d_vocab_out]`.
+    pub fn probabilities(&self, position: usize) -> Vec<f32> {
+        let logits = self.logits(position);
+        let normalizer = log_sum_exp(logits);
+        logits.iter().map(|logit| (logit - normalizer).exp()).collect()
+    }
+
+    /// A neuron's activation (`mlp.hook_post`) at a position; 0 in a model without neurons.
+    pub fn neuron(&self, layer: usize, neuron: usize, position: usize) -> f32 {
+        self.activations.neuron(layer, neuron, position)
+    }
+
+    /// A head's attention from a query, `[key]`.
+    pub fn attention(&self, layer: usize, head: usize, query: usize) -> &[f32] {
+        let len = self.activations.len;
+        &self.activations.blocks[layer].attn.pattern[(head * len + query) * len..][..len]
+    }
+}

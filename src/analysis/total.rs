@@ -1,0 +1,64 @@
+//! Totals over sequences: parts run in parallel and are merged in order, so that no figure depends on the number of threads.
+
+use rayon::prelude::*;
+
+use crate::model::{Activations, Patch, Weights, forward};
+use crate::task::Example;
+
+/// Sums over sequences.
+pub trait Total: Send + Sync + Sized {
+    /// The same sums over no sequence.
+    #[must_use]
+    fn empty(&self) -> Self;
+    /// Adds one sequence by its pass.
+    fn add(&mut self, from: &Activations, example: Example<'_>);
+    /// Adds the sums over the sequences that follow.
+    fn merge(&mut self, next: Self);
+}
+
+/// Multiplications of a part that is worth a task of its own: some milliseconds.
+const PART_WORK: usize = 1 << 28;
+
+/// Sequences in a part: a sixteenth of all, but no more than some milliseconds of work, and at least one pass.
+fn part_len(weights: &Weights, sequences: usize) -> usize {
+    let pass = weights.values.len().saturating_mul(weights.config().n_ctx).max(1);
+    sequences.div_ceil(16).min(PART_WORK / pass).max(1)
+}
+
+/// Sequences that one call of [`add`] takes of a set: a part a thread.
+pub fn slice_len(weights: &Weights, sequences: usize) -> usize {
+    part_len(weights, sequences) * rayon::current_num_threads()
+}
+
+/// Adds some of the `sequences` of a set. The figures are the same however a set is sliced at multiples of a part.
+pub fn add<T: Total>(
+    total: &mut T,
+    weights: &Weights,
+    patch: &Patch,
+    examples: &[Example<'_>],
+    sequences: usize,
+) {
+    let part = |examples: &[Example<'_>]| {
+        let mut part = total.empty();
+        let mut activations: Option<Activations> = None;
+        for &example in examples {
+            let len = example.tokens().len();
+            let kept = activations.take().filter(|kept| kept.len == len);
+            let mut run = kept.unwrap_or_else(|| Activations::new(weights.config(), len));
+            forward(weights, example.tokens(), patch, &mut run);
+            part.add(&run, example);
+            activations = Some(run);
+        }
+        part
+    };
+    let parts: Vec<T> = examples.par_chunks(part_len(weights, sequences)).map(part).collect();
+    parts.into_iter().for_each(|part| total.merge(part));
+}
+
+/// Adds all of `examples`.
+pub fn over<T: Total>(mut total: T, weights: &Weights, patch: &Patch, examples: &[Example<'_>]) -> T {
+    for slice in examples.chunks(slice_len(weights, examples.len())) {
+        add(&mut total, weights, patch, slice, examples.len());
+    }
+    total
+}

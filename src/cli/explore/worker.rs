@@ -1,0 +1,199 @@
+//! The threads that serve the schedule: one for the user's questions, one for studies.
+//!
+//! A thread that panics gives up its question and goes on with an empty bench. One that does not return from a step is
+//! left behind, and another takes its place.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rayon::ThreadPool;
+
+#[cfg(debug_assertions)]
+use super::super::fault;
+use super::super::threads;
+use crate::app::InquiryFailure;
+use crate::inquiry::{Answer, Bench, Inquiry, Lane, Schedule};
+use crate::task::Dataset;
+
+/// How long a step may take before its thread counts as hanging: many times the longest pass.
+const HANGS: Duration = Duration::from_secs(60);
+/// Between two looks at whether a thread hangs.
+pub(super) const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What a thread has to say.
+pub enum Word {
+    /// An answer.
+    Answer(Box<Answer>),
+    /// A question that came to nothing.
+    Failure(InquiryFailure),
+}
+
+struct State {
+    schedule: Schedule,
+    bench: Arc<Bench>,
+    /// When each lane began its step.
+    busy: [Option<Instant>; 2],
+    /// Rises when a lane's thread is left behind.
+    epochs: [u64; 2],
+    stop: bool,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    arrived: Condvar,
+    data: Arc<Dataset>,
+    seed: u64,
+    say: Box<dyn Fn(Word) + Send + Sync>,
+}
+
+/// The way to the threads; they end when this is dropped.
+pub struct Worker {
+    shared: Arc<Shared>,
+}
+
+/// Long work takes whole cores for a while: half of them leaves the training room.
+fn pool() -> std::io::Result<ThreadPool> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    threads::pool(cores.div_ceil(2), "study")
+}
+
+impl Worker {
+    /// Starts the threads. `say` must not block.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub fn spawn(
+        data: Arc<Dataset>,
+        seed: u64,
+        say: impl Fn(Word) + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
+        let state = State {
+            schedule: Schedule::default(),
+            bench: Arc::new(Bench::new(Arc::clone(&data), seed, Some(pool()?))),
+            busy: [None; 2],
+            epochs: [0; 2],
+            stop: false,
+        };
+        let (state, arrived) = (Mutex::new(state), Condvar::new());
+        let worker = Self { shared: Arc::new(Shared { state, arrived, data, seed, say: Box::new(say) }) };
+        Lane::ALL.into_iter().try_for_each(|lane| worker.start(lane, 0))?;
+        Ok(worker)
+    }
+
+    fn start(&self, lane: Lane, epoch: u64) -> std::io::Result<()> {
+        let name = if lane == Lane::Questions { "questions" } else { "studies" };
+        let shared = Arc::clone(&self.shared);
+        thread::Builder::new().name(name.into()).spawn(move || shared.serve(lane, epoch)).map(drop)
+    }
+
+    /// Asks a question.
+    pub fn ask(&self, inquiry: Inquiry) {
+        self.shared.state().schedule.ask(inquiry);
+        self.shared.arrived.notify_all();
+    }
+
+    /// Whether a step is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        self.shared.state().busy.iter().any(Option::is_some)
+    }
+
+    /// Leaves behind a thread that hangs, and starts another.
+    pub(super) fn watch(&self, now: Instant) -> Vec<InquiryFailure> {
+        #[cfg(debug_assertions)]
+        let limit = fault::patience(HANGS);
+        #[cfg(not(debug_assertions))]
+        let limit = HANGS;
+        let hangs = |since: Instant| now.saturating_duration_since(since) >= limit;
+        Lane::ALL.into_iter().filter_map(|lane| self.replace(lane, hangs)).collect()
+    }
+
+    fn replace(&self, lane: Lane, hangs: impl Fn(Instant) -> bool) -> Option<InquiryFailure> {
+        let at = lane as usize;
+        let mut state = self.shared.state();
+        state.busy[at].filter(|since| hangs(*since))?;
+        let given_up = state.schedule.give_up(lane);
+        state.busy[at] = None;
+        state.epochs[at] += 1;
+        let epoch = state.epochs[at];
+        state.bench = self.shared.new_bench();
+        drop(state);
+        let started = self.start(lane, epoch);
+        let what = match started {
+            Ok(()) => "hangs and was started again".to_owned(),
+            Err(error) => format!("hangs, and no other thread can be started: {error}"),
+        };
+        Some(InquiryFailure { generation: given_up?.generation, what })
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // A step that is under way is not waited for: it would hold up the way out.
+        self.shared.state().stop = true;
+        self.shared.arrived.notify_all();
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn new_bench(&self) -> Arc<Bench> {
+        Arc::new(Bench::new(Arc::clone(&self.data), self.seed, pool().ok()))
+    }
+
+    /// Steps what a lane has to do, until the end or until another thread has taken the lane over.
+    fn serve(&self, lane: Lane, epoch: u64) {
+        let at = lane as usize;
+        let mut state = self.state();
+        loop {
+            if state.stop || state.epochs[at] != epoch {
+                return;
+            }
+            let Some(mut task) = state.schedule.next(lane) else {
+                state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            state.busy[at] = Some(Instant::now());
+            let bench = Arc::clone(&state.bench);
+            drop(state);
+            let stepped = catch_unwind(AssertUnwindSafe(|| {
+                #[cfg(debug_assertions)]
+                fault::strike_question(&task.inquiry().question);
+                task.step(&bench)
+            }));
+            state = self.state();
+            if state.epochs[at] != epoch {
+                return;
+            }
+            state.busy[at] = None;
+            let word = match stepped {
+                Ok(progress) => state
+                    .schedule
+                    .stepped(lane, task, progress, &bench)
+                    .map(|answer| Word::Answer(Box::new(answer))),
+                Err(payload) => {
+                    state.bench = self.new_bench();
+                    let what = format!("died and was started again: {}", fault_message(payload.as_ref()));
+                    let given_up = state.schedule.give_up(lane);
+                    given_up
+                        .map(|inquiry| Word::Failure(InquiryFailure { generation: inquiry.generation, what }))
+                }
+            };
+            drop(state);
+            // The other lane may have waited for this one.
+            self.arrived.notify_all();
+            word.into_iter().for_each(&self.say);
+            state = self.state();
+        }
+    }
+}
+
+/// The words of a panic.
+fn fault_message(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
+}

@@ -1,0 +1,244 @@
+//! What several answers are made from, computed once: clean passes, folded weights, means.
+
+use std::any::Any;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::ThreadPool;
+
+use super::subject::{Over, Subject};
+use crate::analysis::circuits::HeadDrive;
+use crate::analysis::{Evaluation, NeuronDirections, Pass};
+use crate::figure::WeightForm;
+use crate::model::{HeadId, Interventions, Means, Patch, Snapshot};
+use crate::task::{Dataset, Example, Split, Targets, Token};
+
+/// Bytes that the memo may hold. The newest entry stays in any case: the next key needs it.
+const BUDGET: usize = 256 << 20;
+
+/// Mean activations over the validation set, and how active each neuron is, by layer.
+pub(super) struct Averages {
+    pub(super) means: Means,
+    pub(super) activity: Vec<Vec<f32>>,
+}
+
+/// What is kept of a snapshot.
+#[derive(Clone, Debug, PartialEq)]
+enum Key {
+    Folded,
+    Directions(WeightForm),
+    Clean(WeightForm, Arc<[Token]>),
+    Edited(WeightForm, Arc<[Token]>, Interventions),
+    Means(WeightForm),
+    Baseline(WeightForm),
+    Drive(HeadId),
+}
+
+struct Entry {
+    of: Arc<Snapshot>,
+    key: Key,
+    value: Arc<dyn Any + Send + Sync>,
+    bytes: usize,
+}
+
+/// The memo, and what every answer needs: the data, the seed, and the threads for long work.
+pub struct Bench {
+    /// The least recently used first.
+    memo: Mutex<Vec<Entry>>,
+    budget: usize,
+    data: Arc<Dataset>,
+    seed: u64,
+    pool: Option<ThreadPool>,
+    passes: AtomicUsize,
+}
+
+impl Bench {
+    /// An empty one. Without a pool long work runs on rayon's own threads.
+    pub fn new(data: Arc<Dataset>, seed: u64, pool: Option<ThreadPool>) -> Self {
+        let memo = Mutex::default();
+        Self { memo, budget: BUDGET, data, seed, pool, passes: AtomicUsize::new(0) }
+    }
+
+    #[cfg(test)]
+    pub(super) fn without_pool(&mut self) {
+        self.pool = None;
+    }
+
+    /// The run's data.
+    pub(super) fn data(&self) -> &Dataset {
+        &self.data
+    }
+
+    /// Sequences of the validation set.
+    pub(super) fn sequences(&self) -> usize {
+        self.data.len(Split::Validation)
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Forward passes run so far.
+    pub fn passes(&self) -> usize {
+        self.passes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count(&self, passes: usize) {
+        self.passes.fetch_add(passes, Ordering::Relaxed);
+    }
+
+    /// Does long work on the threads that are there for it.
+    pub(super) fn long<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match &self.pool {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+
+    /// The weights in the form that is looked at.
+    pub(super) fn weights(&self, of: &Subject) -> Arc<Snapshot> {
+        match of.form {
+            WeightForm::Trained => Arc::clone(&of.snapshot),
+            WeightForm::Folded => self.memo(&of.snapshot, Key::Folded, || of.snapshot.folded(), bytes_of),
+        }
+    }
+
+    /// What each neuron adds to each logit.
+    pub(super) fn directions(&self, of: &Subject) -> Arc<NeuronDirections> {
+        let make = || NeuronDirections::new(&self.weights(of).weights);
+        let bytes = |made: &NeuronDirections| made.layers.iter().map(|layer| 4 * layer.len()).sum();
+        self.memo(&of.snapshot, Key::Directions(of.form), make, bytes)
+    }
+
+    /// The pass of the subject's sequence with nothing switched off.
+    pub(super) fn clean(&self, of: &Subject) -> Arc<Pass> {
+        let Over::Sequence(tokens) = &of.over else { panic!("a pass is of a sequence") };
+        let make = || {
+            let weights = &self.weights(of).weights;
+            self.count(1);
+            Pass::run(weights, Example::new(tokens, &self.targets(tokens)), &Patch::default())
+        };
+        self.memo(&of.snapshot, Key::Clean(of.form, Arc::clone(tokens)), make, Pass::bytes)
+    }
+
+    /// The same with the edits in force, from the clean one: only what follows is run again.
+    pub(super) fn edited(&self, of: &Subject, patch: &Patch) -> Arc<Pass> {
+        let clean = self.clean(of);
+        if of.edits.is_empty() {
+            return clean;
+        }
+        let Over::Sequence(tokens) = &of.over else { return clean };
+        let make = || {
+            self.count(1);
+            let targets = self.targets(tokens);
+            clean.patched(&self.weights(of).weights, Example::new(tokens, &targets), patch)
+        };
+        self.memo(&of.snapshot, Key::Edited(of.form, Arc::clone(tokens), of.edits.clone()), make, Pass::bytes)
+    }
+
+    /// What is right at each position of a sequence.
+    pub(super) fn targets(&self, tokens: &[Token]) -> Targets {
+        self.data.task().targets(tokens)
+    }
+
+    /// How a head drives its layer's neurons, by the folded weights.
+    pub(super) fn drive(&self, of: &Subject, id: HeadId) -> Arc<HeadDrive> {
+        let make = || HeadDrive::new(&self.weights(of).weights, id);
+        self.memo(&of.snapshot, Key::Drive(id), make, |made: &HeadDrive| 12 * made.values.len())
+    }
+
+    pub(super) fn known_means(&self, of: &Subject) -> Option<Arc<Averages>> {
+        self.known(&of.snapshot, &Key::Means(of.form))
+    }
+
+    pub(super) fn keep_means(&self, of: &Subject, averages: Averages) -> Arc<Averages> {
+        let bytes = |kept: &Averages| 8 * kept.means.post.iter().map(Vec::len).sum::<usize>();
+        self.memo(&of.snapshot, Key::Means(of.form), || averages, bytes)
+    }
+
+    /// The evaluation with nothing switched off.
+    pub(super) fn known_baseline(&self, of: &Subject) -> Option<Arc<Evaluation>> {
+        self.known(&of.snapshot, &Key::Baseline(of.form))
+    }
+
+    pub(super) fn keep_baseline(&self, of: &Subject, evaluation: Evaluation) {
+        let bytes =
+            |kept: &Evaluation| 8 * kept.accuracy_by_position.len() + 16 * kept.accuracy_by_class.len();
+        self.memo(&of.snapshot, Key::Baseline(of.form), || evaluation, bytes);
+    }
+
+    fn known<T: Any + Send + Sync>(&self, of: &Arc<Snapshot>, key: &Key) -> Option<Arc<T>> {
+        let mut memo = self.memo.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = memo.iter().position(|entry| Arc::ptr_eq(&entry.of, of) && entry.key == *key)?;
+        let entry = memo.remove(at);
+        let value = Arc::clone(&entry.value).downcast().ok();
+        memo.push(entry);
+        value
+    }
+
+    /// What is known, or else made now: without the lock, so that nobody waits for it.
+    fn memo<T: Any + Send + Sync>(
+        &self,
+        of: &Arc<Snapshot>,
+        key: Key,
+        make: impl FnOnce() -> T,
+        bytes: impl FnOnce(&T) -> usize,
+    ) -> Arc<T> {
+        if let Some(known) = self.known(of, &key) {
+            return known;
+        }
+        let made = Arc::new(make());
+        // An entry keeps the weights that it is of.
+        let bytes = bytes(&made) + bytes_of(of);
+        let mut memo = self.memo.lock().unwrap_or_else(PoisonError::into_inner);
+        memo.push(Entry { of: Arc::clone(of), key, value: made.clone(), bytes });
+        while memo.len() > 1 && memo.iter().map(|entry| entry.bytes).sum::<usize>() > self.budget {
+            memo.remove(0);
+        }
+        made
+    }
+}
+
+fn bytes_of(snapshot: &Snapshot) -> usize {
+    4 * snapshot.weights.values.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ModelConfig, Weights};
+    use crate::task::TaskConfig;
+
+    #[test]
+    fn the_budget_holds_and_the_newest_stays() {
+        let config = ModelConfig { d_model: 16, d_head: 8, d_mlp: 24, n_ctx: 12, ..ModelConfig::default() };
+        let data = TaskConfig { sequences: 4, train_fraction: 0.5, ..TaskConfig::default() };
+        let data = Arc::new(data.dataset(config.shape(), 1).unwrap());
+        let snapshot = Arc::new(Snapshot::new(0, Weights::initial(&config, 1)));
+        let bench = |budget| Bench { budget, ..Bench::new(Arc::clone(&data), 1, None) };
+        let held = |bench: &Bench| {
+            let memo = bench.memo.lock().unwrap();
+            (memo.len(), memo.iter().map(|entry| entry.bytes).sum::<usize>())
+        };
+        let subject = |token: Token| Subject {
+            snapshot: Arc::clone(&snapshot),
+            form: WeightForm::Trained,
+            over: Over::Sequence(vec![token; 12].into()),
+            edits: Interventions::default(),
+        };
+        let one = bench(usize::MAX);
+        one.clean(&subject(0));
+        let (_, bytes) = held(&one);
+        let three = bench(3 * bytes);
+        for token in 0..8 {
+            three.clean(&subject(token));
+            assert!(held(&three).1 <= 3 * bytes);
+            three.clean(&subject(0));
+        }
+        assert_eq!(held(&three).0, 3);
+        assert_eq!(three.passes(), 8, "what is used is kept");
+        let none = bench(0);
+        (0..3).for_each(|_| drop(none.clean(&subject(1))));
+        assert_eq!((held(&none).0, none.passes()), (1, 1));
+    }
+}

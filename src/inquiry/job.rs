@@ -1,0 +1,135 @@
+//! An answer in the making: small steps, so that something more urgent can come between.
+
+use std::sync::Arc;
+
+use super::Findings;
+use super::bench::{Averages, Bench};
+use super::subject::Subject;
+use crate::analysis::evaluation::Totals;
+use crate::analysis::total::{Total, add, slice_len};
+use crate::model::{Patch, Snapshot};
+use crate::task::Split;
+
+/// What a step has come to.
+pub enum Progress {
+    /// Nothing to say yet.
+    More,
+    /// A part of the answer.
+    Partial(Findings),
+    /// The answer, or the last part of it.
+    Done(Findings),
+}
+
+/// An answer in the making.
+pub trait Job: Send {
+    /// Does a little: a pass or two on each thread, or a head's circuits.
+    fn step(&mut self, bench: &Bench) -> Progress;
+}
+
+/// An answer that takes one step.
+pub(super) struct Once<F>(pub(super) F);
+
+impl<F: Fn(&Bench) -> Findings + Send> Job for Once<F> {
+    fn step(&mut self, bench: &Bench) -> Progress {
+        Progress::Done((self.0)(bench))
+    }
+}
+
+/// A total over the validation set, a slice at a time.
+pub(super) struct Sweep<T> {
+    weights: Arc<Snapshot>,
+    patch: Patch,
+    next: usize,
+    total: Option<T>,
+}
+
+impl<T: Total> Sweep<T> {
+    pub(super) fn new(weights: Arc<Snapshot>, patch: Patch, total: T) -> Self {
+        Self { weights, patch, next: 0, total: Some(total) }
+    }
+
+    /// The next slice; the total after the last.
+    pub(super) fn step(&mut self, bench: &Bench) -> Option<T> {
+        let (sequences, first) = (bench.sequences(), self.next);
+        let (weights, patch) = (&self.weights.weights, &self.patch);
+        let total = self.total.as_mut()?;
+        self.next = bench.long(|| {
+            let end = first.saturating_add(slice_len(weights, sequences)).min(sequences);
+            let examples: Vec<_> =
+                (first..end).map(|index| bench.data().example(Split::Validation, index)).collect();
+            add(total, weights, patch, &examples, sequences);
+            end
+        });
+        bench.count(self.next - first);
+        if self.next < sequences { None } else { self.total.take() }
+    }
+}
+
+/// The mean activations of a subject's weights, where they are not known yet.
+#[derive(Default)]
+pub(super) struct MeansOf {
+    known: Option<Arc<Averages>>,
+    sweep: Option<Sweep<Totals>>,
+}
+
+impl MeansOf {
+    /// The means once they are known; until then a slice of the way there.
+    pub(super) fn step(&mut self, of: &Subject, bench: &Bench) -> Option<Arc<Averages>> {
+        self.known = self.known.take().or_else(|| bench.known_means(of));
+        if self.known.is_none() {
+            let sweep = self.sweep.get_or_insert_with(|| {
+                let weights = bench.weights(of);
+                let totals = Totals::new(weights.config());
+                Sweep::new(weights, Patch::default(), totals)
+            });
+            let (means, activity) = sweep.step(bench)?.averages();
+            self.known = Some(bench.keep_means(of, Averages { means, activity }));
+        }
+        self.known.clone()
+    }
+
+    /// The replacement values of a subject's edits, once they are known.
+    pub(super) fn patch(&mut self, of: &Subject, bench: &Bench) -> Option<Patch> {
+        let averages = if of.needs_means() { Some(self.step(of, bench)?) } else { None };
+        let means = averages.as_ref().map(|averages| &averages.means);
+        Some(of.edits.patch(of.snapshot.config(), means))
+    }
+}
+
+/// A total over the validation set with the subject's edits in force, and what it comes to.
+pub(super) struct OverValidation<T, M, F> {
+    subject: Subject,
+    means: MeansOf,
+    sweep: Option<Sweep<T>>,
+    total: M,
+    findings: F,
+}
+
+impl<T, M, F> OverValidation<T, M, F>
+where
+    T: Total + 'static,
+    M: Fn(&Subject, &Bench) -> T + Send + 'static,
+    F: Fn(T) -> Findings + Send + 'static,
+{
+    pub(super) fn ask(subject: &Subject, total: M, findings: F) -> Box<dyn Job> {
+        let (subject, means) = (subject.clone(), MeansOf::default());
+        Box::new(Self { subject, means, sweep: None, total, findings })
+    }
+}
+
+impl<T, M, F> Job for OverValidation<T, M, F>
+where
+    T: Total,
+    M: Fn(&Subject, &Bench) -> T + Send,
+    F: Fn(T) -> Findings + Send,
+{
+    fn step(&mut self, bench: &Bench) -> Progress {
+        let Some(sweep) = &mut self.sweep else {
+            let Some(patch) = self.means.patch(&self.subject, bench) else { return Progress::More };
+            let total = (self.total)(&self.subject, bench);
+            self.sweep = Some(Sweep::new(bench.weights(&self.subject), patch, total));
+            return Progress::More;
+        };
+        sweep.step(bench).map_or(Progress::More, |total| Progress::Done((self.findings)(total)))
+    }
+}

@@ -1,0 +1,74 @@
+//! Everything about one sequence, from which several questions are answered.
+
+use std::sync::Arc;
+
+use super::bench::Bench;
+use super::subject::Subject;
+use crate::analysis::{NeuronDirections, Pass};
+use crate::model::{ModelConfig, Patch, Snapshot};
+use crate::task::{Class, Targets, Token};
+
+/// Everything about one sequence.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// What it is of.
+    pub subject: Subject,
+    /// The weights in the form that is looked at.
+    pub weights: Arc<Snapshot>,
+    /// What is right at each position, if anything is.
+    pub targets: Targets,
+    /// What each neuron adds to each logit.
+    pub directions: Arc<NeuronDirections>,
+    /// With nothing switched off.
+    pub clean: Arc<Pass>,
+    /// With the edits, if there are any.
+    pub ablated: Option<Arc<Pass>>,
+    /// Values that the edits replaced.
+    pub cells: usize,
+}
+
+impl Probe {
+    /// The probe of a subject whose replacement values are known.
+    pub(super) fn of(subject: &Subject, patch: &Patch, bench: &Bench) -> Self {
+        let cells = subject.edits.cells(subject.snapshot.config(), subject.tokens().len());
+        Self {
+            weights: bench.weights(subject),
+            targets: bench.targets(subject.tokens()),
+            directions: bench.directions(subject),
+            clean: bench.clean(subject),
+            ablated: (!subject.edits.is_empty()).then(|| bench.edited(subject, patch)),
+            cells,
+            subject: subject.clone(),
+        }
+    }
+
+    /// The pass with the edits in force.
+    pub fn current(&self) -> &Pass {
+        self.ablated.as_ref().unwrap_or(&self.clean)
+    }
+
+    /// The sequence.
+    pub fn tokens(&self) -> &[Token] {
+        self.subject.tokens()
+    }
+
+    /// What is right at a position, if anything is.
+    pub fn label(&self, position: usize) -> Option<Class> {
+        self.targets.get(position).copied().flatten()
+    }
+
+    /// Positions.
+    pub fn len(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// Whether there is no position; never so for a subject that is valid.
+    pub fn is_empty(&self) -> bool {
+        self.targets.is_empty()
+    }
+
+    /// The model's shape.
+    pub fn config(&self) -> &ModelConfig {
+        self.weights.config()
+    }
+}

@@ -1,0 +1,109 @@
+//! Which ways from a token through a head and a neuron add most to a target?
+
+use std::sync::Arc;
+
+use super::Findings;
+use super::bench::Bench;
+use super::job::{Job, MeansOf, Progress};
+use super::passes::Probe;
+use super::subject::Subject;
+use crate::analysis::NeuronDirections;
+use crate::analysis::attribution::ResolvedTarget;
+use crate::analysis::circuits::{HeadDrive, drive};
+use crate::model::HeadId;
+use crate::task::Token;
+
+/// Paths that are kept.
+const PATHS: usize = 64;
+
+/// A way from a token through a head and a neuron to a logit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TokenPath {
+    /// The token attended to.
+    pub token: Token,
+    /// The head.
+    pub head: HeadId,
+    /// The neuron, of the head's layer.
+    pub neuron: usize,
+    /// From the weights alone: how much more than the average token this one drives the neuron, times what the neuron adds
+    /// to the target for an activation of 1.
+    pub score: f32,
+    /// What the token's positions add to the neuron's `hook_pre` at the query, through the attention there; nothing through
+    /// a head that is off, whatever it is set to.
+    pub drive: f32,
+    /// What the neuron adds to the target at the query.
+    pub contribution: f32,
+}
+
+/// Where paths lead to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PathsTo {
+    /// The folded weights that rank them; what is measured may be of another snapshot.
+    pub ranked_by: Subject,
+    /// The block of their heads and neurons.
+    pub layer: usize,
+    /// The query.
+    pub position: usize,
+    /// The logit, or difference of logits.
+    pub target: ResolvedTarget,
+}
+
+pub(super) fn ask(subject: &Subject, to: &PathsTo) -> Box<dyn Job> {
+    Box::new(Paths { subject: subject.clone(), to: to.clone(), means: MeansOf::default() })
+}
+
+struct Paths {
+    subject: Subject,
+    to: PathsTo,
+    means: MeansOf,
+}
+
+impl Job for Paths {
+    fn step(&mut self, bench: &Bench) -> Progress {
+        let Some(patch) = self.means.patch(&self.subject, bench) else { return Progress::More };
+        let (by, to) = (&self.to.ranked_by, &self.to);
+        let heads = self.subject.snapshot.config().heads().filter(|id| id.layer == to.layer);
+        let drives: Vec<Arc<HeadDrive>> = heads.map(|id| bench.drive(by, id)).collect();
+        let probe = Probe::of(&self.subject, &patch, bench);
+        Progress::Done(Findings::Paths(paths(&drives, &bench.directions(by), &probe, to, PATHS)))
+    }
+}
+
+/// The `most` paths of a layer with the largest |score|, with what is measured by a probe, as it is edited. `drives` and
+/// `directions` are of the same, folded weights.
+pub fn paths(
+    drives: &[Arc<HeadDrive>],
+    directions: &NeuronDirections,
+    probe: &Probe,
+    to: &PathsTo,
+    most: usize,
+) -> Vec<TokenPath> {
+    let (pass, d_mlp) = (probe.current(), probe.config().d_mlp);
+    let mut found = Vec::new();
+    for head in drives {
+        let is_off = probe.ablated.is_some() && probe.subject.edits.heads.contains(&head.id);
+        let measured = if is_off {
+            vec![0.0; head.values.len()]
+        } else {
+            drive(&probe.weights.weights, pass, probe.tokens(), head.id, to.position)
+        };
+        for (cell, (value, drive)) in head.values.iter().zip(measured).enumerate() {
+            let (token, neuron) = (cell / d_mlp, cell % d_mlp);
+            found.push(TokenPath {
+                token: token as Token,
+                head: head.id,
+                neuron,
+                score: value * to.target.value(directions.of(to.layer, neuron)),
+                drive,
+                contribution: 0.0,
+            });
+        }
+    }
+    found.sort_by(|a, b| b.score.abs().total_cmp(&a.score.abs()));
+    found.truncate(most);
+    for path in &mut found {
+        path.contribution =
+            probe.directions.contribution(&pass.activations, to.layer, path.neuron, to.position, to.target);
+    }
+    found
+}

@@ -1,0 +1,300 @@
+//! What is done next: the user's latest question at once, studies a slice at a time.
+//!
+//! Two lanes, so that a slice under way holds up no question. What follows the training goes among the studies, and
+//! takes turns with them: while it trains there may always be another.
+
+use super::bench::Bench;
+use super::job::{Job, Progress};
+use super::{Answer, AskedBy, Inquiry};
+
+/// Where a question waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Quick questions of the user.
+    Questions,
+    /// All else.
+    Studies,
+}
+
+impl Lane {
+    /// Both, the more urgent first.
+    pub const ALL: [Self; 2] = [Self::Questions, Self::Studies];
+
+    fn of(inquiry: &Inquiry) -> Self {
+        let is_urgent = inquiry.by == AskedBy::User && inquiry.question.is_quick();
+        if is_urgent { Self::Questions } else { Self::Studies }
+    }
+}
+
+/// Questions that a study lets go before its next slice.
+const PATIENCE: usize = 2;
+
+/// An answer in the making.
+pub struct Task {
+    inquiry: Inquiry,
+    job: Box<dyn Job>,
+}
+
+impl Task {
+    /// The question.
+    pub fn inquiry(&self) -> &Inquiry {
+        &self.inquiry
+    }
+
+    /// Does a step.
+    pub fn step(&mut self, bench: &Bench) -> Progress {
+        self.job.step(bench)
+    }
+}
+
+/// A task that is being stepped.
+struct Running {
+    inquiry: Inquiry,
+    /// Whether a later question has taken its place.
+    is_dropped: bool,
+}
+
+/// What waits, and what is under way.
+#[derive(Default)]
+pub struct Schedule {
+    waiting: Vec<Task>,
+    running: [Option<Running>; 2],
+    /// Questions that the studies have let go before them.
+    let_go: usize,
+    /// Whether the last turn among the studies was one that follows the training.
+    followed: bool,
+}
+
+impl Schedule {
+    /// Takes a question in, in place of any of its kind that waits or is under way.
+    pub fn ask(&mut self, inquiry: Inquiry) {
+        self.waiting.retain(|task| !task.inquiry.question.is_like(&inquiry.question));
+        for running in self.running.iter_mut().flatten() {
+            running.is_dropped |= running.inquiry.question.is_like(&inquiry.question);
+        }
+        let job = inquiry.question.ask(&inquiry.subject);
+        self.waiting.push(Task { inquiry, job });
+    }
+
+    /// What a lane does next.
+    pub fn next(&mut self, lane: Lane) -> Option<Task> {
+        let at = match lane {
+            Lane::Questions => self.position(|task| Lane::of(&task.inquiry) == lane)?,
+            Lane::Studies => self.next_study()?,
+        };
+        let task = self.waiting.remove(at);
+        let (inquiry, is_dropped) = (task.inquiry.clone(), false);
+        self.running[lane as usize] = Some(Running { inquiry, is_dropped });
+        let is_let_go = lane == Lane::Questions && self.has_studies();
+        self.let_go = if is_let_go { self.let_go + 1 } else { 0 };
+        Some(task)
+    }
+
+    fn position(&self, is_it: impl Fn(&Task) -> bool) -> Option<usize> {
+        self.waiting.iter().position(is_it)
+    }
+
+    fn has_studies(&self) -> bool {
+        self.position(|task| Lane::of(&task.inquiry) == Lane::Studies).is_some()
+    }
+
+    /// What follows the training and the study that was asked for last, in turns.
+    fn next_study(&mut self) -> Option<usize> {
+        let has_question = self.position(|task| Lane::of(&task.inquiry) == Lane::Questions).is_some();
+        if (has_question || self.running[0].is_some()) && self.let_go < PATIENCE {
+            return None;
+        }
+        let follows = self.position(Self::follows);
+        let studies = self.waiting.iter().enumerate();
+        let studies = studies.filter(|(_, task)| !task.inquiry.question.is_quick());
+        let study = studies.max_by_key(|(_, task)| task.inquiry.generation).map(|(at, _)| at);
+        let at = if self.followed { study.or(follows) } else { follows.or(study) }?;
+        self.followed = Self::follows(&self.waiting[at]);
+        Some(at)
+    }
+
+    fn follows(task: &Task) -> bool {
+        task.inquiry.by == AskedBy::Training && task.inquiry.question.is_quick()
+    }
+
+    /// Takes back a task after a step. What there is to say of it, if that is still wanted.
+    pub fn stepped(&mut self, lane: Lane, task: Task, progress: Progress, bench: &Bench) -> Option<Answer> {
+        let is_dropped = self.running[lane as usize].take().is_some_and(|running| running.is_dropped);
+        match progress {
+            // A quick answer is taken although a newer question is there: those may come faster than answers.
+            Progress::Done(findings) => Some(Answer::new(task.inquiry, findings, bench)),
+            Progress::More | Progress::Partial(_) if is_dropped => None,
+            Progress::More => {
+                self.waiting.push(task);
+                None
+            }
+            Progress::Partial(findings) => {
+                let answer = Answer::new(task.inquiry.clone(), findings, bench);
+                self.waiting.push(task);
+                Some(answer)
+            }
+        }
+    }
+
+    /// Gives up what a lane was doing.
+    pub fn give_up(&mut self, lane: Lane) -> Option<Inquiry> {
+        self.running[lane as usize].take().map(|running| running.inquiry)
+    }
+
+    /// Works here until there is an answer; `None` when nothing is left to do.
+    pub fn run(&mut self, bench: &Bench) -> Option<Answer> {
+        loop {
+            let next = Lane::ALL.into_iter().find_map(|lane| Some((lane, self.next(lane)?)));
+            let (lane, mut task) = next?;
+            let progress = task.step(bench);
+            if let Some(answer) = self.stepped(lane, task, progress, bench) {
+                return Some(answer);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::inquiry::{Over, Question, Subject, WeightForm};
+    use crate::model::{AblationKind, HeadId, Interventions, ModelConfig, NeuronId, Snapshot, Weights};
+    use crate::task::TaskConfig;
+
+    struct Desk {
+        snapshot: Arc<Snapshot>,
+        bench: Bench,
+        schedule: Schedule,
+        asked: u64,
+    }
+
+    impl Desk {
+        fn new() -> Self {
+            // Wide enough for a part of the validation set to be one pass.
+            let config = ModelConfig { n_layers: 2, d_mlp: 1 << 16, n_ctx: 24, ..ModelConfig::default() };
+            let data = TaskConfig { sequences: 10, train_fraction: 0.2, ..TaskConfig::default() };
+            let data = data.dataset(config.shape(), 1).unwrap();
+            let snapshot = Arc::new(Snapshot::new(0, Weights::initial(&config, 1)));
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+            let bench = Bench::new(Arc::new(data), 1, Some(pool));
+            Self { snapshot, bench, schedule: Schedule::default(), asked: 0 }
+        }
+
+        fn ask(&mut self, by: AskedBy, question: Question, edits: &Interventions) {
+            self.asked += 1;
+            let over = match question {
+                Question::Circuits => Over::Weights,
+                _ if question.is_quick() => Over::Sequence(vec![self.asked as u16 % 10; 24].into()),
+                _ => Over::Validation,
+            };
+            let subject = Subject::weights(&self.snapshot, WeightForm::Trained).over(over).edited(edits);
+            self.schedule.ask(Inquiry { generation: self.asked, by, subject, question });
+        }
+
+        /// A turn of a lane: what was done, and the passes that it took.
+        fn turn(&mut self, lane: Lane) -> Option<(Question, usize, Option<Answer>)> {
+            let before = self.bench.passes();
+            let mut task = self.schedule.next(lane)?;
+            let question = task.inquiry().question.clone();
+            let progress = task.step(&self.bench);
+            let answer = self.schedule.stepped(lane, task, progress, &self.bench);
+            Some((question, self.bench.passes() - before, answer))
+        }
+    }
+
+    fn neurons(kind: AblationKind) -> Interventions {
+        let neurons = (0..3).map(|neuron| NeuronId { layer: 1, neuron }).collect();
+        Interventions { neurons, kind, ..Interventions::default() }
+    }
+
+    #[test]
+    fn a_question_waits_for_no_study_and_a_slice_is_a_pass_a_thread() {
+        let fit = Question::Fit { neurons: vec![NeuronId { layer: 0, neuron: 1 }], class: 3 };
+        for (study, edits) in [
+            (Question::Circuits, Interventions::default()),
+            (Question::Lens, Interventions::default()),
+            (Question::Heads, neurons(AblationKind::Mean)),
+            (fit, Interventions::default()),
+            (Question::Trackers, Interventions::default()),
+            (Question::Accuracy, Interventions::default()),
+            (Question::Ablation { controls: 2 }, neurons(AblationKind::Zero)),
+        ] {
+            let mut desk = Desk::new();
+            desk.ask(AskedBy::User, study.clone(), &edits);
+            for _ in 0..4 {
+                if let Some((done, passes, _)) = desk.turn(Lane::Studies) {
+                    assert!(done.is_like(&study) && passes <= 2, "{passes} passes of {done:?}");
+                }
+            }
+            desk.ask(AskedBy::User, Question::Probe, &Interventions::default());
+            assert!(desk.turn(Lane::Studies).is_none(), "the question goes first");
+            let (done, passes, answer) = desk.turn(Lane::Questions).expect("a question waits");
+            assert!(answer.is_some() && passes == 1, "{passes} passes from question to answer: {done:?}");
+            // And the study goes on to its end.
+            let last = std::iter::from_fn(|| desk.schedule.run(&desk.bench)).last();
+            assert!(last.is_none_or(|answer| answer.inquiry.question == study));
+        }
+    }
+
+    #[test]
+    fn a_study_has_its_turn_however_many_questions_there_are() {
+        for by in [AskedBy::User, AskedBy::Training] {
+            let mut desk = Desk::new();
+            desk.ask(AskedBy::User, Question::Lens, &Interventions::default());
+            let mut slices = 0;
+            for _ in 0..12 {
+                desk.ask(by, Question::Probe, &Interventions::default());
+                let turns = [desk.turn(Lane::Studies), desk.turn(Lane::Questions)];
+                slices += turns.iter().flatten().filter(|(done, ..)| *done == Question::Lens).count();
+            }
+            assert!((4..=6).contains(&slices), "{by:?}: {slices} slices among 12 questions");
+        }
+    }
+
+    #[test]
+    fn the_study_asked_for_last_goes_first_and_the_others_go_on() {
+        let mut desk = Desk::new();
+        for question in [Question::Heads, Question::Lens, Question::Circuits] {
+            desk.ask(AskedBy::User, question, &Interventions::default());
+        }
+        desk.turn(Lane::Studies);
+        let order = std::iter::from_fn(|| desk.schedule.run(&desk.bench));
+        let order: Vec<Question> = order.map(|answer| answer.inquiry.question).collect();
+        assert_eq!(order, [Question::Circuits, Question::Lens, Question::Heads]);
+    }
+
+    #[test]
+    fn a_later_question_takes_the_place_of_one_that_waits_or_is_under_way() {
+        let mut desk = Desk::new();
+        desk.ask(AskedBy::User, Question::Lens, &Interventions::default());
+        let mut task = desk.schedule.next(Lane::Studies).expect("it waits");
+        desk.ask(AskedBy::User, Question::Lens, &Interventions::default());
+        let progress = task.step(&desk.bench);
+        assert!(desk.schedule.stepped(Lane::Studies, task, progress, &desk.bench).is_none());
+        let answers: Vec<u64> =
+            std::iter::from_fn(|| desk.schedule.run(&desk.bench)).map(|a| a.inquiry.generation).collect();
+        assert_eq!(answers, [2]);
+    }
+
+    #[test]
+    fn figures_do_not_depend_on_the_number_of_threads() {
+        let bits = |threads: usize| {
+            let mut desk = Desk::new();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                desk.bench.without_pool();
+                let head = HeadId { layer: 0, head: 0 };
+                let edits =
+                    Interventions { heads: [head].into(), kind: AblationKind::Mean, ..Default::default() };
+                desk.ask(AskedBy::User, Question::Heads, &edits);
+                desk.ask(AskedBy::User, Question::Lens, &Interventions::default());
+                desk.ask(AskedBy::User, Question::Accuracy, &Interventions::default());
+                let answers = std::iter::from_fn(|| desk.schedule.run(&desk.bench));
+                answers.map(|answer| format!("{:?}", answer.findings)).collect::<Vec<_>>()
+            })
+        };
+        assert!(bits(1) == bits(3));
+    }
+}
