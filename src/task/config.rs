@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Dataset, Definition, Settings, Shape, TASKS, Task, find, names};
+use super::{Definition, Settings, Shape, TASKS, Task, find, names};
 
 /// Sequences in a data set, at the most.
 const MOST: usize = 10_000_000;
@@ -150,14 +150,6 @@ impl TaskConfig {
             return Err(misfit("n_ctx", shape.n_ctx, format!("at least {}", task.n_ctx())));
         }
         Ok(task)
-    }
-
-    /// The data, for a model of this shape.
-    ///
-    /// # Errors
-    /// As [`task`](Self::task).
-    pub fn dataset(&self, shape: Shape, seed: u64) -> Result<Dataset, TaskError> {
-        Ok(Dataset::generate(self.task(shape)?, self, seed))
     }
 
     fn check_settings(&self, task: &'static Definition) -> Result<(), TaskError> {

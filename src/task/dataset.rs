@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
-use super::{Class, Example, Source, Task, TaskConfig, Token};
+use super::{Class, Example, Shape, Source, Task, TaskConfig, TaskError, Token};
 use crate::random::{Purpose, stream};
 
 /// Which part of the data.
@@ -97,6 +97,16 @@ impl Dataset {
     /// Every sequence of a split, in order.
     pub fn examples(&self, split: Split) -> Vec<Example<'_>> {
         (0..self.len(split)).map(|index| self.example(split, index)).collect()
+    }
+}
+
+impl TaskConfig {
+    /// The data, for a model of this shape.
+    ///
+    /// # Errors
+    /// As [`task`](Self::task).
+    pub fn dataset(&self, shape: Shape, seed: u64) -> Result<Dataset, TaskError> {
+        Ok(Dataset::generate(self.task(shape)?, self, seed))
     }
 }
 
