@@ -20,7 +20,7 @@ pub fn run(args: &AblateArgs) -> Result<(), Failure> {
     let tokens = input::tokens(&args.tokens, trained.config())?;
     let weights = if args.folded { fold(&trained, FoldOptions::default()) } else { trained };
     let config = weights.config();
-    let run = input::settings_of(&args.weights.weights, args.weights.config.as_deref(), config)?;
+    let run = input::settings_of(&args.weights.weights, &args.weights.settings, config)?;
     let targets = input::task_of(&run).targets(&tokens);
     let example = Example::new(&tokens, &targets);
     let (means, mean_over) = means(args, &weights)?.unzip();
@@ -93,7 +93,7 @@ fn means(args: &AblateArgs, weights: &Weights) -> Result<Option<(Means, String)>
         let dataset = input::sequences(path, config)?;
         (dataset, path.display().to_string())
     } else {
-        let run = input::settings_of(&args.weights.weights, args.weights.config.as_deref(), config)?;
+        let run = input::settings_of(&args.weights.weights, &args.weights.settings, config)?;
         (input::dataset_of(&run), format!("the validation set of seed {}", run.seed))
     };
     let (means, _) = evaluation::means(weights, &dataset.examples(Split::Validation));

@@ -31,6 +31,22 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Switch neurons and heads off and compare
     Ablate(AblateArgs),
+    /// What models can be trained for
+    Tasks(TasksArgs),
+}
+
+/// Settings of model, task and training.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SettingsArgs {
+    /// What the model is trained for: `headcount tasks` lists the choices
+    #[arg(long, value_name = "NAME")]
+    pub task: Option<String>,
+    /// Settings of model, task and training; the task's recipe has the others
+    #[arg(long, value_name = "FILE.toml")]
+    pub config: Option<PathBuf>,
+    /// A setting by its dotted name, as in the run's config.toml; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
 }
 
 /// What decides a run's settings.
@@ -39,9 +55,8 @@ pub struct RunArgs {
     /// Run directory [default: runs/<task>-<seed>]
     #[arg(long, value_name = "DIR")]
     pub run: Option<PathBuf>,
-    /// Settings of model, task and training [default: the notebook's]
-    #[arg(long, value_name = "FILE.toml")]
-    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub settings: SettingsArgs,
     /// Seed of data, initial weights and order [default: 23]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -116,9 +131,8 @@ pub struct WeightsArgs {
     /// Weights under TransformerLens' names, or the directory of a run
     #[arg(long, value_name = "FILE.safetensors", value_parser = weights_parser())]
     pub weights: PathBuf,
-    /// Settings, where the file's tensors do not tell them
-    #[arg(long, value_name = "FILE.toml")]
-    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub settings: SettingsArgs,
 }
 
 /// A sequence to look at.
@@ -127,6 +141,16 @@ pub struct TokensArgs {
     /// One sequence: tokens separated by commas or white space, or those in FILE (`-`: standard input); @FILE:N is its line N
     #[arg(long, value_name = "1,5,3,…|@FILE[:N]|@-")]
     pub tokens: String,
+}
+
+#[derive(Args, Debug)]
+pub struct TasksArgs {
+    /// This one alone
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// JSON on stdout
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use safetensors::tensor::Dtype;
 
-use super::args::{RunArgs, TokensArgs, WeightsArgs};
+use super::args::{RunArgs, SettingsArgs, TokensArgs, WeightsArgs};
 use super::{Failure, say};
 use crate::memory;
 use crate::model::weights_file::{Container, read_bounded};
 use crate::model::{ModelConfig, Opened, Weights, read_weights};
 use crate::task::{Dataset, Task, Token, unlabelled};
 use crate::train::run_dir::{self, read_config, read_settings, refuse_contradictions};
-use crate::train::{Extend, FileError, RunConfig, RunConfigError};
+use crate::train::{Extend, FileError, RunConfig, RunConfigError, Settings};
 
 /// No sequence that a model takes is longer in print.
 const MAX_TOKENS_FILE: u64 = 1 << 20;
@@ -26,15 +26,15 @@ pub fn weights(args: &WeightsArgs) -> Result<Weights, Failure> {
 
 /// As [`weights`], with what else the file says.
 pub fn opened(args: &WeightsArgs) -> Result<Opened, Failure> {
-    let opened = completed(&args.weights, args.config.as_deref())?;
+    let opened = completed(&args.weights, &args.settings)?;
     opened.notes.iter().for_each(|note| say(&format!("headcount: {}: {note}", args.weights.display())));
     Ok(opened)
 }
 
-/// Opens weights, their settings completed by those of `--config`.
-pub fn completed(weights: &Path, config: Option<&Path>) -> Result<Opened, Failure> {
-    let Some(path) = config else { return Ok(read_weights(weights, None)?) };
-    let given = read_settings(path)?.model(&path.display().to_string());
+/// Opens weights, their settings completed by those said.
+pub fn completed(weights: &Path, args: &SettingsArgs) -> Result<Opened, Failure> {
+    let place = args.config.as_ref().map_or("--set".into(), |path| path.display().to_string());
+    let given = said(args)?.model(&place);
     Ok(read_weights(weights, Some(&given))?)
 }
 
@@ -171,16 +171,23 @@ pub fn sequences(path: &Path, config: &ModelConfig) -> Result<Dataset, Failure> 
     Ok(Dataset::from_sequences(unlabelled(config.shape()), &sequences))
 }
 
-/// The settings of the run that weights belong to: those of `--config`, then those of the run that the file lies in, then
-/// the notebook's.
-pub fn settings_of(weights: &Path, config: Option<&Path>, model: &ModelConfig) -> Result<RunConfig, Failure> {
-    let mut run = run_around(weights, model).unwrap_or_default();
-    if let Some(path) = config {
-        let invalid = |error: RunConfigError| Failure::Usage(format!("{}: {error}", path.display()));
-        run = RunConfig { model: model.clone(), ..read_settings(path)?.over(&run).map_err(invalid)? };
+/// The settings of the run that weights belong to: those said, then those of the run that the file lies in, then those of
+/// the task's recipe.
+pub fn settings_of(weights: &Path, args: &SettingsArgs, model: &ModelConfig) -> Result<RunConfig, Failure> {
+    let said = said(args)?;
+    let invalid = |error: RunConfigError| match &args.config {
+        Some(path) => Failure::Usage(format!("{}: {error}", path.display())),
+        None => Failure::Usage(error.to_string()),
+    };
+    let around =
+        run_around(weights, model).filter(|run| said.task().is_none_or(|task| task == run.task.name));
+    let run = around.map_or_else(|| said.run(), |run| said.over(&run)).map_err(invalid)?;
+    let run = RunConfig { model: model.clone(), ..run };
+    // A task that nobody named need not be that of these weights.
+    if said.task().is_some() || run.task.task(model.shape()).is_ok() {
         run.validate().map_err(invalid)?;
     }
-    Ok(RunConfig { model: model.clone(), ..run })
+    Ok(run)
 }
 
 /// The settings of the run that a file of weights lies in, whatever name or link leads to it, or of the one that a link
@@ -222,22 +229,33 @@ pub enum Length {
     Extensible(Option<Extend>),
 }
 
-/// Settles where a run lives and with which settings: `--seed` and `--epochs` override `--config`, which overrides the
-/// run's own. `length` says whether a run found there may be made longer.
+/// Settles where a run lives and with which settings: `--seed` and `--epochs` override `--set`, which overrides `--config`,
+/// which overrides the run's own, or the task's recipe where there is no run yet. `length` says whether a run found there
+/// may be made longer.
 pub fn requested(args: &RunArgs, length: Length) -> Result<Requested, Failure> {
     args.device.check()?;
-    let file = args.config.as_deref().map(read_config).transpose()?;
-    let seed = args.seed.or(file.as_ref().map(|config| config.seed)).unwrap_or(RunConfig::default().seed);
-    let task =
-        file.as_ref().map_or_else(|| RunConfig::default().task.name, |config| config.task.name.clone());
+    let SettingsArgs { task, config, set } = &args.settings;
+    if let Some(path) = config.as_deref().filter(|_| task.is_none() && set.is_empty()) {
+        // A file by itself must be a run: a mistake is told with its place.
+        read_config(path)?;
+    }
+    let said = said(&args.settings)?;
+    let RunConfig { seed, task, .. } = RunConfig::default();
+    let (seed, task) =
+        (args.seed.or(said.seed()).unwrap_or(seed), said.task().unwrap_or(&task.name).to_owned());
     let path = args.run.clone().unwrap_or_else(|| Path::new("runs").join(format!("{task}-{seed}")));
     let found = run_dir::settings_of(&path)?;
-    let mut config = file.or_else(|| found.clone()).unwrap_or_default();
+    let is_this = |found: &&RunConfig| said.task().is_none_or(|task| task == found.task.name);
+    let goes_on = found.as_ref().filter(|_| args.settings.config.is_none()).filter(is_this);
+    let config = goes_on.map_or_else(|| said.run(), |found| said.over(found));
+    let usage = |error: RunConfigError| Failure::Usage(error.to_string());
+    let mut config = config.map_err(usage)?;
+    config.model = config.model.canonical();
     config.seed = args.seed.unwrap_or(config.seed);
     if let Some(epochs) = args.epochs {
         (config.train.epochs, config.train.steps) = (epochs, 0);
     }
-    config.validate().map_err(|error| Failure::Usage(error.to_string()))?;
+    config.validate().map_err(usage)?;
     if let Some(theirs) = &found {
         if config.train.extended.is_empty() {
             config.train.extended.clone_from(&theirs.train.extended);
@@ -252,4 +270,14 @@ pub fn requested(args: &RunArgs, length: Length) -> Result<Requested, Failure> {
         }
     }
     Ok(Requested { path, config, found: found.is_some() })
+}
+
+/// What the command line says of model, task and training.
+pub fn said(args: &SettingsArgs) -> Result<Settings, Failure> {
+    let mut said = args.config.as_deref().map(read_settings).transpose()?.unwrap_or_default();
+    let task = args.task.as_ref().map(|task| format!("task.name={task:?}"));
+    for assignment in args.set.iter().chain(&task) {
+        said.set(assignment).map_err(|error| Failure::Usage(format!("--set {assignment}: {error}")))?;
+    }
+    Ok(said)
 }

@@ -44,7 +44,7 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
 /// Refuses to write over what is read.
 fn refuse_overwriting(out: &Path, weights: &WeightsArgs, tokens: Option<&TokensArgs>) -> Result<(), Failure> {
     let tokens = tokens.and_then(input::tokens_file).map(|(path, _)| path);
-    let inputs = [Some(weights.weights.as_path()), tokens, weights.config.as_deref()];
+    let inputs = [Some(weights.weights.as_path()), tokens, weights.settings.config.as_deref()];
     let Ok(Destination::File(out)) = Destination::of(out) else { return Ok(()) };
     match inputs.into_iter().flatten().find(|input| input.canonicalize().is_ok_and(|input| input == out)) {
         Some(input) => {
@@ -142,7 +142,7 @@ fn print_trackers(args: &WeightsArgs, (top, controls): (usize, usize), json: boo
             config.d_mlp
         )));
     }
-    let run = input::settings_of(&args.weights, args.config.as_deref(), config)?;
+    let run = input::settings_of(&args.weights, &args.settings, config)?;
     let dataset = input::dataset_of(&run);
     let found = token_trackers(&weights, &dataset, (top, controls), run.seed);
     if json {

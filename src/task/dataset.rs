@@ -168,4 +168,28 @@ mod tests {
         assert_eq!(data.example(Split::Validation, 1).tokens(), [7]);
         assert_eq!(data.longest(Split::Validation), 3);
     }
+
+    #[test]
+    fn an_exhaustive_source_is_split_without_overlap_and_by_the_seed() {
+        let settings = [("p".to_owned(), 7)].into();
+        let config = TaskConfig {
+            name: "modular-addition".into(),
+            source: Source::Exhaustive,
+            sequences: 49,
+            train_fraction: 0.3,
+            settings,
+        };
+        let split = |seed| {
+            let data = config.dataset(Shape { n_ctx: 3, d_vocab: 8, d_vocab_out: 7 }, seed).unwrap();
+            [Split::Train, Split::Validation].map(|split| {
+                data.examples(split).iter().map(|example| example.tokens().to_vec()).collect::<Vec<_>>()
+            })
+        };
+        let [train, validation] = split(1);
+        assert_eq!((train.len(), validation.len()), (14, 35));
+        let all: std::collections::BTreeSet<_> = train.iter().chain(&validation).collect();
+        assert_eq!(all.len(), 49);
+        assert_eq!(split(1)[0], train);
+        assert_ne!(split(2)[0], train);
+    }
 }

@@ -6,6 +6,7 @@ mod config;
 mod dataset;
 mod example;
 mod majority;
+mod modular_addition;
 mod unlabelled;
 mod vocabulary;
 
@@ -25,7 +26,7 @@ pub use vocabulary::Vocabulary;
 pub type Token = u16;
 
 /// Every built-in task; the first is the default.
-pub const TASKS: [&Definition; 1] = [&majority::DEFINITION];
+pub const TASKS: [&Definition; 2] = [&majority::DEFINITION, &modular_addition::DEFINITION];
 
 /// What is known of a task before its settings are.
 #[derive(Debug)]

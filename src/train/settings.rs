@@ -66,14 +66,42 @@ impl Settings {
         RunConfig::deserialize(table).map_err(|error| fail(error.message()))
     }
 
-    /// The run with these settings and the default for the others. It is not validated.
+    /// The run with these settings and those of its task's recipe for the others. It is not validated.
     ///
     /// # Errors
-    /// When the settings do not go together.
+    /// When there is no such task, or the settings do not go together.
     pub fn run(&self) -> Result<RunConfig, RunConfigError> {
-        let fail =
-            |error: toml::de::Error| RunConfigError::Text { problem: error.message().into(), at: None };
-        RunConfig::deserialize(self.table.clone()).map_err(fail)
+        let mut base = RunConfig::default();
+        base.task.name = self.task().unwrap_or(&base.task.name).to_owned();
+        let own = self.over(&base)?.task;
+        let recipe = own.definition()?.recipe;
+        let recipe = Self::parse(&recipe(&own.definition()?.settings(&own.settings)))?;
+        self.over(&recipe.over(&base)?)
+    }
+
+    /// The name of the task, if there is one among these settings.
+    pub fn task(&self) -> Option<&str> {
+        self.table.get("task")?.get("name")?.as_str()
+    }
+
+    /// The seed, if there is one among these settings.
+    pub fn seed(&self) -> Option<u64> {
+        self.table.get("seed")?.as_integer()?.try_into().ok()
+    }
+
+    /// Takes a setting as `--set` has it, `train.max_lr=0.01`; a text needs no quotes.
+    ///
+    /// # Errors
+    /// Names the setting, what is wrong with it, and what would do.
+    pub fn set(&mut self, assignment: &str) -> Result<(), RunConfigError> {
+        let fail = |problem: &str| RunConfigError::Text { problem: problem.into(), at: None };
+        let (key, value) = assignment.split_once('=').ok_or_else(|| fail("KEY=VALUE is needed"))?;
+        let value = value.trim();
+        let is_value = toml::from_str::<Table>(&format!("x = {value}")).is_ok_and(|table| table.len() == 1);
+        let value = if is_value { value.to_owned() } else { Value::String(value.into()).to_string() };
+        let set = Self::parse(&format!("{key} = {value}")).map_err(RunConfigError::without_place)?;
+        merge(&mut self.table, &set.table);
+        Ok(())
     }
 
     fn take(
@@ -250,6 +278,14 @@ impl RunConfig {
 }
 
 impl RunConfigError {
+    /// The same, of a text that the user did not write in a file.
+    pub(super) fn without_place(self) -> Self {
+        match self {
+            Self::Text { problem, .. } => Self::Text { problem, at: None },
+            other => other,
+        }
+    }
+
     /// Line and column (from 1) in `text`, where the error has a place.
     pub fn position(&self, text: &str) -> Option<(usize, usize)> {
         match self {

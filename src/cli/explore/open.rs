@@ -36,9 +36,9 @@ fn exploring(path: &Path) -> Mode {
 }
 
 pub(super) fn weights(path: &Path, args: &ExploreArgs) -> Result<Plan, Failure> {
-    let opened = input::completed(path, args.run.config.as_deref())?;
+    let opened = input::completed(path, &args.run.settings)?;
     let model: &ModelConfig = opened.weights.config();
-    let mut config = input::settings_of(path, args.run.config.as_deref(), model)?;
+    let mut config = input::settings_of(path, &args.run.settings, model)?;
     config.seed = args.run.seed.unwrap_or(config.seed);
     let notes = opened.notes.iter().map(|note| TrainEvent::Notice(note.clone()));
     let snapshot = TrainEvent::Snapshot(Arc::new(Snapshot::new(0, opened.weights.clone())));
