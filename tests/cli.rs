@@ -84,6 +84,86 @@ fn the_run_directory_is_for_its_owner_alone_and_named_after_task_and_seed() {
     assert_eq!(metadata.permissions().mode() & 0o777, 0o700);
 }
 
+const MODULAR: [&str; 13] = [
+    "train",
+    "--task",
+    "modular-addition",
+    "--set",
+    "task.p=7",
+    "--set",
+    "model.d_model=16",
+    "--set",
+    "model.d_head=4",
+    "--set",
+    "model.d_mlp=24",
+    "--set",
+    "train.epochs=4",
+];
+
+#[test]
+fn a_task_is_trained_by_its_recipe_and_its_run_knows_it_from_then_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let ran = run(dir.path(), &MODULAR);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("modular-addition: steps 0 to 4"), "{}", ran.stderr);
+    let config = fs::read_to_string(dir.path().join("runs/modular-addition-23/config.toml")).unwrap();
+    for line in [
+        "name = \"modular-addition\"",
+        "source = \"exhaustive\"",
+        "sequences = 49",
+        "p = 7",
+        "d_vocab_out = 7",
+    ] {
+        assert!(config.contains(line), "{line}: {config}");
+    }
+    let weights = ["--weights", "runs/modular-addition-23", "--neurons", "0", "--json"];
+    let ran = run(dir.path(), &[&["ablate", "--tokens", "3,5,7"], &weights[..]].concat());
+    let outcome: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(outcome["labels"], serde_json::json!([null, null, 1]), "{}", ran.stderr);
+    let ran = run(dir.path(), &[&["ablate", "--tokens", "3,5,6"], &weights[..]].concat());
+    let unlabelled: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert!(unlabelled["loss_before"].is_null() && unlabelled["accuracy_after"].is_null(), "{unlabelled}");
+    let resume = ["train", "--run", "runs/modular-addition-23", "--resume", "--quiet"];
+    assert_eq!(run(dir.path(), &resume).status, 0);
+    refuses(
+        dir.path(),
+        &[&resume[..], &["--task", "majority"]].concat(),
+        1,
+        &["task.name", "modular-addition"],
+    );
+    refuses(dir.path(), &[&resume[..], &["--set", "task.p=5"]].concat(), 2, &["task.sequences = 49", "25"]);
+}
+
+#[test]
+fn what_is_no_task_or_setting_is_refused_with_the_choices() {
+    let dir = tempfile::tempdir().unwrap();
+    refuses(dir.path(), &["train", "--task", "majorty"], 2, &["majorty", "majority, modular-addition"]);
+    refuses(dir.path(), &["tasks", "majorty"], 2, &["majority, modular-addition"]);
+    let set = |assignment| ["train", "--set", assignment];
+    refuses(dir.path(), &set("task.p=7"), 2, &["task.p", "majority", "train_fraction"]);
+    refuses(dir.path(), &set("model.d_modle=7"), 2, &["model.d_modle", "d_model"]);
+    refuses(dir.path(), &set("model.act_fn=swish"), 2, &["act_fn", "solu_ln"]);
+    refuses(dir.path(), &set("train.epochs"), 2, &["KEY=VALUE"]);
+    refuses(
+        dir.path(),
+        &["train", "--task", "modular-addition", "--set", "model.d_vocab=9"],
+        2,
+        &["model.d_vocab = 9", "114"],
+    );
+}
+
+#[test]
+fn the_tasks_are_listed_for_people_and_for_programs() {
+    let dir = tempfile::tempdir().unwrap();
+    let ran = run(dir.path(), &["tasks", "--json"]);
+    let tasks: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(tasks[0]["name"], "majority");
+    assert_eq!((&tasks[1]["name"], tasks[1]["steps"].as_u64()), (&"modular-addition".into(), Some(25_000)));
+    let ran = run(dir.path(), &["tasks", "majority"]);
+    assert!(ran.stdout.contains("which token") && ran.stdout.contains("max_lr = 0.01"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("modulo"), "{}", ran.stdout);
+}
+
 #[test]
 fn quiet_is_silent_and_json_goes_to_stdout() {
     let dir = tiny();

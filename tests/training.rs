@@ -8,9 +8,10 @@ use std::path::Path;
 
 use dfdx::prelude::Cpu;
 use headcount::model::LossDtype;
+use headcount::task::{Example, Source, Split, TaskConfig};
 use headcount::train::run_dir::look;
 use headcount::train::{
-    OptimizerKind, Outcome, RunConfig, RunDir, ScheduleKind, TrainCommand, TrainConfig, TrainError,
+    OptimizerKind, Outcome, RunConfig, RunDir, ScheduleKind, Settings, TrainCommand, TrainConfig, TrainError,
     TrainEvent, TrainState,
 };
 use reference::trajectory::follows_pytorch;
@@ -153,6 +154,55 @@ fn the_same_seed_gives_the_same_bits_with_one_and_with_two_threads() {
     assert_eq!(one, with(2));
     let other = RunConfig { seed: 6, ..config };
     assert_ne!(one, train(&other, from_scratch(&other), None, |_, _| {}).1);
+}
+
+/// Five steps on all of a third of the pairs, validated on the rest.
+fn modular_addition() -> RunConfig {
+    let mut settings = Settings::default();
+    for set in [
+        "task.name=modular-addition",
+        "task.p=7",
+        "model.d_model=16",
+        "model.d_head=4",
+        "model.d_mlp=24",
+        "train.epochs=5",
+    ] {
+        settings.set(set).unwrap();
+    }
+    settings.run().unwrap()
+}
+
+#[test]
+fn a_task_with_one_target_a_sequence_trains_and_gives_the_same_bits_again() {
+    let config = modular_addition();
+    let data = dataset(&config);
+    let scored: usize = data.examples(Split::Validation).iter().map(Example::scored).sum();
+    assert_eq!((data.len(Split::Train), scored), (14, 35));
+    let mut validation = Vec::new();
+    let (outcome, losses) = train(&config, from_scratch(&config), None, |event, _| {
+        if let TrainEvent::Epoch(metrics) = event {
+            validation.push(metrics.validation.clone());
+        }
+    });
+    assert_eq!((outcome.unwrap(), losses.len()), (Outcome::Finished, 5));
+    assert_eq!(losses, train(&config, from_scratch(&config), None, |_, _| {}).1);
+    let loss = |bits: u32| f32::from_bits(bits);
+    assert!(loss(losses[4]) < loss(losses[0]), "{} {}", loss(losses[0]), loss(losses[4]));
+    let last = validation.last().unwrap();
+    assert_eq!(last.accuracy_by_position, [None, None, Some(last.accuracy)]);
+    assert_eq!((last.accuracy_last.to_bits(), last.accuracy_by_class.len()), (last.accuracy.to_bits(), 7));
+}
+
+#[test]
+fn a_fresh_source_goes_on_with_the_epoch_that_it_stopped_in() {
+    let task = TaskConfig { source: Source::Fresh, ..small().task };
+    let config = RunConfig { task, ..small() };
+    let whole = train(&config, from_scratch(&config), None, |_, _| {}).1;
+    assert_ne!(whole, train(&small(), from_scratch(&small()), None, |_, _| {}).1);
+    let dir = tempfile::tempdir().unwrap();
+    let first = train(&config, open(dir.path(), &config), Some(10), |_, _| {}).1;
+    let rest = train(&config, open(dir.path(), &config), None, |_, _| {}).1;
+    assert_eq!([first, rest].concat(), whole);
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod common;
 use common::{Screen, Setup, assert_image, assert_picture, trained};
 use headcount::app::{ColorDepth, Event, Glyphs, Mode};
 use headcount::model::{ModelConfig, Weights};
-use headcount::train::{RunState, StepMetrics, TrainEvent};
+use headcount::train::{RunConfig, RunState, Settings, StepMetrics, TrainEvent};
 
 const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
 const VIEWS: [(&str, &str); 6] = [
@@ -71,6 +71,25 @@ fn a_run_in_the_middle() {
 #[test]
 fn four_neurons_off() {
     each("ablated", ablated);
+}
+
+/// A task that asks at the last position alone, of classes that are not its tokens.
+#[test]
+fn modular_addition() {
+    let sizes = ["task.p=7", "model.d_model=16", "model.d_head=4", "model.d_mlp=24"];
+    let mut settings = Settings::default();
+    for set in ["task.name=modular-addition"].iter().chain(&sizes) {
+        settings.set(set).unwrap();
+    }
+    let RunConfig { model, task, .. } = settings.run().unwrap();
+    let mut screen = Setup { model: model.clone(), task: Some(task), ..Setup::default() }.screen();
+    screen.start(25_000);
+    screen.snapshot(0, Weights::initial(&model, common::SEED));
+    screen.keys("<end>");
+    for (name, key) in VIEWS {
+        screen.keys(key).keys(if name == "ablate" { "4<space>6" } else { "" });
+        assert_picture(&format!("{name}_modular-addition_80x24"), &screen);
+    }
 }
 
 #[test]

@@ -42,10 +42,16 @@ sequences = {all}
 train_fraction = 0.3
 p = {p}
 [train]
-epochs = 25000
-batch_size = {all}
+steps = 25000
+batch_size = 0
 max_lr = 0.001
+schedule = "constant"
+warmup_steps = 10
+betas = [0.9, 0.98]
 weight_decay = 1.0
+init = "progress_measures"
+frozen = ["blocks.*.attn.b_*", "unembed.b_U"]
+loss_dtype = "f64"
 checkpoint_every = 1000
 "#,
         tokens = p + 1,

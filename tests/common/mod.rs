@@ -65,6 +65,8 @@ pub struct Setup {
     pub ground: Ground,
     pub mode: Mode,
     pub sequences: usize,
+    /// Instead of `sequences` of the default task.
+    pub task: Option<TaskConfig>,
 }
 
 impl Default for Setup {
@@ -78,6 +80,7 @@ impl Default for Setup {
             ground: Ground::Dark,
             mode: Mode::Live,
             sequences: 60,
+            task: None,
         }
     }
 }
@@ -88,7 +91,8 @@ impl Setup {
     }
 
     pub fn screen(self) -> Screen {
-        let task = TaskConfig { sequences: self.sequences, train_fraction: 0.5, ..TaskConfig::default() };
+        let halves = TaskConfig { sequences: self.sequences, train_fraction: 0.5, ..TaskConfig::default() };
+        let task = self.task.unwrap_or(halves);
         let data = Arc::new(task.dataset(self.model.shape(), SEED).unwrap());
         let (app, commands) = App::new(AppOptions {
             model: self.model,
@@ -97,7 +101,7 @@ impl Setup {
             depth: self.depth,
             glyphs: self.glyphs,
             ground: self.ground,
-            title: "majority".into(),
+            title: data.task().name().into(),
             mode: self.mode,
         });
         let (width, height) = (self.width, self.height);
