@@ -97,7 +97,7 @@ const MODULAR: [&str; 13] = [
     "--set",
     "model.d_mlp=24",
     "--set",
-    "train.epochs=4",
+    "train.steps=4",
 ];
 
 #[test]
@@ -128,10 +128,15 @@ fn a_task_is_trained_by_its_recipe_and_its_run_knows_it_from_then_on() {
     refuses(
         dir.path(),
         &[&resume[..], &["--task", "majority"]].concat(),
-        1,
+        2,
         &["task.name", "modular-addition"],
     );
-    refuses(dir.path(), &[&resume[..], &["--set", "task.p=5"]].concat(), 2, &["task.sequences = 49", "25"]);
+    refuses(
+        dir.path(),
+        &[&resume[..], &["--set", "task.p=5"]].concat(),
+        2,
+        &["model.d_vocab = 8", "modular-addition needs 6"],
+    );
 }
 
 #[test]

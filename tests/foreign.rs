@@ -333,6 +333,6 @@ fn configurations_of_others_are_read_or_refused_by_name() {
         let mut other = theirs.clone();
         other[key] = value;
         folder.write("c.json", other.to_string());
-        folder.refuses(&gelu, &["--config", "c.json"], 1, &[&format!("{key} = "), "is not supported"]);
+        folder.refuses(&gelu, &["--config", "c.json"], 2, &[&format!("{key} = "), "is not supported"]);
     }
 }

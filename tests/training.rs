@@ -165,7 +165,7 @@ fn modular_addition() -> RunConfig {
         "model.d_model=16",
         "model.d_head=4",
         "model.d_mlp=24",
-        "train.epochs=5",
+        "train.steps=5",
     ] {
         settings.set(set).unwrap();
     }

@@ -231,6 +231,7 @@ fn every_picture_belongs_to_a_test() {
     known.extend(SIZES.iter().map(|(width, height)| format!("gpu_{width}x{height}.snap")));
     for (view, _) in VIEWS {
         known.push(format!("{view}.svg"));
+        known.push(format!("{view}_modular-addition_80x24.snap"));
         known.extend(terminals.iter().map(|terminal| format!("{view}_{terminal}_80x24.snap")));
         for (width, height) in SIZES {
             known.extend(states.iter().map(|state| format!("{view}_{state}_{width}x{height}.snap")));

@@ -14,6 +14,7 @@ pub mod keymap;
 mod logits;
 mod moves;
 mod neurons;
+pub(crate) mod provenance;
 mod sequence;
 mod settings;
 mod studies;
@@ -206,7 +207,7 @@ impl App {
     /// The context whose keys hold, besides [`keymap::Context::Everywhere`] in a view.
     pub fn context(&self) -> keymap::Context {
         match self.focus {
-            Focus::View | Focus::Quit => self.view.context(),
+            Focus::View | Focus::Quit => keymap::Context::View(self.view),
             Focus::Edit(_) => keymap::Context::Typing,
             Focus::Help(_) => keymap::Context::Help,
         }

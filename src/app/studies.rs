@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::event::Command;
-use super::views::Of;
+use super::provenance::Of;
 use super::{App, CircuitMap, Look};
 use crate::analysis::Evaluation;
 use crate::analysis::attention::HeadAverages;

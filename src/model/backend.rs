@@ -5,26 +5,15 @@ use std::sync::Arc;
 use dfdx::optim::{Momentum, SgdConfig, WeightDecay};
 use dfdx::prelude::*;
 use dfdx::tensor::Cache;
-use serde::{Deserialize, Serialize};
 
 use super::batch::Workspace;
 use super::composed;
 use super::config::ModelConfig;
 use super::layout::Layout;
+use super::loss_dtype::LossDtype;
 use super::one_hot::{OneHot, Sequences};
 use super::weights::Weights;
 use crate::task::{Dataset, Example, Split};
-
-/// Precision of log-softmax and loss; everything else is computed in single precision.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LossDtype {
-    /// Single: gradients of losses below 1e-7 are lost.
-    #[default]
-    F32,
-    /// Double.
-    F64,
-}
 
 /// A model's shape, and the memory its training reuses.
 #[derive(Clone)]

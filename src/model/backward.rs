@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use super::activations::{Activations, AttentionActivations, BlockActivations};
-use super::backend::LossDtype;
 use super::config::{Activation, ModelConfig, Normalization};
 use super::forward::{Part, causal_blocks, head_columns, head_offset};
 use super::kernels::{self, AffineGrad, Normed};
 use super::layout::{BlockLayout, MlpLayout, NormLayout};
+use super::loss_dtype::LossDtype;
 use super::matmul::{Mat, MatMut, Write, matmul};
 use super::weights::{Affine, Weights};
 use crate::task::{Class, Example, Token};

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
+use super::config_error::{MAX_TOKENS, RunConfigError};
 use super::frozen;
-use super::recipe::TrainConfig;
-use super::schedule::{Extend, Extension, Schedule};
-use crate::model::{ConfigError, Layout, ModelConfig};
+use super::recipe::{Extension, TrainConfig};
+use crate::model::{Layout, ModelConfig};
 use crate::task::{Dataset, TaskConfig, TaskError};
 
 /// Everything that decides what a run computes.
@@ -36,60 +35,8 @@ impl Default for RunConfig {
     }
 }
 
-/// Settings that cannot be run.
-#[derive(Debug, Error)]
-pub enum RunConfigError {
-    /// Not TOML, an unknown key, a value of another kind.
-    #[error("{problem}")]
-    Text {
-        /// What is wrong, in one line.
-        problem: String,
-        /// Line and column, from 1.
-        at: Option<(usize, usize)>,
-    },
-    /// The model's part.
-    #[error(transparent)]
-    Model(#[from] ConfigError),
-    /// The task's part.
-    #[error(transparent)]
-    Task(#[from] TaskError),
-    /// Each would do, but not both together.
-    #[error(
-        "task.sequences = {sequences} of model.n_ctx = {n_ctx} tokens each: more than {MAX_TOKENS} in all"
-    )]
-    TooMuchData {
-        /// Sequences.
-        sequences: usize,
-        /// Tokens in each.
-        n_ctx: usize,
-    },
-    /// A number out of range.
-    #[error("train.{field} = {value}: must be {range}")]
-    Range {
-        /// The setting.
-        field: &'static str,
-        /// Its value.
-        value: f64,
-        /// What it may be.
-        range: &'static str,
-    },
-    /// Settings that do not go together.
-    #[error("train.{field} = {value}: {problem}")]
-    Unsuited {
-        /// The setting.
-        field: &'static str,
-        /// Its value.
-        value: String,
-        /// What does not fit.
-        problem: String,
-    },
-}
-
 /// Steps between validations where an epoch is a single step.
 const VALIDATE_EVERY: usize = 100;
-
-/// More tokens in a data set would take gigabytes.
-const MAX_TOKENS: usize = 1 << 28;
 
 impl RunConfig {
     /// Refuses settings that are zero or absurd.
@@ -179,18 +126,6 @@ impl RunConfig {
             (0, epoch) => epoch,
             (every, _) => every,
         }
-    }
-
-    /// This run made as long as `wanted`, which must be longer and otherwise equal. An extension says how it goes on: as
-    /// `how` says, else as suits the end of its schedule. `None` where `wanted` is not such a run.
-    pub fn extended_to(&self, wanted: &Self, how: Option<Extend>) -> Option<Self> {
-        if wanted.with_length_of(self) != *self || wanted.total_steps() <= self.total_steps() {
-            return None;
-        }
-        let mut longer = self.clone();
-        (longer.train.epochs, longer.train.steps) = (wanted.train.epochs, wanted.train.steps);
-        longer.train.extended.push(Schedule::of(self).extension(how));
-        Some(longer)
     }
 
     /// Whether this is the run `before`, or what extensions have made of it.

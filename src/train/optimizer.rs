@@ -2,27 +2,13 @@
 
 use dfdx::optim::{AdamConfig, Momentum, SgdConfig, WeightDecay};
 use dfdx::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::frozen::Frozen;
-use super::recipe::TrainConfig;
+use super::recipe::{OptimizerKind, TrainConfig};
 use super::schedule::Rates;
 use crate::model::{Backend, Sequences, Transformer, Weights};
 
 const EPS: f64 = 1e-8;
-
-/// What makes a step of a gradient, as PyTorch's optimisers of these names do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OptimizerKind {
-    /// Adam with decoupled weight decay.
-    #[default]
-    AdamW,
-    /// Adam whose weight decay is part of the gradient.
-    Adam,
-    /// Gradient descent, with momentum if wanted. The first moment is its velocity.
-    Sgd,
-}
 
 /// The running averages of the gradient and of its square, each `[parameters]`.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,10 +2,60 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::config::RunConfigError;
-use super::optimizer::OptimizerKind;
-use super::schedule::{Extension, ScheduleKind};
+use super::config_error::RunConfigError;
 use crate::model::{Initialization, LossDtype};
+
+/// What makes a step of a gradient, as PyTorch's optimisers of these names do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// Adam with decoupled weight decay.
+    #[default]
+    AdamW,
+    /// Adam whose weight decay is part of the gradient.
+    Adam,
+    /// Gradient descent, with momentum if wanted. The first moment is its velocity.
+    Sgd,
+}
+
+/// How the learning rate goes from the first step to the last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduleKind {
+    /// Smith & Topin's cycle, as PyTorch's `OneCycleLR` computes it; moves beta1 too.
+    #[default]
+    OneCycle,
+    /// `max_lr` after the warm-up.
+    Constant,
+    /// From `max_lr` to `final_lr` on a straight line.
+    Linear,
+    /// From `max_lr` to `final_lr` on half a cosine.
+    Cosine,
+}
+
+/// How a run goes on beyond its first end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Extend {
+    /// The rate of the last step is held.
+    Constant,
+    /// The rate restarts at a tenth of `max_lr` and decays again to that of the last step.
+    Decay,
+}
+
+/// A run made longer: what was done, and where.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Extension {
+    /// Steps of the run before it was made longer.
+    pub from_step: usize,
+    /// How it goes on.
+    pub schedule: Extend,
+    /// The first learning rate.
+    pub lr: f64,
+    /// The last learning rate.
+    pub final_lr: f64,
+}
 
 /// How the model is trained. The default is the notebook's recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -11,7 +11,8 @@ use thiserror::Error;
 
 use super::checkpoint::{CheckpointError, TrainState, fingerprint};
 use super::checkpoints::{Checkpoints, Stock, named, stock};
-use super::config::{RunConfig, RunConfigError};
+use super::config::RunConfig;
+use super::config_error::RunConfigError;
 use super::durable::{create_private_dir, replace, sweep};
 use super::events::{EpochMetrics, StepMetrics, TrainEvent};
 use super::files::{Disk, FileError, Files};

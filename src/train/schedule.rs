@@ -2,9 +2,8 @@
 
 use std::f64::consts::PI;
 
-use serde::{Deserialize, Serialize};
-
 use super::config::RunConfig;
+use super::recipe::{Extend, Extension, ScheduleKind};
 
 /// Share of the steps in which the learning rate rises.
 const RISING: f64 = 0.3;
@@ -26,45 +25,6 @@ pub struct Rates {
     pub lr: f64,
     /// Decay of the first moment.
     pub beta1: f64,
-}
-
-/// How the learning rate goes from the first step to the last.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ScheduleKind {
-    /// Smith & Topin's cycle, as PyTorch's `OneCycleLR` computes it; moves beta1 too.
-    #[default]
-    OneCycle,
-    /// `max_lr` after the warm-up.
-    Constant,
-    /// From `max_lr` to `final_lr` on a straight line.
-    Linear,
-    /// From `max_lr` to `final_lr` on half a cosine.
-    Cosine,
-}
-
-/// How a run goes on beyond its first end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Extend {
-    /// The rate of the last step is held.
-    Constant,
-    /// The rate restarts at a tenth of `max_lr` and decays again to that of the last step.
-    Decay,
-}
-
-/// A run made longer: what was done, and where.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Extension {
-    /// Steps of the run before it was made longer.
-    pub from_step: usize,
-    /// How it goes on.
-    pub schedule: Extend,
-    /// The first learning rate.
-    pub lr: f64,
-    /// The last learning rate.
-    pub final_lr: f64,
 }
 
 /// The rates of a whole run, extensions included.
@@ -125,6 +85,20 @@ impl<'a> Schedule<'a> {
             Extend::Decay => (max_lr / RESTART_FACTOR).max(final_lr),
         };
         Extension { from_step, schedule, lr, final_lr }
+    }
+}
+
+impl RunConfig {
+    /// This run made as long as `wanted`, which must be longer and otherwise equal. An extension says how it goes on: as
+    /// `how` says, else as suits the end of its schedule. `None` where `wanted` is not such a run.
+    pub fn extended_to(&self, wanted: &Self, how: Option<Extend>) -> Option<Self> {
+        if wanted.with_length_of(self) != *self || wanted.total_steps() <= self.total_steps() {
+            return None;
+        }
+        let mut longer = self.clone();
+        (longer.train.epochs, longer.train.steps) = (wanted.train.epochs, wanted.train.steps);
+        longer.train.extended.push(Schedule::of(self).extension(how));
+        Some(longer)
     }
 }
 

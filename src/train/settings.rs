@@ -8,7 +8,8 @@ use serde_json::Value as Json;
 use toml::de::DeTable;
 use toml::{Spanned, Table, Value};
 
-use super::config::{RunConfig, RunConfigError};
+use super::config::RunConfig;
+use super::config_error::RunConfigError;
 use crate::model::{ModelConfig, ModelSettings, backticked, keys_of};
 
 /// Some settings of a run, each of which is a setting and of the right kind.

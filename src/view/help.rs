@@ -15,7 +15,7 @@ const KEYS: u16 = 18;
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect, first: usize) {
     let unicode = ink.theme.glyphs != Glyphs::Ascii;
     let mut all: Vec<(String, &str, Role)> = Vec::new();
-    let here = app.view.context();
+    let here = Context::View(app.view);
     for context in [here].into_iter().chain(Context::all().filter(|context| *context != here)) {
         if !all.is_empty() {
             all.push((String::new(), "", Role::Plain));

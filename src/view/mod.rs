@@ -58,7 +58,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::app::keymap::Key;
-use crate::app::views::{Of, for_each_view};
+use crate::app::provenance::Of;
+use crate::app::views::for_each_view;
 use crate::app::{App, Focus};
 use crate::inquiry::{Answer, Probe, WeightForm};
 use crate::number;

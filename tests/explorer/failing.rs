@@ -67,7 +67,8 @@ fn an_answer_that_panics_or_hangs_is_said_and_its_thread_started_again() {
         explorer.wait_for("copying");
         explorer.type_keys("2");
         explorer.wait_for("attention of head");
-        explorer.type_keys("\x1bq");
+        explorer.type_keys("q");
+        explorer.wait_for("q again stops");
         explorer.type_keys("q");
         explorer.ends(0, PATIENCE);
     }

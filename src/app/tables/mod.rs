@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::App;
 use super::event::{Command, Export, Notice};
-use super::views::Of;
+use super::provenance::Of;
 use crate::inquiry::{Question, Subject, WeightForm};
 use crate::model::{AblationKind, HeadId, ModelConfig, NeuronId, PatternKind};
 use crate::task::{Class, Token};

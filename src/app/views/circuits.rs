@@ -1,8 +1,9 @@
 //! View 5: what the weights alone say.
 
-use super::{Of, Room, position, view};
+use super::{Room, position, view};
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
+use crate::app::provenance::Of;
 use crate::app::{App, CircuitMap};
 
 pub(crate) static ROOM: Room = Room {

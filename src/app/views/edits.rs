@@ -1,9 +1,10 @@
 //! View 6: what is switched off, and what that does.
 
-use super::{Of, Room, position, tables, view};
+use super::{Room, position, tables, view};
 use crate::app::App;
 use crate::app::cursor::{PAGE, moved};
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
+use crate::app::provenance::Of;
 
 pub(crate) static ROOM: Room = Room {
     title: "Ablate",

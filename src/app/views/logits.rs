@@ -1,11 +1,12 @@
 //! View 3: what each component adds to the target.
 
-use super::{Of, Room, position, tables, view};
+use super::{Room, position, tables, view};
 use crate::analysis::Writer;
 use crate::app::App;
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::moves::writers;
+use crate::app::provenance::Of;
 use crate::app::studies::Asked;
 use crate::inquiry::Question;
 

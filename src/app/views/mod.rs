@@ -13,7 +13,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use super::App;
-use super::keymap::{Binding, Context, Offer};
+use super::keymap::{Binding, Offer};
+use super::provenance::Of;
 use super::studies::Asked;
 use super::tables::Table;
 use crate::inquiry::Probe;
@@ -52,17 +53,6 @@ pub(crate) struct Room {
     pub(crate) of: Of,
 }
 
-/// What the numbers of a view are of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Of {
-    /// The run, all its steps.
-    Training,
-    /// The sequence in view.
-    Sequence,
-    /// The weights alone, folded.
-    Weights,
-}
-
 macro_rules! rooms {
     ($($name:ident),*) => {
         const ROOMS: &[ViewId] = &[$(ViewId(&$name::ROOM)),*];
@@ -91,11 +81,6 @@ impl ViewId {
     /// Its name.
     pub fn title(self) -> &'static str {
         self.0.title
-    }
-
-    /// Where its keys hold.
-    pub fn context(self) -> Context {
-        Context::View(self)
     }
 
     /// Its place in the order of the tabs.

@@ -1,9 +1,10 @@
 //! View 4: a layer's neurons.
 
-use super::{Of, Room, position, tables, view};
+use super::{Room, position, tables, view};
 use crate::app::App;
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
+use crate::app::provenance::Of;
 use crate::app::studies::Asked;
 use crate::inquiry::Question;
 

@@ -1,8 +1,9 @@
 //! View 1: loss, learning rate, accuracy.
 
-use super::{Of, Room, position, view};
+use super::{Room, position, view};
 use crate::app::App;
 use crate::app::keymap::{Binding, JOIN, Key, LEFT, Offer, RIGHT, bind};
+use crate::app::provenance::Of;
 use crate::app::studies::Asked;
 use crate::inquiry::Question;
 
