@@ -166,6 +166,7 @@ fn modular_addition() -> RunConfig {
         "model.d_head=4",
         "model.d_mlp=24",
         "train.steps=5",
+        "train.validate_every=1",
     ] {
         settings.set(set).unwrap();
     }

@@ -118,7 +118,7 @@ fn write_circuits(subject: &Subject<'_>, out: &Path) -> Result<(), Failure> {
     let weights = &subject.weights;
     let d_vocab = weights.config().d_vocab;
     let c = weights.config();
-    let a_head = d_vocab as u128 * (2 * d_vocab + c.d_mlp) as u128;
+    let a_head = d_vocab as u128 * (d_vocab + c.outputs() + c.d_mlp) as u128;
     input::affordable("inspect circuits", a_head * (c.n_layers * c.n_heads) as u128, c)?;
     let tensors = circuits(weights).into_iter().flat_map(|head| {
         let name = |kind: &str| format!("{kind}.{}.{}", head.id.layer, head.id.head);
