@@ -71,18 +71,7 @@ pub trait Backend: Device<f32> + TensorFromVec<bool> + Cache {
         sequences: &Sequences<Self>,
         rows: &[usize],
     ) -> Result<Tensor<Rank0, f32, Self, T>, Self::Err> {
-        let batch = sequences.batch(self, rows)?;
-        match model.loss_dtype {
-            LossDtype::F32 => composed::loss(self, &model.layout, params, batch),
-            LossDtype::F64 => {
-                let mut targets = Vec::new();
-                for example in sequences.examples(rows) {
-                    targets.extend(example.targets());
-                    targets.resize(targets.len().next_multiple_of(batch.len), None);
-                }
-                composed::loss_in_f64(self, &model.layout, params, batch, &targets)
-            }
-        }
+        composition(self, model, params, sequences.batch(self, rows)?, &sequences.examples(rows))
     }
 
     /// Logits of the sequences of these numbers, `[sequence, pos, d_vocab_out]`, as many positions as the
@@ -148,7 +137,27 @@ pub fn composed_loss<D: Backend, T: Tape<f32, D>>(
     batch: &[Example<'_>],
 ) -> Result<Tensor<Rank0, f32, D, T>, D::Err> {
     let len = batch.iter().map(|example| example.tokens().len()).max().unwrap_or(0);
-    composed::loss(device, &model.layout, params, OneHot::of(device, batch, len, &model.layout.config)?)
+    composition(device, model, params, OneHot::of(device, batch, len, &model.layout.config)?, batch)
+}
+
+fn composition<D: Backend, T: Tape<f32, D>>(
+    device: &D,
+    model: &Transformer,
+    params: Tensor<(usize,), f32, D, T>,
+    batch: OneHot<D>,
+    examples: &[Example<'_>],
+) -> Result<Tensor<Rank0, f32, D, T>, D::Err> {
+    match model.loss_dtype {
+        LossDtype::F32 => composed::loss(device, &model.layout, params, batch),
+        LossDtype::F64 => {
+            let mut targets = Vec::new();
+            for example in examples {
+                targets.extend(example.targets());
+                targets.resize(targets.len().next_multiple_of(batch.len), None);
+            }
+            composed::loss_in_f64(device, &model.layout, params, batch, &targets)
+        }
+    }
 }
 
 impl Backend for Cpu {

@@ -396,6 +396,18 @@ mod tests {
     }
 
     #[test]
+    fn a_loss_below_single_precision_has_a_gradient_in_double() {
+        let mut logits = [30.0, 0.0];
+        let loss = cross_entropy_in_f64(&mut logits, &[Some(0)], 2, 1.0);
+        let expected = (-30.0_f64).exp();
+        assert!((loss / expected - 1.0).abs() < 1e-1 && (f64::from(logits[1]) / expected - 1.0).abs() < 1e-6);
+        assert!(logits[0] < 0.0, "{logits:?}");
+        let mut single = [30.0, 0.0];
+        cross_entropy(&mut single, &[Some(0)], 2, 1.0);
+        assert_eq!(single[0].to_bits() << 1, 0, "lost");
+    }
+
+    #[test]
     fn exp_is_right_to_float_precision_over_its_whole_range() {
         let worst = (-860_000..880_000)
             .step_by(7)

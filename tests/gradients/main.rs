@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use dfdx::prelude::*;
 use headcount::model::backend::composed_loss;
-use headcount::model::{Activation, Backend, ModelConfig, Normalization, Transformer, Weights};
+use headcount::model::{Activation, Backend, LossDtype, ModelConfig, Normalization, Transformer, Weights};
 use headcount::task::{Dataset, Example, Split, Targets, Task, Token, Vocabulary};
 use plain::Plain;
 use rand_chacha::ChaCha8Rng;
@@ -16,9 +16,19 @@ use reference::models::{majority, odd_models, perturbed, random_batch, some, wor
 use reference::{Tensors, relative_l2, weights};
 
 /// `(loss, gradient)` of a batch on dfdx's tape.
-fn gradient(weights: &Weights, (data, split): (&Arc<Dataset>, Split), composed: bool) -> (f32, Vec<f32>) {
+fn gradient(weights: &Weights, batch: (&Arc<Dataset>, Split), composed: bool) -> (f32, Vec<f32>) {
+    gradient_in(LossDtype::F32, weights, batch, composed)
+}
+
+/// The same with a loss of that precision.
+fn gradient_in(
+    loss_dtype: LossDtype,
+    weights: &Weights,
+    (data, split): (&Arc<Dataset>, Split),
+    composed: bool,
+) -> (f32, Vec<f32>) {
     let device = Cpu::default();
-    let model = Transformer::new(Arc::clone(&weights.layout));
+    let model = Transformer { loss_dtype, ..Transformer::new(Arc::clone(&weights.layout)) };
     let params = device.tensor_from_vec(weights.values.clone(), (weights.values.len(),));
     let traced = params.leaky_trace();
     let loss = if composed {
@@ -84,6 +94,21 @@ fn the_fused_operation_equals_the_composition_for_odd_shapes() {
             // The gradient of a key bias is zero but for rounding.
             let close = relative_l2(&ours, &oracle) < 1e-4 || size < 1e-6;
             assert!(close, "{config:?} {}: {} of {size}", tensor.name, relative_l2(&ours, &oracle));
+        }
+    }
+}
+
+#[test]
+fn a_loss_in_double_precision_has_the_same_gradient_fused_composed_and_in_single_precision() {
+    for config in odd_models() {
+        let (weights, data) = (perturbed(&config), Arc::new(random_batch(&config, 19)));
+        let batch = (&data, Split::Train);
+        let (plain_loss, plain) = gradient(&weights, batch, false);
+        for composed in [false, true] {
+            let (loss, gradient) = gradient_in(LossDtype::F64, &weights, batch, composed);
+            assert!((loss - plain_loss).abs() < 1e-5, "{config:?}: {loss} {plain_loss}");
+            let error = relative_l2(&gradient, &plain);
+            assert!(error < 1e-5, "{config:?} {composed}: {error}");
         }
     }
 }
