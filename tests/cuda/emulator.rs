@@ -68,10 +68,20 @@ fn build() -> Result<PathBuf, String> {
     Ok(to)
 }
 
+/// The platform that the compiler runs on, `x86_64-unknown-linux-gnu` say.
+fn host() -> Result<String, String> {
+    let output = Command::new("rustc").arg("-vV").output().map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let host = text.lines().find_map(|line| line.strip_prefix("host: ")).map(ToOwned::to_owned);
+    host.ok_or_else(|| "rustc does not say which platform it runs on".into())
+}
+
 /// Where the sources of dfdx lie.
 fn dfdx() -> Result<PathBuf, String> {
     let metadata = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--offline", "--locked", "--manifest-path"])
+        // Packages of other platforms have perhaps never been downloaded.
+        .args(["metadata", "--format-version", "1", "--offline", "--locked", "--filter-platform", &host()?])
+        .arg("--manifest-path")
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
         .output()
         .map_err(|error| error.to_string())?;
