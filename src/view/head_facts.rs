@@ -7,6 +7,7 @@ use super::ink::Ink;
 use super::number::{figure, signed};
 use super::provenance_of_circuits;
 use super::theme::Role;
+use crate::analysis::circuits::HeadCircuits;
 use crate::app::App;
 
 /// Lines about the head under the cursor, with a heading.
@@ -29,7 +30,8 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         &format!("head {}.{}{mark}", head.id.layer, head.id.head),
         &provenance_of_circuits(app),
     );
-    fact(ink, area, 1, "copying", &format!("{} of -1 to 1", signed(head.copying_score)));
+    let is_of_tokens = app.options.model.outputs() == app.options.model.d_vocab;
+    fact(ink, area, 1, "copying", &copying(head, is_of_tokens));
     fact(ink, area, 2, "QK sing.", &leading(&head.qk_singular, area.width));
     fact(ink, area, 3, "OV sing.", &leading(&head.ov_singular, area.width));
     if heads.len() < 2 || area.height <= HEAD + 1 {
@@ -55,6 +57,16 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
 fn fact(ink: &mut Ink<'_>, area: Rect, y: u16, name: &str, value: &str) {
     ink.text(area, 1, y, name, Role::Faint);
     ink.text(area, 11, y, value, Role::Plain);
+}
+
+/// The copying score, or why a head of finite weights has none.
+fn copying(head: &HeadCircuits, is_of_tokens: bool) -> String {
+    let is_finite = head.ov_singular.iter().all(|x| x.is_finite()) && !head.ov_singular.is_empty();
+    match head.copying_score.is_nan() && is_finite {
+        true if is_of_tokens => "not converged".into(),
+        true => "none: not of tokens".into(),
+        false => format!("{} of -1 to 1", signed(head.copying_score)),
+    }
 }
 
 /// The leading singular values, as many as fit.
