@@ -14,8 +14,8 @@ use headcount::inquiry::{
     Answer, AskedBy, Bench, Findings, Inquiry, Over, PathsTo, Question, Subject, WeightForm, answer,
 };
 use headcount::model::{
-    AblationKind, Activations, FoldOptions, HeadId, Interventions, ModelConfig, NeuronId, Normalization,
-    Patch, PatternKind, Snapshot, Weights, cache, centre, fold, forward,
+    AblationKind, Activations, Change, Edit, FoldOptions, HeadId, Hook, Interventions, ModelConfig, NeuronId,
+    Normalization, Patch, PatternKind, Positions, Snapshot, Weights, cache, centre, fold, forward,
 };
 use headcount::report::AblationOutcome;
 use headcount::task::{Class, Dataset, Example, Split, TaskConfig, Token};
@@ -483,8 +483,8 @@ fn cyclic_shift(tokens: usize) -> Weights {
     for token in 0..tokens {
         weights.values[layout.w_e.start + token * tokens + token] = 1.0;
         weights.values[layout.w_u.start + token * tokens + token] = 1.0;
-        weights.values[block.w_qkv.start + token * 3 * tokens + 2 * tokens + token] = 1.0;
-        weights.values[block.w_o.start + token * tokens + (token + 1) % tokens] = 1.0;
+        weights.values[block.attn.w_qkv.start + token * 3 * tokens + 2 * tokens + token] = 1.0;
+        weights.values[block.attn.w_o.start + token * tokens + (token + 1) % tokens] = 1.0;
     }
     weights
 }
@@ -515,4 +515,42 @@ fn singular_values_of_many_tokens_are_those_of_the_whole_map() {
         assert_eq!(values.len(), 50);
         assert!(values.is_sorted_by(|a, b| a >= b) && values[8].abs() < f32::MIN_POSITIVE && values[7] > 0.0);
     }
+}
+
+#[test]
+fn an_edit_at_one_position_leaves_the_others() {
+    let (tokens, labels) = first_sequence();
+    let weights = weights("weights");
+    let edit = |hook, change| Edit {
+        layer: 0,
+        hook,
+        indices: vec![1],
+        positions: Positions::Only([5].into()),
+        change,
+    };
+    let edits = [
+        edit(Hook::Z, Change::Zero),
+        edit(Hook::Post, Change::Zero),
+        edit(Hook::Pattern, Change::Pattern(PatternKind::Identity)),
+    ];
+    let block = |edits: &[Edit]| {
+        let patch = Patch::new(weights.config(), edits, None);
+        let example = Example::new(&tokens, &labels);
+        let mut pass = Pass::run(&weights, example, &patch);
+        let again = Pass::run(&weights, example, &Patch::default()).patched(&weights, example, &patch);
+        assert_eq!(pass.activations.logits, again.activations.logits);
+        pass.activations.blocks.swap_remove(0)
+    };
+    let [clean, z, post, pattern] = [block(&[]), block(&edits[..1]), block(&edits[1..2]), block(&edits[2..])];
+    let differ = |a: &[f32], b: &[f32]| -> Vec<usize> {
+        (0..a.len()).filter(|&at| a[at].to_bits() != b[at].to_bits()).collect()
+    };
+    assert_eq!(differ(&clean.attn.z, &z.attn.z), (5 * 64 + 32..5 * 64 + 64).collect::<Vec<_>>());
+    let neurons = |block: &headcount::model::activations::BlockActivations| block.mlp.clone().unwrap().post;
+    assert_eq!(differ(&neurons(&clean), &neurons(&post)), [5 * 256 + 1]);
+    let row = 128 * 128 + 5 * 128;
+    assert_eq!(differ(&clean.attn.pattern, &pattern.attn.pattern), (row..row + 6).collect::<Vec<_>>());
+    assert_eq!(pattern.attn.pattern[row..row + 6], [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+    assert_eq!(edits.map(|edit| edit.cells(weights.config(), 128)), [32, 1, 6]);
+    assert_eq!(Hook::Post.name(1), "blocks.1.mlp.hook_post");
 }

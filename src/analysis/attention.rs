@@ -64,7 +64,7 @@ fn entropy(pattern: &[f32]) -> f32 {
 fn value_norms(weights: &Weights, from: &Activations, layer: usize, head: usize) -> Vec<f32> {
     let c = weights.config();
     let values = &from.blocks[layer].attn.qkv[2 * c.d_heads() + head * c.d_head..];
-    let w_o = &weights.part(&weights.layout.blocks[layer].w_o)[head * c.d_head * c.d_model..];
+    let w_o = &weights.part(&weights.layout.blocks[layer].attn.w_o)[head * c.d_head * c.d_model..];
     let mut written = vec![0.0; from.len * c.d_model];
     matmul(
         MatMut::new(&mut written, from.len, c.d_model),

@@ -117,7 +117,7 @@ impl Attribution {
                 vectors.push(head_result(weights, from, layer, head));
             }
             writers.push(Writer::AttnBias(layer));
-            vectors.push(weights.part(&weights.layout.blocks[layer].b_o).repeat(tokens.len()));
+            vectors.push(weights.part(&weights.layout.blocks[layer].attn.b_o).repeat(tokens.len()));
             if let Some(out) = mlp_out(weights, from, layer) {
                 writers.push(Writer::Mlp(layer));
                 vectors.push(out);
@@ -154,7 +154,7 @@ fn embed(weights: &Weights, tokens: &[Token]) -> Vec<f32> {
 /// `z W_O` of one head, `[pos, d_model]`: `hook_result`.
 pub fn head_result(weights: &Weights, from: &Activations, layer: usize, head: usize) -> Vec<f32> {
     let c = weights.config();
-    let w_o = &weights.part(&weights.layout.blocks[layer].w_o)[head * c.d_head * c.d_model..];
+    let w_o = &weights.part(&weights.layout.blocks[layer].attn.w_o)[head * c.d_head * c.d_model..];
     let z = &from.blocks[layer].attn.z[head * c.d_head..];
     product(
         Mat::strided(z, from.len, c.d_head, c.d_heads()),

@@ -39,7 +39,7 @@ impl<'a> Head<'a> {
     /// Query (0), key (1) or value (2) matrix, `[d_model, d_head]`.
     fn reads(&self, part: usize) -> Mat<'a> {
         let c = self.weights.config();
-        let w_qkv = self.weights.part(&self.weights.layout.blocks[self.id.layer].w_qkv);
+        let w_qkv = self.weights.part(&self.weights.layout.blocks[self.id.layer].attn.w_qkv);
         let first = part * c.d_heads() + self.id.head * c.d_head;
         Mat::strided(&w_qkv[first..], c.d_model, c.d_head, 3 * c.d_heads())
     }
@@ -47,7 +47,7 @@ impl<'a> Head<'a> {
     /// `[d_head, d_model]`.
     fn writes(&self) -> Mat<'a> {
         let c = self.weights.config();
-        let w_o = self.weights.part(&self.weights.layout.blocks[self.id.layer].w_o);
+        let w_o = self.weights.part(&self.weights.layout.blocks[self.id.layer].attn.w_o);
         Mat::new(&w_o[self.id.head * c.d_head * c.d_model..], c.d_head, c.d_model)
     }
 

@@ -3,39 +3,9 @@
 //! Training reuses one such buffer per thread for ever; probing keeps one as the cache.
 
 use super::config::ModelConfig;
-use super::kernels::Normed;
-
-/// Attention of a block.
-#[derive(Clone, Debug)]
-pub struct AttentionActivations {
-    /// What the query, key and value matrices read, `[pos, d_model]`.
-    pub input: Vec<f32>,
-    /// `[pos, 3, n_heads, d_head]`: queries, keys, values side by side.
-    pub qkv: Vec<f32>,
-    /// `[n_heads, query, key]`; 0 for keys after the query.
-    pub pattern: Vec<f32>,
-    /// `[pos, n_heads, d_head]`.
-    pub z: Vec<f32>,
-}
-
-/// MLP of a block.
-#[derive(Clone, Debug)]
-pub struct MlpActivations {
-    /// Norm of the input, of width `d_model`.
-    pub ln2: Normed,
-    /// What `W_in` reads, `[pos, d_model]`.
-    pub input: Vec<f32>,
-    /// Before the nonlinearity, `[pos, d_mlp]`.
-    pub pre: Vec<f32>,
-    /// `softmax(pre)` over the neurons, `[pos, d_mlp]`, for `SoLU`.
-    pub softmaxed: Vec<f32>,
-    /// After the nonlinearity, before `mlp.ln`, `[pos, d_mlp]`, for `SoLU`.
-    pub mid: Vec<f32>,
-    /// `mlp.ln`, of width `d_mlp`, for `SoLU`.
-    pub ln: Normed,
-    /// What `W_out` reads, `[pos, d_mlp]`.
-    pub post: Vec<f32>,
-}
+use super::parts::attention::AttentionActivations;
+use super::parts::mlp::MlpActivations;
+use super::parts::norm::Normed;
 
 /// One block.
 #[derive(Clone, Debug)]
@@ -73,26 +43,12 @@ impl Activations {
     /// Room for a sequence of `len` positions.
     pub fn new(c: &ModelConfig, len: usize) -> Self {
         let zeros = |width: usize| vec![0.0; len * width];
-        let solu_width = if c.has_mlp_norm() { c.d_mlp } else { 0 };
         let block = || BlockActivations {
             resid_pre: zeros(c.d_model),
             ln1: Normed::new(len, c.d_model),
-            attn: AttentionActivations {
-                input: zeros(c.d_model),
-                qkv: zeros(3 * c.d_heads()),
-                pattern: zeros(c.n_heads * len),
-                z: zeros(c.d_heads()),
-            },
+            attn: AttentionActivations::new(c, len),
             resid_mid: zeros(c.d_model),
-            mlp: c.has_mlp().then(|| MlpActivations {
-                ln2: Normed::new(len, c.d_model),
-                input: zeros(c.d_model),
-                pre: zeros(c.d_mlp),
-                softmaxed: zeros(solu_width),
-                mid: zeros(solu_width),
-                ln: Normed::new(len, solu_width),
-                post: zeros(c.d_mlp),
-            }),
+            mlp: c.has_mlp().then(|| MlpActivations::new(c, len)),
         };
         Self {
             len,
@@ -116,8 +72,8 @@ impl Activations {
         let block = |block: &BlockActivations| {
             let attn = &block.attn;
             let mlp = block.mlp.as_ref().map_or(0, |mlp| {
-                let parts = [&mlp.input, &mlp.pre, &mlp.softmaxed, &mlp.mid, &mlp.post];
-                parts.map(Vec::len).iter().sum::<usize>() + norm(&mlp.ln2) + norm(&mlp.ln)
+                let parts = [&mlp.input, &mlp.pre, &mlp.inner.softmaxed, &mlp.inner.mid, &mlp.post];
+                parts.map(Vec::len).iter().sum::<usize>() + norm(&mlp.ln2) + norm(&mlp.inner.ln)
             });
             let parts = [&block.resid_pre, &block.resid_mid, &attn.input, &attn.qkv, &attn.pattern, &attn.z];
             parts.map(Vec::len).iter().sum::<usize>() + norm(&block.ln1) + mlp

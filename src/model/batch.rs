@@ -5,11 +5,11 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::activations::Activations;
-use super::backward::{Adjoints, backward, cross_entropy};
+use super::adjoints::Adjoints;
 use super::config::ModelConfig;
-use super::forward::forward;
-use super::intervention::Patch;
+use super::edit::Patch;
 use super::loss_dtype::LossDtype;
+use super::pass::{backward, cross_entropy, forward};
 use super::weights::Weights;
 use crate::task::Example;
 

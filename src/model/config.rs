@@ -1,47 +1,17 @@
 //! The shape of a model, in TransformerLens' terms.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::ids::HeadId;
+use super::parts::{Activation, Normalization};
 use crate::task::Shape;
-
-/// What is added to a variance before its root, TransformerLens' default.
-pub const LAYER_NORM_EPS: f32 = 1e-5;
 
 /// Parameters above which a model is refused: this is a tool for small transformers.
 const MAX_PARAMETERS: usize = 1 << 28;
 const MAX_CONTEXT: usize = 4096;
 /// Of one sequence; every thread that trains holds one.
 const MAX_ACTIVATIONS_GIB: u128 = 4;
-
-/// The MLP's nonlinearity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// `x * softmax(x)` over the neurons, then a layer norm of width `d_mlp` (Elhage et al. 2022).
-    SoluLn,
-    /// `x * Phi(x)`, exact (PyTorch's `F.gelu`).
-    Gelu,
-    /// `max(x, 0)`.
-    Relu,
-}
-
-/// What stands before each matrix that reads the residual stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Normalization {
-    /// Layer norm with weight and bias.
-    #[serde(rename = "LN")]
-    Ln,
-    /// Layer norm without weight and bias: they have been folded into the next matrix.
-    #[serde(rename = "LNPre")]
-    LnPre,
-    /// Nothing.
-    #[serde(rename = "none")]
-    None,
-}
 
 /// The hyperparameters that fix every weight's shape. The default is the notebook's model (60,106 parameters).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,7 +183,12 @@ impl ModelConfig {
 
     /// Whether `mlp.ln` stands between the nonlinearity and `W_out`.
     pub fn has_mlp_norm(&self) -> bool {
-        self.has_mlp() && self.act_fn == Activation::SoluLn
+        self.has_mlp() && self.act_fn.has_norm()
+    }
+
+    /// Whether there are norms before attention, MLP and unembedding.
+    pub fn has_norms(&self) -> bool {
+        self.normalization_type != Normalization::None
     }
 
     /// Whether layer norms carry a weight and a bias.
@@ -235,26 +210,6 @@ impl Activation {
 impl Normalization {
     /// Every one.
     pub const ALL: [Self; 3] = [Self::Ln, Self::LnPre, Self::None];
-}
-
-impl fmt::Display for Activation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::SoluLn => "solu_ln",
-            Self::Gelu => "gelu",
-            Self::Relu => "relu",
-        })
-    }
-}
-
-impl fmt::Display for Normalization {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ln => "LN",
-            Self::LnPre => "LNPre",
-            Self::None => "none",
-        })
-    }
 }
 
 #[cfg(test)]

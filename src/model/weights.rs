@@ -7,7 +7,10 @@ use rand_distr::{Distribution, Normal};
 use serde::{Deserialize, Serialize};
 
 use super::config::ModelConfig;
-use super::layout::{Layout, NormLayout, TensorView};
+use super::layout::Layout;
+use super::parts::linear::Params;
+use super::parts::norm::{Affine, NormLayout};
+use super::place::TensorView;
 use crate::random::{Purpose, stream};
 
 /// How matrices begin.
@@ -39,15 +42,6 @@ pub struct Weights {
     pub layout: Arc<Layout>,
     /// `[parameters]`, in the layout's order.
     pub values: Vec<f32>,
-}
-
-/// Weight and bias of a layer norm, each `[width]`.
-#[derive(Clone, Copy, Debug)]
-pub struct Affine<'a> {
-    /// Multiplied.
-    pub w: &'a [f32],
-    /// Added.
-    pub b: &'a [f32],
 }
 
 impl Weights {
@@ -84,6 +78,11 @@ impl Weights {
         &self.layout.config
     }
 
+    /// As the parts read them.
+    pub(super) fn params(&self) -> Params<'_> {
+        Params { config: self.config(), values: &self.values }
+    }
+
     /// Values of one range of the layout.
     pub fn part(&self, range: &Range<usize>) -> &[f32] {
         &self.values[range.clone()]
@@ -91,7 +90,7 @@ impl Weights {
 
     /// Weight and bias of a norm, if it has them.
     pub fn affine(&self, norm: Option<&NormLayout>) -> Option<Affine<'_>> {
-        norm.map(|norm| Affine { w: self.part(&norm.w), b: self.part(&norm.b) })
+        self.params().affine(norm)
     }
 
     /// The weight of that TransformerLens name, row-major.

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::{Dtype, TensorView};
 use thiserror::Error;
 
-use super::cache::NamedTensor;
 use super::config::{ConfigError, ModelConfig};
+use super::hooks::NamedTensor;
 use super::layout::Layout;
 use super::settings::ModelSettings;
 use super::weights::Weights;
@@ -301,7 +301,7 @@ pub(crate) fn encode_tensors(tensors: &[NamedTensor], about: HashMap<String, Str
 
 /// The parts of a file of weights.
 pub(crate) fn parts_of(weights: &Weights) -> Vec<Part> {
-    let part = |tensor: &super::layout::TensorView| Part {
+    let part = |tensor: &super::place::TensorView| Part {
         name: tensor.name.clone(),
         shape: tensor.shape.clone(),
         bytes: to_bytes(&weights.gather(tensor)),

@@ -7,8 +7,9 @@ use safetensors::tensor::TensorView;
 use serde_json::{Map, Value};
 
 use super::Problem;
-use crate::model::config::{Activation, ModelConfig, Normalization};
+use crate::model::config::ModelConfig;
 use crate::model::layout::Layout;
+use crate::model::parts::{Activation, Normalization};
 use crate::model::settings::ModelSettings;
 
 type Tensors<'a> = BTreeMap<String, TensorView<'a>>;

@@ -1,0 +1,41 @@
+//! Gradients of activations on their way down.
+
+use super::config::ModelConfig;
+use super::loss_dtype::LossDtype;
+
+/// Gradients of activations on their way down; reused from sequence to sequence.
+pub struct Adjoints {
+    /// Precision of the loss.
+    pub loss_dtype: LossDtype,
+    /// Of the residual stream, `[pos, d_model]`.
+    pub(super) resid: Vec<f32>,
+    /// Of what a sublayer reads, `[pos, d_model]`.
+    pub(super) input: Vec<f32>,
+    /// Of the neurons, `[pos, d_mlp]`.
+    pub(super) hidden: Vec<f32>,
+    /// Of `z`, `[pos, n_heads, d_head]`.
+    pub(super) z: Vec<f32>,
+    /// Of queries, keys and values, `[pos, 3, n_heads, d_head]`.
+    pub(super) qkv: Vec<f32>,
+    /// Of one head's scores, `[query, key]`.
+    pub(super) scores: Vec<f32>,
+    /// Of the logits, `[pos, d_vocab_out]`.
+    pub(super) logits: Vec<f32>,
+}
+
+impl Adjoints {
+    /// Room for a sequence of `len` positions.
+    pub fn new(c: &ModelConfig, len: usize) -> Self {
+        let zeros = |width: usize| vec![0.0; len * width];
+        Self {
+            loss_dtype: LossDtype::default(),
+            resid: zeros(c.d_model),
+            input: zeros(c.d_model),
+            hidden: zeros(c.d_mlp),
+            z: zeros(c.d_heads()),
+            qkv: zeros(3 * c.d_heads()),
+            scores: zeros(len),
+            logits: zeros(c.outputs()),
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! Changes to activations.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::config::ModelConfig;
+use super::ids::{HeadId, NeuronId};
+
+/// A hook of a block at which activations can be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hook {
+    /// `attn.hook_pattern`; its indices are heads, its positions queries.
+    Pattern,
+    /// `attn.hook_z`; its indices are heads.
+    Z,
+    /// `mlp.hook_post`; its indices are neurons.
+    Post,
+}
+
+impl Hook {
+    /// TransformerLens' name in a block.
+    pub fn name(self, layer: usize) -> String {
+        let hook = match self {
+            Self::Pattern => "attn.hook_pattern",
+            Self::Z => "attn.hook_z",
+            Self::Post => "mlp.hook_post",
+        };
+        format!("blocks.{layer}.{hook}")
+    }
+}
+
+/// Positions at which an edit is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Positions {
+    /// Every one.
+    #[default]
+    All,
+    /// Those; the ones after the end of a sequence are passed over.
+    Only(BTreeSet<usize>),
+}
+
+impl Positions {
+    fn has(&self, position: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(positions) => positions.contains(&position),
+        }
+    }
+}
+
+/// What an edited value becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// 0.
+    Zero,
+    /// Its mean over a stated set of sequences and all positions.
+    Mean,
+    /// An attention pattern in place of the head's own.
+    Pattern(PatternKind),
+}
+
+/// A change to an activation: a hook of a block, some of its indices, positions, and what the values become.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// Block.
+    pub layer: usize,
+    /// Activation.
+    pub hook: Hook,
+    /// Heads or neurons.
+    pub indices: Vec<usize>,
+    /// Where.
+    pub positions: Positions,
+    /// What the values become.
+    pub change: Change,
+}
+
+impl Edit {
+    /// Values replaced in a sequence of `len` positions; of a pattern those up to the query count.
+    pub fn cells(&self, config: &ModelConfig, len: usize) -> usize {
+        let width = |position: usize| match self.hook {
+            Hook::Pattern => position + 1,
+            Hook::Z => config.d_head,
+            Hook::Post => 1,
+        };
+        let positions = (0..len).filter(|&position| self.positions.has(position));
+        self.indices.len() * positions.map(width).sum::<usize>()
+    }
+}
+
+/// What an ablated value becomes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AblationKind {
+    /// 0.
+    #[default]
+    Zero,
+    /// Its mean over a stated set of sequences and all positions.
+    Mean,
+}
+
+/// An attention pattern put in place of a head's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PatternKind {
+    /// Every key up to the query alike: averaging.
+    Uniform,
+    /// The query itself.
+    Identity,
+    /// The key before the query; the first query sees itself.
+    Previous,
+}
+
+impl PatternKind {
+    /// Fills the row of one query, `[key]`; it sums to 1.
+    fn fill(self, query: usize, row: &mut [f32]) {
+        row.fill(0.0);
+        match self {
+            Self::Uniform => row[..=query].fill(1.0 / (query + 1) as f32),
+            Self::Identity => row[query] = 1.0,
+            Self::Previous => row[query.saturating_sub(1)] = 1.0,
+        }
+    }
+}
+
+/// The edits that the screen and the command line speak of: heads ablated at `attn.hook_z`, neurons at `mlp.hook_post`,
+/// patterns replaced at `attn.hook_pattern`, at every position.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Interventions {
+    /// Ablated heads.
+    pub heads: BTreeSet<HeadId>,
+    /// Ablated neurons.
+    pub neurons: BTreeSet<NeuronId>,
+    /// What ablated heads and neurons become.
+    pub kind: AblationKind,
+    /// Attention-pattern overrides by head.
+    pub patterns: BTreeMap<HeadId, PatternKind>,
+}
+
+impl Interventions {
+    /// Whether nothing is switched off or replaced.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Heads and neurons switched off, and patterns replaced.
+    pub fn len(&self) -> usize {
+        self.heads.len() + self.neurons.len() + self.patterns.len()
+    }
+
+    /// Switches a head off, or on again.
+    pub fn toggle_head(&mut self, id: HeadId) {
+        if !self.heads.remove(&id) {
+            self.heads.insert(id);
+        }
+    }
+
+    /// Switches a neuron off, or on again.
+    pub fn toggle_neuron(&mut self, id: NeuronId) {
+        if !self.neurons.remove(&id) {
+            self.neurons.insert(id);
+        }
+    }
+
+    /// Leaves everything as the model has it.
+    pub fn clear(&mut self) {
+        self.heads.clear();
+        self.neurons.clear();
+        self.patterns.clear();
+    }
+
+    /// The same, edit by edit.
+    pub fn edits(&self) -> Vec<Edit> {
+        let change = match self.kind {
+            AblationKind::Zero => Change::Zero,
+            AblationKind::Mean => Change::Mean,
+        };
+        let edit = |layer, hook, index, change| Edit {
+            layer,
+            hook,
+            indices: vec![index],
+            positions: Positions::All,
+            change,
+        };
+        let heads = self.heads.iter().map(|id| edit(id.layer, Hook::Z, id.head, change));
+        let neurons = self.neurons.iter().map(|id| edit(id.layer, Hook::Post, id.neuron, change));
+        let pattern = |(id, kind): (&HeadId, &PatternKind)| {
+            edit(id.layer, Hook::Pattern, id.head, Change::Pattern(*kind))
+        };
+        heads.chain(neurons).chain(self.patterns.iter().map(pattern)).collect()
+    }
+
+    /// Values replaced in a sequence of `len` positions.
+    pub fn cells(&self, config: &ModelConfig, len: usize) -> usize {
+        self.edits().iter().map(|edit| edit.cells(config, len)).sum()
+    }
+
+    /// The replacement values. Without `means`, an ablation to the mean is one to zero.
+    pub fn patch(&self, config: &ModelConfig, means: Option<&Means>) -> Patch {
+        Patch::new(config, &self.edits(), means)
+    }
+}
+
+/// Mean activations over sequences and positions, by layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Means {
+    /// Of `attn.hook_z`, `[n_heads, d_head]`.
+    pub z: Vec<Vec<f32>>,
+    /// Of `mlp.hook_post`, `[d_mlp]`.
+    pub post: Vec<Vec<f32>>,
+    /// Sequences that were averaged.
+    pub sequences: usize,
+}
+
+/// Edits as a pass applies them: values by layer.
+#[derive(Clone, Debug, Default)]
+pub struct Patch {
+    /// One a layer; none change nothing.
+    pub(super) blocks: Vec<BlockEdit>,
+}
+
+/// The edits of a block.
+#[derive(Clone, Debug, Default)]
+pub(super) struct BlockEdit {
+    z: Vec<Columns>,
+    post: Vec<Columns>,
+    pub(super) patterns: Vec<PatternEdit>,
+}
+
+/// Columns from `first` on become `values` at some positions.
+#[derive(Clone, Debug)]
+struct Columns {
+    first: usize,
+    values: Vec<f32>,
+    positions: Positions,
+}
+
+/// A head's pattern is replaced at some queries.
+#[derive(Clone, Debug)]
+pub(super) struct PatternEdit {
+    pub(super) head: usize,
+    kind: PatternKind,
+    positions: Positions,
+}
+
+impl Patch {
+    /// Of these edits. Without `means`, a change to the mean is one to zero. Panics where a pattern is put anywhere but at
+    /// [`Hook::Pattern`], or anything else there.
+    pub fn new(config: &ModelConfig, edits: &[Edit], means: Option<&Means>) -> Self {
+        let mut patch = Self { blocks: vec![BlockEdit::default(); config.n_layers] };
+        for edit in edits {
+            let block = &mut patch.blocks[edit.layer];
+            for &index in &edit.indices {
+                block.add(edit, index, if edit.hook == Hook::Z { config.d_head } else { 1 }, means);
+            }
+        }
+        patch
+    }
+}
+
+impl BlockEdit {
+    /// Adds one index of an edit, `width` values wide.
+    fn add(&mut self, edit: &Edit, index: usize, width: usize, means: Option<&Means>) {
+        let (first, positions) = (index * width, edit.positions.clone());
+        let means = means.filter(|_| edit.change == Change::Mean);
+        let columns = |of: fn(&Means) -> &Vec<Vec<f32>>| Columns {
+            first,
+            values: means
+                .map_or(vec![0.0; width], |means| of(means)[edit.layer][first..first + width].to_vec()),
+            positions: positions.clone(),
+        };
+        match (edit.hook, edit.change) {
+            (Hook::Z, Change::Zero | Change::Mean) => self.z.push(columns(|means| &means.z)),
+            (Hook::Post, Change::Zero | Change::Mean) => self.post.push(columns(|means| &means.post)),
+            (Hook::Pattern, Change::Pattern(kind)) => {
+                self.patterns.push(PatternEdit { head: index, kind, positions });
+            }
+            (hook, change) => panic!("{} cannot become {change:?}", hook.name(edit.layer)),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.post.is_empty() && !self.touches_attention()
+    }
+
+    pub(super) fn touches_attention(&self) -> bool {
+        !(self.z.is_empty() && self.patterns.is_empty())
+    }
+
+    pub(super) fn apply_to_z(&self, z: &mut [f32], d_heads: usize) {
+        self.z.iter().for_each(|columns| columns.apply(z, d_heads));
+    }
+
+    pub(super) fn apply_to_post(&self, post: &mut [f32], d_mlp: usize) {
+        self.post.iter().for_each(|columns| columns.apply(post, d_mlp));
+    }
+}
+
+impl Columns {
+    fn apply(&self, rows: &mut [f32], width: usize) {
+        for (position, row) in rows.chunks_exact_mut(width).enumerate() {
+            if self.positions.has(position) {
+                row[self.first..self.first + self.values.len()].copy_from_slice(&self.values);
+            }
+        }
+    }
+}
+
+impl PatternEdit {
+    /// Replaces rows of the head's pattern, `[query, key]`.
+    pub(super) fn apply(&self, pattern: &mut [f32], len: usize) {
+        for (query, row) in pattern.chunks_exact_mut(len).enumerate() {
+            if self.positions.has(query) {
+                self.kind.fill(query, row);
+            }
+        }
+    }
+}

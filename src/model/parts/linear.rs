@@ -1,0 +1,159 @@
+//! A matrix with its bias, which may read the residual stream through a norm: what attention, MLP and unembedding are made of.
+
+use std::ops::Range;
+
+use dfdx::prelude::*;
+
+use super::norm::{Affine, NormLayout, centre_columns};
+use crate::model::config::ModelConfig;
+use crate::model::kernels;
+use crate::model::matmul::{Mat, MatMut, Write, matmul};
+use crate::model::tape::{Matrix, Vector, add};
+
+/// Where a matrix and its bias lie in the flat buffer.
+pub(crate) type Place<'a> = (&'a Range<usize>, &'a Range<usize>);
+
+/// The weights as the parts read them.
+#[derive(Clone, Copy)]
+pub(crate) struct Params<'a> {
+    pub(crate) config: &'a ModelConfig,
+    /// `[parameters]`.
+    pub(crate) values: &'a [f32],
+}
+
+impl<'a> Params<'a> {
+    /// Values of one range of the layout.
+    pub(crate) fn part(self, range: &Range<usize>) -> &'a [f32] {
+        &self.values[range.clone()]
+    }
+
+    /// Weight and bias of a norm, if it has them.
+    pub(crate) fn affine(self, norm: Option<&NormLayout>) -> Option<Affine<'a>> {
+        norm.map(|norm| Affine { w: self.part(&norm.w), b: self.part(&norm.b) })
+    }
+
+    /// `out += x matrix + bias`, where `x` is `[pos, width]` and `bias` as wide as `out`.
+    pub(crate) fn project(self, x: &[f32], width: usize, (matrix, bias): Place<'_>, out: &mut [f32]) {
+        kernels::add_to_rows(out, self.part(bias));
+        project_into(x, width, self.part(matrix), out);
+    }
+
+    /// `x matrix + bias` into `out`.
+    pub(crate) fn linear(self, x: &[f32], width: usize, (matrix, bias): Place<'_>, out: &mut [f32]) {
+        kernels::fill_rows(out, self.part(bias));
+        project_into(x, width, self.part(matrix), out);
+    }
+}
+
+/// `out += x matrix`, where `x` is `[pos, width]`.
+fn project_into(x: &[f32], width: usize, matrix: &[f32], out: &mut [f32]) {
+    let (rows, cols) = (x.len() / width, matrix.len() / width);
+    matmul(
+        MatMut::new(out, rows, cols),
+        Write::Add,
+        1.0,
+        Mat::new(x, rows, width),
+        Mat::new(matrix, width, cols),
+    );
+}
+
+/// Backward of `out = x matrix + bias`: adds the gradients of matrix and bias, and sets that of `x`.
+pub(crate) fn linear_backward(
+    of: Params<'_>,
+    (matrix, bias): Place<'_>,
+    x: &[f32],
+    out_grad: &[f32],
+    x_grad: &mut [f32],
+    grads: &mut [f32],
+) {
+    let cols = bias.len();
+    let width = matrix.len() / cols;
+    let rows = x.len() / width;
+    let out_grad_rows = Mat::new(out_grad, rows, cols);
+    kernels::add_rows(&mut grads[bias.clone()], out_grad);
+    let matrix_grad = MatMut::new(&mut grads[matrix.clone()], width, cols);
+    matmul(matrix_grad, Write::Add, 1.0, Mat::new(x, rows, width).t(), out_grad_rows);
+    let transposed = Mat::new(of.part(matrix), width, cols).t();
+    matmul(MatMut::new(x_grad, rows, width), Write::Set, 1.0, out_grad_rows, transposed);
+}
+
+/// The model as it is composed on a device: its parameters with their tape, and the size of the batch.
+pub(crate) struct Composition<'a, D: Device<f32>, T: Tape<f32, D>> {
+    pub(crate) device: &'a D,
+    pub(crate) config: &'a ModelConfig,
+    pub(crate) params: Vector<D, T>,
+    pub(crate) batch: usize,
+    pub(crate) len: usize,
+    /// `[batch * pos, 1]`.
+    pub(crate) ones: Matrix<D, NoneTape>,
+}
+
+impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
+    /// Part of the parameters as a matrix of so many rows.
+    pub(crate) fn matrix(&self, at: &Range<usize>, rows: usize) -> Result<Matrix<D, T>, D::Err> {
+        self.params.retaped::<T>().try_slice((at.clone(),))?.try_reshape_like(&(rows, at.len() / rows))
+    }
+
+    /// The product that reads what the norm at `norm` makes of `x`, whose mean and deviation are taken here.
+    pub(crate) fn linear_of_normed(
+        &self,
+        x: Matrix<D, T>,
+        norm: Option<&NormLayout>,
+        place: Place<'_>,
+    ) -> Result<Matrix<D, T>, D::Err> {
+        self.linear(self.config.normalization_type.composed(x)?, norm, place)
+    }
+
+    /// `(x * norm.w + norm.b) weight + bias`, with the norm's part done to the weight and the bias.
+    pub(crate) fn linear(
+        &self,
+        x: Matrix<D, T>,
+        norm: Option<&NormLayout>,
+        (weight, bias): Place<'_>,
+    ) -> Result<Matrix<D, T>, D::Err> {
+        let width = x.shape().1;
+        let mut weight = self.matrix(weight, width)?;
+        let mut bias = self.matrix(bias, 1)?;
+        if let Some(norm) = norm {
+            bias = add(bias, self.matrix(&norm.b, 1)?.try_matmul(weight.with_empty_tape())?)?;
+            let scale = self.matrix(&norm.w, width)?.try_reshape_like(&(width,))?;
+            let scale = scale.try_broadcast_like::<_, Axis<1>>(&weight)?;
+            weight = weight.try_mul(scale)?;
+        }
+        add(x.try_matmul(weight)?, self.ones.retaped::<T>().try_matmul(bias)?)
+    }
+}
+
+/// Weights on their way into a form that is easier to read.
+pub(crate) struct Folder<'a> {
+    pub(crate) from: Params<'a>,
+    pub(crate) to: Vec<f32>,
+    /// Whether matrices that read a normalised vector are centred over what they read.
+    pub(crate) center_reading: bool,
+}
+
+impl Folder<'_> {
+    pub(crate) fn copy(&mut self, from: &Range<usize>, to: &Range<usize>) {
+        self.to[to.clone()].copy_from_slice(self.from.part(from));
+    }
+
+    /// Copies a matrix and bias that read the residual stream through a norm, and folds the norm in.
+    pub(crate) fn read(&mut self, from: Place<'_>, norm: Option<&NormLayout>, to: Place<'_>) {
+        self.copy(from.0, to.0);
+        self.copy(from.1, to.1);
+        if self.from.config.has_norms() {
+            self.fold_norm(norm, to);
+        }
+    }
+
+    /// Folds a norm into the matrix and bias at `to`, which read it.
+    pub(crate) fn fold_norm(&mut self, norm: Option<&NormLayout>, to: Place<'_>) {
+        if let Some(affine) = self.from.affine(norm) {
+            let (before, bias) = self.to.split_at_mut(to.1.start);
+            affine.fold_into(&mut before[to.0.clone()], &mut bias[..to.1.len()]);
+        }
+        if self.center_reading {
+            centre_columns(&mut self.to[to.0.clone()], to.1.len());
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The MLP: `W_in`, the nonlinearity, `W_out`.
+
+use std::ops::Range;
+
+use dfdx::prelude::*;
+
+use super::activation::Inner;
+use super::linear::{Composition, Folder, Params, linear_backward};
+use super::norm::{NormLayout, Normed};
+use crate::model::adjoints::Adjoints;
+use crate::model::config::ModelConfig;
+use crate::model::edit::BlockEdit;
+use crate::model::hooks::Hooks;
+use crate::model::kernels;
+use crate::model::place::LayoutBuilder;
+use crate::model::tape::{Matrix, add};
+
+/// The MLP of a block.
+#[derive(Clone, Debug)]
+pub struct MlpLayout {
+    /// `ln2`, unless folded or absent.
+    pub ln2: Option<NormLayout>,
+    /// `[d_model, d_mlp]`.
+    pub w_in: Range<usize>,
+    /// `[d_mlp]`.
+    pub b_in: Range<usize>,
+    /// `mlp.ln`, of width `d_mlp`, for `solu_ln`.
+    pub ln: Option<NormLayout>,
+    /// `[d_mlp, d_model]`.
+    pub w_out: Range<usize>,
+    /// `[d_model]`.
+    pub b_out: Range<usize>,
+}
+
+impl LayoutBuilder {
+    /// The MLP of the block whose names begin with `block`.
+    pub(crate) fn mlp(&mut self, c: &ModelConfig, block: &str) -> MlpLayout {
+        let name = |part: &str| format!("{block}.{part}");
+        MlpLayout {
+            ln2: self.norm(&name("ln2"), c.d_model),
+            w_in: self.tensor(&name("mlp.W_in"), &[c.d_model, c.d_mlp]),
+            b_in: self.tensor(&name("mlp.b_in"), &[c.d_mlp]),
+            ln: if c.has_mlp_norm() { self.norm(&name("mlp.ln"), c.d_mlp) } else { None },
+            w_out: self.tensor(&name("mlp.W_out"), &[c.d_mlp, c.d_model]),
+            b_out: self.tensor(&name("mlp.b_out"), &[c.d_model]),
+        }
+    }
+}
+
+/// MLP of a block.
+#[derive(Clone, Debug)]
+pub struct MlpActivations {
+    /// Norm of the input, of width `d_model`.
+    pub ln2: Normed,
+    /// What `W_in` reads, `[pos, d_model]`.
+    pub input: Vec<f32>,
+    /// Before the nonlinearity, `[pos, d_mlp]`.
+    pub pre: Vec<f32>,
+    /// Between `pre` and `post`.
+    pub inner: Inner,
+    /// What `W_out` reads, `[pos, d_mlp]`.
+    pub post: Vec<f32>,
+}
+
+impl MlpActivations {
+    /// Room for `len` positions.
+    pub(crate) fn new(c: &ModelConfig, len: usize) -> Self {
+        let zeros = |width: usize| vec![0.0; len * width];
+        Self {
+            ln2: Normed::new(len, c.d_model),
+            input: zeros(c.d_model),
+            pre: zeros(c.d_mlp),
+            inner: c.act_fn.inner(len, c.d_mlp),
+            post: zeros(c.d_mlp),
+        }
+    }
+}
+
+/// From the residual stream to `post`.
+pub(crate) fn forward(of: Params<'_>, at: &MlpLayout, stream: &[f32], to: &mut MlpActivations) {
+    let c = of.config;
+    c.normalization_type.forward(stream, c.d_model, of.affine(at.ln2.as_ref()), &mut to.ln2, &mut to.input);
+    of.linear(&to.input, c.d_model, (&at.w_in, &at.b_in), &mut to.pre);
+    c.act_fn.forward(&to.pre, c.d_mlp, of.affine(at.ln.as_ref()), &mut to.inner, &mut to.post);
+}
+
+/// Adds what the neurons write to `stream`, after the edits of `post`.
+pub(crate) fn write(of: Params<'_>, at: &MlpLayout, edit: &BlockEdit, post: &mut [f32], stream: &mut [f32]) {
+    edit.apply_to_post(post, of.config.d_mlp);
+    of.project(post, of.config.d_mlp, (&at.w_out, &at.b_out), stream);
+}
+
+/// In: the gradient of the stream after the MLP, in `scratch`; out, in place: that of the stream before.
+pub(crate) fn backward(
+    of: Params<'_>,
+    at: &MlpLayout,
+    from: &MlpActivations,
+    scratch: &mut Adjoints,
+    grads: &mut [f32],
+) {
+    let c = of.config;
+    linear_backward(of, (&at.w_out, &at.b_out), &from.post, &scratch.resid, &mut scratch.hidden, grads);
+    let pre = (&from.pre[..], c.d_mlp);
+    c.act_fn.backward(of.values, at.ln.as_ref(), pre, &from.inner, &mut scratch.hidden, grads);
+    linear_backward(of, (&at.w_in, &at.b_in), &from.input, &scratch.hidden, &mut scratch.input, grads);
+    c.normalization_type.backward(of.values, at.ln2.as_ref(), &from.ln2, &mut scratch.input, grads);
+    kernels::add(&mut scratch.resid, &scratch.input);
+}
+
+/// `post W_out + b_out`, `[pos, d_model]`: `hook_mlp_out`.
+pub(crate) fn out(of: Params<'_>, at: &MlpLayout, post: &[f32]) -> Vec<f32> {
+    let c = of.config;
+    let mut out = vec![0.0; post.len() / c.d_mlp * c.d_model];
+    of.linear(post, c.d_mlp, (&at.w_out, &at.b_out), &mut out);
+    out
+}
+
+impl Hooks {
+    /// `hook_pre` to `hook_mlp_out` of a block.
+    pub(crate) fn mlp(&mut self, of: Params<'_>, at: &MlpLayout, block: &str, mlp: &MlpActivations) {
+        let shape = [self.len, of.config.d_mlp];
+        self.norm(&format!("{block}.ln2"), of.config.normalization_type, &mlp.ln2);
+        self.push(&format!("{block}.mlp.hook_pre"), &shape, mlp.pre.clone());
+        self.inner(&format!("{block}.mlp"), &mlp.inner);
+        self.push(&format!("{block}.mlp.hook_post"), &shape, mlp.post.clone());
+        self.stream(&format!("{block}.hook_mlp_out"), out(of, at, &mlp.post));
+    }
+}
+
+impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
+    pub(crate) fn mlp(&self, at: &MlpLayout, stream: Matrix<D, T>) -> Result<Matrix<D, T>, D::Err> {
+        let input = stream.with_empty_tape();
+        let pre = self.linear_of_normed(input, at.ln2.as_ref(), (&at.w_in, &at.b_in))?;
+        let post = self.config.act_fn.composed(pre)?;
+        add(stream, self.linear(post, at.ln.as_ref(), (&at.w_out, &at.b_out))?)
+    }
+}
+
+impl Folder<'_> {
+    /// Folds `ln2` into `W_in`, and `mlp.ln` into `W_out`.
+    pub(crate) fn mlp(&mut self, from: &MlpLayout, to: &MlpLayout) {
+        self.read((&from.w_in, &from.b_in), from.ln2.as_ref(), (&to.w_in, &to.b_in));
+        self.copy(&from.w_out, &to.w_out);
+        self.copy(&from.b_out, &to.b_out);
+        if self.from.config.has_mlp_norm() {
+            self.fold_norm(from.ln.as_ref(), (&to.w_out, &to.b_out));
+        }
+    }
+}

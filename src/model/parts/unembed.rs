@@ -1,0 +1,157 @@
+//! From the residual stream to logits, and their loss.
+
+use std::ops::Range;
+
+use dfdx::prelude::*;
+
+use super::linear::{Composition, Folder, Params, Place, linear_backward};
+use super::norm::{NormLayout, Normed};
+use crate::model::adjoints::Adjoints;
+use crate::model::hooks::Hooks;
+use crate::model::kernels::{kernel, max, scale, softmax};
+use crate::model::loss_dtype::LossDtype;
+use crate::model::tape::{Matrix, join};
+use crate::task::Class;
+
+/// Where `ln_final`, `W_U` and `b_U` lie.
+#[derive(Clone, Copy)]
+pub(crate) struct UnembedLayout<'a> {
+    pub(crate) ln_final: Option<&'a NormLayout>,
+    pub(crate) w_u: &'a Range<usize>,
+    pub(crate) b_u: &'a Range<usize>,
+}
+
+impl<'a> UnembedLayout<'a> {
+    fn place(self) -> Place<'a> {
+        (self.w_u, self.b_u)
+    }
+}
+
+/// Logits of `stream`, `[pos, d_model]`; `normed` is the final norm, `input` what `W_U` reads.
+pub(crate) fn forward(
+    of: Params<'_>,
+    at: UnembedLayout<'_>,
+    stream: &[f32],
+    (normed, input): (&mut Normed, &mut [f32]),
+    logits: &mut [f32],
+) {
+    let c = of.config;
+    c.normalization_type.forward(stream, c.d_model, of.affine(at.ln_final), normed, input);
+    of.linear(input, c.d_model, at.place(), logits);
+}
+
+kernel! {
+    /// Sum of the cross-entropies of `logits`, `[pos, d_vocab_out]`, where there are targets, in nats. Leaves `scale` times
+    /// their gradient in `logits`. Panics when there are not as many targets, or none, as rows.
+    pub fn cross_entropy(logits: &mut [f32], targets: &[Option<Class>], width: usize, by: f32) -> f64 {
+        assert_eq!(logits.len(), targets.len() * width, "a target, or none, for each row of logits");
+        let mut loss = 0.0;
+        for (row, target) in logits.chunks_exact_mut(width).zip(targets) {
+            let Some(target) = target.map(usize::from) else {
+                row.fill(0.0);
+                continue;
+            };
+            let logit = row[target];
+            loss += f64::from(softmax(row) - logit);
+            row[target] -= 1.0;
+            scale(row, by);
+        }
+        loss
+    }
+}
+
+/// As [`cross_entropy`], with softmax and loss in double precision: a loss of 1e-8 still has a gradient.
+pub fn cross_entropy_in_f64(logits: &mut [f32], targets: &[Option<Class>], width: usize, by: f32) -> f64 {
+    assert_eq!(logits.len(), targets.len() * width, "a target, or none, for each row of logits");
+    let mut loss = 0.0;
+    for (row, target) in logits.chunks_exact_mut(width).zip(targets) {
+        let Some(target) = target.map(usize::from) else {
+            row.fill(0.0);
+            continue;
+        };
+        let largest = f64::from(max(row));
+        let share = |x: f32| (f64::from(x) - largest).exp();
+        let total: f64 = row.iter().map(|&x| share(x)).sum();
+        loss += largest + total.ln() - f64::from(row[target]);
+        for (class, x) in row.iter_mut().enumerate() {
+            let wanted = if class == target { 1.0 } else { 0.0 };
+            *x = ((share(*x) / total - wanted) * f64::from(by)) as f32;
+        }
+    }
+    loss
+}
+
+/// The loss of the logits in `scratch`, summed over positions, and the gradient of `by` times that: of the weights, added
+/// to `grads`, and of the last residual stream.
+pub(crate) fn backward(
+    of: Params<'_>,
+    at: UnembedLayout<'_>,
+    (targets, by): (&[Option<Class>], f32),
+    (normed, input): (&Normed, &[f32]),
+    scratch: &mut Adjoints,
+    grads: &mut [f32],
+) -> f64 {
+    let width = of.config.outputs();
+    let loss = match scratch.loss_dtype {
+        LossDtype::F32 => cross_entropy(&mut scratch.logits, targets, width, by),
+        LossDtype::F64 => cross_entropy_in_f64(&mut scratch.logits, targets, width, by),
+    };
+    linear_backward(of, at.place(), input, &scratch.logits, &mut scratch.resid, grads);
+    of.config.normalization_type.backward(of.values, at.ln_final, normed, &mut scratch.resid, grads);
+    loss
+}
+
+impl Hooks {
+    /// `ln_final`, `unembed.hook_in` and `unembed.hook_out`.
+    pub(crate) fn unembed(&mut self, of: Params<'_>, normed: &Normed, input: &[f32], logits: &[f32]) {
+        self.norm("ln_final", of.config.normalization_type, normed);
+        self.stream("unembed.hook_in", input.to_vec());
+        self.push("unembed.hook_out", &[self.len, of.config.outputs()], logits.to_vec());
+    }
+}
+
+impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
+    pub(crate) fn unembed(self, at: UnembedLayout<'_>, stream: Matrix<D, T>) -> Result<Matrix<D, T>, D::Err> {
+        let logits = self.linear_of_normed(stream, at.ln_final, at.place())?;
+        Ok(join(logits, self.params))
+    }
+}
+
+impl Folder<'_> {
+    /// Folds `ln_final` into `W_U`.
+    pub(crate) fn unembed(&mut self, from: UnembedLayout<'_>, to: UnembedLayout<'_>) {
+        self.read(from.place(), from.ln_final, to.place());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "a target, or none, for each row of logits")]
+    fn a_loss_is_not_taken_of_part_of_a_sequence() {
+        cross_entropy(&mut [0.0; 6], &[Some(1)], 3, 1.0);
+    }
+
+    #[test]
+    fn a_row_without_a_target_adds_no_loss_and_no_gradient() {
+        let mut logits = [1.0, 2.0, 3.0, 0.5, 0.5, 9.0];
+        let loss = cross_entropy(&mut logits, &[None, Some(2)], 3, 1.0);
+        assert_eq!(logits[..3], [0.0; 3]);
+        let alone = cross_entropy(&mut [0.5, 0.5, 9.0], &[Some(2)], 3, 1.0);
+        assert_eq!(loss.to_bits(), alone.to_bits());
+    }
+
+    #[test]
+    fn a_loss_below_single_precision_has_a_gradient_in_double() {
+        let mut logits = [30.0, 0.0];
+        let loss = cross_entropy_in_f64(&mut logits, &[Some(0)], 2, 1.0);
+        let expected = (-30.0_f64).exp();
+        assert!((loss / expected - 1.0).abs() < 1e-1 && (f64::from(logits[1]) / expected - 1.0).abs() < 1e-6);
+        assert!(logits[0] < 0.0, "{logits:?}");
+        let mut single = [30.0, 0.0];
+        cross_entropy(&mut single, &[Some(0)], 2, 1.0);
+        assert_eq!(single[0].to_bits() << 1, 0, "lost");
+    }
+}
