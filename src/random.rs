@@ -16,7 +16,7 @@ pub enum Purpose {
     InitialWeights = 2,
     /// The order of the training sequences; index: the epoch.
     EpochOrder = 3,
-    /// Sequences that the user asks for; index: how many she asked for before.
+    /// Sequences drawn for exploring; index: the number drawn before.
     Exploration = 4,
     /// The random neuron sets an ablation is compared with; index: the set.
     Control = 5,

@@ -620,14 +620,14 @@ fn at_snapshot(screen: &mut Screen, step: usize) -> Vec<Command> {
 }
 
 #[test]
-fn an_answer_to_her_is_taken_although_a_newer_snapshot_is_there() {
+fn an_answer_to_the_user_is_taken_although_a_newer_snapshot_is_there() {
     let mut screen = running();
-    let hers = probe_of(&press(&mut screen, 'r'));
+    let asked = probe_of(&press(&mut screen, 'r'));
     let follows = probe_of(&at_snapshot(&mut screen, 25));
     screen.app.take_dirty();
-    screen.answer(&hers);
+    screen.answer(&asked);
     assert!(screen.app.take_dirty());
-    // What follows the training is hers no longer once she has asked for something else.
+    // An answer that only follows the training is dropped once the user has asked for something else.
     press(&mut screen, 'r');
     screen.app.take_dirty();
     screen.answer(&follows);
@@ -872,4 +872,14 @@ fn a_key_without_effect_says_what_would_have_one() {
     screen.must_show("embed stays on: space switches off heads (head.L.H) here, neurons in 4");
     screen.keys("6A").must_show("every head attends uniformly");
     screen.must_show("2 patterns replaced");
+}
+
+#[test]
+fn maps_that_would_not_fit_in_memory_are_not_asked_for_and_their_size_is_said() {
+    let model =
+        ModelConfig { d_vocab: 40_000, d_model: 2, d_head: 2, d_mlp: 0, n_ctx: 8, ..ModelConfig::default() };
+    let weights = Weights::initial(&model, 1);
+    let mut screen = Setup { model, sequences: 4, ..Setup::default() }.screen();
+    screen.snapshot(0, weights);
+    screen.keys("5").must_show("maps over a vocabulary of 40000 would take 23.8 GiB");
 }

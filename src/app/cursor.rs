@@ -13,7 +13,7 @@ pub(crate) struct Cursor {
     pub(crate) layer: usize,
     pub(crate) head: usize,
     pub(crate) neuron: usize,
-    /// Whether she chose the neuron: until then the cursor stays on the first of the list, whichever that is.
+    /// Whether the user chose the neuron: until then the cursor follows the first of the list.
     pub(super) neuron_is_chosen: bool,
     /// Place in the list of writers of the logits view.
     pub(crate) writer: usize,

@@ -25,7 +25,7 @@ pub enum Event {
     Answer(Box<Answer>),
     /// A question that came to nothing.
     InquiryFailed(InquiryFailure),
-    /// Something to tell her.
+    /// A message for the user.
     Notice(Notice),
     /// Optimiser steps per second, measured by the loop.
     StepRate(f64),
@@ -72,7 +72,7 @@ pub enum Level {
     Error,
 }
 
-/// A line for her, shown until the next key.
+/// A line for the user, shown until the next key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// How much it matters.

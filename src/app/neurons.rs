@@ -26,7 +26,7 @@ impl App {
         self.cursor.position.min(probe.len().saturating_sub(1))
     }
 
-    /// The target at a position. It is resolved without the ablation, so that it stays the same while she ablates.
+    /// The target at a position, resolved without the ablation, so that ablating does not change the target.
     pub(crate) fn target_at(&self, probe: &Probe, position: usize) -> ResolvedTarget {
         self.cursor.target.resolve(probe.label(position), probe.clean.logits(position))
     }
@@ -40,7 +40,7 @@ impl App {
         let target = self.target_at(probe, position);
         let directions = &probe.directions;
         let layer = self.cursor.layer;
-        // Ranked without the ablation, or the list would be shuffled by every neuron she switches off.
+        // Ranked without the ablation: otherwise each neuron that is switched off would reorder the list.
         let rank = |neuron: usize| match self.settings.sort {
             Sort::Contribution => {
                 directions.contribution(&probe.clean.activations, layer, neuron, position, target).abs()

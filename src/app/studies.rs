@@ -245,6 +245,9 @@ impl App {
 
     /// What the weights alone say: every head's circuits, and what else is shown of them.
     pub(super) fn of_circuits(&self) -> Vec<Asked> {
+        if self.circuits_too_large().is_some() {
+            return Vec::new();
+        }
         let Some(snapshot) = self.timeline.current() else { return Vec::new() };
         let mut asks = vec![(Subject::weights(snapshot, WeightForm::Folded), Question::Circuits)];
         let Some((circuits, _)) = self.studies.circuits() else { return asks };

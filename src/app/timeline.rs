@@ -13,9 +13,9 @@ pub(crate) enum Look {
     /// The newest, whichever that is.
     #[default]
     Live,
-    /// The one that was the newest when she froze the view.
+    /// The newest at the time when the view was frozen.
     Frozen(Arc<Snapshot>),
-    /// One that she went back to.
+    /// An earlier one.
     Scrub(Arc<Snapshot>),
 }
 

@@ -18,6 +18,7 @@ pub use datum::Datum;
 pub use panel::{At, Column, Factor, Panel};
 pub use spec::Spec;
 pub use subject::{Over, Subject, WeightForm};
+pub(crate) use table::quoted;
 pub use table::{csv, json, safetensors, text};
 
 /// How far an answer has come.

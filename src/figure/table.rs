@@ -31,7 +31,8 @@ pub fn csv(panel: &Panel) -> String {
     line(&mut heads(panel).map(ToOwned::to_owned)) + &rows.collect::<String>()
 }
 
-fn quoted(cell: &str) -> String {
+/// A cell of comma-separated values, quoted where it must be.
+pub(crate) fn quoted(cell: &str) -> String {
     if cell.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", cell.replace('"', "\"\""))
     } else {

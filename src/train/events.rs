@@ -83,7 +83,7 @@ pub enum TrainEvent {
     },
     /// It does something else now.
     State(RunState),
-    /// Something she should know that ends nothing.
+    /// A warning; the run goes on.
     Notice(String),
     /// The newest state could not be saved, and why; `None`: now it is. The next save is another try.
     Unsaved(Option<String>),

@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::ink::{Ink, beside, lines};
+use super::theme::Role;
 use super::{Look, circuit_map, head_facts, paths};
 use crate::app::App;
 
@@ -13,6 +14,13 @@ pub(super) const LOOK: Look = Look { render, moot: |_, _| &[] };
 
 /// Draws the view.
 fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
+    if let Some(bytes) = app.circuits_too_large() {
+        ink.rule(area, 0, "circuits", "");
+        let gib = bytes as f64 / f64::from(1_u32 << 30);
+        let text = format!("maps over a vocabulary of {} would take {gib:.1} GiB", app.options.model.d_vocab);
+        ink.text(area, 2, 2, &text, Role::Warning);
+        return;
+    }
     if app.studies.circuits().is_none() {
         return super::nothing_yet(ink, app, area, "circuits");
     }

@@ -11,7 +11,7 @@ use crate::term::Glyphs;
 /// Columns for the keys.
 const KEYS: u16 = 18;
 
-/// Draws the list, from line `first` on: the view's own keys lead, for it is from there that she asks.
+/// Draws the list, from line `first` on: the keys of the view in front come first.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect, first: usize) {
     let unicode = ink.theme.glyphs != Glyphs::Ascii;
     let mut all: Vec<(String, &str, Role)> = Vec::new();

@@ -1,4 +1,4 @@
-//! What she takes away with her: the numbers on the clipboard, and in files.
+//! Numbers on the clipboard and in files.
 
 use std::os::unix::fs::PermissionsExt;
 

@@ -174,7 +174,7 @@ impl Task for Sparse {
     }
 
     fn sequence(&self, _: &mut ChaCha8Rng) -> Vec<Token> {
-        unimplemented!("the test brings its own")
+        vec![0; self.n_ctx()]
     }
 
     fn targets(&self, tokens: &[Token]) -> Targets {

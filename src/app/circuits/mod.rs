@@ -20,7 +20,20 @@ pub(crate) struct Circuits {
     in_paths: bool,
 }
 
+/// Maps of all heads that take more bytes are not computed: an allocation that fails ends the program.
+const MOST_MAP_BYTES: u128 = 2 << 30;
+
 impl App {
+    /// The bytes of every head's maps over the vocabulary, `[d_vocab, d_vocab | d_vocab_out | d_mlp]`, where they are too
+    /// many.
+    pub(crate) fn circuits_too_large(&self) -> Option<u128> {
+        let model = &self.options.model;
+        let [heads, d_vocab, width] =
+            [model.n_layers * model.n_heads, model.d_vocab, model.d_vocab + model.outputs() + model.d_mlp]
+                .map(|n| n as u128);
+        Some(4 * heads * d_vocab * width).filter(|bytes| *bytes > MOST_MAP_BYTES)
+    }
+
     /// The circuits of the head under the cursor.
     pub(crate) fn head_circuits(&self) -> Option<&HeadCircuits> {
         let (_, found) = self.studies.circuits()?;

@@ -14,7 +14,8 @@ use crate::inquiry::{Question, Subject, WeightForm};
 use crate::model::{AblationKind, HeadId, ModelConfig, NeuronId, PatternKind};
 use crate::task::{Class, Token};
 
-pub(crate) use table::{Datum, Table};
+pub(crate) use crate::figure::Datum;
+pub(crate) use table::Table;
 
 /// What is off, for computing it again.
 #[derive(Serialize)]

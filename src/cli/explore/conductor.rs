@@ -1,8 +1,8 @@
 //! The main loop: one channel in, the app in the middle, commands out.
 //!
-//! It blocks until something happens, hears all that waits, and draws once, and only if something changed. Whatever she
-//! does is drawn at once. Training alone redraws at most ten times a second, and less often where that would take more
-//! of a slow line than an allowance.
+//! The loop blocks until something happens, handles all events that wait, and draws once, and only if something changed.
+//! Keys are drawn at once. Training alone redraws at most ten times a second, and less often where more frames would
+//! exceed the bandwidth budget.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -98,7 +98,7 @@ impl Display for Session {
 /// Why the loop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// She quit.
+    /// The user quit.
     Quit,
     /// A signal, or the terminal's end, told the process to leave.
     Signal(SignalKind),
@@ -130,9 +130,9 @@ pub struct Conductor<'a, D: Display> {
     pub worker: Worker,
     /// How fast training goes.
     pub pulse: Pulse,
-    /// The answers that she waits for.
+    /// The answers that the user waits for.
     pub awaited: Awaited,
-    /// Where what she exports goes.
+    /// The directory of exports.
     pub exports: PathBuf,
 }
 
@@ -174,7 +174,7 @@ impl<D: Display> Conductor<'_, D> {
         }
     }
 
-    /// Whether it is drawn without regard to the line: what she did, and what she should know at once.
+    /// Whether to draw without regard to the bandwidth budget: after a key, and for what the user should know at once.
     fn is_urgent(&mut self, incident: &Incident) -> bool {
         match incident {
             Incident::Train(event) => {

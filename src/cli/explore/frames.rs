@@ -1,4 +1,4 @@
-//! When the next frame is due: at once for what she did, else when the line has earned it.
+//! When the next frame is due: at once after a key, otherwise when the bandwidth budget allows.
 
 use std::time::{Duration, Instant};
 
