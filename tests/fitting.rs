@@ -204,5 +204,5 @@ fn centred_and_raw_logits_say_which_they_are_and_a_tie_how_it_is_decided() {
     screen.keys("5vv");
     screen.must_show("OV to logits, centred");
     screen.keys("1");
-    screen.must_show("label: of equals the smallest");
+    screen.must_show("label: ties go to the smallest");
 }

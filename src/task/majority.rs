@@ -11,7 +11,7 @@ use super::{Class, Definition, Feature, Targets, Task, Token, Vocabulary};
 pub const DEFINITION: Definition = Definition {
     name: "majority",
     question: "which token has been seen most often so far?",
-    rule: "at each position the token with the largest count up to there; of equals the smallest",
+    rule: "at each position the token with the largest count up to there; ties go to the smallest",
     published: "validation accuracy .997 after 420 steps",
     settings: &[],
     recipe: |_| String::new(),
