@@ -211,6 +211,7 @@ fn an_evaluation_shows_as_it_arrives() {
     let part = |screen: &mut Screen, sets: Option<usize>| {
         let mut answer: Answer = whole.clone();
         let Findings::Ablation(report) = &mut answer.findings else { panic!("{answer:?}") };
+        let report = std::sync::Arc::make_mut(report);
         if let Some(sets) = sets {
             report.controls.as_mut().unwrap().losses.truncate(sets);
         } else {

@@ -56,20 +56,30 @@ impl Twin {
     }
 }
 
-/// The rows of a table.
+/// The column of a table with a name, row by row.
 #[track_caller]
-fn rows<'a>(export: &'a Value, table: &str) -> &'a Vec<Value> {
+fn column<'a>(export: &'a Value, table: &str, name: &str) -> Vec<&'a Value> {
     let tables = export["tables"].as_array().expect("an export has tables");
     let found = tables.iter().find(|one| one["name"] == table);
-    found.unwrap_or_else(|| panic!("no table is called {table}"))["rows"]
-        .as_array()
-        .expect("a table has rows")
+    let found = found.unwrap_or_else(|| panic!("no table is called {table}"));
+    let names = found["columns"].as_array().expect("a table has columns");
+    let at = names.iter().position(|one| one == name);
+    let at = at.unwrap_or_else(|| panic!("{table} has no column {name}: {names:?}"));
+    found["rows"].as_array().expect("a table has rows").iter().map(|row| &row[at]).collect()
 }
 
-/// Some cells of a row.
+/// What a column means.
 #[track_caller]
-fn cells(row: &Value, at: std::ops::Range<usize>) -> Value {
-    row.as_array().expect("a row has cells")[at].into()
+fn meaning<'a>(export: &'a Value, table: &str, name: &str) -> &'a Value {
+    let tables = export["tables"].as_array().expect("an export has tables");
+    let found = tables.iter().find(|one| one["name"] == table).expect("the table is there");
+    let measured = found["measured"].as_array().expect("a table says what its columns mean");
+    measured.iter().find(|one| one["name"] == name).unwrap_or_else(|| panic!("no column {name}"))
+}
+
+#[track_caller]
+fn index(cell: &Value) -> usize {
+    usize::try_from(cell.as_u64().unwrap_or_else(|| panic!("{cell} is no index"))).unwrap()
 }
 
 /// A number as the screen has it.
@@ -91,19 +101,29 @@ fn attribution() {
     let export = twin.export();
     let (pass, weights) = (twin.clean(), &twin.weights);
     let target = Target::Label.resolve(twin.labels[POSITION], pass.logits(POSITION));
-    let rows = rows(&export, "writers");
-    let whole = rows.iter().filter(|row| row[3] == false && row[0] != "logit");
-    assert_eq!(whole.clone().count(), pass.attribution.writers.len());
-    for (at, (row, writer)) in whole.zip(&pass.attribution.writers).enumerate() {
-        assert_eq!(row[0], writer.to_string());
-        same(&row[1], target.value(pass.attribution.row(at, POSITION)).into());
+    let components = column(&export, "components", "component");
+    assert_eq!(components.len(), pass.attribution.writers.len());
+    let clean = column(&export, "components", "clean");
+    for (at, (writer, (name, value))) in
+        pass.attribution.writers.iter().zip(components.iter().zip(&clean)).enumerate()
+    {
+        assert_eq!(**name, writer.to_string());
+        same(value, target.value(pass.attribution.row(at, POSITION)).into());
     }
-    let neuron = usize::try_from(export["neuron"].as_u64().unwrap()).unwrap();
+    let neuron = index(&export["neuron"]);
     let one = NeuronDirections::new(weights).contribution(&pass.activations, 0, neuron, POSITION, target);
-    let parts: Vec<&Value> = rows.iter().filter(|row| row[3] == true).collect();
-    same(&parts[0][1], one.into());
-    let mlp = rows.iter().find(|row| row[0] == "mlp_out.0").unwrap();
-    assert!((number(&parts[0][1]) + number(&parts[1][1]) - number(&mlp[1])).abs() < 1e-5);
+    let parts = column(&export, "mlp_parts", "clean");
+    same(parts[0], one.into());
+    let mlp = components.iter().position(|name| **name == "mlp_out.0").unwrap();
+    assert!((number(parts[0]) + number(parts[1]) - number(clean[mlp])).abs() < 1e-5);
+    let sums = column(&export, "sums", "clean");
+    same(sums[1], target.value(pass.attribution.whole(POSITION)).into());
+    assert!(number(sums[2]).abs() < 1e-4 && (number(sums[0]) - number(sums[1])).abs() < 1e-4);
+    for (value, logit) in column(&export, "class_logits", "logit_clean").iter().zip(pass.logits(POSITION)) {
+        same(value, (*logit).into());
+    }
+    let probabilities = column(&export, "class_logits", "probability_clean");
+    assert!((probabilities.iter().map(|p| number(p)).sum::<f64>() - 1.0).abs() < 1e-5);
 }
 
 #[test]
@@ -111,12 +131,12 @@ fn lens() {
     let mut twin = Twin::new("3");
     let export = twin.export();
     let figures = lens_over(&twin.weights, &twin.screen.data.examples(Split::Validation));
-    let rows = rows(&export, "lens");
-    assert_eq!(rows.len(), figures.len());
-    for (row, figures) in rows.iter().zip(figures) {
-        assert_eq!(row[0], figures.name);
-        same(&row[3], figures.loss);
-        same(&row[4], figures.accuracy);
+    let places = column(&export, "lens", "place");
+    assert_eq!(places.len(), figures.len());
+    for (at, figures) in figures.iter().enumerate() {
+        assert_eq!(*places[at], figures.name);
+        same(column(&export, "lens", "validation_loss")[at], figures.loss);
+        same(column(&export, "lens", "validation_accuracy")[at], figures.accuracy);
     }
 }
 
@@ -125,29 +145,41 @@ fn attention_and_scores() {
     let mut twin = Twin::new("2.");
     let export = twin.export();
     let pass = twin.clean();
-    for (key, row) in rows(&export, "keys").iter().enumerate() {
+    let attention = column(&export, "keys", "attention");
+    assert_eq!(attention.len(), POSITION + 1);
+    for (key, cell) in attention.iter().enumerate() {
         let a = pass.attention(0, 1, POSITION)[key];
-        same(&row[3], a.into());
-        same(&row[6], (a * pass.heads[1].value_norms[key]).into());
-        assert_eq!(cells(row, 7..11), json!([0, 1, "this sequence", 1]));
+        same(cell, a.into());
+        let weighed = column(&export, "keys", "attention_times_norm")[key];
+        same(weighed, (a * pass.heads[1].value_norms[key]).into());
+        same(column(&export, "keys", "times_uniform")[key], (a * (POSITION + 1) as f32).into());
     }
+    let of = meaning(&export, "keys", "attention");
+    assert_eq!(of["at"], json!({"layer": 0, "head": 1, "query": POSITION, "edits": "clean"}));
+    assert_eq!((&of["question"], &of["of"]["over"]), (&json!("pattern"), &json!("sequence")));
+    let grid = column(&export, "grid", "attention");
+    same(grid[POSITION * 128 + 5], pass.attention(0, 1, POSITION)[5].into());
     let examples = twin.screen.data.examples(Split::Validation);
     let averages = attention::averages(&twin.weights, &Patch::default(), &examples);
-    for ((row, average), summary) in rows(&export, "heads").iter().zip(&averages).zip(&pass.heads) {
-        same(&row[2], summary.mean_entropy().into());
-        let scores = [average.scores.previous, average.scores.duplicate, average.scores.induction];
-        (4..).zip(scores).for_each(|(at, score)| same(&row[at], score.into()));
-        assert_eq!(row[8], 30, "the sequences of the scores");
+    for (at, (average, summary)) in averages.iter().zip(&pass.heads).enumerate() {
+        let cell = |name: &str| column(&export, "heads", name)[at];
+        same(cell("mean_entropy_this_sequence"), summary.mean_entropy().into());
+        same(cell("mean_kl_from_uniform_this_sequence"), summary.mean_kl().into());
+        same(cell("previous_score"), average.scores.previous.into());
+        same(cell("duplicate_score"), average.scores.duplicate.into());
+        same(cell("induction_score"), average.scores.induction.into());
+        same(cell("uniform_score"), average.scores.uniform.into());
     }
-    let names = &export["tables"][1]["columns"];
-    assert_eq!((&names[2], &names[8]), (&json!("mean_entropy_this_sequence"), &json!("scores_sequences")));
+    assert_eq!(meaning(&export, "heads", "induction_score")["of"]["sequences"], 30);
     // The mean pattern is the same one.
     twin.screen.keys("v");
     let export = twin.export();
-    for (key, row) in rows(&export, "keys").iter().enumerate() {
-        same(&row[3], averages[1].pattern[POSITION * 128 + key].into());
-        assert_eq!(cells(row, 7..11), json!([0, 1, "mean", 30]));
+    assert_eq!(export["tables"][0]["name"], "mean_keys");
+    for (key, cell) in column(&export, "mean_keys", "attention").iter().enumerate() {
+        same(cell, averages[1].pattern[POSITION * 128 + key].into());
     }
+    let of = &meaning(&export, "mean_keys", "attention")["of"];
+    assert_eq!((&of["over"], &of["sequences"]), (&json!("validation"), &json!(30)));
 }
 
 #[test]
@@ -160,16 +192,26 @@ fn neurons_trackers_and_fits() {
     let examples = twin.screen.data.examples(Split::Validation);
     let features = twin.screen.data.task().features();
     let tracked = trackers(&twin.weights, &examples, features);
-    for row in rows(&export, "neurons") {
-        let neuron = usize::try_from(row[0].as_u64().unwrap()).unwrap();
-        same(&row[1], pass.neuron(0, neuron, POSITION).into());
-        same(&row[2], pass.neuron(0, neuron, POSITION).into());
-        same(&row[3], directions.contribution(&pass.activations, 0, neuron, POSITION, target).into());
+    let neurons = column(&export, "neuron_list", "neuron");
+    assert_eq!(neurons.len(), 256);
+    for (at, neuron) in neurons.iter().map(|cell| index(cell)).enumerate() {
+        let cell = |name: &str| column(&export, "neuron_list", name)[at];
+        same(cell("activation_clean"), pass.neuron(0, neuron, POSITION).into());
+        let contribution = directions.contribution(&pass.activations, 0, neuron, POSITION, target);
+        same(cell("contribution_clean"), contribution.into());
         let by_token = |token: usize| tracked[token].iter().find(|tracker| tracker.neuron == neuron);
-        match row[6].as_u64() {
-            Some(token) => same(&row[7], by_token(usize::try_from(token).unwrap()).unwrap().effect),
+        match cell("tracks").as_u64() {
+            Some(token) => same(cell("effect"), by_token(usize::try_from(token).unwrap()).unwrap().effect),
             None => assert!((0..10).all(|token| by_token(token).is_none()), "neuron {neuron}"),
         }
+    }
+    let all = tracked.iter().enumerate().flat_map(|(class, all)| all.iter().map(move |one| (class, one)));
+    let effects = column(&export, "trackers", "effect");
+    assert_eq!(effects.len(), all.clone().count());
+    for (at, (class, tracker)) in all.enumerate() {
+        assert_eq!(index(column(&export, "trackers", "class")[at]), class);
+        assert_eq!(index(column(&export, "trackers", "neuron")[at]), tracker.neuron);
+        same(effects[at], tracker.effect);
     }
     let token = twin.labels[POSITION].unwrap();
     let best: Vec<NeuronId> = tracked[usize::from(token)][..4]
@@ -177,10 +219,11 @@ fn neurons_trackers_and_fits() {
         .map(|tracker| NeuronId { layer: 0, neuron: tracker.neuron })
         .collect();
     let r_squared = fit(&twin.weights, &examples, &best, token, features);
-    for ((row, which), r_squared) in rows(&export, "fit").iter().zip(features).zip(r_squared) {
-        assert_eq!(row[0], which.name);
-        same(&row[2], r_squared);
+    for (at, (which, r_squared)) in features.iter().zip(r_squared).enumerate() {
+        assert_eq!(*column(&export, "fit", "hypothesis")[at], which.name);
+        same(column(&export, "fit", "r_squared")[at], r_squared);
     }
+    assert_eq!(meaning(&export, "fit", "r_squared")["asked_with"]["class"], token.to_string());
 }
 
 #[test]
@@ -200,28 +243,28 @@ fn ablation_of_neurons_and_patterns() {
     let nearly =
         AblationOutcome { accuracy_before: Some(0.999_7), accuracy_after: Some(0.000_2), ..outcome.clone() };
     assert!(nearly.to_string().contains("accuracy 99.9% -> <0.1%"), "{nearly}");
-    let figures = rows(&export, "figures");
-    same(&figures[0][2], outcome.loss_before.unwrap().into());
-    same(&figures[0][3], outcome.loss_after.unwrap().into());
-    same(&figures[0][4], outcome.accuracy_before.unwrap().into());
-    same(&figures[0][5], outcome.accuracy_after.unwrap().into());
-    let changed: Vec<usize> = rows(&export, "positions")
-        .iter()
-        .filter(|row| row[5] == true)
-        .map(|row| usize::try_from(row[0].as_u64().unwrap()).unwrap())
-        .collect();
+    let loss = column(&export, "effect_here", "loss");
+    same(loss[0], outcome.loss_before.unwrap().into());
+    same(loss[1], outcome.loss_after.unwrap().into());
+    let accuracy = column(&export, "effect_here", "accuracy");
+    same(accuracy[0], outcome.accuracy_before.unwrap().into());
+    same(accuracy[1], outcome.accuracy_after.unwrap().into());
+    let clean = column(&export, "positions", "prediction_clean");
+    let edited = column(&export, "positions", "prediction_edited");
+    let changed: Vec<usize> = (0..clean.len()).filter(|&at| clean[at] != edited[at]).collect();
     assert!(!changed.is_empty());
     assert_eq!(changed, outcome.changed);
     let examples = twin.screen.data.examples(Split::Validation);
     let over = |off: &Interventions| evaluate(&twin.weights, &off.patch(&config, None), &examples);
     let (before, after) = (over(&Interventions::default()), over(&off));
-    same(&figures[1][2], before.loss);
-    same(&figures[1][3], after.loss);
-    for (row, (before, after)) in
-        rows(&export, "classes").iter().zip(before.accuracy_by_class.iter().zip(&after.accuracy_by_class))
-    {
-        same(&row[1], before.unwrap());
-        same(&row[2], after.unwrap());
+    let loss = column(&export, "effect", "loss");
+    same(loss[0], before.loss);
+    same(loss[1], after.loss);
+    assert_eq!((loss.len(), column(&export, "effect", "edits")[6]), (7, &json!("random 4")));
+    let names = ["accuracy_clean", "accuracy_edited"].map(|name| column(&export, "edited_classes", name));
+    for (at, (before, after)) in before.accuracy_by_class.iter().zip(&after.accuracy_by_class).enumerate() {
+        same(names[0][at], before.unwrap());
+        same(names[1][at], after.unwrap());
     }
 }
 
@@ -232,61 +275,67 @@ fn circuits_and_paths() {
     let (heads, positions) = (circuits(&folded), qk_over_positions(&folded, HeadId { layer: 0, head: 1 }));
     let drives = [0, 1].map(|head| HeadDrive::new(&folded, HeadId { layer: 0, head }).values);
     let centred = &drives[1];
-    let of = |values: &[f32], width: usize, row: &Value| {
-        let at = |cell: &Value| usize::try_from(cell.as_u64().unwrap()).unwrap();
-        f64::from(values[at(&row[0]) * width + at(&row[1])])
-    };
-    for (name, values, width) in [
-        ("qk_tokens", &heads[1].qk, 10),
-        ("qk_positions", &positions, 128),
-        ("ov_logits", &heads[1].ov_logit, 10),
-        ("ov_neurons_centred", centred, 256),
+    for (name, values, axes, width) in [
+        ("qk_tokens", &heads[1].qk, ["query_token", "token"], 10),
+        ("qk_positions", &positions, ["query", "key"], 128),
+        ("ov_logits", &heads[1].ov_logit, ["token", "class"], 10),
+        ("ov_neurons", centred, ["token", "neuron"], 256),
     ] {
         let export = twin.export();
-        let map = rows(&export, "map");
-        assert!(map.len() >= 100);
-        map.iter().for_each(|row| same(&row[2], of(values, width, row)));
-        assert_eq!(cells(&map[0], 3..7), json!([name, 0, 1, "weights"]));
+        assert_eq!(export["tables"][0]["name"], name);
+        let [rows, cols, cells] =
+            [axes[0], axes[1], "value"].map(|column_name| column(&export, name, column_name));
+        assert!(cells.len() >= 100);
+        for ((row, col), cell) in rows.iter().zip(&cols).zip(&cells) {
+            same(cell, values[index(row) * width + index(col)].into());
+        }
+        let of = meaning(&export, name, "value");
+        assert_eq!(of["of"]["weights"], "folded");
+        match of["at"].as_object() {
+            Some(at) => assert_eq!((&at["layer"], &at["head"]), (&json!(0), &json!(1))),
+            None => assert_eq!(of["asked_with"]["head"], "0.1"),
+        }
         twin.screen.keys("v");
     }
     let export = twin.export();
-    assert_eq!((&export["weights"], &export["taken"][0]["weights"]), (&"folded".into(), &"folded".into()));
-    for (row, head) in rows(&export, "heads").iter().zip(&heads) {
-        same(&row[2], head.copying_score.into());
+    assert_eq!(export["weights"], "folded");
+    for (cell, head) in column(&export, "copying", "copying_score").iter().zip(&heads) {
+        same(cell, head.copying_score.into());
     }
-    for row in rows(&export, "paths") {
-        let cell = |at: usize| usize::try_from(row[at].as_u64().unwrap()).unwrap();
-        let (token, head, neuron) = (cell(0), cell(2), cell(3));
+    for (cell, value) in column(&export, "singular_values", "qk").iter().zip(&heads[0].qk_singular) {
+        same(cell, (*value).into());
+    }
+    let names = ["token", "head", "neuron", "score", "contribution"];
+    let [tokens, of_heads, neurons, scores, contributions] = names.map(|name| column(&export, "paths", name));
+    assert!(!scores.is_empty());
+    for at in 0..scores.len() {
+        let [token, head, neuron] = [&tokens, &of_heads, &neurons].map(|cells| index(cells[at]));
         let target = Target::Label.resolve(twin.labels[POSITION], &[0.0; 10]);
         let (directions, by_weights) = (NeuronDirections::new(&twin.weights), NeuronDirections::new(&folded));
         let drive = drives[head][token * 256 + neuron];
-        same(&row[4], (drive * target.value(by_weights.of(0, neuron))).into());
-        same(&row[6], directions.contribution(&twin.clean().activations, 0, neuron, POSITION, target).into());
+        same(scores[at], (drive * target.value(by_weights.of(0, neuron))).into());
+        let contribution = directions.contribution(&twin.clean().activations, 0, neuron, POSITION, target);
+        same(contributions[at], contribution.into());
     }
 }
 
 #[test]
 fn a_map_says_what_it_was_divided_by() {
     let mut twin = Twin::new("5");
-    let raw = number(&rows(&twin.export(), "map")[0][2]);
+    let raw = number(column(&twin.export(), "qk_tokens", "value")[0]);
     let by_head = 1.0 / 32.0_f64.sqrt();
     let scale = &twin.clean().activations.blocks[0].ln1.scale;
     let mean_norm = f64::from(scale.iter().sum::<f32>() / scale.len() as f32);
     let by_both = by_head / mean_norm.powi(2);
-    for (scale, factor) in [("weights/sqrt(d_head)", by_head), ("weights/sqrt(d_head)/mean_norm^2", by_both)]
-    {
+    for (scale, factor) in [("1/sqrt(d_head)", by_head), ("1/sqrt(d_head)/mean_norm^2", by_both)] {
         twin.screen.keys("x");
         let export = twin.export();
-        let cell = &rows(&export, "map")[0];
-        assert_eq!(cell[6], scale);
-        same(&cell[7], factor);
-        same(&cell[2], raw * factor);
+        assert_eq!(meaning(&export, "qk_tokens", "value")["factor"], scale);
+        same(column(&export, "qk_tokens", "value")[0], raw * factor);
     }
     // What reads no query and key is not divided.
     twin.screen.keys("vv").must_show("OV to logits");
-    let export = twin.export();
-    let cell = &rows(&export, "map")[0];
-    assert_eq!((&cell[6], number(&cell[7])), (&"weights".into(), 1.0));
+    assert!(meaning(&twin.export(), "ov_logits", "value")["factor"].is_null());
 }
 
 #[test]
@@ -295,22 +344,22 @@ fn a_neuron_that_is_off_is_exported_as_it_was_and_as_it_is() {
         let mut twin = Twin::new(keys);
         let export = twin.export();
         let clean = twin.clean();
-        let off: Vec<&Value> = rows(&export, "neurons").iter().filter(|row| row[8] == true).collect();
+        let off = column(&export, "neuron_list", "off");
+        let off: Vec<usize> = (0..off.len()).filter(|&at| *off[at] == true).collect();
         assert_eq!(off.len(), 1);
-        let neuron = usize::try_from(off[0][0].as_u64().unwrap()).unwrap();
-        same(&off[0][1], clean.neuron(0, neuron, POSITION).into());
+        let cell = |name: &str| column(&export, "neuron_list", name)[off[0]];
+        let neuron = index(cell("neuron"));
+        same(cell("activation_clean"), clean.neuron(0, neuron, POSITION).into());
         let examples = twin.screen.data.examples(Split::Validation);
         let (means, _) = evaluation::means(&twin.weights, &examples);
         let replaced = replaced.unwrap_or(means.post[0][neuron]);
-        same(&off[0][2], replaced.into());
-        let traces = rows(&export, "traces");
-        for (position, row) in traces.iter().enumerate() {
-            same(&row[2], clean.neuron(0, neuron, position).into());
-            same(&row[3], replaced.into());
+        same(cell("activation_edited"), replaced.into());
+        let traces =
+            ["clean", "edited"].map(|edits| column(&export, "traces", &format!("neuron.0.{neuron}_{edits}")));
+        for (position, (clean_cell, edited)) in traces[0].iter().zip(&traces[1]).enumerate() {
+            same(clean_cell, clean.neuron(0, neuron, position).into());
+            same(edited, replaced.into());
         }
-        let names = &export["tables"][1]["columns"];
-        assert_eq!(names[2], format!("neuron.0.{neuron}.clean"));
-        assert_eq!(names[3], format!("neuron.0.{neuron}.current"));
     }
 }
 
@@ -321,34 +370,37 @@ fn folded_numbers_are_of_the_folded_weights() {
     assert_eq!(export["weights"], "folded");
     twin.weights = fold(&trained(), FoldOptions::default());
     let pass = twin.clean();
-    for row in rows(&export, "neurons") {
-        let neuron = usize::try_from(row[0].as_u64().unwrap()).unwrap();
-        same(&row[1], pass.neuron(0, neuron, POSITION).into());
+    let neurons = column(&export, "neuron_list", "neuron");
+    for (neuron, cell) in neurons.iter().zip(column(&export, "neuron_list", "activation_clean")) {
+        same(cell, pass.neuron(0, index(neuron), POSITION).into());
     }
     twin.screen.must_show("folded weights");
 }
 
 #[test]
 fn an_export_says_of_which_step_its_studies_are() {
-    for (view, what) in [("2", "heads"), ("3", "lens"), ("4", "trackers"), ("5", "circuits")] {
+    for (view, table, name) in [
+        ("2", "heads", "induction_score"),
+        ("3", "lens", "validation_loss"),
+        ("4", "neuron_list", "effect"),
+        ("5", "qk_tokens", "value"),
+    ] {
         let mut twin = Twin::new(view);
         twin.screen.snapshot(25, trained());
         let export = twin.export();
-        let taken = &export["taken"][0];
-        assert_eq!((taken["what"].as_str(), taken["step"].as_u64()), (Some(what), Some(20)));
+        assert_eq!(meaning(&export, table, name)["of"]["step"], 20);
         assert_eq!(export["step"], if view == "5" { 20 } else { 25 });
     }
     let export = Twin::new("4g<space>6").export();
-    assert_eq!(
-        (&export["taken"][0]["what"], &export["taken"][0]["sequences"]),
-        (&"validation".into(), &30.into())
-    );
+    assert_eq!(meaning(&export, "effect", "loss")["of"]["sequences"], 30);
+    let edits = &meaning(&export, "effect", "loss")["of"]["edits"];
+    assert!(edits[0].as_str().unwrap().ends_with(" to zero"), "{edits}");
 }
 
 #[test]
 fn what_is_copied_is_the_focused_table() {
     let mut twin = Twin::new("5Jy");
-    assert!(twin.screen.copied.remove(0).starts_with("token,layer,head,neuron,score,"));
+    assert!(twin.screen.copied.remove(0).starts_with("rank,token,layer,head,neuron,score,"));
     for view in ["1", "2", "3", "4", "5"] {
         let mut twin = Twin::new(view);
         twin.screen.keys("ye");

@@ -9,7 +9,7 @@ use super::logits::argmax;
 use crate::model::{
     Activations, HeadId, Mat, MatMut, Normalization, Weights, Write, centre, matmul, mlp_out,
 };
-use crate::task::{Class, Token};
+use crate::task::{Class, Task, Token};
 
 /// Something that writes to the residual stream, named as in `inspect attribution`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +81,18 @@ impl Target {
     }
 }
 
+impl Target {
+    /// As headings and files name a choice.
+    pub fn words(self, task: &dyn Task) -> String {
+        match self {
+            Self::Label => "label".into(),
+            Self::Prediction => "prediction".into(),
+            Self::LabelMinusRunnerUp => "label minus runner-up".into(),
+            Self::Token(class) => format!("token {}", task.outputs().name(class)),
+        }
+    }
+}
+
 impl ResolvedTarget {
     /// Its value in a row over the output vocabulary.
     pub fn value(self, row: &[f32]) -> f32 {
@@ -137,6 +149,11 @@ impl Attribution {
     /// What a writer (by its place in `writers`) adds to the logits at a position, `[d_vocab_out]`.
     pub fn row(&self, writer: usize, position: usize) -> &[f32] {
         &self.parts[writer][position * self.outputs..(position + 1) * self.outputs]
+    }
+
+    /// The place of a layer's MLP among the writers; `None` without one.
+    pub fn mlp(&self, layer: usize) -> Option<usize> {
+        self.writers.iter().position(|writer| *writer == Writer::Mlp(layer))
     }
 
     /// The centred logits at a position, `[d_vocab_out]`.

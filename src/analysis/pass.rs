@@ -15,6 +15,8 @@ pub struct Pass {
     pub predictions: Vec<Option<Class>>,
     /// Cross-entropy at each position that has a target, in nats.
     pub losses: Vec<Option<f32>>,
+    /// ln of the sum of exponentials of the logits at each position.
+    normalizers: Vec<f32>,
     /// Direct logit attribution of every writer.
     pub attribution: Attribution,
     /// By layer, then head.
@@ -39,12 +41,14 @@ impl Pass {
 
     fn of(weights: &Weights, example: Example<'_>, activations: Activations) -> Self {
         let rows = || activations.logits.chunks_exact(weights.config().outputs());
-        let loss = |(row, target): (&[f32], &Option<Class>)| {
-            target.map(|target| log_sum_exp(row) - row[usize::from(target)])
+        let normalizers: Vec<f32> = rows().map(log_sum_exp).collect();
+        let loss = |((row, normalizer), target): ((&[f32], &f32), &Option<Class>)| {
+            target.map(|target| normalizer - row[usize::from(target)])
         };
         Self {
             predictions: rows().map(prediction).collect(),
-            losses: rows().zip(example.targets()).map(loss).collect(),
+            losses: rows().zip(&normalizers).zip(example.targets()).map(loss).collect(),
+            normalizers,
             attribution: Attribution::new(weights, example.tokens(), &activations),
             heads: summaries(weights, &activations),
             activations,
@@ -80,9 +84,12 @@ impl Pass {
 
     /// Probabilities at a position, `[d_vocab_out]`.
     pub fn probabilities(&self, position: usize) -> Vec<f32> {
-        let logits = self.logits(position);
-        let normalizer = log_sum_exp(logits);
-        logits.iter().map(|logit| (logit - normalizer).exp()).collect()
+        (0..self.logits(position).len()).map(|class| self.probability(position, class)).collect()
+    }
+
+    /// Probability of one class at a position.
+    pub fn probability(&self, position: usize, class: usize) -> f32 {
+        (self.logits(position)[class] - self.normalizers[position]).exp()
     }
 
     /// A neuron's activation (`mlp.hook_post`) at a position; 0 in a model without neurons.

@@ -63,7 +63,7 @@ impl App {
 
     /// An offer that needs numbers in view.
     pub(super) fn if_numbers(&self, act: fn(&mut Self) -> Vec<Command>) -> Offer {
-        if self.tables().is_empty() {
+        if self.panels().is_empty() {
             Offer::nothing("there are no numbers here yet")
         } else {
             Offer::act(act)

@@ -8,18 +8,19 @@ mod act;
 mod circuits;
 mod cursor;
 mod event;
+mod export;
 mod form;
 mod history;
 pub mod keymap;
 mod logits;
 mod moves;
 mod neurons;
-pub(crate) mod provenance;
+mod opening;
+pub(crate) mod panels;
 mod sequence;
 mod settings;
 mod studies;
 mod switch;
-mod tables;
 mod timeline;
 mod tracked;
 mod trainer;
@@ -42,6 +43,7 @@ pub(crate) use cursor::Cursor;
 pub(crate) use history::{Bucket, History, Series};
 pub(crate) use logits::WriterRow;
 pub(crate) use neurons::NeuronFigures;
+pub use opening::{Opening, OpeningError};
 pub(crate) use sequence::{Edit, Sequence};
 pub(crate) use settings::{
     AttentionScale, LogitPanel, LossScale, LowerPanel, MlpRow, Patterns, Settings, Sort, Zoom,
@@ -113,7 +115,7 @@ pub struct App {
     pub(crate) studies: Studies,
     pub(crate) circuits: Circuits,
     /// By neuron of the last layer, the token it tracks best, and its effect there.
-    pub(crate) tracked: Vec<Option<(crate::task::Token, f64)>>,
+    pub(crate) tracked: Arc<Vec<Option<(crate::task::Token, f64)>>>,
     pub(crate) timeline: Timeline,
     pub(crate) history: History,
     pub(crate) trainer: Trainer,
@@ -149,7 +151,7 @@ impl App {
             form: WeightForm::default(),
             studies: Studies::default(),
             circuits: Circuits::default(),
-            tracked: Vec::new(),
+            tracked: Arc::default(),
             timeline: Timeline::default(),
             history: History::default(),
             trainer: Trainer::default(),

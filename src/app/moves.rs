@@ -131,7 +131,7 @@ impl App {
     pub(super) fn aim(&mut self, target: Target) {
         self.cursor.target = target;
         if !self.view.room().has_target {
-            self.say(Notice::info(format!("target: {}", self.target_words())));
+            self.say(Notice::info(format!("target: {}", self.cursor.target.words(self.task()))));
         }
     }
 }

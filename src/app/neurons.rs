@@ -28,7 +28,7 @@ impl App {
 
     /// The target at a position, resolved without the ablation, so that ablating does not change the target.
     pub(crate) fn target_at(&self, probe: &Probe, position: usize) -> ResolvedTarget {
-        self.cursor.target.resolve(probe.label(position), probe.clean.logits(position))
+        probe.resolved(self.cursor.target, position)
     }
 
     /// Every neuron of the cursor's layer at its position, sorted.

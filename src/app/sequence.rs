@@ -77,6 +77,11 @@ impl Sequence {
         self.validation(data, index)
     }
 
+    /// Takes tokens that are checked against the model.
+    pub(super) fn put(&mut self, tokens: Vec<Token>) {
+        (self.tokens, self.source) = (tokens.into(), Source::Edited);
+    }
+
     /// Draws a new random sequence.
     pub(super) fn random(&mut self) {
         let tokens = self.task.sequence(&mut stream(self.seed, Purpose::Exploration, self.drawn));

@@ -3,19 +3,18 @@
 use std::sync::Arc;
 
 use super::event::Command;
-use super::provenance::Of;
-use super::{App, CircuitMap, Look};
+use super::{App, CircuitMap, Look, Mode};
 use crate::analysis::Evaluation;
 use crate::analysis::attention::HeadAverages;
 use crate::analysis::circuits::{HeadCircuits, HeadDrive};
 use crate::analysis::hypotheses::Tracker;
 use crate::analysis::lens::{LensFigures, LensRow};
 use crate::inquiry::{
-    AblationReport, Answer, AskedBy, Findings, Inquiry, Over, PathsTo, Probe, Question, Subject, TokenPath,
-    WeightForm,
+    AblationReport, Answer, AskedBy, Findings, Inquiry, Origin, Over, PathsTo, Probe, Question, Subject,
+    TokenPath, WeightForm,
 };
-use crate::model::{HeadId, NeuronId};
-use crate::task::Class;
+use crate::model::{HeadId, NeuronId, Snapshot};
+use crate::task::{Class, Split};
 
 /// A question, and what it is asked of.
 pub(crate) type Asked = (Subject, Question);
@@ -112,11 +111,6 @@ impl Studies {
         self.0.iter().find(is_it)
     }
 
-    /// The answer to a question, perhaps of another step.
-    pub(super) fn answer_to(&self, subject: &Subject, question: &Question) -> Option<&Answer> {
-        self.slot(subject, question)?.answer.as_ref()
-    }
-
     /// Whether an answer is to come.
     fn is_waited_for(&self, subject: &Subject, question: &Question) -> bool {
         self.slot(subject, question).is_some_and(|slot| !slot.has_failed)
@@ -128,20 +122,20 @@ impl Studies {
         slot.is_some_and(|slot| slot.has_failed || slot.asked.subject.step() != subject.step())
     }
 
-    found!(/** Every head's circuits. */ circuits, Circuits, Vec<HeadCircuits>);
-    found!(/** How well each place in the stream answers. */ lens, Lens, Vec<LensFigures>);
-    found!(/** The logits read from the stream at each place. */ sequence_lens, SequenceLens, Vec<LensRow>);
-    found!(/** Every head's averages. */ heads, Heads, Vec<HeadAverages>);
-    found!(/** How well the weights answer. */ accuracy, Accuracy, Evaluation);
-    found!(/** For each token the neurons that track it. */ trackers, Trackers, Vec<Vec<Tracker>>);
-    found!(/** The strongest paths. */ paths, Paths, Vec<TokenPath>);
-    found!(ablation, Ablation, AblationReport);
-    found!(fits, Fit, Vec<f64>);
+    found!(/** Every head's circuits. */ circuits, Circuits, Arc<Vec<HeadCircuits>>);
+    found!(/** How well each place in the stream answers. */ lens, Lens, Arc<Vec<LensFigures>>);
+    found!(/** The logits read from the stream at each place. */ sequence_lens, SequenceLens, Arc<Vec<LensRow>>);
+    found!(/** Every head's averages. */ heads, Heads, Arc<Vec<HeadAverages>>);
+    found!(/** How well the weights answer. */ accuracy, Accuracy, Arc<Evaluation>);
+    found!(/** For each token the neurons that track it. */ trackers, Trackers, Arc<Vec<Vec<Tracker>>>);
+    found!(/** The strongest paths. */ paths, Paths, Arc<Vec<TokenPath>>);
+    found!(ablation, Ablation, Arc<AblationReport>);
+    found!(fits, Fit, Arc<Vec<f64>>);
     found!(drives, Drive, Arc<HeadDrive>);
-    found!(positions_of, Positions, Vec<f32>);
+    found!(positions_of, Positions, Arc<Vec<f32>>);
 
     /// R² of the features, if they are of these neurons and that class.
-    pub(crate) fn fit(&self, of: &[NeuronId], to: Class) -> Option<(&Answer, &[f64])> {
+    pub(crate) fn fit(&self, of: &[NeuronId], to: Class) -> Option<(&Answer, &Arc<Vec<f64>>)> {
         let (answer, found) = self.fits()?;
         match &answer.inquiry.question {
             Question::Fit { neurons, class } if neurons == of && *class == to => Some((answer, found)),
@@ -150,14 +144,13 @@ impl Studies {
     }
 
     /// How a head drives its layer's neurons.
-    pub(crate) fn drive(&self, id: HeadId) -> Option<&HeadDrive> {
-        self.drives().map(|(_, drive)| &**drive).filter(|drive| drive.id == id)
+    pub(crate) fn drive(&self, id: HeadId) -> Option<(&Answer, &Arc<HeadDrive>)> {
+        self.drives().filter(|(_, drive)| drive.id == id)
     }
 
     /// How well positions match by a head.
-    pub(crate) fn positions(&self, id: HeadId) -> Option<&[f32]> {
-        let (answer, values) = self.positions_of()?;
-        (answer.inquiry.question == Question::Positions(id)).then_some(values)
+    pub(crate) fn positions(&self, id: HeadId) -> Option<(&Answer, &Arc<Vec<f32>>)> {
+        self.positions_of().filter(|(answer, _)| answer.inquiry.question == Question::Positions(id))
     }
 }
 
@@ -169,7 +162,7 @@ impl App {
             .studies
             .accuracy()
             .filter(|(answer, _)| self.validates_here() || last.is_none_or(|last| last.step < answer.step()));
-        let study = study.map(|(answer, found)| (found, Some(answer)));
+        let study = study.map(|(answer, found)| (&**found, Some(answer)));
         study.or_else(|| last.map(|last| (&last.validation, None)))
     }
 
@@ -179,7 +172,7 @@ impl App {
     }
 
     /// What the edits in force do over the validation set.
-    pub(crate) fn ablation_figures(&self) -> Option<(&Answer, &AblationReport)> {
+    pub(crate) fn ablation_figures(&self) -> Option<(&Answer, &Arc<AblationReport>)> {
         let off = &self.ablation.off;
         self.studies.ablation().filter(|(answer, _)| !off.is_empty() && answer.inquiry.subject.edits == *off)
     }
@@ -193,7 +186,7 @@ impl App {
     }
 
     /// The logits read from the stream at each place, of a probe's sequence; perhaps of an earlier step.
-    pub(crate) fn lens_of(&self, probe: &Probe) -> Option<(&Answer, &Vec<LensRow>)> {
+    pub(crate) fn lens_of(&self, probe: &Probe) -> Option<(&Answer, &Arc<Vec<LensRow>>)> {
         self.studies.sequence_lens().filter(|(answer, _)| answer.inquiry.subject.is_like(&probe.subject))
     }
 
@@ -230,10 +223,35 @@ impl App {
         asks.into_iter().filter_map(ask).collect()
     }
 
+    /// Weights in a form, with where they are from.
+    pub(super) fn subject(&self, snapshot: &Arc<Snapshot>, form: WeightForm) -> Subject {
+        Subject::weights(snapshot, form).from(&Arc::new(self.origin()))
+    }
+
+    /// Where weights and data are from.
+    fn origin(&self) -> Origin {
+        let weights_file = match &self.options.mode {
+            Mode::Exploring { weights } => Some(weights.clone()),
+            Mode::Live => None,
+        };
+        Origin {
+            weights_file,
+            has_steps: !self.is_without_step(),
+            task: self.options.title.clone(),
+            seed: self.options.seed,
+            sequences: self.options.dataset.len(Split::Validation),
+        }
+    }
+
+    /// Whether the weights are a lone file's, which does not say after how many steps they were saved.
+    pub(crate) fn is_without_step(&self) -> bool {
+        self.is_exploring() && self.timeline.all().all(|snapshot| snapshot.step == 0)
+    }
+
     /// The validation set, for the weights in view; `None` where there is none.
     pub(super) fn of_validation(&self) -> Option<Subject> {
         let snapshot = self.timeline.current().filter(|_| self.has_data())?;
-        Some(Subject::weights(snapshot, self.form).over(Over::Validation))
+        Some(self.subject(snapshot, self.form).over(Over::Validation))
     }
 
     /// What the edits in force do over the validation set.
@@ -249,7 +267,7 @@ impl App {
             return Vec::new();
         }
         let Some(snapshot) = self.timeline.current() else { return Vec::new() };
-        let mut asks = vec![(Subject::weights(snapshot, WeightForm::Folded), Question::Circuits)];
+        let mut asks = vec![(self.subject(snapshot, WeightForm::Folded), Question::Circuits)];
         let Some((circuits, _)) = self.studies.circuits() else { return asks };
         let (by, id) = (&circuits.inquiry.subject, self.cursor.head_id());
         if self.circuits.map == CircuitMap::QkPositions {
@@ -259,7 +277,8 @@ impl App {
             asks.push((by.clone(), Question::Drive(id)));
             let probe = self.probe.as_deref().filter(|probe| !probe.is_empty());
             let probe = probe.filter(|_| self.paths_of_layer() <= MOST_PATHS);
-            let paths = probe.map(|probe| (probe.subject.clone(), Question::Paths(self.paths_to(probe, by))));
+            let paths =
+                probe.map(|probe| ((*probe.subject).clone(), Question::Paths(self.paths_to(probe, by))));
             asks.extend(paths);
         }
         asks
@@ -294,7 +313,7 @@ impl App {
         let last = self.history.validation.as_ref().map(|last| last.step);
         let shown = self.validation().and_then(|(_, study)| study.map(Answer::step).or(last));
         let current = self.timeline.current().map(|current| current.step);
-        self.view.room().of == Of::Training && !self.validates_here() && shown < current && shown.is_some()
+        self.view.room().is_of_run && !self.validates_here() && shown < current && shown.is_some()
     }
 
     fn validate_now(&mut self) -> Option<Command> {

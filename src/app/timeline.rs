@@ -79,6 +79,14 @@ impl Timeline {
         earlier.map(|snapshot| self.look = Look::Scrub(snapshot)).is_some()
     }
 
+    /// Looks at the one nearest to a step, the earlier of two.
+    pub(super) fn look_at(&mut self, step: usize) {
+        let nearest = self.all().min_by_key(|snapshot| snapshot.step.abs_diff(step)).cloned();
+        if let Some(nearest) = nearest {
+            self.look = Look::Scrub(nearest);
+        }
+    }
+
     /// Looks at the one after the current one; after the newest, follows the run again. True if anything changed.
     pub(super) fn forward(&mut self) -> bool {
         let Some(step) = self.current().map(|current| current.step) else { return false };

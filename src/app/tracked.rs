@@ -1,8 +1,11 @@
 //! Neurons that follow a token: which ones do, and what they might be counting.
 
+use std::sync::Arc;
+
 use super::App;
 use super::event::{Command, Notice};
 use crate::analysis::hypotheses::Tracker;
+use crate::inquiry::trackers::best;
 use crate::model::NeuronId;
 use crate::task::{Split, Token};
 
@@ -45,17 +48,7 @@ impl App {
     /// Notes for each neuron the token in whose list it stands highest.
     pub(super) fn note_tracked(&mut self) {
         let Some((_, by_token)) = self.studies.trackers() else { return };
-        let mut best: Vec<Option<(usize, Token, f64)>> = vec![None; self.options.model.d_mlp];
-        for (token, ranked) in by_token.iter().enumerate() {
-            for (rank, tracker) in ranked.iter().enumerate() {
-                let Some(best) = best.get_mut(tracker.neuron) else { continue };
-                if best.is_none_or(|(least, _, most)| rank < least || rank == least && tracker.effect > most)
-                {
-                    *best = Some((rank, token as Token, tracker.effect));
-                }
-            }
-        }
-        self.tracked = best.into_iter().map(|best| best.map(|(_, token, effect)| (token, effect))).collect();
+        self.tracked = Arc::new(best(by_token, self.options.model.d_mlp));
     }
 
     /// The token that a neuron tracks, and its effect there; only the last layer's are known.

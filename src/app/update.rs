@@ -6,7 +6,7 @@ use super::event::{Command, Event, Level, Notice};
 use super::keymap::{self, Key};
 use super::studies::Refresh;
 use super::{App, Focus};
-use crate::inquiry::{Answer, AskedBy, Findings, Inquiry, Over, Probe, Question, Subject};
+use crate::inquiry::{Answer, AskedBy, Findings, Inquiry, Over, Probe, Question};
 use crate::train::{RunState, TrainEvent};
 
 impl App {
@@ -167,7 +167,7 @@ impl App {
         self.cursor.key = self.cursor.key.min(self.cursor.position);
         let Some(snapshot) = self.timeline.current() else { return Vec::new() };
         self.generation += 1;
-        let subject = Subject::weights(snapshot, self.form);
+        let subject = self.subject(snapshot, self.form);
         let subject = subject.over(Over::Sequence(Arc::clone(tokens))).edited(&self.ablation.off);
         let (generation, question) = (self.generation, Question::Probe);
         vec![Command::Ask(Box::new(Inquiry { generation, by, subject, question }))]

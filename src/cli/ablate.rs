@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::args::{AblateArgs, PlaceArg};
+use super::args::{AblateArgs, EditArgs, PlaceArg};
 use super::output::{print, print_text};
 use super::{Failure, input};
 use crate::analysis::{Pass, evaluation};
@@ -16,7 +16,7 @@ use crate::task::{Example, Split};
 
 pub fn run(args: &AblateArgs) -> Result<(), Failure> {
     let trained = input::weights(&args.weights)?;
-    let interventions = interventions(args, trained.config())?;
+    let interventions = interventions(&args.edits, trained.config())?;
     let tokens = input::tokens(&args.tokens, trained.config())?;
     let weights = if args.folded { fold(&trained, FoldOptions::default()) } else { trained };
     let config = weights.config();
@@ -39,8 +39,9 @@ pub fn run(args: &AblateArgs) -> Result<(), Failure> {
     }
 }
 
-fn interventions(args: &AblateArgs, config: &ModelConfig) -> Result<Interventions, Failure> {
-    if args.neurons.is_empty() && args.heads.is_empty() && args.pattern.is_none() {
+/// The edits that are asked for, checked against the model.
+pub fn interventions(args: &EditArgs, config: &ModelConfig) -> Result<Interventions, Failure> {
+    if args.is_empty() {
         return Err(Failure::Usage("nothing to switch off: give --neurons, --heads or --pattern".into()));
     }
     check("--layer", "layer", args.layer, config.n_layers)?;
@@ -71,7 +72,8 @@ fn interventions(args: &AblateArgs, config: &ModelConfig) -> Result<Intervention
     })
 }
 
-fn check(option: &str, what: &str, number: usize, count: usize) -> Result<(), Failure> {
+/// Refuses a number of what the model has `count` of.
+pub fn check(option: &str, what: &str, number: usize, count: usize) -> Result<(), Failure> {
     let there = match count {
         _ if number < count => return Ok(()),
         0 => format!("no {what}s"),
@@ -82,7 +84,7 @@ fn check(option: &str, what: &str, number: usize, count: usize) -> Result<(), Fa
 
 /// The averages an ablation to the mean needs, and what they were taken over.
 fn means(args: &AblateArgs, weights: &Weights) -> Result<Option<(Means, String)>, Failure> {
-    if AblationKind::from(args.kind) == AblationKind::Zero {
+    if AblationKind::from(args.edits.kind) == AblationKind::Zero {
         return match &args.mean_over {
             None => Ok(None),
             Some(_) => Err(Failure::Usage("--mean-over: only with --kind mean".into())),

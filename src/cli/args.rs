@@ -31,6 +31,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Switch neurons and heads off and compare
     Ablate(AblateArgs),
+    /// Numbers of a view, a panel or a question, as the screen has them
+    Show(Box<ShowArgs>),
     /// What models can be trained for
     Tasks(TasksArgs),
 }
@@ -290,12 +292,9 @@ impl From<PatternArg> for PatternKind {
     }
 }
 
-#[derive(Args, Debug)]
-pub struct AblateArgs {
-    #[command(flatten)]
-    pub weights: WeightsArgs,
-    #[command(flatten)]
-    pub tokens: TokensArgs,
+/// What is switched off or replaced.
+#[derive(Args, Clone, Debug, Default)]
+pub struct EditArgs {
     /// Neurons to switch off: by number in --layer, or as LAYER.NEURON
     #[arg(long, value_name = "93,103,1.5,…", value_delimiter = ',')]
     pub neurons: Vec<PlaceArg>,
@@ -314,6 +313,92 @@ pub struct AblateArgs {
     /// What they become
     #[arg(long, value_enum, default_value_t)]
     pub kind: KindArg,
+}
+
+impl EditArgs {
+    /// Whether nothing is.
+    pub fn is_empty(&self) -> bool {
+        self.neurons.is_empty() && self.heads.is_empty() && self.pattern.is_none()
+    }
+}
+
+/// How numbers are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a person, rounded
+    #[default]
+    Text,
+    /// One panel, a row a line
+    Csv,
+    /// Panels with what each column means and is of
+    Json,
+    /// The measured columns as tensors
+    Safetensors,
+    /// The screen as a picture
+    Svg,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct ShowArgs {
+    /// What to show: --list names them all
+    #[arg(value_name = "QUESTION|PANEL|VIEW", required_unless_present = "list")]
+    pub what: Option<String>,
+    /// Every view, panel and question with its definition
+    #[arg(long)]
+    pub list: bool,
+    /// Weights under TransformerLens' names, or the directory of a run
+    #[arg(long, value_name = "FILE.safetensors", value_parser = weights_parser(), conflicts_with = "run")]
+    pub weights: Option<PathBuf>,
+    /// A run, with its metrics and kept weights
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["task", "config", "set", "seed"])]
+    pub run: Option<PathBuf>,
+    /// The kept weights of the run nearest to this step [default: the newest]
+    #[arg(long, value_name = "N", requires = "run")]
+    pub step: Option<usize>,
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    /// Seed of the task's data [default: the run's that the weights lie in, else 23]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// One sequence, as `ablate` takes it [default: the first of the validation set]
+    #[arg(long, value_name = "1,5,3,…|@FILE[:N]|@-")]
+    pub tokens: Option<String>,
+    /// The cursor's head
+    #[arg(long, value_name = "LAYER.HEAD")]
+    pub head: Option<PlaceArg>,
+    /// The cursor's neuron
+    #[arg(long, value_name = "LAYER.NEURON")]
+    pub neuron: Option<PlaceArg>,
+    /// The cursor's position, or query [default: the middle of the sequence]
+    #[arg(long, value_name = "N")]
+    pub position: Option<usize>,
+    /// What contributions are to: label, prediction, runner-up (label minus runner-up) or a class by its name
+    #[arg(long, value_name = "TARGET")]
+    pub target: Option<String>,
+    /// Fold the layer norms into the weights first
+    #[arg(long)]
+    pub folded: bool,
+    #[command(flatten)]
+    pub edits: EditArgs,
+    /// Subtract the same numbers of another subject
+    #[arg(long, value_name = "step=N|tokens=T|weights=FILE|edits=none")]
+    pub minus: Option<String>,
+    /// How the numbers are written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Where to write; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct AblateArgs {
+    #[command(flatten)]
+    pub weights: WeightsArgs,
+    #[command(flatten)]
+    pub tokens: TokensArgs,
+    #[command(flatten)]
+    pub edits: EditArgs,
     /// Sequences (tensor `tokens`) for the mean over sequences and positions [default: the task's validation set]
     #[arg(long, value_name = "FILE.safetensors")]
     pub mean_over: Option<PathBuf>,

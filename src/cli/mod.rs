@@ -9,6 +9,7 @@ mod input;
 mod inspect;
 mod last_words;
 mod output;
+mod show;
 mod tasks;
 mod threads;
 mod train;
@@ -112,6 +113,7 @@ pub fn main() -> ExitCode {
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Ablate(args)) => ablate::run(&args),
+        Some(Command::Show(args)) => show::run(&args),
         Some(Command::Tasks(args)) => tasks::run(&args),
         Some(Command::Explore(args)) => explore::run(&args),
         None => explore::run(&cli.explore),

@@ -64,6 +64,11 @@ pub fn write(out: &Path, bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
+/// Writes text to the file of `--out`, or to standard output.
+pub fn write_text(out: &Path, text: &str) -> Result<(), Failure> {
+    if out == Path::new("-") { to_stdout(text.as_bytes()) } else { write(out, text.as_bytes()) }
+}
+
 /// Text and a line break on standard output.
 pub fn print(text: &str) -> Result<(), Failure> {
     to_stdout(format!("{text}\n").as_bytes())

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Datum;
+use crate::task::{Class, Task, Token};
 
 /// The kinds of axes, under the names that exported tables use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,6 +23,8 @@ pub enum Dim {
     Key,
     /// Tokens of the input vocabulary.
     Token,
+    /// The same, of the token that attends.
+    QueryToken,
     /// Classes of the output vocabulary.
     Class,
     /// What writes to the residual stream.
@@ -34,6 +37,8 @@ pub enum Dim {
     Edits,
     /// Hypotheses about neurons.
     Hypothesis,
+    /// Parts of a sum.
+    Part,
     /// Ranks, from the largest on.
     Rank,
 }
@@ -49,12 +54,14 @@ impl Dim {
             Self::Query => "query",
             Self::Key => "key",
             Self::Token => "token",
+            Self::QueryToken => "query_token",
             Self::Class => "class",
             Self::Component => "component",
             Self::Place => "place",
             Self::Step => "step",
             Self::Edits => "edits",
             Self::Hypothesis => "hypothesis",
+            Self::Part => "part",
             Self::Rank => "rank",
         }
     }
@@ -65,6 +72,8 @@ enum Names {
     Numbers(Range<usize>),
     Words(Arc<[String]>),
     Steps(Arc<[usize]>),
+    Tokens(Arc<dyn Task>),
+    Classes(Arc<dyn Task>),
 }
 
 /// One axis of a figure: what varies, and the name of each entry.
@@ -91,12 +100,29 @@ impl Axis {
         Self { dim: Dim::Step, names: Names::Steps(steps.into_iter().collect()) }
     }
 
+    /// The tokens of a task.
+    pub fn tokens(task: &Arc<dyn Task>) -> Self {
+        Self { dim: Dim::Token, names: Names::Tokens(Arc::clone(task)) }
+    }
+
+    /// The tokens of a task, as those that attend.
+    pub fn query_tokens(task: &Arc<dyn Task>) -> Self {
+        Self { dim: Dim::QueryToken, ..Self::tokens(task) }
+    }
+
+    /// The classes of a task.
+    pub fn classes(task: &Arc<dyn Task>) -> Self {
+        Self { dim: Dim::Class, names: Names::Classes(Arc::clone(task)) }
+    }
+
     /// Entries.
     pub fn len(&self) -> usize {
         match &self.names {
             Names::Numbers(range) => range.len(),
             Names::Words(names) => names.len(),
             Names::Steps(steps) => steps.len(),
+            Names::Tokens(task) => task.vocabulary().len(),
+            Names::Classes(task) => task.outputs().len(),
         }
     }
 
@@ -111,6 +137,8 @@ impl Axis {
             Names::Numbers(range) => Datum::Whole(range.start + at),
             Names::Words(names) => Datum::Text(names[at].clone()),
             Names::Steps(steps) => Datum::Whole(steps[at]),
+            Names::Tokens(task) => Datum::token(&**task, at as Token),
+            Names::Classes(task) => Datum::class(&**task, at as Class),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::task::Token;
+use crate::task::{Class, Task, Token, Vocabulary};
 
 /// One value of a figure. Numbers keep the width that they were computed in, so that files hold no digit of noise.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -25,6 +25,23 @@ pub enum Datum {
 }
 
 impl Datum {
+    /// A token by its name.
+    pub fn token(task: &dyn Task, token: Token) -> Self {
+        Self::named(task.vocabulary(), token)
+    }
+
+    /// A class by its name.
+    pub fn class(task: &dyn Task, class: Class) -> Self {
+        Self::named(task.outputs(), class)
+    }
+
+    fn named(names: &Vocabulary, of: Token) -> Self {
+        match names {
+            Vocabulary::Numbers(_) => of.into(),
+            Vocabulary::Names(_) => names.name(of).into(),
+        }
+    }
+
     /// As a number; `None` where there is none.
     pub fn number(&self) -> Option<f64> {
         match self {

@@ -17,8 +17,7 @@ pub use axis::{Axis, Dim};
 pub use datum::Datum;
 pub use panel::{At, Column, Factor, Panel};
 pub use spec::Spec;
-pub use subject::{Over, Subject, WeightForm};
-pub(crate) use table::quoted;
+pub use subject::{Origin, Over, Subject, WeightForm};
 pub use table::{csv, json, safetensors, text};
 
 /// How far an answer has come.
@@ -42,6 +41,8 @@ pub struct Figure {
     pub axes: Vec<Axis>,
     /// What the numbers are of.
     pub of: Arc<Subject>,
+    /// What else the question was asked with, by name: `target`.
+    pub about: Vec<(&'static str, String)>,
     /// Whether parts are still missing.
     pub state: State,
     cells: Arc<Cells>,
@@ -59,7 +60,8 @@ impl Figure {
     ) -> Arc<Self> {
         let dims: Vec<Dim> = axes.iter().map(|axis| axis.dim).collect();
         assert_eq!(dims, spec.axes, "axes of {}", spec.name);
-        Arc::new(Self { spec, axes, of: Arc::clone(of), state: State::Done, cells: Arc::new(cells) })
+        let (about, cells) = (Vec::new(), Arc::new(cells));
+        Arc::new(Self { spec, axes, of: Arc::clone(of), about, state: State::Done, cells })
     }
 
     /// The same figure, of which only `done` of `parts` parts are known.
@@ -67,6 +69,19 @@ impl Figure {
     pub fn partial(&self, done: usize, parts: usize) -> Arc<Self> {
         let state = if done < parts { State::Partial(done, parts) } else { State::Done };
         Arc::new(Self { state, ..self.clone() })
+    }
+
+    /// The same figure, asked with a named choice.
+    #[must_use]
+    pub fn asked_with(&self, name: &'static str, choice: &str) -> Arc<Self> {
+        let mut asked = self.clone();
+        asked.about.push((name, choice.into()));
+        Arc::new(asked)
+    }
+
+    /// The axis of a dimension and its place among the axes.
+    pub fn axis(&self, dim: Dim) -> Option<(usize, &Axis)> {
+        self.axes.iter().enumerate().find(|(_, axis)| axis.dim == dim)
     }
 
     /// A cell, by one index an axis; [`Datum::Nothing`] outside the axes and where nothing is measured.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Axis, Datum, Figure, Subject, unravel};
+use super::{Axis, Datum, Dim, Figure, unravel};
 
 /// Where a column reads one axis of its figure.
 #[derive(Clone, Debug)]
@@ -11,7 +11,7 @@ pub enum At {
     Lead(usize),
     /// At the same entry in every row.
     Fixed(usize),
-    /// At an entry by row of the panel: of a list of neurons those that are off are shown clean.
+    /// At an entry by row, in the canonical order: of a list of neurons those that are off are shown clean.
     ByRow(Arc<[usize]>),
     /// Not at one entry: the mean over the axis.
     Mean,
@@ -36,8 +36,11 @@ pub struct Column {
     pub name: String,
     /// Where its numbers are from.
     pub figure: Arc<Figure>,
-    at: Vec<At>,
+    /// Where the axes of the figure are read, one entry an axis.
+    pub at: Vec<At>,
     factor: Option<Factor>,
+    /// The column that is subtracted from this one.
+    pub minus: Option<Arc<Self>>,
 }
 
 impl Column {
@@ -45,7 +48,7 @@ impl Column {
     pub fn new(name: impl Into<String>, figure: &Arc<Figure>, at: impl Into<Vec<At>>) -> Self {
         let (name, at) = (name.into(), at.into());
         assert_eq!(at.len(), figure.axes.len(), "column {name} of {}", figure.spec.name);
-        Self { name, figure: Arc::clone(figure), at, factor: None }
+        Self { name, figure: Arc::clone(figure), at, factor: None, minus: None }
     }
 
     /// The same cells multiplied.
@@ -59,7 +62,22 @@ impl Column {
         self.factor.as_ref().map(|factor| factor.name)
     }
 
+    /// The cell of a row by its place in the canonical order and by its entries of the leading axes.
     fn cell(&self, row: usize, lead: &[usize]) -> Datum {
+        let cell = self.own_cell(row, lead);
+        match (&self.minus, cell.number()) {
+            (Some(minus), Some(x)) => {
+                let Some(y) = minus.cell(row, lead).number() else { return Datum::Nothing };
+                match cell {
+                    Datum::Whole(_) => Datum::Wide(x - y),
+                    cell => cell.map(|_| x - y),
+                }
+            }
+            _ => cell,
+        }
+    }
+
+    fn own_cell(&self, row: usize, lead: &[usize]) -> Datum {
         let fixed = |at: &At| match at {
             At::Lead(axis) => lead[*axis],
             At::Fixed(entry) => *entry,
@@ -116,10 +134,48 @@ impl Panel {
         Self { name, lead, columns: Vec::new(), rows }
     }
 
+    /// All of a figure but what is fixed at one entry: a column with a row for each cell.
+    pub fn of_figure(figure: &Arc<Figure>, fixed: &[(Dim, usize)]) -> Self {
+        let (mut lead, mut at) = (Vec::new(), Vec::new());
+        for axis in &figure.axes {
+            at.push(if let Some((_, entry)) = fixed.iter().find(|(dim, _)| *dim == axis.dim) {
+                At::Fixed(*entry)
+            } else {
+                lead.push(axis.clone());
+                At::Lead(lead.len() - 1)
+            });
+        }
+        let name = figure.spec.name;
+        Self::new(name, lead).with(Column::new(name, figure, at))
+    }
+
+    /// What each number of this panel is more than that of another with the same rows and columns: `None` where there is
+    /// no such. Names and flags stay as they are here.
+    pub fn minus(&self, other: &Self) -> Option<Self> {
+        let shape = |panel: &Self| panel.lead.iter().map(Axis::len).collect::<Vec<_>>();
+        let minus = |column: &Column| {
+            // Where nothing is edited, edited is clean.
+            let names = [column.name.clone(), column.name.replace("edited", "clean")];
+            let other =
+                names.iter().find_map(|name| other.columns.iter().find(|other| other.name == *name))?;
+            Some(Column { minus: Some(Arc::new(other.clone())), ..column.clone() })
+        };
+        let columns: Option<Vec<Column>> = self.columns.iter().map(minus).collect();
+        let columns = columns.filter(|_| shape(self) == shape(other))?;
+        Some(Self { columns, ..self.clone() })
+    }
+
     /// The same with these rows alone, in this order: row-major indices over the leading axes.
     #[must_use]
     pub fn ordered(self, rows: impl IntoIterator<Item = usize>) -> Self {
         Self { rows: rows.into_iter().collect(), ..self }
+    }
+
+    /// The same with more columns.
+    #[must_use]
+    pub fn and(mut self, columns: impl IntoIterator<Item = Column>) -> Self {
+        self.columns.extend(columns);
+        self
     }
 
     /// The same with another column.
@@ -147,22 +203,17 @@ impl Panel {
 
     /// A cell, by column and row, which must be there.
     pub fn cell(&self, column: usize, row: usize) -> Datum {
-        self.columns[column].cell(row, &self.lead_of(row))
+        self.columns[column].cell(self.rows[row], &self.lead_of(row))
+    }
+
+    /// Whether there is a row for every combination of the leading axes, in their order.
+    pub fn is_whole(&self) -> bool {
+        let all: usize = self.lead.iter().map(Axis::len).product();
+        self.rows.len() == all && self.rows.iter().enumerate().all(|(at, row)| at == *row)
     }
 
     /// The numbers of a column in the order of the rows; NaN where there is none.
     pub fn numbers(&self, column: usize) -> Vec<f64> {
         (0..self.len()).map(|row| self.cell(column, row).number().unwrap_or(f64::NAN)).collect()
-    }
-
-    /// What the columns are of, each subject once, in the order of its first column.
-    pub fn subjects(&self) -> Vec<&Arc<Subject>> {
-        let mut subjects: Vec<&Arc<Subject>> = Vec::new();
-        for column in &self.columns {
-            if !subjects.iter().any(|subject| **subject == column.figure.of) {
-                subjects.push(&column.figure.of);
-            }
-        }
-        subjects
     }
 }

@@ -1,11 +1,12 @@
 //! Panels as files: what the screen rounds, whole, and what it is of.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
-use super::{Datum, Panel, State, Subject};
+use super::{At, Axis, Datum, Dim, Panel, State, Subject};
 use crate::model::NamedTensor;
 use crate::number::figure;
 
@@ -32,7 +33,7 @@ pub fn csv(panel: &Panel) -> String {
 }
 
 /// A cell of comma-separated values, quoted where it must be.
-pub(crate) fn quoted(cell: &str) -> String {
+fn quoted(cell: &str) -> String {
     if cell.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", cell.replace('"', "\"\""))
     } else {
@@ -52,11 +53,9 @@ pub fn text(panel: &Panel) -> String {
         |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default();
     let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
     let mut out = format!("{}\n", panel.name);
-    for subject in panel.subjects() {
-        let of: Vec<&str> =
-            panel.columns.iter().filter(|c| c.figure.of == *subject).map(|c| &*c.name).collect();
+    for (columns, of) in provenance(panel) {
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "# {}: {}", of.join(", "), subject.words());
+        let _ = writeln!(out, "# {}: {of}", columns.join(", "));
     }
     for line in &lines {
         let cells: Vec<String> =
@@ -66,17 +65,46 @@ pub fn text(panel: &Panel) -> String {
     out
 }
 
+/// What the columns are of, in words: those of one kind together.
+fn provenance(panel: &Panel) -> Vec<(Vec<&str>, String)> {
+    let mut found: Vec<(Vec<&str>, String)> = Vec::new();
+    for column in &panel.columns {
+        let choices = column.figure.about.iter().map(|(name, choice)| format!("{name} {choice}"));
+        let edits = |name: &&str| *name == Dim::Edits.name();
+        let at = fixed(column).into_iter().filter(|(name, _)| !edits(name));
+        let at = at.map(|(name, entry)| format!("{name} {entry}"));
+        let partial = match column.figure.state {
+            State::Done => None,
+            State::Partial(done, parts) => Some(format!("{done} of {parts} parts so far")),
+        };
+        let minus = column.minus.as_ref().map(|minus| format!("minus: {}", minus.figure.of.words()));
+        let of = at.chain(choices).chain(partial).chain([column.figure.of.words()]).chain(minus);
+        let of = of.collect::<Vec<_>>().join(", ");
+        match found.iter_mut().find(|(_, known)| *known == of) {
+            Some((columns, _)) => columns.push(&column.name),
+            None => found.push((vec![&column.name], of)),
+        }
+    }
+    found
+}
+
 /// What a column means, beside its numbers.
 #[derive(Serialize)]
 struct Meaning<'a> {
     name: &'a str,
     question: &'a str,
     unit: &'a str,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    at: BTreeMap<&'static str, Datum>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    asked_with: BTreeMap<&'static str, &'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     factor: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     partial: Option<(usize, usize)>,
     of: &'a Subject,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    minus: Option<&'a Subject>,
 }
 
 /// A panel as JSON: columns by name, rows, and for each measured column what it is of.
@@ -123,17 +151,34 @@ impl<'a> Meaning<'a> {
             name: &column.name,
             question: figure.spec.name,
             unit: figure.spec.unit,
+            at: fixed(column),
+            asked_with: figure.about.iter().map(|(name, choice)| (*name, &**choice)).collect(),
             factor: column.factor(),
             partial: match figure.state {
                 State::Done => None,
                 State::Partial(done, parts) => Some((done, parts)),
             },
             of: &figure.of,
+            minus: column.minus.as_ref().map(|minus| &*minus.figure.of),
         }
     }
 }
 
-/// The measured columns as tensors, `panel.column`, each over the rows; texts are left out, cells without a number NaN.
+/// Where a column stands on the axes that no row varies, by the axis: an entry, or `mean`.
+fn fixed(column: &super::Column) -> BTreeMap<&'static str, Datum> {
+    let entry = |(axis, at): (&Axis, &At)| {
+        let entry = match at {
+            At::Fixed(entry) if *entry < axis.len() => axis.name(*entry),
+            At::Mean => "mean".to_owned().into(),
+            _ => return None,
+        };
+        Some((axis.dim.name(), entry))
+    };
+    column.figure.axes.iter().zip(&column.at).filter_map(entry).collect()
+}
+
+/// The measured columns as tensors, `panel.column`, each over the leading axes where all rows are there in order, else over
+/// the rows; texts are left out, cells without a number NaN.
 pub fn safetensors(panel: &Panel) -> Vec<NamedTensor> {
     let columns = panel.columns.iter().enumerate();
     let numeric =
@@ -141,7 +186,11 @@ pub fn safetensors(panel: &Panel) -> Vec<NamedTensor> {
     numeric
         .map(|(at, column)| NamedTensor {
             name: format!("{}.{}", panel.name, column.name),
-            shape: vec![panel.len()],
+            shape: if panel.is_whole() {
+                panel.lead.iter().map(Axis::len).collect()
+            } else {
+                vec![panel.len()]
+            },
             values: panel.numbers(at).into_iter().map(|x| x as f32).collect(),
         })
         .collect()
@@ -151,8 +200,9 @@ pub fn safetensors(panel: &Panel) -> Vec<NamedTensor> {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::{At, Axis, Column, Dim, Factor, Figure, Over, Spec, WeightForm};
+    use super::super::{Column, Factor, Figure, Origin, Over, Spec, WeightForm};
     use super::*;
+    use crate::model::{HeadId, Interventions, ModelConfig, Snapshot, Weights};
 
     static LOSS: Spec = Spec {
         name: "loss",
@@ -163,22 +213,26 @@ mod tests {
         axes: &[Dim::Edits, Dim::Position],
     };
 
-    fn subject(edits: &[&str]) -> Arc<Subject> {
-        Arc::new(Subject {
-            weights: "w.safetensors".into(),
-            step: Some(420),
-            form: WeightForm::Trained,
+    fn subject(heads: &[usize]) -> Arc<Subject> {
+        let config = ModelConfig { d_model: 1, d_head: 1, d_mlp: 0, n_ctx: 1, ..ModelConfig::default() };
+        let snapshot = Arc::new(Snapshot::new(420, Weights::zeros(&config)));
+        let heads = heads.iter().map(|&head| HeadId { layer: 0, head }).collect();
+        let edits = Interventions { heads, ..Interventions::default() };
+        let origin = Origin {
+            weights_file: Some("w.safetensors".into()),
+            has_steps: true,
             task: "majority".into(),
-            over: Over::Set { name: "validation".into(), sequences: 410 },
-            edits: edits.iter().map(ToString::to_string).collect(),
             seed: 23,
-        })
+            sequences: 410,
+        };
+        let subject = Subject::weights(&snapshot, WeightForm::Trained).over(Over::Validation);
+        Arc::new(subject.edited(&edits).from(&Arc::new(origin)))
     }
 
     /// 0.1, 0.2, 0.3 clean and ten times that edited; the last position is not scored.
     fn losses() -> Arc<Figure> {
         let axes = vec![Axis::named(Dim::Edits, ["clean", "edited"]), Axis::counted(Dim::Position, 3)];
-        Figure::new(&LOSS, axes, &subject(&["head 0.1 to zero"]), |at| {
+        Figure::new(&LOSS, axes, &subject(&[1]), |at| {
             let scale = if at[0] == 0 { 0.1_f32 } else { 1.0 };
             (at[1] < 2).then(|| scale * (at[1] + 1) as f32).into()
         })
@@ -196,7 +250,12 @@ mod tests {
         let text = serde_json::to_string(&json(&[panel()])).unwrap();
         assert!(text.contains(r#""columns":["position","clean","edited"]"#), "{text}");
         assert!(text.contains(r#""rows":[[0,0.1,1.0],[1,0.2,2.0],[2,null,null]]"#), "{text}");
-        assert!(text.contains(r#""of":{"weights":"w.safetensors","step":420,"form":"trained""#), "{text}");
+        let of = r#""of":{"weights_file":"w.safetensors","weights":"trained","step":420,"task":"majority","seed":23"#;
+        assert!(text.contains(of), "{text}");
+        assert!(
+            text.contains(r#""over":"validation","sequences":410,"edits":["head 0.1 to zero"]"#),
+            "{text}"
+        );
     }
 
     #[test]
@@ -222,20 +281,44 @@ mod tests {
     #[test]
     fn a_panel_says_each_subject_once_and_a_name_with_a_comma_is_quoted() {
         let axes = || vec![Axis::named(Dim::Edits, ["a,b"]), Axis::counted(Dim::Position, 1)];
-        let [one, other] = [&[][..], &["x"][..]]
-            .map(|edits| Figure::new(&LOSS, axes(), &subject(edits), |_| 1_usize.into()));
+        let [one, other] =
+            [&[][..], &[1][..]].map(|heads| Figure::new(&LOSS, axes(), &subject(heads), |_| 1_usize.into()));
         let at = [At::Lead(0), At::Fixed(0)];
         let panel = Panel::new("two", [axes().remove(0)])
             .with(Column::new("one", &one, at.clone()))
             .with(Column::new("same", &one, at.clone()))
             .with(Column::new("other", &other, at));
-        assert_eq!(panel.subjects().len(), 2);
         assert!(csv(&panel).ends_with("\"a,b\",1,1,1\n"));
         assert!(
-            text(&panel).contains("# one, same: trained weights, step 420, 410 validation sequences\n"),
+            text(&panel).contains(
+                "# one, same: position 0, w.safetensors, trained weights, step 420, 410 validation sequences\n"
+            ),
             "{}",
             text(&panel)
         );
+    }
+
+    #[test]
+    fn a_difference_is_cell_by_cell_and_names_both() {
+        let clean = Panel::of_figure(&losses(), &[(Dim::Edits, 0)]);
+        let difference =
+            Panel::of_figure(&losses(), &[(Dim::Edits, 1)]).minus(&clean).expect("the same rows");
+        assert_eq!(csv(&difference), "position,loss\n0,0.9\n1,1.8\n2,\n");
+        assert_eq!(
+            serde_json::to_value(json(&[difference])).unwrap()[0]["measured"][0]["minus"]["step"],
+            420
+        );
+        assert!(clean.minus(&panel()).is_none(), "other columns");
+    }
+
+    #[test]
+    fn a_whole_figure_keeps_its_shape_as_a_tensor() {
+        let whole = Panel::of_figure(&losses(), &[]);
+        let tensor = &safetensors(&whole)[0];
+        assert_eq!((&*tensor.name, &tensor.shape), ("loss.loss", &vec![2, 3]));
+        assert!(tensor.values[5].is_nan() && (tensor.values[3] - 1.0).abs() < 1e-6);
+        let some = whole.ordered([3, 0]);
+        assert_eq!((&safetensors(&some)[0].shape, some.len()), (&vec![2], 2));
     }
 
     #[test]

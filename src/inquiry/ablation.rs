@@ -1,12 +1,46 @@
 //! What do the edits do over the validation set, beside matched random sets?
 
-use super::Findings;
+use std::sync::Arc;
+
 use super::bench::Bench;
 use super::job::{Job, MeansOf, Progress, Sweep};
-use super::subject::Subject;
+use super::{Answer, Findings};
 use crate::analysis::evaluation::control;
 use crate::analysis::{Controls, Evaluation, Tally};
+use crate::figure::{Axis, Datum, Dim, Figure, Spec, Subject};
 use crate::model::Interventions;
+use crate::task::Task;
+
+/// Loss with edits, beside random ones.
+pub static EDITED_LOSS: Spec = Spec {
+    name: "edited_loss",
+    unit: "nats",
+    definition: "mean cross-entropy over all targets of the validation set: clean, edited, and with random sets of as many neurons \
+                 of like mean activity in the same layers, edited in the same way",
+    source: "",
+    chance: "that of the random sets",
+    axes: &[Dim::Edits],
+};
+
+/// Accuracy with edits, beside random ones.
+pub static EDITED_ACCURACY: Spec = Spec {
+    name: "edited_accuracy",
+    unit: "",
+    definition: "share of all targets of the validation set that are predicted, with the edits of edited_loss",
+    source: "",
+    chance: "that of the random sets",
+    axes: &[Dim::Edits],
+};
+
+/// Accuracy by class with edits.
+pub static EDITED_CLASS_ACCURACY: Spec = Spec {
+    name: "edited_accuracy_by_class",
+    unit: "",
+    definition: "share of the targets of a class in the validation set that are predicted, clean and edited",
+    source: "",
+    chance: "1/d_vocab_out, of a uniform guess",
+    axes: &[Dim::Edits, Dim::Class],
+};
 
 /// What edits do over a set of sequences, beside matched random ones.
 #[derive(Clone, Debug)]
@@ -17,6 +51,39 @@ pub struct AblationReport {
     pub after: Option<Evaluation>,
     /// Random neuron sets of the same size; `None` when no neuron is switched off, or too few others are there.
     pub controls: Option<Controls>,
+}
+
+impl AblationReport {
+    /// Clean (0) or edited (1), where it is known.
+    fn one(&self, edits: usize) -> Option<&Evaluation> {
+        if edits == 0 { Some(&self.before) } else { self.after.as_ref() }
+    }
+}
+
+/// [`EDITED_LOSS`], [`EDITED_ACCURACY`] and [`EDITED_CLASS_ACCURACY`], as far as they have come.
+pub fn figures(answer: &Answer, report: &Arc<AblationReport>, task: &Arc<dyn Task>) -> [Arc<Figure>; 3] {
+    let controls = report.controls.clone().unwrap_or_default();
+    let (done, has_after) = (controls.losses.len(), report.after.is_some());
+    let edits = |random: usize| {
+        let sets = (0..random).map(|set| format!("random {set}"));
+        Axis::named(Dim::Edits, ["clean".to_owned(), "edited".to_owned()].into_iter().chain(sets))
+    };
+    let over_set = |spec, of: fn(&Evaluation) -> f64, of_random: fn(&Controls) -> &[f64]| {
+        let report = Arc::clone(report);
+        let figure = answer.figure(spec, vec![edits(done)], move |at| match at[0] {
+            0 | 1 => report.one(at[0]).map(of),
+            random => report.controls.as_ref().and_then(|all| of_random(all).get(random - 2).copied()),
+        });
+        figure.partial(1 + usize::from(has_after) + done, 2 + controls.planned.max(done))
+    };
+    let classes = Arc::clone(report);
+    [
+        over_set(&EDITED_LOSS, |one| one.loss, |all| &all.losses),
+        over_set(&EDITED_ACCURACY, |one| one.accuracy, |all| &all.accuracies),
+        answer.figure(&EDITED_CLASS_ACCURACY, vec![edits(0), Axis::classes(task)], move |at| -> Datum {
+            classes.one(at[0]).and_then(|one| one.accuracy_by_class.get(at[1]).copied().flatten()).into()
+        }),
+    ]
 }
 
 pub(super) fn ask(subject: &Subject, controls: usize) -> Box<dyn Job> {
@@ -96,7 +163,7 @@ impl Job for Ablation {
         let goes_on =
             report.controls.as_ref().is_some_and(|controls| controls.losses.len() < controls.planned);
         let is_done = report.after.is_some() && !goes_on;
-        let findings = Findings::Ablation(report);
+        let findings = Findings::Ablation(Arc::new(report));
         if is_done { Progress::Done(findings) } else { Progress::Partial(findings) }
     }
 }

@@ -1,14 +1,89 @@
 //! How well do the weights answer, with nothing switched off?
 
+use std::sync::Arc;
+
 use super::Findings;
 use super::job::{Job, OverValidation};
-use super::subject::Subject;
-use crate::analysis::Tally;
+use crate::analysis::{Evaluation, Tally};
+use crate::figure::{Axis, Datum, Dim, Figure, Spec, Subject};
+use crate::task::Task;
+
+/// Loss over a set.
+pub static SET_LOSS: Spec = Spec {
+    name: "set_loss",
+    unit: "nats",
+    definition: "mean cross-entropy over all targets of the set",
+    source: "",
+    chance: "ln d_vocab_out",
+    axes: &[Dim::Edits],
+};
+
+/// Accuracy over a set.
+pub static ACCURACY: Spec = Spec {
+    name: "accuracy",
+    unit: "",
+    definition: "share of all targets of the set that are predicted",
+    source: "",
+    chance: "1/d_vocab_out, of a uniform guess",
+    axes: &[Dim::Edits],
+};
+
+/// Accuracy by class.
+pub static CLASS_ACCURACY: Spec = Spec {
+    name: "accuracy_by_class",
+    unit: "",
+    definition: "share of the targets of a class that are predicted; none where the class is never a target",
+    source: "",
+    chance: "1/d_vocab_out, of a uniform guess",
+    axes: &[Dim::Edits, Dim::Class],
+};
+
+/// Accuracy by position.
+pub static POSITION_ACCURACY: Spec = Spec {
+    name: "accuracy_by_position",
+    unit: "",
+    definition: "share of the targets at a position that are predicted; none where no sequence has one there",
+    source: "",
+    chance: "1/d_vocab_out, of a uniform guess",
+    axes: &[Dim::Edits, Dim::Position],
+};
 
 pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {
     OverValidation::ask(
         subject,
         |of, _| Tally::new(of.snapshot.config()),
-        |tally| Findings::Accuracy(tally.evaluation()),
+        |tally| Findings::Accuracy(Arc::new(tally.evaluation())),
     )
+}
+
+/// An evaluation as figures.
+pub struct Figures {
+    /// [`SET_LOSS`].
+    pub loss: Arc<Figure>,
+    /// [`ACCURACY`].
+    pub accuracy: Arc<Figure>,
+    /// [`CLASS_ACCURACY`].
+    pub by_class: Arc<Figure>,
+    /// [`POSITION_ACCURACY`].
+    pub by_position: Arc<Figure>,
+}
+
+/// What an evaluation with nothing edited comes to.
+pub fn figures(of: &Arc<Subject>, found: &Arc<Evaluation>, task: &Arc<dyn Task>) -> Figures {
+    let figure = |spec, more: Option<Axis>, cell: fn(&Evaluation, &[usize]) -> Datum| {
+        let found = Arc::clone(found);
+        let axes = [Axis::named(Dim::Edits, ["clean"])].into_iter().chain(more).collect();
+        Figure::new(spec, axes, of, move |at| cell(&found, &at[1..]))
+    };
+    let positions = Axis::counted(Dim::Position, found.accuracy_by_position.len());
+    Figures {
+        loss: figure(&SET_LOSS, None, |one, _| one.loss.into()),
+        accuracy: figure(&ACCURACY, None, |one, _| one.accuracy.into()),
+        by_class: figure(&CLASS_ACCURACY, Some(Axis::classes(task)), |one, at| {
+            one.accuracy_by_class.get(at[0]).copied().flatten().into()
+        }),
+        by_position: figure(&POSITION_ACCURACY, Some(positions), |one, at| {
+            one.accuracy_by_position[at[0]].into()
+        }),
+    }
 }

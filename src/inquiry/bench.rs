@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::ThreadPool;
 
-use super::subject::{Over, Subject};
 use crate::analysis::circuits::HeadDrive;
 use crate::analysis::{Evaluation, NeuronDirections, Pass};
-use crate::figure::WeightForm;
+use crate::figure::{Over, Subject, WeightForm};
 use crate::model::{HeadId, Interventions, Means, Patch, Snapshot};
 use crate::task::{Dataset, Example, Split, Targets, Token};
 
@@ -225,6 +224,8 @@ mod tests {
             form: WeightForm::Trained,
             over: Over::Sequence(vec![token; 12].into()),
             edits: Interventions::default(),
+            origin: Arc::default(),
+            taken_at: None,
         };
         let one = bench(usize::MAX);
         one.clean(&subject(0));

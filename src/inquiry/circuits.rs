@@ -1,11 +1,150 @@
 //! What do the weights alone say of each head? A head a step.
 
-use super::Findings;
+use std::sync::Arc;
+
 use super::bench::Bench;
 use super::job::{Job, Once, Progress};
-use super::subject::Subject;
-use crate::analysis::circuits::{HeadCircuits, qk_over_positions};
+use super::{Answer, Findings};
+use crate::analysis::circuits::{HeadCircuits, HeadDrive, qk_over_positions};
+use crate::figure::{Axis, Dim, Figure, Spec, Subject};
 use crate::model::HeadId;
+use crate::task::Task;
+
+/// Matches of tokens.
+pub static QK_TOKENS: Spec = Spec {
+    name: "qk_circuit",
+    unit: "",
+    definition: "W_E W_Q W_K^T W_E^T: how well a query token matches a key token, without attn_scale and norm scales",
+    source: "Elhage et al. 2021, QK circuit",
+    chance: "",
+    axes: &[Dim::Layer, Dim::Head, Dim::QueryToken, Dim::Token],
+};
+
+/// Matches of positions.
+pub static QK_POSITIONS: Spec = Spec {
+    name: "qk_circuit_of_positions",
+    unit: "",
+    definition: "W_pos W_Q W_K^T W_pos^T of one head: how well a query position matches a key position, without attn_scale and \
+                 norm scales",
+    source: "Elhage et al. 2021, QK circuit",
+    chance: "",
+    axes: &[Dim::Query, Dim::Key],
+};
+
+/// From tokens to logits.
+pub static OV_LOGITS: Spec = Spec {
+    name: "ov_circuit",
+    unit: "",
+    definition: "W_E W_V W_O W_U: what a token, attended to, adds to each logit, without the final norm's scale",
+    source: "Elhage et al. 2021, OV circuit",
+    chance: "",
+    axes: &[Dim::Layer, Dim::Head, Dim::Token, Dim::Class],
+};
+
+/// From tokens to neurons.
+pub static OV_NEURONS: Spec = Spec {
+    name: "ov_circuit_to_neurons",
+    unit: "",
+    definition: "W_E W_V W_O W_in of one head, less the mean over tokens: how a token, attended to, drives each neuron of the \
+                 layer",
+    source: "Elhage et al. 2021, OV circuit",
+    chance: "",
+    axes: &[Dim::Token, Dim::Neuron],
+};
+
+/// Whether a head copies.
+pub static COPYING_SCORE: Spec = Spec {
+    name: "copying_score",
+    unit: "",
+    definition: "the sum of the eigenvalues of the token-to-logit map over the sum of their sizes: 1 for a head that only copies",
+    source: "Elhage et al. 2021",
+    chance: "about 0, of random weights",
+    axes: &[Dim::Layer, Dim::Head],
+};
+
+/// Singular values of the match of tokens.
+pub static QK_SINGULAR: Spec = Spec {
+    name: "qk_singular_values",
+    unit: "",
+    definition: "singular values of qk_circuit, the largest first",
+    source: "",
+    chance: "",
+    axes: &[Dim::Layer, Dim::Head, Dim::Rank],
+};
+
+/// Singular values of the token-to-logit map.
+pub static OV_SINGULAR: Spec = Spec {
+    name: "ov_singular_values",
+    unit: "",
+    definition: "singular values of ov_circuit, the largest first",
+    source: "",
+    chance: "",
+    axes: &[Dim::Layer, Dim::Head, Dim::Rank],
+};
+
+/// Every head's circuits as figures.
+pub struct Figures {
+    /// [`QK_TOKENS`].
+    pub qk_tokens: Arc<Figure>,
+    /// [`OV_LOGITS`].
+    pub ov_logits: Arc<Figure>,
+    /// [`COPYING_SCORE`].
+    pub copying_score: Arc<Figure>,
+    /// [`QK_SINGULAR`].
+    pub qk_singular: Arc<Figure>,
+    /// [`OV_SINGULAR`].
+    pub ov_singular: Arc<Figure>,
+}
+
+/// The circuits of every head.
+pub fn figures(answer: &Answer, found: &Arc<Vec<HeadCircuits>>, task: &Arc<dyn Task>) -> Figures {
+    let c = answer.config();
+    let (n_heads, d_vocab, outputs) = (c.n_heads, c.d_vocab, c.outputs());
+    let map = |spec, axes: [Axis; 2], width: usize, of: fn(&HeadCircuits) -> &[f32]| {
+        let found = Arc::clone(found);
+        answer.figure(spec, answer.by_head(axes), move |at| {
+            of(&found[at[0] * n_heads + at[1]]).get(at[2] * width + at[3]).copied()
+        })
+    };
+    let singular = |spec, of: fn(&HeadCircuits) -> &[f32]| {
+        let ranks = found.iter().map(|head| of(head).len()).max().unwrap_or_default();
+        let found = Arc::clone(found);
+        answer.figure(spec, answer.by_head([Axis::counted(Dim::Rank, ranks)]), move |at| {
+            of(&found[at[0] * n_heads + at[1]]).get(at[2]).copied()
+        })
+    };
+    let copying = Arc::clone(found);
+    Figures {
+        qk_tokens: map(&QK_TOKENS, [Axis::query_tokens(task), Axis::tokens(task)], d_vocab, |head| &head.qk),
+        ov_logits: map(&OV_LOGITS, [Axis::tokens(task), Axis::classes(task)], outputs, |head| &head.ov_logit),
+        copying_score: answer.figure(&COPYING_SCORE, answer.by_head([]), move |at| {
+            copying[at[0] * n_heads + at[1]].copying_score
+        }),
+        qk_singular: singular(&QK_SINGULAR, |head| &head.qk_singular),
+        ov_singular: singular(&OV_SINGULAR, |head| &head.ov_singular),
+    }
+}
+
+/// [`QK_POSITIONS`] of the head that was asked for; nothing where a key is after its query.
+pub fn positions(answer: &Answer, found: &Arc<Vec<f32>>) -> Arc<Figure> {
+    let (found, len) = (Arc::clone(found), answer.config().n_ctx);
+    let axes = [Dim::Query, Dim::Key].map(|dim| Axis::counted(dim, len));
+    let figure = answer
+        .figure(&QK_POSITIONS, axes.into(), move |at| (at[1] <= at[0]).then(|| found[at[0] * len + at[1]]));
+    of_head(&figure, answer)
+}
+
+/// [`OV_NEURONS`] of the head that was asked for.
+pub fn drive(answer: &Answer, found: &Arc<HeadDrive>, task: &Arc<dyn Task>) -> Arc<Figure> {
+    let (found, d_mlp) = (Arc::clone(found), answer.config().d_mlp);
+    let axes = vec![Axis::tokens(task), Axis::counted(Dim::Neuron, d_mlp)];
+    of_head(&answer.figure(&OV_NEURONS, axes, move |at| found.values[at[0] * d_mlp + at[1]]), answer)
+}
+
+fn of_head(figure: &Figure, answer: &Answer) -> Arc<Figure> {
+    let head = answer.inquiry.question.head();
+    figure.asked_with("head", &head.map_or_else(String::new, |id| format!("{}.{}", id.layer, id.head)))
+}
 
 pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {
     let heads: Vec<HeadId> = subject.snapshot.config().heads().collect();
@@ -16,7 +155,7 @@ pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {
 pub(super) fn ask_positions(subject: &Subject, id: HeadId) -> Box<dyn Job> {
     let subject = subject.clone();
     let positions = move |bench: &Bench| qk_over_positions(&bench.weights(&subject).weights, id);
-    Box::new(Once(move |bench: &Bench| Findings::Positions(positions(bench))))
+    Box::new(Once(move |bench: &Bench| Findings::Positions(Arc::new(positions(bench)))))
 }
 
 /// How a head drives the neurons of its layer.
@@ -39,6 +178,6 @@ impl Job for Circuits {
         if self.found.len() < self.heads.len() {
             return Progress::More;
         }
-        Progress::Done(Findings::Circuits(std::mem::take(&mut self.found)))
+        Progress::Done(Findings::Circuits(Arc::new(std::mem::take(&mut self.found))))
     }
 }

@@ -1,17 +1,44 @@
 //! Which feature of a class explains the summed activation of some neurons?
 
-use super::Findings;
+use std::sync::Arc;
+
 use super::job::{Job, OverValidation};
-use super::subject::Subject;
+use super::{Answer, Findings};
 use crate::analysis::hypotheses::Fit;
+use crate::figure::{Axis, Dim, Figure, Spec, Subject};
 use crate::model::NeuronId;
-use crate::task::Class;
+use crate::task::{Class, Task};
+
+/// How well a feature explains neurons.
+pub static R_SQUARED: Spec = Spec {
+    name: "r_squared",
+    unit: "",
+    definition: "1 - the variance that is left of the neurons' summed activation after a straight line in a feature, over their \
+                 variance",
+    source: "least squares with an intercept",
+    chance: "0, of a feature without relation",
+    axes: &[Dim::Hypothesis],
+};
 
 pub(super) fn ask(subject: &Subject, neurons: &[NeuronId], class: Class) -> Box<dyn Job> {
     let neurons = neurons.to_vec();
     OverValidation::ask(
         subject,
         move |_, bench| Fit::new(&neurons, class, bench.data().task().features()),
-        |fit| Findings::Fit(fit.r_squared()),
+        |fit| Findings::Fit(Arc::new(fit.r_squared())),
     )
+}
+
+/// [`R_SQUARED`] of the neurons and the class that were asked for.
+pub fn r_squared(
+    answer: &Answer,
+    found: &Arc<Vec<f64>>,
+    (neurons, class): (&[NeuronId], Class),
+    task: &dyn Task,
+) -> Arc<Figure> {
+    let names: Vec<String> = neurons.iter().map(|id| format!("{}.{}", id.layer, id.neuron)).collect();
+    let axes = vec![Axis::named(Dim::Hypothesis, task.features().iter().map(|feature| feature.name))];
+    let found = Arc::clone(found);
+    let figure = answer.figure(&R_SQUARED, axes, move |at| found[at[0]]);
+    figure.asked_with("neurons", &names.join(" ")).asked_with("class", &task.outputs().name(class))
 }

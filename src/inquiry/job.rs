@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::Findings;
 use super::bench::{Averages, Bench};
-use super::subject::Subject;
 use crate::analysis::evaluation::Totals;
 use crate::analysis::total::{Total, add, slice_len};
+use crate::figure::Subject;
 use crate::model::{Patch, Snapshot};
 use crate::task::Split;
 

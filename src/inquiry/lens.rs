@@ -2,17 +2,96 @@
 
 use std::sync::Arc;
 
-use super::Findings;
 use super::bench::Bench;
 use super::job::{Job, MeansOf, OverValidation, Progress};
-use super::subject::Subject;
-use crate::analysis::lens::{LensSums, lens};
+use super::passes::Probe;
+use super::{Answer, Findings};
+use crate::analysis::Target;
+use crate::analysis::lens::{LensFigures, LensRow, LensSums, lens};
+use crate::analysis::logits::prediction;
+use crate::figure::{Axis, Datum, Dim, Figure, Spec, Subject};
+
+/// The lens at the target.
+pub static LENS_LOGIT: Spec = Spec {
+    name: "lens_logit",
+    unit: "logit",
+    definition: "the stream at a place through the final norm, with the place's own scale, and W_U, less the mean over classes: \
+                 at the target of the position",
+    source: "nostalgebraist 2020",
+    chance: "",
+    axes: &[Dim::Place, Dim::Position],
+};
+
+/// The lens' answer.
+pub static LENS_PREDICTION: Spec = Spec {
+    name: "lens_prediction",
+    unit: "",
+    definition: "the class that the logit lens gives the largest logit",
+    source: "nostalgebraist 2020",
+    chance: "",
+    axes: &[Dim::Place, Dim::Position],
+};
+
+/// Loss of the lens.
+pub static LENS_LOSS: Spec = Spec {
+    name: "lens_loss",
+    unit: "nats",
+    definition: "mean cross-entropy of the logit lens over the targets of the validation set, nothing edited",
+    source: "nostalgebraist 2020",
+    chance: "ln d_vocab_out",
+    axes: &[Dim::Place],
+};
+
+/// Accuracy of the lens.
+pub static LENS_ACCURACY: Spec = Spec {
+    name: "lens_accuracy",
+    unit: "",
+    definition: "share of the targets of the validation set that the logit lens gives, nothing edited",
+    source: "nostalgebraist 2020",
+    chance: "1/d_vocab_out, of a uniform guess",
+    axes: &[Dim::Place],
+};
+
+/// [`LENS_LOGIT`] to a target, and [`LENS_PREDICTION`]; the target is that of the probe of the same sequence.
+pub fn of_sequence(
+    answer: &Answer,
+    found: &Arc<Vec<LensRow>>,
+    probe: &Arc<Probe>,
+    target: Target,
+) -> [Arc<Figure>; 2] {
+    let outputs = probe.config().outputs();
+    let axes = || {
+        let places = found.iter().map(|row| row.name.clone());
+        vec![Axis::named(Dim::Place, places), Axis::counted(Dim::Position, probe.len())]
+    };
+    let row = |found: &Arc<Vec<LensRow>>| {
+        let found = Arc::clone(found);
+        move |at: &[usize]| found[at[0]].logits[at[1] * outputs..][..outputs].to_vec()
+    };
+    let (logits, meant, by) = (row(found), probe.resolver(target), row(found));
+    let to = answer.figure(&LENS_LOGIT, axes(), move |at| meant(at[1]).value(&logits(at)));
+    let task = Arc::clone(&probe.task);
+    let says = answer.figure(&LENS_PREDICTION, axes(), move |at| {
+        prediction(&by(at)).map(|class| Datum::class(&*task, class))
+    });
+    [to.asked_with("target", &target.words(&*probe.task)), says]
+}
+
+/// [`LENS_LOSS`] and [`LENS_ACCURACY`].
+pub fn over_set(answer: &Answer, found: &Arc<Vec<LensFigures>>) -> [Arc<Figure>; 2] {
+    let figure = |spec, of: fn(&LensFigures) -> f64| {
+        let axes = vec![Axis::named(Dim::Place, found.iter().map(|place| place.name.clone()))];
+        let found = Arc::clone(found);
+        answer.figure(spec, axes, move |at| of(&found[at[0]]))
+    };
+    [figure(&LENS_LOSS, |place| place.loss), figure(&LENS_ACCURACY, |place| place.accuracy)]
+}
 
 pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {
     OverValidation::ask(
         subject,
         |of, bench| LensSums::new(Arc::new(bench.weights(of).weights.clone())),
-        |sums| Findings::Lens(sums.figures()),
+        |sums| Findings::Lens(Arc::new(sums.figures())),
     )
 }
 
@@ -30,6 +109,6 @@ impl Job for OfSequence {
         let Some(patch) = self.means.patch(&self.subject, bench) else { return Progress::More };
         let pass = bench.edited(&self.subject, &patch);
         let weights = bench.weights(&self.subject);
-        Progress::Done(Findings::SequenceLens(lens(&weights.weights, &pass.activations)))
+        Progress::Done(Findings::SequenceLens(Arc::new(lens(&weights.weights, &pass.activations))))
     }
 }

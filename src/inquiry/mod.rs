@@ -2,20 +2,22 @@
 //!
 //! Pure: no thread, no channel. What serves the [`Schedule`] is the explorer's worker, or a test.
 
-mod ablation;
-mod accuracy;
+pub mod ablation;
+pub mod accuracy;
+pub mod attention;
 mod bench;
-mod circuits;
-mod fit;
-mod heads;
+pub mod circuits;
+pub mod fit;
+pub mod heads;
 mod job;
-mod lens;
+pub mod lens;
+pub mod logits;
+pub mod neurons;
 mod passes;
 pub mod paths;
 mod probe;
 pub mod schedule;
-mod subject;
-mod trackers;
+pub mod trackers;
 
 use std::sync::Arc;
 
@@ -24,7 +26,8 @@ use crate::analysis::attention::HeadAverages;
 use crate::analysis::circuits::{HeadCircuits, HeadDrive};
 use crate::analysis::hypotheses::Tracker;
 use crate::analysis::lens::{LensFigures, LensRow};
-use crate::model::{HeadId, NeuronId};
+use crate::figure::{Axis, Datum, Dim, Figure, Spec};
+use crate::model::{HeadId, ModelConfig, NeuronId};
 use crate::task::Class;
 
 pub use ablation::AblationReport;
@@ -33,9 +36,8 @@ pub use job::{Job, Progress};
 pub use passes::Probe;
 pub use paths::{PathsTo, TokenPath};
 
-pub use crate::figure::WeightForm;
+pub use crate::figure::{Origin, Over, Subject, WeightForm};
 pub use schedule::{Lane, Schedule};
-pub use subject::{Over, Subject};
 
 /// A question, apart from what it is asked of.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,6 +92,14 @@ impl Question {
             Self::Trackers => "trackers",
             Self::Accuracy => "accuracy",
             Self::Ablation { .. } => "validation",
+        }
+    }
+
+    /// The head that it is of, if it is of one.
+    pub fn head(&self) -> Option<HeadId> {
+        match self {
+            Self::Positions(id) | Self::Drive(id) => Some(*id),
+            _ => None,
         }
     }
 
@@ -153,27 +163,27 @@ pub enum Findings {
     /// Of the sequence.
     Probe(Arc<Probe>),
     /// By place.
-    SequenceLens(Vec<LensRow>),
+    SequenceLens(Arc<Vec<LensRow>>),
     /// `[query, key]`, without 1/sqrt(`d_head`) and layer norm scales.
-    Positions(Vec<f32>),
+    Positions(Arc<Vec<f32>>),
     /// Of one head.
     Drive(Arc<HeadDrive>),
     /// The largest |score| first.
-    Paths(Vec<TokenPath>),
+    Paths(Arc<Vec<TokenPath>>),
     /// By layer, then head.
-    Circuits(Vec<HeadCircuits>),
+    Circuits(Arc<Vec<HeadCircuits>>),
     /// By place.
-    Lens(Vec<LensFigures>),
+    Lens(Arc<Vec<LensFigures>>),
     /// By layer, then head.
-    Heads(Vec<HeadAverages>),
+    Heads(Arc<Vec<HeadAverages>>),
     /// By feature, in the task's order.
-    Fit(Vec<f64>),
+    Fit(Arc<Vec<f64>>),
     /// By class, the strongest first; a class may have none.
-    Trackers(Vec<Vec<Tracker>>),
+    Trackers(Arc<Vec<Vec<Tracker>>>),
     /// Over all labels and positions.
-    Accuracy(Evaluation),
+    Accuracy(Arc<Evaluation>),
     /// As far as it has come.
-    Ablation(AblationReport),
+    Ablation(Arc<AblationReport>),
 }
 
 /// An answer, whole or in part.
@@ -190,11 +200,31 @@ pub struct Answer {
 impl Answer {
     fn new(inquiry: Inquiry, findings: Findings, bench: &Bench) -> Self {
         let sequences = match inquiry.subject.over {
-            Over::Weights => 0,
-            Over::Sequence(_) => 1,
             Over::Validation => bench.sequences(),
+            _ => inquiry.subject.sequences(),
         };
         Self { inquiry, sequences, findings }
+    }
+
+    /// The model's shape.
+    pub fn config(&self) -> &ModelConfig {
+        self.inquiry.subject.snapshot.config()
+    }
+
+    fn by_head(&self, more: impl IntoIterator<Item = Axis>) -> Vec<Axis> {
+        let c = self.config();
+        let heads = [Axis::counted(Dim::Layer, c.n_layers), Axis::counted(Dim::Head, c.n_heads)];
+        heads.into_iter().chain(more).collect()
+    }
+
+    /// A figure of what the question was asked of.
+    fn figure<D: Into<Datum>>(
+        &self,
+        spec: &'static Spec,
+        axes: Vec<Axis>,
+        cell: impl Fn(&[usize]) -> D + Send + Sync + 'static,
+    ) -> Arc<Figure> {
+        Figure::new(spec, axes, &Arc::new(self.inquiry.subject.clone()), move |at| cell(at).into())
     }
 
     /// Optimiser steps that the weights had taken.

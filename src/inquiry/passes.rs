@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use super::bench::Bench;
-use super::subject::Subject;
 use crate::analysis::{NeuronDirections, Pass};
+use crate::figure::{Axis, Datum, Dim, Figure, Spec, Subject};
 use crate::model::{ModelConfig, Patch, Snapshot};
-use crate::task::{Class, Targets, Token};
+use crate::task::{Class, Targets, Task, Token};
 
 /// Everything about one sequence.
 #[derive(Clone, Debug)]
 pub struct Probe {
     /// What it is of.
-    pub subject: Subject,
+    pub subject: Arc<Subject>,
+    /// The task that its targets are of.
+    pub task: Arc<dyn Task>,
     /// The weights in the form that is looked at.
     pub weights: Arc<Snapshot>,
     /// What is right at each position, if anything is.
@@ -38,8 +40,32 @@ impl Probe {
             clean: bench.clean(subject),
             ablated: (!subject.edits.is_empty()).then(|| bench.edited(subject, patch)),
             cells,
-            subject: subject.clone(),
+            task: Arc::clone(bench.data().task()),
+            subject: Arc::new(subject.clone()),
         }
+    }
+
+    /// A figure of the passes, clean and with the edits in force if there are any. `cell` reads a pass by the entries of the
+    /// axes after that of the edits.
+    pub(super) fn figure<D: Into<Datum>>(
+        self: &Arc<Self>,
+        spec: &'static Spec,
+        axes: Vec<Axis>,
+        cell: impl Fn(&Self, &Pass, &[usize]) -> D + Send + Sync + 'static,
+    ) -> Arc<Figure> {
+        let probe = Arc::clone(self);
+        let passes = if self.ablated.is_some() { &["clean", "edited"][..] } else { &["clean"] };
+        let edits = Axis::named(Dim::Edits, passes.iter().copied());
+        let axes = std::iter::once(edits).chain(axes).collect();
+        Figure::new(spec, axes, &self.subject, move |at| {
+            let pass = if at[0] == 0 { &*probe.clean } else { probe.current() };
+            cell(&probe, pass, &at[1..]).into()
+        })
+    }
+
+    /// The entry of the edits axis with what is in force.
+    pub fn current_edits(&self) -> usize {
+        usize::from(self.ablated.is_some())
     }
 
     /// The pass with the edits in force.

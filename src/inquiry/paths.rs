@@ -2,19 +2,52 @@
 
 use std::sync::Arc;
 
-use super::Findings;
 use super::bench::Bench;
 use super::job::{Job, MeansOf, Progress};
 use super::passes::Probe;
-use super::subject::Subject;
+use super::{Answer, Findings};
 use crate::analysis::NeuronDirections;
 use crate::analysis::attribution::ResolvedTarget;
 use crate::analysis::circuits::{HeadDrive, drive};
+use crate::figure::{Axis, Datum, Dim, Figure, Spec, Subject};
 use crate::model::HeadId;
-use crate::task::Token;
+use crate::task::{Task, Token};
+
+/// Ways from tokens to a target.
+pub static PATHS: Spec = Spec {
+    name: "token_paths",
+    unit: "",
+    definition: "ways from a token through a head and a neuron of its layer to the target, the largest |score| first. score: \
+                 ov_circuit_to_neurons times what the neuron adds to the target for an activation of 1, by the folded weights. drive: what \
+                 the token's positions add to the neuron's hook_pre at the query. contribution: neuron_contribution at the query",
+    source: "Elhage et al. 2021, virtual weights",
+    chance: "",
+    axes: &[Dim::Rank, Dim::Part],
+};
+
+/// What is told of a path, in the order of [`PATHS`]' last axis.
+pub const PARTS: [&str; 7] = ["token", "layer", "head", "neuron", "score", "drive", "contribution"];
+
+/// [`PATHS`].
+pub fn figure(answer: &Answer, found: &Arc<Vec<TokenPath>>, task: &Arc<dyn Task>) -> Arc<Figure> {
+    let axes = vec![Axis::counted(Dim::Rank, found.len()), Axis::named(Dim::Part, PARTS)];
+    let (found, task) = (Arc::clone(found), Arc::clone(task));
+    answer.figure(&PATHS, axes, move |at| {
+        let path = &found[at[0]];
+        match at[1] {
+            0 => Datum::token(&*task, path.token),
+            1 => path.head.layer.into(),
+            2 => path.head.head.into(),
+            3 => path.neuron.into(),
+            4 => path.score.into(),
+            5 => path.drive.into(),
+            _ => path.contribution.into(),
+        }
+    })
+}
 
 /// Paths that are kept.
-const PATHS: usize = 64;
+const KEPT: usize = 64;
 
 /// A way from a token through a head and a neuron to a logit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,7 +98,7 @@ impl Job for Paths {
         let heads = self.subject.snapshot.config().heads().filter(|id| id.layer == to.layer);
         let drives: Vec<Arc<HeadDrive>> = heads.map(|id| bench.drive(by, id)).collect();
         let probe = Probe::of(&self.subject, &patch, bench);
-        Progress::Done(Findings::Paths(paths(&drives, &bench.directions(by), &probe, to, PATHS)))
+        Progress::Done(Findings::Paths(Arc::new(paths(&drives, &bench.directions(by), &probe, to, KEPT))))
     }
 }
 

@@ -6,7 +6,7 @@ use super::Findings;
 use super::bench::Bench;
 use super::job::{Job, MeansOf, Progress};
 use super::passes::Probe;
-use super::subject::Subject;
+use crate::figure::Subject;
 
 pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {
     Box::new(Asked { subject: subject.clone(), means: MeansOf::default() })

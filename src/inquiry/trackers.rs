@@ -1,9 +1,53 @@
-//! Which neurons track which token?
+//! Which neurons track which class?
 
-use super::Findings;
+use std::sync::Arc;
+
 use super::job::{Job, OverValidation};
-use super::subject::Subject;
-use crate::analysis::hypotheses::TrackerSums;
+use super::{Answer, Findings};
+use crate::analysis::hypotheses::{Tracker, TrackerSums};
+use crate::figure::{Axis, Datum, Dim, Figure, Spec, Subject};
+use crate::task::{Class, Task};
+
+/// How much a neuron tracks a class.
+pub static TRACKING: Spec = Spec {
+    name: "tracking",
+    unit: "logit",
+    definition: "what a neuron of the last layer adds to the class's logit, on average where the class is the target, less where \
+                 another is; only of neurons that raise the class's logit",
+    source: "",
+    chance: "0",
+    axes: &[Dim::Class, Dim::Neuron],
+};
+
+/// The place of a neuron among those that track a class.
+pub static TRACKING_RANK: Spec = Spec {
+    name: "tracking_rank",
+    unit: "",
+    definition: "the place of a neuron among those that track the class, the strongest first",
+    source: "",
+    chance: "",
+    axes: &[Dim::Class, Dim::Neuron],
+};
+
+/// The class that a neuron tracks.
+pub static TRACKS: Spec = Spec {
+    name: "tracks",
+    unit: "",
+    definition: "the class among whose tracking neurons a neuron stands highest; known of the last layer",
+    source: "",
+    chance: "",
+    axes: &[Dim::Layer, Dim::Neuron],
+};
+
+/// How much a neuron tracks its class.
+pub static TRACKS_BY: Spec = Spec {
+    name: "tracks_by",
+    unit: "logit",
+    definition: "tracking of the class that a neuron tracks",
+    source: "",
+    chance: "0",
+    axes: &[Dim::Layer, Dim::Neuron],
+};
 
 pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {
     OverValidation::ask(
@@ -11,6 +55,56 @@ pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {
         |of, bench| {
             TrackerSums::new(of.snapshot.config(), bench.directions(of), bench.data().task().features())
         },
-        |sums| Findings::Trackers(sums.trackers()),
+        |sums| Findings::Trackers(Arc::new(sums.trackers())),
     )
+}
+
+/// By neuron of the last layer, `[d_mlp]`, the class in whose list a neuron stands highest, and the effect there.
+pub fn best(by_class: &[Vec<Tracker>], d_mlp: usize) -> Vec<Option<(Class, f64)>> {
+    let mut best: Vec<Option<(usize, Class, f64)>> = vec![None; d_mlp];
+    for (class, ranked) in by_class.iter().enumerate() {
+        for (rank, tracker) in ranked.iter().enumerate() {
+            let Some(best) = best.get_mut(tracker.neuron) else { continue };
+            if best.is_none_or(|(least, _, most)| rank < least || rank == least && tracker.effect > most) {
+                *best = Some((rank, class as Class, tracker.effect));
+            }
+        }
+    }
+    best.into_iter().map(|best| best.map(|(_, class, effect)| (class, effect))).collect()
+}
+
+/// [`TRACKS`] and [`TRACKS_BY`], of what [`best`] found.
+pub fn tracked(
+    answer: &Answer,
+    best: &Arc<Vec<Option<(Class, f64)>>>,
+    task: &Arc<dyn Task>,
+) -> [Arc<Figure>; 2] {
+    let last = answer.config().n_layers - 1;
+    let axes = || vec![Axis::counted(Dim::Layer, last + 1), Axis::counted(Dim::Neuron, best.len())];
+    let of = |best: &Arc<Vec<Option<(Class, f64)>>>| {
+        let best = Arc::clone(best);
+        move |at: &[usize]| best[at[1]].filter(|_| at[0] == last)
+    };
+    let (class, effect, task) = (of(best), of(best), Arc::clone(task));
+    [
+        answer.figure(&TRACKS, axes(), move |at| class(at).map(|(class, _)| Datum::class(&*task, class))),
+        answer.figure(&TRACKS_BY, axes(), move |at| effect(at).map(|(_, effect)| effect)),
+    ]
+}
+
+/// [`TRACKING`] and [`TRACKING_RANK`].
+pub fn tracking(answer: &Answer, found: &Arc<Vec<Vec<Tracker>>>, task: &Arc<dyn Task>) -> [Arc<Figure>; 2] {
+    let axes = || vec![Axis::classes(task), Axis::counted(Dim::Neuron, answer.config().d_mlp)];
+    let find = |found: &Arc<Vec<Vec<Tracker>>>| {
+        let found = Arc::clone(found);
+        move |at: &[usize]| {
+            let rank = found.get(at[0])?.iter().position(|tracker| tracker.neuron == at[1])?;
+            Some((rank, found[at[0]][rank].effect))
+        }
+    };
+    let (effect, rank) = (find(found), find(found));
+    [
+        answer.figure(&TRACKING, axes(), move |at| effect(at).map(|(_, effect)| effect)),
+        answer.figure(&TRACKING_RANK, axes(), move |at| rank(at).map(|(rank, _)| rank)),
+    ]
 }

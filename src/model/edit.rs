@@ -1,6 +1,7 @@
 //! Changes to activations.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +86,30 @@ impl Edit {
         };
         let positions = (0..len).filter(|&position| self.positions.has(position));
         self.indices.len() * positions.map(width).sum::<usize>()
+    }
+}
+
+impl fmt::Display for Edit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let noun = match self.hook {
+            Hook::Pattern => "pattern",
+            Hook::Z => "head",
+            Hook::Post => "neuron",
+        };
+        let places: Vec<String> =
+            self.indices.iter().map(|index| format!("{noun} {}.{index}", self.layer)).collect();
+        let change = match self.change {
+            Change::Zero => "to zero",
+            Change::Mean => "to its mean",
+            Change::Pattern(PatternKind::Uniform) => "uniform",
+            Change::Pattern(PatternKind::Identity) => "identity",
+            Change::Pattern(PatternKind::Previous) => "previous",
+        };
+        write!(f, "{} {change}", places.join(", "))?;
+        match &self.positions {
+            Positions::All => Ok(()),
+            Positions::Only(positions) => write!(f, " at {positions:?}"),
+        }
     }
 }
 

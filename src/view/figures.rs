@@ -92,7 +92,7 @@ fn random_sets(ink: &mut Ink<'_>, app: &App, report: &AblationReport, area: Rect
 /// Says when the figures are of another step than the one in view.
 fn stale(ink: &mut Ink<'_>, app: &App, answer: &Answer, area: Rect) {
     let current = app.timeline.current().map(|current| current.step);
-    if super::is_without_step(app) {
+    if app.is_without_step() {
         return;
     }
     let (step, form) = (answer.step(), answer.form().words());

@@ -44,7 +44,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     ink.text_right(area, loss, 1, &sequences, Role::Faint);
     ink.text_right(area, accuracy, 1, "acc", Role::Faint);
     let outputs = probe.config().outputs();
-    for (y, row) in (2..area.height).zip(rows) {
+    for (y, row) in (2..area.height).zip(rows.iter()) {
         let logits = &row.logits[position * outputs..][..outputs];
         let broken = logits.iter().any(|logit| logit.is_nan());
         let output = argmax(logits);

@@ -58,7 +58,6 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::app::keymap::Key;
-use crate::app::provenance::Of;
 use crate::app::views::for_each_view;
 use crate::app::{App, Focus};
 use crate::inquiry::{Answer, Probe, WeightForm};
@@ -115,7 +114,7 @@ fn screen(ink: &mut Ink<'_>, app: &App, area: Rect) {
         // Drawn of the last answer, under a caption that is the next one's.
         if app.is_computing() {
             ink.dim(lines(body, 2, strip.saturating_sub(2)));
-            let is_of_training = app.view().room().of == Of::Training;
+            let is_of_training = app.view().room().is_of_run;
             ink.computing(if is_of_training { lines(panel, 0, 0) } else { panel });
         }
     }
@@ -157,7 +156,7 @@ fn nothing_yet(ink: &mut Ink<'_>, app: &App, area: Rect, title: &str) {
 /// Which weights the circuits are of: always folded, for layer norms have no place in a product of weights.
 fn provenance_of_circuits(app: &App) -> String {
     let step = app.studies.circuits().map_or(0, |(study, _)| study.step());
-    if is_without_step(app) { "folded weights".into() } else { format!("step {step}, folded weights") }
+    if app.is_without_step() { "folded weights".into() } else { format!("step {step}, folded weights") }
 }
 
 /// Which weights the numbers are of, for the headings.
@@ -170,7 +169,7 @@ fn provenance_of(app: &App, step: usize, form: WeightForm) -> String {
     let form = form.words();
     match &app.options.mode {
         crate::app::Mode::Live => format!("step {step}, {form}"),
-        crate::app::Mode::Exploring { weights } if is_without_step(app) => format!("{weights}, {form}"),
+        crate::app::Mode::Exploring { weights } if app.is_without_step() => format!("{weights}, {form}"),
         crate::app::Mode::Exploring { weights } => format!("{weights}, step {step}, {form}"),
     }
 }
@@ -184,9 +183,4 @@ fn taken(app: &App, study: &Answer) -> String {
 fn at_another(app: &App, step: usize) -> String {
     let is_stale = app.timeline.current().is_some_and(|current| current.step != step);
     if is_stale { format!(" @{step}") } else { String::new() }
-}
-
-/// Whether the weights are a lone file's, which does not say after how many steps they were saved.
-fn is_without_step(app: &App) -> bool {
-    app.is_exploring() && app.timeline.all().all(|snapshot| snapshot.step == 0)
 }

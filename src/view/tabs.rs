@@ -13,7 +13,7 @@ fn look(app: &App) -> (String, Role) {
     let step = app.probe.as_ref().map_or(current.step, |probe| probe.subject.step());
     let newest = app.timeline.newest().map_or(step, |newest| newest.step);
     match app.timeline.look {
-        Look::Live if super::is_without_step(app) => ("weights as loaded".into(), Role::Good),
+        Look::Live if app.is_without_step() => ("weights as loaded".into(), Role::Good),
         Look::Live if app.is_exploring() => (format!("weights @{step}"), Role::Good),
         Look::Live if app.trainer.is_over() => (format!("● last @{step}"), Role::Good),
         Look::Live => (format!("● live @{step}"), Role::Good),

@@ -7,7 +7,7 @@ use super::classes;
 use super::ink::{Ink, beside, lines, part, width};
 use super::number::{count, figure, percent};
 use super::theme::Role;
-use super::{Look, is_without_step, status};
+use super::{Look, status};
 use crate::app::{App, Bucket, History, LossScale, Series};
 use crate::inquiry::Answer;
 use crate::task::{self, Split};
@@ -200,7 +200,7 @@ fn validated(app: &App, study: Option<&Answer>) -> String {
         (Some(study), _) => {
             let form = study.form().words();
             let step = study.step();
-            if is_without_step(app) { form.into() } else { format!("{form}, step {step}") }
+            if app.is_without_step() { form.into() } else { format!("{form}, step {step}") }
         }
         (None, Some(EpochMetrics { epoch, step, .. })) => format!("epoch {epoch}, step {step}"),
         (None, None) => String::new(),

@@ -24,6 +24,16 @@ impl CircuitMap {
         }
     }
 
+    /// The name of the panel.
+    pub(in crate::app) fn panel(self) -> &'static str {
+        match self {
+            Self::QkTokens => "qk_tokens",
+            Self::QkPositions => "qk_positions",
+            Self::OvLogits => "ov_logits",
+            Self::OvNeurons => "ov_neurons",
+        }
+    }
+
     pub(in crate::app) fn next(self) -> Self {
         match self {
             Self::QkTokens => Self::QkPositions,

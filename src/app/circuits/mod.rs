@@ -2,10 +2,13 @@
 
 mod map;
 
+use std::sync::Arc;
+
 use super::App;
 use super::cursor::moved;
 use super::event::Notice;
 use crate::analysis::circuits::{HeadCircuits, HeadDrive};
+use crate::figure::Factor;
 use crate::inquiry::TokenPath;
 use crate::model::Normalization;
 
@@ -62,12 +65,12 @@ impl App {
                 whole(model.d_vocab, model.outputs(), (tokens.0, class), &head.ov_logit, 1.0)
             }
             CircuitMap::QkPositions => {
-                let values = self.studies.positions(self.cursor.head_id())?;
+                let (_, values) = self.studies.positions(self.cursor.head_id())?;
                 let at = (cursor.position, cursor.key);
                 whole(model.n_ctx, model.n_ctx, at, values, self.qk_factor())
             }
             CircuitMap::OvNeurons => {
-                let HeadDrive { values, order, .. } = self.studies.drive(self.cursor.head_id())?;
+                let HeadDrive { values, order, .. } = &**self.studies.drive(self.cursor.head_id())?.1;
                 let col = order.iter().position(|neuron| *neuron == cursor.neuron).unwrap_or_default();
                 let map = whole(model.d_vocab, model.d_mlp, (tokens.0, col), values, 1.0);
                 MapInView { order: Some(order), ..map }
@@ -85,6 +88,17 @@ impl App {
         }
     }
 
+    /// The same as a factor of a panel's columns: what the products of weights are divided by.
+    pub(super) fn qk_scale(&self) -> Factor {
+        let name = match self.circuits.scale {
+            QkScale::Weights => "1",
+            QkScale::HeadAndNorm if self.mean_norm_scale().is_some() => "1/sqrt(d_head)/mean_norm^2",
+            QkScale::Head | QkScale::HeadAndNorm => "1/sqrt(d_head)",
+        };
+        let by = f64::from(self.qk_factor());
+        Factor { name, value: Arc::new(move |_| by) }
+    }
+
     /// Mean layer norm scale before the cursor's layer over the sequence in view; `None` without norms.
     pub(crate) fn mean_norm_scale(&self) -> Option<f32> {
         let has_norms = self.options.model.normalization_type != Normalization::None;
@@ -95,9 +109,8 @@ impl App {
 
     /// The neurons that a token drives most through the head under the cursor, strongest first.
     pub(crate) fn driven_by(&self, token: usize, most: usize) -> Vec<(usize, f32)> {
-        let Some(HeadDrive { values, .. }) = self.studies.drive(self.cursor.head_id()) else {
-            return Vec::new();
-        };
+        let Some((_, drive)) = self.studies.drive(self.cursor.head_id()) else { return Vec::new() };
+        let values = &drive.values;
         let d_mlp = self.options.model.d_mlp;
         let Some(row) = values.get(token * d_mlp..(token + 1) * d_mlp) else { return Vec::new() };
         let mut driven: Vec<(usize, f32)> = row.iter().copied().enumerate().collect();
@@ -185,7 +198,8 @@ impl App {
     }
 
     fn move_along_driven(&mut self, by: isize) {
-        let Some(HeadDrive { order, .. }) = self.studies.drive(self.cursor.head_id()) else { return };
+        let Some((_, drive)) = self.studies.drive(self.cursor.head_id()) else { return };
+        let order = &drive.order;
         let at = order.iter().position(|neuron| *neuron == self.cursor.neuron).unwrap_or_default();
         if let Some(neuron) = order.get(moved(at, by, order.len())) {
             self.cursor.neuron = *neuron;

@@ -1,12 +1,20 @@
 //! View 2: what a head attends to.
 
-use super::{Room, position, tables, view};
-use crate::app::App;
+use std::sync::Arc;
+
+use super::{Room, position, view};
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
-use crate::app::provenance::Of;
+use crate::app::panels::{PanelEntry, panel};
 use crate::app::studies::Asked;
-use crate::inquiry::Question;
+use crate::app::{App, Patterns};
+use crate::figure::{At, Axis, Column, Dim, Factor, Figure, Panel};
+use crate::inquiry::attention::{ENTROPY, KL_FROM_UNIFORM, PATTERN, VALUE_NORM};
+use crate::inquiry::heads::{
+    self, DUPLICATE_SCORE, INDUCTION_SCORE, MEAN_PATTERN, PREVIOUS_SCORE, UNIFORM_SCORE,
+};
+use crate::inquiry::logits::TOKEN;
+use crate::inquiry::{Probe, Question};
 
 pub(crate) static ROOM: Room = Room {
     title: "Attention",
@@ -18,9 +26,116 @@ pub(crate) static ROOM: Room = Room {
     toggle: |_| Offer::act(App::toggle_head),
     asks,
     prepare: |_| {},
-    tables: |app| tables(app, App::attention_tables),
-    of: Of::Sequence,
+    panels: PANELS,
+    focus: |app| if app.settings.patterns == Patterns::Mean { "mean_keys" } else { "keys" },
+    is_of_run: false,
+    lacks: |_| "the heads' averages need a validation set",
 };
+
+const PANELS: &[PanelEntry] = &[
+    panel!(
+        "keys",
+        "attention from the cursor's query to each key, by the cursor's head",
+        [TOKEN, PATTERN, VALUE_NORM],
+        keys,
+    ),
+    panel!(
+        "heads",
+        "every head: spread of attention on this sequence, scores over the validation set",
+        [ENTROPY, KL_FROM_UNIFORM, PREVIOUS_SCORE, DUPLICATE_SCORE, INDUCTION_SCORE, UNIFORM_SCORE],
+        heads
+    ),
+    panel!("grid", "attention of the cursor's head, query by key", [PATTERN, VALUE_NORM], grid),
+    panel!(
+        "mean_keys",
+        "the same as keys, of the mean pattern over the validation set",
+        [MEAN_PATTERN],
+        mean_keys
+    ),
+    panel!(
+        "mean_grid",
+        "the same as grid, of the mean pattern over the validation set",
+        [MEAN_PATTERN],
+        mean_grid
+    ),
+];
+
+/// Attention over what uniform attention would give: by the place of the query among the leading entries.
+fn times_uniform(query: impl Fn(&[usize]) -> usize + Send + Sync + 'static) -> Factor {
+    Factor { name: "query+1", value: Arc::new(move |lead| (query(lead) + 1) as f64) }
+}
+
+/// Attention times what the key would write.
+fn times_norm(app: &App, probe: &Arc<Probe>, key: fn(&[usize]) -> usize) -> Factor {
+    let (norms, edits, id) = (probe.value_norm(), probe.current_edits(), app.cursor.head_id());
+    let value =
+        move |lead: &[usize]| norms.at(&[edits, id.layer, id.head, key(lead)]).number().unwrap_or(f64::NAN);
+    Factor { name: "|v W_O|", value: Arc::new(value) }
+}
+
+fn keys(app: &App) -> Option<Panel> {
+    let probe = app.answered()?;
+    let (query, edits, id) = (app.position_in(probe), probe.current_edits(), app.cursor.head_id());
+    let at = [At::Fixed(edits), At::Fixed(id.layer), At::Fixed(id.head), At::Fixed(query), At::Lead(0)];
+    let attention = |name| Column::new(name, &probe.pattern(), at.clone());
+    let norm = [At::Fixed(edits), At::Fixed(id.layer), At::Fixed(id.head), At::Lead(0)];
+    let panel = Panel::new("keys", [Axis::counted(Dim::Key, query + 1)])
+        .with(Column::new("token", &probe.token(), [At::Fixed(0), At::Lead(0)]))
+        .with(attention("attention"))
+        .with(attention("times_uniform").times(times_uniform(move |_| query)))
+        .with(Column::new("value_norm", &probe.value_norm(), norm))
+        .with(attention("attention_times_norm").times(times_norm(app, probe, |lead| lead[0])));
+    Some(panel)
+}
+
+fn grid(app: &App) -> Option<Panel> {
+    let probe = app.answered()?;
+    let id = app.cursor.head_id();
+    let at =
+        [At::Fixed(probe.current_edits()), At::Fixed(id.layer), At::Fixed(id.head), At::Lead(0), At::Lead(1)];
+    let attention = |name| Column::new(name, &probe.pattern(), at.clone());
+    let panel = Panel::new("grid", [Dim::Query, Dim::Key].map(|dim| Axis::counted(dim, probe.len())))
+        .with(attention("attention"))
+        .with(attention("times_uniform").times(times_uniform(|lead| lead[0])))
+        .with(attention("attention_times_norm").times(times_norm(app, probe, |lead| lead[1])));
+    Some(panel)
+}
+
+fn mean_keys(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.heads()?;
+    let (figure, id) = (heads::mean_pattern(answer, found), app.cursor.head_id());
+    let query = app.cursor.position.min(figure.axes[2].len().saturating_sub(1));
+    let at = [At::Fixed(id.layer), At::Fixed(id.head), At::Fixed(query), At::Lead(0)];
+    let attention = |name| Column::new(name, &figure, at.clone());
+    let panel = Panel::new("mean_keys", [Axis::counted(Dim::Key, query + 1)])
+        .with(attention("attention"))
+        .with(attention("times_uniform").times(times_uniform(move |_| query)));
+    Some(panel)
+}
+
+fn mean_grid(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.heads()?;
+    let (figure, id) = (heads::mean_pattern(answer, found), app.cursor.head_id());
+    let at = [At::Fixed(id.layer), At::Fixed(id.head), At::Lead(0), At::Lead(1)];
+    let attention = |name| Column::new(name, &figure, at.clone());
+    let panel = Panel::new("mean_grid", figure.axes[2..].to_vec())
+        .with(attention("attention"))
+        .with(attention("times_uniform").times(times_uniform(|lead| lead[0])));
+    Some(panel)
+}
+
+/// Two figures of this sequence's patterns, and the scores, which are of others.
+pub(crate) fn heads(app: &App) -> Option<Panel> {
+    let probe = app.answered()?;
+    let (entropy, kl) = (probe.entropy(), probe.kl_from_uniform());
+    let mean = [At::Fixed(probe.current_edits()), At::Lead(0), At::Lead(1), At::Mean];
+    let panel = Panel::new("heads", entropy.axes[1..3].to_vec())
+        .with(Column::new("mean_entropy_this_sequence", &entropy, mean.clone()))
+        .with(Column::new("mean_kl_from_uniform_this_sequence", &kl, mean));
+    let scores = app.studies.heads().map(|(answer, found)| heads::scores(answer, found));
+    let score = |figure: Arc<Figure>| Column::new(figure.spec.name, &figure, [At::Lead(0), At::Lead(1)]);
+    Some(panel.and(scores.into_iter().flatten().map(score)))
+}
 
 const KEYS: &[Binding] = &[
     bind(LEFT, |_| key(-1), "key", "the previous key"),

@@ -1,10 +1,17 @@
 //! View 5: what the weights alone say.
 
+use std::sync::Arc;
+
 use super::{Room, position, view};
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
-use crate::app::provenance::Of;
+use crate::app::panels::{PanelEntry, panel};
 use crate::app::{App, CircuitMap};
+use crate::figure::{At, Column, Figure, Panel};
+use crate::inquiry::circuits::{
+    self, COPYING_SCORE, OV_LOGITS, OV_NEURONS, OV_SINGULAR, QK_POSITIONS, QK_SINGULAR, QK_TOKENS,
+};
+use crate::inquiry::paths::{self, PATHS};
 
 pub(crate) static ROOM: Room = Room {
     title: "Circuits",
@@ -21,9 +28,124 @@ pub(crate) static ROOM: Room = Room {
     toggle,
     asks: App::of_circuits,
     prepare: |_| {},
-    tables: App::circuit_tables,
-    of: Of::Weights,
+    panels: PANELS,
+    focus: |app| if app.chosen_path().is_some() { "paths" } else { app.circuits.map.panel() },
+    is_of_run: false,
+    lacks: |app| {
+        if app.circuits_too_large().is_some() {
+            "the maps over the vocabulary take more than 2 GiB"
+        } else {
+            "drives and paths need neurons"
+        }
+    },
 };
+
+const PANELS: &[PanelEntry] = &[
+    panel!(
+        "qk_tokens",
+        "how well each query token matches each key token, by the cursor's head",
+        [QK_TOKENS],
+        qk_tokens
+    ),
+    PanelEntry {
+        name: "qk_positions",
+        says: "how well each query position matches each key position, by the cursor's head",
+        questions: &[&QK_POSITIONS],
+        open: |app| app.circuits.map = CircuitMap::QkPositions,
+        build: qk_positions,
+    },
+    panel!(
+        "ov_logits",
+        "what each token adds to each logit through the cursor's head",
+        [OV_LOGITS],
+        ov_logits
+    ),
+    panel!(
+        "ov_neurons",
+        "how each token drives each neuron through the cursor's head",
+        [OV_NEURONS],
+        ov_neurons
+    ),
+    panel!("copying", "how much each head copies", [COPYING_SCORE], copying),
+    panel!("singular_values", "of each head's maps of tokens", [QK_SINGULAR, OV_SINGULAR], singular_values),
+    panel!(
+        "paths",
+        "the strongest ways from a token through a head and a neuron to the target",
+        [PATHS],
+        ranked_paths
+    ),
+];
+
+fn known(app: &App) -> Option<circuits::Figures> {
+    let (answer, found) = app.studies.circuits()?;
+    Some(circuits::figures(answer, found, app.options.dataset.task()))
+}
+
+/// A map of the cursor's head.
+fn map(app: &App, name: &'static str, figure: &Arc<Figure>) -> Panel {
+    let id = app.cursor.head_id();
+    let at = [At::Fixed(id.layer), At::Fixed(id.head), At::Lead(0), At::Lead(1)];
+    Panel::new(name, figure.axes[2..].to_vec()).with(Column::new("value", figure, at))
+}
+
+/// The same, scaled as the view is set.
+fn scaled(app: &App, mut panel: Panel) -> Panel {
+    let scale = app.qk_scale();
+    panel.columns = panel.columns.into_iter().map(|column| column.times(scale.clone())).collect();
+    panel
+}
+
+fn qk_tokens(app: &App) -> Option<Panel> {
+    Some(scaled(app, map(app, "qk_tokens", &known(app)?.qk_tokens)))
+}
+
+fn ov_logits(app: &App) -> Option<Panel> {
+    Some(map(app, "ov_logits", &known(app)?.ov_logits))
+}
+
+fn qk_positions(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.positions(app.cursor.head_id())?;
+    let figure = circuits::positions(answer, found);
+    let rows = figure.axes[0].len();
+    let panel = Panel::new("qk_positions", figure.axes.clone())
+        .with(Column::new("value", &figure, [At::Lead(0), At::Lead(1)]))
+        .ordered((0..rows * rows).filter(|cell| cell % rows <= cell / rows));
+    Some(scaled(app, panel))
+}
+
+/// Neurons stand in the order of the map: the most driven first.
+fn ov_neurons(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.drive(app.cursor.head_id())?;
+    let figure = circuits::drive(answer, found, app.options.dataset.task());
+    let (tokens, neurons) = (figure.axes[0].len(), figure.axes[1].len());
+    let row = |token: usize| found.order.iter().map(move |neuron| token * neurons + neuron);
+    let panel = Panel::new("ov_neurons", figure.axes.clone())
+        .with(Column::new("value", &figure, [At::Lead(0), At::Lead(1)]))
+        .ordered((0..tokens).flat_map(row));
+    Some(panel)
+}
+
+fn copying(app: &App) -> Option<Panel> {
+    let figure = known(app)?.copying_score;
+    let column = Column::new("copying_score", &figure, [At::Lead(0), At::Lead(1)]);
+    Some(Panel::new("copying", figure.axes.clone()).with(column))
+}
+
+fn singular_values(app: &App) -> Option<Panel> {
+    let known = known(app)?;
+    let at = [At::Lead(0), At::Lead(1), At::Lead(2)];
+    let panel = Panel::new("singular_values", known.qk_singular.axes.clone())
+        .with(Column::new("qk", &known.qk_singular, at.clone()))
+        .with(Column::new("ov", &known.ov_singular, at));
+    Some(panel)
+}
+
+fn ranked_paths(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.paths()?;
+    let figure = paths::figure(answer, found, app.options.dataset.task());
+    let part = |(at, name): (usize, &'static str)| Column::new(name, &figure, [At::Lead(0), At::Fixed(at)]);
+    Some(Panel::new("paths", [figure.axes[0].clone()]).and(paths::PARTS.into_iter().enumerate().map(part)))
+}
 
 const KEYS: &[Binding] = &[
     bind(LEFT, |_| column(-1), "column", "the previous key, logit or neuron"),

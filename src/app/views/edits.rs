@@ -1,10 +1,17 @@
 //! View 6: what is switched off, and what that does.
 
-use super::{Room, position, tables, view};
+use std::sync::Arc;
+
+use super::logits::{LOGITS_PANEL, clean_and_edited};
+use super::{Room, position, view};
 use crate::app::App;
 use crate::app::cursor::{PAGE, moved};
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
-use crate::app::provenance::Of;
+use crate::app::panels::{PanelEntry, panel};
+use crate::figure::{At, Column, Figure, Panel};
+use crate::inquiry::Probe;
+use crate::inquiry::ablation::{self, EDITED_ACCURACY, EDITED_CLASS_ACCURACY, EDITED_LOSS};
+use crate::inquiry::logits::{CORRECT, LOSS, PREDICTION, TARGET, TOKEN};
 
 pub(crate) static ROOM: Room = Room {
     title: "Ablate",
@@ -21,9 +28,96 @@ pub(crate) static ROOM: Room = Room {
     toggle: |app| in_list(app, || Offer::act(App::undo_line)),
     asks: |app| app.of_edits().into_iter().collect(),
     prepare: |_| {},
-    tables: |app| tables(app, App::ablation_tables),
-    of: Of::Sequence,
+    panels: PANELS,
+    focus: |_| "effect_here",
+    is_of_run: false,
+    lacks: |app| {
+        if app.ablation.off.is_empty() {
+            "nothing is edited: give --heads, --neurons or --pattern"
+        } else {
+            "there is no validation set"
+        }
+    },
 };
+
+const PANELS: &[PanelEntry] = &[
+    panel!(
+        "effect_here",
+        "loss and accuracy on this sequence, clean and edited",
+        [LOSS, CORRECT],
+        effect_here
+    ),
+    panel!(
+        "effect",
+        "loss and accuracy over the validation set: clean, edited, and with matched random sets of neurons",
+        [EDITED_LOSS, EDITED_ACCURACY],
+        effect,
+    ),
+    panel!(
+        "positions",
+        "this sequence by position, clean and edited",
+        [TOKEN, TARGET, PREDICTION, LOSS],
+        positions,
+    ),
+    panel!(
+        "edited_classes",
+        "accuracy by class over the validation set, clean and edited",
+        [EDITED_CLASS_ACCURACY],
+        classes
+    ),
+    PanelEntry { build: edited_logits, ..LOGITS_PANEL },
+];
+
+fn edited(app: &App) -> Option<&Arc<Probe>> {
+    app.answered().filter(|probe| probe.ablated.is_some())
+}
+
+fn edited_logits(app: &App) -> Option<Panel> {
+    edited(app)?;
+    (LOGITS_PANEL.build)(app)
+}
+
+pub(crate) fn effect_here(app: &App) -> Option<Panel> {
+    let probe = edited(app)?;
+    let (loss, correct) = (probe.loss(), probe.correct());
+    let at = [At::Lead(0), At::Mean];
+    let panel = Panel::new("effect_here", [loss.axes[0].clone()])
+        .with(Column::new("loss", &loss, at.clone()))
+        .with(Column::new("accuracy", &correct, at));
+    Some(panel)
+}
+
+fn report(app: &App) -> Option<[Arc<Figure>; 3]> {
+    edited(app)?;
+    let (answer, report) = app.ablation_figures()?;
+    Some(ablation::figures(answer, report, app.options.dataset.task()))
+}
+
+pub(crate) fn effect(app: &App) -> Option<Panel> {
+    let [loss, accuracy, _] = report(app)?;
+    let panel = Panel::new("effect", loss.axes.clone())
+        .with(Column::new("loss", &loss, [At::Lead(0)]))
+        .with(Column::new("accuracy", &accuracy, [At::Lead(0)]));
+    Some(panel)
+}
+
+fn positions(app: &App) -> Option<Panel> {
+    let probe = edited(app)?;
+    let here = [At::Lead(0)];
+    let panel = Panel::new("positions", [probe.loss().axes[1].clone()])
+        .with(Column::new("token", &probe.token(), [At::Fixed(0), At::Lead(0)]))
+        .with(Column::new("label", &probe.target(), [At::Fixed(0), At::Lead(0)]))
+        .and(clean_and_edited("prediction", probe, &probe.prediction(), &here))
+        .and(clean_and_edited("loss", probe, &probe.loss(), &here));
+    Some(panel)
+}
+
+pub(crate) fn classes(app: &App) -> Option<Panel> {
+    let [_, _, figure] = report(app)?;
+    let column = |(at, name): (usize, &'static str)| Column::new(name, &figure, [At::Fixed(at), At::Lead(0)]);
+    let columns = ["accuracy_clean", "accuracy_edited"].into_iter().enumerate().map(column);
+    Some(Panel::new("edited_classes", [figure.axes[1].clone()]).and(columns))
+}
 
 const KEYS: &[Binding] = &[
     bind(LEFT, |_| position(-1), "position", "the previous position"),

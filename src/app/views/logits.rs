@@ -1,14 +1,19 @@
 //! View 3: what each component adds to the target.
 
-use super::{Room, position, tables, view};
+use std::sync::Arc;
+
+use super::{Room, position, view};
 use crate::analysis::Writer;
 use crate::app::App;
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::moves::writers;
-use crate::app::provenance::Of;
+use crate::app::panels::{PanelEntry, panel};
 use crate::app::studies::Asked;
-use crate::inquiry::Question;
+use crate::figure::{At, Column, Figure, Panel};
+use crate::inquiry::lens::{self, LENS_ACCURACY, LENS_LOGIT, LENS_LOSS, LENS_PREDICTION};
+use crate::inquiry::logits::{CONTRIBUTION, LOGITS, MLP_PARTS, PROBABILITY, SUM};
+use crate::inquiry::{Probe, Question};
 
 pub(crate) static ROOM: Room = Room {
     title: "Logits",
@@ -25,9 +30,125 @@ pub(crate) static ROOM: Room = Room {
     toggle,
     asks,
     prepare: |_| {},
-    tables: |app| tables(app, App::logit_tables),
-    of: Of::Sequence,
+    panels: PANELS,
+    focus: |_| "components",
+    is_of_run: false,
+    lacks: |_| "the lens over a set needs a validation set",
 };
+
+const PANELS: &[PanelEntry] = &[
+    panel!("components", "what each component adds to the target at the cursor", [CONTRIBUTION], components),
+    panel!(
+        "mlp_parts",
+        "the MLP of the cursor's layer in two: the cursor's neuron and the rest",
+        [MLP_PARTS],
+        mlp_parts
+    ),
+    panel!("sums", "the sum of the contributions beside the centred logit", [SUM], sums),
+    LOGITS_PANEL,
+    panel!(
+        "lens",
+        "the stream between the sublayers, read as logits: here, and over the validation set",
+        [LENS_LOGIT, LENS_PREDICTION, LENS_LOSS, LENS_ACCURACY],
+        lens_of_stream
+    ),
+    panel!(
+        "profile",
+        "the contribution of the cursor's component at every position",
+        [CONTRIBUTION],
+        profile
+    ),
+    panel!(
+        "component_map",
+        "the contribution of each component at every position",
+        [CONTRIBUTION],
+        component_map
+    ),
+];
+
+/// The logits at the cursor: here and in the view of edits.
+pub(crate) const LOGITS_PANEL: PanelEntry = panel!(
+    "class_logits",
+    "the logit and the probability of each class at the cursor",
+    [LOGITS, PROBABILITY],
+    logits
+);
+
+/// A column clean, and edited if anything is: `at` are the places after that of the edits.
+pub(crate) fn clean_and_edited(
+    name: &str,
+    probe: &Probe,
+    figure: &Arc<Figure>,
+    at: &[At],
+) -> impl Iterator<Item = Column> {
+    let names = [("clean", 0), ("edited", 1)].into_iter().take(1 + probe.current_edits());
+    names.map(move |(edits, entry)| {
+        let name = if name.is_empty() { edits.to_owned() } else { format!("{name}_{edits}") };
+        let at: Vec<At> = [At::Fixed(entry)].into_iter().chain(at.iter().cloned()).collect();
+        Column::new(name, figure, at)
+    })
+}
+
+fn components(app: &App) -> Option<Panel> {
+    let probe = app.answered()?;
+    let figure = probe.contribution(app.cursor.target);
+    let at = [At::Lead(0), At::Fixed(app.position_in(probe))];
+    Some(Panel::new("components", [figure.axes[1].clone()]).and(clean_and_edited("", probe, &figure, &at)))
+}
+
+fn mlp_parts(app: &App) -> Option<Panel> {
+    let probe = app.answered().filter(|probe| probe.config().has_mlp())?;
+    let figure = probe.mlp_parts(app.cursor.target, app.cursor.neuron_id());
+    let at = [At::Lead(0), At::Fixed(app.position_in(probe))];
+    Some(Panel::new("mlp_parts", [figure.axes[1].clone()]).and(clean_and_edited("", probe, &figure, &at)))
+}
+
+fn sums(app: &App) -> Option<Panel> {
+    let probe = app.answered()?;
+    let figure = probe.sum(app.cursor.target);
+    let at = [At::Lead(0), At::Fixed(app.position_in(probe))];
+    Some(Panel::new("sums", [figure.axes[1].clone()]).and(clean_and_edited("", probe, &figure, &at)))
+}
+
+fn logits(app: &App) -> Option<Panel> {
+    let probe = app.answered()?;
+    let (logits, probability) = (probe.logits(), probe.probability());
+    let at = [At::Fixed(app.position_in(probe)), At::Lead(0)];
+    let panel = Panel::new("class_logits", [logits.axes[2].clone()]);
+    let panel = panel.and(clean_and_edited("logit", probe, &logits, &at));
+    Some(panel.and(clean_and_edited("probability", probe, &probability, &at)))
+}
+
+fn lens_of_stream(app: &App) -> Option<Panel> {
+    let probe = app.answered()?;
+    let (answer, found) = app.lens_of(probe)?;
+    let [to, says] = lens::of_sequence(answer, found, probe, app.cursor.target);
+    let at = [At::Lead(0), At::Fixed(app.position_in(probe))];
+    let panel = Panel::new("lens", [to.axes[0].clone()])
+        .with(Column::new("target", &to, at.clone()))
+        .with(Column::new("prediction", &says, at));
+    let over_set = app.studies.lens().map(|(answer, found)| lens::over_set(answer, found));
+    let names = ["validation_loss", "validation_accuracy"];
+    let columns = over_set.iter().flatten().zip(names);
+    Some(panel.and(columns.map(|(figure, name)| Column::new(name, figure, [At::Lead(0)]))))
+}
+
+fn profile(app: &App) -> Option<Panel> {
+    let probe = app.answered()?;
+    let figure = probe.contribution(app.cursor.target);
+    let component = app.cursor.writer.min(figure.axes[1].len().saturating_sub(1));
+    let at = [At::Fixed(component), At::Lead(0)];
+    Some(Panel::new("profile", [figure.axes[2].clone()]).and(clean_and_edited("", probe, &figure, &at)))
+}
+
+fn component_map(app: &App) -> Option<Panel> {
+    let probe = app.answered()?;
+    let figure = probe.contribution(app.cursor.target);
+    let at = [At::Lead(0), At::Lead(1)];
+    Some(
+        Panel::new("component_map", figure.axes[1..].to_vec()).and(clean_and_edited("", probe, &figure, &at)),
+    )
+}
 
 const KEYS: &[Binding] = &[
     bind(LEFT, |_| position(-1), "position", "the previous position"),
@@ -53,7 +174,7 @@ const KEYS: &[Binding] = &[
 fn asks(app: &App) -> Vec<Asked> {
     let over_set = app.of_validation().map(|subject| (subject, Question::Lens));
     let probe = app.probe.as_deref().filter(|probe| !probe.is_empty());
-    let of_sequence = probe.map(|probe| (probe.subject.clone(), Question::SequenceLens));
+    let of_sequence = probe.map(|probe| ((*probe.subject).clone(), Question::SequenceLens));
     over_set.into_iter().chain(of_sequence).collect()
 }
 

@@ -14,10 +14,8 @@ use std::hash::{Hash, Hasher};
 
 use super::App;
 use super::keymap::{Binding, Offer};
-use super::provenance::Of;
+use super::panels::PanelEntry;
 use super::studies::Asked;
-use super::tables::Table;
-use crate::inquiry::Probe;
 
 /// The list of views, in the order of the tabs.
 macro_rules! for_each_view {
@@ -47,10 +45,14 @@ pub(crate) struct Room {
     pub(crate) asks: fn(&App) -> Vec<Asked>,
     /// Brings what is kept for it up to date.
     pub(crate) prepare: fn(&mut App),
-    /// Its numbers, the focused table first; none before they are known.
-    pub(crate) tables: fn(&App) -> Vec<Table>,
-    /// What the numbers of its first table are of.
-    pub(crate) of: Of,
+    /// Its numbers.
+    pub(crate) panels: &'static [PanelEntry],
+    /// The name of the panel that has the focus: `y` copies it.
+    pub(crate) focus: fn(&App) -> &'static str,
+    /// Whether its numbers are of the run, not of the sequence.
+    pub(crate) is_of_run: bool,
+    /// Why a panel may have no numbers although everything is answered.
+    pub(crate) lacks: fn(&App) -> &'static str,
 }
 
 macro_rules! rooms {
@@ -118,11 +120,6 @@ impl fmt::Debug for ViewId {
 /// A view by its room.
 pub(crate) const fn view(room: &'static Room) -> ViewId {
     ViewId(room)
-}
-
-/// Tables of the sequence in view, once it is answered.
-pub(crate) fn tables(app: &App, of: fn(&App, &Probe) -> Vec<Table>) -> Vec<Table> {
-    app.probe.as_deref().filter(|probe| !probe.is_empty()).map_or_else(Vec::new, |probe| of(app, probe))
 }
 
 /// Positions move the same way in every view over a sequence.

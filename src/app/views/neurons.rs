@@ -1,12 +1,22 @@
 //! View 4: a layer's neurons.
 
-use super::{Room, position, tables, view};
+use std::sync::Arc;
+
+use super::logits::clean_and_edited;
+use super::{Room, position, view};
+use crate::analysis::hypotheses::Tracker;
 use crate::app::App;
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
-use crate::app::provenance::Of;
+use crate::app::panels::{PanelEntry, panel};
 use crate::app::studies::Asked;
-use crate::inquiry::Question;
+use crate::figure::{At, Column, Panel};
+use crate::inquiry::fit::{self, R_SQUARED};
+use crate::inquiry::logits::TARGET;
+use crate::inquiry::neurons::{ACTIVATION, FAVOURS, IS_OFF, NEURON_CONTRIBUTION};
+use crate::inquiry::trackers::{self, TRACKING, TRACKING_RANK, TRACKS, TRACKS_BY};
+use crate::inquiry::{Probe, Question};
+use crate::model::NeuronId;
 
 pub(crate) static ROOM: Room = Room {
     title: "Neurons",
@@ -18,9 +28,119 @@ pub(crate) static ROOM: Room = Room {
     toggle: |app| app.if_has_neurons(|| Offer::act(App::toggle_neuron)),
     asks,
     prepare: App::stay_on_first_neuron,
-    tables: |app| tables(app, App::neuron_tables),
-    of: Of::Sequence,
+    panels: PANELS,
+    focus: |_| "neuron_list",
+    is_of_run: false,
+    lacks: |app| {
+        if app.options.model.has_mlp() {
+            "trackers and fits need a validation set with targets"
+        } else {
+            "an attention-only model has no neurons"
+        }
+    },
 };
+
+const PANELS: &[PanelEntry] = &[
+    panel!(
+        "neuron_list",
+        "every neuron of the cursor's layer at the cursor, in the order of the list",
+        [ACTIVATION, NEURON_CONTRIBUTION, FAVOURS, TRACKS, TRACKS_BY, IS_OFF],
+        neurons
+    ),
+    panel!(
+        "traces",
+        "the picked neurons, else the cursor's, at every position",
+        [TARGET, ACTIVATION],
+        traces
+    ),
+    PanelEntry {
+        name: "fit",
+        says: "how well each hypothesis explains the traced neurons' sum over the validation set",
+        questions: &[&R_SQUARED],
+        open: |app| {
+            let has_features = !app.task().features().is_empty();
+            app.settings.overlay = app.settings.overlay.or(has_features.then_some(0));
+        },
+        build: fit_of_traced,
+    },
+    panel!("neuron_map", "every neuron of the cursor's layer at every position", [ACTIVATION], neuron_map),
+    panel!(
+        "trackers",
+        "for each class the neurons that track it, the strongest first",
+        [TRACKING_RANK, TRACKING],
+        trackers_of_all
+    ),
+];
+
+fn with_neurons(app: &App) -> Option<&Arc<Probe>> {
+    app.answered().filter(|probe| probe.config().has_mlp())
+}
+
+/// A neuron that is off has its own values under `clean` and what replaced them under `edited`.
+pub(crate) fn neurons(app: &App) -> Option<Panel> {
+    let probe = with_neurons(app)?;
+    let layer = At::Fixed(app.cursor.layer);
+    let here = [layer.clone(), At::Lead(0), At::Fixed(app.position_in(probe))];
+    let (activation, contribution) = (probe.activation(), probe.neuron_contribution(app.cursor.target));
+    let of_neuron = [At::Fixed(probe.current_edits()), layer.clone(), At::Lead(0)];
+    let order = app.neurons(probe).into_iter().map(|figures| figures.neuron);
+    let panel = Panel::new("neuron_list", [activation.axes[2].clone()])
+        .ordered(order)
+        .and(clean_and_edited("activation", probe, &activation, &here))
+        .and(clean_and_edited("contribution", probe, &contribution, &here))
+        .with(Column::new("favours", &probe.favours(), of_neuron.clone()));
+    let tracked =
+        app.studies.trackers().map(|(answer, _)| trackers::tracked(answer, &app.tracked, &probe.task));
+    let tracked = tracked.iter().flatten().zip(["tracks", "effect"]);
+    let panel = panel
+        .and(tracked.map(|(figure, name)| Column::new(name, figure, [layer.clone(), At::Lead(0)])))
+        .with(Column::new("off", &probe.is_off(), of_neuron));
+    Some(panel)
+}
+
+fn traces(app: &App) -> Option<Panel> {
+    let probe = with_neurons(app)?;
+    let figure = probe.activation();
+    let trace = |id: NeuronId| {
+        let at = [At::Fixed(id.layer), At::Fixed(id.neuron), At::Lead(0)];
+        let name = format!("neuron.{}.{}", id.layer, id.neuron);
+        clean_and_edited(&name, probe, &figure, &at).collect::<Vec<_>>()
+    };
+    let panel = Panel::new("traces", [figure.axes[3].clone()]).with(Column::new(
+        "label",
+        &probe.target(),
+        [At::Fixed(0), At::Lead(0)],
+    ));
+    Some(panel.and(app.traced().into_iter().flat_map(trace)))
+}
+
+fn fit_of_traced(app: &App) -> Option<Panel> {
+    let (neurons, class) = (app.traced(), app.traced_token()?);
+    let (answer, found) = app.studies.fit(&neurons, class)?;
+    let figure = fit::r_squared(answer, found, (&neurons, class), app.task());
+    Some(Panel::new("fit", figure.axes.clone()).with(Column::new("r_squared", &figure, [At::Lead(0)])))
+}
+
+fn neuron_map(app: &App) -> Option<Panel> {
+    let probe = with_neurons(app)?;
+    let figure = probe.activation();
+    let at = [At::Fixed(app.cursor.layer), At::Lead(0), At::Lead(1)];
+    let panel = Panel::new("neuron_map", figure.axes[2..].to_vec());
+    Some(panel.and(clean_and_edited("activation", probe, &figure, &at)))
+}
+
+fn trackers_of_all(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.trackers()?;
+    let [effect, rank] = trackers::tracking(answer, found, app.options.dataset.task());
+    let d_mlp = app.options.model.d_mlp;
+    let of_class = |(class, ranked): (usize, &Vec<Tracker>)| {
+        ranked.iter().map(|tracker| class * d_mlp + tracker.neuron).collect::<Vec<_>>()
+    };
+    let rows = found.iter().enumerate().flat_map(of_class);
+    let column = |name, figure| Column::new(name, figure, [At::Lead(0), At::Lead(1)]);
+    let panel = Panel::new("trackers", effect.axes.clone()).ordered(rows);
+    Some(panel.with(column("rank", &rank)).with(column("effect", &effect)))
+}
 
 const KEYS: &[Binding] = &[
     bind(LEFT, |_| position(-1), "position", "the previous position"),

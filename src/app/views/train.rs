@@ -1,11 +1,15 @@
 //! View 1: loss, learning rate, accuracy.
 
+use std::sync::Arc;
+
 use super::{Room, position, view};
-use crate::app::App;
 use crate::app::keymap::{Binding, JOIN, Key, LEFT, Offer, RIGHT, bind};
-use crate::app::provenance::Of;
+use crate::app::panels::{PanelEntry, panel};
 use crate::app::studies::Asked;
-use crate::inquiry::Question;
+use crate::app::{App, Bucket, Series};
+use crate::figure::{At, Axis, Column, Dim, Figure, Panel, Spec};
+use crate::inquiry::accuracy::{self, ACCURACY, CLASS_ACCURACY, POSITION_ACCURACY, SET_LOSS};
+use crate::inquiry::{Over, Question, Subject, WeightForm};
 
 pub(crate) static ROOM: Room = Room {
     title: "Train",
@@ -22,9 +26,147 @@ pub(crate) static ROOM: Room = Room {
     toggle: |_| Offer::nothing("no head or neuron under the cursor: choose one in 2 to 5"),
     asks,
     prepare: |_| {},
-    tables: App::train_tables,
-    of: Of::Training,
+    panels: PANELS,
+    focus: |_| "losses",
+    is_of_run: true,
+    lacks: |app| {
+        if app.is_exploring() && app.history.train_loss.last.is_none() {
+            "metrics of training are those of a run: give --run"
+        } else {
+            "there is no validation set"
+        }
+    },
 };
+
+/// Loss over the steps.
+static TRAIN_LOSS: Spec = Spec {
+    name: "train_loss",
+    unit: "nats",
+    definition: "mean cross-entropy over the targets of a step's batch, before the step; of a long run by neighbouring steps",
+    source: "",
+    chance: "ln d_vocab_out",
+    axes: &[Dim::Step, Dim::Part],
+};
+
+/// Loss of the validations.
+static VALIDATION_LOSS: Spec = Spec {
+    name: "validation_loss",
+    unit: "nats",
+    definition: "mean cross-entropy over all targets of the validation set",
+    source: "",
+    chance: "ln d_vocab_out",
+    axes: &[Dim::Step, Dim::Part],
+};
+
+/// Accuracy of the validations.
+static VALIDATION_ACCURACY: Spec = Spec {
+    name: "validation_accuracy",
+    unit: "",
+    definition: "share of all targets of the validation set that are predicted",
+    source: "",
+    chance: "1/d_vocab_out, of a uniform guess",
+    axes: &[Dim::Step, Dim::Part],
+};
+
+/// Learning rate over the steps.
+static LEARNING_RATE: Spec = Spec {
+    name: "learning_rate",
+    unit: "",
+    definition: "the optimiser's learning rate",
+    source: "",
+    chance: "",
+    axes: &[Dim::Step, Dim::Part],
+};
+
+const PANELS: &[PanelEntry] = &[
+    panel!("losses", "training loss and learning rate by step", [TRAIN_LOSS, LEARNING_RATE], losses),
+    panel!(
+        "validations",
+        "validation loss and accuracy by step",
+        [VALIDATION_LOSS, VALIDATION_ACCURACY],
+        validations
+    ),
+    panel!("accuracies", "loss and accuracy over the validation set", [SET_LOSS, ACCURACY], accuracies),
+    panel!("classes", "accuracy by class over the validation set", [CLASS_ACCURACY], classes),
+    panel!(
+        "position_accuracies",
+        "accuracy by position over the validation set",
+        [POSITION_ACCURACY],
+        by_position
+    ),
+];
+
+/// The weights that a number of the run is of, at the step that it was taken.
+fn of_run(app: &App, over: Over, step: Option<usize>) -> Option<Arc<Subject>> {
+    let subject = app.subject(app.timeline.newest()?, WeightForm::Trained).over(over);
+    let taken_at = step.or(Some(app.trainer.step));
+    Some(Arc::new(Subject { taken_at, ..subject }))
+}
+
+/// A series of the run by step: mean, least and largest of neighbouring steps.
+fn series(app: &App, spec: &'static Spec, series: &Series) -> Option<Arc<Figure>> {
+    let points: Vec<(usize, Bucket)> = series.points().collect();
+    let of = of_run(app, Over::Training, None).filter(|_| !points.is_empty())?;
+    let axes = vec![
+        Axis::steps(points.iter().map(|(step, _)| *step)),
+        Axis::named(Dim::Part, ["mean", "min", "max"]),
+    ];
+    Some(Figure::new(spec, axes, &of, move |at| {
+        let bucket = points[at[0]].1;
+        // Measured in f32: more digits would be noise.
+        [bucket.mean(), Some(bucket.min), Some(bucket.max)][at[1]].map(|x| x as f32).into()
+    }))
+}
+
+fn losses(app: &App) -> Option<Panel> {
+    let loss = series(app, &TRAIN_LOSS, &app.history.train_loss)?;
+    let rate = series(app, &LEARNING_RATE, &app.history.lr)?;
+    let column = |name, figure, part| Column::new(name, figure, [At::Lead(0), At::Fixed(part)]);
+    let panel = Panel::new("losses", [loss.axes[0].clone()])
+        .with(column("loss", &loss, 0))
+        .with(column("min", &loss, 1))
+        .with(column("max", &loss, 2))
+        .with(column("learning_rate", &rate, 0));
+    Some(panel)
+}
+
+fn validations(app: &App) -> Option<Panel> {
+    let loss = series(app, &VALIDATION_LOSS, &app.history.validation_loss)?;
+    let accuracy = series(app, &VALIDATION_ACCURACY, &app.history.validation_accuracy)?;
+    let column = |name, figure| Column::new(name, figure, [At::Lead(0), At::Fixed(0)]);
+    let panel = Panel::new("validations", [loss.axes[0].clone()]);
+    Some(panel.with(column("loss", &loss)).with(column("accuracy", &accuracy)))
+}
+
+/// The validation that the view shows.
+pub(crate) fn validated(app: &App) -> Option<accuracy::Figures> {
+    let (evaluation, study) = app.validation()?;
+    let of = match study {
+        Some(answer) => Arc::new(answer.inquiry.subject.clone()),
+        None => of_run(app, Over::Validation, app.history.validation.as_ref().map(|last| last.step))?,
+    };
+    Some(accuracy::figures(&of, &Arc::new(evaluation.clone()), app.options.dataset.task()))
+}
+
+fn accuracies(app: &App) -> Option<Panel> {
+    let found = validated(app)?;
+    let panel = Panel::new("accuracies", found.loss.axes.clone())
+        .with(Column::new("loss", &found.loss, [At::Lead(0)]))
+        .with(Column::new("accuracy", &found.accuracy, [At::Lead(0)]));
+    Some(panel)
+}
+
+fn classes(app: &App) -> Option<Panel> {
+    let figure = validated(app)?.by_class;
+    let column = Column::new("accuracy", &figure, [At::Fixed(0), At::Lead(0)]);
+    Some(Panel::new("classes", [figure.axes[1].clone()]).with(column))
+}
+
+fn by_position(app: &App) -> Option<Panel> {
+    let figure = validated(app)?.by_position;
+    let column = Column::new("accuracy", &figure, [At::Fixed(0), At::Lead(0)]);
+    Some(Panel::new("position_accuracies", [figure.axes[1].clone()]).with(column))
+}
 
 const KEYS: &[Binding] = &[
     bind(LEFT, |_| position(-1), "position", "the previous position"),

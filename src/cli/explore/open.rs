@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::super::args::ExploreArgs;
+use super::super::args::SettingsArgs;
 use super::super::input::{self, Requested};
 use super::super::{Failure, say};
 use super::follower::{self, Follower};
@@ -15,12 +15,12 @@ use crate::train::run_dir::{Found, look, newest_step, past_metrics};
 use crate::train::{Opened, RunConfig, RunDir, RunDirError, TrainEvent, TrainState};
 
 /// What is opened.
-pub(super) struct Plan {
-    pub(super) config: RunConfig,
-    pub(super) dataset: Arc<Dataset>,
+pub struct Plan {
+    pub config: RunConfig,
+    pub dataset: Arc<Dataset>,
     /// What the app hears before anything else.
-    pub(super) past: Vec<TrainEvent>,
-    pub(super) mode: Mode,
+    pub past: Vec<TrainEvent>,
+    pub mode: Mode,
     /// What is trained, if anything is.
     pub(super) training: Option<(RunDir, TrainState)>,
     /// What another process trains.
@@ -35,11 +35,12 @@ fn exploring(path: &Path) -> Mode {
     Mode::Exploring { weights: scrub(&path.display().to_string()).into_owned() }
 }
 
-pub(super) fn weights(path: &Path, args: &ExploreArgs) -> Result<Plan, Failure> {
-    let opened = input::completed(path, &args.run.settings)?;
+/// Weights that nobody trains.
+pub fn weights(path: &Path, settings: &SettingsArgs, seed: Option<u64>) -> Result<Plan, Failure> {
+    let opened = input::completed(path, settings)?;
     let model: &ModelConfig = opened.weights.config();
-    let mut config = input::settings_of(path, &args.run.settings, model)?;
-    config.seed = args.run.seed.unwrap_or(config.seed);
+    let mut config = input::settings_of(path, settings, model)?;
+    config.seed = seed.unwrap_or(config.seed);
     let notes = opened.notes.iter().map(|note| TrainEvent::Notice(note.clone()));
     let snapshot = TrainEvent::Snapshot(Arc::new(Snapshot::new(0, opened.weights.clone())));
     let past = notes.chain([snapshot]).collect();
@@ -54,16 +55,15 @@ pub(super) fn weights(path: &Path, args: &ExploreArgs) -> Result<Plan, Failure> 
 }
 
 pub(super) fn run(Requested { path, config, found }: Requested) -> Result<Plan, Failure> {
-    let dataset = dataset(&config);
     // Checkpoints are decoded once: here, or by whoever takes the run for training.
     if found
         && newest_step(&path)?.is_some_and(|newest| newest >= config.total_steps())
-        && let Some(Found { state: Some(state), earlier, skipped, .. }) =
-            look(&path)?.filter(Found::is_finished)
+        && let Some(found) = look(&path)?.filter(Found::is_finished)
+        && let Some(plan) = plan_of(&path, found, &config)
     {
-        let past = past(&path, &state, earlier, &skipped);
-        return Ok(Plan { config, dataset, past, mode: exploring(&path), training: None, follower: None });
+        return Ok(plan);
     }
+    let dataset = dataset(&config);
     let Opened { run_dir, state, earlier, skipped } = match RunDir::open(&path, &config, &dataset) {
         Err(error @ RunDirError::Locked { .. }) => return read_only(&path, config, dataset, error),
         opened => opened?,
@@ -75,6 +75,22 @@ pub(super) fn run(Requested { path, config, found }: Requested) -> Result<Plan, 
     }
     let training = Some((run_dir, state));
     Ok(Plan { config, dataset, past, mode: Mode::Live, training, follower: None })
+}
+
+/// What is kept of a run, whoever trains it.
+pub fn kept(path: &Path) -> Result<Plan, Failure> {
+    let nothing = || Failure::Usage(format!("--run {}: no run with a checkpoint is there", path.display()));
+    let found = look(path)?.ok_or_else(nothing)?;
+    let config = found.config.clone();
+    plan_of(path, found, &config).ok_or_else(nothing)
+}
+
+/// A run as its files have it; `None` without a checkpoint.
+fn plan_of(path: &Path, found: Found, config: &RunConfig) -> Option<Plan> {
+    let Found { state, earlier, skipped, .. } = found;
+    let past = past(path, &state?, earlier, &skipped);
+    let (dataset, mode) = (dataset(config), exploring(path));
+    Some(Plan { config: config.clone(), dataset, past, mode, training: None, follower: None })
 }
 
 /// A run that another process trains: what is saved of it.

@@ -1,0 +1,46 @@
+//! The panels of the views: the numbers on screen, whole, each with what it is of.
+
+use std::sync::Arc;
+
+use super::App;
+use crate::figure::{Panel, Spec};
+use crate::inquiry::Probe;
+
+/// A panel of a view, as `headcount show` and files name it.
+pub(crate) struct PanelEntry {
+    /// One name over all views.
+    pub(crate) name: &'static str,
+    /// What it answers.
+    pub(crate) says: &'static str,
+    /// The questions that its columns answer.
+    pub(crate) questions: &'static [&'static Spec],
+    /// Sets the view so that what the panel needs is asked.
+    pub(crate) open: fn(&mut App),
+    /// The panel at the cursor; `None` while its numbers are not known, or where there are none.
+    pub(crate) build: fn(&App) -> Option<Panel>,
+}
+
+/// A panel whose numbers are asked whenever its view is in front: name, what it answers, its questions, and how it is
+/// built. A macro, so that the list of questions lives as long as the program.
+macro_rules! panel {
+    ($name:literal, $says:literal, [$($question:ident),*], $build:expr $(,)?) => {
+        PanelEntry { name: $name, says: $says, questions: &[$(&$question),*], open: |_| {}, build: $build }
+    };
+}
+pub(crate) use panel;
+
+impl App {
+    /// The answer at hand, if there is any.
+    pub(crate) fn answered(&self) -> Option<&Arc<Probe>> {
+        self.probe.as_ref().filter(|probe| !probe.is_empty())
+    }
+
+    /// The panels of the view in front whose numbers are known, the focused one first.
+    pub(crate) fn panels(&self) -> Vec<Panel> {
+        let room = self.view.room();
+        let mut panels: Vec<Panel> = room.panels.iter().filter_map(|entry| (entry.build)(self)).collect();
+        let focused = (room.focus)(self);
+        panels.sort_by_key(|panel| panel.name != focused);
+        panels
+    }
+}

@@ -1,0 +1,322 @@
+//! `headcount show`: the numbers of the screen without a screen. The app itself answers, so that the two are equal.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::args::{Format, ShowArgs, TokensArgs};
+use super::explore::open::{self, Plan};
+use super::output::{self, print_text};
+use super::{Failure, ablate, input};
+use crate::app::panels::PanelEntry;
+use crate::app::{App, AppOptions, ColorDepth, Command, Event, Glyphs, Ground, Mode, Opening, ViewId};
+use crate::figure::{Dim, Panel, Spec, csv, json, safetensors, text};
+use crate::inquiry::{Bench, Schedule};
+use crate::model::ModelConfig;
+use crate::model::weights_file::encode_tensors;
+use crate::{picture, view};
+
+/// Columns and lines of the pictures.
+const PICTURE: (u16, u16) = (120, 40);
+
+pub fn run(args: &ShowArgs) -> Result<(), Failure> {
+    let Some(what) = args.what.as_deref().filter(|_| !args.list) else {
+        return print_text(list().trim_end());
+    };
+    let shown = Shown::find(what).ok_or_else(|| unknown(what))?;
+    let (app, panels) = answered(args, &shown)?;
+    let panels = match &args.minus {
+        None => panels,
+        Some(minus) => {
+            let (_, others) = answered(&without(args, minus)?, &shown)?;
+            difference(&panels, &others)?
+        }
+    };
+    write(args, &shown, &app, &panels)
+}
+
+/// What is asked for.
+enum Shown {
+    View(ViewId),
+    Panel(ViewId, &'static PanelEntry),
+    /// The whole figure of a question, and a panel that has a slice of it.
+    Question(ViewId, &'static PanelEntry, &'static Spec),
+}
+
+impl Shown {
+    fn find(what: &str) -> Option<Self> {
+        let view = ViewId::ALL.iter().find(|view| view.title().eq_ignore_ascii_case(what));
+        let panel = || entries().find(|(_, entry)| entry.name == what);
+        let question = || questions().into_iter().find(|(_, _, spec)| spec.name == what);
+        view.map(|view| Self::View(*view))
+            .or_else(|| panel().map(|(view, entry)| Self::Panel(view, entry)))
+            .or_else(|| question().map(|(view, entry, spec)| Self::Question(view, entry, spec)))
+    }
+
+    fn view(&self) -> ViewId {
+        match self {
+            Self::View(view) | Self::Panel(view, _) | Self::Question(view, ..) => *view,
+        }
+    }
+
+    /// The panels that are to be in view.
+    fn entries(&self) -> &'static [PanelEntry] {
+        match self {
+            Self::View(view) => view.room().panels,
+            Self::Panel(_, entry) | Self::Question(_, entry, _) => std::slice::from_ref(*entry),
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::View(view) => view.title().to_lowercase(),
+            Self::Panel(_, entry) => entry.name.into(),
+            Self::Question(.., spec) => spec.name.into(),
+        }
+    }
+}
+
+fn entries() -> impl Iterator<Item = (ViewId, &'static PanelEntry)> {
+    ViewId::ALL.iter().flat_map(|view| view.room().panels.iter().map(move |entry| (*view, entry)))
+}
+
+/// Every question once, with the first panel that shows it.
+fn questions() -> Vec<(ViewId, &'static PanelEntry, &'static Spec)> {
+    let mut found: Vec<(ViewId, &'static PanelEntry, &'static Spec)> = Vec::new();
+    for (view, entry) in entries() {
+        for spec in entry.questions {
+            if !found.iter().any(|(.., known)| known.name == spec.name) {
+                found.push((view, entry, spec));
+            }
+        }
+    }
+    found
+}
+
+fn unknown(what: &str) -> Failure {
+    let views = ViewId::ALL.iter().map(|view| view.title().to_lowercase()).collect::<Vec<_>>().join(", ");
+    Failure::Usage(format!(
+        "show: no view, panel or question is called `{what}`: the views are {views}, --list has the rest"
+    ))
+}
+
+/// What there is: views with their panels, and the glossary of questions.
+fn list() -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    for view in ViewId::ALL {
+        let _ = writeln!(out, "{}", view.title().to_lowercase());
+        for entry in view.room().panels {
+            let _ = writeln!(out, "  {:20} {}", entry.name, entry.says);
+        }
+    }
+    let _ = writeln!(
+        out,
+        "\nquestions: the whole array, sliced by --head, --neuron and --position where they are given"
+    );
+    for (.., spec) in questions() {
+        let axes: Vec<&str> = spec.axes.iter().map(|dim| dim.name()).collect();
+        let unit = if spec.unit.is_empty() { String::new() } else { format!(", {}", spec.unit) };
+        let _ = writeln!(out, "  {:24} [{}]{unit}", spec.name, axes.join(", "));
+        let _ = writeln!(out, "      {}", spec.definition);
+        let notes = [("chance", spec.chance), ("source", spec.source)];
+        for (name, note) in notes.into_iter().filter(|(_, note)| !note.is_empty()) {
+            let _ = writeln!(out, "      {name}: {note}");
+        }
+    }
+    out
+}
+
+/// The app with the view in front and everything that it asks answered, and the panels that are asked for.
+fn answered(args: &ShowArgs, shown: &Shown) -> Result<(App, Vec<Panel>), Failure> {
+    let mut desk = Desk::open(args)?;
+    let opening = opening(args, &desk.app.options.model)?;
+    let commands = desk.app.open(shown.view(), opening).map_err(|error| Failure::Usage(error.to_string()))?;
+    desk.obey(commands);
+    for entry in shown.entries() {
+        let commands = desk.app.bring_into_view(entry);
+        desk.obey(commands);
+    }
+    let app = desk.app;
+    let panels: Vec<Panel> = shown.entries().iter().filter_map(|entry| (entry.build)(&app)).collect();
+    if panels.is_empty() {
+        return Err(nothing(shown, &app));
+    }
+    let panels = match shown {
+        Shown::Question(.., spec) => whole(args, spec, &panels[0]).into_iter().collect(),
+        _ => panels,
+    };
+    Ok((app, panels))
+}
+
+fn nothing(shown: &Shown, app: &App) -> Failure {
+    let (name, room) = (shown.name(), shown.view().room());
+    Failure::Usage(format!("show {name}: no numbers: {}", (room.lacks)(app)))
+}
+
+/// The figure of a question, at the entries that the command line names.
+fn whole(args: &ShowArgs, spec: &'static Spec, panel: &Panel) -> Option<Panel> {
+    let figure = &panel.columns.iter().find(|column| column.figure.spec == spec)?.figure;
+    let mut fixed = Vec::new();
+    for (dim, place) in [(Dim::Head, args.head), (Dim::Neuron, args.neuron)] {
+        if let Some(place) = place.filter(|_| figure.axis(dim).is_some()) {
+            fixed.extend([(Dim::Layer, place.layer.unwrap_or(0)), (dim, place.number)]);
+        }
+    }
+    let position = args.position.into_iter();
+    fixed.extend(position.flat_map(|at| [(Dim::Position, at), (Dim::Query, at)]));
+    Some(Panel::of_figure(figure, &fixed))
+}
+
+fn difference(panels: &[Panel], others: &[Panel]) -> Result<Vec<Panel>, Failure> {
+    let minus = |panel: &Panel| {
+        let other = others.iter().find(|other| other.name == panel.name)?;
+        panel.minus(other)
+    };
+    let refuse =
+        |panel: &Panel| Failure::Usage(format!("--minus: {} has other rows or columns there", panel.name));
+    panels.iter().map(|panel| minus(panel).ok_or_else(|| refuse(panel))).collect()
+}
+
+/// The request for what is subtracted.
+fn without(args: &ShowArgs, minus: &str) -> Result<ShowArgs, Failure> {
+    let usage = |why: &str| Failure::Usage(format!("--minus {minus}: {why}"));
+    let mut other = args.clone();
+    match minus.split_once('=') {
+        Some(("step", step)) => {
+            other.step = Some(step.parse().map_err(|_| usage("a step is a whole number"))?);
+            args.run.as_ref().ok_or_else(|| usage("steps are those of a run: give --run"))?;
+        }
+        Some(("tokens", tokens)) => other.tokens = Some(tokens.into()),
+        Some(("weights", path)) => (other.weights, other.run, other.step) = (Some(path.into()), None, None),
+        Some(("edits", "none")) => other.edits = super::args::EditArgs::default(),
+        _ => return Err(usage("one of step=N, tokens=T, weights=FILE, edits=none")),
+    }
+    Ok(other)
+}
+
+/// Where the cursor is put, and what is looked at.
+fn opening(args: &ShowArgs, model: &ModelConfig) -> Result<Opening, Failure> {
+    let tokens =
+        args.tokens.clone().map(|tokens| input::tokens(&TokensArgs { tokens }, model)).transpose()?;
+    let place = |option: &'static str, what, place: Option<super::args::PlaceArg>, count| {
+        place
+            .map(|place| {
+                let layer = place.layer.unwrap_or(0);
+                ablate::check(option, "layer", layer, model.n_layers)?;
+                ablate::check(option, what, place.number, count).map(|()| (layer, place.number))
+            })
+            .transpose()
+    };
+    let edits = if args.edits.is_empty() { None } else { Some(ablate::interventions(&args.edits, model)?) };
+    Ok(Opening {
+        head: place("--head", "head", args.head, model.n_heads)?,
+        neuron: place("--neuron", "neuron", args.neuron, model.d_mlp)?,
+        position: args.position,
+        target: args.target.clone(),
+        folded: args.folded,
+        step: args.step,
+        tokens,
+        edits,
+    })
+}
+
+/// The app, and who answers its questions on the spot.
+struct Desk {
+    app: App,
+    bench: Bench,
+    schedule: Schedule,
+}
+
+impl Desk {
+    fn open(args: &ShowArgs) -> Result<Self, Failure> {
+        let plan = match (&args.weights, &args.run) {
+            (Some(weights), _) => open::weights(weights, &args.settings, args.seed)?,
+            (None, Some(run)) => open::kept(run)?,
+            (None, None) => return Err(Failure::Usage("show: give --weights FILE or --run DIR".into())),
+        };
+        let Plan { config, dataset, past, mode, .. } = plan;
+        let (app, commands) = App::new(AppOptions {
+            model: config.model.clone(),
+            seed: config.seed,
+            dataset: Arc::clone(&dataset),
+            depth: ColorDepth::TrueColor,
+            glyphs: Glyphs::Utf8,
+            ground: Ground::Dark,
+            title: dataset.task().name().into(),
+            mode: if args.run.is_some() { mode } else { Mode::Exploring { weights: name_of(args) } },
+        });
+        let bench = Bench::new(dataset, config.seed, None);
+        let mut desk = Self { app, bench, schedule: Schedule::default() };
+        desk.obey(commands);
+        let (width, height) = PICTURE;
+        for event in [Event::Resize { width, height }].into_iter().chain(past.into_iter().map(Event::Train)) {
+            // What the first look asks is asked again once the cursor is where it is wanted.
+            desk.app.update(event);
+        }
+        Ok(desk)
+    }
+
+    /// Does what the app asks, until nothing is left to answer.
+    fn obey(&mut self, commands: Vec<Command>) {
+        let mut commands = commands;
+        loop {
+            for command in commands.drain(..) {
+                if let Command::Ask(inquiry) = command {
+                    self.schedule.ask(*inquiry);
+                }
+            }
+            let Some(answer) = self.schedule.run(&self.bench) else { return };
+            commands = self.app.update(Event::Answer(Box::new(answer)));
+        }
+    }
+}
+
+fn name_of(args: &ShowArgs) -> String {
+    args.weights.as_deref().unwrap_or(Path::new("")).display().to_string()
+}
+
+fn write(args: &ShowArgs, shown: &Shown, app: &App, panels: &[Panel]) -> Result<(), Failure> {
+    let out = args.out.as_deref().unwrap_or(Path::new("-"));
+    let json_of = |panels: &[Panel]| -> Result<String, Failure> {
+        let value = if let ([panel], Shown::Panel(..) | Shown::Question(..)) = (panels, shown) {
+            serde_json::to_string(&json(std::slice::from_ref(panel)))
+                .map(|text| text[1..text.len() - 1].into())
+        } else {
+            serde_json::to_string(&json(panels))
+        };
+        value.map_err(|error| Failure::Failed(error.to_string()))
+    };
+    let text = match args.format {
+        Format::Text => panels.iter().map(text).collect::<Vec<_>>().join("\n"),
+        Format::Json => json_of(panels)? + "\n",
+        Format::Csv => match panels {
+            [panel] => csv(panel),
+            panels => {
+                let names = panels.iter().map(|panel| panel.name).collect::<Vec<_>>().join(", ");
+                return Err(Failure::Usage(format!(
+                    "--format csv: a file holds one panel: show one of {names}"
+                )));
+            }
+        },
+        Format::Svg if args.minus.is_some() => {
+            return Err(Failure::Usage("--format svg: the screen draws no difference".into()));
+        }
+        Format::Svg => picture::svg(&view::still(app), &format!("headcount: {}", shown.name())),
+        Format::Safetensors => {
+            let tensors: Vec<_> = panels.iter().flat_map(safetensors).collect();
+            let about = HashMap::from([("panels".to_owned(), json_of(&meanings(panels))?)]);
+            return output::write(out, &encode_tensors(&tensors, about));
+        }
+    };
+    if args.out.is_none() && args.format == Format::Text {
+        return print_text(text.trim_end());
+    }
+    output::write_text(out, &text)
+}
+
+/// Panels without their rows: what the tensors of a file are of.
+fn meanings(panels: &[Panel]) -> Vec<Panel> {
+    panels.iter().map(|panel| panel.clone().ordered([])).collect()
+}

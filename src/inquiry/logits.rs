@@ -1,0 +1,210 @@
+//! What does the model answer on one sequence, and what adds to the answer?
+
+use std::sync::{Arc, OnceLock};
+
+use super::passes::Probe;
+use crate::analysis::attribution::ResolvedTarget;
+use crate::analysis::{Pass, Target};
+use crate::figure::{Axis, Datum, Dim, Figure, Spec};
+use crate::model::NeuronId;
+
+/// Logits.
+pub static LOGITS: Spec = Spec {
+    name: "logit",
+    unit: "",
+    definition: "what the unembedding gives for each class",
+    source: "TransformerLens unembed.hook_out",
+    chance: "",
+    axes: &[Dim::Edits, Dim::Position, Dim::Class],
+};
+
+/// Probabilities.
+pub static PROBABILITY: Spec = Spec {
+    name: "probability",
+    unit: "",
+    definition: "softmax of the logits over classes",
+    source: "",
+    chance: "1/d_vocab_out",
+    axes: &[Dim::Edits, Dim::Position, Dim::Class],
+};
+
+/// Loss by position.
+pub static LOSS: Spec = Spec {
+    name: "loss",
+    unit: "nats",
+    definition: "-ln p(target): cross-entropy at each position that has a target",
+    source: "",
+    chance: "ln d_vocab_out",
+    axes: &[Dim::Edits, Dim::Position],
+};
+
+/// Answers.
+pub static PREDICTION: Spec = Spec {
+    name: "prediction",
+    unit: "",
+    definition: "the class of the largest logit; none where a logit is not a number",
+    source: "",
+    chance: "",
+    axes: &[Dim::Edits, Dim::Position],
+};
+
+/// Whether the answer is right.
+pub static CORRECT: Spec = Spec {
+    name: "correct",
+    unit: "",
+    definition: "1 where the prediction is the target, 0 where it is not; the mean over positions is the accuracy",
+    source: "",
+    chance: "1/d_vocab_out, of a uniform guess",
+    axes: &[Dim::Edits, Dim::Position],
+};
+
+/// Tokens.
+pub static TOKEN: Spec = Spec {
+    name: "token",
+    unit: "",
+    definition: "the input at each position",
+    source: "",
+    chance: "",
+    axes: &[Dim::Edits, Dim::Position],
+};
+
+/// Targets.
+pub static TARGET: Spec = Spec {
+    name: "target",
+    unit: "",
+    definition: "the class that the task has for each position; none where the position is not scored",
+    source: "",
+    chance: "",
+    axes: &[Dim::Edits, Dim::Position],
+};
+
+/// Direct logit attribution.
+pub static CONTRIBUTION: Spec = Spec {
+    name: "contribution",
+    unit: "logit",
+    definition: "direct logit attribution: a component's output, centred, over the final norm's scale, times its weight and W_U, \
+                 centred over classes; at the target of each position",
+    source: "TransformerLens ActivationCache.logit_attrs, over centred logits",
+    chance: "",
+    axes: &[Dim::Edits, Dim::Component, Dim::Position],
+};
+
+/// Parts of an MLP.
+pub static MLP_PARTS: Spec = Spec {
+    name: "mlp_split",
+    unit: "logit",
+    definition: "the contribution of an MLP in two: one neuron, and all else with b_out",
+    source: "",
+    chance: "",
+    axes: &[Dim::Edits, Dim::Part, Dim::Position],
+};
+
+/// Whether the parts add up.
+pub static SUM: Spec = Spec {
+    name: "sum",
+    unit: "logit",
+    definition: "the sum of all contributions, the logit less its mean over classes, and their difference, which is rounding",
+    source: "",
+    chance: "",
+    axes: &[Dim::Edits, Dim::Part, Dim::Position],
+};
+
+impl Probe {
+    fn positions(&self) -> Axis {
+        Axis::counted(Dim::Position, self.len())
+    }
+
+    /// [`LOGITS`].
+    pub fn logits(self: &Arc<Self>) -> Arc<Figure> {
+        let axes = vec![self.positions(), Axis::classes(&self.task)];
+        self.figure(&LOGITS, axes, |_, pass, at| pass.logits(at[0])[at[1]])
+    }
+
+    /// [`PROBABILITY`].
+    pub fn probability(self: &Arc<Self>) -> Arc<Figure> {
+        let axes = vec![self.positions(), Axis::classes(&self.task)];
+        self.figure(&PROBABILITY, axes, |_, pass, at| pass.probability(at[0], at[1]))
+    }
+
+    /// [`LOSS`].
+    pub fn loss(self: &Arc<Self>) -> Arc<Figure> {
+        self.figure(&LOSS, vec![self.positions()], |_, pass, at| pass.losses[at[0]])
+    }
+
+    /// [`PREDICTION`].
+    pub fn prediction(self: &Arc<Self>) -> Arc<Figure> {
+        self.figure(&PREDICTION, vec![self.positions()], |probe, pass, at| {
+            pass.predictions[at[0]].map(|class| Datum::class(&*probe.task, class))
+        })
+    }
+
+    /// [`CORRECT`].
+    pub fn correct(self: &Arc<Self>) -> Arc<Figure> {
+        self.figure(&CORRECT, vec![self.positions()], |probe, pass, at| {
+            probe.label(at[0]).map(|label| if pass.predictions[at[0]] == Some(label) { 1.0_f32 } else { 0.0 })
+        })
+    }
+
+    /// [`TOKEN`].
+    pub fn token(self: &Arc<Self>) -> Arc<Figure> {
+        self.figure(&TOKEN, vec![self.positions()], |probe, _, at| {
+            Datum::token(&*probe.task, probe.tokens()[at[0]])
+        })
+    }
+
+    /// [`TARGET`].
+    pub fn target(self: &Arc<Self>) -> Arc<Figure> {
+        self.figure(&TARGET, vec![self.positions()], |probe, _, at| {
+            probe.label(at[0]).map(|label| Datum::class(&*probe.task, label))
+        })
+    }
+
+    /// What a target means at a position: resolved without the edits, so that an edit does not change the target.
+    pub fn resolved(&self, target: Target, position: usize) -> ResolvedTarget {
+        target.resolve(self.label(position), self.clean.logits(position))
+    }
+
+    /// What a target means at each position, worked out once.
+    pub(super) fn resolver(self: &Arc<Self>, target: Target) -> impl Fn(usize) -> ResolvedTarget + use<> {
+        let (probe, known) = (Arc::clone(self), vec![OnceLock::new(); self.len()]);
+        move |position| *known[position].get_or_init(|| probe.resolved(target, position))
+    }
+
+    /// [`CONTRIBUTION`] to a target.
+    pub fn contribution(self: &Arc<Self>, target: Target) -> Arc<Figure> {
+        let names = self.clean.attribution.writers.iter().map(ToString::to_string);
+        let axes = vec![Axis::named(Dim::Component, names), self.positions()];
+        let to = self.resolver(target);
+        let cell =
+            move |_: &Self, pass: &Pass, at: &[usize]| to(at[1]).value(pass.attribution.row(at[0], at[1]));
+        self.figure(&CONTRIBUTION, axes, cell).asked_with("target", &target.words(&*self.task))
+    }
+
+    /// [`MLP_PARTS`] of a neuron's layer.
+    pub fn mlp_parts(self: &Arc<Self>, target: Target, id: NeuronId) -> Arc<Figure> {
+        let parts = [format!("neuron {}", id.neuron), "the rest".into()];
+        let mlp = self.clean.attribution.mlp(id.layer);
+        let to = self.resolver(target);
+        let cell = move |probe: &Self, pass: &Pass, at: &[usize]| {
+            let target = to(at[1]);
+            let whole = mlp.map(|mlp| target.value(pass.attribution.row(mlp, at[1])))?;
+            let one = probe.directions.contribution(&pass.activations, id.layer, id.neuron, at[1], target);
+            Some(if at[0] == 0 { one } else { whole - one })
+        };
+        let axes = vec![Axis::named(Dim::Part, parts), self.positions()];
+        self.figure(&MLP_PARTS, axes, cell).asked_with("target", &target.words(&*self.task))
+    }
+
+    /// [`SUM`] of the contributions to a target.
+    pub fn sum(self: &Arc<Self>, target: Target) -> Arc<Figure> {
+        let axes = vec![Axis::named(Dim::Part, ["sum", "logit", "sum - logit"]), self.positions()];
+        let to = self.resolver(target);
+        let cell = move |_: &Self, pass: &Pass, at: &[usize]| {
+            let (target, all) = (to(at[1]), &pass.attribution);
+            let sum: f32 = (0..all.writers.len()).map(|writer| target.value(all.row(writer, at[1]))).sum();
+            let logit = target.value(all.whole(at[1]));
+            [sum, logit, sum - logit][at[0]]
+        };
+        self.figure(&SUM, axes, cell).asked_with("target", &target.words(&*self.task))
+    }
+}

@@ -1,0 +1,88 @@
+//! What do the neurons do on one sequence?
+
+use std::sync::Arc;
+
+use super::passes::Probe;
+use crate::analysis::{Pass, Target};
+use crate::figure::{Axis, Datum, Dim, Figure, Spec};
+use crate::model::NeuronId;
+
+/// Activations.
+pub static ACTIVATION: Spec = Spec {
+    name: "activation",
+    unit: "",
+    definition: "a neuron's value after the activation function",
+    source: "TransformerLens blocks.L.mlp.hook_post",
+    chance: "",
+    axes: &[Dim::Edits, Dim::Layer, Dim::Neuron, Dim::Position],
+};
+
+/// Contributions of neurons.
+pub static NEURON_CONTRIBUTION: Spec = Spec {
+    name: "neuron_contribution",
+    unit: "logit",
+    definition: "activation times the neuron's row of W_out, read as a contribution is; a layer's sum, with that of b_out, is \
+                 the MLP's contribution",
+    source: "TransformerLens ActivationCache.get_neuron_results and logit_attrs, over centred logits",
+    chance: "",
+    axes: &[Dim::Edits, Dim::Layer, Dim::Neuron, Dim::Position],
+};
+
+/// What neurons favour.
+pub static FAVOURS: Spec = Spec {
+    name: "favours",
+    unit: "",
+    definition: "the class whose logit a neuron raises most when it is active, by W_out, the final norm's weight and W_U",
+    source: "",
+    chance: "",
+    axes: &[Dim::Edits, Dim::Layer, Dim::Neuron],
+};
+
+/// What is edited of the neurons.
+pub static IS_OFF: Spec = Spec {
+    name: "off",
+    unit: "",
+    definition: "whether a neuron's activation is replaced",
+    source: "",
+    chance: "",
+    axes: &[Dim::Edits, Dim::Layer, Dim::Neuron],
+};
+
+impl Probe {
+    fn by_neuron(&self, more: impl IntoIterator<Item = Axis>) -> Vec<Axis> {
+        let c = self.config();
+        let neurons = [Axis::counted(Dim::Layer, c.n_layers), Axis::counted(Dim::Neuron, c.d_mlp)];
+        neurons.into_iter().chain(more).collect()
+    }
+
+    /// [`ACTIVATION`].
+    pub fn activation(self: &Arc<Self>) -> Arc<Figure> {
+        let axes = self.by_neuron([Axis::counted(Dim::Position, self.len())]);
+        self.figure(&ACTIVATION, axes, |_, pass, at| pass.neuron(at[0], at[1], at[2]))
+    }
+
+    /// [`NEURON_CONTRIBUTION`] to a target.
+    pub fn neuron_contribution(self: &Arc<Self>, target: Target) -> Arc<Figure> {
+        let axes = self.by_neuron([Axis::counted(Dim::Position, self.len())]);
+        let to = self.resolver(target);
+        let cell = move |probe: &Self, pass: &Pass, at: &[usize]| {
+            probe.directions.contribution(&pass.activations, at[0], at[1], at[2], to(at[2]))
+        };
+        self.figure(&NEURON_CONTRIBUTION, axes, cell).asked_with("target", &target.words(&*self.task))
+    }
+
+    /// [`FAVOURS`]; nothing where a direction is not a number.
+    pub fn favours(self: &Arc<Self>) -> Arc<Figure> {
+        self.figure(&FAVOURS, self.by_neuron([]), |probe, _, at| {
+            let is_broken = probe.directions.of(at[0], at[1]).iter().any(|x| x.is_nan());
+            (!is_broken).then(|| Datum::class(&*probe.task, probe.directions.favours(at[0], at[1])))
+        })
+    }
+
+    /// [`IS_OFF`].
+    pub fn is_off(self: &Arc<Self>) -> Arc<Figure> {
+        self.figure(&IS_OFF, self.by_neuron([]), |probe, _, at| {
+            probe.subject.edits.neurons.contains(&NeuronId { layer: at[0], neuron: at[1] })
+        })
+    }
+}
