@@ -12,7 +12,6 @@ mod export;
 mod form;
 mod history;
 pub mod keymap;
-mod logits;
 mod moves;
 mod neurons;
 mod opening;
@@ -41,8 +40,6 @@ pub(crate) use ablation::{Ablation, OffLine};
 pub(crate) use circuits::{CircuitMap, Circuits, MapInView, QkScale};
 pub(crate) use cursor::Cursor;
 pub(crate) use history::{Bucket, History, Series};
-pub(crate) use logits::WriterRow;
-pub(crate) use neurons::NeuronFigures;
 pub use opening::{Opening, OpeningError};
 pub(crate) use sequence::{Edit, Sequence};
 pub(crate) use settings::{

@@ -47,10 +47,10 @@ impl App {
     pub(super) fn move_neuron(&mut self, by: isize) {
         self.cursor.neuron_is_chosen = true;
         let Some(probe) = &self.probe else { return };
-        let order = self.neurons(probe);
-        let at = order.iter().position(|figures| figures.neuron == self.cursor.neuron);
-        if let Some(figures) = order.get(moved(at.unwrap_or_default(), by, order.len())) {
-            self.cursor.neuron = figures.neuron;
+        let order = self.neuron_order(probe);
+        let at = order.iter().position(|neuron| *neuron == self.cursor.neuron);
+        if let Some(neuron) = order.get(moved(at.unwrap_or_default(), by, order.len())) {
+            self.cursor.neuron = *neuron;
         }
     }
 
@@ -61,7 +61,7 @@ impl App {
 
     pub(super) fn stay_on_first_neuron(&mut self) {
         if !self.cursor.neuron_is_chosen {
-            let first = self.probe.as_deref().and_then(|probe| self.neurons(probe).first().map(|f| f.neuron));
+            let first = self.probe.as_deref().and_then(|probe| self.neuron_order(probe).first().copied());
             self.cursor.neuron = first.unwrap_or(self.cursor.neuron);
         }
     }

@@ -6,15 +6,6 @@ use crate::analysis::attribution::ResolvedTarget;
 use crate::inquiry::Probe;
 use crate::model::NeuronId;
 
-/// One neuron at the cursor's position.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NeuronFigures {
-    pub(crate) neuron: usize,
-    pub(crate) activation: f32,
-    pub(crate) contribution: f32,
-    pub(crate) off: bool,
-}
-
 impl App {
     /// The pass that a neuron is shown of: one that is off is shown as it would be, so that it keeps its place.
     pub(crate) fn pass_of<'a>(&self, probe: &'a Probe, id: NeuronId) -> &'a Pass {
@@ -31,38 +22,25 @@ impl App {
         probe.resolved(self.cursor.target, position)
     }
 
-    /// Every neuron of the cursor's layer at its position, sorted.
-    pub(crate) fn neurons(&self, probe: &Probe) -> Vec<NeuronFigures> {
+    /// The neurons of the cursor's layer in the order of the list. Ranked without the edits: otherwise each neuron that is
+    /// switched off would reorder the list.
+    pub(crate) fn neuron_order(&self, probe: &Probe) -> Vec<usize> {
         if probe.is_empty() {
             return Vec::new();
         }
         let position = self.position_in(probe);
         let target = self.target_at(probe, position);
-        let directions = &probe.directions;
-        let layer = self.cursor.layer;
-        // Ranked without the ablation: otherwise each neuron that is switched off would reorder the list.
+        let (layer, clean) = (self.cursor.layer, &probe.clean);
         let rank = |neuron: usize| match self.settings.sort {
             Sort::Contribution => {
-                directions.contribution(&probe.clean.activations, layer, neuron, position, target).abs()
+                probe.directions.contribution(&clean.activations, layer, neuron, position, target).abs()
             }
-            Sort::Activation => probe.clean.neuron(layer, neuron, position).abs(),
+            Sort::Activation => clean.neuron(layer, neuron, position).abs(),
             Sort::Index => 0.0,
         };
         let mut order: Vec<(f32, usize)> =
             (0..probe.config().d_mlp).map(|neuron| (rank(neuron), neuron)).collect();
         order.sort_by(|a, b| b.0.total_cmp(&a.0));
-        order
-            .into_iter()
-            .map(|(_, neuron)| {
-                let id = NeuronId { layer, neuron };
-                let pass = self.pass_of(probe, id);
-                NeuronFigures {
-                    neuron,
-                    activation: pass.neuron(layer, neuron, position),
-                    contribution: directions.contribution(&pass.activations, layer, neuron, position, target),
-                    off: self.ablation.off.neurons.contains(&id),
-                }
-            })
-            .collect()
+        order.into_iter().map(|(_, neuron)| neuron).collect()
     }
 }

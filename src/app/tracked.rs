@@ -51,13 +51,6 @@ impl App {
         self.tracked = Arc::new(best(by_token, self.options.model.d_mlp));
     }
 
-    /// The token that a neuron tracks, and its effect there; only the last layer's are known.
-    pub(crate) fn tracked_by(&self, id: NeuronId) -> Option<(Token, f64)> {
-        let is_last = id.layer + 1 == self.options.model.n_layers;
-        self.studies.trackers().filter(|_| is_last)?;
-        self.tracked.get(id.neuron).copied().flatten()
-    }
-
     /// The neurons that track the target token best; a notice where there are none or they are not known.
     fn best_trackers(&mut self) -> Option<(Token, Vec<NeuronId>)> {
         let known = self.studies.trackers().zip(self.target_token());

@@ -11,8 +11,6 @@ pub enum At {
     Lead(usize),
     /// At the same entry in every row.
     Fixed(usize),
-    /// At an entry by row, in the canonical order: of a list of neurons those that are off are shown clean.
-    ByRow(Arc<[usize]>),
     /// Not at one entry: the mean over the axis.
     Mean,
 }
@@ -47,7 +45,7 @@ impl Column {
     /// The cells of `figure` at `at`, one entry an axis of the figure.
     pub fn new(name: impl Into<String>, figure: &Arc<Figure>, at: impl Into<Vec<At>>) -> Self {
         let (name, at) = (name.into(), at.into());
-        assert_eq!(at.len(), figure.axes.len(), "column {name} of {}", figure.spec.name);
+        assert_eq!(at.len(), figure.axes.len().min(MOST_AXES), "column {name} of {}", figure.spec.name);
         Self { name, figure: Arc::clone(figure), at, factor: None, minus: None }
     }
 
@@ -62,12 +60,12 @@ impl Column {
         self.factor.as_ref().map(|factor| factor.name)
     }
 
-    /// The cell of a row by its place in the canonical order and by its entries of the leading axes.
-    fn cell(&self, row: usize, lead: &[usize]) -> Datum {
-        let cell = self.own_cell(row, lead);
+    /// A cell by its entries of the leading axes.
+    pub fn at(&self, lead: &[usize]) -> Datum {
+        let cell = self.own(lead);
         match (&self.minus, cell.number()) {
             (Some(minus), Some(x)) => {
-                let Some(y) = minus.cell(row, lead).number() else { return Datum::Nothing };
+                let Some(y) = minus.at(lead).number() else { return Datum::Nothing };
                 match cell {
                     Datum::Whole(_) => Datum::Wide(x - y),
                     cell => cell.map(|_| x - y),
@@ -77,24 +75,27 @@ impl Column {
         }
     }
 
-    fn own_cell(&self, row: usize, lead: &[usize]) -> Datum {
-        let fixed = |at: &At| match at {
-            At::Lead(axis) => lead[*axis],
-            At::Fixed(entry) => *entry,
-            At::ByRow(entries) => entries[row],
-            At::Mean => 0,
-        };
-        let mut index: Vec<usize> = self.at.iter().map(fixed).collect();
-        let pooled = self.at.iter().position(|at| matches!(at, At::Mean));
+    /// The same as a number; NaN where there is none.
+    pub fn number(&self, lead: &[usize]) -> f64 {
+        self.at(lead).number().unwrap_or(f64::NAN)
+    }
+
+    fn own(&self, lead: &[usize]) -> Datum {
+        let (mut index, mut pooled) = ([0; MOST_AXES], None);
+        for (axis, (entry, at)) in index.iter_mut().zip(&self.at).enumerate() {
+            match at {
+                At::Lead(axis) => *entry = lead[*axis],
+                At::Fixed(fixed) => *entry = *fixed,
+                At::Mean => pooled = Some(axis),
+            }
+        }
+        let index = &mut index[..self.at.len()];
         let cell = match pooled {
-            None => self.figure.at(&index),
-            Some(axis) => self.mean(axis, &mut index),
+            None => self.figure.at(index),
+            Some(axis) => self.mean(axis, index),
         };
         match &self.factor {
-            Some(factor) => {
-                let by = (factor.value)(lead);
-                cell.map(|x| x * by)
-            }
+            Some(factor) => cell.map(|x| x * (factor.value)(lead)),
             None => cell,
         }
     }
@@ -112,6 +113,9 @@ impl Column {
         last.map(|_| sum / f64::from(count))
     }
 }
+
+/// Axes of a figure, at the most.
+const MOST_AXES: usize = 6;
 
 /// Columns on shared leading axes. Figures keep a canonical order; the order of rows is the panel's.
 #[derive(Clone)]
@@ -185,6 +189,11 @@ impl Panel {
         self
     }
 
+    /// A column by its name, else the first that is there of those names.
+    pub fn column(&self, names: &[&str]) -> Option<&Column> {
+        names.iter().find_map(|name| self.columns.iter().find(|column| column.name == *name))
+    }
+
     /// Rows.
     pub fn len(&self) -> usize {
         self.rows.len()
@@ -203,7 +212,13 @@ impl Panel {
 
     /// A cell, by column and row, which must be there.
     pub fn cell(&self, column: usize, row: usize) -> Datum {
-        self.columns[column].cell(self.rows[row], &self.lead_of(row))
+        self.columns[column].at(&self.lead_of(row))
+    }
+
+    /// The numbers of a column by its name, where there are any.
+    pub fn values(&self, name: &str) -> Vec<Option<f64>> {
+        let Some(column) = self.column(&[name]) else { return Vec::new() };
+        (0..self.len()).map(|row| column.at(&self.lead_of(row)).number()).collect()
     }
 
     /// Whether there is a row for every combination of the leading axes, in their order.

@@ -103,7 +103,8 @@ pub static MLP_PARTS: Spec = Spec {
 pub static SUM: Spec = Spec {
     name: "sum",
     unit: "logit",
-    definition: "the sum of all contributions, the logit less its mean over classes, and their difference, which is rounding",
+    definition: "the sum of all contributions, the logit less its mean over classes, their difference, which is rounding, and \
+                 the largest such difference at any position and class",
     source: "",
     chance: "",
     axes: &[Dim::Edits, Dim::Part, Dim::Position],
@@ -197,13 +198,16 @@ impl Probe {
 
     /// [`SUM`] of the contributions to a target.
     pub fn sum(self: &Arc<Self>, target: Target) -> Arc<Figure> {
-        let axes = vec![Axis::named(Dim::Part, ["sum", "logit", "sum - logit"]), self.positions()];
+        let axes = vec![
+            Axis::named(Dim::Part, ["sum", "logit", "sum - logit", "largest anywhere"]),
+            self.positions(),
+        ];
         let to = self.resolver(target);
         let cell = move |_: &Self, pass: &Pass, at: &[usize]| {
             let (target, all) = (to(at[1]), &pass.attribution);
             let sum: f32 = (0..all.writers.len()).map(|writer| target.value(all.row(writer, at[1]))).sum();
             let logit = target.value(all.whole(at[1]));
-            [sum, logit, sum - logit][at[0]]
+            [sum, logit, sum - logit, all.residual][at[0]]
         };
         self.figure(&SUM, axes, cell).asked_with("target", &target.words(&*self.task))
     }

@@ -25,7 +25,7 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     // What replacing patterns does stands where it is done.
     let changed = u16::from(!app.ablation.off.patterns.is_empty() && area.height > 8);
     if changed > 0 {
-        replaced::render(ink, app, probe, lines(area, 0, 1));
+        replaced::render(ink, app, lines(area, 0, 1));
     }
     let area = lines(area, changed, area.height);
     // The queries beside a narrow map would say little: the map goes first.

@@ -7,6 +7,7 @@ use super::figures;
 use super::ink::{Ink, beside, lines};
 use super::theme::Role;
 use super::{Look, classes, logit_row, losses, nothing_yet, provenance};
+use crate::app::views::edits::classes as by_class;
 use crate::app::{App, OffLine};
 use crate::inquiry::Probe;
 use crate::model::{AblationKind, PatternKind};
@@ -22,19 +23,18 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         return nothing_off(ink, area);
     }
     ink.rule(area, 0, &heading(app, probe), &provenance(app, probe));
-    figures::render(ink, app, probe, lines(area, 1, figures::HEIGHT));
+    figures::render(ink, app, lines(area, 1, figures::HEIGHT));
     let used = 1 + figures::HEIGHT;
     let mut rest = lines(area, used, area.height.saturating_sub(used));
-    if let Some((_, report)) = app.ablation_figures() {
-        let after = report.after.as_ref().map(|after| after.accuracy_by_class.as_slice());
-        let before = ("before", report.before.accuracy_by_class.as_slice());
-        let table: Vec<classes::Line<'_>> =
-            [Some(before), after.map(|after| ("after", after))].into_iter().flatten().collect();
-        classes::render(ink, lines(rest, 0, 3), &table);
+    if let Some(panel) = by_class(app) {
+        let [before, after] = ["accuracy_clean", "accuracy_edited"].map(|name| panel.values(name));
+        let table: [classes::Line<'_>; 2] = [("before", &before), ("after", &after)];
+        let is_known = app.ablation_figures().is_some_and(|(_, report)| report.after.is_some());
+        classes::render(ink, lines(rest, 0, 3), if is_known { &table } else { &table[..1] });
         rest = lines(rest, 3, rest.height);
     }
     if rest.height >= losses::HEIGHT + 12 {
-        losses::render(ink, app, probe, lines(rest, 0, losses::HEIGHT));
+        losses::render(ink, app, lines(rest, 0, losses::HEIGHT));
         rest = lines(rest, losses::HEIGHT, rest.height);
     }
     if rest.width >= 64 {

@@ -7,7 +7,9 @@ use super::number::{figure, percent};
 use super::theme::Role;
 use crate::analysis::Controls;
 use crate::app::App;
-use crate::inquiry::{AblationReport, Answer, Probe};
+use crate::app::views::edits::{effect, effect_here};
+use crate::figure::Panel;
+use crate::inquiry::{AblationReport, Answer};
 
 /// Lines it takes.
 pub(super) const HEIGHT: u16 = 4;
@@ -16,46 +18,36 @@ pub(super) const HEIGHT: u16 = 4;
 const SEQUENCE: u16 = 10;
 
 /// Draws the table.
-pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
+pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let validation = SEQUENCE + 20;
     let controls = validation + 22;
     ink.text(area, 1, 1, "loss", Role::Faint);
     ink.text(area, 1, 2, "accuracy", Role::Faint);
     ink.text(area, SEQUENCE, 0, "this sequence", Role::Faint);
-    if let Some(after) = &probe.ablated {
-        let (before, targets) = (&probe.clean, &probe.targets);
-        change(
-            ink,
-            area,
-            SEQUENCE,
-            1,
-            &[before.loss(), after.loss()].map(|x| x.map_or_else(String::new, |x| figure(f64::from(x)))),
-        );
-        let accuracy = [before.accuracy(targets), after.accuracy(targets)]
-            .map(|x| x.map_or_else(String::new, |x| percent(f64::from(x))));
-        change(ink, area, SEQUENCE, 2, &accuracy);
+    if let Some(here) = effect_here(app) {
+        change(ink, area, SEQUENCE, &here, "");
     }
-    let Some((answer, report)) = app.ablation_figures() else {
+    let (Some((answer, report)), Some(panel)) = (app.ablation_figures(), effect(app)) else {
         ink.text(area, validation, 0, "validation set", Role::Faint);
         ink.text(area, validation, 1, "computing", Role::Faint);
         return;
     };
     ink.text(area, validation, 0, &format!("validation ({})", report.before.sequences), Role::Faint);
-    let after = report.after.as_ref();
-    let pending = || "computing".to_owned();
-    let losses = [figure(report.before.loss), after.map_or_else(pending, |after| figure(after.loss))];
-    change(ink, area, validation, 1, &losses);
-    let accuracies =
-        [percent(report.before.accuracy), after.map_or_else(pending, |after| percent(after.accuracy))];
-    change(ink, area, validation, 2, &accuracies);
+    change(ink, area, validation, &panel, "computing");
     random_sets(ink, app, report, area, controls);
     stale(ink, app, answer, area);
 }
 
-fn change(ink: &mut Ink<'_>, area: Rect, x: u16, y: u16, [before, after]: &[String; 2]) {
-    let x = ink.text(area, x, y, before, Role::Plain);
-    let x = ink.text(area, x, y, ink.arrow(), Role::Faint);
-    ink.text(area, x, y, after, Role::Strong);
+/// Loss and accuracy, clean and edited, in two lines; `pending` where a number is not known.
+fn change(ink: &mut Ink<'_>, area: Rect, x: u16, panel: &Panel, pending: &str) {
+    let texts: [fn(f64) -> String; 2] = [figure, percent];
+    for ((name, y), text) in ["loss", "accuracy"].into_iter().zip([1, 2]).zip(texts) {
+        let values = panel.values(name);
+        let text = |edits: usize| values.get(edits).copied().flatten().map_or_else(|| pending.into(), text);
+        let x = ink.text(area, x, y, &text(0), Role::Plain);
+        let x = ink.text(area, x, y, ink.arrow(), Role::Faint);
+        ink.text(area, x, y, &text(1), Role::Strong);
+    }
 }
 
 fn random_sets(ink: &mut Ink<'_>, app: &App, report: &AblationReport, area: Rect, x: u16) {

@@ -7,49 +7,57 @@ use super::ink::Ink;
 use super::number::{figure, signed};
 use super::provenance_of_circuits;
 use super::theme::Role;
-use crate::analysis::circuits::HeadCircuits;
 use crate::app::App;
+use crate::app::views::circuits::{copying, singular_values};
+use crate::figure::Panel;
+use crate::model::HeadId;
 
 /// Lines about the head under the cursor, with a heading.
 const HEAD: u16 = 4;
 
 /// Lines it wants.
 pub(super) fn height(app: &App) -> u16 {
-    let heads = app.studies.circuits().map_or(0, |(_, heads)| heads.len());
+    let heads = app.options.model.n_layers * app.options.model.n_heads;
     HEAD.saturating_add(if heads > 1 { u16::try_from(heads + 1).unwrap_or(u16::MAX) } else { 0 })
+}
+
+/// The singular values of a head, of a map that `name`s a column.
+fn values(panel: &Panel, name: &str, id: HeadId) -> Vec<f64> {
+    let Some(column) = panel.column(&[name]) else { return Vec::new() };
+    let ranks = 0..panel.lead[2].len();
+    ranks.filter_map(|rank| column.at(&[id.layer, id.head, rank]).number()).collect()
 }
 
 /// Draws them.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
-    let (Some((_, heads)), Some(head)) = (app.studies.circuits(), app.head_circuits()) else { return };
-    let off = app.ablation.off.heads.contains(&head.id);
-    let mark = if off { "  ✕ off" } else { "" };
-    ink.rule(
-        area,
-        0,
-        &format!("head {}.{}{mark}", head.id.layer, head.id.head),
-        &provenance_of_circuits(app),
-    );
-    let is_of_tokens = app.options.model.outputs() == app.options.model.d_vocab;
-    fact(ink, area, 1, "copying", &copying(head, is_of_tokens));
-    fact(ink, area, 2, "QK sing.", &leading(&head.qk_singular, area.width));
-    fact(ink, area, 3, "OV sing.", &leading(&head.ov_singular, area.width));
+    let (Some(scores), Some(singular)) = (copying(app), singular_values(app)) else { return };
+    let (id, c) = (app.cursor.head_id(), &app.options.model);
+    let of = |id: HeadId| {
+        (scores.columns[0].number(&[id.layer, id.head]), ["qk", "ov"].map(|name| values(&singular, name, id)))
+    };
+    let (score, [qk, ov]) = of(id);
+    let mark = if app.ablation.off.heads.contains(&id) { "  ✕ off" } else { "" };
+    ink.rule(area, 0, &format!("head {}.{}{mark}", id.layer, id.head), &provenance_of_circuits(app));
+    fact(ink, area, 1, "copying", &copying_score(score, &ov, c.outputs() == c.d_vocab));
+    fact(ink, area, 2, "QK sing.", &leading(&qk, area.width));
+    fact(ink, area, 3, "OV sing.", &leading(&ov, area.width));
+    let heads: Vec<HeadId> = c.heads().collect();
     if heads.len() < 2 || area.height <= HEAD + 1 {
         return;
     }
-    let selected = heads.iter().position(|other| other.id == head.id).unwrap_or_default();
+    let selected = heads.iter().position(|other| *other == id).unwrap_or_default();
     let shown = window(selected, heads.len(), usize::from(area.height - HEAD - 1));
     ink.rule(area, HEAD, &format!("heads{}", of_all(&shown, heads.len())), "copying, QK, OV");
     for (y, at) in (HEAD + 1..).zip(shown) {
-        let head = &heads[at];
+        let (id, (score, maps)) = (heads[at], of(heads[at]));
         let role = if at == selected { Role::Cursor } else { Role::Plain };
         ink.text(area, 1, y, if at == selected { "▸" } else { " " }, Role::Strong);
-        ink.text(area, 2, y, &format!("{}.{}", head.id.layer, head.id.head), role);
-        let largest = |values: &[f32]| values.first().map_or_else(|| "NaN".into(), |x| figure(f64::from(*x)));
+        ink.text(area, 2, y, &format!("{}.{}", id.layer, id.head), role);
+        let [qk, ov] = maps.map(|values| values.first().map_or_else(|| "NaN".into(), |x| figure(*x)));
         let end = area.width.saturating_sub(2);
-        ink.text_right(area, end.saturating_sub(16), y, &signed(head.copying_score), Role::Plain);
-        ink.text_right(area, end.saturating_sub(8), y, &largest(&head.qk_singular), Role::Plain);
-        ink.text_right(area, end, y, &largest(&head.ov_singular), Role::Plain);
+        ink.text_right(area, end.saturating_sub(16), y, &signed(score as f32), Role::Plain);
+        ink.text_right(area, end.saturating_sub(8), y, &qk, Role::Plain);
+        ink.text_right(area, end, y, &ov, Role::Plain);
     }
 }
 
@@ -60,21 +68,21 @@ fn fact(ink: &mut Ink<'_>, area: Rect, y: u16, name: &str, value: &str) {
 }
 
 /// The copying score, or why a head of finite weights has none.
-fn copying(head: &HeadCircuits, is_of_tokens: bool) -> String {
-    let is_finite = head.ov_singular.iter().all(|x| x.is_finite()) && !head.ov_singular.is_empty();
-    match head.copying_score.is_nan() && is_finite {
+fn copying_score(score: f64, singular: &[f64], is_of_tokens: bool) -> String {
+    let is_finite = singular.iter().all(|x| x.is_finite()) && !singular.is_empty();
+    match score.is_nan() && is_finite {
         true if is_of_tokens => "not converged".into(),
         true => "none: not of tokens".into(),
-        false => format!("{} of -1 to 1", signed(head.copying_score)),
+        false => format!("{} of -1 to 1", signed(score as f32)),
     }
 }
 
 /// The leading singular values, as many as fit.
-fn leading(values: &[f32], width: u16) -> String {
+fn leading(values: &[f64], width: u16) -> String {
     if values.is_empty() {
         return "NaN".into();
     }
     let room = usize::from(width.saturating_sub(11) / 7);
-    let values: Vec<String> = values.iter().take(room).map(|x| figure(f64::from(*x))).collect();
+    let values: Vec<String> = values.iter().take(room).map(|x| figure(*x)).collect();
     values.join(" ")
 }

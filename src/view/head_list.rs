@@ -6,6 +6,7 @@ use super::columns::{of_all, window};
 use super::ink::{Ink, digits, lines};
 use super::theme::Role;
 use crate::app::App;
+use crate::app::views::attention::heads;
 use crate::inquiry::Probe;
 use crate::model::HeadId;
 use crate::task::Split;
@@ -36,11 +37,11 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     for (end, name) in ends.iter().zip(names) {
         ink.text_right(area, *end, 1, name, Role::Faint);
     }
-    let all = &probe.current().heads;
+    let Some(panel) = heads(app) else { return };
     let selected = app.cursor.layer * config.n_heads + app.cursor.head;
     let body = lines(area, 2, area.height);
-    let shown = window(selected, all.len(), usize::from(body.height));
-    ink.rule(area, 0, &format!("heads{}", of_all(&shown, all.len())), &over);
+    let shown = window(selected, panel.len(), usize::from(body.height));
+    ink.rule(area, 0, &format!("heads{}", of_all(&shown, panel.len())), &over);
     for (y, at) in (0..).zip(shown) {
         let id = HeadId { layer: at / config.n_heads, head: at % config.n_heads };
         let role = if at == selected { Role::Cursor } else { Role::Plain };
@@ -49,17 +50,10 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
             ink.text(body, 1, y, "✕", Role::Off);
         }
         ink.text(body, 2, y, &format!("{}.{}", id.layer, id.head), role);
-        // An entropy leaves out what is not a number.
-        let broken = probe.current().attention(id.layer, id.head, probe.len() - 1)[0].is_nan();
-        let number = |x: f32| if broken { "NaN".into() } else { four(x) };
-        ink.text_right(body, ends[0], y, &number(all[at].mean_entropy()), Role::Plain);
-        ink.text_right(body, ends[1], y, &number(all[at].mean_kl()), Role::Plain);
-        let Some(scores) = study.and_then(|(_, heads)| heads.get(at)).map(|head| head.scores) else {
-            continue;
-        };
-        let scores = [scores.previous, scores.duplicate, scores.induction, scores.uniform];
-        for (end, score) in ends[2..].iter().zip(scores) {
-            ink.text_right(body, *end, y, &short(score), Role::Plain);
+        for ((column, cell), end) in panel.columns.iter().enumerate().zip(&ends) {
+            let value = cell.number(&[id.layer, id.head]) as f32;
+            let text = if column < 2 { four(value) } else { short(value) };
+            ink.text_right(body, *end, y, &text, Role::Plain);
         }
     }
 }

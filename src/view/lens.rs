@@ -6,8 +6,9 @@ use super::ink::Ink;
 use super::number::{figure, percent, signed};
 use super::theme::Role;
 use super::{provenance_of, target};
-use crate::analysis::logits::argmax;
 use crate::app::App;
+use crate::app::views::logits::lens_of_stream;
+use crate::figure::Datum;
 use crate::inquiry::Probe;
 
 /// Columns at which the numbers end: to the target, output, loss, accuracy.
@@ -25,12 +26,11 @@ pub(super) fn height(app: &App) -> u16 {
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let lens = app.lens_of(probe);
     let position = app.position_in(probe);
-    let at = app.target_at(probe, position);
     let name = target::short(app, probe, position, 20);
     let of = lens.map_or(probe.subject.step(), |(answer, _)| answer.step());
     let of = provenance_of(app, of, probe.subject.form);
     ink.rule(area, 0, &format!("logit lens at position {position}"), &format!("centred, {of}"));
-    let Some((_, rows)) = lens else {
+    let Some(panel) = lens_of_stream(app) else {
         ink.text(area, 1, 1, "computing", Role::Faint);
         return;
     };
@@ -43,27 +43,29 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     ink.text_right(area, says, 1, "output", Role::Faint);
     ink.text_right(area, loss, 1, &sequences, Role::Faint);
     ink.text_right(area, accuracy, 1, "acc", Role::Faint);
-    let outputs = probe.config().outputs();
-    for (y, row) in (2..area.height).zip(rows.iter()) {
-        let logits = &row.logits[position * outputs..][..outputs];
-        let broken = logits.iter().any(|logit| logit.is_nan());
-        let output = argmax(logits);
-        ink.text(area, 1, y, &row.name, Role::Plain);
-        let value = at.value(logits);
+    let label = probe.label(position).map(|label| Datum::class(app.task(), label));
+    let cell =
+        |name: &str, at: usize| panel.column(&[name]).map_or(Datum::Nothing, |column| column.at(&[at]));
+    for (y, row) in (2..area.height).zip(0..panel.len()) {
+        ink.text(area, 1, y, &panel.lead[0].name(row).to_string(), Role::Plain);
+        let value = cell("target", row).number().unwrap_or(f64::NAN);
         let role = if value.is_finite() { Role::Strong } else { Role::Wrong };
-        ink.text_right(area, to, y, &signed(value), role);
-        let name = app.task().outputs().name(output);
-        let (text, role) = match probe.label(position) {
-            _ if broken => ("?".into(), Role::Wrong),
-            None => (name, Role::Plain),
-            Some(label) if label == output => (name, Role::Good),
-            Some(_) => (format!("!{name}"), Role::Wrong),
+        ink.text_right(area, to, y, &signed(value as f32), role);
+        let output = cell("prediction", row);
+        let (text, role) = match &label {
+            _ if output == Datum::Nothing => ("?".into(), Role::Wrong),
+            None => (output.to_string(), Role::Plain),
+            Some(label) if *label == output => (output.to_string(), Role::Good),
+            Some(_) => (format!("!{output}"), Role::Wrong),
         };
         ink.text_right(area, says, y, &text, role);
-        let figures = study.and_then(|(_, places)| places.iter().find(|place| place.name == row.name));
-        if let Some(figures) = figures {
-            ink.text_right(area, loss, y, &figure(figures.loss), Role::Plain);
-            ink.text_right(area, accuracy, y, &percent(figures.accuracy), Role::Plain);
+        for (name, end, text) in [
+            ("validation_loss", loss, figure as fn(f64) -> String),
+            ("validation_accuracy", accuracy, percent),
+        ] {
+            if let Some(value) = cell(name, row).number() {
+                ink.text_right(area, end, y, &text(value), Role::Plain);
+            }
         }
     }
 }

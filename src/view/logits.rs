@@ -9,9 +9,11 @@ use super::ink::{Ink, beside, lines, width};
 use super::number::{figure, signed};
 use super::theme::Role;
 use super::{Look, lens, logit_row, nothing_yet, profile, provenance, target, writer_map};
-use crate::analysis::attribution::ResolvedTarget;
+use crate::analysis::Writer;
 use crate::app::keymap::Key;
-use crate::app::{App, LogitPanel, WriterRow};
+use crate::app::views::logits::{components, mlp_parts, sums};
+use crate::app::{App, LogitPanel, MlpRow};
+use crate::figure::Panel;
 use crate::inquiry::Probe;
 
 /// Lines of the panel over positions.
@@ -75,7 +77,7 @@ impl Lower {
 /// The panels below the list: what does not push out the writers and their sum.
 fn panels(app: &App, probe: &Probe, height: u16) -> Vec<Lower> {
     let asked = if app.settings.logits == LogitPanel::Lens { Lower::Lens } else { Lower::Profile };
-    let list = u16::try_from(app.writer_rows(probe).len() + 5).unwrap_or(u16::MAX);
+    let list = u16::try_from(rows(app, probe).len() + 5).unwrap_or(u16::MAX);
     let choices: [&[Lower]; 3] =
         [&[Lower::Map, Lower::Lens, Lower::Profile], &[Lower::Map, asked], &[Lower::Lens, Lower::Profile]];
     let needed = |panels: &[Lower]| {
@@ -93,13 +95,51 @@ fn shows_all(app: &App, area: Rect) -> bool {
     shown.contains(&Lower::Lens) && shown.contains(&Lower::Profile)
 }
 
+/// A line of the list: a component, or a part of an MLP.
+struct Line {
+    name: String,
+    /// Its place among the components; `None` for a part.
+    component: Option<usize>,
+    /// With nothing edited, and as things are.
+    values: [f32; 2],
+    is_off: bool,
+}
+
+/// A line of a panel of contributions, clean and as things are.
+fn both(panel: &Panel, at: usize) -> [f32; 2] {
+    let number = |names: &[&str]| panel.column(names).map_or(f32::NAN, |column| column.number(&[at]) as f32);
+    [number(&["clean"]), number(&["edited", "clean"])]
+}
+
+/// Every component in order; where an MLP is split, the cursor's neuron and the rest of it below.
+fn rows(app: &App, probe: &Probe) -> Vec<Line> {
+    let (Some(panel), off) = (components(app), &app.ablation.off) else { return Vec::new() };
+    let split = Some(Writer::Mlp(app.cursor.layer)).filter(|_| app.settings.mlp == MlpRow::Split);
+    let parts = mlp_parts(app).filter(|_| split.is_some());
+    let mut rows = Vec::new();
+    for (at, component) in probe.clean.attribution.writers.iter().enumerate() {
+        let is_off = matches!(component, Writer::Head(id) if off.heads.contains(id));
+        let name = component.to_string();
+        rows.push(Line { name, component: Some(at), values: both(&panel, at), is_off });
+        let parts = parts.iter().filter(|_| Some(*component) == split);
+        rows.extend(parts.flat_map(|parts| {
+            (0..parts.len()).map(move |part| Line {
+                name: format!(" {}", parts.lead[0].name(part)),
+                component: None,
+                values: both(parts, part),
+                is_off: part == 0 && off.neurons.contains(&app.cursor.neuron_id()),
+            })
+        }));
+    }
+    rows
+}
+
 fn writers(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let position = app.position_in(probe);
-    let target = app.target_at(probe, position);
-    let rows = app.writer_rows(probe);
-    let values = rows.iter().flat_map(|row| [row.clean, row.current]);
+    let rows = rows(app, probe);
+    let values = rows.iter().flat_map(|row| row.values);
     let largest = values.filter(|v| v.is_finite()).fold(0.0, |a: f32, v| a.max(v.abs()));
-    let selected = rows.iter().position(|row| row.writer == Some(app.cursor.writer)).unwrap_or_default();
+    let selected = rows.iter().position(|row| row.component == Some(app.cursor.writer)).unwrap_or_default();
     let shown = in_view(&rows, selected, usize::from(area.height.saturating_sub(4)));
     let mut title = format!("to {} at {position}", target::name(app, probe, position));
     let both = ", before and after";
@@ -114,40 +154,31 @@ fn writers(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     ink.rule(area, 0, &title, &format!("bars to {}, {}", figure(f64::from(largest)), provenance(app, probe)));
     let is_ablated = probe.ablated.is_some();
     for (y, at) in (1..).zip(shown.clone()) {
-        writer(ink, area, y, &rows[at], Line { largest, selected: at == selected, is_ablated });
+        writer(ink, area, y, &rows[at], Drawn { largest, selected: at == selected, is_ablated });
     }
     let below = shown.len() as u16 + 1;
-    sums(ink, probe, &rows, (target, position), lines(area, below, area.height));
+    sum(ink, app, is_ablated, lines(area, below, area.height));
 }
 
 /// The rows to show: the parts of a split MLP stay in view as long as the cursor does too.
-fn in_view(rows: &[WriterRow], selected: usize, room: usize) -> Range<usize> {
+fn in_view(rows: &[Line], selected: usize, room: usize) -> Range<usize> {
     let around = |at: usize| window(at, rows.len(), room);
-    let last_part = rows.iter().rposition(|row| row.writer.is_none());
+    let last_part = rows.iter().rposition(|row| row.component.is_none());
     let shown = last_part.map(around).filter(|shown| shown.contains(&selected));
     shown.unwrap_or_else(|| around(selected))
 }
 
-/// The sum of the writers, the logit, and how far they are apart.
-fn sums(
-    ink: &mut Ink<'_>,
-    probe: &Probe,
-    rows: &[WriterRow],
-    (target, position): (ResolvedTarget, usize),
-    area: Rect,
-) {
-    // A part of an MLP is not added twice.
-    let sum = |of: fn(&WriterRow) -> f32| rows.iter().filter(|row| row.writer.is_some()).map(of).sum::<f32>();
-    let passes = [(&*probe.clean, sum(|row| row.clean)), (probe.current(), sum(|row| row.current))];
-    let is_ablated = probe.ablated.is_some();
-    let passes = if is_ablated { &passes[..] } else { &passes[1..] };
-    for ((pass, sum), end) in passes.iter().zip(ENDS) {
-        let whole = target.value(pass.attribution.whole(position));
-        for (y, text) in (0..).zip([signed(*sum), signed(whole), scientific(sum - whole)]) {
+/// The sum of the components, the logit, and how far they are apart.
+fn sum(ink: &mut Ink<'_>, app: &App, is_ablated: bool, area: Rect) {
+    let Some(panel) = sums(app) else { return };
+    let passes = if is_ablated { &[0, 1][..] } else { &[1] };
+    for (pass, end) in passes.iter().zip(ENDS) {
+        let value = |part: usize| both(&panel, part)[*pass];
+        for (y, text) in (0..).zip([signed(value(0)), signed(value(1)), scientific(value(2))]) {
             ink.text_right(area, end, y, &text, Role::Strong);
         }
     }
-    let residual = scientific(probe.current().attribution.residual);
+    let residual = scientific(both(&panel, 3)[1]);
     let meanings = if is_ablated {
         [String::new(), "centred".into(), format!("≤{residual}")]
     } else {
@@ -169,23 +200,23 @@ fn scientific(x: f32) -> String {
 
 /// How a row is drawn.
 #[derive(Clone, Copy)]
-struct Line {
+struct Drawn {
     largest: f32,
     selected: bool,
     /// Whether the numbers before and after an ablation stand side by side.
     is_ablated: bool,
 }
 
-fn writer(ink: &mut Ink<'_>, area: Rect, y: u16, row: &WriterRow, line: Line) {
+fn writer(ink: &mut Ink<'_>, area: Rect, y: u16, row: &Line, line: Drawn) {
     if line.selected {
         ink.text(area, 0, y, "▸", Role::Strong);
     }
-    if row.off {
+    if row.is_off {
         ink.text(area, 1, y, "✕", Role::Off);
     }
-    let plain = if row.writer.is_some() { Role::Plain } else { Role::Faint };
+    let plain = if row.component.is_some() { Role::Plain } else { Role::Faint };
     ink.text(area, 3, y, &row.name, if line.selected { Role::Cursor } else { plain });
-    let values: &[f32] = if line.is_ablated { &[row.clean, row.current] } else { &[row.current] };
+    let values = if line.is_ablated { &row.values[..] } else { &row.values[1..] };
     let mut end = 0;
     for (value, at) in values.iter().zip(ENDS) {
         let role = if value.is_finite() { plain } else { Role::Wrong };
@@ -194,6 +225,6 @@ fn writer(ink: &mut Ink<'_>, area: Rect, y: u16, row: &WriterRow, line: Line) {
     }
     if line.largest > 0.0 {
         let cells = area.width.saturating_sub(end + 2);
-        ink.signed_bar(area, end + 1, y, cells, row.current / line.largest);
+        ink.signed_bar(area, end + 1, y, cells, row.values[1] / line.largest);
     }
 }

@@ -9,7 +9,7 @@ use super::heat::{Heat, HeatMap};
 use super::ink::{Ink, part, width};
 use super::theme::{Role, Scale};
 use super::traces::label_changes;
-use crate::app::{App, NeuronFigures};
+use crate::app::App;
 use crate::inquiry::Probe;
 use crate::model::NeuronId;
 
@@ -31,7 +31,7 @@ pub(super) fn render(
     ink: &mut Ink<'_>,
     app: &App,
     probe: &Probe,
-    order: &[NeuronFigures],
+    order: &[usize],
     area: Rect,
     aligned: bool,
 ) {
@@ -41,14 +41,14 @@ pub(super) fn render(
     };
     let plot = part(area, AXIS, 2, area.width, area.height.saturating_sub(3));
     let rows = window(
-        order.iter().position(|f| f.neuron == app.cursor.neuron).unwrap_or_default(),
+        order.iter().position(|neuron| *neuron == app.cursor.neuron).unwrap_or_default(),
         order.len(),
         ink.heat_rows(plot.height),
     );
     let position = app.position_in(probe);
     let (cols, cell) = columns(app, probe, position, plot, aligned);
     let shown = rows.clone().flat_map(|row| cols.clone().map(move |col| (row, col)));
-    let values = shown.map(|(row, col)| value(order[row].neuron, col)).filter(|v| v.is_finite());
+    let values = shown.map(|(row, col)| value(order[row], col)).filter(|v| v.is_finite());
     let largest = values.fold(0.0, |a: f32, v| a.max(v.abs())).max(f32::MIN_POSITIVE);
     ink.rule(
         area,
@@ -58,23 +58,23 @@ pub(super) fn render(
     );
     for (line, row) in rows.clone().step_by(ink.heat_rows(1)).enumerate() {
         let pair = &order[row..(row + ink.heat_rows(1)).min(rows.end)];
-        let mut name: Vec<String> = pair.iter().map(|f| f.neuron.to_string()).collect();
+        let mut name: Vec<String> = pair.iter().map(ToString::to_string).collect();
         if name.join(" ").len() >= usize::from(AXIS) {
             name.truncate(1);
         }
-        let here = pair.iter().any(|f| f.neuron == app.cursor.neuron);
+        let here = pair.contains(&app.cursor.neuron);
         let role = if here { Role::Strong } else { Role::Faint };
         ink.text_right(area, AXIS - 1, line as u16 + 2, &name.join(" "), role);
     }
     labels(ink, app, probe, area, &cols, cell);
-    let cursor = order[rows.clone()].iter().position(|f| f.neuron == app.cursor.neuron);
+    let cursor = order[rows.clone()].iter().position(|neuron| *neuron == app.cursor.neuron);
     let map = HeatMap {
         cursor: cursor.map(|at| (rows.start + at, position)),
         rows,
         cols,
         cell,
         scale: Scale::Diverging,
-        value: |row: usize, col: usize| Heat::of(value(order[row].neuron, col), |x| x / largest / 2.0 + 0.5),
+        value: |row: usize, col: usize| Heat::of(value(order[row], col), |x| x / largest / 2.0 + 0.5),
     };
     ink.heat(plot, &map);
     ink.heat_legend(area, AXIS, area.height.saturating_sub(1), largest);

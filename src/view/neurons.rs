@@ -8,7 +8,9 @@ use super::number::{figure, signed};
 use super::theme::Role;
 use super::{Look, neuron_map, nothing_yet, provenance, target, traces};
 use crate::app::keymap::Key;
-use crate::app::{App, LowerPanel, NeuronFigures, Sort};
+use crate::app::views::neurons::neurons;
+use crate::app::{App, LowerPanel, Sort};
+use crate::figure::{Datum, Panel};
 use crate::inquiry::Probe;
 use crate::model::NeuronId;
 
@@ -27,19 +29,20 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         ink.text(area, 2, 2, "this model has attention only: there are no neurons", Role::Plain);
         return;
     }
-    let order = app.neurons(probe);
+    let Some(panel) = neurons(app) else { return };
+    let order: Vec<usize> = (0..panel.len()).map(|row| panel.lead_of(row)[0]).collect();
     let lower = lower_height(app, area);
     let top = lines(area, 0, area.height - lower);
     let bottom = lines(area, top.height, lower);
     if shows_all(area) {
         // The map beside the list, the traces below.
         let (left, right) = beside(top, 64);
-        list(ink, app, probe, &order, left);
+        list(ink, app, probe, &panel, left);
         neuron_map::render(ink, app, probe, &order, right, false);
         traces::render(ink, app, probe, bottom);
         return;
     }
-    list(ink, app, probe, &order, top);
+    list(ink, app, probe, &panel, top);
     match app.settings.lower {
         LowerPanel::Traces => traces::render(ink, app, probe, bottom),
         LowerPanel::Map => neuron_map::render(ink, app, probe, &order, bottom, true),
@@ -82,7 +85,38 @@ impl Cells {
     }
 }
 
-fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, order: &[NeuronFigures], area: Rect) {
+/// A neuron's line of the panel.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    panel: &'a Panel,
+    neuron: usize,
+    is_off: bool,
+}
+
+impl<'a> Line<'a> {
+    fn new(app: &App, panel: &'a Panel, row: usize) -> Self {
+        let neuron = panel.lead_of(row)[0];
+        let is_off = app.ablation.off.neurons.contains(&NeuronId { layer: app.cursor.layer, neuron });
+        Self { panel, neuron, is_off }
+    }
+
+    fn cell(&self, names: &[&str]) -> Datum {
+        self.panel.column(names).map_or(Datum::Nothing, |column| column.at(&[self.neuron]))
+    }
+
+    /// A number by the names of its columns, edited and clean: a neuron that is off is shown as it would be, so that it
+    /// keeps its place.
+    fn number(&self, names: [&str; 2]) -> f32 {
+        let cell = self.cell(&names[usize::from(self.is_off)..]);
+        cell.number().unwrap_or(f64::NAN) as f32
+    }
+
+    fn activation(&self) -> f32 {
+        self.number(["activation_edited", "activation_clean"])
+    }
+}
+
+fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, panel: &Panel, area: Rect) {
     let position = app.position_in(probe);
     let by = match app.settings.sort {
         Sort::Contribution => "|contribution|",
@@ -97,50 +131,60 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, order: &[NeuronFigures], ar
     let tracked = digits(probe.config().d_vocab.saturating_sub(1)) + 7;
     let cells = Cells::new(area.width, &target, super::ink::width(&tracks).max(tracked));
     ink.text(area, 4, 1, "neuron", Role::Faint);
-    if order.iter().any(|f| f.off) {
+    if app.ablation.off.neurons.iter().any(|id| id.layer == app.cursor.layer) {
         // What is off says what it would do, or there would be nothing to choose by.
         ink.text(area, 11, 1, "✕ clean", Role::Faint);
     }
     ink.text_right(area, cells.target, 1, &format!("activation   to {target}"), Role::Faint);
     ink.text_right(area, cells.favours, 1, "favours", Role::Faint);
     ink.text_right(area, cells.tracks, 1, &tracks, Role::Faint);
-    let sizes = order.iter().map(|f| f.activation.abs());
+    let sizes = (0..panel.len()).map(|row| Line::new(app, panel, row).activation().abs());
     let largest = sizes.filter(|a| a.is_finite()).fold(0.0, f32::max);
     let rows = usize::from(area.height.saturating_sub(2));
-    let selected = order.iter().position(|f| f.neuron == app.cursor.neuron).unwrap_or_default();
-    for (y, at) in (2..).zip(window(selected, order.len(), rows)) {
-        let line = lines(area, y, 1);
-        let f = &order[at];
-        marks(ink, app, line, f, at == selected);
+    for (y, at) in (2..).zip(window(selected(app, panel), panel.len(), rows)) {
+        let (area, line) = (lines(area, y, 1), Line::new(app, panel, at));
+        marks(ink, app, area, &line);
         if largest > 0.0 && area.width >= 60 {
-            bar(ink, line, f, cells.activation.saturating_sub(12 + 7), largest);
+            bar(ink, area, &line, cells.activation.saturating_sub(12 + 7), largest);
         }
-        numbers(ink, app, probe, line, f, &cells);
+        numbers(ink, area, &line, &cells);
     }
 }
 
-fn bar(ink: &mut Ink<'_>, line: Rect, f: &NeuronFigures, room: u16, largest: f32) {
-    let role = match (f.off, f.activation < 0.0) {
+/// The row of the cursor's neuron.
+fn selected(app: &App, panel: &Panel) -> usize {
+    (0..panel.len()).find(|row| panel.lead_of(*row)[0] == app.cursor.neuron).unwrap_or_default()
+}
+
+fn bar(ink: &mut Ink<'_>, area: Rect, line: &Line<'_>, room: u16, largest: f32) {
+    let activation = line.activation();
+    let role = match (line.is_off, activation < 0.0) {
         (true, _) => Role::Faint,
         (false, true) => Role::Negative,
         (false, false) => Role::Bar,
     };
-    ink.bar(line, 11, 0, room, f.activation.abs() / largest, role);
+    ink.bar(area, 11, 0, room, activation.abs() / largest, role);
 }
 
-fn numbers(ink: &mut Ink<'_>, app: &App, probe: &Probe, line: Rect, f: &NeuronFigures, cells: &Cells) {
-    let layer = app.cursor.layer;
-    let plain = if f.off { Role::Faint } else { Role::Plain };
-    ink.text_right(line, cells.activation, 0, &decimals(f.activation), plain);
-    ink.text_right(line, cells.target, 0, &signed(f.contribution), plain);
-    let directions = &probe.directions;
-    // Of directions that are no numbers none is the largest.
-    let is_broken = directions.of(layer, f.neuron).iter().any(|x| x.is_nan());
-    let favours = directions.favours(layer, f.neuron).to_string();
-    ink.text_right(line, cells.favours, 0, if is_broken { "?" } else { &favours }, Role::Plain);
-    if let Some((token, effect)) = app.tracked_by(NeuronId { layer, neuron: f.neuron }) {
-        let text = format!("{token} {}", signed(effect as f32));
-        ink.text_right(line, cells.tracks, 0, &text, Role::Plain);
+fn numbers(ink: &mut Ink<'_>, area: Rect, line: &Line<'_>, cells: &Cells) {
+    let plain = if line.is_off { Role::Faint } else { Role::Plain };
+    ink.text_right(area, cells.activation, 0, &decimals(line.activation()), plain);
+    ink.text_right(
+        area,
+        cells.target,
+        0,
+        &signed(line.number(["contribution_edited", "contribution_clean"])),
+        plain,
+    );
+    let favours = match line.cell(&["favours"]) {
+        // Of directions that are no numbers none is the largest.
+        Datum::Nothing => "?".into(),
+        class => class.to_string(),
+    };
+    ink.text_right(area, cells.favours, 0, &favours, Role::Plain);
+    if let Some(effect) = line.cell(&["effect"]).number() {
+        let text = format!("{} {}", line.cell(&["tracks"]), signed(effect as f32));
+        ink.text_right(area, cells.tracks, 0, &text, Role::Plain);
     }
 }
 
@@ -160,17 +204,18 @@ fn tracks(app: &App) -> String {
 }
 
 /// The neuron's number, and before it: the cursor, switched off, picked.
-fn marks(ink: &mut Ink<'_>, app: &App, line: Rect, f: &NeuronFigures, selected: bool) {
-    if selected {
-        ink.text(line, 0, 0, "▸", Role::Strong);
+fn marks(ink: &mut Ink<'_>, app: &App, area: Rect, line: &Line<'_>) {
+    let id = NeuronId { layer: app.cursor.layer, neuron: line.neuron };
+    let is_selected = line.neuron == app.cursor.neuron;
+    if is_selected {
+        ink.text(area, 0, 0, "▸", Role::Strong);
     }
-    if f.off {
-        ink.text(line, 1, 0, "✕", Role::Off);
+    if line.is_off {
+        ink.text(area, 1, 0, "✕", Role::Off);
     }
-    let id = NeuronId { layer: app.cursor.layer, neuron: f.neuron };
     if app.settings.picked.contains(&id) {
-        ink.text(line, 3, 0, "◆", Role::Second);
+        ink.text(area, 3, 0, "◆", Role::Second);
     }
-    let role = if selected { Role::Cursor } else { Role::Plain };
-    ink.text_right(line, 10, 0, &f.neuron.to_string(), role);
+    let role = if is_selected { Role::Cursor } else { Role::Plain };
+    ink.text_right(area, 10, 0, &line.neuron.to_string(), role);
 }

@@ -8,17 +8,19 @@ use super::ink::{Ink, lines, width};
 use super::number::{figure, signed};
 use super::theme::Role;
 use crate::app::App;
+use crate::app::views::logits::profile;
 use crate::inquiry::Probe;
 
 /// Draws the panel: above the line what is positive, below it what is negative.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
-    let attribution = &probe.current().attribution;
-    let writer = app.cursor.writer.min(attribution.writers.len().saturating_sub(1));
-    let value = |position: usize| app.target_at(probe, position).value(attribution.row(writer, position));
+    let Some(panel) = profile(app) else { return };
+    let Some(shown) = panel.column(&["edited", "clean"]) else { return };
+    let writer = app.cursor.writer.min(shown.figure.axes[1].len().saturating_sub(1));
+    let value = |position: usize| shown.number(&[position]) as f32;
     let columns = Columns::new(app, area.width);
     let all = (0..probe.len()).map(value).filter(|x| x.is_finite());
     let largest = all.fold(0.0, |a: f32, x| a.max(x.abs()));
-    let title = format!("{} to each position's target", attribution.writers[writer]);
+    let title = format!("{} to each position's target", shown.figure.axes[1].name(writer));
     ink.rule(area, 0, &title, &format!("bars to {}", figure(f64::from(largest))));
     let body = lines(area, 1, area.height);
     for (y, label) in ["+", "-", "value"].into_iter().enumerate() {

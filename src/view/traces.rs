@@ -8,6 +8,7 @@ use super::ink::{Ink, lines};
 use super::number::{figure, share};
 use super::theme::Role;
 use crate::app::App;
+use crate::app::views::neurons::traces;
 use crate::inquiry::Probe;
 use crate::model::NeuronId;
 
@@ -30,9 +31,18 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         self::overlay(ink, app, probe, feature, below);
     }
     let area = lines(area, 0, area.height - if overlay.is_some() { OVERLAY } else { 0 });
-    let value = |id: NeuronId, position: usize| app.pass_of(probe, id).neuron(id.layer, id.neuron, position);
-    let values: Vec<Vec<f32>> =
-        ids.iter().map(|&id| (0..probe.len()).map(|position| value(id, position)).collect()).collect();
+    let Some(panel) = traces(app) else { return };
+    let of = |id: &NeuronId| {
+        let [clean, edited] =
+            ["clean", "edited"].map(|edits| format!("neuron.{}.{}_{edits}", id.layer, id.neuron));
+        let is_off = app.ablation.off.neurons.contains(id);
+        // A neuron that is off is shown as it would be.
+        let names = [edited.as_str(), clean.as_str()];
+        let column = panel.column(&names[usize::from(is_off)..]);
+        let number = |position: usize| column.map_or(f32::NAN, |column| column.number(&[position]) as f32);
+        (0..probe.len()).map(number).collect::<Vec<f32>>()
+    };
+    let values: Vec<Vec<f32>> = ids.iter().map(of).collect();
     let largest = largest(values.iter().flatten());
     let title = match app.settings.picked.len() {
         0 => "trace of the neuron under the cursor (p picks it)".into(),

@@ -8,6 +8,7 @@ use super::ink::{Ink, part};
 use super::theme::{Role, Scale};
 use crate::analysis::Writer;
 use crate::app::App;
+use crate::app::views::logits::component_map;
 use crate::inquiry::Probe;
 
 /// Columns for the writers' names: as wide as the strip's.
@@ -33,7 +34,9 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let attribution = &probe.current().attribution;
     let columns = Columns::new(app, area.width);
     let shown = columns.shown.start.min(probe.len())..columns.shown.end.min(probe.len());
-    let value = |writer: usize, at: usize| app.target_at(probe, at).value(attribution.row(writer, at));
+    let Some(panel) = component_map(app) else { return };
+    let Some(contribution) = panel.column(&["edited", "clean"]) else { return };
+    let value = |writer: usize, at: usize| contribution.number(&[writer, at]) as f32;
     let all = (0..attribution.writers.len()).flat_map(|writer| shown.clone().map(move |at| (writer, at)));
     let finite = all.map(|(writer, at)| value(writer, at)).filter(|value| value.is_finite());
     let largest = finite.fold(0.0, |a: f32, value| a.max(value.abs())).max(f32::MIN_POSITIVE);

@@ -125,13 +125,13 @@ fn ov_neurons(app: &App) -> Option<Panel> {
     Some(panel)
 }
 
-fn copying(app: &App) -> Option<Panel> {
+pub(crate) fn copying(app: &App) -> Option<Panel> {
     let figure = known(app)?.copying_score;
     let column = Column::new("copying_score", &figure, [At::Lead(0), At::Lead(1)]);
     Some(Panel::new("copying", figure.axes.clone()).with(column))
 }
 
-fn singular_values(app: &App) -> Option<Panel> {
+pub(crate) fn singular_values(app: &App) -> Option<Panel> {
     let known = known(app)?;
     let at = [At::Lead(0), At::Lead(1), At::Lead(2)];
     let panel = Panel::new("singular_values", known.qk_singular.axes.clone())
@@ -140,7 +140,7 @@ fn singular_values(app: &App) -> Option<Panel> {
     Some(panel)
 }
 
-fn ranked_paths(app: &App) -> Option<Panel> {
+pub(crate) fn ranked_paths(app: &App) -> Option<Panel> {
     let (answer, found) = app.studies.paths()?;
     let figure = paths::figure(answer, found, app.options.dataset.task());
     let part = |(at, name): (usize, &'static str)| Column::new(name, &figure, [At::Lead(0), At::Fixed(at)]);

@@ -101,7 +101,7 @@ pub(crate) fn effect(app: &App) -> Option<Panel> {
     Some(panel)
 }
 
-fn positions(app: &App) -> Option<Panel> {
+pub(crate) fn positions(app: &App) -> Option<Panel> {
     let probe = edited(app)?;
     let here = [At::Lead(0)];
     let panel = Panel::new("positions", [probe.loss().axes[1].clone()])

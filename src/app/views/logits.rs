@@ -89,21 +89,21 @@ pub(crate) fn clean_and_edited(
     })
 }
 
-fn components(app: &App) -> Option<Panel> {
+pub(crate) fn components(app: &App) -> Option<Panel> {
     let probe = app.answered()?;
     let figure = probe.contribution(app.cursor.target);
     let at = [At::Lead(0), At::Fixed(app.position_in(probe))];
     Some(Panel::new("components", [figure.axes[1].clone()]).and(clean_and_edited("", probe, &figure, &at)))
 }
 
-fn mlp_parts(app: &App) -> Option<Panel> {
+pub(crate) fn mlp_parts(app: &App) -> Option<Panel> {
     let probe = app.answered().filter(|probe| probe.config().has_mlp())?;
     let figure = probe.mlp_parts(app.cursor.target, app.cursor.neuron_id());
     let at = [At::Lead(0), At::Fixed(app.position_in(probe))];
     Some(Panel::new("mlp_parts", [figure.axes[1].clone()]).and(clean_and_edited("", probe, &figure, &at)))
 }
 
-fn sums(app: &App) -> Option<Panel> {
+pub(crate) fn sums(app: &App) -> Option<Panel> {
     let probe = app.answered()?;
     let figure = probe.sum(app.cursor.target);
     let at = [At::Lead(0), At::Fixed(app.position_in(probe))];
@@ -119,7 +119,7 @@ fn logits(app: &App) -> Option<Panel> {
     Some(panel.and(clean_and_edited("probability", probe, &probability, &at)))
 }
 
-fn lens_of_stream(app: &App) -> Option<Panel> {
+pub(crate) fn lens_of_stream(app: &App) -> Option<Panel> {
     let probe = app.answered()?;
     let (answer, found) = app.lens_of(probe)?;
     let [to, says] = lens::of_sequence(answer, found, probe, app.cursor.target);
@@ -133,7 +133,7 @@ fn lens_of_stream(app: &App) -> Option<Panel> {
     Some(panel.and(columns.map(|(figure, name)| Column::new(name, figure, [At::Lead(0)]))))
 }
 
-fn profile(app: &App) -> Option<Panel> {
+pub(crate) fn profile(app: &App) -> Option<Panel> {
     let probe = app.answered()?;
     let figure = probe.contribution(app.cursor.target);
     let component = app.cursor.writer.min(figure.axes[1].len().saturating_sub(1));
@@ -141,7 +141,7 @@ fn profile(app: &App) -> Option<Panel> {
     Some(Panel::new("profile", [figure.axes[2].clone()]).and(clean_and_edited("", probe, &figure, &at)))
 }
 
-fn component_map(app: &App) -> Option<Panel> {
+pub(crate) fn component_map(app: &App) -> Option<Panel> {
     let probe = app.answered()?;
     let figure = probe.contribution(app.cursor.target);
     let at = [At::Lead(0), At::Lead(1)];

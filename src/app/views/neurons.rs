@@ -83,9 +83,8 @@ pub(crate) fn neurons(app: &App) -> Option<Panel> {
     let here = [layer.clone(), At::Lead(0), At::Fixed(app.position_in(probe))];
     let (activation, contribution) = (probe.activation(), probe.neuron_contribution(app.cursor.target));
     let of_neuron = [At::Fixed(probe.current_edits()), layer.clone(), At::Lead(0)];
-    let order = app.neurons(probe).into_iter().map(|figures| figures.neuron);
     let panel = Panel::new("neuron_list", [activation.axes[2].clone()])
-        .ordered(order)
+        .ordered(app.neuron_order(probe))
         .and(clean_and_edited("activation", probe, &activation, &here))
         .and(clean_and_edited("contribution", probe, &contribution, &here))
         .with(Column::new("favours", &probe.favours(), of_neuron.clone()));
@@ -98,7 +97,7 @@ pub(crate) fn neurons(app: &App) -> Option<Panel> {
     Some(panel)
 }
 
-fn traces(app: &App) -> Option<Panel> {
+pub(crate) fn traces(app: &App) -> Option<Panel> {
     let probe = with_neurons(app)?;
     let figure = probe.activation();
     let trace = |id: NeuronId| {
@@ -121,7 +120,7 @@ fn fit_of_traced(app: &App) -> Option<Panel> {
     Some(Panel::new("fit", figure.axes.clone()).with(Column::new("r_squared", &figure, [At::Lead(0)])))
 }
 
-fn neuron_map(app: &App) -> Option<Panel> {
+pub(crate) fn neuron_map(app: &App) -> Option<Panel> {
     let probe = with_neurons(app)?;
     let figure = probe.activation();
     let at = [At::Fixed(app.cursor.layer), At::Lead(0), At::Lead(1)];
