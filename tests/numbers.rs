@@ -17,7 +17,7 @@ use headcount::model::{
     AblationKind, Activations, Change, Edit, FoldOptions, HeadId, Hook, Interventions, ModelConfig, NeuronId,
     Normalization, Patch, PatternKind, Positions, Snapshot, Weights, cache, centre, fold, forward,
 };
-use headcount::report::AblationOutcome;
+use headcount::report::{AblationOutcome, token_trackers};
 use headcount::task::{Class, Dataset, Example, Split, TaskConfig, Token};
 use reference::models::{batch_of, majority, odd_models, perturbed, random_batch, some, worst};
 use reference::{Tensors, weights};
@@ -404,6 +404,53 @@ fn each_token_has_neurons_that_answer_for_it_and_more_than_random_ones_do() {
         let alone = fit(&weights, &examples, &ids, token as Class, features);
         assert!(alone.iter().zip(&ranked[0].r_squared).all(|(a, b)| (a - b).abs() < 1e-6), "{token}");
         assert!(alone[1] > alone[0], "the lead explains more than the count: {alone:?}");
+    }
+}
+
+#[test]
+fn the_loss_by_class_is_the_mean_over_the_targets_of_the_class() {
+    let weights = weights("weights");
+    let sizes = TaskConfig { sequences: 8, train_fraction: 0.1, ..TaskConfig::default() };
+    let data = sizes.dataset(weights.config().shape(), 3).unwrap();
+    let examples = data.examples(Split::Validation);
+    let whole = evaluate(&weights, &Patch::default(), &examples);
+    let mut rows = Vec::new();
+    for &example in &examples {
+        let pass = Pass::run(&weights, example, &Patch::default());
+        for (logits, target) in pass.activations.logits.chunks_exact(10).zip(example.targets()) {
+            let target = usize::from(target.unwrap());
+            let partition: f64 = logits.iter().map(|&logit| f64::from(logit).exp()).sum();
+            rows.push((target, partition.ln() - f64::from(logits[target])));
+        }
+    }
+    let mut weighted = 0.0;
+    for (class, loss) in whole.loss_by_class.iter().enumerate() {
+        let losses: Vec<f64> = rows.iter().filter(|row| row.0 == class).map(|row| row.1).collect();
+        let mean = losses.iter().sum::<f64>() / losses.len() as f64;
+        assert_eq!(loss.is_some(), !losses.is_empty(), "{class}");
+        assert!(loss.is_none_or(|loss| (loss - mean).abs() < 1e-5), "{class}: {loss:?}, not {mean}");
+        weighted += loss.unwrap_or(0.0) * losses.len() as f64;
+    }
+    assert!((whole.loss - weighted / rows.len() as f64).abs() < 1e-12, "{}", whole.loss);
+}
+
+#[test]
+fn trackers_tell_what_their_own_label_costs() {
+    let weights = weights("weights");
+    let sizes = TaskConfig { sequences: 20, train_fraction: 0.1, ..TaskConfig::default() };
+    let data = sizes.dataset(weights.config().shape(), 5).unwrap();
+    let examples = data.examples(Split::Validation);
+    let clean = evaluate(&weights, &Patch::default(), &examples);
+    let found = token_trackers(&weights, &data, (2, 3), 1);
+    for (token, tracked) in found.iter().enumerate() {
+        let ids = tracked.neurons.iter().map(|t| NeuronId { layer: t.layer, neuron: t.neuron });
+        let set = Interventions { neurons: ids.collect(), ..Interventions::default() };
+        let after = evaluate(&weights, &set.patch(weights.config(), None), &examples);
+        assert_eq!(tracked.class_loss_before, clean.loss_by_class[token], "{token}");
+        assert_eq!(tracked.class_loss_after, after.loss_by_class[token], "{token}");
+        assert_eq!((tracked.loss_after, tracked.class_loss_controls.len()), (after.loss, 3), "{token}");
+        let controls = tracked.class_loss_controls.iter().sum::<f64>() / 3.0;
+        assert!(tracked.class_loss_after.unwrap() > controls, "{token}: more than random sets cost");
     }
 }
 

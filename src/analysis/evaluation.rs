@@ -24,6 +24,8 @@ pub struct Evaluation {
     pub accuracy_last: f64,
     /// By class; `None` for a class that never occurs.
     pub accuracy_by_class: Vec<Option<f64>>,
+    /// Mean cross-entropy by class, in nats; `None` for a class that never occurs.
+    pub loss_by_class: Vec<Option<f64>>,
     /// By position; `None` for a position without targets.
     pub accuracy_by_position: Vec<Option<f64>>,
 }
@@ -64,21 +66,27 @@ fn moments(values: &[f64]) -> Option<(f64, f64)> {
     (!values.is_empty()).then(|| (mean, variance.sqrt()))
 }
 
-/// Right predictions among those scored.
+/// Right predictions among those scored, and their summed cross-entropy.
 #[derive(Clone, Copy, Default)]
 struct Count {
     right: usize,
     seen: usize,
+    loss: f64,
 }
 
 impl Count {
     fn add(&mut self, other: Self) {
         self.right += other.right;
         self.seen += other.seen;
+        self.loss += other.loss;
     }
 
     fn share(self) -> Option<f64> {
         (self.seen > 0).then(|| self.right as f64 / self.seen as f64)
+    }
+
+    fn mean_loss(self) -> Option<f64> {
+        (self.seen > 0).then(|| self.loss / self.seen as f64)
     }
 }
 
@@ -101,18 +109,21 @@ impl Tally {
     /// Counts a sequence by its logits, `[pos, d_vocab_out]`, and its targets, `[pos]`.
     pub fn add(&mut self, logits: &[f32], targets: &[Option<Class>]) {
         let outputs = self.by_class.len();
+        let mut sum = 0.0;
         self.sequences += 1;
-        self.loss += cross_entropy(logits, targets, outputs);
         self.by_position.resize(self.by_position.len().max(targets.len()), Count::default());
         for (position, (logits, target)) in logits.chunks_exact(outputs).zip(targets).enumerate() {
             let Some(target) = *target else { continue };
-            let one = Count { right: usize::from(prediction(logits) == Some(target)), seen: 1 };
+            let right = usize::from(prediction(logits) == Some(target));
+            let one = Count { right, seen: 1, loss: cross_entropy(logits, &[Some(target)], outputs) };
+            sum += one.loss;
             self.by_position[position].add(one);
             self.by_class[usize::from(target)].add(one);
             if position + 1 == targets.len() {
                 self.last.add(one);
             }
         }
+        self.loss += sum;
     }
 
     /// What it comes to.
@@ -126,6 +137,7 @@ impl Tally {
             accuracy: all.share().unwrap_or(f64::NAN),
             accuracy_last: self.last.share().unwrap_or(f64::NAN),
             accuracy_by_class: shares(&self.by_class),
+            loss_by_class: self.by_class.iter().map(|count| count.mean_loss()).collect(),
             accuracy_by_position: shares(&self.by_position),
         }
     }

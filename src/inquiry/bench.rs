@@ -161,8 +161,10 @@ impl Bench {
     }
 
     pub(super) fn keep_baseline(&self, of: &Subject, evaluation: Evaluation) {
-        let bytes =
-            |kept: &Evaluation| 8 * kept.accuracy_by_position.len() + 16 * kept.accuracy_by_class.len();
+        let bytes = |kept: &Evaluation| {
+            let lists = [&kept.accuracy_by_position, &kept.accuracy_by_class, &kept.loss_by_class];
+            lists.iter().map(|list| size_of_val(&list[..])).sum()
+        };
         self.memo(&of.snapshot, Key::Baseline(of.form), || evaluation, bytes);
     }
 

@@ -8,7 +8,7 @@ use crate::analysis::evaluate;
 use crate::analysis::evaluation::{Controls, control, means};
 use crate::analysis::hypotheses::{Tracker, fit, trackers};
 use crate::model::{Interventions, NeuronId, Patch, Weights};
-use crate::number::{count, percent, share};
+use crate::number::{count, figure, percent, share};
 use crate::task::{Class, Dataset, Feature, Split};
 
 /// The neurons that track one class, and what they do there.
@@ -28,7 +28,13 @@ pub struct TokenTrackers {
     pub class_accuracy_after: Option<f64>,
     /// The same with each random set of neurons of like activity set to zero.
     pub class_accuracy_controls: Vec<f64>,
-    /// Mean cross-entropy over all positions, in nats.
+    /// Mean cross-entropy where the class is the label, in nats; `None` where it never is.
+    pub class_loss_before: Option<f64>,
+    /// The same with these neurons set to zero.
+    pub class_loss_after: Option<f64>,
+    /// The same with each random set of neurons of like activity set to zero.
+    pub class_loss_controls: Vec<f64>,
+    /// Mean cross-entropy over all targets, in nats.
     pub loss_before: f64,
     /// The same with these neurons set to zero.
     pub loss_after: f64,
@@ -55,10 +61,11 @@ pub fn token_trackers(
         let r_squared = fit(weights, examples, &ids, token as Class, features);
         let after = ablated(&set);
         let mut tried = Controls { planned: controls, ..Controls::default() };
-        let mut class_accuracy_controls = Vec::new();
+        let (mut class_accuracy_controls, mut class_loss_controls) = (Vec::new(), Vec::new());
         for random in (0..controls as u64).filter_map(|index| control(&set, &activity, seed, index)) {
             let evaluation = ablated(&random);
             class_accuracy_controls.extend(evaluation.accuracy_by_class[token]);
+            class_loss_controls.extend(evaluation.loss_by_class[token]);
             tried.losses.push(evaluation.loss);
             tried.accuracies.push(evaluation.accuracy);
         }
@@ -70,6 +77,9 @@ pub fn token_trackers(
             class_accuracy_before: before.accuracy_by_class[token],
             class_accuracy_after: after.accuracy_by_class[token],
             class_accuracy_controls,
+            class_loss_before: before.loss_by_class[token],
+            class_loss_after: after.loss_by_class[token],
+            class_loss_controls,
             loss_before: before.loss,
             loss_after: after.loss,
             controls: tried,
@@ -87,7 +97,6 @@ fn fits(features: &[Feature], r_squared: impl Iterator<Item = f64>) -> String {
 
 impl fmt::Display for TokenTrackers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let accuracy = |share: Option<f64>| share.map_or("(never a label)".into(), percent);
         let Some(first) = self.neurons.first() else {
             return writeln!(f, "token {}: no neuron of the last layer tracks it", self.token);
         };
@@ -103,17 +112,41 @@ impl fmt::Display for TokenTrackers {
             "  their sum              R²: {}",
             fits(self.features, self.r_squared_of_sum.iter().map(|(_, r2)| *r2))
         )?;
-        let n = self.class_accuracy_controls.len();
-        let control = (n > 0).then(|| self.class_accuracy_controls.iter().sum::<f64>() / n as f64);
+        self.write_cost(f)
+    }
+}
+
+impl TokenTrackers {
+    /// What setting the neurons to zero costs: on the label of the class, and over all labels.
+    fn write_cost(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let known =
+            |value: Option<f64>, text: fn(f64) -> String| value.map_or("(never a label)".into(), text);
+        let controls = |values: &[f64], text: fn(f64) -> String| match values {
+            [] => "none".into(),
+            _ => text(mean(values)),
+        };
         writeln!(
             f,
-            "  set to zero: accuracy on this label {} -> {} ({} of like activity: {}), loss over all labels {:.4} -> {:.4}",
-            accuracy(self.class_accuracy_before),
-            accuracy(self.class_accuracy_after),
-            count(n, "random set"),
-            control.map_or("none".into(), percent),
-            self.loss_before,
-            self.loss_after,
+            "  set to zero: accuracy on this label {} -> {} ({} of like activity: {})",
+            known(self.class_accuracy_before, percent),
+            known(self.class_accuracy_after, percent),
+            count(self.class_accuracy_controls.len(), "random set"),
+            controls(&self.class_accuracy_controls, percent),
+        )?;
+        writeln!(
+            f,
+            "               loss on this label {} -> {} (random sets: {})",
+            known(self.class_loss_before, figure),
+            known(self.class_loss_after, figure),
+            controls(&self.class_loss_controls, figure),
+        )?;
+        writeln!(
+            f,
+            "               loss over all labels {} -> {} (random sets: {})",
+            figure(self.loss_before),
+            figure(self.loss_after),
+            controls(&self.controls.losses, figure),
         )
     }
 }
@@ -135,9 +168,12 @@ mod tests {
             class_accuracy_before: Some(0.999_7),
             class_accuracy_after: Some(0.000_2),
             class_accuracy_controls: vec![0.999_6],
+            class_loss_before: Some(0.001_23),
+            class_loss_after: Some(8.25),
+            class_loss_controls: vec![0.001, 0.002],
             loss_before: 0.1,
             loss_after: 0.2,
-            controls: Controls::default(),
+            controls: Controls { planned: 2, losses: vec![0.11, 0.13], accuracies: vec![1.0, 1.0] },
         }
     }
 
@@ -146,6 +182,16 @@ mod tests {
         let text = of(&[28]).to_string();
         assert!(text.contains("99.9% -> <0.1% (1 random set of like activity: 99.9%)"), "{text}");
         assert!(text.contains("lead .999"), "{text}");
+    }
+
+    #[test]
+    fn the_loss_on_the_label_stands_beside_the_loss_over_all() {
+        let text = of(&[28]).to_string();
+        assert!(text.contains("loss on this label 0.0012 -> 8.250 (random sets: 0.0015)\n"), "{text}");
+        assert!(text.ends_with("loss over all labels 0.1000 -> 0.2000 (random sets: 0.1200)\n"), "{text}");
+        let json = serde_json::to_value(of(&[28])).unwrap();
+        assert_eq!(json["class_loss_after"], 8.25);
+        assert_eq!((&json["loss_after"], &json["class_loss_controls"][1]), (&0.2.into(), &0.002.into()));
     }
 
     #[test]

@@ -74,7 +74,8 @@ impl MetricsLine {
         serde_json::from_str::<AnyLine>(line).ok().map(|line| line.step)
     }
 
-    /// What the trainer said when it wrote the line; `None` for one that is not whole. Accuracy by position is not kept.
+    /// What the trainer said when it wrote the line; `None` for one that is not whole. Accuracy by position
+    /// and loss by class are not kept.
     pub fn event_of(line: &str) -> Option<TrainEvent> {
         let line: AnyLine = serde_json::from_str(line).ok()?;
         let (step, epoch) = (line.step, line.epoch);
@@ -112,6 +113,7 @@ impl AnyLine {
             accuracy: number(self.val_accuracy),
             accuracy_last: number(self.val_accuracy_last),
             accuracy_by_class: self.val_accuracy_by_class,
+            loss_by_class: Vec::new(),
             accuracy_by_position: Vec::new(),
         }
     }

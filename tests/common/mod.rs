@@ -327,6 +327,7 @@ pub fn epoch_at(step: usize) -> EpochMetrics {
         accuracy_by_class: (0..10)
             .map(|class| Some((accuracy + 0.004 * (f64::from(class) - 5.0)).clamp(0.0, 1.0)))
             .collect(),
+        loss_by_class: vec![Some(loss); 10],
         accuracy_by_position: (0..128)
             .map(|at| {
                 let rises = accuracy - 0.1 * (-f64::from(at) / 30.0).exp() + 0.01 * f64::from(at % 7) / 7.0;
