@@ -16,7 +16,6 @@ pub mod model;
 mod number;
 pub mod picture;
 pub mod random;
-pub mod report;
 mod scrub;
 pub mod task;
 pub mod term;

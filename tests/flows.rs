@@ -884,3 +884,21 @@ fn maps_that_would_not_fit_in_memory_are_not_asked_for_and_their_size_is_said() 
     screen.snapshot(0, weights);
     screen.keys("5").must_show("maps over a vocabulary of 40000 would take 23.8 GiB");
 }
+
+#[test]
+fn the_help_says_what_the_numbers_are_and_dims_what_does_nothing() {
+    let mut screen = running();
+    screen.keys("6?");
+    let text: Vec<String> = (0..30).map(|_| screen.keys("<down>").text()).collect();
+    assert!(text.iter().any(|text| text.contains("chance: that of the random sets")), "{}", text[0]);
+    screen.keys("<esc>").keys("?");
+    let buffer = screen.buffer();
+    let style = |start: &str| {
+        let text = screen.text();
+        let line =
+            text.lines().position(|line| line.trim_start().starts_with(start)).expect("the key is listed");
+        buffer[(1, u16::try_from(line).unwrap())].style().fg
+    };
+    // Nothing is off: there is no line to go to, but positions there are.
+    assert_ne!(style("PgUp"), style("← h"));
+}

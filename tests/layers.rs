@@ -8,14 +8,13 @@ use std::path::Path;
 const SERVICES: [&str; 5] = ["random", "number", "scrub", "memory", "cuda"];
 
 /// The folders of `src/`, the lowest first, and those below that each may know beside the services.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     ("task", &[]),
     ("model", &["task"]),
     ("analysis", &["task", "model"]),
     ("train", &["task", "model", "analysis"]),
     ("figure", &["task", "model", "analysis"]),
     ("inquiry", &["task", "model", "analysis", "train", "figure"]),
-    ("report", &["task", "model", "analysis", "train", "figure", "inquiry"]),
     ("picture", &[]),
     ("term", &["picture"]),
     ("app", &["task", "model", "analysis", "train", "figure", "inquiry", "picture", "term"]),
@@ -208,7 +207,7 @@ fn the_app_and_its_views_know_of_no_thread_channel_clock_or_file() {
 
 #[test]
 fn only_the_tasks_know_which_tasks_there_are() {
-    for layer in ["model", "analysis", "train", "app", "view", "term", "report", "cli"] {
+    for layer in ["model", "analysis", "train", "app", "view", "term", "cli"] {
         does_not_say(layer, &["majority::", "\"majority\""]);
     }
 }

@@ -8,6 +8,7 @@ use headcount::analysis::attention::averages;
 use headcount::analysis::circuits::{HeadCircuits, HeadDrive, circuits};
 use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::{lens, lens_over};
+use headcount::analysis::{AblationOutcome, token_trackers};
 use headcount::analysis::{NeuronDirections, Pass, evaluate};
 use headcount::inquiry::paths::paths;
 use headcount::inquiry::{
@@ -17,7 +18,6 @@ use headcount::model::{
     AblationKind, Activations, Change, Edit, FoldOptions, HeadId, Hook, Interventions, ModelConfig, NeuronId,
     Normalization, Patch, PatternKind, Positions, Snapshot, Weights, cache, centre, fold, forward,
 };
-use headcount::report::{AblationOutcome, token_trackers};
 use headcount::task::{Class, Dataset, Example, Split, TaskConfig, Token};
 use reference::models::{batch_of, majority, odd_models, perturbed, random_batch, some, worst};
 use reference::{Tensors, weights};

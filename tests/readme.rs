@@ -3,23 +3,35 @@
 use std::fs;
 use std::path::Path;
 
+use headcount::app::glossary;
 use headcount::app::keymap::markdown_table;
 
-const BEGIN: &str = "<!-- keys: written by `UPDATE=1 cargo test --test readme` -->\n";
-const END: &str = "<!-- end of keys -->";
+/// Holds a part of the README, marked by its name, against what the program has; `UPDATE=1` writes it.
+#[track_caller]
+fn assert_written(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(&path).unwrap();
+    let begin =
+        format!("<!-- {name}: written by `UPDATE=1 cargo test --test readme -- --test-threads 1` -->\n");
+    let end = format!("<!-- end of {name} -->");
+    let (before, rest) = readme.split_once(&begin).expect("the beginning is marked");
+    let (written, after) = rest.split_once(&end).expect("the end is marked");
+    let current = format!("\n{}\n", text.trim_end());
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, format!("{before}{begin}{current}{end}{after}")).unwrap();
+    } else {
+        assert_eq!(written, current, "run `UPDATE=1 cargo test --test readme -- --test-threads 1`");
+    }
+}
 
 #[test]
 fn the_key_table_is_the_one_that_dispatches() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let readme = fs::read_to_string(&path).unwrap();
-    let (before, rest) = readme.split_once(BEGIN).expect("the table's beginning is marked");
-    let (table, after) = rest.split_once(END).expect("the table's end is marked");
-    let current = format!("\n{}\n", markdown_table().trim_end());
-    if std::env::var_os("UPDATE").is_some() {
-        fs::write(&path, format!("{before}{BEGIN}{current}{END}{after}")).unwrap();
-    } else {
-        assert_eq!(table, current, "run `UPDATE=1 cargo test --test readme`");
-    }
+    assert_written("keys", &markdown_table());
+}
+
+#[test]
+fn the_glossary_is_what_show_lists() {
+    assert_written("glossary", &glossary());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Screen, Setup, trained};
+use headcount::analysis::AblationOutcome;
 use headcount::analysis::circuits::{HeadDrive, circuits, qk_over_positions};
 use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::lens_over;
@@ -10,7 +11,6 @@ use headcount::analysis::{NeuronDirections, Pass, Target, attention, evaluate, e
 use headcount::model::{
     FoldOptions, HeadId, Interventions, ModelConfig, NeuronId, Patch, PatternKind, Weights, fold,
 };
-use headcount::report::AblationOutcome;
 use headcount::task::{Class, Example, Split, Token};
 use serde_json::{Value, json};
 

@@ -1,5 +1,6 @@
 //! The formulas: from weights, a sequence and a set of interventions to numbers.
 
+mod ablation;
 pub mod attention;
 pub mod attribution;
 pub mod circuits;
@@ -10,9 +11,12 @@ pub mod logits;
 pub mod neurons;
 pub mod pass;
 pub mod total;
+mod trackers;
 
+pub use ablation::AblationOutcome;
 pub use attention::HeadSummary;
 pub use attribution::{Attribution, Target, Writer};
 pub use evaluation::{Controls, Evaluation, Tally, evaluate};
 pub use neurons::NeuronDirections;
 pub use pass::Pass;
+pub use trackers::{TokenTrackers, token_trackers};

@@ -122,9 +122,10 @@ impl App {
     }
 
     pub(super) fn scroll_help(&mut self, by: isize) {
+        let (all, shown) =
+            (keymap::help(self, true).len(), usize::from(self.size.1.saturating_sub(HELP_CHROME)));
         if let Focus::Help(line) = &mut self.focus {
-            let shown = usize::from(self.size.1.saturating_sub(HELP_CHROME));
-            *line = moved(*line, by, (keymap::help_lines() + 1).saturating_sub(shown).max(1));
+            *line = moved(*line, by, (all + 1).saturating_sub(shown).max(1));
         }
     }
 

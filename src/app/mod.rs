@@ -41,6 +41,7 @@ pub(crate) use circuits::{CircuitMap, Circuits, MapInView, QkScale};
 pub(crate) use cursor::Cursor;
 pub(crate) use history::{Bucket, History, Series};
 pub use opening::{Opening, OpeningError};
+pub use panels::glossary;
 pub(crate) use sequence::{Edit, Sequence};
 pub(crate) use settings::{
     AttentionScale, LogitPanel, LossScale, LowerPanel, MlpRow, Patterns, Settings, Sort, Zoom,

@@ -5,13 +5,12 @@ use std::collections::BTreeSet;
 use super::args::{AblateArgs, EditArgs, PlaceArg};
 use super::output::{print, print_text};
 use super::{Failure, input};
-use crate::analysis::{Pass, evaluation};
+use crate::analysis::{AblationOutcome, Pass, evaluation};
 use crate::model::{
     AblationKind, FoldOptions, HeadId, Interventions, Means, ModelConfig, NeuronId, Patch, PatternKind,
     Weights, fold,
 };
 use crate::number::count;
-use crate::report::AblationOutcome;
 use crate::task::{Example, Split};
 
 pub fn run(args: &AblateArgs) -> Result<(), Failure> {

@@ -6,11 +6,10 @@ use std::path::Path;
 use super::args::{Inspect, InspectArgs, TokensArgs, WeightsArgs};
 use super::output::{self, Destination, print};
 use super::{Failure, input};
-use crate::analysis::Pass;
 use crate::analysis::circuits::circuits;
+use crate::analysis::{Pass, token_trackers};
 use crate::model::weights_file::{encode, encode_tensors, parts_of};
-use crate::model::{Activations, FoldOptions, NamedTensor, Patch, Weights, cache, fold, forward};
-use crate::report::{summary, token_trackers};
+use crate::model::{Activations, FoldOptions, NamedTensor, Patch, Weights, cache, fold, forward, summary};
 use crate::task::{Example, Split, Targets, Token};
 
 pub fn run(args: &InspectArgs) -> Result<(), Failure> {

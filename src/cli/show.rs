@@ -9,7 +9,7 @@ use super::args::{Format, ShowArgs, TokensArgs};
 use super::explore::open::{self, Plan};
 use super::output::{self, print_text};
 use super::{Failure, ablate, input};
-use crate::app::panels::PanelEntry;
+use crate::app::panels::{PanelEntry, entries, questions};
 use crate::app::{App, AppOptions, ColorDepth, Command, Event, Glyphs, Ground, Mode, Opening, ViewId};
 use crate::figure::{Dim, Panel, Spec, csv, json, safetensors, text};
 use crate::inquiry::{Bench, Schedule};
@@ -77,23 +77,6 @@ impl Shown {
     }
 }
 
-fn entries() -> impl Iterator<Item = (ViewId, &'static PanelEntry)> {
-    ViewId::ALL.iter().flat_map(|view| view.room().panels.iter().map(move |entry| (*view, entry)))
-}
-
-/// Every question once, with the first panel that shows it.
-fn questions() -> Vec<(ViewId, &'static PanelEntry, &'static Spec)> {
-    let mut found: Vec<(ViewId, &'static PanelEntry, &'static Spec)> = Vec::new();
-    for (view, entry) in entries() {
-        for spec in entry.questions {
-            if !found.iter().any(|(.., known)| known.name == spec.name) {
-                found.push((view, entry, spec));
-            }
-        }
-    }
-    found
-}
-
 fn unknown(what: &str) -> Failure {
     let views = ViewId::ALL.iter().map(|view| view.title().to_lowercase()).collect::<Vec<_>>().join(", ");
     Failure::Usage(format!(
@@ -117,13 +100,7 @@ fn list() -> String {
     );
     for (.., spec) in questions() {
         let axes: Vec<&str> = spec.axes.iter().map(|dim| dim.name()).collect();
-        let unit = if spec.unit.is_empty() { String::new() } else { format!(", {}", spec.unit) };
-        let _ = writeln!(out, "  {:24} [{}]{unit}", spec.name, axes.join(", "));
-        let _ = writeln!(out, "      {}", spec.definition);
-        let notes = [("chance", spec.chance), ("source", spec.source)];
-        for (name, note) in notes.into_iter().filter(|(_, note)| !note.is_empty()) {
-            let _ = writeln!(out, "      {name}: {note}");
-        }
+        let _ = writeln!(out, "  {:24} [{}]\n      {}", spec.name, axes.join(", "), spec.words());
     }
     out
 }

@@ -18,3 +18,14 @@ pub struct Spec {
     /// What it is an array over.
     pub axes: &'static [Dim],
 }
+
+impl Spec {
+    /// Definition, unit, chance level and source in a paragraph.
+    pub fn words(&self) -> String {
+        let unit = if self.unit.is_empty() { String::new() } else { format!(", in {}", self.unit) };
+        let chance =
+            if self.chance.is_empty() { String::new() } else { format!("; chance: {}", self.chance) };
+        let source = if self.source.is_empty() { String::new() } else { format!(" ({})", self.source) };
+        format!("{}{unit}{chance}{source}", self.definition)
+    }
+}

@@ -3,6 +3,7 @@
 mod binding;
 mod everywhere;
 mod help;
+mod listing;
 mod typing;
 
 use std::fmt::Write;
@@ -11,6 +12,7 @@ use super::{App, ViewId};
 
 pub use binding::{Binding, JOIN, Key};
 pub(crate) use binding::{DOWN, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
+pub(crate) use listing::{Kind, NAMES, lines as help};
 
 /// Where a key holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,11 +94,6 @@ pub(crate) fn hints(app: &App, context: Context, unicode: bool, moot: &[Key]) ->
         }
     }
     hints
-}
-
-/// Lines of the list of keys: the bindings, and for each context a heading and a gap.
-pub(crate) fn help_lines() -> usize {
-    Context::all().map(|context| context.bindings().count() + 2).sum::<usize>() - 1
 }
 
 /// The table for the README, in Markdown.

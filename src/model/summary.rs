@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::model::{Layout, TensorView, Weights};
+use super::{Layout, TensorView, Weights};
 
 const NAME: usize = 48;
 const SHAPE: usize = 20;
@@ -122,8 +122,8 @@ fn thousands(number: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ModelConfig;
     use super::*;
-    use crate::model::ModelConfig;
 
     #[test]
     fn the_notebooks_model_has_the_notebooks_total() {

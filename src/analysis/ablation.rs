@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::analysis::Pass;
+use super::Pass;
 use crate::model::{AblationKind, Interventions, ModelConfig, PatternKind};
 use crate::number::{count, percent};
 use crate::task::{Class, Example, Token};

@@ -4,9 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::analysis::evaluate;
-use crate::analysis::evaluation::{Controls, control, means};
-use crate::analysis::hypotheses::{Tracker, fit, trackers};
+use super::evaluation::{Controls, control, evaluate, means};
+use super::hypotheses::{Tracker, fit, trackers};
 use crate::model::{Interventions, NeuronId, Patch, Weights};
 use crate::number::{count, figure, percent, share};
 use crate::task::{Class, Dataset, Feature, Split};
