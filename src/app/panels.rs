@@ -66,6 +66,11 @@ impl App {
         self.probe.as_ref().filter(|probe| !probe.is_empty())
     }
 
+    /// Whether any panel of the view in front has numbers. From the last one on: the first ones sort long lists.
+    pub(crate) fn has_numbers(&self) -> bool {
+        self.view.room().panels.iter().rev().any(|entry| (entry.build)(self).is_some())
+    }
+
     /// The panels of the view in front whose numbers are known, the focused one first.
     pub(crate) fn panels(&self) -> Vec<Panel> {
         let room = self.view.room();

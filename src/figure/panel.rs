@@ -126,16 +126,14 @@ pub struct Panel {
     pub lead: Vec<Axis>,
     /// From left to right.
     pub columns: Vec<Column>,
-    /// The rows as row-major indices over the leading axes.
-    rows: Arc<[usize]>,
+    /// The rows as row-major indices over the leading axes; `None`: all of them, in order.
+    rows: Option<Arc<[usize]>>,
 }
 
 impl Panel {
     /// A panel with a row for each combination of entries of `lead`.
     pub fn new(name: &'static str, lead: impl Into<Vec<Axis>>) -> Self {
-        let lead = lead.into();
-        let rows = (0..lead.iter().map(Axis::len).product()).collect();
-        Self { name, lead, columns: Vec::new(), rows }
+        Self { name, lead: lead.into(), columns: Vec::new(), rows: None }
     }
 
     /// All of a figure but what is fixed at one entry: a column with a row for each cell.
@@ -172,7 +170,7 @@ impl Panel {
     /// The same with these rows alone, in this order: row-major indices over the leading axes.
     #[must_use]
     pub fn ordered(self, rows: impl IntoIterator<Item = usize>) -> Self {
-        Self { rows: rows.into_iter().collect(), ..self }
+        Self { rows: Some(rows.into_iter().collect()), ..self }
     }
 
     /// The same with more columns.
@@ -196,18 +194,27 @@ impl Panel {
 
     /// Rows.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.rows.as_ref().map_or_else(|| self.combinations(), |rows| rows.len())
     }
 
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.len() == 0
+    }
+
+    fn combinations(&self) -> usize {
+        self.lead.iter().map(Axis::len).product()
     }
 
     /// The entries of the leading axes in a row, which must be there.
     pub fn lead_of(&self, row: usize) -> Vec<usize> {
         let shape: Vec<usize> = self.lead.iter().map(Axis::len).collect();
-        unravel(self.rows[row], &shape)
+        unravel(self.entry(row), &shape)
+    }
+
+    /// The row's entry of the leading axis of a panel that has one.
+    pub fn entry(&self, row: usize) -> usize {
+        self.rows.as_ref().map_or(row, |rows| rows[row])
     }
 
     /// A cell, by column and row, which must be there.
@@ -223,8 +230,9 @@ impl Panel {
 
     /// Whether there is a row for every combination of the leading axes, in their order.
     pub fn is_whole(&self) -> bool {
-        let all: usize = self.lead.iter().map(Axis::len).product();
-        self.rows.len() == all && self.rows.iter().enumerate().all(|(at, row)| at == *row)
+        self.rows.as_ref().is_none_or(|rows| {
+            rows.len() == self.combinations() && rows.iter().enumerate().all(|(at, row)| at == *row)
+        })
     }
 
     /// The numbers of a column in the order of the rows; NaN where there is none.

@@ -45,6 +45,26 @@ pub static KL_FROM_UNIFORM: Spec = Spec {
     axes: &[Dim::Edits, Dim::Layer, Dim::Head, Dim::Query],
 };
 
+/// Mean spread of attention.
+pub static MEAN_ENTROPY: Spec = Spec {
+    name: "mean_entropy",
+    unit: "nats",
+    definition: "entropy, averaged over queries",
+    source: "",
+    chance: "the mean of ln(query+1), of uniform attention",
+    axes: &[Dim::Edits, Dim::Layer, Dim::Head],
+};
+
+/// Mean distance of attention from averaging.
+pub static MEAN_KL_FROM_UNIFORM: Spec = Spec {
+    name: "mean_kl_from_uniform",
+    unit: "nats",
+    definition: "kl_from_uniform, averaged over queries",
+    source: "",
+    chance: "0, of uniform attention",
+    axes: &[Dim::Edits, Dim::Layer, Dim::Head],
+};
+
 impl Probe {
     fn by_head(&self, more: impl IntoIterator<Item = Axis>) -> Vec<Axis> {
         let c = self.config();
@@ -81,6 +101,20 @@ impl Probe {
         let axes = self.by_head([Axis::counted(Dim::Query, self.len())]);
         self.figure(&KL_FROM_UNIFORM, axes, |probe, pass, at| {
             pass.heads[at[0] * probe.config().n_heads + at[1]].kl_from_uniform[at[2]]
+        })
+    }
+
+    /// [`MEAN_ENTROPY`].
+    pub fn mean_entropy(self: &Arc<Self>) -> Arc<Figure> {
+        self.figure(&MEAN_ENTROPY, self.by_head([]), |probe, pass, at| {
+            pass.heads[at[0] * probe.config().n_heads + at[1]].mean_entropy()
+        })
+    }
+
+    /// [`MEAN_KL_FROM_UNIFORM`].
+    pub fn mean_kl_from_uniform(self: &Arc<Self>) -> Arc<Figure> {
+        self.figure(&MEAN_KL_FROM_UNIFORM, self.by_head([]), |probe, pass, at| {
+            pass.heads[at[0] * probe.config().n_heads + at[1]].mean_kl()
         })
     }
 }

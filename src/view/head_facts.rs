@@ -32,13 +32,11 @@ fn values(panel: &Panel, name: &str, id: HeadId) -> Vec<f64> {
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let (Some(scores), Some(singular)) = (copying(app), singular_values(app)) else { return };
     let (id, c) = (app.cursor.head_id(), &app.options.model);
-    let of = |id: HeadId| {
-        (scores.columns[0].number(&[id.layer, id.head]), ["qk", "ov"].map(|name| values(&singular, name, id)))
-    };
-    let (score, [qk, ov]) = of(id);
+    let score = |id: HeadId| scores.columns[0].number(&[id.layer, id.head]);
+    let [qk, ov] = ["qk", "ov"].map(|name| values(&singular, name, id));
     let mark = if app.ablation.off.heads.contains(&id) { "  ✕ off" } else { "" };
     ink.rule(area, 0, &format!("head {}.{}{mark}", id.layer, id.head), &provenance_of_circuits(app));
-    fact(ink, area, 1, "copying", &copying_score(score, &ov, c.outputs() == c.d_vocab));
+    fact(ink, area, 1, "copying", &copying_score(score(id), &ov, c.outputs() == c.d_vocab));
     fact(ink, area, 2, "QK sing.", &leading(&qk, area.width));
     fact(ink, area, 3, "OV sing.", &leading(&ov, area.width));
     let heads: Vec<HeadId> = c.heads().collect();
@@ -49,13 +47,13 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let shown = window(selected, heads.len(), usize::from(area.height - HEAD - 1));
     ink.rule(area, HEAD, &format!("heads{}", of_all(&shown, heads.len())), "copying, QK, OV");
     for (y, at) in (HEAD + 1..).zip(shown) {
-        let (id, (score, maps)) = (heads[at], of(heads[at]));
+        let id = heads[at];
         let role = if at == selected { Role::Cursor } else { Role::Plain };
         ink.text(area, 1, y, if at == selected { "▸" } else { " " }, Role::Strong);
         ink.text(area, 2, y, &format!("{}.{}", id.layer, id.head), role);
-        let [qk, ov] = maps.map(|values| values.first().map_or_else(|| "NaN".into(), |x| figure(*x)));
+        let [qk, ov] = [0, 1].map(|map| figure(singular.columns[map].number(&[id.layer, id.head, 0])));
         let end = area.width.saturating_sub(2);
-        ink.text_right(area, end.saturating_sub(16), y, &signed(score as f32), Role::Plain);
+        ink.text_right(area, end.saturating_sub(16), y, &signed(score(id) as f32), Role::Plain);
         ink.text_right(area, end.saturating_sub(8), y, &qk, Role::Plain);
         ink.text_right(area, end, y, &ov, Role::Plain);
     }

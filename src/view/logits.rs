@@ -77,7 +77,8 @@ impl Lower {
 /// The panels below the list: what does not push out the writers and their sum.
 fn panels(app: &App, probe: &Probe, height: u16) -> Vec<Lower> {
     let asked = if app.settings.logits == LogitPanel::Lens { Lower::Lens } else { Lower::Profile };
-    let list = u16::try_from(rows(app, probe).len() + 5).unwrap_or(u16::MAX);
+    let parts = if app.settings.mlp == MlpRow::Split && probe.config().has_mlp() { 2 } else { 0 };
+    let list = u16::try_from(probe.clean.attribution.writers.len() + parts + 5).unwrap_or(u16::MAX);
     let choices: [&[Lower]; 3] =
         [&[Lower::Map, Lower::Lens, Lower::Profile], &[Lower::Map, asked], &[Lower::Lens, Lower::Profile]];
     let needed = |panels: &[Lower]| {

@@ -10,7 +10,7 @@ use super::{Look, neuron_map, nothing_yet, provenance, target, traces};
 use crate::app::keymap::Key;
 use crate::app::views::neurons::neurons;
 use crate::app::{App, LowerPanel, Sort};
-use crate::figure::{Datum, Panel};
+use crate::figure::{Column, Datum, Panel};
 use crate::inquiry::Probe;
 use crate::model::NeuronId;
 
@@ -30,7 +30,7 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         return;
     }
     let Some(panel) = neurons(app) else { return };
-    let order: Vec<usize> = (0..panel.len()).map(|row| panel.lead_of(row)[0]).collect();
+    let order: Vec<usize> = (0..panel.len()).map(|row| panel.entry(row)).collect();
     let lower = lower_height(app, area);
     let top = lines(area, 0, area.height - lower);
     let bottom = lines(area, top.height, lower);
@@ -85,34 +85,41 @@ impl Cells {
     }
 }
 
-/// A neuron's line of the panel.
+/// The columns of the panel.
+struct Columns<'a> {
+    /// Clean, and as things are.
+    activation: [Option<&'a Column>; 2],
+    contribution: [Option<&'a Column>; 2],
+    favours: Option<&'a Column>,
+    tracks: Option<&'a Column>,
+    effect: Option<&'a Column>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(panel: &'a Panel) -> Self {
+        let both = |[clean, edited]: [&str; 2]| [panel.column(&[clean]), panel.column(&[edited, clean])];
+        let one = |name: &str| panel.column(&[name]);
+        Self {
+            activation: both(["activation_clean", "activation_edited"]),
+            contribution: both(["contribution_clean", "contribution_edited"]),
+            favours: one("favours"),
+            tracks: one("tracks"),
+            effect: one("effect"),
+        }
+    }
+}
+
+/// A neuron of the list.
 #[derive(Clone, Copy)]
-struct Line<'a> {
-    panel: &'a Panel,
+struct Line {
     neuron: usize,
     is_off: bool,
 }
 
-impl<'a> Line<'a> {
-    fn new(app: &App, panel: &'a Panel, row: usize) -> Self {
-        let neuron = panel.lead_of(row)[0];
-        let is_off = app.ablation.off.neurons.contains(&NeuronId { layer: app.cursor.layer, neuron });
-        Self { panel, neuron, is_off }
-    }
-
-    fn cell(&self, names: &[&str]) -> Datum {
-        self.panel.column(names).map_or(Datum::Nothing, |column| column.at(&[self.neuron]))
-    }
-
-    /// A number by the names of its columns, edited and clean: a neuron that is off is shown as it would be, so that it
-    /// keeps its place.
-    fn number(&self, names: [&str; 2]) -> f32 {
-        let cell = self.cell(&names[usize::from(self.is_off)..]);
-        cell.number().unwrap_or(f64::NAN) as f32
-    }
-
-    fn activation(&self) -> f32 {
-        self.number(["activation_edited", "activation_clean"])
+impl Line {
+    /// A number, clean or as things are: a neuron that is off is shown as it would be, so that it keeps its place.
+    fn number(self, columns: [Option<&Column>; 2]) -> f32 {
+        columns[usize::from(!self.is_off)].map_or(f32::NAN, |column| column.number(&[self.neuron]) as f32)
     }
 }
 
@@ -138,52 +145,52 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, panel: &Panel, area: Rect) 
     ink.text_right(area, cells.target, 1, &format!("activation   to {target}"), Role::Faint);
     ink.text_right(area, cells.favours, 1, "favours", Role::Faint);
     ink.text_right(area, cells.tracks, 1, &tracks, Role::Faint);
-    let sizes = (0..panel.len()).map(|row| Line::new(app, panel, row).activation().abs());
+    let columns = Columns::of(panel);
+    let line = |neuron: usize| {
+        let id = NeuronId { layer: app.cursor.layer, neuron };
+        Line { neuron, is_off: app.ablation.off.neurons.contains(&id) }
+    };
+    let sizes = (0..panel.len()).map(|row| line(row).number(columns.activation).abs());
     let largest = sizes.filter(|a| a.is_finite()).fold(0.0, f32::max);
     let rows = usize::from(area.height.saturating_sub(2));
     for (y, at) in (2..).zip(window(selected(app, panel), panel.len(), rows)) {
-        let (area, line) = (lines(area, y, 1), Line::new(app, panel, at));
-        marks(ink, app, area, &line);
+        let (area, line) = (lines(area, y, 1), line(panel.entry(at)));
+        marks(ink, app, area, line);
         if largest > 0.0 && area.width >= 60 {
-            bar(ink, area, &line, cells.activation.saturating_sub(12 + 7), largest);
+            let share = line.number(columns.activation) / largest;
+            bar(ink, area, line, cells.activation.saturating_sub(12 + 7), share);
         }
-        numbers(ink, area, &line, &cells);
+        numbers(ink, area, line, &columns, &cells);
     }
 }
 
 /// The row of the cursor's neuron.
 fn selected(app: &App, panel: &Panel) -> usize {
-    (0..panel.len()).find(|row| panel.lead_of(*row)[0] == app.cursor.neuron).unwrap_or_default()
+    (0..panel.len()).find(|row| panel.entry(*row) == app.cursor.neuron).unwrap_or_default()
 }
 
-fn bar(ink: &mut Ink<'_>, area: Rect, line: &Line<'_>, room: u16, largest: f32) {
-    let activation = line.activation();
-    let role = match (line.is_off, activation < 0.0) {
+fn bar(ink: &mut Ink<'_>, area: Rect, line: Line, room: u16, share: f32) {
+    let role = match (line.is_off, share < 0.0) {
         (true, _) => Role::Faint,
         (false, true) => Role::Negative,
         (false, false) => Role::Bar,
     };
-    ink.bar(area, 11, 0, room, activation.abs() / largest, role);
+    ink.bar(area, 11, 0, room, share.abs(), role);
 }
 
-fn numbers(ink: &mut Ink<'_>, area: Rect, line: &Line<'_>, cells: &Cells) {
+fn numbers(ink: &mut Ink<'_>, area: Rect, line: Line, columns: &Columns<'_>, cells: &Cells) {
     let plain = if line.is_off { Role::Faint } else { Role::Plain };
-    ink.text_right(area, cells.activation, 0, &decimals(line.activation()), plain);
-    ink.text_right(
-        area,
-        cells.target,
-        0,
-        &signed(line.number(["contribution_edited", "contribution_clean"])),
-        plain,
-    );
-    let favours = match line.cell(&["favours"]) {
+    ink.text_right(area, cells.activation, 0, &decimals(line.number(columns.activation)), plain);
+    ink.text_right(area, cells.target, 0, &signed(line.number(columns.contribution)), plain);
+    let cell = |column: Option<&Column>| column.map_or(Datum::Nothing, |column| column.at(&[line.neuron]));
+    let favours = match cell(columns.favours) {
         // Of directions that are no numbers none is the largest.
         Datum::Nothing => "?".into(),
         class => class.to_string(),
     };
     ink.text_right(area, cells.favours, 0, &favours, Role::Plain);
-    if let Some(effect) = line.cell(&["effect"]).number() {
-        let text = format!("{} {}", line.cell(&["tracks"]), signed(effect as f32));
+    if let Some(effect) = cell(columns.effect).number() {
+        let text = format!("{} {}", cell(columns.tracks), signed(effect as f32));
         ink.text_right(area, cells.tracks, 0, &text, Role::Plain);
     }
 }
@@ -204,7 +211,7 @@ fn tracks(app: &App) -> String {
 }
 
 /// The neuron's number, and before it: the cursor, switched off, picked.
-fn marks(ink: &mut Ink<'_>, app: &App, area: Rect, line: &Line<'_>) {
+fn marks(ink: &mut Ink<'_>, app: &App, area: Rect, line: Line) {
     let id = NeuronId { layer: app.cursor.layer, neuron: line.neuron };
     let is_selected = line.neuron == app.cursor.neuron;
     if is_selected {

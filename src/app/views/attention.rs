@@ -9,7 +9,9 @@ use crate::app::panels::{PanelEntry, panel};
 use crate::app::studies::Asked;
 use crate::app::{App, Patterns};
 use crate::figure::{At, Axis, Column, Dim, Factor, Figure, Panel};
-use crate::inquiry::attention::{ENTROPY, KL_FROM_UNIFORM, PATTERN, VALUE_NORM};
+use crate::inquiry::attention::{
+    ENTROPY, KL_FROM_UNIFORM, MEAN_ENTROPY, MEAN_KL_FROM_UNIFORM, PATTERN, VALUE_NORM,
+};
 use crate::inquiry::heads::{
     self, DUPLICATE_SCORE, INDUCTION_SCORE, MEAN_PATTERN, PREVIOUS_SCORE, UNIFORM_SCORE,
 };
@@ -42,8 +44,14 @@ const PANELS: &[PanelEntry] = &[
     panel!(
         "heads",
         "every head: spread of attention on this sequence, scores over the validation set",
-        [ENTROPY, KL_FROM_UNIFORM, PREVIOUS_SCORE, DUPLICATE_SCORE, INDUCTION_SCORE, UNIFORM_SCORE],
+        [MEAN_ENTROPY, MEAN_KL_FROM_UNIFORM, PREVIOUS_SCORE, DUPLICATE_SCORE, INDUCTION_SCORE, UNIFORM_SCORE],
         heads
+    ),
+    panel!(
+        "queries",
+        "how spread the attention of each query is, by the cursor's head",
+        [ENTROPY, KL_FROM_UNIFORM],
+        queries
     ),
     panel!("grid", "attention of the cursor's head, query by key", [PATTERN, VALUE_NORM], grid),
     panel!(
@@ -88,6 +96,16 @@ fn keys(app: &App) -> Option<Panel> {
     Some(panel)
 }
 
+fn queries(app: &App) -> Option<Panel> {
+    let probe = app.answered()?;
+    let (entropy, kl, id) = (probe.entropy(), probe.kl_from_uniform(), app.cursor.head_id());
+    let at = [At::Fixed(probe.current_edits()), At::Fixed(id.layer), At::Fixed(id.head), At::Lead(0)];
+    let panel = Panel::new("queries", [entropy.axes[3].clone()])
+        .with(Column::new("entropy", &entropy, at.clone()))
+        .with(Column::new("kl_from_uniform", &kl, at));
+    Some(panel)
+}
+
 fn grid(app: &App) -> Option<Panel> {
     let probe = app.answered()?;
     let id = app.cursor.head_id();
@@ -127,9 +145,9 @@ fn mean_grid(app: &App) -> Option<Panel> {
 /// Two figures of this sequence's patterns, and the scores, which are of others.
 pub(crate) fn heads(app: &App) -> Option<Panel> {
     let probe = app.answered()?;
-    let (entropy, kl) = (probe.entropy(), probe.kl_from_uniform());
-    let mean = [At::Fixed(probe.current_edits()), At::Lead(0), At::Lead(1), At::Mean];
-    let panel = Panel::new("heads", entropy.axes[1..3].to_vec())
+    let (entropy, kl) = (probe.mean_entropy(), probe.mean_kl_from_uniform());
+    let mean = [At::Fixed(probe.current_edits()), At::Lead(0), At::Lead(1)];
+    let panel = Panel::new("heads", entropy.axes[1..].to_vec())
         .with(Column::new("mean_entropy_this_sequence", &entropy, mean.clone()))
         .with(Column::new("mean_kl_from_uniform_this_sequence", &kl, mean));
     let scores = app.studies.heads().map(|(answer, found)| heads::scores(answer, found));

@@ -63,13 +63,13 @@ const PANELS: &[PanelEntry] = &[
         },
         build: fit_of_traced,
     },
-    panel!("neuron_map", "every neuron of the cursor's layer at every position", [ACTIVATION], neuron_map),
     panel!(
         "trackers",
         "for each class the neurons that track it, the strongest first",
         [TRACKING_RANK, TRACKING],
         trackers_of_all
     ),
+    panel!("neuron_map", "every neuron of the cursor's layer at every position", [ACTIVATION], neuron_map),
 ];
 
 fn with_neurons(app: &App) -> Option<&Arc<Probe>> {
