@@ -613,6 +613,22 @@ fn trackers_that_are_not_known_say_whether_they_ever_will_be() {
     screen.keys("4B").must_show("without a validation set");
 }
 
+#[test]
+fn trackers_that_would_not_fit_in_memory_are_not_asked_for_and_their_size_is_said() {
+    let model = ModelConfig {
+        d_vocab: 40_000,
+        d_model: 2,
+        d_head: 2,
+        d_mlp: 1024,
+        n_ctx: 4,
+        ..ModelConfig::default()
+    };
+    let weights = Weights::initial(&model, 1);
+    let mut screen = Setup { model, sequences: 4, width: 120, ..Setup::default() }.screen();
+    screen.snapshot(0, weights);
+    screen.keys("4B").must_show("which neurons track which of 40000 tokens would take ");
+}
+
 /// The commands that follow the next snapshot.
 fn at_snapshot(screen: &mut Screen, step: usize) -> Vec<Command> {
     let snapshot = model::Snapshot::new(step, trained());

@@ -13,7 +13,7 @@ use super::args::TrainArgs;
 use super::input::{Length, Requested, requested};
 use super::last_words::LastWords;
 use super::output::print;
-use super::{Failure, say};
+use super::{Failure, afford, say};
 use crate::term::{Glyphs, scrub, survive_file_size_limit, watch_without_a_screen};
 use crate::train::run_dir::{Found, look};
 use crate::train::{
@@ -33,6 +33,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     {
         return Err(exists(&path, &found).into());
     }
+    afford::train(&config, args.run.device)?;
     let dataset = Arc::new(config.dataset()?);
     let Opened { run_dir, state, skipped, .. } = RunDir::open(&path, &config, &dataset)?;
     skipped.iter().for_each(|why| say(&format!("headcount: skipped a checkpoint: {}", scrub(why))));

@@ -14,6 +14,7 @@ mod failing;
 mod keys;
 mod leaving;
 mod losing;
+mod memory;
 mod monkey;
 mod multiplexer;
 #[path = "../pty/mod.rs"]

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::super::args::ExploreArgs;
 use super::super::input::{self, Requested};
-use super::super::{Failure, say};
+use super::super::{Failure, afford, say};
 use super::follower::{self, Follower};
 use crate::app::Mode;
 use crate::model::{ModelConfig, Snapshot, Weights};
 use crate::task::Dataset;
 use crate::term::scrub;
 use crate::train::run_dir::{Found, look, newest_step, past_metrics};
-use crate::train::{Opened, RunConfig, RunDir, RunDirError, TrainEvent, TrainState};
+use crate::train::{DeviceChoice, Opened, RunConfig, RunDir, RunDirError, TrainEvent, TrainState};
 
 /// What is opened.
 pub(super) struct Plan {
@@ -40,6 +40,7 @@ pub(super) fn weights(path: &Path, args: &ExploreArgs) -> Result<Plan, Failure> 
     let model: &ModelConfig = opened.weights.config();
     let mut config = input::settings_of(path, &args.run.settings, model)?;
     config.seed = args.run.seed.unwrap_or(config.seed);
+    afford::explore(&config, None)?;
     let notes = opened.notes.iter().map(|note| TrainEvent::Notice(note.clone()));
     let snapshot = TrainEvent::Snapshot(Arc::new(Snapshot::new(0, opened.weights.clone())));
     let past = notes.chain([snapshot]).collect();
@@ -53,7 +54,11 @@ pub(super) fn weights(path: &Path, args: &ExploreArgs) -> Result<Plan, Failure> 
     })
 }
 
-pub(super) fn run(Requested { path, config, found }: Requested) -> Result<Plan, Failure> {
+pub(super) fn run(
+    Requested { path, config, found }: Requested,
+    device: DeviceChoice,
+) -> Result<Plan, Failure> {
+    afford::explore(&config, None)?;
     let dataset = dataset(&config);
     // Checkpoints are decoded once: here, or by whoever takes the run for training.
     if found
@@ -64,6 +69,7 @@ pub(super) fn run(Requested { path, config, found }: Requested) -> Result<Plan, 
         let past = past(&path, &state, earlier, &skipped);
         return Ok(Plan { config, dataset, past, mode: exploring(&path), training: None, follower: None });
     }
+    afford::explore(&config, Some(device))?;
     let Opened { run_dir, state, earlier, skipped } = match RunDir::open(&path, &config, &dataset) {
         Err(error @ RunDirError::Locked { .. }) => return read_only(&path, config, dataset, error),
         opened => opened?,
@@ -132,7 +138,9 @@ mod tests {
         };
         let decoded_by_opening = || {
             let before = DECODED.get();
-            let plan = run(Requested { path: path.clone(), config: config.clone(), found: true }).unwrap();
+            let plan =
+                run(Requested { path: path.clone(), config: config.clone(), found: true }, DeviceChoice::Cpu)
+                    .unwrap();
             let snapshots = plan.past.iter().filter(|event| matches!(event, TrainEvent::Snapshot(_))).count();
             (DECODED.get() - before, snapshots)
         };
