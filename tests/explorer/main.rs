@@ -13,6 +13,7 @@ mod environment;
 mod failing;
 mod keys;
 mod leaving;
+mod longer;
 mod losing;
 mod memory;
 mod monkey;
