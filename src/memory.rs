@@ -6,7 +6,7 @@ use std::fs;
 use thiserror::Error;
 
 /// More than there is.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{what} would take {} of memory, and {} are available: {cause}", gib(*needed), gib(*available))]
 pub struct TooMuch {
     what: &'static str,
@@ -19,17 +19,36 @@ fn gib(bytes: u128) -> String {
     format!("{:.1} GiB", bytes as f64 / f64::from(1_u32 << 30))
 }
 
-/// Refuses what takes more bytes than are available; `cause` names the settings that decide the size.
+/// Refuses what takes more bytes than are available; `cause` names what decides the size.
 ///
 /// # Errors
 /// With the estimate and the cause.
-pub fn check(what: &'static str, needed: u128, cause: &str) -> Result<(), TooMuch> {
+pub fn check(what: &'static str, needed: u128, cause: impl FnOnce() -> String) -> Result<(), TooMuch> {
     match available() {
-        Some(available) if needed > available => {
-            Err(TooMuch { what, needed, available, cause: cause.into() })
-        }
+        Some(available) if needed > available => Err(TooMuch { what, needed, available, cause: cause() }),
         _ => Ok(()),
     }
+}
+
+/// A setting that sizes follow from.
+pub struct Size<C> {
+    /// Its name.
+    pub name: &'static str,
+    /// Its value.
+    pub value: fn(&C) -> usize,
+    /// Gives it another.
+    pub set: fn(&mut C, usize),
+}
+
+/// `name = value` of the setting to which the bytes of `config` are due: the one that saves most when it is as in `usual`.
+pub fn largest<C: Clone>(config: &C, usual: &C, sizes: &[Size<C>], bytes: impl Fn(&C) -> u128) -> String {
+    let without = |size: &Size<C>| {
+        let mut smaller = config.clone();
+        (size.set)(&mut smaller, (size.value)(usual));
+        bytes(&smaller)
+    };
+    let largest = sizes.iter().min_by_key(|size| without(size));
+    largest.map_or_else(String::new, |size| format!("{} = {}", size.name, (size.value)(config)))
 }
 
 /// Bytes that this process can still take, as the kernel and its own limit of address space say.
@@ -51,9 +70,22 @@ mod tests {
 
     #[test]
     fn what_exceeds_all_memory_is_refused_with_its_size_and_cause() {
-        assert_eq!(check("nothing", 0, ""), Ok(()));
-        let error = check("the figure", 1 << 60, "model.d_vocab = 7").unwrap_err().to_string();
+        assert_eq!(check("nothing", 0, String::new), Ok(()));
+        let error = check("the figure", 1 << 60, || "model.d_vocab = 7".into()).unwrap_err().to_string();
         assert!(error.starts_with("the figure would take 1073741824.0 GiB of memory"), "{error}");
         assert!(error.ends_with(": model.d_vocab = 7"), "{error}");
+    }
+
+    #[test]
+    fn the_setting_that_is_far_from_usual_is_named() {
+        type Table = [usize; 2];
+        let sizes: [Size<Table>; 2] = [
+            Size { name: "rows", value: |of| of[0], set: |of, to| of[0] = to },
+            Size { name: "columns", value: |of| of[1], set: |of, to| of[1] = to },
+        ];
+        let named =
+            |rows, columns| largest(&[rows, columns], &[100, 10], &sizes, |of| of[0] as u128 * of[1] as u128);
+        assert_eq!(named(100, 1000), "columns = 1000");
+        assert_eq!(named(500, 20), "rows = 500");
     }
 }

@@ -8,7 +8,7 @@ use headcount::app::{Command, Event, Mode};
 use headcount::inquiry::{Answer, Findings, Inquiry, Question};
 use headcount::model::{self, ModelConfig, Patch, Weights};
 use headcount::task::Split;
-use headcount::train::{EpochMetrics, RunState, StepMetrics, TrainCommand, TrainEvent};
+use headcount::train::{EpochMetrics, Extend, Extension, RunState, StepMetrics, TrainCommand, TrainEvent};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 fn running() -> Screen {
@@ -614,10 +614,43 @@ fn trackers_that_are_not_known_say_whether_they_ever_will_be() {
     screen.keys("4B").must_show("without a validation set");
 }
 
+#[test]
+fn trackers_that_would_not_fit_in_memory_are_not_asked_for_and_their_size_is_said() {
+    let model = ModelConfig {
+        d_vocab: 40_000,
+        d_model: 2,
+        d_head: 2,
+        d_mlp: 1024,
+        n_ctx: 4,
+        ..ModelConfig::default()
+    };
+    let weights = Weights::initial(&model, 1);
+    let mut screen = Setup { model, sequences: 4, width: 120, ..Setup::default() }.screen();
+    screen.snapshot(0, weights);
+    screen.keys("4B").must_show("which neurons track which of 40000 tokens would take ");
+}
+
 /// The commands that follow the next snapshot.
 fn at_snapshot(screen: &mut Screen, step: usize) -> Vec<Command> {
     let snapshot = model::Snapshot::new(step, trained());
     screen.app.update(Event::Train(TrainEvent::Snapshot(std::sync::Arc::new(snapshot))))
+}
+
+#[test]
+fn a_run_is_made_longer_while_it_trains_and_afterwards_the_key_says_how() {
+    let mut screen = running();
+    screen.keys("1E");
+    assert_eq!(screen.told, [TrainCommand::Extend]);
+    let by = Extension { from_step: 420, schedule: Extend::Decay, lr: 1e-3, final_lr: 4e-8 };
+    screen.train(TrainEvent::Extended { total_steps: 630, by });
+    screen.must_show("to step 630 now, extended at step 420: learning rate decays from 1.000e-3");
+    screen.keys("<esc>").must_show("/630");
+    screen.train(TrainEvent::State(RunState::Finished));
+    screen.keys("E").must_show("the run has ended: headcount train --resume --epochs N --run ");
+    let mode = Mode::Exploring { weights: "w.safetensors".into() };
+    let mut screen = Setup { mode, ..Setup::default() }.screen();
+    screen.keys("1E").must_show("nothing trains here: headcount train --resume --epochs N");
+    assert!(screen.told.is_empty());
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use common::{Setup, trained};
 use headcount::app::keymap::{self, Binding, Context, JOIN, Key};
 use headcount::app::{Glyphs, ViewId};
+use headcount::train::{RunState, TrainEvent};
 
 fn bindings() -> impl Iterator<Item = (Context, &'static Binding)> {
     Context::all().flat_map(|context| context.bindings().map(move |binding| (context, binding)))
@@ -48,6 +49,7 @@ fn the_keys_of_a_view_are_in_its_key_line() {
     for glyphs in [Glyphs::Utf8, Glyphs::Ascii] {
         let mut screen = Setup { glyphs, ..Setup::default() }.screen();
         screen.snapshot(1, trained());
+        screen.train(TrainEvent::State(RunState::Running));
         for (view, context) in [
             ("1", view("1")),
             ("2", view("2")),

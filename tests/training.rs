@@ -143,6 +143,65 @@ fn a_run_made_longer_goes_on_bit_for_bit_and_says_how() {
 }
 
 #[test]
+fn a_run_made_longer_while_it_trains_is_the_one_that_was_stopped_and_resumed_with_that_length() {
+    let (short, longer) = (small(), small().extended_by_half().unwrap());
+    let longest = longer.extended_by_half().unwrap();
+    assert_eq!([&short, &longer, &longest].map(RunConfig::total_steps), [18, 27, 36]);
+    let [live, resumed] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let mut told = Vec::new();
+    let (outcome, losses) = train(&short, open(live.path(), &short), None, |event, commands| match event {
+        TrainEvent::Step(metrics) if [7, 20].contains(&metrics.step) => {
+            // A run that waits is made longer too.
+            let say = [TrainCommand::Pause, TrainCommand::Extend, TrainCommand::Resume];
+            say.iter().for_each(|command| commands.send(*command).unwrap());
+        }
+        TrainEvent::Extended { total_steps, by } => told.push((*total_steps, by.from_step)),
+        _ => {}
+    });
+    assert_eq!((outcome.unwrap(), told), (Outcome::Finished, vec![(27, 18), (36, 27)]));
+    let mut parts = train(&short, open(resumed.path(), &short), Some(7), |_, _| {}).1;
+    parts.extend(train(&longer, open(resumed.path(), &longer), Some(20), |_, _| {}).1);
+    parts.extend(train(&longest, open(resumed.path(), &longest), None, |_, _| {}).1);
+    assert_eq!(losses, parts);
+    assert_eq!(
+        losses[..18],
+        train(&short, from_scratch(&short), None, |_, _| {}).1,
+        "no step before changes"
+    );
+    let read = |dir: &Path, file: &str| std::fs::read(dir.join(file)).unwrap();
+    let newest = "checkpoints/step-000036.safetensors";
+    for file in ["metrics.jsonl", "config.toml", "weights.safetensors", newest] {
+        assert!(read(live.path(), file) == read(resumed.path(), file), "{file}");
+    }
+    let found = look(live.path()).unwrap().unwrap();
+    assert!(found.is_finished() && found.skipped.is_empty(), "{:?}", found.skipped);
+}
+
+#[test]
+fn a_run_made_longer_and_killed_is_resumed_as_the_longer_one() {
+    let (short, longer) = (small(), small().extended_by_half().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    train(&short, open(dir.path(), &short), None, |event, commands| {
+        if let TrainEvent::Step(metrics) = event {
+            let command = match metrics.step {
+                6 => TrainCommand::Extend,
+                7 => TrainCommand::Stop,
+                _ => return,
+            };
+            commands.send(command).unwrap();
+        }
+    })
+    .0
+    .unwrap();
+    // As a kill between the settings and the next checkpoint leaves it.
+    std::fs::remove_file(dir.path().join("checkpoints/step-000007.safetensors")).unwrap();
+    let (run_dir, state) = open(dir.path(), &longer);
+    assert_eq!(state.step, 4);
+    let losses = train(&longer, (run_dir, state), None, |_, _| {}).1;
+    assert_eq!(losses, train(&longer, from_scratch(&longer), None, |_, _| {}).1[4..]);
+}
+
+#[test]
 fn the_same_seed_gives_the_same_bits_with_one_and_with_two_threads() {
     let config = small();
     let with = |threads: usize| {

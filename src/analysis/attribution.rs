@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::logits::argmax;
 use crate::model::{
-    Activations, HeadId, Mat, MatMut, Normalization, Weights, Write, centre, matmul, mlp_out,
+    Activations, HeadId, Mat, MatMut, ModelConfig, Normalization, Weights, Write, centre, matmul, mlp_out,
 };
 use crate::task::{Class, Task, Token};
 
@@ -115,6 +115,12 @@ pub struct Attribution {
 }
 
 impl Attribution {
+    /// Values held for a sequence of `len` tokens, in a width that cannot overflow.
+    pub fn approximate_values(c: &ModelConfig, len: usize) -> u128 {
+        let writers = c.n_layers * (c.n_heads + 1 + usize::from(c.has_mlp())) + 3;
+        (writers as u128 + 1) * len as u128 * c.outputs() as u128
+    }
+
     /// Attributes the logits of one pass.
     pub fn new(weights: &Weights, tokens: &[Token], from: &Activations) -> Self {
         let c = weights.config();

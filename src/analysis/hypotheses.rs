@@ -147,6 +147,17 @@ pub struct TrackerSums {
 }
 
 impl TrackerSums {
+    /// Bytes that tables of class by neuron take where so many threads fill theirs, and the lists that come of them; in a
+    /// width that cannot overflow.
+    pub fn approximate_bytes(c: &ModelConfig, features: usize, threads: usize) -> u128 {
+        let [cells, features, threads, n_ctx, outputs] =
+            [c.outputs() * c.d_mlp, features, threads, c.n_ctx, c.outputs()].map(|n| n as u128);
+        let sums = (features + 1) * cells * size_of::<f64>() as u128;
+        let products = features * (cells + outputs * n_ctx) * size_of::<f32>() as u128;
+        let listed = cells * (size_of::<Tracker>() as u128 + features * size_of::<f64>() as u128);
+        (threads + 1) * sums + threads * products + listed
+    }
+
     /// Over nothing yet; `directions` are of the same weights.
     pub fn new(
         config: &ModelConfig,

@@ -2,7 +2,7 @@
 
 use super::attribution::{Readout, ResolvedTarget};
 use super::logits::argmax;
-use crate::model::{Activations, Normalization, Weights};
+use crate::model::{Activations, ModelConfig, Normalization, Weights};
 use crate::task::Class;
 
 /// What each neuron adds to each logit for an activation of 1, before the final norm's scale.
@@ -15,6 +15,11 @@ pub struct NeuronDirections {
 }
 
 impl NeuronDirections {
+    /// Values held, in a width that cannot overflow.
+    pub fn approximate_values(c: &ModelConfig) -> u128 {
+        [c.n_layers, c.d_mlp, c.outputs()].map(|n| n as u128).iter().product()
+    }
+
     /// Reads every row of every `W_out` through the final norm's weight and `W_U`.
     pub fn new(weights: &Weights) -> Self {
         let readout = Readout::new(weights);

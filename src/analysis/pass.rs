@@ -3,7 +3,7 @@
 use super::attention::{HeadSummary, summaries};
 use super::attribution::Attribution;
 use super::logits::{log_sum_exp, prediction};
-use crate::model::{Activations, Patch, Weights, forward, forward_again};
+use crate::model::{Activations, ModelConfig, Patch, Weights, forward, forward_again};
 use crate::task::{Class, Example};
 
 /// The forward pass of one sequence, and what follows from it.
@@ -24,6 +24,11 @@ pub struct Pass {
 }
 
 impl Pass {
+    /// Values held for a sequence of `len` tokens, in a width that cannot overflow.
+    pub fn approximate_values(c: &ModelConfig, len: usize) -> u128 {
+        c.approximate_activations(len) + Attribution::approximate_values(c, len)
+    }
+
     /// Runs a sequence with `patch` in force.
     pub fn run(weights: &Weights, example: Example<'_>, patch: &Patch) -> Self {
         let mut activations = Activations::new(weights.config(), example.tokens().len());

@@ -94,6 +94,24 @@ impl App {
         Offer::act(move |app| tell(app).into_iter().collect())
     }
 
+    /// Makes the run longer while it trains.
+    pub(super) fn longer_offer(&self) -> Offer {
+        if self.is_training() {
+            return Offer::act(|_| vec![Command::Train(TrainCommand::Extend)]);
+        }
+        let of_run = self.trainer.plan.as_ref().and_then(|plan| plan.run_dir.as_deref());
+        Offer::nothing(match (self.is_exploring(), self.trainer.state) {
+            (true, _) => "nothing trains here: headcount train --resume --epochs N goes on with a run".into(),
+            (false, None) => "training has not started yet".into(),
+            (false, Some(_)) => {
+                format!(
+                    "the run has ended: headcount train --resume --epochs N --run {}",
+                    of_run.unwrap_or("DIR")
+                )
+            }
+        })
+    }
+
     /// Ends the program, or asks first whether to end what trains.
     pub(super) fn ask_to_quit(&mut self) -> Vec<Command> {
         if self.is_training() && !matches!(self.focus, Focus::Quit) {

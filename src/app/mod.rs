@@ -47,6 +47,7 @@ pub(crate) use settings::{
     AttentionScale, LogitPanel, LossScale, LowerPanel, MlpRow, Patterns, Settings, Sort, Zoom,
 };
 pub(crate) use studies::Studies;
+pub use timeline::snapshot_bytes;
 pub(crate) use timeline::{Look, Timeline};
 pub(crate) use trainer::Trainer;
 pub use views::ViewId;

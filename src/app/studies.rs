@@ -215,7 +215,8 @@ impl App {
 
     /// Asks what the view shows beyond the sequence, where it is not known.
     pub(super) fn request_studies(&mut self, refresh: Refresh, by: AskedBy) -> Vec<Command> {
-        let asks = (self.view.room().asks)(self);
+        let mut asks = (self.view.room().asks)(self);
+        asks.retain(|(_, question)| *question != Question::Trackers || self.trackers_too_large().is_none());
         let ask = |(subject, question): (Subject, Question)| {
             self.generation += 1;
             self.studies.ask(Inquiry { generation: self.generation, by, subject, question }, refresh)

@@ -2,10 +2,25 @@
 
 use std::sync::Arc;
 
-use crate::model::Snapshot;
+use crate::model::{ModelConfig, Snapshot};
 
-/// Snapshots kept, the newest included.
+/// Snapshots kept, the newest included: where they are large, as many as take so many bytes, but never fewer than the
+/// least.
 const CAPACITY: usize = 48;
+const LEAST: usize = 4;
+const BUDGET: u128 = 512 << 20;
+
+/// How many snapshots of so many parameters are kept.
+fn capacity(parameters: u128) -> usize {
+    let most = BUDGET / (parameters * size_of::<f32>() as u128).max(1);
+    usize::try_from(most).unwrap_or(CAPACITY).clamp(LEAST, CAPACITY)
+}
+
+/// Bytes of all the snapshots that are kept of a model.
+pub fn snapshot_bytes(model: &ModelConfig) -> u128 {
+    let parameters = model.approximate_parameters();
+    parameters * (size_of::<f32>() * (capacity(parameters) + 1)) as u128
+}
 
 /// Which snapshot is looked at.
 #[derive(Clone, Debug, Default)]
@@ -38,11 +53,12 @@ impl Default for Timeline {
 impl Timeline {
     /// Adds the newest snapshot. True if it is the one looked at now.
     pub(super) fn push(&mut self, snapshot: Arc<Snapshot>) -> bool {
+        let capacity = capacity(snapshot.weights.values.len() as u128);
         if self.seen.is_multiple_of(self.stride) {
             self.kept.push(Arc::clone(&snapshot));
         }
         self.seen += 1;
-        if self.kept.len() >= CAPACITY {
+        if self.kept.len() >= capacity {
             self.kept = self.kept.drain(..).step_by(2).collect();
             self.stride *= 2;
         }
@@ -126,7 +142,7 @@ impl Timeline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ModelConfig, Weights};
+    use crate::model::Weights;
 
     fn snapshot(step: usize) -> Arc<Snapshot> {
         let config = ModelConfig {
@@ -150,6 +166,15 @@ mod tests {
             assert!(steps.len() <= CAPACITY && steps.is_sorted());
             assert_eq!((steps[0], steps[steps.len() - 1]), (0, step));
         }
+    }
+
+    #[test]
+    fn large_snapshots_are_few_and_the_first_and_the_newest_are_among_them() {
+        assert_eq!(capacity(60_106), CAPACITY);
+        assert_eq!(capacity(16 << 20), 8);
+        assert_eq!(capacity(1 << 40), LEAST);
+        let model = ModelConfig { d_model: 512, d_vocab: 20_000, ..ModelConfig::default() };
+        assert!(snapshot_bytes(&model) < BUDGET + (200 << 20), "{}", snapshot_bytes(&model));
     }
 
     #[test]

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use super::App;
 use super::event::{Command, Notice};
-use crate::analysis::hypotheses::Tracker;
+use crate::analysis::hypotheses::{Tracker, TrackerSums};
 use crate::inquiry::trackers::best;
 use crate::model::NeuronId;
 use crate::task::{Split, Token};
 
 /// Neurons that one key takes, at the most.
 const BEST: usize = 4;
+
+/// Tables of class by neuron that take more bytes are not filled: an allocation that fails ends the program.
+const MOST_TABLE_BYTES: u128 = 2 << 30;
 
 impl App {
     /// What is traced: the picked neurons, or the one under the cursor.
@@ -45,6 +48,13 @@ impl App {
         Some((self.traced(), self.traced_token()?))
     }
 
+    /// The bytes of the tables of class by neuron, where they are too many.
+    pub(super) fn trackers_too_large(&self) -> Option<u128> {
+        let (features, threads) = (self.task().features().len(), rayon::current_num_threads());
+        let bytes = TrackerSums::approximate_bytes(&self.options.model, features, threads);
+        Some(bytes).filter(|bytes| *bytes > MOST_TABLE_BYTES)
+    }
+
     /// Notes for each neuron the token in whose list it stands highest.
     pub(super) fn note_tracked(&mut self) {
         let Some((_, by_token)) = self.studies.trackers() else { return };
@@ -59,15 +69,22 @@ impl App {
             let ranked = by_token.get(usize::from(token)).into_iter().flatten();
             (token, ranked.take(BEST).map(id).collect::<Vec<_>>())
         });
-        let why_not = match best {
-            Some((token, ids)) if ids.is_empty() => {
+        let why_not = match (best, self.trackers_too_large()) {
+            (Some((token, ids)), _) if ids.is_empty() => {
                 format!("no neuron of the last layer tracks token {token}")
             }
-            Some(best) => return Some(best),
-            None if self.options.dataset.len(Split::Validation) > 0 => {
+            (Some(best), _) => return Some(best),
+            (None, Some(bytes)) => {
+                let (model, gib) = (&self.options.model, bytes as f64 / f64::from(1_u32 << 30));
+                format!(
+                    "which neurons track which of {} tokens would take {gib:.1} GiB to find out",
+                    model.outputs()
+                )
+            }
+            (None, None) if self.options.dataset.len(Split::Validation) > 0 => {
                 "still computing which neurons track which token: again in a moment".into()
             }
-            None => "without a validation set it is not known which neurons track a token".into(),
+            (None, None) => "without a validation set it is not known which neurons track a token".into(),
         };
         self.say(Notice::info(why_not));
         None

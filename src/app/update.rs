@@ -101,6 +101,12 @@ impl App {
                     return if evaluates { self.look_again() } else { self.probe_by(AskedBy::Training) };
                 }
             }
+            TrainEvent::Extended { total_steps, by } => {
+                if let Some(plan) = &mut self.trainer.plan {
+                    plan.total_steps = total_steps;
+                }
+                return self.say(Notice::info(format!("to step {total_steps} now, {by}")));
+            }
             TrainEvent::Memory { used, total } => self.trainer.memory = Some((used, total)),
             TrainEvent::State(state) => {
                 self.trainer.turn(state);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::args::{AblateArgs, EditArgs, PlaceArg};
 use super::output::{print, print_text};
-use super::{Failure, input};
+use super::{Failure, afford, input};
 use crate::analysis::{AblationOutcome, Pass, evaluation};
 use crate::model::{
     AblationKind, FoldOptions, HeadId, Interventions, Means, ModelConfig, NeuronId, Patch, PatternKind,
@@ -17,6 +17,7 @@ pub fn run(args: &AblateArgs) -> Result<(), Failure> {
     let trained = input::weights(&args.weights)?;
     let interventions = interventions(&args.edits, trained.config())?;
     let tokens = input::tokens(&args.tokens, trained.config())?;
+    afford::ablate(trained.config(), tokens.len(), args.folded)?;
     let weights = if args.folded { fold(&trained, FoldOptions::default()) } else { trained };
     let config = weights.config();
     let run = input::settings_of(&args.weights.weights, &args.weights.settings, config)?;
@@ -95,6 +96,7 @@ fn means(args: &AblateArgs, weights: &Weights) -> Result<Option<(Means, String)>
         (dataset, path.display().to_string())
     } else {
         let run = input::settings_of(&args.weights.weights, &args.weights.settings, config)?;
+        afford::means(&run)?;
         (input::dataset_of(&run), format!("the validation set of seed {}", run.seed))
     };
     let (means, _) = evaluation::means(weights, &dataset.examples(Split::Validation));

@@ -9,7 +9,6 @@ use safetensors::tensor::Dtype;
 
 use super::args::{RunArgs, SettingsArgs, TokensArgs, WeightsArgs};
 use super::{Failure, say};
-use crate::memory;
 use crate::model::weights_file::{Container, read_bounded};
 use crate::model::{ModelConfig, Opened, Weights, read_weights};
 use crate::task::{Dataset, Task, Token, unlabelled};
@@ -36,13 +35,6 @@ pub fn completed(weights: &Path, args: &SettingsArgs) -> Result<Opened, Failure>
     let place = args.config.as_ref().map_or("--set".into(), |path| path.display().to_string());
     let given = said(args)?.model(&place);
     Ok(read_weights(weights, Some(&given))?)
-}
-
-/// Refuses a table of so many values, which is held once as numbers, once as tensors and once as a file.
-pub fn affordable(command: &'static str, values: u128, model: &ModelConfig) -> Result<(), Failure> {
-    let ModelConfig { d_vocab, n_layers, n_heads, .. } = model;
-    let cause = format!("d_vocab = {d_vocab}, n_layers = {n_layers}, n_heads = {n_heads}");
-    memory::check(command, 3 * 4 * values, &cause).map_err(|error| Failure::Failed(error.to_string()))
 }
 
 /// The file that `--tokens` names, and the line in it.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::args::{Inspect, InspectArgs, TokensArgs, WeightsArgs};
 use super::output::{self, Destination, print};
-use super::{Failure, input};
+use super::{Failure, afford, input};
 use crate::analysis::circuits::circuits;
 use crate::analysis::{Pass, token_trackers};
 use crate::model::weights_file::{encode, encode_tensors, parts_of};
@@ -34,7 +34,9 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
             refuse_overwriting(out, weights, None)?;
             let options =
                 FoldOptions { center_reading: *center_reading, fold_value_biases: *fold_value_biases };
-            let subject = Subject::open(weights, false)?.fold(options);
+            let subject = Subject::open(weights, false)?;
+            afford::fold(subject.weights.config())?;
+            let subject = subject.fold(options);
             output::write(out, &encode(&parts_of(&subject.weights), Some(subject.about(&[]))))
         }
     }
@@ -91,6 +93,7 @@ impl<'a> Subject<'a> {
 fn write_cache(subject: &Subject<'_>, tokens: &TokensArgs, out: &Path) -> Result<(), Failure> {
     let weights = &subject.weights;
     let tokens = input::tokens(tokens, weights.config())?;
+    afford::cache(weights.config(), tokens.len())?;
     let mut activations = Activations::new(weights.config(), tokens.len());
     forward(weights, &tokens, &Patch::default(), &mut activations);
     output::write(out, &encode_tensors(&cache(weights, &tokens, &activations), subject.about(&tokens)))
@@ -99,9 +102,7 @@ fn write_cache(subject: &Subject<'_>, tokens: &TokensArgs, out: &Path) -> Result
 fn write_attribution(subject: &Subject<'_>, tokens: &TokensArgs, out: &Path) -> Result<(), Failure> {
     let weights = &subject.weights;
     let tokens = input::tokens(tokens, weights.config())?;
-    let c = weights.config();
-    let writers = c.n_layers * (c.n_heads + 2) + 3;
-    input::affordable("inspect attribution", (writers * tokens.len()) as u128 * c.outputs() as u128, c)?;
+    afford::attribution(weights.config(), tokens.len())?;
     let unscored = Targets::none(tokens.len());
     let pass = Pass::run(weights, Example::new(&tokens, &unscored), &Patch::default());
     let attribution = pass.attribution;
@@ -116,9 +117,7 @@ fn write_attribution(subject: &Subject<'_>, tokens: &TokensArgs, out: &Path) -> 
 fn write_circuits(subject: &Subject<'_>, out: &Path) -> Result<(), Failure> {
     let weights = &subject.weights;
     let d_vocab = weights.config().d_vocab;
-    let c = weights.config();
-    let a_head = d_vocab as u128 * (d_vocab + c.outputs() + c.d_mlp) as u128;
-    input::affordable("inspect circuits", a_head * (c.n_layers * c.n_heads) as u128, c)?;
+    afford::circuits(weights.config())?;
     let tensors = circuits(weights).into_iter().flat_map(|head| {
         let name = |kind: &str| format!("{kind}.{}.{}", head.id.layer, head.id.head);
         [("qk", head.qk), ("ov_neuron", head.ov_neuron), ("ov_logit", head.ov_logit)].map(|(kind, values)| {
@@ -142,6 +141,7 @@ fn print_trackers(args: &WeightsArgs, (top, controls): (usize, usize), json: boo
         )));
     }
     let run = input::settings_of(&args.weights, &args.settings, config)?;
+    afford::trackers(&run, input::task_of(&run).features().len())?;
     let dataset = input::dataset_of(&run);
     let found = token_trackers(&weights, &dataset, (top, controls), run.seed);
     if json {

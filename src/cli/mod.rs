@@ -1,6 +1,7 @@
 //! The command line: what is asked for, and how it ends.
 
 mod ablate;
+mod afford;
 mod args;
 pub mod explore;
 #[cfg(debug_assertions)]

@@ -13,12 +13,12 @@ use super::args::TrainArgs;
 use super::input::{Length, Requested, requested};
 use super::last_words::LastWords;
 use super::output::print;
-use super::{Failure, say};
+use super::{Failure, afford, say};
 use crate::term::{Glyphs, scrub, survive_file_size_limit, watch_without_a_screen};
 use crate::train::run_dir::{Found, look};
 use crate::train::{
-    EpochMetrics, Extend, Extension, Lock, LockError, MetricsLine, Opened, Outcome, RunDir, RunDirError,
-    Setup, StepMetrics, TrainCommand, TrainError, TrainEvent, TrainPlan, train_on,
+    EpochMetrics, Lock, LockError, MetricsLine, Opened, Outcome, RunDir, RunDirError, Setup, StepMetrics,
+    TrainCommand, TrainError, TrainEvent, TrainPlan, train_on,
 };
 
 pub fn run(args: &TrainArgs) -> Result<(), Failure> {
@@ -33,27 +33,18 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     {
         return Err(exists(&path, &found).into());
     }
+    afford::train(&config, args.run.device)?;
     let dataset = Arc::new(config.dataset()?);
     let Opened { run_dir, state, skipped, .. } = RunDir::open(&path, &config, &dataset)?;
     skipped.iter().for_each(|why| say(&format!("headcount: skipped a checkpoint: {}", scrub(why))));
     if !args.quiet {
-        config.train.extended.iter().for_each(|extension| say(&told(extension)));
+        config.train.extended.iter().for_each(|extension| say(&extension.to_string()));
     }
     let setup = Setup { config, dataset, state, run_dir: Some(run_dir), stop_at: args.steps };
     match (train(args, setup, inbox)?, signal.load(Ordering::Relaxed)) {
         (Ended { outcome: Outcome::Stopped, .. }, status) if status > 0 => Err(Failure::Signal(status)),
         (Ended { heard: false, .. }, _) => Err(Failure::Unheard),
         _ => Ok(()),
-    }
-}
-
-/// How a run was made longer.
-fn told(&Extension { from_step, schedule, lr, final_lr }: &Extension) -> String {
-    match schedule {
-        Extend::Constant => format!("extended at step {from_step}: learning rate held at {lr:.3e}"),
-        Extend::Decay => {
-            format!("extended at step {from_step}: learning rate decays from {lr:.3e} to {final_lr:.3e}")
-        }
     }
 }
 
@@ -192,6 +183,7 @@ impl Reporter {
             TrainEvent::Notice(text) => self.line(&format!("headcount: {}", scrub(&text))),
             TrainEvent::Unsaved(Some(why)) => self.line(&format!("headcount: not saved: {}", scrub(&why))),
             TrainEvent::Unsaved(None) => self.line("headcount: saved again"),
+            TrainEvent::Extended { by, .. } => self.line(&by.to_string()),
             // The error comes back from the training call, and is said once, at the end.
             TrainEvent::Failed(_)
             | TrainEvent::State(_)

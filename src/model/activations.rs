@@ -87,3 +87,23 @@ impl Activations {
         self.blocks.get(layer).map_or(&self.resid_post, |block| &block.resid_pre)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Activation, Normalization};
+
+    #[test]
+    fn the_estimate_is_what_is_held_or_a_little_more() {
+        let base = ModelConfig { n_layers: 3, d_vocab_out: Some(7), n_ctx: 40, ..ModelConfig::default() };
+        for config in [
+            base.clone(),
+            ModelConfig { act_fn: Activation::Gelu, normalization_type: Normalization::None, ..base.clone() },
+            ModelConfig { d_mlp: 0, n_heads: 5, ..base },
+        ] {
+            let held = Activations::new(&config, 40).values() as f64;
+            let estimate = config.approximate_activations(40) as f64;
+            assert!(estimate >= 0.99 * held && estimate < 1.7 * held, "{config:?}: {estimate}, not {held}");
+        }
+    }
+}

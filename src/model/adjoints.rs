@@ -24,6 +24,12 @@ pub struct Adjoints {
 }
 
 impl Adjoints {
+    /// Values held for a sequence of `len` positions, in a width that cannot overflow.
+    pub(super) fn approximate_values(c: &ModelConfig, len: usize) -> u128 {
+        let a_position = 2 * c.d_model + c.d_mlp + 4 * c.d_heads() + len + c.outputs();
+        len as u128 * a_position as u128
+    }
+
     /// Room for a sequence of `len` positions.
     pub fn new(c: &ModelConfig, len: usize) -> Self {
         let zeros = |width: usize| vec![0.0; len * width];

@@ -42,6 +42,15 @@ pub struct BatchResult {
 }
 
 impl Workspace {
+    /// Values held, with a gradient, where so many threads train on sequences of `len` tokens; in a width that cannot
+    /// overflow.
+    pub fn approximate_values(c: &ModelConfig, len: usize, threads: usize) -> u128 {
+        let parameters = c.approximate_parameters();
+        let chunks = (MAX_GRADIENT_VALUES as u128 / parameters.max(1)).clamp(1, CHUNKS as u128);
+        let scratch = c.approximate_activations(len) + Adjoints::approximate_values(c, len);
+        (chunks + 1) * parameters + threads as u128 * scratch
+    }
+
     /// Mean loss over all targets of `batch`, and its gradient if `with_gradient`.
     pub fn loss(
         &self,

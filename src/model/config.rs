@@ -112,31 +112,23 @@ impl ModelConfig {
         if parameters > MAX_PARAMETERS as u128 {
             return Err(ConfigError::TooLarge { parameters });
         }
-        let gib = (self.approximate_activations() * 4) >> 30;
+        let gib = (self.approximate_activations(self.n_ctx) * 4) >> 30;
         if gib >= MAX_ACTIVATIONS_GIB {
             return Err(ConfigError::TooMuchMemory { gib });
         }
         Ok(())
     }
 
-    /// Values kept for one sequence, in a width that cannot overflow.
-    fn approximate_activations(&self) -> u128 {
-        let [layers, heads, d_model, d_heads, d_mlp, n_ctx, outputs] = [
-            self.n_layers,
-            self.n_heads,
-            self.d_model,
-            self.d_heads(),
-            self.d_mlp,
-            self.n_ctx,
-            self.outputs(),
-        ]
-        .map(|n| n as u128);
-        layers * n_ctx * (6 * d_model + 4 * d_heads + 5 * d_mlp + heads * n_ctx)
-            + n_ctx * (3 * d_model + outputs)
+    /// Values kept for one sequence of `len` tokens, in a width that cannot overflow.
+    pub fn approximate_activations(&self, len: usize) -> u128 {
+        let [layers, heads, d_model, d_heads, d_mlp, len, outputs] =
+            [self.n_layers, self.n_heads, self.d_model, self.d_heads(), self.d_mlp, len, self.outputs()]
+                .map(|n| n as u128);
+        layers * len * (6 * d_model + 4 * d_heads + 5 * d_mlp + heads * len) + len * (3 * d_model + outputs)
     }
 
     /// Matrices only, in a width that cannot overflow: for the check before anything is allocated.
-    fn approximate_parameters(&self) -> u128 {
+    pub fn approximate_parameters(&self) -> u128 {
         let [layers, d_model, d_mlp, n_ctx, vocabularies, heads] = [
             self.n_layers,
             self.d_model,

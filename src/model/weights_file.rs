@@ -16,6 +16,7 @@ use super::hooks::NamedTensor;
 use super::layout::Layout;
 use super::settings::ModelSettings;
 use super::weights::Weights;
+use crate::memory::{self, TooMuch};
 pub use container::Container;
 pub(crate) use container::{Part, encode};
 
@@ -64,6 +65,9 @@ pub enum Problem {
     /// Larger than any model this program takes.
     #[error("{0} bytes: too large for a small transformer")]
     TooLarge(u64),
+    /// More than memory holds.
+    #[error(transparent)]
+    Memory(#[from] TooMuch),
     /// Dimensions that make no model.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -180,6 +184,10 @@ pub fn read_bounded(path: &Path) -> Result<Vec<u8>, WeightsError> {
         return Err(invalid(Problem::TooLarge(metadata.len())));
     }
     container::length_of_header(&bytes).map_err(invalid)?;
+    let cause = || format!("a file of {} bytes", metadata.len());
+    // The file, and the values in it.
+    memory::check("reading it", 2 * u128::from(metadata.len()), cause)
+        .map_err(|error| invalid(error.into()))?;
     bytes.reserve_exact((metadata.len() as usize).saturating_sub(bytes.len()));
     file.take(MAX_FILE).read_to_end(&mut bytes).map_err(io)?;
     Ok(bytes)

@@ -29,6 +29,15 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// Bytes that so many sequences of `len` tokens take while they are drawn: tokens and targets, alone and then side by
+    /// side, and the training sequences of the next epoch where they are fresh.
+    pub fn approximate_bytes(sequences: usize, len: usize, source: Source) -> u128 {
+        const A_SEQUENCE: u128 = 64;
+        let cell = (size_of::<Token>() + size_of::<Option<Class>>()) as u128;
+        let resident = sequences as u128 * (len as u128 * cell + A_SEQUENCE);
+        if source == Source::Fresh { 3 * resident } else { 2 * resident }
+    }
+
     /// The sequences that `config`, which must be valid for `task`, takes from its source.
     pub fn generate(task: Arc<dyn Task>, config: &TaskConfig, seed: u64) -> Self {
         Self::of_epoch(task, config, seed, 0)

@@ -117,6 +117,11 @@ impl Checkpoints {
         Ok((Self { files, directory, config, data, kept }, stock))
     }
 
+    /// Those to come are of a longer run.
+    pub(super) fn extend(&mut self, longer: &RunConfig) {
+        self.config = longer.clone();
+    }
+
     /// Saves a checkpoint durably and reads it back, then drops those that are neither among the newest nor the best.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::recipe::Extension;
 use crate::analysis::Evaluation;
 use crate::model::Snapshot;
 
@@ -74,6 +75,13 @@ pub enum TrainEvent {
     Epoch(EpochMetrics),
     /// The weights, before the first step, then every so often, and after the last.
     Snapshot(Arc<Snapshot>),
+    /// The run is made longer, on disk too.
+    Extended {
+        /// Steps at which it ends now.
+        total_steps: usize,
+        /// How it goes on after those that were planned before.
+        by: Extension,
+    },
     /// How full the device's own memory is, in bytes; after snapshots, from a GPU.
     Memory {
         /// Taken, by whomever.
@@ -102,6 +110,8 @@ pub enum TrainCommand {
     Step,
     /// Save a checkpoint and go on.
     Save,
+    /// Go on beyond the last step, by half of the recipe.
+    Extend,
     /// Save and end.
     Stop,
 }

@@ -8,6 +8,7 @@ mod device;
 mod durable;
 mod events;
 pub mod files;
+mod footprint;
 mod frozen;
 mod lock;
 mod metrics;

@@ -15,8 +15,8 @@ pub(super) enum Pace {
 }
 
 impl Pace {
-    /// Hears the commands that wait; while paused, waits for one.
-    pub(super) fn next(self, commands: &Receiver<TrainCommand>, save: &mut dyn FnMut()) -> Self {
+    /// Hears the commands that wait; while paused, waits for one. `act` does those that change no pace.
+    pub(super) fn next(self, commands: &Receiver<TrainCommand>, act: &mut dyn FnMut(TrainCommand)) -> Self {
         let mut pace = if self == Self::Once { Self::Paused } else { self };
         loop {
             let command = match commands.try_recv() {
@@ -35,8 +35,8 @@ impl Pace {
                 TrainCommand::Resume => Self::Running,
                 TrainCommand::Step => return Self::Once,
                 TrainCommand::Stop => return Self::Stop,
-                TrainCommand::Save => {
-                    save();
+                TrainCommand::Save | TrainCommand::Extend => {
+                    act(command);
                     pace
                 }
             };
@@ -103,7 +103,8 @@ mod tests {
 
     /// Whether these commands end a pause.
     fn wakes(commands: &VecDeque<TrainCommand>) -> bool {
-        let mut told = commands.iter().filter(|command| **command != TrainCommand::Save);
+        let mut told =
+            commands.iter().filter(|command| !matches!(command, TrainCommand::Save | TrainCommand::Extend));
         let acts = |command: &TrainCommand| matches!(command, TrainCommand::Step | TrainCommand::Stop);
         commands.iter().any(acts) || told.next_back() == Some(&TrainCommand::Resume)
     }
@@ -122,7 +123,7 @@ mod tests {
                 match command {
                     TrainCommand::Pause => self.pace = Pace::Paused,
                     TrainCommand::Resume => self.pace = Pace::Running,
-                    TrainCommand::Save => self.saves += 1,
+                    TrainCommand::Save | TrainCommand::Extend => self.saves += 1,
                     TrainCommand::Stop => return self.pace = Pace::Stop,
                     // What comes after a step is heard after it.
                     TrainCommand::Step => return self.pace = Pace::Once,
@@ -139,7 +140,7 @@ mod tests {
         let mut unheard = VecDeque::new();
         for _ in 0..GAPS * length + 2 {
             order.arrive(&mut unheard, pace == Pace::Paused);
-            pace = pace.next(&order.inbox, &mut || saves += 1);
+            pace = pace.next(&order.inbox, &mut |_| saves += 1);
             expected.hear(&mut unheard);
             assert_eq!(Trainer { pace, saves }, expected, "order {number} of {length} commands");
             if pace == Pace::Stop {

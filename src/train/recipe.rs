@@ -1,5 +1,7 @@
 //! How a run is trained: `[train]` of `config.toml`.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::config_error::RunConfigError;
@@ -55,6 +57,17 @@ pub struct Extension {
     pub lr: f64,
     /// The last learning rate.
     pub final_lr: f64,
+}
+
+impl fmt::Display for Extension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from_step, schedule, lr, final_lr } = self;
+        write!(f, "extended at step {from_step}: learning rate ")?;
+        match schedule {
+            Extend::Constant => write!(f, "held at {lr:.3e}"),
+            Extend::Decay => write!(f, "decays from {lr:.3e} to {final_lr:.3e}"),
+        }
+    }
 }
 
 /// How the model is trained. The default is the notebook's recipe.

@@ -251,6 +251,17 @@ impl RunDir {
         self.checkpoints.save(state)
     }
 
+    /// Takes the settings of a longer run, for itself and for the checkpoints to come.
+    ///
+    /// # Errors
+    /// Names the file; the run is then as long as it was.
+    pub fn extend(&mut self, longer: &RunConfig) -> Result<(), FileError> {
+        self.is_in_place()?;
+        replace(&*self.files, &self.path.join("config.toml"), longer.to_toml().as_bytes())?;
+        self.checkpoints.extend(longer);
+        Ok(())
+    }
+
     /// Whether what is written to its path arrives in the directory that was opened.
     ///
     /// # Errors

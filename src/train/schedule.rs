@@ -100,6 +100,19 @@ impl RunConfig {
         longer.train.extended.push(Schedule::of(self).extension(how));
         Some(longer)
     }
+
+    /// This run made longer by half of its recipe, in the way that suits the end of its schedule. `None` where that is out
+    /// of range.
+    pub fn extended_by_half(&self) -> Option<Self> {
+        let half = Schedule::of(self).recipe.div_ceil(2);
+        let mut wanted = self.clone();
+        if self.train.steps > 0 {
+            wanted.train.steps += half;
+        } else {
+            wanted.train.epochs += half.div_ceil(self.steps_per_epoch());
+        }
+        self.extended_to(&wanted, None).filter(|longer| longer.validate().is_ok())
+    }
 }
 
 /// Cosine-annealed one-cycle schedule over `total_steps`.
@@ -197,6 +210,19 @@ mod tests {
         let twice = rates(&twice.unwrap());
         assert_eq!(&twice[..30], &decayed[..]);
         assert!((twice[30] - 0.001).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_run_is_made_longer_by_half_of_its_recipe_each_time() {
+        let by_steps = run(TrainConfig { steps: 21, ..TrainConfig::default() });
+        let once = by_steps.extended_by_half().unwrap();
+        let twice = once.extended_by_half().unwrap();
+        assert_eq!([&once, &twice].map(RunConfig::total_steps), [32, 43]);
+        assert_eq!(twice.train.extended.iter().map(|by| by.from_step).collect::<Vec<_>>(), [21, 32]);
+        let by_epochs = run(TrainConfig { epochs: 5, ..TrainConfig::default() }).extended_by_half().unwrap();
+        assert_eq!((by_epochs.train.epochs, by_epochs.train.steps), (8, 0));
+        let endless = run(TrainConfig { steps: 1_000_000_000, ..TrainConfig::default() });
+        assert_eq!(endless.extended_by_half(), None);
     }
 
     #[test]

@@ -224,7 +224,10 @@ impl<'a, D: Backend> Trainer<'a, D> {
         let mut pace = Pace::Running;
         (self.emit)(TrainEvent::State(RunState::Running));
         while self.step < self.end() {
-            let next = pace.next(commands, &mut || self.save());
+            let next = pace.next(commands, &mut |command| match command {
+                TrainCommand::Extend => self.extend(),
+                _ => self.save(),
+            });
             if next != pace && next != Pace::Stop {
                 let state = if next == Pace::Paused { RunState::Paused } else { RunState::Running };
                 (self.emit)(TrainEvent::State(state));

@@ -13,7 +13,9 @@ mod environment;
 mod failing;
 mod keys;
 mod leaving;
+mod longer;
 mod losing;
+mod memory;
 mod monkey;
 mod multiplexer;
 #[path = "../pty/mod.rs"]

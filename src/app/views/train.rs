@@ -177,6 +177,12 @@ const KEYS: &[Binding] = &[
         "log/linear",
         "loss on a logarithmic or a linear scale",
     ),
+    bind(
+        &[Key::ch('E')],
+        App::longer_offer,
+        "longer",
+        "train on beyond the last step, by half of the recipe",
+    ),
 ];
 
 fn asks(app: &App) -> Vec<Asked> {

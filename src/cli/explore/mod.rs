@@ -40,7 +40,7 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     } else {
         let requested = requested(&args.run, Length::Fixed)?;
         let exports = requested.path.join(EXPORTS);
-        (open::run(requested)?, exports)
+        (open::run(requested, args.run.device)?, exports)
     };
     let (sender, incidents) = channel();
     for event in plan.past {

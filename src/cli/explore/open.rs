@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::super::args::SettingsArgs;
 use super::super::input::{self, Requested};
-use super::super::{Failure, say};
+use super::super::{Failure, afford, say};
 use super::follower::{self, Follower};
 use crate::app::Mode;
 use crate::model::{ModelConfig, Snapshot, Weights};
 use crate::task::Dataset;
 use crate::term::scrub;
 use crate::train::run_dir::{Found, look, newest_step, past_metrics};
-use crate::train::{Opened, RunConfig, RunDir, RunDirError, TrainEvent, TrainState};
+use crate::train::{DeviceChoice, Opened, RunConfig, RunDir, RunDirError, TrainEvent, TrainState};
 
 /// What is opened.
 pub struct Plan {
@@ -41,6 +41,7 @@ pub fn weights(path: &Path, settings: &SettingsArgs, seed: Option<u64>) -> Resul
     let model: &ModelConfig = opened.weights.config();
     let mut config = input::settings_of(path, settings, model)?;
     config.seed = seed.unwrap_or(config.seed);
+    afford::explore(&config, None)?;
     let notes = opened.notes.iter().map(|note| TrainEvent::Notice(note.clone()));
     let snapshot = TrainEvent::Snapshot(Arc::new(Snapshot::new(0, opened.weights.clone())));
     let past = notes.chain([snapshot]).collect();
@@ -54,7 +55,11 @@ pub fn weights(path: &Path, settings: &SettingsArgs, seed: Option<u64>) -> Resul
     })
 }
 
-pub(super) fn run(Requested { path, config, found }: Requested) -> Result<Plan, Failure> {
+pub(super) fn run(
+    Requested { path, config, found }: Requested,
+    device: DeviceChoice,
+) -> Result<Plan, Failure> {
+    afford::explore(&config, None)?;
     // Checkpoints are decoded once: here, or by whoever takes the run for training.
     if found
         && newest_step(&path)?.is_some_and(|newest| newest >= config.total_steps())
@@ -64,6 +69,7 @@ pub(super) fn run(Requested { path, config, found }: Requested) -> Result<Plan, 
         return Ok(plan);
     }
     let dataset = dataset(&config);
+    afford::explore(&config, Some(device))?;
     let Opened { run_dir, state, earlier, skipped } = match RunDir::open(&path, &config, &dataset) {
         Err(error @ RunDirError::Locked { .. }) => return read_only(&path, config, dataset, error),
         opened => opened?,
@@ -82,6 +88,7 @@ pub fn kept(path: &Path) -> Result<Plan, Failure> {
     let nothing = || Failure::Usage(format!("--run {}: no run with a checkpoint is there", path.display()));
     let found = look(path)?.ok_or_else(nothing)?;
     let config = found.config.clone();
+    afford::explore(&config, None)?;
     plan_of(path, found, &config).ok_or_else(nothing)
 }
 
@@ -148,7 +155,9 @@ mod tests {
         };
         let decoded_by_opening = || {
             let before = DECODED.get();
-            let plan = run(Requested { path: path.clone(), config: config.clone(), found: true }).unwrap();
+            let plan =
+                run(Requested { path: path.clone(), config: config.clone(), found: true }, DeviceChoice::Cpu)
+                    .unwrap();
             let snapshots = plan.past.iter().filter(|event| matches!(event, TrainEvent::Snapshot(_))).count();
             (DECODED.get() - before, snapshots)
         };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::super::checkpoint::TrainState;
 use super::super::events::TrainEvent;
 use super::super::files::FileError;
+use super::super::recipe::Extension;
 use super::super::run_dir::RunDir;
 use super::{Setup, Trainer};
 use crate::model::Backend;
@@ -43,6 +44,25 @@ impl<D: Backend> Trainer<'_, D> {
         }
         self.unsaved = saved.is_err();
         saved
+    }
+
+    /// Makes the run longer: first on disk, so that what is saved from now on is of the longer run.
+    pub(super) fn extend(&mut self) {
+        let event = match self.try_extend() {
+            Ok(by) => TrainEvent::Extended { total_steps: self.setup.config.total_steps(), by },
+            Err(why) => TrainEvent::Notice(format!("the run is not made longer: {why}")),
+        };
+        (self.emit)(event);
+    }
+
+    fn try_extend(&mut self) -> Result<Extension, String> {
+        let longer = self.setup.config.extended_by_half().ok_or("it is as long as a run may be")?;
+        let by = longer.train.extended.last().cloned().ok_or("it is as long as it was")?;
+        if let Some(dir) = &mut self.setup.run_dir {
+            dir.extend(&longer).map_err(|error| error.to_string())?;
+        }
+        self.setup.config = longer;
+        Ok(by)
     }
 
     /// Saves the last state. One that was saved before must still be where the run is looked for.

@@ -1,0 +1,113 @@
+//! What each command takes of memory, by its settings: refused before it is allocated.
+
+use super::Failure;
+use crate::analysis::hypotheses::TrackerSums;
+use crate::analysis::{NeuronDirections, Pass};
+use crate::app::snapshot_bytes;
+use crate::model::ModelConfig;
+use crate::train::{DeviceChoice, RunConfig};
+
+/// Bytes of a value.
+const VALUE: u128 = size_of::<f32>() as u128;
+
+/// A table as numbers, as tensors and as a file.
+const WRITTEN: u128 = 3;
+
+fn threads() -> usize {
+    rayon::current_num_threads()
+}
+
+fn refuse(what: &'static str, config: &RunConfig, bytes: impl Fn(&RunConfig) -> u128) -> Result<(), Failure> {
+    config.afford(what, bytes).map_err(|error| Failure::Failed(error.to_string()))
+}
+
+/// As [`refuse`], where only the model decides; `values` are f32.
+fn refuse_model(
+    what: &'static str,
+    model: &ModelConfig,
+    values: impl Fn(&ModelConfig) -> u128,
+) -> Result<(), Failure> {
+    let config = RunConfig { model: model.clone(), ..RunConfig::default() };
+    refuse(what, &config, |config| VALUE * values(&config.model))
+}
+
+/// Bytes of the passes that run side by side over a set.
+fn passes(model: &ModelConfig) -> u128 {
+    VALUE * threads() as u128 * model.approximate_activations(model.n_ctx)
+}
+
+/// `headcount train`.
+pub(super) fn train(config: &RunConfig, device: DeviceChoice) -> Result<(), Failure> {
+    refuse("train", config, |config| training(config, device) + config.data_bytes())
+}
+
+fn training(config: &RunConfig, device: DeviceChoice) -> u128 {
+    let is_elsewhere = matches!(device, DeviceChoice::Cuda(_));
+    config.training_bytes(if is_elsewhere { 0 } else { threads() })
+}
+
+/// `headcount explore`, with what is trained on a device, if anything is.
+pub(super) fn explore(config: &RunConfig, trains: Option<DeviceChoice>) -> Result<(), Failure> {
+    refuse("explore", config, |config| {
+        let trained = trains.map_or(0, |device| training(config, device));
+        trained + config.data_bytes() + looking(&config.model)
+    })
+}
+
+/// Bytes of what the screen asks for first: clean, edited and next pass, folded weights, directions of neurons.
+fn looking(model: &ModelConfig) -> u128 {
+    let values = 3 * Pass::approximate_values(model, model.n_ctx)
+        + model.approximate_parameters()
+        + NeuronDirections::approximate_values(model);
+    VALUE * values + passes(model) + snapshot_bytes(model)
+}
+
+/// `headcount ablate` on `len` tokens, folded or not.
+pub(super) fn ablate(model: &ModelConfig, len: usize, folded: bool) -> Result<(), Failure> {
+    refuse_model("ablate", model, |model| {
+        let fold = if folded { model.approximate_parameters() } else { 0 };
+        2 * Pass::approximate_values(model, len.min(model.n_ctx)) + fold
+    })
+}
+
+/// Mean activations over the data of a run.
+pub(super) fn means(config: &RunConfig) -> Result<(), Failure> {
+    refuse("ablate --kind mean", config, |config| config.data_bytes() + passes(&config.model))
+}
+
+/// `headcount inspect cache` of `len` tokens: the hooks are some more values than the activations that they come from.
+pub(super) fn cache(model: &ModelConfig, len: usize) -> Result<(), Failure> {
+    refuse_model("inspect cache", model, |model| {
+        2 * WRITTEN * model.approximate_activations(len.min(model.n_ctx))
+    })
+}
+
+/// `headcount inspect attribution` of `len` tokens.
+pub(super) fn attribution(model: &ModelConfig, len: usize) -> Result<(), Failure> {
+    refuse_model("inspect attribution", model, |model| {
+        WRITTEN * Pass::approximate_values(model, len.min(model.n_ctx))
+    })
+}
+
+/// `headcount inspect circuits`.
+pub(super) fn circuits(model: &ModelConfig) -> Result<(), Failure> {
+    refuse_model("inspect circuits", model, |model| {
+        let a_head = model.d_vocab as u128 * (model.d_vocab + model.outputs() + model.d_mlp) as u128;
+        WRITTEN * a_head * (model.n_layers * model.n_heads) as u128
+    })
+}
+
+/// `headcount inspect fold`.
+pub(super) fn fold(model: &ModelConfig) -> Result<(), Failure> {
+    refuse_model("inspect fold", model, |model| WRITTEN * model.approximate_parameters())
+}
+
+/// `headcount inspect trackers`, with so many features of a class.
+pub(super) fn trackers(config: &RunConfig, features: usize) -> Result<(), Failure> {
+    refuse("inspect trackers", config, |config| {
+        let model = &config.model;
+        let directions = VALUE * NeuronDirections::approximate_values(model);
+        let tables = TrackerSums::approximate_bytes(model, features, threads());
+        config.data_bytes() + passes(model) + directions + tables
+    })
+}
