@@ -79,7 +79,7 @@ fn the_list_of_keys_shows_every_one() {
     let mut screen = Setup::default().screen();
     screen.keys("?");
     let mut seen = String::new();
-    for _ in 0..120 {
+    for _ in 0..300 {
         seen += &screen.text();
         screen.keys("<down>");
     }

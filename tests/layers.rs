@@ -175,13 +175,13 @@ fn does_not_say(layer: &str, words: &[&str]) {
 
 #[test]
 fn what_computes_knows_of_no_screen() {
-    for (layer, _) in &LAYERS[..7] {
+    for (layer, _) in &LAYERS[..6] {
         does_not_say(layer, &["ratatui", "crossterm"]);
     }
 }
 
 /// What questions have in common.
-const COMMON_TO_QUESTIONS: [&str; 5] = ["bench", "job", "passes", "schedule", "subject"];
+const COMMON_TO_QUESTIONS: [&str; 4] = ["bench", "job", "passes", "schedule"];
 
 #[test]
 fn no_question_knows_another_or_a_thread() {

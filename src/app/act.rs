@@ -63,7 +63,7 @@ impl App {
 
     /// An offer that needs numbers in view.
     pub(super) fn if_numbers(&self, act: fn(&mut Self) -> Vec<Command>) -> Offer {
-        if !self.has_numbers() { Offer::nothing("there are no numbers here yet") } else { Offer::act(act) }
+        if self.has_numbers() { Offer::act(act) } else { Offer::nothing("there are no numbers here yet") }
     }
 
     pub(super) fn random_sequence(&mut self) -> Vec<Command> {

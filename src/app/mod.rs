@@ -10,6 +10,7 @@ mod cursor;
 mod event;
 mod export;
 mod form;
+pub(crate) mod glossary;
 mod history;
 pub mod keymap;
 mod moves;
@@ -39,9 +40,9 @@ pub use event::{Command, Event, Export, InquiryFailure, Level, Notice};
 pub(crate) use ablation::{Ablation, OffLine};
 pub(crate) use circuits::{CircuitMap, Circuits, MapInView, QkScale};
 pub(crate) use cursor::Cursor;
+pub use glossary::glossary;
 pub(crate) use history::{Bucket, History, Series};
 pub use opening::{Opening, OpeningError};
-pub use panels::glossary;
 pub(crate) use sequence::{Edit, Sequence};
 pub(crate) use settings::{
     AttentionScale, LogitPanel, LossScale, LowerPanel, MlpRow, Patterns, Settings, Sort, Zoom,
