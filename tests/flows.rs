@@ -269,6 +269,22 @@ fn quitting_asks_once_while_training() {
 }
 
 #[test]
+fn what_is_not_saved_can_be_saved_elsewhere_before_quitting() {
+    let mut screen = running();
+    screen.keys("R").must_show("nothing is left unsaved");
+    let why = "run: cannot save there: the run directory was renamed, removed or replaced";
+    screen.train(TrainEvent::Unsaved(Some(why.into())));
+    screen.keys("<esc>").must_show("R rescue");
+    screen.keys("q").must_show("NOT SAVED: R saves and goes on, q saves and quits, Esc neither: in ");
+    screen.keys("R");
+    assert_eq!((screen.told.as_slice(), screen.quit), (&[TrainCommand::Move][..], false));
+    screen.train(TrainEvent::Moved { step: 25, run_dir: "there-rescued-1".into() });
+    screen.must_show("saved at step 25, and the run goes on in a new directory: there-rescued-1");
+    screen.must_not_show("NOT SAVED");
+    screen.keys("q").must_show("still training: q again stops it");
+}
+
+#[test]
 fn the_trainer_is_told_and_its_state_is_a_word() {
     let mut screen = running();
     screen.keys("P");

@@ -1,5 +1,7 @@
 //! What the keys of every view do.
 
+use std::borrow::Cow;
+
 use super::cursor::moved;
 use super::event::{Command, Notice};
 use super::keymap::{self, Binding, Offer};
@@ -110,6 +112,28 @@ impl App {
                 )
             }
         })
+    }
+
+    /// Saves in another directory what cannot be saved in the run's.
+    pub(super) fn move_offer(&self) -> Offer {
+        if self.is_training() && self.trainer.unsaved.is_some() {
+            Offer::act(|_| vec![Command::Train(TrainCommand::Move)])
+        } else {
+            Offer::nothing("nothing is left unsaved: the run directory takes what is saved")
+        }
+    }
+
+    /// What quitting would do, and what else could be done.
+    pub(crate) fn quit_question(&self) -> Cow<'static, str> {
+        let of_run = self.trainer.plan.as_ref().and_then(|plan| plan.run_dir.as_deref());
+        match (&self.trainer.unsaved, of_run) {
+            (None, _) => "still training: q again stops it, saves and quits; Esc goes on".into(),
+            (Some(_), of_run) => format!(
+                "NOT SAVED: R saves and goes on, q saves and quits, Esc neither: in {}-rescued-N",
+                of_run.unwrap_or("DIR")
+            )
+            .into(),
+        }
     }
 
     /// Ends the program, or asks first whether to end what trains.

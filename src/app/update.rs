@@ -122,6 +122,14 @@ impl App {
                     return self.say(Notice::info("saved again"));
                 }
             }
+            TrainEvent::Moved { step, run_dir } => {
+                let text = format!("saved at step {step}, and the run goes on in a new directory: {run_dir}");
+                self.trainer.unsaved = None;
+                if let Some(plan) = &mut self.trainer.plan {
+                    plan.run_dir = Some(run_dir);
+                }
+                return self.say(Notice::info(text));
+            }
             TrainEvent::Failed(reason) => {
                 self.trainer.failure = Some(reason);
                 self.trainer.turn(RunState::Failed);

@@ -183,10 +183,11 @@ impl Reporter {
             TrainEvent::Notice(text) => self.line(&format!("headcount: {}", scrub(&text))),
             TrainEvent::Unsaved(Some(why)) => self.line(&format!("headcount: not saved: {}", scrub(&why))),
             TrainEvent::Unsaved(None) => self.line("headcount: saved again"),
-            TrainEvent::Extended { by, .. } => self.line(&by.to_string()),
             // The error comes back from the training call, and is said once, at the end.
             TrainEvent::Failed(_)
+            | TrainEvent::Extended { .. }
             | TrainEvent::State(_)
+            | TrainEvent::Moved { .. }
             | TrainEvent::Snapshot(_)
             | TrainEvent::Memory { .. } => {}
         }

@@ -95,6 +95,13 @@ pub enum TrainEvent {
     Notice(String),
     /// The newest state could not be saved, and why; `None`: now it is. The next save is another try.
     Unsaved(Option<String>),
+    /// What could not be saved is, at this step, in this new run directory, where the run goes on.
+    Moved {
+        /// Steps taken.
+        step: usize,
+        /// Where the run is kept from now on.
+        run_dir: String,
+    },
     /// The run is over, and why; `State(Failed)` follows.
     Failed(String),
 }
@@ -112,6 +119,8 @@ pub enum TrainCommand {
     Save,
     /// Go on beyond the last step, by half of the recipe.
     Extend,
+    /// Save in a new run directory what cannot be saved in this one, and go on there.
+    Move,
     /// Save and end.
     Stop,
 }

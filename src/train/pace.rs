@@ -35,7 +35,7 @@ impl Pace {
                 TrainCommand::Resume => Self::Running,
                 TrainCommand::Step => return Self::Once,
                 TrainCommand::Stop => return Self::Stop,
-                TrainCommand::Save | TrainCommand::Extend => {
+                TrainCommand::Save | TrainCommand::Extend | TrainCommand::Move => {
                     act(command);
                     pace
                 }
@@ -103,8 +103,7 @@ mod tests {
 
     /// Whether these commands end a pause.
     fn wakes(commands: &VecDeque<TrainCommand>) -> bool {
-        let mut told =
-            commands.iter().filter(|command| !matches!(command, TrainCommand::Save | TrainCommand::Extend));
+        let mut told = commands.iter().filter(|command| **command != TrainCommand::Save);
         let acts = |command: &TrainCommand| matches!(command, TrainCommand::Step | TrainCommand::Stop);
         commands.iter().any(acts) || told.next_back() == Some(&TrainCommand::Resume)
     }
@@ -123,7 +122,7 @@ mod tests {
                 match command {
                     TrainCommand::Pause => self.pace = Pace::Paused,
                     TrainCommand::Resume => self.pace = Pace::Running,
-                    TrainCommand::Save | TrainCommand::Extend => self.saves += 1,
+                    TrainCommand::Save | TrainCommand::Extend | TrainCommand::Move => self.saves += 1,
                     TrainCommand::Stop => return self.pace = Pace::Stop,
                     // What comes after a step is heard after it.
                     TrainCommand::Step => return self.pace = Pace::Once,

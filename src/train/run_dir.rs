@@ -275,8 +275,8 @@ impl RunDir {
     }
 
     /// Keeps a state that could not be saved here in a new run directory, beside this one or else in the working
-    /// directory: where, or `None` if neither takes it.
-    pub fn rescue(&self, config: &RunConfig, dataset: &Dataset, state: &TrainState) -> Option<PathBuf> {
+    /// directory: that directory, or `None` if neither takes it.
+    pub fn rescue(&self, config: &RunConfig, dataset: &Dataset, state: &TrainState) -> Option<Self> {
         let name = self.path.file_name().unwrap_or("run".as_ref()).to_string_lossy();
         let folders = [self.path.parent(), Some(Path::new(""))];
         folders.into_iter().flatten().find_map(|folder| {
@@ -286,12 +286,13 @@ impl RunDir {
             let saved =
                 Self::open_on(Arc::clone(&self.files), &path, config, dataset).and_then(|mut fresh| {
                     fresh.run_dir.save(state)?;
-                    Ok(fresh.run_dir.export(&state.weights)?)
+                    fresh.run_dir.export(&state.weights)?;
+                    Ok(fresh.run_dir)
                 });
             if saved.is_err() {
                 let _ = fs::remove_dir_all(&path);
             }
-            saved.is_ok().then_some(path)
+            saved.ok()
         })
     }
 

@@ -209,7 +209,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
         self.save_at_the_end().map_err(|source| TrainError::NotSaved {
             step,
             source,
-            rescued: self.rescue(),
+            rescued: self.rescue().map(|dir| dir.path().into()),
         })?;
         self.export().map_err(|source| TrainError::NotExported { step, source })?;
         outcome
@@ -226,6 +226,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
         while self.step < self.end() {
             let next = pace.next(commands, &mut |command| match command {
                 TrainCommand::Extend => self.extend(),
+                TrainCommand::Move => self.move_elsewhere(),
                 _ => self.save(),
             });
             if next != pace && next != Pace::Stop {

@@ -16,11 +16,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, screen: Rect, panel: Rect) {
     let area = lines(screen, screen.height - 1, 1);
     // It is answered by the next key, whatever else is said meanwhile.
     if matches!(app.focus, Focus::Quit) {
-        let question = match app.trainer.unsaved {
-            None => "still training: q again stops it, saves and quits; Esc goes on",
-            Some(_) => "NOT SAVED: q again saves beside the run directory and quits; Esc goes on",
-        };
-        ink.text(area, 1, 0, question, Role::Warning);
+        message(ink, screen, &app.quit_question(), Role::Warning);
         return;
     }
     if let Some(notice) = &app.notice {
@@ -29,15 +25,20 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, screen: Rect, panel: Rect) {
             Level::Warning => ("note: ", Role::Warning),
             Level::Error => ("error: ", Role::Wrong),
         };
-        let text = wrap(&format!("{word}{}", notice.text), area.width - 2, MESSAGE);
-        let area = lines(screen, screen.height - text.len() as u16, screen.height);
-        ink.clear(area);
-        for (y, line) in (0..).zip(&text) {
-            ink.text(area, 1, y, line, role);
-        }
+        message(ink, screen, &format!("{word}{}", notice.text), role);
         return;
     }
     hints(ink, app, area, panel);
+}
+
+/// A text at the end of the screen, over what is drawn there where it takes more than a line.
+fn message(ink: &mut Ink<'_>, screen: Rect, text: &str, role: Role) {
+    let text = wrap(text, screen.width - 2, MESSAGE);
+    let area = lines(screen, screen.height - text.len() as u16, screen.height);
+    ink.clear(area);
+    for (y, line) in (0..).zip(&text) {
+        ink.text(area, 1, y, line, role);
+    }
 }
 
 fn hints(ink: &mut Ink<'_>, app: &App, area: Rect, panel: Rect) {

@@ -236,3 +236,22 @@ fn what_cannot_be_saved_is_said_on_the_screen_and_tried_again() {
     explorer.signal(Signal::TERM);
     explorer.leaves(143, PATIENCE);
 }
+
+#[test]
+fn a_run_whose_directory_is_gone_goes_on_beside_it_at_a_key() {
+    let mut explorer = Explorer::training();
+    let (run, beside) = (explorer.run(), explorer.folder.path().join("run-rescued-1"));
+    fs::rename(&run, explorer.folder.path().join("elsewhere")).unwrap();
+    explorer.signal(Signal::USR1);
+    explorer.wait_for("NOT SAVED");
+    explorer.type_keys("q");
+    explorer.wait_for("NOT SAVED: R saves and goes on, q saves and quits, Esc neither: in");
+    explorer.wait_for("run-rescued-N");
+    explorer.type_keys("R");
+    explorer.wait_for("and the run goes on in a new directory: run-rescued-1");
+    let moved = look(&beside).unwrap().unwrap().step();
+    explorer.wait_until("a later checkpoint", |_| look(&beside).unwrap().unwrap().step() > moved);
+    explorer.quits();
+    explorer.ends(0, PATIENCE);
+    assert!(!run.exists() && !explorer.folder.path().join("run-rescued-2").exists());
+}

@@ -56,6 +56,30 @@ fn a_run_whose_directory_vanishes_is_trained_to_its_end_and_kept_beside_it() {
 }
 
 #[test]
+fn a_run_whose_directory_vanishes_goes_on_beside_it_when_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, healthy, run) = (small(), folder.path().join("healthy"), folder.path().join("run"));
+    let losses = train_without(&healthy, &|_| {}).1;
+    let mut moved = Vec::new();
+    let opened = RunDir::open(&run, &config, &dataset(&config)).unwrap();
+    let (outcome, ours) = train(&config, opened, |event, commands| match event {
+        TrainEvent::Step(metrics) if metrics.step == 5 => fs::remove_dir_all(&run).unwrap(),
+        TrainEvent::Unsaved(Some(_)) => commands.send(TrainCommand::Move).unwrap(),
+        TrainEvent::Moved { step, run_dir } => moved.push((*step, run_dir.clone())),
+        _ => {}
+    });
+    let beside = folder.path().join("run-rescued-1");
+    assert_eq!((outcome.unwrap(), &ours), (Outcome::Finished, &losses));
+    assert_eq!(moved, [(8, beside.display().to_string())]);
+    assert!(look(&beside).unwrap().unwrap().is_finished());
+    let weights = |dir: &Path| fs::read(dir.join("weights.safetensors")).unwrap();
+    assert!(weights(&beside) == weights(&healthy) && !run.exists());
+    let metrics = fs::read_to_string(beside.join("metrics.jsonl")).unwrap();
+    assert_eq!(metrics.lines().filter(|line| line.contains("train_loss")).count(), 18 - 8);
+    RunDir::open(&beside, &config, &dataset(&config)).unwrap();
+}
+
+#[test]
 fn a_signal_after_the_directory_was_removed_loses_nothing_and_the_line_says_where() {
     let folder = tempfile::tempdir().unwrap();
     settings(folder.path(), 1_000_000, 50);

@@ -16,6 +16,12 @@ fn if_edited(app: &App, why: &'static str, offer: fn() -> Offer) -> Offer {
 /// The table; the keys of all day come first, for the key line shows as many as fit.
 pub(super) const KEYS: &[Binding] = &[
     bind(
+        &[Key::ch('R')],
+        App::move_offer,
+        "rescue",
+        "save elsewhere what cannot be saved here, and go on there",
+    ),
+    bind(
         &[Key::ch(' ')],
         |app| (app.view.room().toggle)(app),
         "off/on",

@@ -4,12 +4,13 @@
 //! Keys are drawn at once. Training alone redraws at most ten times a second, and less often where more frames would
 //! exceed the bandwidth budget.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Instant;
 
 #[cfg(debug_assertions)]
 use super::super::fault;
+use super::EXPORTS;
 use super::export;
 use super::frames::{Awaited, Pending, TRAINING_FRAME};
 use super::pulse::{Pulse, RATE_INTERVAL};
@@ -224,6 +225,9 @@ impl<D: Display> Conductor<'_, D> {
             Incident::Train(event) => {
                 #[cfg(debug_assertions)]
                 fault::strike(fault::Place::Screen, &event);
+                if let TrainEvent::Moved { run_dir, .. } = &event {
+                    self.exports = Path::new(run_dir).join(EXPORTS);
+                }
                 self.pulse.hear(&event, Instant::now());
                 Event::Train(scrubbed(event))
             }
@@ -321,6 +325,7 @@ fn scrubbed(event: TrainEvent) -> TrainEvent {
         TrainEvent::Notice(text) => TrainEvent::Notice(clean(text)),
         TrainEvent::Failed(text) => TrainEvent::Failed(clean(text)),
         TrainEvent::Unsaved(why) => TrainEvent::Unsaved(why.map(clean)),
+        TrainEvent::Moved { step, run_dir } => TrainEvent::Moved { step, run_dir: clean(run_dir) },
         TrainEvent::Started(mut plan) => {
             plan.run_dir = plan.run_dir.map(clean);
             TrainEvent::Started(plan)

@@ -1,7 +1,5 @@
 //! What a trainer leaves on disk: checkpoints, the weights alone, and the lines of its metrics.
 
-use std::path::PathBuf;
-
 use super::super::checkpoint::TrainState;
 use super::super::events::TrainEvent;
 use super::super::files::FileError;
@@ -72,9 +70,26 @@ impl<D: Backend> Trainer<'_, D> {
     }
 
     /// Keeps a state that could not be saved in another place, if one takes it.
-    pub(super) fn rescue(&self) -> Option<PathBuf> {
+    pub(super) fn rescue(&self) -> Option<RunDir> {
         let Setup { run_dir, config, dataset, .. } = &self.setup;
         run_dir.as_ref()?.rescue(config, dataset, &self.state())
+    }
+
+    /// Saves in another place what cannot be saved here, and goes on there.
+    pub(super) fn move_elsewhere(&mut self) {
+        if !self.unsaved {
+            return self.save();
+        }
+        self.sync_metrics();
+        let Some(elsewhere) = self.rescue() else {
+            let why = "nothing can be saved beside the run directory or in the working directory either";
+            return (self.emit)(TrainEvent::Notice(why.into()));
+        };
+        let run_dir = elsewhere.path().display().to_string();
+        self.setup.run_dir = Some(elsewhere);
+        (self.saved, self.exported) = (Some(self.step), Some(self.step));
+        (self.unsaved, self.unlogged) = (false, false);
+        (self.emit)(TrainEvent::Moved { step: self.step, run_dir });
     }
 
     /// Writes the weights of the newest checkpoint to `weights.safetensors`.
