@@ -28,7 +28,7 @@ fn model(normalization_type: Normalization, act_fn: Activation) -> ModelConfig {
 
 /// The tensors that TransformerLens' state dict of such a model has.
 fn tensors(config: &ModelConfig) -> Tensors {
-    let bytes = encode_weights(&Weights::initial(config, 3), None);
+    let bytes = encode_weights(&Weights::initial(config, 3), &[]);
     let file = Container::parse(&bytes).unwrap();
     file.tensors.iter().map(|(name, t)| (name.clone(), t.shape().to_vec(), t.data().to_vec())).collect()
 }

@@ -137,7 +137,7 @@ fn assert_equal(what: &str, screen: &Value, shown: &Value) {
 fn every_panel_is_what_the_screen_exports() {
     for model in models() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("w.safetensors"), encode_weights(&model.weights, None)).unwrap();
+        fs::write(dir.path().join("w.safetensors"), encode_weights(&model.weights, &[])).unwrap();
         let mut seen = 0;
         for (view, keys) in
             [("train", "1"), ("attention", "2"), ("logits", "3"), ("neurons", "4o"), ("circuits", "5v")]
@@ -171,7 +171,7 @@ fn every_panel_is_what_the_screen_exports() {
 fn edits_are_those_of_the_screen() {
     for model in models() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("w.safetensors"), encode_weights(&model.weights, None)).unwrap();
+        fs::write(dir.path().join("w.safetensors"), encode_weights(&model.weights, &[])).unwrap();
         // The first neuron of the list off, or the first head where there is none; and a pattern replaced.
         let keys = if model.weights.config().has_mlp() { "4g<space>2.a6" } else { "2<space>.a6" };
         let export = exported(&model, keys).expect("something is off");
@@ -224,7 +224,7 @@ fn the_list_names_every_panel_and_question_once() {
 fn notebook() -> (tempfile::TempDir, Model) {
     let [notebook, ..] = models();
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("w.safetensors"), encode_weights(&notebook.weights, None)).unwrap();
+    fs::write(dir.path().join("w.safetensors"), encode_weights(&notebook.weights, &[])).unwrap();
     (dir, notebook)
 }
 
@@ -314,7 +314,7 @@ fn what_is_not_there_is_said_in_a_line() {
         let error = show(dir.path(), &model, what, more).unwrap_err();
         assert!(error.contains(words), "{what}: {error}");
     }
-    fs::write(dir.path().join("w.safetensors"), encode_weights(&attention_only.weights, None)).unwrap();
+    fs::write(dir.path().join("w.safetensors"), encode_weights(&attention_only.weights, &[])).unwrap();
     let error = show(dir.path(), attention_only, "neuron_list", &[]).unwrap_err();
     assert!(error.contains("an attention-only model has no neurons"), "{error}");
 }
@@ -349,4 +349,84 @@ fn a_run_has_its_metrics_and_its_kept_steps() {
     let difference = json("show accuracies --run r --minus step=0");
     let number = |of: &Value| of["rows"][0][1].as_f64().unwrap();
     assert!((number(&difference) - (number(&newest) - number(&nearest))).abs() < 1e-9);
+}
+
+/// A file of tensors of whole numbers.
+fn write_data(path: &Path, tensors: &[(&str, &[usize], &[i64])], metadata: &[(&str, &str)]) {
+    use safetensors::tensor::{Dtype, TensorView};
+    let bytes: Vec<Vec<u8>> = tensors
+        .iter()
+        .map(|(.., values)| values.iter().flat_map(|value| value.to_le_bytes()).collect())
+        .collect();
+    let views = tensors.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
+        ((*name).to_owned(), TensorView::new(Dtype::I64, shape.to_vec(), bytes).unwrap())
+    });
+    let metadata = metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    fs::write(path, safetensors::serialize(views, Some(metadata)).unwrap()).unwrap();
+}
+
+#[test]
+fn a_file_of_data_has_its_own_targets_names_and_lengths() {
+    let (dir, model) = notebook();
+    let names = r#"["a","b","c","d","e","f","g","h","i","j"]"#;
+    let tokens = [0, 0, 1, 2, 2, 0];
+    // The second sequence ends after one token; the first position is not scored.
+    let targets = [-100, 0, 0, 7, -100, -100];
+    let tensors: &[(&str, &[usize], &[i64])] =
+        &[("tokens", &[2, 3], &tokens), ("targets", &[2, 3], &targets), ("lengths", &[2], &[3, 1])];
+    write_data(&dir.path().join("own.safetensors"), tensors, &[("vocab", names)]);
+    let model = Model { settings: Vec::new(), ..model };
+    let shown = |what: &str, more: &[&str]| {
+        show(dir.path(), &model, what, &[&["--data", "own.safetensors"], more].concat())
+    };
+    let positions = shown("positions", &["--heads", "0.0"]).unwrap();
+    let column =
+        |at: usize| positions["rows"].as_array().unwrap().iter().map(|row| row[at].clone()).collect();
+    let tokens: Vec<Value> = column(1);
+    let labels: Vec<Value> = column(2);
+    assert_eq!((json!(tokens), json!(labels)), (json!(["a", "a", "b"]), json!([null, "a", "a"])));
+    assert_eq!(positions["measured"][0]["of"]["task"], "own");
+    // Three targets in all: accuracy is a third of a whole number.
+    let accuracies = shown("accuracies", &[]).unwrap();
+    let accuracy = accuracies["rows"][0][2].as_f64().unwrap();
+    assert!((accuracy * 3.0 - (accuracy * 3.0).round()).abs() < 1e-9, "{accuracy}");
+    assert_eq!(accuracies["measured"][0]["of"]["sequences"], 2);
+    // A typed sequence of the file has the file's targets, by the names of its tokens; another one has none.
+    let typed = |tokens: &str| {
+        let shown = shown("positions", &["--heads", "0.0", "--tokens", tokens]).unwrap();
+        shown["rows"].as_array().unwrap().iter().map(|row| row[2].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(typed("c"), [json!("h")]);
+    assert_eq!(typed("2"), [json!("h")], "by number");
+    assert_eq!(typed("a,b"), [json!(null), json!(null)]);
+    let error = shown("positions", &["--tokens", "a,x"]).unwrap_err();
+    assert!(error.contains("`x` at position 1 is not a token"), "{error}");
+    for (shape, values, said) in [
+        (&[1, 2][..], &[0, 10][..], "sequence 0 has token 10: the model's are 0 to 9"),
+        (&[0, 2], &[], "no sequence"),
+        (&[2], &[0, 1], "not [sequences, positions]"),
+    ] {
+        write_data(&dir.path().join("own.safetensors"), &[("tokens", shape, values)], &[]);
+        let (status, _, stderr) =
+            headcount(dir.path(), &words("show accuracies --weights w.safetensors --data own.safetensors"));
+        assert!(status != 0 && stderr.contains(said) && stderr.lines().count() == 1, "{stderr}");
+    }
+}
+
+#[test]
+fn a_lone_file_of_ours_is_of_its_own_task() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = "train --task modular-addition --set task.p=7 --steps 2 --seed 5 --run r --quiet";
+    assert_eq!(headcount(dir.path(), &words(line)).0, 0);
+    fs::copy(dir.path().join("r/weights.safetensors"), dir.path().join("lone.safetensors")).unwrap();
+    let of = |weights: &str| -> Value {
+        let line = format!("show accuracies --weights {weights} --format json");
+        let (status, stdout, stderr) = headcount(dir.path(), &words(&line));
+        assert_eq!(status, 0, "{stderr}");
+        serde_json::from_str(&stdout).unwrap()
+    };
+    let (lone, in_run) = (of("lone.safetensors"), of("r"));
+    assert_eq!(lone["rows"], in_run["rows"]);
+    let of = &lone["measured"][0]["of"];
+    assert_eq!((&of["task"], &of["seed"]), (&json!("modular-addition"), &json!(5)));
 }

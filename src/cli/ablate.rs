@@ -16,12 +16,13 @@ use crate::task::{Example, Split};
 pub fn run(args: &AblateArgs) -> Result<(), Failure> {
     let trained = input::weights(&args.weights)?;
     let interventions = interventions(&args.edits, trained.config())?;
-    let tokens = input::tokens(&args.tokens, trained.config())?;
+    let run = input::settings_of(&args.weights.weights, &args.weights.settings, trained.config())?;
+    let task = input::task_of(&run);
+    let tokens = input::tokens(&args.tokens, trained.config(), task.vocabulary())?;
     afford::ablate(trained.config(), tokens.len(), args.folded)?;
     let weights = if args.folded { fold(&trained, FoldOptions::default()) } else { trained };
     let config = weights.config();
-    let run = input::settings_of(&args.weights.weights, &args.weights.settings, config)?;
-    let targets = input::task_of(&run).targets(&tokens);
+    let targets = task.targets(&tokens);
     let example = Example::new(&tokens, &targets);
     let (means, mean_over) = means(args, &weights)?.unzip();
     let pass = |patch: &Patch| Pass::run(&weights, example, patch);
@@ -92,7 +93,7 @@ fn means(args: &AblateArgs, weights: &Weights) -> Result<Option<(Means, String)>
     }
     let config = weights.config();
     let (dataset, name) = if let Some(path) = &args.mean_over {
-        let dataset = input::sequences(path, config)?;
+        let dataset = input::data(path, config)?;
         (dataset, path.display().to_string())
     } else {
         let run = input::settings_of(&args.weights.weights, &args.weights.settings, config)?;

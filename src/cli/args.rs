@@ -77,6 +77,9 @@ pub struct ExploreArgs {
     /// Explore these weights, or those of a run's directory, without training
     #[arg(long, value_name = "FILE.safetensors", value_parser = weights_parser(), conflicts_with_all = ["run", "epochs"])]
     pub weights: Option<PathBuf>,
+    /// Sequences to explore, with their targets: tensors `tokens`, `targets` (-100: not scored) and `lengths`
+    #[arg(long, value_name = "FILE.safetensors", requires = "weights")]
+    pub data: Option<PathBuf>,
     #[command(flatten)]
     pub looks: Looks,
     /// Milliseconds until an Esc is a key: a slow line may hold up the rest of what an arrow sends
@@ -357,6 +360,9 @@ pub struct ShowArgs {
     pub step: Option<usize>,
     #[command(flatten)]
     pub settings: SettingsArgs,
+    /// Sequences in place of the task's, with their targets: tensors `tokens`, `targets` (-100: not scored) and `lengths`
+    #[arg(long, value_name = "FILE.safetensors", requires = "weights", conflicts_with = "task")]
+    pub data: Option<PathBuf>,
     /// Seed of the task's data [default: the run's that the weights lie in, else 23]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,

@@ -9,11 +9,11 @@ use safetensors::tensor::Dtype;
 
 use super::args::{RunArgs, SettingsArgs, TokensArgs, WeightsArgs};
 use super::{Failure, say};
-use crate::model::weights_file::{Container, read_bounded};
+use crate::model::weights_file::{Container, metadata_of, read_bounded};
 use crate::model::{ModelConfig, Opened, Weights, read_weights};
-use crate::task::{Dataset, Task, Token, unlabelled};
+use crate::task::{Dataset, Listing, Task, Token, Vocabulary, unlabelled};
 use crate::train::run_dir::{self, read_config, read_settings, refuse_contradictions};
-use crate::train::{Extend, FileError, RunConfig, RunConfigError, Settings};
+use crate::train::{Extend, FileError, RunConfig, RunConfigError, RunMetadata, Settings};
 
 /// No sequence that a model takes is longer in print.
 const MAX_TOKENS_FILE: u64 = 1 << 20;
@@ -45,8 +45,8 @@ pub fn tokens_file(args: &TokensArgs) -> Option<(&Path, Option<&str>)> {
     Some(split.map_or((Path::new(name), None), |(file, line)| (Path::new(file), Some(line))))
 }
 
-/// Reads `--tokens` and checks every token against the model.
-pub fn tokens(args: &TokensArgs, config: &ModelConfig) -> Result<Vec<Token>, Failure> {
+/// Reads `--tokens`, by name or by number, and checks every token against the model.
+pub fn tokens(args: &TokensArgs, config: &ModelConfig, names: &Vocabulary) -> Result<Vec<Token>, Failure> {
     let usage = |place: &str, problem: String| Failure::Usage(format!("{place}: {problem}"));
     let file = tokens_file(args);
     let place = file.map_or("--tokens".into(), |_| format!("--tokens {}", args.tokens));
@@ -54,9 +54,9 @@ pub fn tokens(args: &TokensArgs, config: &ModelConfig) -> Result<Vec<Token>, Fai
     let sequence = one_sequence(&text, file.and_then(|(_, line)| line), args);
     let words = sequence.and_then(words).map_err(|problem| usage(&place, problem))?;
     let token = |(position, word): (usize, &str)| {
-        let token: usize = word
-            .parse()
-            .map_err(|_| usage(&place, format!("`{word}` at position {position} is not a token")))?;
+        let known = names.parse(word).map(usize::from).or_else(|| word.parse().ok());
+        let token: usize =
+            known.ok_or_else(|| usage(&place, format!("`{word}` at position {position} is not a token")))?;
         let last = config.d_vocab - 1;
         let outside =
             || usage(&place, format!("token {token} at position {position}: the model's are 0 to {last}"));
@@ -125,42 +125,83 @@ fn words(text: &str) -> Result<Vec<&str>, String> {
     Ok(words)
 }
 
-/// Sequences to average over: the tensor `tokens`, `[sequences, pos]`, of a safetensors file.
-pub fn sequences(path: &Path, config: &ModelConfig) -> Result<Dataset, Failure> {
+/// The sequences of a safetensors file: `tokens` `[sequences, pos]`, and where they are there `targets` of the same shape
+/// (-100: not scored), `lengths` `[sequences]`, and the names of tokens and classes as metadata `vocab` and `vocab_out`.
+pub fn data(path: &Path, config: &ModelConfig) -> Result<Dataset, Failure> {
     let bytes = read_bounded(path)?;
     let invalid = |problem: String| Failure::Failed(format!("{}: {problem}", path.display()));
-    let unfit = |problem: String| Failure::Usage(format!("{}: {problem}", path.display()));
     let file = Container::parse(&bytes).map_err(|problem| invalid(problem.to_string()))?;
-    let tensor = file.tensors.get("tokens").ok_or_else(|| invalid("no tensor `tokens`".into()))?;
-    let &[_, len] = tensor.shape() else {
-        return Err(invalid(format!("`tokens` has shape {:?}, not [sequences, positions]", tensor.shape())));
+    let listing = listing(&file).map_err(invalid)?;
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let listing = Listing { name, ..listing };
+    listing.dataset(config.shape()).map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))
+}
+
+fn listing(file: &Container<'_>) -> Result<Listing, String> {
+    let (shape, tokens) = whole_numbers(file, "tokens")?.ok_or("no tensor `tokens`")?;
+    let &[rows, width] = &shape[..] else {
+        return Err(format!("`tokens` has shape {shape:?}, not [sequences, positions]"));
     };
-    let width = match tensor.dtype() {
-        Dtype::U8 => 1,
-        Dtype::I32 => 4,
-        Dtype::I64 => 8,
-        other => return Err(invalid(format!("`tokens` is {other:?}, not U8, I32 or I64"))),
+    let of_shape = |name: &str, wanted: &[usize]| match whole_numbers(file, name)? {
+        Some((shape, _)) if shape != wanted => Err(format!("`{name}` has shape {shape:?}, not {wanted:?}")),
+        found => Ok(found.map(|(_, values)| values)),
     };
-    if len == 0 || len > config.n_ctx || tensor.data().is_empty() {
-        return Err(unfit(format!(
-            "`tokens` has shape {:?}: the model takes 1 to {} positions",
-            tensor.shape(),
-            config.n_ctx
-        )));
-    }
-    let tokens = tensor.data().chunks_exact(width).map(|bytes| {
-        let mut wide = [0; 8];
-        wide[..width].copy_from_slice(bytes);
-        usize::try_from(u64::from_le_bytes(wide))
-            .ok()
-            .filter(|&token| token < config.d_vocab)
-            .map(|token| token as Token)
-    });
-    let tokens: Option<Vec<Token>> = tokens.collect();
-    let tokens =
-        tokens.ok_or_else(|| unfit(format!("`tokens` holds one outside 0 to {}", config.d_vocab - 1)))?;
-    let sequences: Vec<Vec<Token>> = tokens.chunks(len).map(<[Token]>::to_vec).collect();
-    Ok(Dataset::from_sequences(unlabelled(config.shape()), &sequences))
+    let (targets, lengths) = (of_shape("targets", &shape)?, of_shape("lengths", &[rows])?);
+    let len = |row: usize| -> Result<usize, String> {
+        let Some(len) = lengths.as_ref().map(|lengths| lengths[row]) else { return Ok(width) };
+        let len = usize::try_from(len).ok().filter(|len| *len <= width);
+        len.ok_or_else(|| {
+            format!(
+                "`lengths` of sequence {row}: {:?}, not 0 to {width}",
+                lengths.as_ref().map(|all| all[row])
+            )
+        })
+    };
+    let token = |value: &i64| Token::try_from(*value).map_err(|_| format!("`tokens` holds {value}"));
+    let target = |value: &i64| match *value {
+        UNSCORED => Ok(None),
+        class => Token::try_from(class).map(Some).map_err(|_| format!("`targets` holds {class}")),
+    };
+    let row = |values: &'_ [i64], row: usize| -> Result<std::ops::Range<usize>, String> {
+        debug_assert_eq!(values.len(), rows * width);
+        Ok(row * width..row * width + len(row)?)
+    };
+    let sequences = (0..rows)
+        .map(|at| tokens[row(&tokens, at)?].iter().map(token).collect())
+        .collect::<Result<_, _>>()?;
+    let targets = targets
+        .map(|values| (0..rows).map(|at| values[row(&values, at)?].iter().map(target).collect()).collect());
+    let names = |key: &str| {
+        let text = file.metadata.get(key);
+        let names = text.map(|text| serde_json::from_str(text)).transpose();
+        names.map_err(|error| format!("its metadata `{key}`, which should be a JSON list of names: {error}"))
+    };
+    Ok(Listing {
+        name: String::new(),
+        sequences,
+        targets: targets.transpose()?,
+        vocabulary: names("vocab")?,
+        outputs: names("vocab_out")?,
+    })
+}
+
+/// As in PyTorch's cross-entropy: a target that is not scored.
+const UNSCORED: i64 = -100;
+
+/// A shape, and values.
+type Whole = (Vec<usize>, Vec<i64>);
+
+/// A tensor of whole numbers; `None` where the file has no such.
+fn whole_numbers(file: &Container<'_>, name: &str) -> Result<Option<Whole>, String> {
+    let Some(tensor) = file.tensors.get(name) else { return Ok(None) };
+    let bytes = tensor.data();
+    let values = match tensor.dtype() {
+        Dtype::U8 => bytes.iter().map(|byte| i64::from(*byte)).collect(),
+        Dtype::I32 => bytes.as_chunks().0.iter().map(|four| i32::from_le_bytes(*four).into()).collect(),
+        Dtype::I64 => bytes.as_chunks().0.iter().map(|eight| i64::from_le_bytes(*eight)).collect(),
+        other => return Err(format!("`{name}` is {other:?}, not U8, I32 or I64")),
+    };
+    Ok(Some((tensor.shape().to_vec(), values)))
 }
 
 /// The settings of the run that weights belong to: those said, then those of the run that the file lies in, then those of
@@ -171,8 +212,8 @@ pub fn settings_of(weights: &Path, args: &SettingsArgs, model: &ModelConfig) -> 
         Some(path) => Failure::Usage(format!("{}: {error}", path.display())),
         None => Failure::Usage(error.to_string()),
     };
-    let around =
-        run_around(weights, model).filter(|run| said.task().is_none_or(|task| task == run.task.name));
+    let around = run_around(weights, model).or_else(|| run_told(weights, model));
+    let around = around.filter(|run| said.task().is_none_or(|task| task == run.task.name));
     let run = around.map_or_else(|| said.run(), |run| said.over(&run)).map_err(invalid)?;
     let run = RunConfig { model: model.clone(), ..run };
     // A task that nobody named need not be that of these weights.
@@ -190,6 +231,13 @@ fn run_around(weights: &Path, model: &ModelConfig) -> Option<RunConfig> {
     let fits = |config: &RunConfig| config.model.shape() == model.shape();
     let mut configs = folders.filter_map(|folder| read_config(&folder.join("config.toml")).ok());
     configs.find(fits)
+}
+
+/// What a lone file of weights says of the run that it is from, if the task is one for this model.
+fn run_told(weights: &Path, model: &ModelConfig) -> Option<RunConfig> {
+    let RunMetadata { seed, task } = serde_json::from_str(&metadata_of(weights, RunMetadata::KEY)?).ok()?;
+    let run = RunConfig { seed, task, model: model.clone(), ..RunConfig::default() };
+    run.task.task(model.shape()).is_ok().then_some(run)
 }
 
 /// The task that weights were trained for, as far as the run that they lie in tells; without labels where it does not fit.

@@ -74,6 +74,12 @@ impl<'a> Subject<'a> {
         Self { weights: fold(&self.weights, options), form: "folded", ..self }
     }
 
+    /// The sequence that is asked for.
+    fn tokens(&self, tokens: &TokensArgs) -> Result<Vec<Token>, Failure> {
+        let run = input::settings_of(&self.args.weights, &self.args.settings, self.weights.config())?;
+        input::tokens(tokens, self.weights.config(), input::task_of(&run).vocabulary())
+    }
+
     /// As the metadata of a file, under the names that `ablate --json` has.
     fn about(&self, tokens: &[Token]) -> HashMap<String, String> {
         let json = |config| serde_json::to_string(config).expect("a configuration is always representable");
@@ -92,7 +98,7 @@ impl<'a> Subject<'a> {
 
 fn write_cache(subject: &Subject<'_>, tokens: &TokensArgs, out: &Path) -> Result<(), Failure> {
     let weights = &subject.weights;
-    let tokens = input::tokens(tokens, weights.config())?;
+    let tokens = subject.tokens(tokens)?;
     afford::cache(weights.config(), tokens.len())?;
     let mut activations = Activations::new(weights.config(), tokens.len());
     forward(weights, &tokens, &Patch::default(), &mut activations);
@@ -101,7 +107,7 @@ fn write_cache(subject: &Subject<'_>, tokens: &TokensArgs, out: &Path) -> Result
 
 fn write_attribution(subject: &Subject<'_>, tokens: &TokensArgs, out: &Path) -> Result<(), Failure> {
     let weights = &subject.weights;
-    let tokens = input::tokens(tokens, weights.config())?;
+    let tokens = subject.tokens(tokens)?;
     afford::attribution(weights.config(), tokens.len())?;
     let unscored = Targets::none(tokens.len());
     let pass = Pass::run(weights, Example::new(&tokens, &unscored), &Patch::default());

@@ -16,6 +16,7 @@ use crate::figure::{Dim, Panel, Spec, csv, json, safetensors, text};
 use crate::inquiry::{Bench, Schedule};
 use crate::model::ModelConfig;
 use crate::model::weights_file::encode_tensors;
+use crate::task::Vocabulary;
 use crate::{picture, view};
 
 /// Columns and lines of the pictures.
@@ -109,7 +110,8 @@ fn list() -> String {
 /// The app with the view in front and everything that it asks answered, and the panels that are asked for.
 fn answered(args: &ShowArgs, shown: &Shown) -> Result<(App, Vec<Panel>), Failure> {
     let mut desk = Desk::open(args)?;
-    let opening = opening(args, &desk.app.options.model)?;
+    let options = &desk.app.options;
+    let opening = opening(args, &options.model, options.dataset.task().vocabulary())?;
     let commands = desk.app.open(shown.view(), opening).map_err(|error| Failure::Usage(error.to_string()))?;
     desk.obey(commands);
     for entry in shown.entries() {
@@ -175,9 +177,9 @@ fn without(args: &ShowArgs, minus: &str) -> Result<ShowArgs, Failure> {
 }
 
 /// Where the cursor is put, and what is looked at.
-fn opening(args: &ShowArgs, model: &ModelConfig) -> Result<Opening, Failure> {
+fn opening(args: &ShowArgs, model: &ModelConfig, names: &Vocabulary) -> Result<Opening, Failure> {
     let tokens =
-        args.tokens.clone().map(|tokens| input::tokens(&TokensArgs { tokens }, model)).transpose()?;
+        args.tokens.clone().map(|tokens| input::tokens(&TokensArgs { tokens }, model, names)).transpose()?;
     let place = |option: &'static str, what, place: Option<super::args::PlaceArg>, count| {
         place
             .map(|place| {
@@ -210,7 +212,7 @@ struct Desk {
 impl Desk {
     fn open(args: &ShowArgs) -> Result<Self, Failure> {
         let plan = match (&args.weights, &args.run) {
-            (Some(weights), _) => open::weights(weights, &args.settings, args.seed)?,
+            (Some(weights), _) => open::weights(weights, (&args.settings, args.data.as_deref()), args.seed)?,
             (None, Some(run)) => open::kept(run)?,
             (None, None) => return Err(Failure::Usage("show: give --weights FILE or --run DIR".into())),
         };

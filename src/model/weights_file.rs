@@ -5,6 +5,7 @@ mod foreign;
 mod told;
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +25,7 @@ pub(crate) use container::{Part, encode};
 const CONFIG_KEY: &str = "config";
 const OLDER_CONFIG_KEYS: [&str; 2] = ["headcount.model", "headcount.run"];
 /// The key of a file's metadata that names the task.
-const TASK_KEY: &str = "task";
+pub(crate) const TASK_KEY: &str = "task";
 /// No model within the limits of [`ModelConfig::validate`] needs a larger file.
 const MAX_FILE: u64 = 2 << 30;
 
@@ -289,12 +290,25 @@ pub(crate) fn to_bytes(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-/// The bytes of a file of weights: its metadata say which model and, where known, which task, so that the file explains
-/// itself.
-pub fn encode_weights(weights: &Weights, task: Option<&str>) -> Vec<u8> {
+/// One entry of a file's metadata, without reading its tensors; `None` where there is none.
+pub fn metadata_of(path: &Path, key: &str) -> Option<String> {
+    let mut file = File::open(path).ok()?;
+    let mut len = [0; 8];
+    file.read_exact(&mut len).ok()?;
+    let mut header = Vec::new();
+    file.take(u64::from_le_bytes(len).min(MOST_METADATA)).read_to_end(&mut header).ok()?;
+    let header: serde_json::Value = serde_json::from_slice(&header).ok()?;
+    Some(header.get("__metadata__")?.get(key)?.as_str()?.to_owned())
+}
+
+/// Bytes of a header that are read for its metadata.
+const MOST_METADATA: u64 = 1 << 20;
+
+/// The bytes of a file of weights: its metadata say which model and what else is `about`, so that the file explains itself.
+pub fn encode_weights(weights: &Weights, about: &[(&str, String)]) -> Vec<u8> {
     let json = serde_json::to_string(weights.config()).expect("a configuration is always representable");
-    let task = task.map(|task| (TASK_KEY.into(), task.into()));
-    encode(&parts_of(weights), Some([(CONFIG_KEY.into(), json)].into_iter().chain(task).collect()))
+    let about = about.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
+    encode(&parts_of(weights), Some([(CONFIG_KEY.into(), json)].into_iter().chain(about).collect()))
 }
 
 /// The bytes of a safetensors file of these tensors, whose metadata say what they are of.

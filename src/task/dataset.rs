@@ -77,6 +77,16 @@ impl Dataset {
         Self { task, train: 0, offsets, tokens: sequences.concat(), targets }
     }
 
+    /// The same with these targets, if there are any, in place of the task's; each sequence has as many as tokens.
+    pub(super) fn with_targets(self, targets: &[Vec<Option<Class>>]) -> Self {
+        if targets.is_empty() {
+            return self;
+        }
+        let targets = targets.concat();
+        assert_eq!(targets.len(), self.tokens.len(), "targets of tokens");
+        Self { targets, ..self }
+    }
+
     /// The question that the targets answer.
     pub fn task(&self) -> &Arc<dyn Task> {
         &self.task

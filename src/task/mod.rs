@@ -5,6 +5,7 @@
 mod config;
 mod dataset;
 mod example;
+mod listed;
 mod majority;
 mod modular_addition;
 mod unlabelled;
@@ -19,6 +20,7 @@ use rand_chacha::ChaCha8Rng;
 pub use config::{Source, TaskConfig, TaskError};
 pub use dataset::{Dataset, Split};
 pub use example::{Class, Example, Targets};
+pub use listed::{Listing, ListingError};
 pub use unlabelled::unlabelled;
 pub use vocabulary::Vocabulary;
 

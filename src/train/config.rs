@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::config_error::{MAX_TOKENS, RunConfigError};
 use super::frozen;
 use super::recipe::{Extension, TrainConfig};
+use crate::model::weights_file::TASK_KEY;
 use crate::model::{Layout, ModelConfig};
 use crate::task::{Dataset, TaskConfig, TaskError};
 
@@ -141,6 +142,27 @@ impl RunConfig {
         (same.train.epochs, same.train.steps) = (other.train.epochs, other.train.steps);
         same.train.extended.clone_from(&other.train.extended);
         same
+    }
+}
+
+/// What a file of weights says of the run that it is from.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct RunMetadata {
+    /// Of data, initial weights and order.
+    pub seed: u64,
+    /// Task and data.
+    pub task: TaskConfig,
+}
+
+impl RunMetadata {
+    /// The key of the metadata.
+    pub const KEY: &'static str = "run";
+
+    /// The entries of the metadata: the task's name, and the rest as JSON.
+    pub fn entries(config: &RunConfig) -> [(&'static str, String); 2] {
+        let told = Self { seed: config.seed, task: config.task.clone() };
+        let json = serde_json::to_string(&told).expect("settings are always representable");
+        [(TASK_KEY, config.task.name.clone()), (Self::KEY, json)]
     }
 }
 

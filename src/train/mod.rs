@@ -26,7 +26,7 @@ mod trainer;
 pub(crate) use checkpoint::DECODED;
 pub use checkpoint::{CheckpointError, TrainState, decode, fingerprint};
 pub use checkpoints::Checkpoints;
-pub use config::RunConfig;
+pub use config::{RunConfig, RunMetadata};
 pub use config_error::RunConfigError;
 pub use device::{DeviceChoice, DeviceError, train_on};
 pub use events::{EpochMetrics, RunState, StepMetrics, TrainCommand, TrainEvent, TrainPlan};

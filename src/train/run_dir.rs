@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::checkpoint::{TrainState, fingerprint};
 use super::checkpoints::{Checkpoints, Stock, named, stock};
-use super::config::RunConfig;
+use super::config::{RunConfig, RunMetadata};
 use super::config_error::RunConfigError;
 use super::durable::{create_private_dir, replace, sweep};
 use super::events::{EpochMetrics, StepMetrics, TrainEvent};
@@ -39,7 +39,8 @@ pub struct RunDir {
     metrics: MetricsLog,
     checkpoints: Checkpoints,
     /// Name of the task, for the weights' file.
-    task: String,
+    /// What its files of weights say of the run.
+    about: [(&'static str, String); 2],
     lock: Lock,
 }
 
@@ -207,8 +208,14 @@ impl RunDir {
             Checkpoints::open(Arc::clone(&files), &directory, config, fingerprint(dataset))?;
         let state = newest.unwrap_or_else(|| TrainState::initial(config));
         let metrics = MetricsLog::open(&*files, &path.join("metrics.jsonl"), state.step)?;
-        let run_dir =
-            Self { path: path.into(), files, metrics, checkpoints, task: config.task.name.clone(), lock };
+        let run_dir = Self {
+            path: path.into(),
+            files,
+            metrics,
+            checkpoints,
+            about: RunMetadata::entries(config),
+            lock,
+        };
         Ok(Opened { run_dir, state, earlier, skipped })
     }
 
@@ -301,7 +308,7 @@ impl RunDir {
     /// # Errors
     /// Names the file; an older one is then untouched.
     pub fn export(&self, weights: &Weights) -> Result<(), FileError> {
-        replace(&*self.files, &self.path.join(WEIGHTS_FILE), &encode_weights(weights, Some(&self.task)))
+        replace(&*self.files, &self.path.join(WEIGHTS_FILE), &encode_weights(weights, &self.about))
     }
 }
 

@@ -167,7 +167,7 @@ fn checkpoints_and_weights() {
     }
     let config = small();
     let checkpoint = TrainState::initial(&config).encode(&config, 7);
-    let weights = encode_weights(&TrainState::initial(&config).weights, None);
+    let weights = encode_weights(&TrainState::initial(&config).weights, &[]);
     let count = times(2000, 100_000);
     let (good, longest) = read_all(count, |random| {
         read_in_bounds(&mutated(&checkpoint, random), |file| decode(file, &config).is_ok())
@@ -185,7 +185,7 @@ fn a_small_file_that_names_a_large_model_allocates_nothing() {
     if std::env::var_os(INSIDE).is_none() {
         return in_little_memory("mutated::a_small_file_that_names_a_large_model_allocates_nothing");
     }
-    let bytes = encode_weights(&TrainState::initial(&small()).weights, None);
+    let bytes = encode_weights(&TrainState::initial(&small()).weights, &[]);
     let length = length_of(&bytes);
     let header = String::from_utf8(bytes[8..8 + length].to_vec()).unwrap();
     let large = header
@@ -235,7 +235,7 @@ fn a_large_file_takes_no_more_than_itself_again() {
     let large = RunConfig { model: ModelConfig { d_mlp: 20_000, ..ModelConfig::default() }, ..small() };
     let started = Instant::now();
     let state = TrainState::initial(&large);
-    let (checkpoint, weights) = (state.encode(&large, 7), encode_weights(&state.weights, None));
+    let (checkpoint, weights) = (state.encode(&large, 7), encode_weights(&state.weights, &[]));
     drop(state);
     for file in [&checkpoint, &weights] {
         let (all, good) = height(|| decode(file, &large).is_ok() || parse(file, None).is_ok());

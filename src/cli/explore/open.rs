@@ -36,7 +36,11 @@ fn exploring(path: &Path) -> Mode {
 }
 
 /// Weights that nobody trains.
-pub fn weights(path: &Path, settings: &SettingsArgs, seed: Option<u64>) -> Result<Plan, Failure> {
+pub fn weights(
+    path: &Path,
+    (settings, data): (&SettingsArgs, Option<&Path>),
+    seed: Option<u64>,
+) -> Result<Plan, Failure> {
     let opened = input::completed(path, settings)?;
     let model: &ModelConfig = opened.weights.config();
     let mut config = input::settings_of(path, settings, model)?;
@@ -45,14 +49,11 @@ pub fn weights(path: &Path, settings: &SettingsArgs, seed: Option<u64>) -> Resul
     let notes = opened.notes.iter().map(|note| TrainEvent::Notice(note.clone()));
     let snapshot = TrainEvent::Snapshot(Arc::new(Snapshot::new(0, opened.weights.clone())));
     let past = notes.chain([snapshot]).collect();
-    Ok(Plan {
-        dataset: dataset(&config),
-        config,
-        past,
-        mode: exploring(path),
-        training: None,
-        follower: None,
-    })
+    let dataset = match data {
+        Some(data) => Arc::new(input::data(data, model)?),
+        None => dataset(&config),
+    };
+    Ok(Plan { dataset, config, past, mode: exploring(path), training: None, follower: None })
 }
 
 pub(super) fn run(
