@@ -939,7 +939,9 @@ fn the_help_says_what_the_numbers_are_and_dims_what_does_nothing() {
     let mut screen = running();
     screen.keys("6?");
     let text: Vec<String> = (0..30).map(|_| screen.keys("<down>").text()).collect();
-    assert!(text.iter().any(|text| text.contains("chance: that of the random sets")), "{}", text[0]);
+    for words in ["edited_loss", "baseline:"] {
+        assert!(text.iter().any(|text| text.contains(words)), "no {words} in {}", text[0]);
+    }
     screen.keys("<esc>").keys("?");
     let buffer = screen.buffer();
     let style = |start: &str| {

@@ -11,8 +11,7 @@ use headcount::app::keymap::markdown_table;
 fn assert_written(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let readme = fs::read_to_string(&path).unwrap();
-    let begin =
-        format!("<!-- {name}: written by `UPDATE=1 cargo test --test readme -- --test-threads 1` -->\n");
+    let begin = format!("<!-- {name}: written by `UPDATE=1 cargo test --test readme` -->\n");
     let end = format!("<!-- end of {name} -->");
     let (before, rest) = readme.split_once(&begin).expect("the beginning is marked");
     let (written, after) = rest.split_once(&end).expect("the end is marked");
@@ -20,17 +19,14 @@ fn assert_written(name: &str, text: &str) {
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&path, format!("{before}{begin}{current}{end}{after}")).unwrap();
     } else {
-        assert_eq!(written, current, "run `UPDATE=1 cargo test --test readme -- --test-threads 1`");
+        assert_eq!(written, current, "run `UPDATE=1 cargo test --test readme`");
     }
 }
 
+/// In one test: both write the same file.
 #[test]
-fn the_key_table_is_the_one_that_dispatches() {
+fn keys_and_glossary_are_those_of_the_program() {
     assert_written("keys", &markdown_table());
-}
-
-#[test]
-fn the_glossary_is_what_show_lists() {
     assert_written("glossary", &glossary());
 }
 

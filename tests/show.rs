@@ -204,8 +204,11 @@ fn the_list_names_every_panel_and_question_once() {
     let (panels, questions) = list.split_once("\n\n").expect("panels, then questions");
     let name = |line: &str| line.split_whitespace().next().map(ToOwned::to_owned);
     let indented = |line: &&str| line.starts_with("  ") && !line.starts_with("   ");
-    let mut names: Vec<String> =
-        panels.lines().filter(|line| !line.contains("class_logits")).filter_map(name).collect();
+    let mut names: Vec<String> = panels
+        .lines()
+        .filter(|line| !["class_logits", "positions "].iter().any(|both| line.trim_start().starts_with(both)))
+        .filter_map(name)
+        .collect();
     names.extend(questions.lines().skip(1).filter(indented).filter_map(name));
     assert!(names.len() > 70, "{names:?}");
     let mut unique = names.clone();
@@ -261,7 +264,7 @@ fn a_difference_is_of_two_subjects() {
     let here = show(dir.path(), &model, "class_logits", &["--minus", &minus, "--position", "5"]).unwrap();
     assert_eq!(here["measured"][0]["minus"]["tokens"][0], 3);
     let error = show(dir.path(), &model, "profile", &["--minus", "tokens=1,2"]).unwrap_err();
-    assert!(error.contains("other rows"), "{error}");
+    assert!(error.contains("--position 64"), "{error}");
     let error = show(dir.path(), &model, "profile", &["--minus", "step=3"]).unwrap_err();
     assert!(error.contains("give --run"), "{error}");
 }
@@ -429,4 +432,62 @@ fn a_lone_file_of_ours_is_of_its_own_task() {
     assert_eq!(lone["rows"], in_run["rows"]);
     let of = &lone["measured"][0]["of"];
     assert_eq!((&of["task"], &of["seed"]), (&json!("modular-addition"), &json!(5)));
+}
+
+#[test]
+fn options_that_disagree_or_do_nothing_are_refused() {
+    let (dir, model) = notebook();
+    for (more, words) in [
+        (&["--kind", "mean"][..], "--kind: nothing is edited"),
+        (&["--minus", "edits=none"], "--minus edits=none: nothing is edited"),
+        (&["--step", "1"], "--run"),
+        (&["--head", "1.0"], "--head: no layer 1"),
+        (&["--head", "1", "--layer", "1"], "--head: no layer 1"),
+        (&["--head", "0.0", "--neuron", "1.3"], "layers 0 and 1: the cursor is in one layer"),
+        (&["--minus", "tokens=1,2", "--position", "5"], "--minus tokens=1,2: --position 5"),
+    ] {
+        let error = show(dir.path(), &model, "keys", more).unwrap_err();
+        assert!(error.contains(words), "{more:?}: {error}");
+    }
+    let error = show(dir.path(), &model, "paths", &["--minus", "tokens=1,2,3"]).unwrap_err();
+    assert!(error.contains("--minus"), "{error}");
+}
+
+#[test]
+fn what_is_subtracted_is_of_the_same_data_and_place() {
+    let (dir, model) = notebook();
+    let other = Weights::initial(model.weights.config(), 8);
+    fs::write(dir.path().join("other.safetensors"), encode_weights(&other, &[])).unwrap();
+    let difference = show(dir.path(), &model, "keys", &["--minus", "weights=other.safetensors"]).unwrap();
+    let of = &difference["measured"][1];
+    assert_eq!(of["of"]["tokens"], of["minus"]["tokens"]);
+    let whole = show(dir.path(), &model, "keys", &[]).unwrap();
+    for (row, own) in difference["rows"].as_array().unwrap().iter().zip(whole["rows"].as_array().unwrap()) {
+        assert_eq!(row[1], own[1], "a token is a name, and keeps it");
+    }
+}
+
+#[test]
+fn questions_need_no_edit_and_rows_of_tensors_are_named() {
+    let (dir, model) = notebook();
+    let loss = show(dir.path(), &model, "loss", &[]).unwrap();
+    assert_eq!(loss["columns"], json!(["edits", "position", "loss"]));
+    assert!(loss["measured"][0]["definition"].as_str().unwrap().contains("cross-entropy"));
+    let off = show(dir.path(), &model, "off", &["--neurons", "3"]).unwrap();
+    assert_eq!((&off["columns"], &off["rows"][3][2]), (&json!(["layer", "neuron", "off"]), &json!(true)));
+    let line = "show neuron_list --weights w.safetensors --format safetensors --out n.safetensors";
+    assert_eq!(headcount(dir.path(), &words(line)).0, 0);
+    let bytes = fs::read(dir.path().join("n.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let read = |name: &str| -> Vec<f32> {
+        let data = tensors.tensor(name).unwrap().data().to_vec();
+        data.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)).collect()
+    };
+    let (neurons, off) = (read("neuron_list.neuron"), read("neuron_list.off"));
+    let mut sorted = neurons.clone();
+    sorted.sort_by(f32::total_cmp);
+    assert_eq!(sorted, (0..256_u16).map(f32::from).collect::<Vec<_>>());
+    assert!(neurons != sorted && off.iter().all(|off| *off == 0.0));
+    let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    assert!(!metadata.metadata().as_ref().unwrap()["panels"].contains("\"rows\""));
 }

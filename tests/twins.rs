@@ -305,7 +305,7 @@ fn circuits_and_paths() {
     for (cell, value) in column(&export, "singular_values", "qk").iter().zip(&heads[0].qk_singular) {
         same(cell, (*value).into());
     }
-    let names = ["token", "head", "neuron", "score", "contribution"];
+    let names = ["token", "head", "neuron", "score", "neuron_contribution"];
     let [tokens, of_heads, neurons, scores, contributions] = names.map(|name| column(&export, "paths", name));
     assert!(!scores.is_empty());
     for at in 0..scores.len() {

@@ -137,36 +137,44 @@ pub struct HeadSums {
     /// Sequences that reach each query.
     reach: Vec<usize>,
     sequences: usize,
+    /// Sequences with a query of the kind that a score is over.
+    scored: [usize; 2],
     sums: Vec<HeadAverages>,
+}
+
+/// Whether a sequence has a query with a position before it, and one whose token was there before.
+fn has_queries(tokens: &[Token]) -> [bool; 2] {
+    let repeats = |(at, token): (usize, &Token)| tokens[..at].contains(token);
+    [tokens.len() > 1, tokens.iter().enumerate().any(repeats)]
 }
 
 impl HeadSums {
     /// Over nothing yet, for sequences of at most `len` tokens.
     pub fn new(config: &ModelConfig, len: usize) -> Self {
         let zero = |id| HeadAverages { id, pattern: vec![0.0; len * len], scores: HeadScores::default() };
-        Self { reach: vec![0; len], sequences: 0, sums: config.heads().map(zero).collect() }
+        Self { reach: vec![0; len], sequences: 0, scored: [0; 2], sums: config.heads().map(zero).collect() }
     }
 
-    /// By layer, then head.
+    /// By layer, then head. A score that no sequence has a query for is NaN.
     pub fn averages(mut self) -> Vec<HeadAverages> {
-        let share = 1.0 / self.sequences.max(1) as f32;
+        let [with_previous, with_repeat] = self.scored.map(|sequences| sequences as f32);
+        let all = self.sequences.max(1) as f32;
         for HeadAverages { pattern, scores, .. } in &mut self.sums {
             for (row, reach) in pattern.chunks_exact_mut(self.reach.len()).zip(&self.reach) {
                 row.iter_mut().for_each(|p| *p /= *reach as f32);
             }
-            *scores = scores.map(|score| score * share);
+            *scores = HeadScores {
+                previous: scores.previous / with_previous,
+                duplicate: scores.duplicate / with_repeat,
+                induction: scores.induction / with_repeat,
+                uniform: scores.uniform / all,
+            };
         }
         self.sums
     }
 }
 
 impl HeadScores {
-    fn map(self, f: impl Fn(f32) -> f32) -> Self {
-        let Self { previous, duplicate, induction, uniform } = self;
-        let [previous, duplicate, induction, uniform] = [previous, duplicate, induction, uniform].map(f);
-        Self { previous, duplicate, induction, uniform }
-    }
-
     fn add(&mut self, other: Self) {
         self.previous += other.previous;
         self.duplicate += other.duplicate;
@@ -182,11 +190,14 @@ impl Total for HeadSums {
             pattern: vec![0.0; sum.pattern.len()],
             scores: HeadScores::default(),
         };
-        Self { reach: vec![0; self.reach.len()], sequences: 0, sums: self.sums.iter().map(zero).collect() }
+        let sums = self.sums.iter().map(zero).collect();
+        Self { reach: vec![0; self.reach.len()], sequences: 0, scored: [0; 2], sums }
     }
 
     fn add(&mut self, from: &Activations, example: Example<'_>) {
         self.sequences += 1;
+        let has = has_queries(example.tokens());
+        self.scored.iter_mut().zip(has).for_each(|(scored, has)| *scored += usize::from(has));
         let (len, own) = (self.reach.len(), from.len);
         self.reach.iter_mut().take(own).for_each(|reach| *reach += 1);
         for sum in &mut self.sums {
@@ -201,6 +212,7 @@ impl Total for HeadSums {
 
     fn merge(&mut self, next: Self) {
         self.sequences += next.sequences;
+        self.scored.iter_mut().zip(next.scored).for_each(|(ours, theirs)| *ours += theirs);
         self.reach.iter_mut().zip(next.reach).for_each(|(ours, theirs)| *ours += theirs);
         for (ours, theirs) in self.sums.iter_mut().zip(next.sums) {
             ours.pattern.iter_mut().zip(theirs.pattern).for_each(|(sum, p)| *sum += p);
@@ -217,6 +229,27 @@ mod tests {
         let mut pattern = vec![0.0; len * len];
         (0..len).for_each(|query| pattern[query * len + key_of(query)] = 1.0);
         pattern
+    }
+
+    #[test]
+    fn a_sequence_without_such_a_query_takes_no_part_in_a_score() {
+        assert_eq!(has_queries(&[3]), [false, false]);
+        assert_eq!(has_queries(&[3, 4]), [true, false]);
+        assert_eq!(has_queries(&[3, 4, 3]), [true, true]);
+        let config = ModelConfig { d_model: 8, d_head: 4, d_mlp: 0, n_ctx: 3, ..ModelConfig::default() };
+        let weights = Weights::initial(&config, 1);
+        let scores = |sequences: &[&[Token]]| {
+            let targets = [None; 3];
+            let examples: Vec<Example<'_>> =
+                sequences.iter().map(|tokens| Example::new(tokens, &targets[..tokens.len()])).collect();
+            averages(&weights, &Patch::default(), &examples)[0].scores
+        };
+        let (with, both) = (scores(&[&[1, 2, 1]]), scores(&[&[1, 2, 1], &[3, 4]]));
+        assert_eq!(
+            (with.duplicate.to_bits(), with.induction.to_bits()),
+            (both.duplicate.to_bits(), both.induction.to_bits())
+        );
+        assert!(scores(&[&[3, 4]]).duplicate.is_nan());
     }
 
     #[test]

@@ -124,26 +124,23 @@ impl Attribution {
     /// Attributes the logits of one pass.
     pub fn new(weights: &Weights, tokens: &[Token], from: &Activations) -> Self {
         let c = weights.config();
+        let readout = Readout::new(weights);
+        let read = |vectors: &[f32]| readout.read(vectors, Some(&from.ln_final.scale));
         let mut writers = vec![Writer::Embed, Writer::PosEmbed];
-        let mut vectors = vec![
-            embed(weights, tokens),
-            weights.part(&weights.layout.w_pos)[..tokens.len() * c.d_model].to_vec(),
-        ];
+        let positions = &weights.part(&weights.layout.w_pos)[..tokens.len() * c.d_model];
+        let mut parts = vec![read(&embed(weights, tokens)), read(positions)];
         for layer in 0..c.n_layers {
             for head in 0..c.n_heads {
                 writers.push(Writer::Head(HeadId { layer, head }));
-                vectors.push(head_result(weights, from, layer, head));
+                parts.push(readout.head(weights, from, layer, head));
             }
             writers.push(Writer::AttnBias(layer));
-            vectors.push(weights.part(&weights.layout.blocks[layer].attn.b_o).repeat(tokens.len()));
-            if let Some(out) = mlp_out(weights, from, layer) {
+            parts.push(read(&weights.part(&weights.layout.blocks[layer].attn.b_o).repeat(tokens.len())));
+            if let Some(part) = readout.mlp(weights, from, layer) {
                 writers.push(Writer::Mlp(layer));
-                vectors.push(out);
+                parts.push(part);
             }
         }
-        let readout = Readout::new(weights);
-        let mut parts: Vec<Vec<f32>> =
-            vectors.iter().map(|vector| readout.read(vector, Some(&from.ln_final.scale))).collect();
         writers.push(Writer::Bias);
         parts.push(readout.bias(weights).repeat(tokens.len()));
         let mut centred_logits = from.logits.clone();
@@ -177,14 +174,21 @@ fn embed(weights: &Weights, tokens: &[Token]) -> Vec<f32> {
 /// `z W_O` of one head, `[pos, d_model]`: `hook_result`.
 pub fn head_result(weights: &Weights, from: &Activations, layer: usize, head: usize) -> Vec<f32> {
     let c = weights.config();
+    let (z, w_o) = head_factors(weights, from, layer, head);
+    product(z, Mat::new(w_o, c.d_head, c.d_model), from.len, c.d_model)
+}
+
+/// `z` of one head, `[pos, d_head]`, and `W_O` from the head's first row on.
+fn head_factors<'a>(
+    weights: &'a Weights,
+    from: &'a Activations,
+    layer: usize,
+    head: usize,
+) -> (Mat<'a>, &'a [f32]) {
+    let c = weights.config();
     let w_o = &weights.part(&weights.layout.blocks[layer].attn.w_o)[head * c.d_head * c.d_model..];
     let z = &from.blocks[layer].attn.z[head * c.d_head..];
-    product(
-        Mat::strided(z, from.len, c.d_head, c.d_heads()),
-        Mat::new(w_o, c.d_head, c.d_model),
-        from.len,
-        c.d_model,
-    )
+    (Mat::strided(z, from.len, c.d_head, c.d_heads()), w_o)
 }
 
 /// `a b`, row-major.
@@ -229,13 +233,58 @@ impl Readout {
             rows,
             self.outputs,
         );
-        if let Some(scale) = scale.filter(|_| self.centre_stream) {
+        if let Some(scale) = scale {
+            self.divide(&mut logits, scale);
+        }
+        centre(&mut logits, self.outputs);
+        logits
+    }
+
+    /// Divides each row by the final norm's scale, if there is a norm.
+    fn divide(&self, logits: &mut [f32], scale: &[f32]) {
+        if self.centre_stream {
             for (row, scale) in logits.chunks_exact_mut(self.outputs).zip(scale) {
                 row.iter_mut().for_each(|x| *x /= scale);
             }
         }
-        centre(&mut logits, self.outputs);
+    }
+
+    /// Whether the way through the logits of each row of a writer's matrix is the shorter one.
+    fn is_narrow(&self) -> bool {
+        self.outputs < self.d_model
+    }
+
+    /// What one head adds, `[pos, d_vocab_out]`.
+    fn head(&self, weights: &Weights, from: &Activations, layer: usize, head: usize) -> Vec<f32> {
+        let scale = &from.ln_final.scale;
+        if !self.is_narrow() {
+            return self.read(&head_result(weights, from, layer, head), Some(scale));
+        }
+        let d_head = weights.config().d_head;
+        let (z, w_o) = head_factors(weights, from, layer, head);
+        let directions = self.read(&w_o[..d_head * self.d_model], None);
+        let directions = Mat::new(&directions, d_head, self.outputs);
+        let mut logits = product(z, directions, from.len, self.outputs);
+        self.divide(&mut logits, scale);
         logits
+    }
+
+    /// What a layer's MLP adds with its `b_out`, `[pos, d_vocab_out]`.
+    fn mlp(&self, weights: &Weights, from: &Activations, layer: usize) -> Option<Vec<f32>> {
+        let scale = &from.ln_final.scale;
+        if !self.is_narrow() {
+            return mlp_out(weights, from, layer).map(|out| self.read(&out, Some(scale)));
+        }
+        let (mlp, at) = (from.blocks[layer].mlp.as_ref()?, weights.layout.blocks[layer].mlp.as_ref()?);
+        let d_mlp = weights.config().d_mlp;
+        let directions = self.read(weights.part(&at.w_out), None);
+        let mut logits = self.read(weights.part(&at.b_out), None).repeat(from.len);
+        let out = MatMut::new(&mut logits, from.len, self.outputs);
+        let (post, directions) =
+            (Mat::new(&mlp.post, from.len, d_mlp), Mat::new(&directions, d_mlp, self.outputs));
+        matmul(out, Write::Add, 1.0, post, directions);
+        self.divide(&mut logits, scale);
+        Some(logits)
     }
 
     /// `ln_final.b W_U + b_U`, centred, `[d_vocab_out]`.
@@ -257,4 +306,43 @@ fn residual(parts: &[Vec<f32>], whole: &[f32]) -> f32 {
     whole.iter().enumerate().map(|(at, whole)| (sum(at) - whole).abs()).fold(0.0, |worst, difference| {
         if difference > worst || difference.is_nan() { difference } else { worst }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ModelConfig, Patch, forward};
+
+    #[test]
+    fn the_parts_sum_to_the_logits_and_are_those_of_the_vectors_whichever_way_is_shorter() {
+        for d_model in [6, 16] {
+            let config = ModelConfig {
+                n_layers: 2,
+                d_model,
+                d_head: 4,
+                d_mlp: 12,
+                n_ctx: 5,
+                ..ModelConfig::default()
+            };
+            let mut weights = Weights::initial(&config, 1);
+            weights.values.iter_mut().enumerate().for_each(|(at, w)| *w += 0.1 * (at as f32).sin());
+            let tokens = [1, 4, 4, 0, 9];
+            let mut from = Activations::new(&config, tokens.len());
+            forward(&weights, &tokens, &Patch::default(), &mut from);
+            let found = Attribution::new(&weights, &tokens, &from);
+            assert!(found.residual < 1e-4, "{d_model}: {}", found.residual);
+            let readout = Readout::new(&weights);
+            assert_eq!(readout.is_narrow(), d_model == 16);
+            for (writer, part) in found.writers.iter().zip(&found.parts) {
+                let vector = match *writer {
+                    Writer::Head(HeadId { layer, head }) => head_result(&weights, &from, layer, head),
+                    Writer::Mlp(layer) => mlp_out(&weights, &from, layer).unwrap(),
+                    _ => continue,
+                };
+                let wanted = readout.read(&vector, Some(&from.ln_final.scale));
+                let worst = part.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(worst < 1e-5, "{d_model} {writer}: {worst}");
+            }
+        }
+    }
 }

@@ -47,6 +47,18 @@ pub enum OpeningError {
 }
 
 impl App {
+    /// The opening of an app that is compared with this one: where nothing else is said, at the same place.
+    pub fn as_here(&self, to: Opening) -> Opening {
+        let cursor = &self.cursor;
+        Opening {
+            head: to.head.or(Some((cursor.layer, cursor.head))),
+            neuron: to.neuron.or(Some((cursor.layer, cursor.neuron))),
+            position: to.position.or(Some(cursor.position)),
+            tokens: to.tokens.or_else(|| Some(self.sequence.tokens.to_vec())),
+            ..to
+        }
+    }
+
     /// Puts a view in front, looks at a place, and asks for the numbers there.
     ///
     /// # Errors

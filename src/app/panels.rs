@@ -24,7 +24,10 @@ pub(crate) struct PanelEntry {
 /// built. A macro, so that the list of questions lives as long as the program.
 macro_rules! panel {
     ($name:literal, $says:literal, [$($question:ident),*], $build:expr $(,)?) => {
-        PanelEntry { name: $name, says: $says, questions: &[$(&$question),*], open: |_| {}, build: $build }
+        $crate::app::panels::panel!($name, $says, [$($question),*], $build, opened_by: |_| {})
+    };
+    ($name:literal, $says:literal, [$($question:ident),*], $build:expr, opened_by: $open:expr $(,)?) => {
+        PanelEntry { name: $name, says: $says, questions: &[$(&$question),*], open: $open, build: $build }
     };
 }
 pub(crate) use panel;

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::args::{Format, ShowArgs, TokensArgs};
+use super::args::{Format, PlaceArg, ShowArgs, TokensArgs};
 use super::explore::open::{self, Plan};
 use super::output::{self, print_text};
 use super::{Failure, ablate, input};
@@ -17,6 +17,7 @@ use crate::inquiry::{Bench, Schedule};
 use crate::model::ModelConfig;
 use crate::model::weights_file::encode_tensors;
 use crate::task::Vocabulary;
+use crate::train::run_dir::WEIGHTS_FILE;
 use crate::{picture, view};
 
 /// Columns and lines of the pictures.
@@ -27,15 +28,45 @@ pub fn run(args: &ShowArgs) -> Result<(), Failure> {
         return print_text(list().trim_end());
     };
     let shown = Shown::find(what).ok_or_else(|| unknown(what))?;
-    let (app, panels) = answered(args, &shown)?;
+    check(args)?;
+    let (app, panels) = answered(args, &shown, None)?;
     let panels = match &args.minus {
         None => panels,
         Some(minus) => {
-            let (_, others) = answered(&without(args, minus)?, &shown)?;
-            difference(&panels, &others)?
+            let other = without(args, minus)?;
+            let is_of = |failure: Failure| match failure {
+                Failure::Usage(why) => Failure::Usage(format!("--minus {minus}: {why}")),
+                other => other,
+            };
+            difference(&panels, &answered(&other, &shown, Some(&app)).map_err(is_of)?.1)?
         }
     };
     write(args, &shown, &app, &panels)
+}
+
+/// Refuses options that would do nothing.
+fn check(args: &ShowArgs) -> Result<(), Failure> {
+    let usage = |why: &str| Err(Failure::Usage(why.into()));
+    if args.step.is_some() && args.run.is_none() {
+        return usage("--step: steps are those of a run: give --run");
+    }
+    if args.edits.is_empty() && args.edits.kind != super::args::KindArg::Zero {
+        return usage("--kind: nothing is edited: give --heads or --neurons");
+    }
+    if args.edits.is_empty() && args.minus.as_deref() == Some("edits=none") {
+        return usage("--minus edits=none: nothing is edited: give --heads, --neurons or --pattern");
+    }
+    let layers = [args.head, args.neuron].map(|place| place.map(|place| layer_of(args, place)));
+    match layers {
+        [Some(head), Some(neuron)] if head != neuron => {
+            usage(&format!("--head and --neuron: layers {head} and {neuron}: the cursor is in one layer"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn layer_of(args: &ShowArgs, place: PlaceArg) -> usize {
+    place.layer.unwrap_or(args.edits.layer)
 }
 
 /// What is asked for.
@@ -107,11 +138,13 @@ fn list() -> String {
     out
 }
 
-/// The app with the view in front and everything that it asks answered, and the panels that are asked for.
-fn answered(args: &ShowArgs, shown: &Shown) -> Result<(App, Vec<Panel>), Failure> {
-    let mut desk = Desk::open(args)?;
+/// The app with the view in front and everything that it asks answered, and the panels that are asked for. What is
+/// subtracted `from` another app has that one's data, cursor and, unless others are given, tokens.
+fn answered(args: &ShowArgs, shown: &Shown, from: Option<&App>) -> Result<(App, Vec<Panel>), Failure> {
+    let mut desk = Desk::open(args, from)?;
     let options = &desk.app.options;
     let opening = opening(args, &options.model, options.dataset.task().vocabulary())?;
+    let opening = from.map_or(opening.clone(), |app| app.as_here(opening));
     let commands = desk.app.open(shown.view(), opening).map_err(|error| Failure::Usage(error.to_string()))?;
     desk.obey(commands);
     for entry in shown.entries() {
@@ -124,7 +157,7 @@ fn answered(args: &ShowArgs, shown: &Shown) -> Result<(App, Vec<Panel>), Failure
         return Err(nothing(shown, &app));
     }
     let panels = match shown {
-        Shown::Question(.., spec) => whole(args, spec, &panels[0]).into_iter().collect(),
+        Shown::Question(.., spec) => vec![whole(args, spec, &panels[0])?],
         _ => panels,
     };
     Ok((app, panels))
@@ -136,40 +169,56 @@ fn nothing(shown: &Shown, app: &App) -> Failure {
 }
 
 /// The figure of a question, at the entries that the command line names.
-fn whole(args: &ShowArgs, spec: &'static Spec, panel: &Panel) -> Option<Panel> {
-    let figure = &panel.columns.iter().find(|column| column.figure.spec == spec)?.figure;
+fn whole(args: &ShowArgs, spec: &'static Spec, panel: &Panel) -> Result<Panel, Failure> {
+    let figure = panel.columns.iter().map(|column| &column.figure).find(|figure| figure.spec == spec);
+    let figure = figure.ok_or_else(|| Failure::Usage(format!("show {}: no numbers here", spec.name)))?;
     let mut fixed = Vec::new();
     for (dim, place) in [(Dim::Head, args.head), (Dim::Neuron, args.neuron)] {
-        if let Some(place) = place.filter(|_| figure.axis(dim).is_some()) {
-            fixed.extend([(Dim::Layer, place.layer.unwrap_or(0)), (dim, place.number)]);
+        let Some(place) = place.filter(|_| figure.axis(dim).is_some()) else { continue };
+        let (layer, last) = (layer_of(args, place), figure.of.snapshot.config().n_layers - 1);
+        if figure.axis(Dim::Layer).is_none() && dim == Dim::Neuron && layer != last {
+            return Err(Failure::Usage(format!(
+                "--neuron: {} is known of the last layer, {last}",
+                spec.name
+            )));
         }
+        fixed.extend([(Dim::Layer, layer), (dim, place.number)]);
     }
     let position = args.position.into_iter();
     fixed.extend(position.flat_map(|at| [(Dim::Position, at), (Dim::Query, at)]));
-    Some(Panel::of_figure(figure, &fixed))
+    Ok(Panel::of_figure(figure, &fixed))
 }
 
 fn difference(panels: &[Panel], others: &[Panel]) -> Result<Vec<Panel>, Failure> {
     let minus = |panel: &Panel| {
+        // Row by row those are other paths.
+        let is_ranking = panel.columns.iter().any(|column| column.figure.spec.name == "token_paths");
+        let panel = Some(panel).filter(|_| !is_ranking)?;
         let other = others.iter().find(|other| other.name == panel.name)?;
         panel.minus(other)
     };
-    let refuse =
-        |panel: &Panel| Failure::Usage(format!("--minus: {} has other rows or columns there", panel.name));
+    let refuse = |panel: &Panel| {
+        Failure::Usage(format!("--minus: {} there has other rows or columns, or other ranks", panel.name))
+    };
     panels.iter().map(|panel| minus(panel).ok_or_else(|| refuse(panel))).collect()
 }
 
 /// The request for what is subtracted.
 fn without(args: &ShowArgs, minus: &str) -> Result<ShowArgs, Failure> {
     let usage = |why: &str| Failure::Usage(format!("--minus {minus}: {why}"));
-    let mut other = args.clone();
+    // Tokens are those that are read already.
+    let mut other = ShowArgs { tokens: None, ..args.clone() };
     match minus.split_once('=') {
         Some(("step", step)) => {
             other.step = Some(step.parse().map_err(|_| usage("a step is a whole number"))?);
             args.run.as_ref().ok_or_else(|| usage("steps are those of a run: give --run"))?;
         }
         Some(("tokens", tokens)) => other.tokens = Some(tokens.into()),
-        Some(("weights", path)) => (other.weights, other.run, other.step) = (Some(path.into()), None, None),
+        Some(("weights", path)) => {
+            let path = PathBuf::from(path);
+            let path = if path.is_dir() { path.join(WEIGHTS_FILE) } else { path };
+            (other.weights, other.run, other.step) = (Some(path), None, None);
+        }
         Some(("edits", "none")) => other.edits = super::args::EditArgs::default(),
         _ => return Err(usage("one of step=N, tokens=T, weights=FILE, edits=none")),
     }
@@ -183,7 +232,7 @@ fn opening(args: &ShowArgs, model: &ModelConfig, names: &Vocabulary) -> Result<O
     let place = |option: &'static str, what, place: Option<super::args::PlaceArg>, count| {
         place
             .map(|place| {
-                let layer = place.layer.unwrap_or(0);
+                let layer = layer_of(args, place);
                 ablate::check(option, "layer", layer, model.n_layers)?;
                 ablate::check(option, what, place.number, count).map(|()| (layer, place.number))
             })
@@ -210,16 +259,22 @@ struct Desk {
 }
 
 impl Desk {
-    fn open(args: &ShowArgs) -> Result<Self, Failure> {
+    fn open(args: &ShowArgs, from: Option<&App>) -> Result<Self, Failure> {
         let plan = match (&args.weights, &args.run) {
             (Some(weights), _) => open::weights(weights, (&args.settings, args.data.as_deref()), args.seed)?,
             (None, Some(run)) => open::kept(run)?,
             (None, None) => return Err(Failure::Usage("show: give --weights FILE or --run DIR".into())),
         };
         let Plan { config, dataset, past, mode, .. } = plan;
+        let dataset = from.map_or(dataset, |app| Arc::clone(&app.options.dataset));
+        let seed = from.map_or(config.seed, |app| app.options.seed);
+        if let Some(app) = from.filter(|app| app.options.model.shape() != config.model.shape()) {
+            let [ours, theirs] = [&app.options.model, &config.model].map(ModelConfig::shape);
+            return Err(Failure::Usage(format!("another model: {theirs:?}, not {ours:?}")));
+        }
         let (app, commands) = App::new(AppOptions {
             model: config.model.clone(),
-            seed: config.seed,
+            seed,
             dataset: Arc::clone(&dataset),
             depth: ColorDepth::TrueColor,
             glyphs: Glyphs::Utf8,
@@ -227,7 +282,7 @@ impl Desk {
             title: dataset.task().name().into(),
             mode: if args.run.is_some() { mode } else { Mode::Exploring { weights: name_of(args) } },
         });
-        let bench = Bench::new(dataset, config.seed, None);
+        let bench = Bench::new(dataset, seed, None);
         let mut desk = Self { app, bench, schedule: Schedule::default() };
         desk.obey(commands);
         let (width, height) = PICTURE;
@@ -286,7 +341,7 @@ fn write(args: &ShowArgs, shown: &Shown, app: &App, panels: &[Panel]) -> Result<
         Format::Svg => picture::svg(&view::still(app), &format!("headcount: {}", shown.name())),
         Format::Safetensors => {
             let tensors: Vec<_> = panels.iter().flat_map(safetensors).collect();
-            let about = HashMap::from([("panels".to_owned(), json_of(&meanings(panels))?)]);
+            let about = HashMap::from([("panels".to_owned(), meanings(panels)?)]);
             return output::write(out, &encode_tensors(&tensors, about));
         }
     };
@@ -296,7 +351,14 @@ fn write(args: &ShowArgs, shown: &Shown, app: &App, panels: &[Panel]) -> Result<
     output::write_text(out, &text)
 }
 
-/// Panels without their rows: what the tensors of a file are of.
-fn meanings(panels: &[Panel]) -> Vec<Panel> {
-    panels.iter().map(|panel| panel.clone().ordered([])).collect()
+/// What the tensors of a file are of: panels as JSON, without their rows.
+fn meanings(panels: &[Panel]) -> Result<String, Failure> {
+    let panels: Vec<Panel> = panels.iter().map(|panel| panel.clone().ordered([])).collect();
+    let value = serde_json::to_value(json(&panels)).map_err(|error| Failure::Failed(error.to_string()))?;
+    let without_rows = value.as_array().into_iter().flatten().filter_map(|panel| {
+        let mut panel = panel.as_object()?.clone();
+        panel.remove("rows");
+        Some(serde_json::Value::Object(panel))
+    });
+    Ok(without_rows.collect::<serde_json::Value>().to_string())
 }

@@ -64,12 +64,10 @@ impl Column {
     pub fn at(&self, lead: &[usize]) -> Datum {
         let cell = self.own(lead);
         match (&self.minus, cell.number()) {
-            (Some(minus), Some(x)) => {
+            // Tokens, classes and counts are names here: their numbers have no difference.
+            (Some(minus), Some(x)) if !matches!(cell, Datum::Whole(_)) => {
                 let Some(y) = minus.at(lead).number() else { return Datum::Nothing };
-                match cell {
-                    Datum::Whole(_) => Datum::Wide(x - y),
-                    cell => cell.map(|_| x - y),
-                }
+                cell.map(|_| x - y)
             }
             _ => cell,
         }

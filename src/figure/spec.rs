@@ -24,7 +24,7 @@ impl Spec {
     pub fn words(&self) -> String {
         let unit = if self.unit.is_empty() { String::new() } else { format!(", in {}", self.unit) };
         let chance =
-            if self.chance.is_empty() { String::new() } else { format!("; chance: {}", self.chance) };
+            if self.chance.is_empty() { String::new() } else { format!("; baseline: {}", self.chance) };
         let source = if self.source.is_empty() { String::new() } else { format!(" ({})", self.source) };
         format!("{}{unit}{chance}{source}", self.definition)
     }

@@ -70,8 +70,8 @@ fn provenance(panel: &Panel) -> Vec<(Vec<&str>, String)> {
     let mut found: Vec<(Vec<&str>, String)> = Vec::new();
     for column in &panel.columns {
         let choices = column.figure.about.iter().map(|(name, choice)| format!("{name} {choice}"));
-        let edits = |name: &&str| *name == Dim::Edits.name();
-        let at = fixed(column).into_iter().filter(|(name, _)| !edits(name));
+        let is_told = |name: &&str| [Dim::Edits, Dim::Part].iter().any(|dim| dim.name() == *name);
+        let at = fixed(column).into_iter().filter(|(name, _)| !is_told(name));
         let at = at.map(|(name, entry)| format!("{name} {entry}"));
         let partial = match column.figure.state {
             State::Done => None,
@@ -94,6 +94,11 @@ struct Meaning<'a> {
     name: &'a str,
     question: &'a str,
     unit: &'a str,
+    definition: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    baseline: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    source: &'a str,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     at: BTreeMap<&'static str, Datum>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -151,6 +156,9 @@ impl<'a> Meaning<'a> {
             name: &column.name,
             question: figure.spec.name,
             unit: figure.spec.unit,
+            definition: figure.spec.definition,
+            baseline: figure.spec.chance,
+            source: figure.spec.source,
             at: fixed(column),
             asked_with: figure.about.iter().map(|(name, choice)| (*name, &**choice)).collect(),
             factor: column.factor(),
@@ -178,22 +186,32 @@ fn fixed(column: &super::Column) -> BTreeMap<&'static str, Datum> {
 }
 
 /// The measured columns as tensors, `panel.column`, each over the leading axes where all rows are there in order, else over
-/// the rows; texts are left out, cells without a number NaN.
+/// the rows; flags are 0 or 1, texts are
+/// left out, cells without a number NaN. Where rows are missing or in another order, the entries of the leading axes stand
+/// beside them.
 pub fn safetensors(panel: &Panel) -> Vec<NamedTensor> {
     let columns = panel.columns.iter().enumerate();
-    let numeric =
-        columns.filter(|(at, _)| (0..panel.len()).any(|row| panel.cell(*at, row).number().is_some()));
-    numeric
-        .map(|(at, column)| NamedTensor {
-            name: format!("{}.{}", panel.name, column.name),
-            shape: if panel.is_whole() {
-                panel.lead.iter().map(Axis::len).collect()
-            } else {
-                vec![panel.len()]
-            },
-            values: panel.numbers(at).into_iter().map(|x| x as f32).collect(),
-        })
-        .collect()
+    let number = |at: usize, row: usize| match panel.cell(at, row) {
+        Datum::Flag(flag) => Some(f64::from(u8::from(flag))),
+        cell => cell.number(),
+    };
+    let numeric = columns.filter(|(at, _)| (0..panel.len()).any(|row| number(*at, row).is_some()));
+    let values = |at: usize| (0..panel.len()).map(|row| number(at, row).unwrap_or(f64::NAN) as f32).collect();
+    let mut tensors: Vec<NamedTensor> = Vec::new();
+    if !panel.is_whole() {
+        // Which row is which: the entries of the leading axes.
+        tensors.extend(panel.lead.iter().enumerate().map(|(at, axis)| NamedTensor {
+            name: format!("{}.{}", panel.name, axis.dim.name()),
+            shape: vec![panel.len()],
+            values: (0..panel.len()).map(|row| panel.lead_of(row)[at] as f32).collect(),
+        }));
+    }
+    tensors.extend(numeric.map(|(at, column)| NamedTensor {
+        name: format!("{}.{}", panel.name, column.name),
+        shape: if panel.is_whole() { panel.lead.iter().map(Axis::len).collect() } else { vec![panel.len()] },
+        values: values(at),
+    }));
+    tensors
 }
 
 #[cfg(test)]
@@ -316,7 +334,10 @@ mod tests {
         assert_eq!((&*tensor.name, &tensor.shape), ("loss.loss", &vec![2, 3]));
         assert!(tensor.values[5].is_nan() && (tensor.values[3] - 1.0).abs() < 1e-6);
         let some = whole.ordered([3, 0]);
-        assert_eq!((&safetensors(&some)[0].shape, some.len()), (&vec![2], 2));
+        let tensors = safetensors(&some);
+        let entries: Vec<_> = tensors.iter().map(|tensor| (&*tensor.name, &tensor.values[..])).collect();
+        assert_eq!(entries[..2], [("loss.edits", &[1.0, 0.0][..]), ("loss.position", &[0.0, 0.0])]);
+        assert_eq!(tensors[2].shape, [2]);
     }
 
     #[test]

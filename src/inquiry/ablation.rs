@@ -15,8 +15,9 @@ use crate::task::Task;
 pub static EDITED_LOSS: Spec = Spec {
     name: "edited_loss",
     unit: "nats",
-    definition: "mean cross-entropy over all targets of the validation set: clean, edited, and with random sets of as many neurons \
-                 of like mean activity in the same layers, edited in the same way",
+    definition: "mean cross-entropy over all targets of the validation set: clean, edited, and with random sets in place of the \
+                 edited neurons: each neuron drawn from those of its layer nearest in mean |activation|, heads and patterns edited \
+                 alike; only where neurons are edited",
     source: "",
     chance: "that of the random sets",
     axes: &[Dim::Edits],

@@ -12,7 +12,7 @@ use crate::task::Task;
 pub static SET_LOSS: Spec = Spec {
     name: "set_loss",
     unit: "nats",
-    definition: "mean cross-entropy over all targets of the set",
+    definition: "mean cross-entropy over all targets of the validation set, nothing edited",
     source: "",
     chance: "ln d_vocab_out",
     axes: &[Dim::Edits],
@@ -22,7 +22,7 @@ pub static SET_LOSS: Spec = Spec {
 pub static ACCURACY: Spec = Spec {
     name: "accuracy",
     unit: "",
-    definition: "share of all targets of the set that are predicted",
+    definition: "share of all targets of the validation set that are predicted, nothing edited",
     source: "",
     chance: "1/d_vocab_out, of a uniform guess",
     axes: &[Dim::Edits],

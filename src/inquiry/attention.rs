@@ -19,7 +19,7 @@ pub static PATTERN: Spec = Spec {
 pub static VALUE_NORM: Spec = Spec {
     name: "value_norm",
     unit: "",
-    definition: "|v W_O|: the length of what a key would write if it got all of the attention",
+    definition: "|v W_O|: the length of what a key would write if it got all of the attention, v with b_V; the same for a head that is off",
     source: "Kobayashi et al. 2020",
     chance: "",
     axes: &[Dim::Edits, Dim::Layer, Dim::Head, Dim::Key],

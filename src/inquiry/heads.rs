@@ -22,9 +22,9 @@ pub static MEAN_PATTERN: Spec = Spec {
 pub static PREVIOUS_SCORE: Spec = Spec {
     name: "previous_score",
     unit: "",
-    definition: "mean attention to the position before, over queries that have one",
-    source: "TransformerLens head_detector, previous_token_head",
-    chance: "that of uniform attention: the mean of 1/(query+1)",
+    definition: "mean attention to the position before, over queries that have one; averaged over sequences",
+    source: "as TransformerLens' detection pattern, of such queries alone",
+    chance: "uniform attention gives the mean of 1/(query+1) over queries from 1 on",
     axes: &[Dim::Layer, Dim::Head],
 };
 
@@ -32,9 +32,10 @@ pub static PREVIOUS_SCORE: Spec = Spec {
 pub static DUPLICATE_SCORE: Spec = Spec {
     name: "duplicate_score",
     unit: "",
-    definition: "mean attention to earlier positions with the query's own token, over queries that have one",
-    source: "TransformerLens head_detector, duplicate_token_head",
-    chance: "that of uniform attention: the share of such keys",
+    definition: "mean attention to earlier positions with the query's own token, over queries that have one; averaged \
+                 over the sequences that have such a query",
+    source: "as TransformerLens' detection pattern, of such queries alone",
+    chance: "uniform attention gives the share of such keys",
     axes: &[Dim::Layer, Dim::Head],
 };
 
@@ -42,9 +43,10 @@ pub static DUPLICATE_SCORE: Spec = Spec {
 pub static INDUCTION_SCORE: Spec = Spec {
     name: "induction_score",
     unit: "",
-    definition: "mean attention to positions after an earlier occurrence of the query's token, over queries that have one",
-    source: "Olsson et al. 2022; TransformerLens head_detector, induction_head",
-    chance: "that of uniform attention: the share of such keys",
+    definition: "mean attention to positions after an earlier occurrence of the query's token, over queries that have \
+                 one; averaged over the sequences that have such a query",
+    source: "Olsson et al. 2022; as TransformerLens' detection pattern, of such queries alone",
+    chance: "uniform attention gives the share of such keys",
     axes: &[Dim::Layer, Dim::Head],
 };
 
@@ -54,7 +56,7 @@ pub static UNIFORM_SCORE: Spec = Spec {
     unit: "",
     definition: "1 - the mean total variation distance from uniform attention over the keys up to the query",
     source: "",
-    chance: "",
+    chance: "1, of uniform attention",
     axes: &[Dim::Layer, Dim::Head],
 };
 

@@ -16,7 +16,7 @@ pub static LENS_LOGIT: Spec = Spec {
     name: "lens_logit",
     unit: "logit",
     definition: "the stream at a place through the final norm, with the place's own scale, and W_U, less the mean over classes: \
-                 at the target of the position",
+                 at the target of the position, with the edits in force",
     source: "nostalgebraist 2020",
     chance: "",
     axes: &[Dim::Place, Dim::Position],
@@ -26,7 +26,7 @@ pub static LENS_LOGIT: Spec = Spec {
 pub static LENS_PREDICTION: Spec = Spec {
     name: "lens_prediction",
     unit: "",
-    definition: "the class that the logit lens gives the largest logit",
+    definition: "the class that the logit lens gives the largest logit, with the edits in force",
     source: "nostalgebraist 2020",
     chance: "",
     axes: &[Dim::Place, Dim::Position],

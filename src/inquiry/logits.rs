@@ -13,7 +13,7 @@ pub static LOGITS: Spec = Spec {
     name: "logit",
     unit: "",
     definition: "what the unembedding gives for each class",
-    source: "TransformerLens unembed.hook_out",
+    source: "TransformerLens HookedTransformer's logits",
     chance: "",
     axes: &[Dim::Edits, Dim::Position, Dim::Class],
 };
@@ -65,7 +65,7 @@ pub static TOKEN: Spec = Spec {
     definition: "the input at each position",
     source: "",
     chance: "",
-    axes: &[Dim::Edits, Dim::Position],
+    axes: &[Dim::Position],
 };
 
 /// Targets.
@@ -75,15 +75,16 @@ pub static TARGET: Spec = Spec {
     definition: "the class that the task has for each position; none where the position is not scored",
     source: "",
     chance: "",
-    axes: &[Dim::Edits, Dim::Position],
+    axes: &[Dim::Position],
 };
 
 /// Direct logit attribution.
 pub static CONTRIBUTION: Spec = Spec {
     name: "contribution",
     unit: "logit",
-    definition: "direct logit attribution: a component's output, centred, over the final norm's scale, times its weight and W_U, \
-                 centred over classes; at the target of each position",
+    definition: "direct logit attribution: a component's output, centred, divided by the final norm's scale, times the norm's weight \
+                 and W_U, centred over classes; at the target of the position, which is that of the clean pass: edits do not change \
+                 the target. Without a label the target label is the prediction",
     source: "TransformerLens ActivationCache.logit_attrs, over centred logits",
     chance: "",
     axes: &[Dim::Edits, Dim::Component, Dim::Position],
@@ -148,14 +149,14 @@ impl Probe {
 
     /// [`TOKEN`].
     pub fn token(self: &Arc<Self>) -> Arc<Figure> {
-        self.figure(&TOKEN, vec![self.positions()], |probe, _, at| {
+        self.plain_figure(&TOKEN, vec![self.positions()], |probe, at| {
             Datum::token(&*probe.task, probe.tokens()[at[0]])
         })
     }
 
     /// [`TARGET`].
     pub fn target(self: &Arc<Self>) -> Arc<Figure> {
-        self.figure(&TARGET, vec![self.positions()], |probe, _, at| {
+        self.plain_figure(&TARGET, vec![self.positions()], |probe, at| {
             probe.label(at[0]).map(|label| Datum::class(&*probe.task, label))
         })
     }

@@ -35,7 +35,7 @@ pub static FAVOURS: Spec = Spec {
     definition: "the class whose logit a neuron raises most when it is active, by W_out, the final norm's weight and W_U",
     source: "",
     chance: "",
-    axes: &[Dim::Edits, Dim::Layer, Dim::Neuron],
+    axes: &[Dim::Layer, Dim::Neuron],
 };
 
 /// What is edited of the neurons.
@@ -45,7 +45,7 @@ pub static IS_OFF: Spec = Spec {
     definition: "whether a neuron's activation is replaced",
     source: "",
     chance: "",
-    axes: &[Dim::Edits, Dim::Layer, Dim::Neuron],
+    axes: &[Dim::Layer, Dim::Neuron],
 };
 
 impl Probe {
@@ -73,7 +73,7 @@ impl Probe {
 
     /// [`FAVOURS`]; nothing where a direction is not a number.
     pub fn favours(self: &Arc<Self>) -> Arc<Figure> {
-        self.figure(&FAVOURS, self.by_neuron([]), |probe, _, at| {
+        self.plain_figure(&FAVOURS, self.by_neuron([]), |probe, at| {
             let is_broken = probe.directions.of(at[0], at[1]).iter().any(|x| x.is_nan());
             (!is_broken).then(|| Datum::class(&*probe.task, probe.directions.favours(at[0], at[1])))
         })
@@ -81,7 +81,7 @@ impl Probe {
 
     /// [`IS_OFF`].
     pub fn is_off(self: &Arc<Self>) -> Arc<Figure> {
-        self.figure(&IS_OFF, self.by_neuron([]), |probe, _, at| {
+        self.plain_figure(&IS_OFF, self.by_neuron([]), |probe, at| {
             probe.subject.edits.neurons.contains(&NeuronId { layer: at[0], neuron: at[1] })
         })
     }

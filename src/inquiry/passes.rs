@@ -63,6 +63,17 @@ impl Probe {
         })
     }
 
+    /// A figure that edits do not change.
+    pub(super) fn plain_figure<D: Into<Datum>>(
+        self: &Arc<Self>,
+        spec: &'static Spec,
+        axes: Vec<Axis>,
+        cell: impl Fn(&Self, &[usize]) -> D + Send + Sync + 'static,
+    ) -> Arc<Figure> {
+        let probe = Arc::clone(self);
+        Figure::new(spec, axes, &self.subject, move |at| cell(&probe, at).into())
+    }
+
     /// The entry of the edits axis with what is in force.
     pub fn current_edits(&self) -> usize {
         usize::from(self.ablated.is_some())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::bench::Bench;
 use super::job::{Job, MeansOf, Progress};
 use super::passes::Probe;
-use super::{Answer, Findings};
+use super::{Answer, Findings, Question};
 use crate::analysis::NeuronDirections;
 use crate::analysis::attribution::ResolvedTarget;
 use crate::analysis::circuits::{HeadDrive, drive};
@@ -18,24 +18,26 @@ pub static PATHS: Spec = Spec {
     name: "token_paths",
     unit: "",
     definition: "ways from a token through a head and a neuron of its layer to the target, the largest |score| first. score: \
-                 ov_circuit_to_neurons times what the neuron adds to the target for an activation of 1, by the folded weights. drive: what \
-                 the token's positions add to the neuron's hook_pre at the query. contribution: neuron_contribution at the query",
+                 ov_circuit_to_neurons times what the neuron adds to the target for an activation of 1, both by the folded weights, whichever form \
+                 is looked at. drive: what \
+                 the token's positions add to the neuron's hook_pre at the query. \
+                 neuron_contribution: that of the whole neuron at the query",
     source: "Elhage et al. 2021, virtual weights",
     chance: "",
     axes: &[Dim::Rank, Dim::Part],
 };
 
 /// What is told of a path, in the order of [`PATHS`]' last axis.
-pub const PARTS: [&str; 7] = ["token", "layer", "head", "neuron", "score", "drive", "contribution"];
+pub const PARTS: [&str; 7] = ["token", "layer", "head", "neuron", "score", "drive", "neuron_contribution"];
 
 /// [`PATHS`].
 pub fn figure(answer: &Answer, found: &Arc<Vec<TokenPath>>, task: &Arc<dyn Task>) -> Arc<Figure> {
     let axes = vec![Axis::counted(Dim::Rank, found.len()), Axis::named(Dim::Part, PARTS)];
-    let (found, task) = (Arc::clone(found), Arc::clone(task));
-    answer.figure(&PATHS, axes, move |at| {
+    let (found, names) = (Arc::clone(found), Arc::clone(task));
+    let figure = answer.figure(&PATHS, axes, move |at| {
         let path = &found[at[0]];
         match at[1] {
-            0 => Datum::token(&*task, path.token),
+            0 => Datum::token(&*names, path.token),
             1 => path.head.layer.into(),
             2 => path.head.head.into(),
             3 => path.neuron.into(),
@@ -43,7 +45,14 @@ pub fn figure(answer: &Answer, found: &Arc<Vec<TokenPath>>, task: &Arc<dyn Task>
             5 => path.drive.into(),
             _ => path.contribution.into(),
         }
-    })
+    });
+    let Question::Paths(to) = &answer.inquiry.question else { return figure };
+    let target = task.outputs().name(to.target.plus);
+    let target = to
+        .target
+        .minus
+        .map_or(target.clone(), |minus| format!("{target} minus {}", task.outputs().name(minus)));
+    figure.asked_with("position", &to.position.to_string()).asked_with("target", &target)
 }
 
 /// Paths that are kept.

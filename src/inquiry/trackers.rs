@@ -13,7 +13,7 @@ pub static TRACKING: Spec = Spec {
     name: "tracking",
     unit: "logit",
     definition: "what a neuron of the last layer adds to the class's logit, on average where the class is the target, less where \
-                 another is; only of neurons that raise the class's logit",
+                 another is; only of neurons that raise the class's logit and are more active where the class is the target",
     source: "",
     chance: "0",
     axes: &[Dim::Class, Dim::Neuron],

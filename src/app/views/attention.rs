@@ -55,17 +55,15 @@ const PANELS: &[PanelEntry] = &[
     ),
     panel!("grid", "attention of the cursor's head, query by key", [PATTERN, VALUE_NORM], grid),
     panel!(
-        "mean_keys",
-        "the same as keys, of the mean pattern over the validation set",
-        [MEAN_PATTERN],
-        mean_keys
-    ),
+            "mean_keys",
+            "the same as keys, of the mean pattern over the validation set",
+            [MEAN_PATTERN],
+            mean_keys, opened_by: |app| app.settings.patterns = Patterns::Mean),
     panel!(
-        "mean_grid",
-        "the same as grid, of the mean pattern over the validation set",
-        [MEAN_PATTERN],
-        mean_grid
-    ),
+            "mean_grid",
+            "the same as grid, of the mean pattern over the validation set",
+            [MEAN_PATTERN],
+            mean_grid, opened_by: |app| app.settings.patterns = Patterns::Mean),
 ];
 
 /// Attention over what uniform attention would give: by the place of the query among the leading entries.
@@ -88,7 +86,7 @@ fn keys(app: &App) -> Option<Panel> {
     let attention = |name| Column::new(name, &probe.pattern(), at.clone());
     let norm = [At::Fixed(edits), At::Fixed(id.layer), At::Fixed(id.head), At::Lead(0)];
     let panel = Panel::new("keys", [Axis::counted(Dim::Key, query + 1)])
-        .with(Column::new("token", &probe.token(), [At::Fixed(0), At::Lead(0)]))
+        .with(Column::new("token", &probe.token(), [At::Lead(0)]))
         .with(attention("attention"))
         .with(attention("times_uniform").times(times_uniform(move |_| query)))
         .with(Column::new("value_norm", &probe.value_norm(), norm))

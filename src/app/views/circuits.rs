@@ -55,17 +55,15 @@ const PANELS: &[PanelEntry] = &[
         build: qk_positions,
     },
     panel!(
-        "ov_logits",
-        "what each token adds to each logit through the cursor's head",
-        [OV_LOGITS],
-        ov_logits
-    ),
+            "ov_logits",
+            "what each token adds to each logit through the cursor's head",
+            [OV_LOGITS],
+            ov_logits, opened_by: |app| app.circuits.map = CircuitMap::OvLogits),
     panel!(
-        "ov_neurons",
-        "how each token drives each neuron through the cursor's head",
-        [OV_NEURONS],
-        ov_neurons
-    ),
+            "ov_neurons",
+            "how each token drives each neuron through the cursor's head",
+            [OV_NEURONS],
+            ov_neurons, opened_by: |app| app.circuits.map = CircuitMap::OvNeurons),
     panel!("copying", "how much each head copies", [COPYING_SCORE], copying),
     panel!("singular_values", "of each head's maps of tokens", [QK_SINGULAR, OV_SINGULAR], singular_values),
     panel!(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::logits::{LOGITS_PANEL, clean_and_edited};
+use super::logits::{LOGITS_PANEL, POSITIONS_PANEL};
 use super::{Room, position, view};
 use crate::app::App;
 use crate::app::cursor::{PAGE, moved};
@@ -11,7 +11,7 @@ use crate::app::panels::{PanelEntry, panel};
 use crate::figure::{At, Column, Figure, Panel};
 use crate::inquiry::Probe;
 use crate::inquiry::ablation::{self, EDITED_ACCURACY, EDITED_CLASS_ACCURACY, EDITED_LOSS};
-use crate::inquiry::logits::{CORRECT, LOSS, PREDICTION, TARGET, TOKEN};
+use crate::inquiry::logits::{CORRECT, LOSS};
 
 pub(crate) static ROOM: Room = Room {
     title: "Ablate",
@@ -53,12 +53,7 @@ const PANELS: &[PanelEntry] = &[
         [EDITED_LOSS, EDITED_ACCURACY],
         effect,
     ),
-    panel!(
-        "positions",
-        "this sequence by position, clean and edited",
-        [TOKEN, TARGET, PREDICTION, LOSS],
-        positions,
-    ),
+    PanelEntry { build: positions, ..POSITIONS_PANEL },
     panel!(
         "edited_classes",
         "accuracy by class over the validation set, clean and edited",
@@ -101,15 +96,10 @@ pub(crate) fn effect(app: &App) -> Option<Panel> {
     Some(panel)
 }
 
+/// The sequence by position, where anything is edited.
 pub(crate) fn positions(app: &App) -> Option<Panel> {
-    let probe = edited(app)?;
-    let here = [At::Lead(0)];
-    let panel = Panel::new("positions", [probe.loss().axes[1].clone()])
-        .with(Column::new("token", &probe.token(), [At::Fixed(0), At::Lead(0)]))
-        .with(Column::new("label", &probe.target(), [At::Fixed(0), At::Lead(0)]))
-        .and(clean_and_edited("prediction", probe, &probe.prediction(), &here))
-        .and(clean_and_edited("loss", probe, &probe.loss(), &here));
-    Some(panel)
+    edited(app)?;
+    (POSITIONS_PANEL.build)(app)
 }
 
 pub(crate) fn classes(app: &App) -> Option<Panel> {

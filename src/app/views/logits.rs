@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use super::{Room, position, view};
 use crate::analysis::Writer;
-use crate::app::App;
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::moves::writers;
 use crate::app::panels::{PanelEntry, panel};
 use crate::app::studies::Asked;
+use crate::app::{App, LogitPanel};
 use crate::figure::{At, Column, Figure, Panel};
 use crate::inquiry::lens::{self, LENS_ACCURACY, LENS_LOGIT, LENS_LOSS, LENS_PREDICTION};
-use crate::inquiry::logits::{CONTRIBUTION, LOGITS, MLP_PARTS, PROBABILITY, SUM};
+use crate::inquiry::logits::{
+    CONTRIBUTION, CORRECT, LOGITS, LOSS, MLP_PARTS, PREDICTION, PROBABILITY, SUM, TARGET, TOKEN,
+};
 use crate::inquiry::{Probe, Question};
 
 pub(crate) static ROOM: Room = Room {
@@ -46,12 +48,12 @@ const PANELS: &[PanelEntry] = &[
     ),
     panel!("sums", "the sum of the contributions beside the centred logit", [SUM], sums),
     LOGITS_PANEL,
+    POSITIONS_PANEL,
     panel!(
-        "lens",
-        "the stream between the sublayers, read as logits: here, and over the validation set",
-        [LENS_LOGIT, LENS_PREDICTION, LENS_LOSS, LENS_ACCURACY],
-        lens_of_stream
-    ),
+            "lens",
+            "the stream between the sublayers, read as logits: here, and over the validation set",
+            [LENS_LOGIT, LENS_PREDICTION, LENS_LOSS, LENS_ACCURACY],
+            lens_of_stream, opened_by: |app| app.settings.logits = LogitPanel::Lens),
     panel!(
         "profile",
         "the contribution of the cursor's component at every position",
@@ -65,6 +67,25 @@ const PANELS: &[PanelEntry] = &[
         component_map
     ),
 ];
+
+/// The sequence: here and in the view of edits.
+pub(crate) const POSITIONS_PANEL: PanelEntry = panel!(
+    "positions",
+    "the sequence by position: token, label, prediction and loss, clean and edited",
+    [TOKEN, TARGET, PREDICTION, CORRECT, LOSS],
+    positions
+);
+
+fn positions(app: &App) -> Option<Panel> {
+    let (probe, here) = (app.answered()?, [At::Lead(0)]);
+    let panel = Panel::new("positions", [probe.token().axes[0].clone()])
+        .with(Column::new("token", &probe.token(), here.clone()))
+        .with(Column::new("label", &probe.target(), here.clone()))
+        .and(clean_and_edited("prediction", probe, &probe.prediction(), &here))
+        .and(clean_and_edited("correct", probe, &probe.correct(), &here))
+        .and(clean_and_edited("loss", probe, &probe.loss(), &here));
+    Some(panel)
+}
 
 /// The logits at the cursor: here and in the view of edits.
 pub(crate) const LOGITS_PANEL: PanelEntry = panel!(

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::logits::clean_and_edited;
 use super::{Room, position, view};
 use crate::analysis::hypotheses::Tracker;
-use crate::app::App;
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::panels::{PanelEntry, panel};
 use crate::app::studies::Asked;
+use crate::app::{App, LowerPanel};
 use crate::figure::{At, Column, Panel};
 use crate::inquiry::fit::{self, R_SQUARED};
 use crate::inquiry::logits::TARGET;
@@ -69,7 +69,11 @@ const PANELS: &[PanelEntry] = &[
         [TRACKING_RANK, TRACKING],
         trackers_of_all
     ),
-    panel!("neuron_map", "every neuron of the cursor's layer at every position", [ACTIVATION], neuron_map),
+    panel!(
+            "neuron_map",
+            "every neuron of the cursor's layer at every position",
+            [ACTIVATION],
+            neuron_map, opened_by: |app| app.settings.lower = LowerPanel::Map),
 ];
 
 fn with_neurons(app: &App) -> Option<&Arc<Probe>> {
@@ -82,7 +86,7 @@ pub(crate) fn neurons(app: &App) -> Option<Panel> {
     let layer = At::Fixed(app.cursor.layer);
     let here = [layer.clone(), At::Lead(0), At::Fixed(app.position_in(probe))];
     let (activation, contribution) = (probe.activation(), probe.neuron_contribution(app.cursor.target));
-    let of_neuron = [At::Fixed(probe.current_edits()), layer.clone(), At::Lead(0)];
+    let of_neuron = [layer.clone(), At::Lead(0)];
     let panel = Panel::new("neuron_list", [activation.axes[2].clone()])
         .ordered(app.neuron_order(probe))
         .and(clean_and_edited("activation", probe, &activation, &here))
@@ -108,7 +112,7 @@ pub(crate) fn traces(app: &App) -> Option<Panel> {
     let panel = Panel::new("traces", [figure.axes[3].clone()]).with(Column::new(
         "label",
         &probe.target(),
-        [At::Fixed(0), At::Lead(0)],
+        [At::Lead(0)],
     ));
     Some(panel.and(app.traced().into_iter().flat_map(trace)))
 }

@@ -42,7 +42,7 @@ pub(crate) static ROOM: Room = Room {
 static TRAIN_LOSS: Spec = Spec {
     name: "train_loss",
     unit: "nats",
-    definition: "mean cross-entropy over the targets of a step's batch, before the step; of a long run by neighbouring steps",
+    definition: "mean cross-entropy over the targets of a step's batch, before the step; in a long run neighbouring steps are pooled: mean, least, largest",
     source: "",
     chance: "ln d_vocab_out",
     axes: &[Dim::Step, Dim::Part],
@@ -104,9 +104,9 @@ fn of_run(app: &App, over: Over, step: Option<usize>) -> Option<Arc<Subject>> {
 }
 
 /// A series of the run by step: mean, least and largest of neighbouring steps.
-fn series(app: &App, spec: &'static Spec, series: &Series) -> Option<Arc<Figure>> {
+fn series(app: &App, spec: &'static Spec, over: Over, series: &Series) -> Option<Arc<Figure>> {
     let points: Vec<(usize, Bucket)> = series.points().collect();
-    let of = of_run(app, Over::Training, None).filter(|_| !points.is_empty())?;
+    let of = of_run(app, over, None).filter(|_| !points.is_empty())?;
     let axes = vec![
         Axis::steps(points.iter().map(|(step, _)| *step)),
         Axis::named(Dim::Part, ["mean", "min", "max"]),
@@ -119,8 +119,8 @@ fn series(app: &App, spec: &'static Spec, series: &Series) -> Option<Arc<Figure>
 }
 
 fn losses(app: &App) -> Option<Panel> {
-    let loss = series(app, &TRAIN_LOSS, &app.history.train_loss)?;
-    let rate = series(app, &LEARNING_RATE, &app.history.lr)?;
+    let loss = series(app, &TRAIN_LOSS, Over::Training, &app.history.train_loss)?;
+    let rate = series(app, &LEARNING_RATE, Over::Training, &app.history.lr)?;
     let column = |name, figure, part| Column::new(name, figure, [At::Lead(0), At::Fixed(part)]);
     let panel = Panel::new("losses", [loss.axes[0].clone()])
         .with(column("loss", &loss, 0))
@@ -131,8 +131,8 @@ fn losses(app: &App) -> Option<Panel> {
 }
 
 fn validations(app: &App) -> Option<Panel> {
-    let loss = series(app, &VALIDATION_LOSS, &app.history.validation_loss)?;
-    let accuracy = series(app, &VALIDATION_ACCURACY, &app.history.validation_accuracy)?;
+    let loss = series(app, &VALIDATION_LOSS, Over::Validation, &app.history.validation_loss)?;
+    let accuracy = series(app, &VALIDATION_ACCURACY, Over::Validation, &app.history.validation_accuracy)?;
     let column = |name, figure| Column::new(name, figure, [At::Lead(0), At::Fixed(0)]);
     let panel = Panel::new("validations", [loss.axes[0].clone()]);
     Some(panel.with(column("loss", &loss)).with(column("accuracy", &accuracy)))

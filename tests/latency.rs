@@ -1,0 +1,154 @@
+//! How long a key waits for its figures while a study is under way. `HEADCOUNT_LONG=1` takes the large model and holds the
+//! times against their bar; otherwise a small one shows that a question never waits for the end of a study.
+
+#[path = "common/bars.rs"]
+mod bars;
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use headcount::app::{App, AppOptions, ColorDepth, Command, Event, Glyphs, Ground, Mode};
+use headcount::cli::explore::{Word, Worker};
+use headcount::inquiry::{AskedBy, Question};
+use headcount::model::{Activations, ModelConfig, Patch, Snapshot, Weights, forward};
+use headcount::task::{Dataset, Split, TaskConfig};
+use headcount::train::TrainEvent;
+use headcount::view;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use bars::{PATIENCE, is_long, times};
+
+/// Beyond a forward pass.
+const MORE: Duration = Duration::from_millis(50);
+
+/// An explorer without a terminal: the app, the threads that answer, and a screen in memory.
+struct Explorer {
+    app: App,
+    worker: Worker,
+    words: Receiver<Word>,
+    terminal: Terminal<TestBackend>,
+    /// The user's newest question about the sequence.
+    asked: Option<u64>,
+    /// Answers to studies, whole ones.
+    studies: usize,
+}
+
+impl Explorer {
+    fn new(weights: Weights, dataset: Arc<Dataset>) -> Self {
+        let (app, first) = App::new(AppOptions {
+            model: weights.config().clone(),
+            seed: 1,
+            dataset: Arc::clone(&dataset),
+            depth: ColorDepth::Indexed256,
+            glyphs: Glyphs::Utf8,
+            ground: Ground::Dark,
+            title: "majority".into(),
+            mode: Mode::Live,
+        });
+        let (sender, words) = channel();
+        let worker = Worker::spawn(dataset, 1, move |word| drop(sender.send(word))).unwrap();
+        let terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
+        let mut explorer = Self { app, worker, words, terminal, asked: None, studies: 0 };
+        explorer.obey(first);
+        explorer.send(Event::Resize { width: 120, height: 40 });
+        explorer.send(Event::Train(TrainEvent::Snapshot(Arc::new(Snapshot::new(0, weights)))));
+        explorer
+    }
+
+    fn send(&mut self, event: Event) {
+        let commands = self.app.update(event);
+        self.obey(commands);
+    }
+
+    fn obey(&mut self, commands: Vec<Command>) {
+        for command in commands {
+            if let Command::Ask(inquiry) = command {
+                if inquiry.question == Question::Probe && inquiry.by == AskedBy::User {
+                    self.asked = Some(inquiry.generation);
+                }
+                self.worker.ask(*inquiry);
+            }
+        }
+    }
+
+    /// Presses a key, and waits until what it asked about the sequence is on the screen.
+    fn press(&mut self, key: char) -> Duration {
+        let started = Instant::now();
+        self.asked = None;
+        self.send(Event::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE)));
+        while let Some(asked) = self.asked {
+            match self.words.recv_timeout(PATIENCE).expect("an answer comes") {
+                Word::Answer(answer) => {
+                    let inquiry = &answer.inquiry;
+                    self.studies += usize::from(!inquiry.question.is_quick());
+                    if inquiry.question == Question::Probe && inquiry.generation == asked {
+                        self.asked = None;
+                    }
+                    self.send(Event::Answer(answer));
+                }
+                Word::Failure(failure) => panic!("{failure:?}"),
+            }
+        }
+        self.terminal.draw(|frame| view::draw(frame, &self.app)).unwrap();
+        started.elapsed()
+    }
+}
+
+fn at(sorted: &[Duration], share: f64) -> Duration {
+    sorted[((sorted.len() - 1) as f64 * share).round() as usize]
+}
+
+/// The time of a pass with nothing else to do, in the middle of several.
+fn pass(weights: &Weights, data: &Dataset) -> Duration {
+    let example = data.example(Split::Validation, 0);
+    let mut into = Activations::new(weights.config(), example.tokens().len());
+    let mut taken: Vec<Duration> = (0..9)
+        .map(|_| {
+            let started = Instant::now();
+            forward(weights, example.tokens(), &Patch::default(), &mut into);
+            started.elapsed()
+        })
+        .collect();
+    taken.sort();
+    at(&taken, 0.5)
+}
+
+#[test]
+fn a_key_waits_for_a_pass_and_not_for_a_study() {
+    let small = ModelConfig { d_model: 32, d_head: 16, d_mlp: 64, n_ctx: 32, ..ModelConfig::default() };
+    let large = ModelConfig {
+        n_layers: 4,
+        n_heads: 8,
+        d_model: 512,
+        d_head: 64,
+        d_mlp: 2048,
+        n_ctx: 512,
+        ..ModelConfig::default()
+    };
+    let (model, sequences) = if is_long() { (large, 4000) } else { (small, 100_000) };
+    let sizes = TaskConfig { sequences, train_fraction: 0.01, ..TaskConfig::default() };
+    let data = Arc::new(sizes.dataset(model.shape(), 1).unwrap());
+    let weights = Weights::initial(&model, 1);
+    // The study of a view, and the key that asks about the sequence while it runs: another one, or an edit of it. View 1 has
+    // none.
+    for (study, keys) in [("1", "r"), ("2", "r"), ("3", "r"), ("4", "r"), ("4 6", " ")] {
+        let alone = pass(&weights, &data);
+        let mut explorer = Explorer::new(weights.clone(), Arc::clone(&data));
+        for key in study.chars() {
+            explorer.press(key);
+        }
+        let before = explorer.studies;
+        let mut taken: Vec<Duration> =
+            (0..times(20, 100)).flat_map(|_| keys.chars()).map(|key| explorer.press(key)).collect();
+        taken.sort();
+        let [middle, p99, worst] = [0.5, 0.99, 1.0].map(|share| at(&taken, share));
+        println!(
+            "view {study}, key {keys:?}: {middle:.1?}, p99 {p99:.1?}, at most {worst:.1?}; a pass takes {alone:.1?}, {} partial answers",
+            explorer.studies - before
+        );
+        assert!(!is_long() || p99 <= alone + MORE, "{p99:?} beside a pass of {alone:?}");
+    }
+}
