@@ -277,8 +277,8 @@ fn what_is_not_saved_can_be_saved_elsewhere_before_quitting() {
     screen.keys("<esc>").must_show("R rescue");
     screen.keys("q").must_show("NOT SAVED: R saves and goes on, q saves and quits, Esc neither: in ");
     screen.keys("R");
-    assert_eq!((screen.told.as_slice(), screen.quit), (&[TrainCommand::Move][..], false));
-    screen.train(TrainEvent::Moved { step: 25, run_dir: "there-rescued-1".into() });
+    assert_eq!((screen.told.as_slice(), screen.quit), (&[TrainCommand::Rescue][..], false));
+    screen.train(TrainEvent::Rescued { step: 25, run_dir: "there-rescued-1".into() });
     screen.must_show("saved at step 25, and the run goes on in a new directory: there-rescued-1");
     screen.must_not_show("NOT SAVED");
     screen.keys("q").must_show("still training: q again stops it");
@@ -367,7 +367,7 @@ fn suspending_and_repainting_are_left_to_the_loop() {
 }
 
 #[test]
-fn the_cursor_stays_on_the_first_neuron_until_she_takes_one() {
+fn the_cursor_stays_on_the_first_neuron_until_the_user_takes_one() {
     let mut screen = running();
     let chosen =
         |screen: &Screen| screen.line("▸").split_whitespace().find_map(|word| word.parse::<usize>().ok());

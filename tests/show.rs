@@ -491,3 +491,26 @@ fn questions_need_no_edit_and_rows_of_tensors_are_named() {
     let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
     assert!(!metadata.metadata().as_ref().unwrap()["panels"].contains("\"rows\""));
 }
+
+#[test]
+fn what_is_odd_about_the_weights_is_said_beside_their_numbers() {
+    let (dir, model) = notebook();
+    let mut broken = model.weights.clone();
+    broken.values[0] = f32::NAN;
+    fs::write(dir.path().join("w.safetensors"), encode_weights(&broken, &[])).unwrap();
+    let (status, stdout, stderr) = headcount(dir.path(), &words("show keys --weights w.safetensors"));
+    assert_eq!((status, stderr.lines().count()), (0, 1), "{stderr}");
+    assert!(stdout.starts_with("keys\n") && stderr.contains("not finite"), "{stderr}");
+}
+
+#[test]
+fn random_sets_are_as_many_as_asked_and_only_where_they_are_shown() {
+    let (dir, model) = notebook();
+    let rows = |what: &str, more: &[&str]| {
+        let shown = show(dir.path(), &model, what, &[&["--neurons", "3,5"], more].concat()).unwrap();
+        shown["rows"].as_array().unwrap().len()
+    };
+    assert_eq!(rows("effect", &["--controls", "2"]), 4);
+    assert_eq!(rows("edited_loss", &["--controls", "0"]), 2);
+    assert_eq!(rows("edited_classes", &[]), 10);
+}

@@ -42,19 +42,19 @@ pub(super) fn summaries(weights: &Weights, from: &Activations) -> Vec<HeadSummar
             let pattern =
                 &from.blocks[layer].attn.pattern[head * from.len * from.len..][..from.len * from.len];
             let entropy: Vec<f32> = pattern.chunks_exact(from.len).map(entropy).collect();
-            let kl_from_uniform = entropy
-                .iter()
-                .enumerate()
-                .map(|(query, h)| not_below_zero(((query + 1) as f32).ln() - h))
-                .collect();
+            let kl_from_uniform = pattern.chunks_exact(from.len).enumerate().map(kl_from_uniform).collect();
             HeadSummary { value_norms: value_norms(weights, from, layer, head), entropy, kl_from_uniform }
         })
         .collect()
 }
 
-/// Rounding can leave a divergence a little below zero; NaN stays NaN.
-fn not_below_zero(x: f32) -> f32 {
-    if x < 0.0 { 0.0 } else { x }
+/// Not as ln(query + 1) less the entropy: near uniform few of the digits would be left. Rounding can leave a divergence a
+/// little below zero; NaN stays NaN.
+fn kl_from_uniform((query, pattern): (usize, &[f32])) -> f32 {
+    let keys = (query + 1) as f32;
+    let terms = pattern[..=query].iter().filter(|p| **p != 0.0).map(|p| p * (p * keys).ln());
+    let divergence = terms.sum::<f32>();
+    if divergence < 0.0 { 0.0 } else { divergence }
 }
 
 fn entropy(pattern: &[f32]) -> f32 {

@@ -115,9 +115,9 @@ impl App {
     }
 
     /// Saves in another directory what cannot be saved in the run's.
-    pub(super) fn move_offer(&self) -> Offer {
+    pub(super) fn rescue_offer(&self) -> Offer {
         if self.is_training() && self.trainer.unsaved.is_some() {
-            Offer::act(|_| vec![Command::Train(TrainCommand::Move)])
+            Offer::act(|_| vec![Command::Train(TrainCommand::Rescue)])
         } else {
             Offer::nothing("nothing is left unsaved: the run directory takes what is saved")
         }

@@ -122,7 +122,7 @@ impl App {
                     return self.say(Notice::info("saved again"));
                 }
             }
-            TrainEvent::Moved { step, run_dir } => {
+            TrainEvent::Rescued { step, run_dir } => {
                 let text = format!("saved at step {step}, and the run goes on in a new directory: {run_dir}");
                 self.trainer.unsaved = None;
                 if let Some(plan) = &mut self.trainer.plan {

@@ -5,18 +5,22 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::args::{Format, PlaceArg, ShowArgs, TokensArgs};
+use super::args::{EditArgs, Format, KindArg, PlaceArg, ShowArgs, TokensArgs};
 use super::explore::open::{self, Plan};
 use super::output::{self, print_text};
-use super::{Failure, ablate, input};
+use super::{Failure, ablate, input, say};
 use crate::app::glossary::{entries, questions};
 use crate::app::panels::PanelEntry;
-use crate::app::{App, AppOptions, ColorDepth, Command, Event, Glyphs, Ground, Mode, Opening, ViewId};
+use crate::app::{App, AppOptions, ColorDepth, Command, Event, Glyphs, Ground, Opening, ViewId};
 use crate::figure::{Dim, Panel, Spec, csv, json, safetensors, text};
-use crate::inquiry::{Bench, Schedule};
+use crate::inquiry::ablation::{EDITED_ACCURACY, EDITED_LOSS};
+use crate::inquiry::paths::PATHS;
+use crate::inquiry::{Bench, Question, Schedule};
 use crate::model::ModelConfig;
 use crate::model::weights_file::encode_tensors;
 use crate::task::Vocabulary;
+use crate::term::scrub;
+use crate::train::TrainEvent;
 use crate::train::run_dir::WEIGHTS_FILE;
 use crate::{picture, view};
 
@@ -50,7 +54,7 @@ fn check(args: &ShowArgs) -> Result<(), Failure> {
     if args.step.is_some() && args.run.is_none() {
         return usage("--step: steps are those of a run: give --run");
     }
-    if args.edits.is_empty() && args.edits.kind != super::args::KindArg::Zero {
+    if args.edits.is_empty() && args.edits.kind != KindArg::Zero {
         return usage("--kind: nothing is edited: give --heads or --neurons");
     }
     if args.edits.is_empty() && args.minus.as_deref() == Some("edits=none") {
@@ -101,6 +105,15 @@ impl Shown {
         }
     }
 
+    /// Whether random sets are among the numbers.
+    fn has_controls(&self) -> bool {
+        let are = |spec: &Spec| *spec == EDITED_LOSS || *spec == EDITED_ACCURACY;
+        match self {
+            Self::Question(.., spec) => are(spec),
+            _ => self.entries().iter().flat_map(|entry| entry.questions).any(|spec| are(spec)),
+        }
+    }
+
     fn name(&self) -> String {
         match self {
             Self::View(view) => view.title().to_lowercase(),
@@ -142,9 +155,10 @@ fn list() -> String {
 /// subtracted `from` another app has that one's data, cursor and, unless others are given, tokens.
 fn answered(args: &ShowArgs, shown: &Shown, from: Option<&App>) -> Result<(App, Vec<Panel>), Failure> {
     let mut desk = Desk::open(args, from)?;
+    desk.controls = if shown.has_controls() { args.controls } else { 0 };
     let options = &desk.app.options;
     let opening = opening(args, &options.model, options.dataset.task().vocabulary())?;
-    let opening = from.map_or(opening.clone(), |app| app.as_here(opening));
+    let opening = if let Some(app) = from { app.as_here(opening) } else { opening };
     let commands = desk.app.open(shown.view(), opening).map_err(|error| Failure::Usage(error.to_string()))?;
     desk.obey(commands);
     for entry in shown.entries() {
@@ -192,7 +206,7 @@ fn whole(args: &ShowArgs, spec: &'static Spec, panel: &Panel) -> Result<Panel, F
 fn difference(panels: &[Panel], others: &[Panel]) -> Result<Vec<Panel>, Failure> {
     let minus = |panel: &Panel| {
         // Row by row those are other paths.
-        let is_ranking = panel.columns.iter().any(|column| column.figure.spec.name == "token_paths");
+        let is_ranking = panel.columns.iter().any(|column| column.figure.spec == &PATHS);
         let panel = Some(panel).filter(|_| !is_ranking)?;
         let other = others.iter().find(|other| other.name == panel.name)?;
         panel.minus(other)
@@ -219,7 +233,7 @@ fn without(args: &ShowArgs, minus: &str) -> Result<ShowArgs, Failure> {
             let path = if path.is_dir() { path.join(WEIGHTS_FILE) } else { path };
             (other.weights, other.run, other.step) = (Some(path), None, None);
         }
-        Some(("edits", "none")) => other.edits = super::args::EditArgs::default(),
+        Some(("edits", "none")) => other.edits = EditArgs::default(),
         _ => return Err(usage("one of step=N, tokens=T, weights=FILE, edits=none")),
     }
     Ok(other)
@@ -229,7 +243,7 @@ fn without(args: &ShowArgs, minus: &str) -> Result<ShowArgs, Failure> {
 fn opening(args: &ShowArgs, model: &ModelConfig, names: &Vocabulary) -> Result<Opening, Failure> {
     let tokens =
         args.tokens.clone().map(|tokens| input::tokens(&TokensArgs { tokens }, model, names)).transpose()?;
-    let place = |option: &'static str, what, place: Option<super::args::PlaceArg>, count| {
+    let place = |option: &'static str, what, place: Option<PlaceArg>, count| {
         place
             .map(|place| {
                 let layer = layer_of(args, place);
@@ -256,6 +270,8 @@ struct Desk {
     app: App,
     bench: Bench,
     schedule: Schedule,
+    /// Random sets that edits are compared with.
+    controls: usize,
 }
 
 impl Desk {
@@ -280,12 +296,16 @@ impl Desk {
             glyphs: Glyphs::Utf8,
             ground: Ground::Dark,
             title: dataset.task().name().into(),
-            mode: if args.run.is_some() { mode } else { Mode::Exploring { weights: name_of(args) } },
+            mode,
         });
         let bench = Bench::new(dataset, seed, None);
-        let mut desk = Self { app, bench, schedule: Schedule::default() };
+        let mut desk = Self { app, bench, schedule: Schedule::default(), controls: 0 };
         desk.obey(commands);
         let (width, height) = PICTURE;
+        let notes = past
+            .iter()
+            .filter_map(|event| if let TrainEvent::Notice(note) = event { Some(note) } else { None });
+        notes.for_each(|note| say(&format!("headcount: {}", scrub(note))));
         for event in [Event::Resize { width, height }].into_iter().chain(past.into_iter().map(Event::Train)) {
             // What the first look asks is asked again once the cursor is where it is wanted.
             desk.app.update(event);
@@ -298,7 +318,10 @@ impl Desk {
         let mut commands = commands;
         loop {
             for command in commands.drain(..) {
-                if let Command::Ask(inquiry) = command {
+                if let Command::Ask(mut inquiry) = command {
+                    if let Question::Ablation { controls } = &mut inquiry.question {
+                        *controls = self.controls;
+                    }
                     self.schedule.ask(*inquiry);
                 }
             }
@@ -306,10 +329,6 @@ impl Desk {
             commands = self.app.update(Event::Answer(Box::new(answer)));
         }
     }
-}
-
-fn name_of(args: &ShowArgs) -> String {
-    args.weights.as_deref().unwrap_or(Path::new("")).display().to_string()
 }
 
 fn write(args: &ShowArgs, shown: &Shown, app: &App, panels: &[Panel]) -> Result<(), Failure> {

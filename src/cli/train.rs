@@ -187,7 +187,7 @@ impl Reporter {
             TrainEvent::Failed(_)
             | TrainEvent::Extended { .. }
             | TrainEvent::State(_)
-            | TrainEvent::Moved { .. }
+            | TrainEvent::Rescued { .. }
             | TrainEvent::Snapshot(_)
             | TrainEvent::Memory { .. } => {}
         }

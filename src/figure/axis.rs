@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Datum;
+use crate::model::ModelConfig;
 use crate::task::{Class, Task, Token};
 
 /// The kinds of axes, under the names that exported tables use.
@@ -98,6 +99,11 @@ impl Axis {
     /// Optimiser steps.
     pub fn steps(steps: impl IntoIterator<Item = usize>) -> Self {
         Self { dim: Dim::Step, names: Names::Steps(steps.into_iter().collect()) }
+    }
+
+    /// Every head: layer, then head.
+    pub fn heads(of: &ModelConfig) -> [Self; 2] {
+        [Self::counted(Dim::Layer, of.n_layers), Self::counted(Dim::Head, of.n_heads)]
     }
 
     /// The tokens of a task.

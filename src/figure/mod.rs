@@ -59,7 +59,7 @@ impl Figure {
         cells: impl Fn(&[usize]) -> Datum + Send + Sync + 'static,
     ) -> Arc<Self> {
         let dims: Vec<Dim> = axes.iter().map(|axis| axis.dim).collect();
-        assert_eq!(dims, spec.axes, "axes of {}", spec.name);
+        assert!(dims == spec.axes && dims.len() <= panel::MOST_AXES, "axes of {}: {dims:?}", spec.name);
         let (about, cells) = (Vec::new(), Arc::new(cells));
         Arc::new(Self { spec, axes, of: Arc::clone(of), about, state: State::Done, cells })
     }

@@ -45,7 +45,7 @@ impl Column {
     /// The cells of `figure` at `at`, one entry an axis of the figure.
     pub fn new(name: impl Into<String>, figure: &Arc<Figure>, at: impl Into<Vec<At>>) -> Self {
         let (name, at) = (name.into(), at.into());
-        assert_eq!(at.len(), figure.axes.len().min(MOST_AXES), "column {name} of {}", figure.spec.name);
+        assert_eq!(at.len(), figure.axes.len(), "column {name} of {}", figure.spec.name);
         Self { name, figure: Arc::clone(figure), at, factor: None, minus: None }
     }
 
@@ -113,7 +113,7 @@ impl Column {
 }
 
 /// Axes of a figure, at the most.
-const MOST_AXES: usize = 6;
+pub(super) const MOST_AXES: usize = 6;
 
 /// Columns on shared leading axes. Figures keep a canonical order; the order of rows is the panel's.
 #[derive(Clone)]

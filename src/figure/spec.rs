@@ -13,19 +13,24 @@ pub struct Spec {
     pub definition: &'static str,
     /// The paper, library or notebook whose definition it is; empty for our own.
     pub source: &'static str,
-    /// The value of a component that does nothing of the kind; empty where there is none.
-    pub chance: &'static str,
+    /// What chance gives, or a component that does nothing of the kind; empty where there is no such value.
+    pub baseline: &'static str,
     /// What it is an array over.
     pub axes: &'static [Dim],
 }
 
 impl Spec {
-    /// Definition, unit, chance level and source in a paragraph.
+    /// Nothing said: a question names only what it has.
+    pub const BARE: Self = Self { name: "", unit: "", definition: "", source: "", baseline: "", axes: &[] };
+
+    /// Definition, unit, baseline and source in a paragraph.
     pub fn words(&self) -> String {
-        let unit = if self.unit.is_empty() { String::new() } else { format!(", in {}", self.unit) };
-        let chance =
-            if self.chance.is_empty() { String::new() } else { format!("; baseline: {}", self.chance) };
-        let source = if self.source.is_empty() { String::new() } else { format!(" ({})", self.source) };
-        format!("{}{unit}{chance}{source}", self.definition)
+        let said = |before: &str, what: &str, after: &str| match what {
+            "" => String::new(),
+            what => format!("{before}{what}{after}"),
+        };
+        let unit = said(", in ", self.unit, "");
+        let baseline = said("; baseline: ", self.baseline, "");
+        format!("{}{unit}{baseline}{}", self.definition, said(" (", self.source, ")"))
     }
 }

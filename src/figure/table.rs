@@ -157,7 +157,7 @@ impl<'a> Meaning<'a> {
             question: figure.spec.name,
             unit: figure.spec.unit,
             definition: figure.spec.definition,
-            baseline: figure.spec.chance,
+            baseline: figure.spec.baseline,
             source: figure.spec.source,
             at: fixed(column),
             asked_with: figure.about.iter().map(|(name, choice)| (*name, &**choice)).collect(),
@@ -226,9 +226,9 @@ mod tests {
         name: "loss",
         unit: "nats",
         definition: "-log p(target)",
-        source: "",
-        chance: "ln d_vocab_out",
+        baseline: "ln d_vocab_out",
         axes: &[Dim::Edits, Dim::Position],
+        ..Spec::BARE
     };
 
     fn subject(heads: &[usize]) -> Arc<Subject> {

@@ -18,29 +18,27 @@ pub static EDITED_LOSS: Spec = Spec {
     definition: "mean cross-entropy over all targets of the validation set: clean, edited, and with random sets in place of the \
                  edited neurons: each neuron drawn from those of its layer nearest in mean |activation|, heads and patterns edited \
                  alike; only where neurons are edited",
-    source: "",
-    chance: "that of the random sets",
+    baseline: "that of the random sets",
     axes: &[Dim::Edits],
+    ..Spec::BARE
 };
 
 /// Accuracy with edits, beside random ones.
 pub static EDITED_ACCURACY: Spec = Spec {
     name: "edited_accuracy",
-    unit: "",
     definition: "share of all targets of the validation set that are predicted, with the edits of edited_loss",
-    source: "",
-    chance: "that of the random sets",
+    baseline: "that of the random sets",
     axes: &[Dim::Edits],
+    ..Spec::BARE
 };
 
 /// Accuracy by class with edits.
 pub static EDITED_CLASS_ACCURACY: Spec = Spec {
     name: "edited_accuracy_by_class",
-    unit: "",
     definition: "share of the targets of a class in the validation set that are predicted, clean and edited",
-    source: "",
-    chance: "1/d_vocab_out, of a uniform guess",
+    baseline: "1/d_vocab_out, of a uniform guess",
     axes: &[Dim::Edits, Dim::Class],
+    ..Spec::BARE
 };
 
 /// What edits do over a set of sequences, beside matched random ones.

@@ -13,39 +13,36 @@ pub static SET_LOSS: Spec = Spec {
     name: "set_loss",
     unit: "nats",
     definition: "mean cross-entropy over all targets of the validation set, nothing edited",
-    source: "",
-    chance: "ln d_vocab_out",
+    baseline: "ln d_vocab_out",
     axes: &[Dim::Edits],
+    ..Spec::BARE
 };
 
 /// Accuracy over a set.
 pub static ACCURACY: Spec = Spec {
     name: "accuracy",
-    unit: "",
     definition: "share of all targets of the validation set that are predicted, nothing edited",
-    source: "",
-    chance: "1/d_vocab_out, of a uniform guess",
+    baseline: "1/d_vocab_out, of a uniform guess",
     axes: &[Dim::Edits],
+    ..Spec::BARE
 };
 
 /// Accuracy by class.
 pub static CLASS_ACCURACY: Spec = Spec {
     name: "accuracy_by_class",
-    unit: "",
     definition: "share of the targets of a class that are predicted; none where the class is never a target",
-    source: "",
-    chance: "1/d_vocab_out, of a uniform guess",
+    baseline: "1/d_vocab_out, of a uniform guess",
     axes: &[Dim::Edits, Dim::Class],
+    ..Spec::BARE
 };
 
 /// Accuracy by position.
 pub static POSITION_ACCURACY: Spec = Spec {
     name: "accuracy_by_position",
-    unit: "",
     definition: "share of the targets at a position that are predicted; none where no sequence has one there",
-    source: "",
-    chance: "1/d_vocab_out, of a uniform guess",
+    baseline: "1/d_vocab_out, of a uniform guess",
     axes: &[Dim::Edits, Dim::Position],
+    ..Spec::BARE
 };
 
 pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {

@@ -3,26 +3,26 @@
 use std::sync::Arc;
 
 use super::passes::Probe;
+use crate::analysis::HeadSummary;
 use crate::figure::{Axis, Dim, Figure, Spec};
 
 /// Attention patterns.
 pub static PATTERN: Spec = Spec {
     name: "pattern",
-    unit: "",
     definition: "softmax over keys of q.k / attn_scale: the share of a query's attention that a key gets",
     source: "TransformerLens blocks.L.attn.hook_pattern",
-    chance: "1/(query+1)",
+    baseline: "1/(query+1)",
     axes: &[Dim::Edits, Dim::Layer, Dim::Head, Dim::Query, Dim::Key],
+    ..Spec::BARE
 };
 
 /// What a key would write.
 pub static VALUE_NORM: Spec = Spec {
     name: "value_norm",
-    unit: "",
     definition: "|v W_O|: the length of what a key would write if it got all of the attention, v with b_V; the same for a head that is off",
     source: "Kobayashi et al. 2020",
-    chance: "",
     axes: &[Dim::Edits, Dim::Layer, Dim::Head, Dim::Key],
+    ..Spec::BARE
 };
 
 /// Spread of attention.
@@ -31,7 +31,7 @@ pub static ENTROPY: Spec = Spec {
     unit: "nats",
     definition: "-sum over keys of A ln A, of a query's attention A",
     source: "Shannon 1948",
-    chance: "ln(query+1), of uniform attention",
+    baseline: "ln(query+1), of uniform attention",
     axes: &[Dim::Edits, Dim::Layer, Dim::Head, Dim::Query],
 };
 
@@ -39,9 +39,10 @@ pub static ENTROPY: Spec = Spec {
 pub static KL_FROM_UNIFORM: Spec = Spec {
     name: "kl_from_uniform",
     unit: "nats",
-    definition: "ln(query+1) - entropy: the divergence of a query's attention from uniform over the keys up to the query",
+    definition: "sum over keys of A ln(A (query+1)): the divergence of a query's attention A from uniform over the keys \
+                 up to the query",
     source: "Kullback and Leibler 1951",
-    chance: "0, of uniform attention",
+    baseline: "0, of uniform attention",
     axes: &[Dim::Edits, Dim::Layer, Dim::Head, Dim::Query],
 };
 
@@ -50,9 +51,9 @@ pub static MEAN_ENTROPY: Spec = Spec {
     name: "mean_entropy",
     unit: "nats",
     definition: "entropy, averaged over queries",
-    source: "",
-    chance: "the mean of ln(query+1), of uniform attention",
+    baseline: "the mean of ln(query+1), of uniform attention",
     axes: &[Dim::Edits, Dim::Layer, Dim::Head],
+    ..Spec::BARE
 };
 
 /// Mean distance of attention from averaging.
@@ -60,16 +61,26 @@ pub static MEAN_KL_FROM_UNIFORM: Spec = Spec {
     name: "mean_kl_from_uniform",
     unit: "nats",
     definition: "kl_from_uniform, averaged over queries",
-    source: "",
-    chance: "0, of uniform attention",
+    baseline: "0, of uniform attention",
     axes: &[Dim::Edits, Dim::Layer, Dim::Head],
+    ..Spec::BARE
 };
 
 impl Probe {
     fn by_head(&self, more: impl IntoIterator<Item = Axis>) -> Vec<Axis> {
-        let c = self.config();
-        let heads = [Axis::counted(Dim::Layer, c.n_layers), Axis::counted(Dim::Head, c.n_heads)];
-        heads.into_iter().chain(more).collect()
+        Axis::heads(self.config()).into_iter().chain(more).collect()
+    }
+
+    /// A figure of every head's summary.
+    fn of_heads(
+        self: &Arc<Self>,
+        spec: &'static Spec,
+        more: Option<Axis>,
+        cell: fn(&HeadSummary, &[usize]) -> f32,
+    ) -> Arc<Figure> {
+        self.figure(spec, self.by_head(more), move |probe, pass, at| {
+            cell(&pass.heads[at[0] * probe.config().n_heads + at[1]], &at[2..])
+        })
     }
 
     /// [`PATTERN`]; nothing where a key is after its query.
@@ -82,39 +93,29 @@ impl Probe {
 
     /// [`VALUE_NORM`].
     pub fn value_norm(self: &Arc<Self>) -> Arc<Figure> {
-        let axes = self.by_head([Axis::counted(Dim::Key, self.len())]);
-        self.figure(&VALUE_NORM, axes, |probe, pass, at| {
-            pass.heads[at[0] * probe.config().n_heads + at[1]].value_norms[at[2]]
-        })
+        let keys = Axis::counted(Dim::Key, self.len());
+        self.of_heads(&VALUE_NORM, Some(keys), |head, at| head.value_norms[at[0]])
     }
 
     /// [`ENTROPY`].
     pub fn entropy(self: &Arc<Self>) -> Arc<Figure> {
-        let axes = self.by_head([Axis::counted(Dim::Query, self.len())]);
-        self.figure(&ENTROPY, axes, |probe, pass, at| {
-            pass.heads[at[0] * probe.config().n_heads + at[1]].entropy[at[2]]
-        })
+        let queries = Axis::counted(Dim::Query, self.len());
+        self.of_heads(&ENTROPY, Some(queries), |head, at| head.entropy[at[0]])
     }
 
     /// [`KL_FROM_UNIFORM`].
     pub fn kl_from_uniform(self: &Arc<Self>) -> Arc<Figure> {
-        let axes = self.by_head([Axis::counted(Dim::Query, self.len())]);
-        self.figure(&KL_FROM_UNIFORM, axes, |probe, pass, at| {
-            pass.heads[at[0] * probe.config().n_heads + at[1]].kl_from_uniform[at[2]]
-        })
+        let queries = Axis::counted(Dim::Query, self.len());
+        self.of_heads(&KL_FROM_UNIFORM, Some(queries), |head, at| head.kl_from_uniform[at[0]])
     }
 
     /// [`MEAN_ENTROPY`].
     pub fn mean_entropy(self: &Arc<Self>) -> Arc<Figure> {
-        self.figure(&MEAN_ENTROPY, self.by_head([]), |probe, pass, at| {
-            pass.heads[at[0] * probe.config().n_heads + at[1]].mean_entropy()
-        })
+        self.of_heads(&MEAN_ENTROPY, None, |head, _| head.mean_entropy())
     }
 
     /// [`MEAN_KL_FROM_UNIFORM`].
     pub fn mean_kl_from_uniform(self: &Arc<Self>) -> Arc<Figure> {
-        self.figure(&MEAN_KL_FROM_UNIFORM, self.by_head([]), |probe, pass, at| {
-            pass.heads[at[0] * probe.config().n_heads + at[1]].mean_kl()
-        })
+        self.of_heads(&MEAN_KL_FROM_UNIFORM, None, |head, _| head.mean_kl())
     }
 }

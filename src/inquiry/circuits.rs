@@ -13,76 +13,68 @@ use crate::task::Task;
 /// Matches of tokens.
 pub static QK_TOKENS: Spec = Spec {
     name: "qk_circuit",
-    unit: "",
     definition: "W_E W_Q W_K^T W_E^T: how well a query token matches a key token, of the folded weights, without attn_scale \
                  and norm scales",
     source: "Elhage et al. 2021, QK circuit",
-    chance: "",
     axes: &[Dim::Layer, Dim::Head, Dim::QueryToken, Dim::Token],
+    ..Spec::BARE
 };
 
 /// Matches of positions.
 pub static QK_POSITIONS: Spec = Spec {
     name: "qk_circuit_of_positions",
-    unit: "",
     definition: "W_pos W_Q W_K^T W_pos^T of one head: how well a query position matches a key position, of the folded weights, \
                  without attn_scale and norm scales",
     source: "Elhage et al. 2021, QK circuit",
-    chance: "",
     axes: &[Dim::Query, Dim::Key],
+    ..Spec::BARE
 };
 
 /// From tokens to logits.
 pub static OV_LOGITS: Spec = Spec {
     name: "ov_circuit",
-    unit: "",
     definition: "W_E W_V W_O W_U: what a token, attended to, adds to each logit, of the folded weights, W_U \
                  centred over classes, without the final norm's scale",
     source: "Elhage et al. 2021, OV circuit",
-    chance: "",
     axes: &[Dim::Layer, Dim::Head, Dim::Token, Dim::Class],
+    ..Spec::BARE
 };
 
 /// From tokens to neurons.
 pub static OV_NEURONS: Spec = Spec {
     name: "ov_circuit_to_neurons",
-    unit: "",
     definition: "W_E W_V W_O W_in of one head, of the folded weights, less the mean over tokens: how a token, attended \
                  to, drives each neuron of the layer",
     source: "Elhage et al. 2021, OV circuit",
-    chance: "",
     axes: &[Dim::Token, Dim::Neuron],
+    ..Spec::BARE
 };
 
 /// Whether a head copies.
 pub static COPYING_SCORE: Spec = Spec {
     name: "copying_score",
-    unit: "",
     definition: "the sum of the eigenvalues of ov_circuit over the sum of their sizes: 1 where all are positive, -1 where all \
                  are negative; none where classes are not the tokens",
     source: "Elhage et al. 2021",
-    chance: "about 0, of random weights",
+    baseline: "about 0, of random weights",
     axes: &[Dim::Layer, Dim::Head],
+    ..Spec::BARE
 };
 
 /// Singular values of the match of tokens.
 pub static QK_SINGULAR: Spec = Spec {
     name: "qk_singular_values",
-    unit: "",
     definition: "singular values of qk_circuit, the largest first",
-    source: "",
-    chance: "",
     axes: &[Dim::Layer, Dim::Head, Dim::Rank],
+    ..Spec::BARE
 };
 
 /// Singular values of the token-to-logit map.
 pub static OV_SINGULAR: Spec = Spec {
     name: "ov_singular_values",
-    unit: "",
     definition: "singular values of ov_circuit, the largest first",
-    source: "",
-    chance: "",
     axes: &[Dim::Layer, Dim::Head, Dim::Rank],
+    ..Spec::BARE
 };
 
 /// Every head's circuits as figures.

@@ -12,12 +12,12 @@ use crate::task::{Class, Task};
 /// How well a feature explains neurons.
 pub static R_SQUARED: Spec = Spec {
     name: "r_squared",
-    unit: "",
     definition: "1 - the variance that is left of the neurons' summed activation after a straight line in a feature, over their \
                  variance",
     source: "least squares with an intercept",
-    chance: "0, of a feature without relation",
+    baseline: "0, of a feature without relation",
     axes: &[Dim::Hypothesis],
+    ..Spec::BARE
 };
 
 pub(super) fn ask(subject: &Subject, neurons: &[NeuronId], class: Class) -> Box<dyn Job> {

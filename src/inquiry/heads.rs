@@ -11,53 +11,52 @@ use crate::task::Split;
 /// Mean patterns.
 pub static MEAN_PATTERN: Spec = Spec {
     name: "mean_pattern",
-    unit: "",
     definition: "the pattern of a head, averaged over the sequences that have the query",
     source: "TransformerLens blocks.L.attn.hook_pattern",
-    chance: "1/(query+1)",
+    baseline: "1/(query+1)",
     axes: &[Dim::Layer, Dim::Head, Dim::Query, Dim::Key],
+    ..Spec::BARE
 };
 
 /// Heads that attend to the position before.
 pub static PREVIOUS_SCORE: Spec = Spec {
     name: "previous_score",
-    unit: "",
     definition: "mean attention to the position before, over queries that have one; averaged over sequences",
     source: "as TransformerLens' detection pattern, of such queries alone",
-    chance: "uniform attention gives the mean of 1/(query+1) over queries from 1 on",
+    baseline: "uniform attention gives the mean of 1/(query+1) over queries from 1 on",
     axes: &[Dim::Layer, Dim::Head],
+    ..Spec::BARE
 };
 
 /// Heads that attend to the same token.
 pub static DUPLICATE_SCORE: Spec = Spec {
     name: "duplicate_score",
-    unit: "",
     definition: "mean attention to earlier positions with the query's own token, over queries that have one; averaged \
                  over the sequences that have such a query",
     source: "as TransformerLens' detection pattern, of such queries alone",
-    chance: "uniform attention gives the share of such keys",
+    baseline: "uniform attention gives the share of such keys",
     axes: &[Dim::Layer, Dim::Head],
+    ..Spec::BARE
 };
 
 /// Heads that attend to what followed.
 pub static INDUCTION_SCORE: Spec = Spec {
     name: "induction_score",
-    unit: "",
     definition: "mean attention to positions after an earlier occurrence of the query's token, over queries that have \
                  one; averaged over the sequences that have such a query",
     source: "Olsson et al. 2022; as TransformerLens' detection pattern, of such queries alone",
-    chance: "uniform attention gives the share of such keys",
+    baseline: "uniform attention gives the share of such keys",
     axes: &[Dim::Layer, Dim::Head],
+    ..Spec::BARE
 };
 
 /// Heads that average.
 pub static UNIFORM_SCORE: Spec = Spec {
     name: "uniform_score",
-    unit: "",
     definition: "1 - the mean total variation distance from uniform attention over the keys up to the query",
-    source: "",
-    chance: "1, of uniform attention",
+    baseline: "1, of uniform attention",
     axes: &[Dim::Layer, Dim::Head],
+    ..Spec::BARE
 };
 
 pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {

@@ -18,18 +18,17 @@ pub static LENS_LOGIT: Spec = Spec {
     definition: "the stream at a place through the final norm, with the place's own scale, and W_U, less the mean over classes: \
                  at the target of the position, with the edits in force",
     source: "nostalgebraist 2020",
-    chance: "",
     axes: &[Dim::Place, Dim::Position],
+    ..Spec::BARE
 };
 
 /// The lens' answer.
 pub static LENS_PREDICTION: Spec = Spec {
     name: "lens_prediction",
-    unit: "",
     definition: "the class that the logit lens gives the largest logit, with the edits in force",
     source: "nostalgebraist 2020",
-    chance: "",
     axes: &[Dim::Place, Dim::Position],
+    ..Spec::BARE
 };
 
 /// Loss of the lens.
@@ -38,18 +37,18 @@ pub static LENS_LOSS: Spec = Spec {
     unit: "nats",
     definition: "mean cross-entropy of the logit lens over the targets of the validation set, nothing edited",
     source: "nostalgebraist 2020",
-    chance: "ln d_vocab_out",
+    baseline: "ln d_vocab_out",
     axes: &[Dim::Place],
 };
 
 /// Accuracy of the lens.
 pub static LENS_ACCURACY: Spec = Spec {
     name: "lens_accuracy",
-    unit: "",
     definition: "share of the targets of the validation set that the logit lens gives, nothing edited",
     source: "nostalgebraist 2020",
-    chance: "1/d_vocab_out, of a uniform guess",
+    baseline: "1/d_vocab_out, of a uniform guess",
     axes: &[Dim::Place],
+    ..Spec::BARE
 };
 
 /// [`LENS_LOGIT`] to a target, and [`LENS_PREDICTION`]; the target is that of the probe of the same sequence.

@@ -11,21 +11,19 @@ use crate::model::NeuronId;
 /// Logits.
 pub static LOGITS: Spec = Spec {
     name: "logit",
-    unit: "",
     definition: "what the unembedding gives for each class",
     source: "TransformerLens HookedTransformer's logits",
-    chance: "",
     axes: &[Dim::Edits, Dim::Position, Dim::Class],
+    ..Spec::BARE
 };
 
 /// Probabilities.
 pub static PROBABILITY: Spec = Spec {
     name: "probability",
-    unit: "",
     definition: "softmax of the logits over classes",
-    source: "",
-    chance: "1/d_vocab_out",
+    baseline: "1/d_vocab_out",
     axes: &[Dim::Edits, Dim::Position, Dim::Class],
+    ..Spec::BARE
 };
 
 /// Loss by position.
@@ -33,49 +31,38 @@ pub static LOSS: Spec = Spec {
     name: "loss",
     unit: "nats",
     definition: "-ln p(target): cross-entropy at each position that has a target",
-    source: "",
-    chance: "ln d_vocab_out",
+    baseline: "ln d_vocab_out",
     axes: &[Dim::Edits, Dim::Position],
+    ..Spec::BARE
 };
 
 /// Answers.
 pub static PREDICTION: Spec = Spec {
     name: "prediction",
-    unit: "",
     definition: "the class of the largest logit; none where a logit is not a number",
-    source: "",
-    chance: "",
     axes: &[Dim::Edits, Dim::Position],
+    ..Spec::BARE
 };
 
 /// Whether the answer is right.
 pub static CORRECT: Spec = Spec {
     name: "correct",
-    unit: "",
     definition: "1 where the prediction is the target, 0 where it is not; the mean over positions is the accuracy",
-    source: "",
-    chance: "1/d_vocab_out, of a uniform guess",
+    baseline: "1/d_vocab_out, of a uniform guess",
     axes: &[Dim::Edits, Dim::Position],
+    ..Spec::BARE
 };
 
 /// Tokens.
-pub static TOKEN: Spec = Spec {
-    name: "token",
-    unit: "",
-    definition: "the input at each position",
-    source: "",
-    chance: "",
-    axes: &[Dim::Position],
-};
+pub static TOKEN: Spec =
+    Spec { name: "token", definition: "the input at each position", axes: &[Dim::Position], ..Spec::BARE };
 
 /// Targets.
 pub static TARGET: Spec = Spec {
     name: "target",
-    unit: "",
     definition: "the class that the task has for each position; none where the position is not scored",
-    source: "",
-    chance: "",
     axes: &[Dim::Position],
+    ..Spec::BARE
 };
 
 /// Direct logit attribution.
@@ -86,8 +73,8 @@ pub static CONTRIBUTION: Spec = Spec {
                  and W_U, centred over classes; at the target of the position, which is that of the clean pass: edits do not change \
                  the target. Without a label the target label is the prediction",
     source: "TransformerLens ActivationCache.logit_attrs, over centred logits",
-    chance: "",
     axes: &[Dim::Edits, Dim::Component, Dim::Position],
+    ..Spec::BARE
 };
 
 /// Parts of an MLP.
@@ -95,9 +82,8 @@ pub static MLP_PARTS: Spec = Spec {
     name: "mlp_split",
     unit: "logit",
     definition: "the contribution of an MLP in two: one neuron, and all else with b_out",
-    source: "",
-    chance: "",
     axes: &[Dim::Edits, Dim::Part, Dim::Position],
+    ..Spec::BARE
 };
 
 /// Whether the parts add up.
@@ -106,9 +92,8 @@ pub static SUM: Spec = Spec {
     unit: "logit",
     definition: "the sum of all contributions, the logit less its mean over classes, their difference, which is rounding, and \
                  the largest such difference at any position and class",
-    source: "",
-    chance: "",
     axes: &[Dim::Edits, Dim::Part, Dim::Position],
+    ..Spec::BARE
 };
 
 impl Probe {

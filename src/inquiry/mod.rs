@@ -26,7 +26,7 @@ use crate::analysis::attention::HeadAverages;
 use crate::analysis::circuits::{HeadCircuits, HeadDrive};
 use crate::analysis::hypotheses::Tracker;
 use crate::analysis::lens::{LensFigures, LensRow};
-use crate::figure::{Axis, Datum, Dim, Figure, Spec};
+use crate::figure::{Axis, Datum, Figure, Spec};
 use crate::model::{HeadId, ModelConfig, NeuronId};
 use crate::task::Class;
 
@@ -212,9 +212,7 @@ impl Answer {
     }
 
     fn by_head(&self, more: impl IntoIterator<Item = Axis>) -> Vec<Axis> {
-        let c = self.config();
-        let heads = [Axis::counted(Dim::Layer, c.n_layers), Axis::counted(Dim::Head, c.n_heads)];
-        heads.into_iter().chain(more).collect()
+        Axis::heads(self.config()).into_iter().chain(more).collect()
     }
 
     /// A figure of what the question was asked of.

@@ -10,11 +10,10 @@ use crate::model::NeuronId;
 /// Activations.
 pub static ACTIVATION: Spec = Spec {
     name: "activation",
-    unit: "",
     definition: "a neuron's value after the activation function",
     source: "TransformerLens blocks.L.mlp.hook_post",
-    chance: "",
     axes: &[Dim::Edits, Dim::Layer, Dim::Neuron, Dim::Position],
+    ..Spec::BARE
 };
 
 /// Contributions of neurons.
@@ -24,28 +23,24 @@ pub static NEURON_CONTRIBUTION: Spec = Spec {
     definition: "activation times the neuron's row of W_out, read as a contribution is; a layer's sum, with that of b_out, is \
                  the MLP's contribution",
     source: "TransformerLens ActivationCache.get_neuron_results and logit_attrs, over centred logits",
-    chance: "",
     axes: &[Dim::Edits, Dim::Layer, Dim::Neuron, Dim::Position],
+    ..Spec::BARE
 };
 
 /// What neurons favour.
 pub static FAVOURS: Spec = Spec {
     name: "favours",
-    unit: "",
     definition: "the class whose logit a neuron raises most when it is active, by W_out, the final norm's weight and W_U",
-    source: "",
-    chance: "",
     axes: &[Dim::Layer, Dim::Neuron],
+    ..Spec::BARE
 };
 
 /// What is edited of the neurons.
 pub static IS_OFF: Spec = Spec {
     name: "off",
-    unit: "",
     definition: "whether a neuron's activation is replaced",
-    source: "",
-    chance: "",
     axes: &[Dim::Layer, Dim::Neuron],
+    ..Spec::BARE
 };
 
 impl Probe {

@@ -16,15 +16,14 @@ use crate::task::{Task, Token};
 /// Ways from tokens to a target.
 pub static PATHS: Spec = Spec {
     name: "token_paths",
-    unit: "",
     definition: "ways from a token through a head and a neuron of its layer to the target, the largest |score| first. score: \
                  ov_circuit_to_neurons times what the neuron adds to the target for an activation of 1, both by the folded weights, whichever form \
                  is looked at. drive: what \
                  the token's positions add to the neuron's hook_pre at the query. \
                  neuron_contribution: that of the whole neuron at the query",
     source: "Elhage et al. 2021, virtual weights",
-    chance: "",
     axes: &[Dim::Rank, Dim::Part],
+    ..Spec::BARE
 };
 
 /// What is told of a path, in the order of [`PATHS`]' last axis.

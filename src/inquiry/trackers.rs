@@ -14,29 +14,25 @@ pub static TRACKING: Spec = Spec {
     unit: "logit",
     definition: "what a neuron of the last layer adds to the class's logit, on average where the class is the target, less where \
                  another is; only of neurons that raise the class's logit and are more active where the class is the target",
-    source: "",
-    chance: "0",
+    baseline: "0",
     axes: &[Dim::Class, Dim::Neuron],
+    ..Spec::BARE
 };
 
 /// The place of a neuron among those that track a class.
 pub static TRACKING_RANK: Spec = Spec {
     name: "tracking_rank",
-    unit: "",
     definition: "the place of a neuron among those that track the class, the strongest first",
-    source: "",
-    chance: "",
     axes: &[Dim::Class, Dim::Neuron],
+    ..Spec::BARE
 };
 
 /// The class that a neuron tracks.
 pub static TRACKS: Spec = Spec {
     name: "tracks",
-    unit: "",
     definition: "the class among whose tracking neurons a neuron stands highest; known of the last layer",
-    source: "",
-    chance: "",
     axes: &[Dim::Layer, Dim::Neuron],
+    ..Spec::BARE
 };
 
 /// How much a neuron tracks its class.
@@ -44,9 +40,9 @@ pub static TRACKS_BY: Spec = Spec {
     name: "tracks_by",
     unit: "logit",
     definition: "tracking of the class that a neuron tracks",
-    source: "",
-    chance: "0",
+    baseline: "0",
     axes: &[Dim::Layer, Dim::Neuron],
+    ..Spec::BARE
 };
 
 pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {

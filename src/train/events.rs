@@ -96,7 +96,7 @@ pub enum TrainEvent {
     /// The newest state could not be saved, and why; `None`: now it is. The next save is another try.
     Unsaved(Option<String>),
     /// What could not be saved is, at this step, in this new run directory, where the run goes on.
-    Moved {
+    Rescued {
         /// Steps taken.
         step: usize,
         /// Where the run is kept from now on.
@@ -120,7 +120,7 @@ pub enum TrainCommand {
     /// Go on beyond the last step, by half of the recipe.
     Extend,
     /// Save in a new run directory what cannot be saved in this one, and go on there.
-    Move,
+    Rescue,
     /// Save and end.
     Stop,
 }

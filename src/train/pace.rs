@@ -35,7 +35,7 @@ impl Pace {
                 TrainCommand::Resume => Self::Running,
                 TrainCommand::Step => return Self::Once,
                 TrainCommand::Stop => return Self::Stop,
-                TrainCommand::Save | TrainCommand::Extend | TrainCommand::Move => {
+                TrainCommand::Save | TrainCommand::Extend | TrainCommand::Rescue => {
                     act(command);
                     pace
                 }
@@ -122,7 +122,7 @@ mod tests {
                 match command {
                     TrainCommand::Pause => self.pace = Pace::Paused,
                     TrainCommand::Resume => self.pace = Pace::Running,
-                    TrainCommand::Save | TrainCommand::Extend | TrainCommand::Move => self.saves += 1,
+                    TrainCommand::Save | TrainCommand::Extend | TrainCommand::Rescue => self.saves += 1,
                     TrainCommand::Stop => return self.pace = Pace::Stop,
                     // What comes after a step is heard after it.
                     TrainCommand::Step => return self.pace = Pace::Once,

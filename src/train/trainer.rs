@@ -226,7 +226,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
         while self.step < self.end() {
             let next = pace.next(commands, &mut |command| match command {
                 TrainCommand::Extend => self.extend(),
-                TrainCommand::Move => self.move_elsewhere(),
+                TrainCommand::Rescue => self.rescue_and_go_on(),
                 _ => self.save(),
             });
             if next != pace && next != Pace::Stop {

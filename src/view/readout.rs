@@ -65,7 +65,12 @@ fn cell(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area
     };
     pair(ink, area, 5, "A|vW_O|", &weighed);
     let most = ((query + 1) as f32).ln();
-    let entropy = if measure.is_mean { entropy_of(measure.row(query)) } else { summary.entropy[query] };
+    let (entropy, kl) = if measure.is_mean {
+        let entropy = entropy_of(measure.row(query));
+        (entropy, (most - entropy).max(0.0))
+    } else {
+        (summary.entropy[query], summary.kl_from_uniform[query])
+    };
     let (entropy_of_query, most_of_all) = (of_query(entropy), number(most));
     let entropies = [
         format!("{entropy_of_query} of {most_of_all} nats"),
@@ -73,7 +78,7 @@ fn cell(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area
         entropy_of_query,
     ];
     pair(ink, area, 6, "entropy", &fitting(area, &entropies));
-    pair(ink, area, 7, "KL unif.", &format!("{} nats", of_query((most - entropy).max(0.0))));
+    pair(ink, area, 7, "KL unif.", &format!("{} nats", of_query(kl)));
 }
 
 /// What was done to the head.

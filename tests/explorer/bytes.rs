@@ -37,7 +37,7 @@ fn an_idle_screen_sends_nothing() {
 }
 
 #[test]
-fn what_she_waits_for_is_not_held_back_for_the_line() {
+fn what_the_user_waits_for_is_not_held_back_for_the_line() {
     let folder = folder_with(&epochs(2));
     train(folder.path());
     let started = Instant::now();

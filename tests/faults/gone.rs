@@ -64,8 +64,8 @@ fn a_run_whose_directory_vanishes_goes_on_beside_it_when_told_to() {
     let opened = RunDir::open(&run, &config, &dataset(&config)).unwrap();
     let (outcome, ours) = train(&config, opened, |event, commands| match event {
         TrainEvent::Step(metrics) if metrics.step == 5 => fs::remove_dir_all(&run).unwrap(),
-        TrainEvent::Unsaved(Some(_)) => commands.send(TrainCommand::Move).unwrap(),
-        TrainEvent::Moved { step, run_dir } => moved.push((*step, run_dir.clone())),
+        TrainEvent::Unsaved(Some(_)) => commands.send(TrainCommand::Rescue).unwrap(),
+        TrainEvent::Rescued { step, run_dir } => moved.push((*step, run_dir.clone())),
         _ => {}
     });
     let beside = folder.path().join("run-rescued-1");

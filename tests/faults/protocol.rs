@@ -39,7 +39,7 @@ fn order(seed: u64, config: &RunConfig) {
             let _ = commands.send(command);
             woken = match command {
                 TrainCommand::Pause => false,
-                TrainCommand::Save | TrainCommand::Extend | TrainCommand::Move => woken,
+                TrainCommand::Save | TrainCommand::Extend | TrainCommand::Rescue => woken,
                 TrainCommand::Resume | TrainCommand::Step | TrainCommand::Stop => true,
             };
         }

@@ -17,7 +17,7 @@ fn if_edited(app: &App, why: &'static str, offer: fn() -> Offer) -> Offer {
 pub(super) const KEYS: &[Binding] = &[
     bind(
         &[Key::ch('R')],
-        App::move_offer,
+        App::rescue_offer,
         "rescue",
         "save elsewhere what cannot be saved here, and go on there",
     ),

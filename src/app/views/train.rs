@@ -43,9 +43,9 @@ static TRAIN_LOSS: Spec = Spec {
     name: "train_loss",
     unit: "nats",
     definition: "mean cross-entropy over the targets of a step's batch, before the step; in a long run neighbouring steps are pooled: mean, least, largest",
-    source: "",
-    chance: "ln d_vocab_out",
+    baseline: "ln d_vocab_out",
     axes: &[Dim::Step, Dim::Part],
+    ..Spec::BARE
 };
 
 /// Loss of the validations.
@@ -53,29 +53,26 @@ static VALIDATION_LOSS: Spec = Spec {
     name: "validation_loss",
     unit: "nats",
     definition: "mean cross-entropy over all targets of the validation set",
-    source: "",
-    chance: "ln d_vocab_out",
+    baseline: "ln d_vocab_out",
     axes: &[Dim::Step, Dim::Part],
+    ..Spec::BARE
 };
 
 /// Accuracy of the validations.
 static VALIDATION_ACCURACY: Spec = Spec {
     name: "validation_accuracy",
-    unit: "",
     definition: "share of all targets of the validation set that are predicted",
-    source: "",
-    chance: "1/d_vocab_out, of a uniform guess",
+    baseline: "1/d_vocab_out, of a uniform guess",
     axes: &[Dim::Step, Dim::Part],
+    ..Spec::BARE
 };
 
 /// Learning rate over the steps.
 static LEARNING_RATE: Spec = Spec {
     name: "learning_rate",
-    unit: "",
     definition: "the optimiser's learning rate",
-    source: "",
-    chance: "",
     axes: &[Dim::Step, Dim::Part],
+    ..Spec::BARE
 };
 
 const PANELS: &[PanelEntry] = &[

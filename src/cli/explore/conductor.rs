@@ -225,7 +225,7 @@ impl<D: Display> Conductor<'_, D> {
             Incident::Train(event) => {
                 #[cfg(debug_assertions)]
                 fault::strike(fault::Place::Screen, &event);
-                if let TrainEvent::Moved { run_dir, .. } = &event {
+                if let TrainEvent::Rescued { run_dir, .. } = &event {
                     self.exports = Path::new(run_dir).join(EXPORTS);
                 }
                 self.pulse.hear(&event, Instant::now());
@@ -325,7 +325,7 @@ fn scrubbed(event: TrainEvent) -> TrainEvent {
         TrainEvent::Notice(text) => TrainEvent::Notice(clean(text)),
         TrainEvent::Failed(text) => TrainEvent::Failed(clean(text)),
         TrainEvent::Unsaved(why) => TrainEvent::Unsaved(why.map(clean)),
-        TrainEvent::Moved { step, run_dir } => TrainEvent::Moved { step, run_dir: clean(run_dir) },
+        TrainEvent::Rescued { step, run_dir } => TrainEvent::Rescued { step, run_dir: clean(run_dir) },
         TrainEvent::Started(mut plan) => {
             plan.run_dir = plan.run_dir.map(clean);
             TrainEvent::Started(plan)

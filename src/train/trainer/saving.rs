@@ -76,7 +76,7 @@ impl<D: Backend> Trainer<'_, D> {
     }
 
     /// Saves in another place what cannot be saved here, and goes on there.
-    pub(super) fn move_elsewhere(&mut self) {
+    pub(super) fn rescue_and_go_on(&mut self) {
         if !self.unsaved {
             return self.save();
         }
@@ -89,7 +89,7 @@ impl<D: Backend> Trainer<'_, D> {
         self.setup.run_dir = Some(elsewhere);
         (self.saved, self.exported) = (Some(self.step), Some(self.step));
         (self.unsaved, self.unlogged) = (false, false);
-        (self.emit)(TrainEvent::Moved { step: self.step, run_dir });
+        (self.emit)(TrainEvent::Rescued { step: self.step, run_dir });
     }
 
     /// Writes the weights of the newest checkpoint to `weights.safetensors`.
