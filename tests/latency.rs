@@ -101,11 +101,11 @@ fn at(sorted: &[Duration], share: f64) -> Duration {
     sorted[((sorted.len() - 1) as f64 * share).round() as usize]
 }
 
-/// The time of a pass with nothing else to do, in the middle of several.
-fn pass(weights: &Weights, data: &Dataset) -> Duration {
+/// The times of passes with nothing else to do, sorted: their tail is the machine's own.
+fn passes(weights: &Weights, data: &Dataset) -> Vec<Duration> {
     let example = data.example(Split::Validation, 0);
     let mut into = Activations::new(weights.config(), example.tokens().len());
-    let mut taken: Vec<Duration> = (0..9)
+    let mut taken: Vec<Duration> = (0..times(9, 100))
         .map(|_| {
             let started = Instant::now();
             forward(weights, example.tokens(), &Patch::default(), &mut into);
@@ -113,7 +113,7 @@ fn pass(weights: &Weights, data: &Dataset) -> Duration {
         })
         .collect();
     taken.sort();
-    at(&taken, 0.5)
+    taken
 }
 
 #[test]
@@ -132,23 +132,28 @@ fn a_key_waits_for_a_pass_and_not_for_a_study() {
     let sizes = TaskConfig { sequences, train_fraction: 0.01, ..TaskConfig::default() };
     let data = Arc::new(sizes.dataset(model.shape(), 1).unwrap());
     let weights = Weights::initial(&model, 1);
+    let mut late = Vec::new();
     // The study of a view, and the key that asks about the sequence while it runs: another one, or an edit of it. View 1 has
     // none.
     for (study, keys) in [("1", "r"), ("2", "r"), ("3", "r"), ("4", "r"), ("4 6", " ")] {
-        let alone = pass(&weights, &data);
+        let alone = passes(&weights, &data);
         let mut explorer = Explorer::new(weights.clone(), Arc::clone(&data));
         for key in study.chars() {
             explorer.press(key);
         }
         let before = explorer.studies;
         let mut taken: Vec<Duration> =
-            (0..times(20, 100)).flat_map(|_| keys.chars()).map(|key| explorer.press(key)).collect();
+            (0..times(20, 300)).flat_map(|_| keys.chars()).map(|key| explorer.press(key)).collect();
         taken.sort();
         let [middle, p99, worst] = [0.5, 0.99, 1.0].map(|share| at(&taken, share));
+        let [pass, pass_p99] = [0.5, 0.99].map(|share| at(&alone, share));
         println!(
-            "view {study}, key {keys:?}: {middle:.1?}, p99 {p99:.1?}, at most {worst:.1?}; a pass takes {alone:.1?}, {} partial answers",
+            "view {study}, key {keys:?}: {middle:.1?}, p99 {p99:.1?}, at most {worst:.1?}; a pass takes {pass:.1?}, p99 {pass_p99:.1?}; {} partial answers",
             explorer.studies - before
         );
-        assert!(!is_long() || p99 <= alone + MORE, "{p99:?} beside a pass of {alone:?}");
+        if is_long() && (middle > pass + MORE || p99 > pass_p99 + MORE) {
+            late.push(study);
+        }
     }
+    assert!(late.is_empty(), "late in views {late:?}");
 }

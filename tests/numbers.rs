@@ -583,10 +583,10 @@ fn an_edit_at_one_position_leaves_the_others() {
     let block = |edits: &[Edit]| {
         let patch = Patch::new(weights.config(), edits, None);
         let example = Example::new(&tokens, &labels);
-        let mut pass = Pass::run(&weights, example, &patch);
+        let pass = Pass::run(&weights, example, &patch);
         let again = Pass::run(&weights, example, &Patch::default()).patched(&weights, example, &patch);
         assert_eq!(pass.activations.logits, again.activations.logits);
-        pass.activations.blocks.swap_remove(0)
+        pass.activations.blocks[0].clone()
     };
     let [clean, z, post, pattern] = [block(&[]), block(&edits[..1]), block(&edits[1..2]), block(&edits[2..])];
     let differ = |a: &[f32], b: &[f32]| -> Vec<usize> {

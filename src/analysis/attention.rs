@@ -3,14 +3,14 @@
 use serde::Serialize;
 
 use super::total::{Total, over};
-use crate::model::{Activations, HeadId, Mat, MatMut, ModelConfig, Patch, Weights, Write, matmul};
+use crate::model::{
+    Activations, HeadId, Mat, MatMut, ModelConfig, Patch, Weights, Write, matmul, sum_p_ln_p,
+};
 use crate::task::{Example, Token};
 
 /// Figures of one head over one sequence.
 #[derive(Clone, Debug)]
 pub struct HeadSummary {
-    /// Length of what each key would write if attended to fully, |v `W_O`|, `[key]`.
-    pub value_norms: Vec<f32>,
     /// Entropy of each query's pattern, in nats, `[query]`.
     pub entropy: Vec<f32>,
     /// Kullback-Leibler divergence of each query's pattern from uniform over the keys it may see, in nats, `[query]`.
@@ -34,16 +34,15 @@ fn mean(values: &[f32]) -> f32 {
 }
 
 /// Every head's, by layer, then head.
-pub(super) fn summaries(weights: &Weights, from: &Activations) -> Vec<HeadSummary> {
-    weights
-        .config()
+pub(super) fn summaries(config: &ModelConfig, from: &Activations) -> Vec<HeadSummary> {
+    config
         .heads()
         .map(|HeadId { layer, head }| {
             let pattern =
                 &from.blocks[layer].attn.pattern[head * from.len * from.len..][..from.len * from.len];
             let entropy: Vec<f32> = pattern.chunks_exact(from.len).map(entropy).collect();
             let kl_from_uniform = pattern.chunks_exact(from.len).enumerate().map(kl_from_uniform).collect();
-            HeadSummary { value_norms: value_norms(weights, from, layer, head), entropy, kl_from_uniform }
+            HeadSummary { entropy, kl_from_uniform }
         })
         .collect()
 }
@@ -51,17 +50,16 @@ pub(super) fn summaries(weights: &Weights, from: &Activations) -> Vec<HeadSummar
 /// Not as ln(query + 1) less the entropy: near uniform few of the digits would be left. Rounding can leave a divergence a
 /// little below zero; NaN stays NaN.
 fn kl_from_uniform((query, pattern): (usize, &[f32])) -> f32 {
-    let keys = (query + 1) as f32;
-    let terms = pattern[..=query].iter().filter(|p| **p != 0.0).map(|p| p * (p * keys).ln());
-    let divergence = terms.sum::<f32>();
+    let divergence = sum_p_ln_p(&pattern[..=query], (query + 1) as f32);
     if divergence < 0.0 { 0.0 } else { divergence }
 }
 
 fn entropy(pattern: &[f32]) -> f32 {
-    -pattern.iter().filter(|p| **p != 0.0).map(|p| p * p.ln()).sum::<f32>()
+    -sum_p_ln_p(pattern, 1.0)
 }
 
-fn value_norms(weights: &Weights, from: &Activations, layer: usize, head: usize) -> Vec<f32> {
+/// |v `W_O`| of one head, `[key]`.
+pub(super) fn value_norms(weights: &Weights, from: &Activations, layer: usize, head: usize) -> Vec<f32> {
     let c = weights.config();
     let values = &from.blocks[layer].attn.qkv[2 * c.d_heads() + head * c.d_head..];
     let w_o = &weights.part(&weights.layout.blocks[layer].attn.w_o)[head * c.d_head * c.d_model..];

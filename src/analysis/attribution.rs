@@ -3,13 +3,13 @@
 //! A writer's vector is centred, scaled as the final layer norm scaled the whole stream, multiplied by its weight and by
 //! `W_U`, and centred over the vocabulary. The parts sum to the centred logits.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use super::logits::argmax;
-use crate::model::{
-    Activations, HeadId, Mat, MatMut, ModelConfig, Normalization, Weights, Write, centre, matmul, mlp_out,
-};
-use crate::task::{Class, Task, Token};
+use super::neurons::NeuronDirections;
+use super::readout::{Readout, product};
+use crate::model::{Activations, HeadId, Mat, MatMut, ModelConfig, Weights, Write, centre, matmul, mlp_out};
+use crate::task::Token;
 
 /// Something that writes to the residual stream, named as in `inspect attribution`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,65 +41,6 @@ impl fmt::Display for Writer {
     }
 }
 
-/// The logit, or difference of logits, that contributions are measured on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Target {
-    /// The label's; the prediction's at a position without one.
-    #[default]
-    Label,
-    /// The prediction's.
-    Prediction,
-    /// The label's less that of the likeliest other class.
-    LabelMinusRunnerUp,
-    /// A chosen class's.
-    Token(Class),
-}
-
-/// A target at one position: the class whose logit counts, and the one whose logit is taken off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ResolvedTarget {
-    /// Counts.
-    pub plus: Class,
-    /// Is taken off.
-    pub minus: Option<Class>,
-}
-
-impl Target {
-    /// The classes meant at a position with that label, or none, and those logits.
-    pub fn resolve(self, label: Option<Class>, logits: &[f32]) -> ResolvedTarget {
-        let label = label.unwrap_or_else(|| super::logits::argmax(logits));
-        match self {
-            Self::Label => ResolvedTarget { plus: label, minus: None },
-            Self::Token(token) => ResolvedTarget { plus: token, minus: None },
-            Self::Prediction => ResolvedTarget { plus: argmax(logits), minus: None },
-            Self::LabelMinusRunnerUp => {
-                let others = (0..logits.len()).filter(|&token| token != usize::from(label));
-                let runner_up = others.max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
-                ResolvedTarget { plus: label, minus: runner_up.map(|token| token as Class) }
-            }
-        }
-    }
-}
-
-impl Target {
-    /// As headings and files name a choice.
-    pub fn words(self, task: &dyn Task) -> String {
-        match self {
-            Self::Label => "label".into(),
-            Self::Prediction => "prediction".into(),
-            Self::LabelMinusRunnerUp => "label minus runner-up".into(),
-            Self::Token(class) => format!("token {}", task.outputs().name(class)),
-        }
-    }
-}
-
-impl ResolvedTarget {
-    /// Its value in a row over the output vocabulary.
-    pub fn value(self, row: &[f32]) -> f32 {
-        row[usize::from(self.plus)] - self.minus.map_or(0.0, |minus| row[usize::from(minus)])
-    }
-}
-
 /// The contribution of every writer at every position to every logit.
 #[derive(Clone, Debug)]
 pub struct Attribution {
@@ -121,8 +62,13 @@ impl Attribution {
         (writers as u128 + 1) * len as u128 * c.outputs() as u128
     }
 
-    /// Attributes the logits of one pass.
-    pub fn new(weights: &Weights, tokens: &[Token], from: &Activations) -> Self {
+    /// Attributes the logits of one pass, with the neurons' directions of the same weights where they are known.
+    pub fn new(
+        weights: &Weights,
+        tokens: &[Token],
+        from: &Activations,
+        directions: Option<&NeuronDirections>,
+    ) -> Self {
         let c = weights.config();
         let readout = Readout::new(weights);
         let read = |vectors: &[f32]| readout.read(vectors, Some(&from.ln_final.scale));
@@ -136,7 +82,7 @@ impl Attribution {
             }
             writers.push(Writer::AttnBias(layer));
             parts.push(read(&weights.part(&weights.layout.blocks[layer].attn.b_o).repeat(tokens.len())));
-            if let Some(part) = readout.mlp(weights, from, layer) {
+            if let Some(part) = readout.mlp(weights, from, layer, directions) {
                 writers.push(Writer::Mlp(layer));
                 parts.push(part);
             }
@@ -191,64 +137,7 @@ fn head_factors<'a>(
     (Mat::strided(z, from.len, c.d_head, c.d_heads()), w_o)
 }
 
-/// `a b`, row-major.
-pub(super) fn product(a: Mat<'_>, b: Mat<'_>, rows: usize, cols: usize) -> Vec<f32> {
-    let mut out = vec![0.0; rows * cols];
-    matmul(MatMut::new(&mut out, rows, cols), Write::Set, 1.0, a, b);
-    out
-}
-
-/// The final norm's weight and `W_U` as one matrix.
-pub(super) struct Readout {
-    matrix: Vec<f32>,
-    d_model: usize,
-    outputs: usize,
-    centre_stream: bool,
-}
-
 impl Readout {
-    /// Of these weights.
-    pub(super) fn new(weights: &Weights) -> Self {
-        let c = weights.config();
-        let mut matrix = weights.part(&weights.layout.w_u).to_vec();
-        if let Some(affine) = weights.affine(weights.layout.ln_final.as_ref()) {
-            for (row, w) in matrix.chunks_exact_mut(c.outputs()).zip(affine.w) {
-                row.iter_mut().for_each(|x| *x *= w);
-            }
-        }
-        let centre_stream = c.normalization_type != Normalization::None;
-        Self { matrix, d_model: c.d_model, outputs: c.outputs(), centre_stream }
-    }
-
-    /// `vectors`, `[rows, d_model]`, as centred logits, `[rows, d_vocab_out]`; each row divided by its `scale`.
-    pub(super) fn read(&self, vectors: &[f32], scale: Option<&[f32]>) -> Vec<f32> {
-        let rows = vectors.len() / self.d_model;
-        let mut vectors = vectors.to_vec();
-        if self.centre_stream {
-            centre(&mut vectors, self.d_model);
-        }
-        let mut logits = product(
-            Mat::new(&vectors, rows, self.d_model),
-            Mat::new(&self.matrix, self.d_model, self.outputs),
-            rows,
-            self.outputs,
-        );
-        if let Some(scale) = scale {
-            self.divide(&mut logits, scale);
-        }
-        centre(&mut logits, self.outputs);
-        logits
-    }
-
-    /// Divides each row by the final norm's scale, if there is a norm.
-    fn divide(&self, logits: &mut [f32], scale: &[f32]) {
-        if self.centre_stream {
-            for (row, scale) in logits.chunks_exact_mut(self.outputs).zip(scale) {
-                row.iter_mut().for_each(|x| *x /= scale);
-            }
-        }
-    }
-
     /// Whether the way through the logits of each row of a writer's matrix is the shorter one.
     fn is_narrow(&self) -> bool {
         self.outputs < self.d_model
@@ -270,14 +159,23 @@ impl Readout {
     }
 
     /// What a layer's MLP adds with its `b_out`, `[pos, d_vocab_out]`.
-    fn mlp(&self, weights: &Weights, from: &Activations, layer: usize) -> Option<Vec<f32>> {
+    fn mlp(
+        &self,
+        weights: &Weights,
+        from: &Activations,
+        layer: usize,
+        known: Option<&NeuronDirections>,
+    ) -> Option<Vec<f32>> {
         let scale = &from.ln_final.scale;
         if !self.is_narrow() {
             return mlp_out(weights, from, layer).map(|out| self.read(&out, Some(scale)));
         }
         let (mlp, at) = (from.blocks[layer].mlp.as_ref()?, weights.layout.blocks[layer].mlp.as_ref()?);
         let d_mlp = weights.config().d_mlp;
-        let directions = self.read(weights.part(&at.w_out), None);
+        let directions = match known {
+            Some(known) => Cow::Borrowed(&known.layers[layer]),
+            None => Cow::Owned(self.read(weights.part(&at.w_out), None)),
+        };
         let mut logits = self.read(weights.part(&at.b_out), None).repeat(from.len);
         let out = MatMut::new(&mut logits, from.len, self.outputs);
         let (post, directions) =
@@ -285,18 +183,6 @@ impl Readout {
         matmul(out, Write::Add, 1.0, post, directions);
         self.divide(&mut logits, scale);
         Some(logits)
-    }
-
-    /// `ln_final.b W_U + b_U`, centred, `[d_vocab_out]`.
-    fn bias(&self, weights: &Weights) -> Vec<f32> {
-        let mut bias = weights.part(&weights.layout.b_u).to_vec();
-        if let Some(affine) = weights.affine(weights.layout.ln_final.as_ref()) {
-            let w_u = Mat::new(weights.part(&weights.layout.w_u), self.d_model, self.outputs);
-            let out = MatMut::new(&mut bias, 1, self.outputs);
-            matmul(out, Write::Add, 1.0, Mat::new(affine.b, 1, self.d_model), w_u);
-        }
-        centre(&mut bias, self.outputs);
-        bias
     }
 }
 
@@ -329,7 +215,7 @@ mod tests {
             let tokens = [1, 4, 4, 0, 9];
             let mut from = Activations::new(&config, tokens.len());
             forward(&weights, &tokens, &Patch::default(), &mut from);
-            let found = Attribution::new(&weights, &tokens, &from);
+            let found = Attribution::new(&weights, &tokens, &from, None);
             assert!(found.residual < 1e-4, "{d_model}: {}", found.residual);
             let readout = Readout::new(&weights);
             assert_eq!(readout.is_narrow(), d_model == 16);

@@ -5,8 +5,8 @@
 
 use nalgebra::DMatrix;
 
-use super::attribution::product;
 use super::pass::Pass;
+use super::readout::product;
 use crate::model::{HeadId, Mat, Weights, centre};
 use crate::task::Token;
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::attribution::product;
 use super::neurons::NeuronDirections;
+use super::readout::product;
 use super::total::{Total, over};
 use crate::model::{Activations, Mat, ModelConfig, NeuronId, Patch, Weights};
 use crate::task::{Class, Example, Feature, Token};

@@ -1,7 +1,8 @@
 //! What single neurons add to the logits.
 
-use super::attribution::{Readout, ResolvedTarget};
 use super::logits::argmax;
+use super::readout::Readout;
+use super::target::ResolvedTarget;
 use crate::model::{Activations, ModelConfig, Normalization, Weights};
 use crate::task::Class;
 

@@ -1,16 +1,20 @@
 //! The forward pass of one sequence, and what follows from it.
 
-use super::attention::{HeadSummary, summaries};
+use std::sync::{Arc, OnceLock};
+
+use super::attention::{HeadSummary, summaries, value_norms};
 use super::attribution::Attribution;
 use super::logits::{log_sum_exp, prediction};
-use crate::model::{Activations, ModelConfig, Patch, Weights, forward, forward_again};
+use super::neurons::NeuronDirections;
+use super::spare::{Kept, Spare};
+use crate::model::{ModelConfig, Patch, Weights, forward, forward_again};
 use crate::task::{Class, Example};
 
 /// The forward pass of one sequence, and what follows from it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Pass {
     /// Every activation.
-    pub activations: Activations,
+    pub activations: Kept,
     /// The most likely class at each position, as [`prediction`] has it.
     pub predictions: Vec<Option<Class>>,
     /// Cross-entropy at each position that has a target, in nats.
@@ -21,6 +25,9 @@ pub struct Pass {
     pub attribution: Attribution,
     /// By layer, then head.
     pub heads: Vec<HeadSummary>,
+    /// By layer, then head, once they are asked for.
+    value_norms: Vec<OnceLock<Vec<f32>>>,
+    directions: Option<Arc<NeuronDirections>>,
 }
 
 impl Pass {
@@ -31,20 +38,36 @@ impl Pass {
 
     /// Runs a sequence with `patch` in force.
     pub fn run(weights: &Weights, example: Example<'_>, patch: &Patch) -> Self {
-        let mut activations = Activations::new(weights.config(), example.tokens().len());
-        forward(weights, example.tokens(), patch, &mut activations);
-        Self::of(weights, example, activations)
+        Self::run_in(&Arc::default(), None, weights, example, patch)
+    }
+
+    /// The same, in a spare buffer and with the neurons' directions of these weights where they are known.
+    pub fn run_in(
+        spare: &Arc<Spare>,
+        directions: Option<Arc<NeuronDirections>>,
+        weights: &Weights,
+        example: Example<'_>,
+        patch: &Patch,
+    ) -> Self {
+        let mut activations = spare.take(weights.config(), example.tokens().len());
+        forward(weights, example.tokens(), patch, activations.get_mut());
+        Self::of(weights, example, activations, directions)
     }
 
     /// The pass of the same sequence with `patch` in force, from this one with none: only what follows is run again.
     #[must_use]
     pub fn patched(&self, weights: &Weights, example: Example<'_>, patch: &Patch) -> Self {
-        let mut activations = self.activations.clone();
-        forward_again(weights, patch, &mut activations);
-        Self::of(weights, example, activations)
+        let mut activations = self.activations.copy(weights.config());
+        forward_again(weights, patch, activations.get_mut());
+        Self::of(weights, example, activations, self.directions.clone())
     }
 
-    fn of(weights: &Weights, example: Example<'_>, activations: Activations) -> Self {
+    fn of(
+        weights: &Weights,
+        example: Example<'_>,
+        activations: Kept,
+        directions: Option<Arc<NeuronDirections>>,
+    ) -> Self {
         let rows = || activations.logits.chunks_exact(weights.config().outputs());
         let normalizers: Vec<f32> = rows().map(log_sum_exp).collect();
         let loss = |((row, normalizer), target): ((&[f32], &f32), &Option<Class>)| {
@@ -54,9 +77,11 @@ impl Pass {
             predictions: rows().map(prediction).collect(),
             losses: rows().zip(&normalizers).zip(example.targets()).map(loss).collect(),
             normalizers,
-            attribution: Attribution::new(weights, example.tokens(), &activations),
-            heads: summaries(weights, &activations),
+            attribution: Attribution::new(weights, example.tokens(), &activations, directions.as_deref()),
+            heads: summaries(weights.config(), &activations),
+            value_norms: weights.config().heads().map(|_| OnceLock::new()).collect(),
             activations,
+            directions,
         }
     }
 
@@ -100,6 +125,12 @@ impl Pass {
     /// A neuron's activation (`mlp.hook_post`) at a position; 0 in a model without neurons.
     pub fn neuron(&self, layer: usize, neuron: usize, position: usize) -> f32 {
         self.activations.neuron(layer, neuron, position)
+    }
+
+    /// Length of what each key would write if a head attended to it alone, |v `W_O`|, `[key]`; `weights` are the pass's.
+    pub fn value_norms(&self, weights: &Weights, layer: usize, head: usize) -> &[f32] {
+        let of_head = &self.value_norms[layer * weights.config().n_heads + head];
+        of_head.get_or_init(|| value_norms(weights, &self.activations, layer, head))
     }
 
     /// A head's attention from a query, `[key]`.

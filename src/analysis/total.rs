@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::model::{Activations, Patch, Weights, forward};
+use crate::model::{Activations, Patch, Weights, forward_in_steps};
 use crate::task::Example;
 
 /// Sums over sequences.
@@ -30,13 +30,15 @@ pub fn slice_len(weights: &Weights, sequences: usize) -> usize {
     part_len(weights, sequences) * rayon::current_num_threads()
 }
 
-/// Adds some of the `sequences` of a set. The figures are the same however a set is sliced at multiples of a part.
+/// Adds some of the `sequences` of a set. The figures are the same however a set is sliced at multiples of a part. `between`
+/// is called within each pass and after it, and may wait.
 pub fn add<T: Total>(
     total: &mut T,
     weights: &Weights,
     patch: &Patch,
     examples: &[Example<'_>],
     sequences: usize,
+    between: &(dyn Fn() + Sync),
 ) {
     let part = |examples: &[Example<'_>]| {
         let mut part = total.empty();
@@ -45,7 +47,8 @@ pub fn add<T: Total>(
             let len = example.tokens().len();
             let kept = activations.take().filter(|kept| kept.len == len);
             let mut run = kept.unwrap_or_else(|| Activations::new(weights.config(), len));
-            forward(weights, example.tokens(), patch, &mut run);
+            forward_in_steps(weights, example.tokens(), patch, &mut run, between);
+            between();
             part.add(&run, example);
             activations = Some(run);
         }
@@ -58,7 +61,7 @@ pub fn add<T: Total>(
 /// Adds all of `examples`.
 pub fn over<T: Total>(mut total: T, weights: &Weights, patch: &Patch, examples: &[Example<'_>]) -> T {
     for slice in examples.chunks(slice_len(weights, examples.len())) {
-        add(&mut total, weights, patch, slice, examples.len());
+        add(&mut total, weights, patch, slice, examples.len(), &|| ());
     }
     total
 }

@@ -2,7 +2,7 @@
 
 use super::{App, Sort};
 use crate::analysis::Pass;
-use crate::analysis::attribution::ResolvedTarget;
+use crate::analysis::ResolvedTarget;
 use crate::inquiry::Probe;
 use crate::model::NeuronId;
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::ThreadPool;
 
 use crate::analysis::circuits::HeadDrive;
-use crate::analysis::{Evaluation, NeuronDirections, Pass};
+use crate::analysis::{Evaluation, NeuronDirections, Pass, Spare};
 use crate::figure::{Over, Subject, WeightForm};
 use crate::model::{HeadId, Interventions, Means, Patch, Snapshot};
 use crate::task::{Dataset, Example, Split, Targets, Token};
@@ -40,6 +40,14 @@ struct Entry {
     bytes: usize,
 }
 
+/// Where long work stands aside for what is urgent.
+pub trait Aside: Send + Sync {
+    /// Whether the work of the calling thread is the urgent one.
+    fn is_urgent(&self) -> bool;
+    /// Waits while something urgent is under way.
+    fn wait(&self);
+}
+
 /// The memo, and what every answer needs: the data, the seed, and the threads for long work.
 pub struct Bench {
     /// The least recently used first.
@@ -49,13 +57,24 @@ pub struct Bench {
     seed: u64,
     pool: Option<ThreadPool>,
     passes: AtomicUsize,
+    spare: Arc<Spare>,
+    aside: Option<Arc<dyn Aside>>,
 }
 
 impl Bench {
     /// An empty one. Without a pool long work runs on rayon's own threads.
     pub fn new(data: Arc<Dataset>, seed: u64, pool: Option<ThreadPool>) -> Self {
         let memo = Mutex::default();
-        Self { memo, budget: BUDGET, data, seed, pool, passes: AtomicUsize::new(0) }
+        Self {
+            memo,
+            budget: BUDGET,
+            data,
+            seed,
+            pool,
+            passes: AtomicUsize::new(0),
+            spare: Arc::default(),
+            aside: None,
+        }
     }
 
     #[cfg(test)]
@@ -84,6 +103,18 @@ impl Bench {
 
     pub(super) fn count(&self, passes: usize) {
         self.passes.fetch_add(passes, Ordering::Relaxed);
+    }
+
+    /// The same, whose long work stands aside for what is urgent.
+    #[must_use]
+    pub fn with_aside(self, aside: Arc<dyn Aside>) -> Self {
+        Self { aside: Some(aside), ..self }
+    }
+
+    /// What the calling thread's long work does within a pass, on whichever threads.
+    pub(super) fn stand_aside(&self) -> impl Fn() + Sync + '_ {
+        let aside = self.aside.as_deref().filter(|aside| !aside.is_urgent());
+        move || aside.into_iter().for_each(Aside::wait)
     }
 
     /// Does long work on the threads that are there for it.
@@ -115,7 +146,9 @@ impl Bench {
         let make = || {
             let weights = &self.weights(of).weights;
             self.count(1);
-            Pass::run(weights, Example::new(tokens, &self.targets(tokens)), &Patch::default())
+            let targets = self.targets(tokens);
+            let example = Example::new(tokens, &targets);
+            Pass::run_in(&self.spare, Some(self.directions(of)), weights, example, &Patch::default())
         };
         self.memo(&of.snapshot, Key::Clean(of.form, Arc::clone(tokens)), make, Pass::bytes)
     }
@@ -231,14 +264,19 @@ mod tests {
         };
         let one = bench(usize::MAX);
         one.clean(&subject(0));
-        let (_, bytes) = held(&one);
-        let three = bench(3 * bytes);
+        let [directions, pass] =
+            one.memo.lock().unwrap().iter().map(|entry| entry.bytes).collect::<Vec<_>>()[..]
+        else {
+            panic!("a pass and what it is read with")
+        };
+        let budget = directions + 3 * pass;
+        let three = bench(budget);
         for token in 0..8 {
             three.clean(&subject(token));
-            assert!(held(&three).1 <= 3 * bytes);
+            assert!(held(&three).1 <= budget);
             three.clean(&subject(0));
         }
-        assert_eq!(held(&three).0, 3);
+        assert_eq!(held(&three).0, 4);
         assert_eq!(three.passes(), 8, "what is used is kept");
         let none = bench(0);
         (0..3).for_each(|_| drop(none.clean(&subject(1))));

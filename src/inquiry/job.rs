@@ -53,11 +53,12 @@ impl<T: Total> Sweep<T> {
         let (sequences, first) = (bench.sequences(), self.next);
         let (weights, patch) = (&self.weights.weights, &self.patch);
         let total = self.total.as_mut()?;
+        let stand_aside = bench.stand_aside();
         self.next = bench.long(|| {
             let end = first.saturating_add(slice_len(weights, sequences)).min(sequences);
             let examples: Vec<_> =
                 (first..end).map(|index| bench.data().example(Split::Validation, index)).collect();
-            add(total, weights, patch, &examples, sequences);
+            add(total, weights, patch, &examples, sequences, &stand_aside);
             end
         });
         bench.count(self.next - first);

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::passes::Probe;
-use crate::analysis::attribution::ResolvedTarget;
+use crate::analysis::ResolvedTarget;
 use crate::analysis::{Pass, Target};
 use crate::figure::{Axis, Datum, Dim, Figure, Spec};
 use crate::model::NeuronId;

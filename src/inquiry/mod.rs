@@ -31,7 +31,7 @@ use crate::model::{HeadId, ModelConfig, NeuronId};
 use crate::task::Class;
 
 pub use ablation::AblationReport;
-pub use bench::Bench;
+pub use bench::{Aside, Bench};
 pub use job::{Job, Progress};
 pub use passes::Probe;
 pub use paths::{PathsTo, TokenPath};

@@ -7,7 +7,7 @@ use super::job::{Job, MeansOf, Progress};
 use super::passes::Probe;
 use super::{Answer, Findings, Question};
 use crate::analysis::NeuronDirections;
-use crate::analysis::attribution::ResolvedTarget;
+use crate::analysis::ResolvedTarget;
 use crate::analysis::circuits::{HeadDrive, drive};
 use crate::figure::{Axis, Datum, Dim, Figure, Spec, Subject};
 use crate::model::HeadId;

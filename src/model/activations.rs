@@ -2,13 +2,14 @@
 //!
 //! Training reuses one such buffer per thread for ever; probing keeps one as the cache.
 
+use super::clone_into::clone_into_buffers;
 use super::config::ModelConfig;
 use super::parts::attention::AttentionActivations;
 use super::parts::mlp::MlpActivations;
 use super::parts::norm::Normed;
 
 /// One block.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct BlockActivations {
     /// `[pos, d_model]`.
     pub resid_pre: Vec<f32>,
@@ -22,8 +23,10 @@ pub struct BlockActivations {
     pub mlp: Option<MlpActivations>,
 }
 
+clone_into_buffers!(BlockActivations: resid_pre, ln1, attn, resid_mid, mlp);
+
 /// All of one sequence.
-#[derive(Clone, Debug)]
+#[derive(Debug, Default)]
 pub struct Activations {
     /// Positions.
     pub len: usize,
@@ -38,6 +41,8 @@ pub struct Activations {
     /// `[pos, d_vocab_out]`.
     pub logits: Vec<f32>,
 }
+
+clone_into_buffers!(Activations: len, blocks, resid_post, ln_final, unembed_in, logits);
 
 impl Activations {
     /// Room for a sequence of `len` positions.
@@ -58,6 +63,22 @@ impl Activations {
             unembed_in: zeros(c.d_model),
             logits: zeros(c.outputs()),
         }
+    }
+
+    /// Whether they have room for a sequence of `len` positions and no more, in a model of that shape.
+    pub fn fits(&self, c: &ModelConfig, len: usize) -> bool {
+        let mlp = |block: &BlockActivations| {
+            let Some(mlp) = &block.mlp else { return !c.has_mlp() };
+            mlp.post.len() == len * c.d_mlp && mlp.inner.mid.is_empty() != c.has_mlp_norm()
+        };
+        let heads = |block: &BlockActivations| block.attn.pattern.len() == c.n_heads * len * len;
+        let block =
+            |block: &BlockActivations| heads(block) && block.attn.z.len() == len * c.d_heads() && mlp(block);
+        self.len == len
+            && self.blocks.len() == c.n_layers
+            && self.resid_post.len() == len * c.d_model
+            && self.logits.len() == len * c.outputs()
+            && self.blocks.iter().all(block)
     }
 
     /// A neuron's activation (`mlp.hook_post`) at a position; 0 in a model without neurons.

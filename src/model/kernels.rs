@@ -101,6 +101,34 @@ pub(super) fn exp(x: f32) -> f32 {
     (p * r * r + r + 1.0) * power
 }
 
+/// ln x to 3e-7 relative, for positive x that are not subnormal; finite and without meaning for the others,
+/// NaN included.
+///
+/// The reduction and the polynomial are those of the Cephes library's `logf`.
+#[inline(always)]
+pub(super) fn ln(x: f32) -> f32 {
+    // The exponent that leaves a mantissa from sqrt(1/2) to sqrt(2).
+    let above = x.to_bits().wrapping_sub(std::f32::consts::FRAC_1_SQRT_2.to_bits()).cast_signed() >> 23;
+    let mantissa = f32::from_bits(x.to_bits().wrapping_sub(above.cast_unsigned() << 23));
+    let (r, n) = (mantissa - 1.0, above as f32);
+    let mut p = 7.037_683_6e-2_f32;
+    for c in [
+        -0.115_146_1,
+        0.116_769_99,
+        -0.124_201_41,
+        0.142_493_23,
+        -0.166_680_57,
+        0.200_007_14,
+        -0.249_999_94,
+        0.333_333_3,
+    ] {
+        p = p * r + c;
+    }
+    let square = r * r;
+    let tail = p * r * square - n * 2.121_944_4e-4 - 0.5 * square;
+    r + tail + n * 0.693_359_4
+}
+
 /// Softmax of a row in place; returns the logarithm of the sum it divided by.
 #[inline(always)]
 pub(super) fn softmax(row: &mut [f32]) -> f32 {
@@ -152,6 +180,13 @@ kernel! {
     }
 }
 
+kernel! {
+    /// The sum of p ln(`times` p) over a row, in nats; a p of 0 adds 0.
+    pub fn sum_p_ln_p(row: &[f32], times: f32) -> f32 {
+        fold_lanes([row, row], |total, p, _| total + p * ln(times * p))
+    }
+}
+
 /// Fills every row of `x`, `[rows, row.len()]`, with `row`.
 pub fn fill_rows(x: &mut [f32], row: &[f32]) {
     x.chunks_exact_mut(row.len()).for_each(|out| out.copy_from_slice(row));
@@ -185,5 +220,22 @@ mod tests {
         assert!(worst < 2e-7, "{worst}");
         assert!(exp(f32::NAN).is_nan());
         assert!(exp(-1e9) < 1e-37);
+    }
+
+    #[test]
+    fn ln_is_right_to_float_precision_over_its_whole_range() {
+        let worst = (f32::MIN_POSITIVE.to_bits()..f32::INFINITY.to_bits())
+            .step_by(977)
+            .chain(1.0_f32.to_bits() - 100_000..1.0_f32.to_bits() + 100_000)
+            .map(f32::from_bits)
+            .map(|x| {
+                let right = f64::from(x).ln();
+                ((f64::from(ln(x)) - right) / right.abs().max(f64::from(f32::MIN_POSITIVE))).abs()
+            })
+            .fold(0.0, f64::max);
+        assert!(worst < 3e-7, "{worst}");
+        assert!(ln(0.0).is_finite());
+        assert!(sum_p_ln_p(&[0.5, f32::NAN], 1.0).is_nan());
+        assert!((sum_p_ln_p(&[0.5, 0.0, 0.5], 1.0) + std::f32::consts::LN_2).abs() < 1e-7);
     }
 }

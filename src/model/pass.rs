@@ -14,11 +14,22 @@ use crate::task::{Class, Example, Token};
 ///
 /// Panics when there are more tokens than `n_ctx`, or one is not in the vocabulary: the edges check both.
 pub fn forward(weights: &Weights, tokens: &[Token], patch: &Patch, to: &mut Activations) {
+    forward_in_steps(weights, tokens, patch, to, &|| ());
+}
+
+/// The same; `between` is called before each block, and may wait.
+pub fn forward_in_steps(
+    weights: &Weights,
+    tokens: &[Token],
+    patch: &Patch,
+    to: &mut Activations,
+    between: &dyn Fn(),
+) {
     if tokens.len() != to.len {
         *to = Activations::new(weights.config(), tokens.len());
     }
     positions::embed(weights.params(), weights.layout.embed(), tokens, &mut to.blocks[0].resid_pre);
-    blocks_from(0, weights, patch, to);
+    blocks_from(0, weights, patch, to, between);
     logits(weights, to);
 }
 
@@ -35,13 +46,14 @@ pub fn forward_again(weights: &Weights, patch: &Patch, to: &mut Activations) {
         neurons(weights, first, to);
     }
     write_neurons(weights, first, block, to);
-    blocks_from(first + 1, weights, patch, to);
+    blocks_from(first + 1, weights, patch, to, &|| ());
     logits(weights, to);
 }
 
-fn blocks_from(first: usize, weights: &Weights, patch: &Patch, to: &mut Activations) {
+fn blocks_from(first: usize, weights: &Weights, patch: &Patch, to: &mut Activations, between: &dyn Fn()) {
     let nothing = BlockEdit::default();
     for layer in first..weights.config().n_layers {
+        between();
         let edit = patch.blocks.get(layer).unwrap_or(&nothing);
         let (at, block) = (&weights.layout.blocks[layer].attn, &mut to.blocks[layer]);
         attention::forward(weights.params(), at, &block.resid_pre, edit, (&mut block.ln1, &mut block.attn));

@@ -4,6 +4,7 @@ mod conductor;
 mod export;
 mod follower;
 mod frames;
+mod gate;
 pub(super) mod open;
 mod pulse;
 mod trainer;

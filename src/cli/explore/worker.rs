@@ -13,6 +13,7 @@ use rayon::ThreadPool;
 #[cfg(debug_assertions)]
 use super::super::fault;
 use super::super::threads;
+use super::gate::Gate;
 use crate::app::InquiryFailure;
 use crate::inquiry::{Answer, Bench, Inquiry, Lane, Schedule};
 use crate::task::Dataset;
@@ -46,6 +47,8 @@ struct Shared {
     data: Arc<Dataset>,
     seed: u64,
     say: Box<dyn Fn(Word) + Send + Sync>,
+    /// Where studies wait for the answer to a question.
+    gate: Arc<Gate>,
 }
 
 /// The way to the threads; they end when this is dropped.
@@ -69,15 +72,18 @@ impl Worker {
         seed: u64,
         say: impl Fn(Word) + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
+        let gate = Arc::new(Gate::default());
+        let bench = Bench::new(Arc::clone(&data), seed, Some(pool()?)).with_aside(gate.clone());
         let state = State {
             schedule: Schedule::default(),
-            bench: Arc::new(Bench::new(Arc::clone(&data), seed, Some(pool()?))),
+            bench: Arc::new(bench),
             busy: [None; 2],
             epochs: [0; 2],
             stop: false,
         };
         let (state, arrived) = (Mutex::new(state), Condvar::new());
-        let worker = Self { shared: Arc::new(Shared { state, arrived, data, seed, say: Box::new(say) }) };
+        let worker =
+            Self { shared: Arc::new(Shared { state, arrived, data, seed, say: Box::new(say), gate }) };
         Lane::ALL.into_iter().try_for_each(|lane| worker.start(lane, 0))?;
         Ok(worker)
     }
@@ -142,7 +148,8 @@ impl Shared {
     }
 
     fn new_bench(&self) -> Arc<Bench> {
-        Arc::new(Bench::new(Arc::clone(&self.data), self.seed, pool().ok()))
+        let bench = Bench::new(Arc::clone(&self.data), self.seed, pool().ok());
+        Arc::new(bench.with_aside(self.gate.clone()))
     }
 
     /// Steps what a lane has to do, until the end or until another thread has taken the lane over.
@@ -163,6 +170,7 @@ impl Shared {
             let stepped = catch_unwind(AssertUnwindSafe(|| {
                 #[cfg(debug_assertions)]
                 fault::strike_question(&task.inquiry().question);
+                let _urgent = (lane == Lane::Questions).then(|| self.gate.close());
                 task.step(&bench)
             }));
             state = self.state();

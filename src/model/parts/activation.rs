@@ -6,6 +6,7 @@ use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::norm::{Affine, LAYER_NORM_EPS, NormLayout, Normed, affine_backward, layer_norm};
+use crate::model::clone_into::clone_into_buffers;
 use crate::model::hooks::Hooks;
 use crate::model::kernels::{dot, kernel, softmax};
 use crate::model::tape::{Matrix, add, multiply};
@@ -33,7 +34,7 @@ impl fmt::Display for Activation {
 }
 
 /// What `solu_ln` computes on the way; empty otherwise.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Inner {
     /// `softmax(pre)` over the neurons, `[pos, d_mlp]`.
     pub softmaxed: Vec<f32>,
@@ -42,6 +43,8 @@ pub struct Inner {
     /// `mlp.ln`, of width `d_mlp`.
     pub ln: Normed,
 }
+
+clone_into_buffers!(Inner: softmaxed, mid, ln);
 
 impl Activation {
     /// Whether `mlp.ln` follows.

@@ -7,6 +7,7 @@ use dfdx::prelude::*;
 use super::linear::{Composition, Folder, Params, linear_backward};
 use super::norm::{NormLayout, Normed};
 use crate::model::adjoints::Adjoints;
+use crate::model::clone_into::clone_into_buffers;
 use crate::model::config::ModelConfig;
 use crate::model::edit::BlockEdit;
 use crate::model::hooks::Hooks;
@@ -66,7 +67,7 @@ impl LayoutBuilder {
 }
 
 /// Attention of a block.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct AttentionActivations {
     /// What the query, key and value matrices read, `[pos, d_model]`.
     pub input: Vec<f32>,
@@ -77,6 +78,8 @@ pub struct AttentionActivations {
     /// `[pos, n_heads, d_head]`.
     pub z: Vec<f32>,
 }
+
+clone_into_buffers!(AttentionActivations: input, qkv, pattern, z);
 
 impl AttentionActivations {
     /// Room for `len` positions.

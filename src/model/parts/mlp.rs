@@ -8,6 +8,7 @@ use super::activation::Inner;
 use super::linear::{Composition, Folder, Params, linear_backward};
 use super::norm::{NormLayout, Normed};
 use crate::model::adjoints::Adjoints;
+use crate::model::clone_into::clone_into_buffers;
 use crate::model::config::ModelConfig;
 use crate::model::edit::BlockEdit;
 use crate::model::hooks::Hooks;
@@ -48,7 +49,7 @@ impl LayoutBuilder {
 }
 
 /// MLP of a block.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct MlpActivations {
     /// Norm of the input, of width `d_model`.
     pub ln2: Normed,
@@ -61,6 +62,8 @@ pub struct MlpActivations {
     /// What `W_out` reads, `[pos, d_mlp]`.
     pub post: Vec<f32>,
 }
+
+clone_into_buffers!(MlpActivations: ln2, input, pre, inner, post);
 
 impl MlpActivations {
     /// Room for `len` positions.

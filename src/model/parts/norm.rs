@@ -6,6 +6,7 @@ use std::ops::Range;
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::model::clone_into::clone_into_buffers;
 use crate::model::hooks::Hooks;
 use crate::model::kernels::{accumulate, dot, kernel, sum};
 use crate::model::place::LayoutBuilder;
@@ -67,13 +68,15 @@ pub struct Affine<'a> {
 }
 
 /// A layer norm's results for a sequence.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Normed {
     /// sqrt(variance + eps), `[pos]`: `hook_scale`.
     pub scale: Vec<f32>,
     /// Before weight and bias, `[pos, width]`: `hook_normalized`.
     pub normalized: Vec<f32>,
 }
+
+clone_into_buffers!(Normed: scale, normalized);
 
 impl Normed {
     /// Room for `len` positions.

@@ -1,0 +1,18 @@
+//! Copies into buffers that are there.
+
+/// `Clone` whose `clone_from` keeps the buffers, where the derived one makes new ones.
+macro_rules! clone_into_buffers {
+    ($type:ty: $($field:ident),*) => {
+        impl Clone for $type {
+            fn clone(&self) -> Self {
+                Self { $($field: self.$field.clone()),* }
+            }
+
+            fn clone_from(&mut self, from: &Self) {
+                $(self.$field.clone_from(&from.$field);)*
+            }
+        }
+    };
+}
+
+pub(super) use clone_into_buffers;
