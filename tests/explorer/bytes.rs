@@ -49,7 +49,11 @@ fn what_the_user_waits_for_is_not_held_back_for_the_line() {
     explorer.leaves(0, PATIENCE);
 }
 
-/// What a line may carry for training on a screen of this size: 1 KiB/s at 80 by 24, and 4 KiB/s at 200 by 50.
+/// `--line-rate` of a slow line, and of any other.
+const SLOW: &str = "800";
+const DEFAULT: &str = "6144";
+
+/// What a slow line may carry for training on a screen of this size: 1 KiB/s at 80 by 24, and 4 KiB/s at 200 by 50.
 fn allowance((width, height): (u16, u16)) -> usize {
     if width * height > 80 * 24 { 4 << 10 } else { 1 << 10 }
 }
@@ -58,8 +62,9 @@ fn cells((width, height): (u16, u16)) -> usize {
     usize::from(width) * usize::from(height)
 }
 
-fn training_sends_little(size: (u16, u16)) {
-    let mut explorer = Explorer::training();
+fn training_sends_little(size: (u16, u16), rate: &str) {
+    let mut explorer = Explorer::training_with(&["--line-rate", rate]);
+    let allowed = if rate == SLOW { allowance(size) } else { 6 << 10 };
     explorer.resize(size.0, size.1);
     let seconds = watch(Duration::from_secs(3), Duration::from_secs(60)).as_secs() as usize;
     let views: &[&str] = if is_long() { &["1", "2", "3", "4", "5", "6"] } else { &["1"] };
@@ -81,9 +86,11 @@ fn training_sends_little(size: (u16, u16)) {
             size.0, size.1
         );
         // A few seconds may hold a frame more than is their share.
-        let share = if is_long() { allowance(size) } else { 2 * allowance(size) };
+        let share = if is_long() { allowed } else { 2 * allowed };
         assert!(bytes.iter().sum::<usize>() <= bytes.len() * share, "view {view}: {bytes:?}");
-        assert!(most <= 4 * allowance(size), "view {view}: {bytes:?}");
+        assert!(most <= 4 * allowed, "view {view}: {bytes:?}");
+        let is_live = frames >= 4 * seconds || rate == SLOW || size != (80, 24);
+        assert!(!is_long() || is_live, "view {view}: {frames} frames in {seconds} s");
     }
     let modes = explorer.modes();
     assert_eq!((modes.outside, &modes.unexpected), (0, &vec![]));
@@ -91,12 +98,14 @@ fn training_sends_little(size: (u16, u16)) {
 
 #[test]
 fn training_sends_little_and_only_whole_frames() {
-    training_sends_little((80, 24));
+    training_sends_little((80, 24), SLOW);
+    training_sends_little((80, 24), DEFAULT);
 }
 
 #[test]
 fn training_sends_little_to_a_large_screen_too() {
-    training_sends_little((200, 50));
+    training_sends_little((200, 50), SLOW);
+    training_sends_little((200, 50), DEFAULT);
 }
 
 #[test]

@@ -95,7 +95,15 @@ impl Explorer {
 
     /// As a session leader, its screen up, and some epochs trained.
     fn training() -> Self {
-        let explorer = Self::start(session_leader(&program()), ENDLESS);
+        Self::training_with(&[])
+    }
+
+    /// The same with further arguments.
+    fn training_with(args: &[&str]) -> Self {
+        let mut command = session_leader(&program());
+        let folder = folder_with(ENDLESS);
+        arguments(&mut command, "explore", folder.path()).args(args);
+        let explorer = Self::spawn(&mut command, folder).unwrap();
         explorer.is_up();
         explorer.trains_on(30);
         explorer

@@ -37,7 +37,9 @@ fn moves(explorer: &Explorer, number: usize) -> Vec<Duration> {
 /// Looks around on a line of so many bytes a second: every key is answered within the bound, nothing piles up, and
 /// quitting works.
 fn look_around(rate: usize, bound: Duration, views: &str, number: usize) {
-    let explorer = Explorer::training();
+    // A line that carries no more than the default is told so.
+    let line = if rate < 6144 { &["--line-rate", "800"][..] } else { &[] };
+    let explorer = Explorer::training_with(line);
     for view in views.chars() {
         explorer.carry(0);
         explorer.type_keys(&view.to_string());

@@ -41,8 +41,6 @@ impl From<TermEvent> for Incident {
 pub trait Display {
     /// Draws the app: the bytes that it took; `None` when the last frame is still on its way.
     fn draw(&mut self, app: &App) -> Option<usize>;
-    /// The cells that are drawn on.
-    fn cells(&mut self) -> u32;
     /// The size has changed.
     fn resize(&mut self, width: u16, height: u16);
     /// The next frame draws every cell.
@@ -66,10 +64,6 @@ impl Display for Session {
         let screen = self.screen();
         let before = screen.bytes_sent();
         screen.draw(|frame| view::draw(frame, app)).then(|| screen.bytes_sent() - before)
-    }
-
-    fn cells(&mut self) -> u32 {
-        self.screen().size().area()
     }
 
     fn resize(&mut self, width: u16, height: u16) {
@@ -135,6 +129,8 @@ pub struct Conductor<'a, D: Display> {
     pub awaited: Awaited,
     /// The directory of exports.
     pub exports: PathBuf,
+    /// Bytes a second for the frames that nothing but training asks for.
+    pub line_rate: u32,
 }
 
 impl<D: Display> Conductor<'_, D> {
@@ -168,7 +164,7 @@ impl<D: Display> Conductor<'_, D> {
             && (pending.now || pending.left().is_zero())
             && let Some(bytes) = self.display.draw(&self.app)
         {
-            *pending = Pending::drawn(bytes, self.display.cells());
+            *pending = Pending::drawn(bytes, self.line_rate);
         }
         if !pending.dirty {
             pending.now = false;
@@ -356,9 +352,6 @@ mod tests {
         fn draw(&mut self, _: &App) -> Option<usize> {
             Some(0)
         }
-        fn cells(&mut self) -> u32 {
-            0
-        }
         fn resize(&mut self, _: u16, _: u16) {}
         fn repaint(&mut self) {}
         fn copy(&mut self, _: &str) -> Copied {
@@ -398,6 +391,7 @@ mod tests {
             pulse: Pulse::default(),
             awaited: Awaited::default(),
             exports: PathBuf::new(),
+            line_rate: 6144,
         };
         assert!(matches!(conductor.run(first), Err(TermError::Deaf)));
     }

@@ -7,11 +7,6 @@ use crate::inquiry::{AskedBy, Inquiry};
 /// Between two frames that nothing but training asks for, at least and at most.
 pub(super) const TRAINING_FRAME: Duration = Duration::from_millis(100);
 const RAREST_FRAME: Duration = Duration::from_secs(4);
-/// Bytes a second that such frames may take on a screen of 80 by 24, so that 9,600 bit/s carry them; a larger screen,
-/// on a faster line one hopes, may take up to [`LARGEST_SHARE`] times as much.
-const ALLOWANCE: f64 = 800.0;
-const SMALL_SCREEN: f64 = 80.0 * 24.0;
-const LARGEST_SHARE: f64 = 4.0;
 
 /// How long a frame waits for the answers to a key: most come sooner, and one frame shows both.
 const GRACE: Duration = Duration::from_millis(30);
@@ -63,9 +58,9 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// A frame of so many bytes has gone out.
-    pub(super) fn drawn(bytes: usize, cells: u32) -> Self {
-        Self { next: Some(Instant::now() + pause_after(bytes, cells)), ..Self::default() }
+    /// After a frame of `bytes`, on a line that carries `line_rate` bytes a second for training.
+    pub(super) fn drawn(bytes: usize, line_rate: u32) -> Self {
+        Self { next: Some(Instant::now() + pause_after(bytes, line_rate)), ..Self::default() }
     }
 
     /// Until the next training frame is due.
@@ -74,11 +69,10 @@ impl Pending {
     }
 }
 
-/// How long the line has earned after a frame of so many bytes.
-fn pause_after(bytes: usize, cells: u32) -> Duration {
-    let share = (f64::from(cells) / SMALL_SCREEN).clamp(1.0, LARGEST_SHARE);
-    let earned = Duration::from_secs_f64(bytes as f64 / (ALLOWANCE * share));
-    earned.clamp(TRAINING_FRAME, RAREST_FRAME)
+/// Delay before the next frame under the bandwidth budget.
+fn pause_after(bytes: usize, line_rate: u32) -> Duration {
+    let carried = Duration::from_secs_f64(bytes as f64 / f64::from(line_rate.max(1)));
+    carried.clamp(TRAINING_FRAME, RAREST_FRAME)
 }
 
 #[cfg(test)]
@@ -86,13 +80,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_9600_bits_carries_what_training_sends() {
-        for bytes in [0, 100, 500, 1000, 3000] {
-            let pause = pause_after(bytes, 80 * 24).as_secs_f64();
-            assert!(bytes as f64 / pause <= 960.0, "{bytes} bytes, {pause} s");
-            assert!((0.1..=4.0).contains(&pause));
+    fn frames_take_what_the_line_is_given_and_the_rarest_is_four_seconds_later() {
+        for rate in [800, 6144] {
+            for bytes in [0, 100, 500, 1000, 3000] {
+                let pause = pause_after(bytes, rate).as_secs_f64();
+                assert!(bytes as f64 / pause <= 1.001 * f64::from(rate), "{bytes} bytes, {pause} s");
+                assert!((0.1..=4.0).contains(&pause));
+            }
         }
-        assert!(pause_after(4000, 200 * 50) < pause_after(4000, 80 * 24));
+        assert!(pause_after(1500, 6144) <= Duration::from_millis(250), "four frames a second");
         assert_eq!(pause_after(1 << 20, 0), RAREST_FRAME);
     }
 }

@@ -82,13 +82,13 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
         let setup = Setup { config, dataset, state, run_dir: Some(run_dir), stop_at: None };
         Trainer::spawn(args.run.device, setup, sender)
     });
-    conduct(session, app, (first, exports), &incidents, worker, trainer.transpose()?)
+    conduct(session, app, (first, exports, args.line_rate), &incidents, worker, trainer.transpose()?)
 }
 
 fn conduct(
     mut session: Session,
     mut app: App,
-    (first, exports): (Vec<Command>, PathBuf),
+    (first, exports, line_rate): (Vec<Command>, PathBuf, u32),
     incidents: &Receiver<Incident>,
     worker: Worker,
     trainer: Option<Trainer>,
@@ -105,6 +105,7 @@ fn conduct(
         pulse: Pulse::default(),
         awaited: Awaited::default(),
         exports,
+        line_rate,
     };
     let end = conductor.run(commands);
     let is_silent = conductor.pulse.is_silent();
