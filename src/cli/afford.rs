@@ -54,9 +54,10 @@ pub(super) fn explore(config: &RunConfig, trains: Option<DeviceChoice>) -> Resul
     })
 }
 
-/// Bytes of what the screen asks for first: clean, edited and next pass, folded weights, directions of neurons.
+/// Bytes of what the screen may hold at a time: four passes that are kept and the next one, folded weights, directions of
+/// neurons.
 fn looking(model: &ModelConfig) -> u128 {
-    let values = 3 * Pass::approximate_values(model, model.n_ctx)
+    let values = 5 * Pass::approximate_values(model, model.n_ctx)
         + model.approximate_parameters()
         + NeuronDirections::approximate_values(model);
     VALUE * values + passes(model) + snapshot_bytes(model)

@@ -12,8 +12,13 @@ use crate::figure::{Over, Subject, WeightForm};
 use crate::model::{HeadId, Interventions, Means, Patch, Snapshot};
 use crate::task::{Dataset, Example, Split, Targets, Token};
 
-/// Bytes that the memo may hold. The newest entry stays in any case: the next key needs it.
-const BUDGET: usize = 256 << 20;
+/// Bytes that the memo may hold of snapshots that others keep: some twenty passes of the default model.
+const BUDGET: usize = 24 << 20;
+/// Large entries that stay in any case: passes with and without edits, folded weights and directions are needed by the next
+/// key.
+const LEAST: usize = 4;
+/// Bytes up to which an entry never has to go: means, say, which take long to compute.
+const SMALL: usize = 64 << 10;
 
 /// Mean activations over the validation set, and how active each neuron is, by layer.
 pub(super) struct Averages {
@@ -222,14 +227,35 @@ impl Bench {
             return known;
         }
         let made = Arc::new(make());
-        // An entry keeps the weights that it is of.
-        let bytes = bytes(&made) + bytes_of(of);
+        let bytes = bytes(&made);
         let mut memo = self.memo.lock().unwrap_or_else(PoisonError::into_inner);
         memo.push(Entry { of: Arc::clone(of), key, value: made.clone(), bytes });
-        while memo.len() > 1 && memo.iter().map(|entry| entry.bytes).sum::<usize>() > self.budget {
-            memo.remove(0);
-        }
+        drop_forgotten(&mut memo);
+        drop_oldest(&mut memo, self.budget);
         made
+    }
+}
+
+/// Drops what is of snapshots that nobody else keeps: no question will be of them.
+fn drop_forgotten(memo: &mut Vec<Entry>) {
+    let entries = |of: &Arc<Snapshot>| memo.iter().filter(|entry| Arc::ptr_eq(&entry.of, of)).count();
+    let is_kept: Vec<bool> =
+        memo.iter().map(|entry| Arc::strong_count(&entry.of) > entries(&entry.of)).collect();
+    let mut is_kept = is_kept.into_iter();
+    memo.retain(|_| is_kept.next().unwrap_or(true));
+}
+
+/// Drops the large entries that were used least recently until the rest is within the budget.
+fn drop_oldest(memo: &mut Vec<Entry>, budget: usize) {
+    let is_large = |entry: &Entry| entry.bytes > SMALL;
+    let mut large = memo.iter().filter(|entry| is_large(entry)).count();
+    let mut bytes: usize = memo.iter().map(|entry| entry.bytes).sum();
+    while bytes > budget
+        && large > LEAST
+        && let Some(oldest) = memo.iter().position(is_large)
+    {
+        bytes -= memo.remove(oldest).bytes;
+        large -= 1;
     }
 }
 
@@ -243,43 +269,52 @@ mod tests {
     use crate::model::{ModelConfig, Weights};
     use crate::task::TaskConfig;
 
-    #[test]
-    fn the_budget_holds_and_the_newest_stays() {
-        let config = ModelConfig { d_model: 16, d_head: 8, d_mlp: 24, n_ctx: 12, ..ModelConfig::default() };
+    /// A snapshot whose passes are large, and its data.
+    fn made() -> (Arc<Snapshot>, Arc<Dataset>) {
+        let config = ModelConfig { d_model: 64, d_head: 32, d_mlp: 256, n_ctx: 40, ..ModelConfig::default() };
         let data = TaskConfig { sequences: 4, train_fraction: 0.5, ..TaskConfig::default() };
         let data = Arc::new(data.dataset(config.shape(), 1).unwrap());
-        let snapshot = Arc::new(Snapshot::new(0, Weights::initial(&config, 1)));
+        (Arc::new(Snapshot::new(0, Weights::initial(&config, 1))), data)
+    }
+
+    fn subject(snapshot: &Arc<Snapshot>, token: Token) -> Subject {
+        Subject::weights(snapshot, WeightForm::Trained).over(Over::Sequence(vec![token; 40].into()))
+    }
+
+    fn held(bench: &Bench) -> Vec<usize> {
+        bench.memo.lock().unwrap().iter().map(|entry| entry.bytes).collect()
+    }
+
+    #[test]
+    fn the_budget_holds_what_is_used_and_the_newest_stay() {
+        let (snapshot, data) = made();
         let bench = |budget| Bench { budget, ..Bench::new(Arc::clone(&data), 1, None) };
-        let held = |bench: &Bench| {
-            let memo = bench.memo.lock().unwrap();
-            (memo.len(), memo.iter().map(|entry| entry.bytes).sum::<usize>())
-        };
-        let subject = |token: Token| Subject {
-            snapshot: Arc::clone(&snapshot),
-            form: WeightForm::Trained,
-            over: Over::Sequence(vec![token; 12].into()),
-            edits: Interventions::default(),
-            origin: Arc::default(),
-            taken_at: None,
-        };
         let one = bench(usize::MAX);
-        one.clean(&subject(0));
-        let [directions, pass] =
-            one.memo.lock().unwrap().iter().map(|entry| entry.bytes).collect::<Vec<_>>()[..]
-        else {
-            panic!("a pass and what it is read with")
-        };
-        let budget = directions + 3 * pass;
-        let three = bench(budget);
-        for token in 0..8 {
-            three.clean(&subject(token));
-            assert!(held(&three).1 <= budget);
-            three.clean(&subject(0));
+        one.clean(&subject(&snapshot, 0));
+        let [directions, pass] = held(&one)[..] else { panic!("a pass and what it is read with") };
+        assert!(directions < SMALL && pass > SMALL, "{directions} {pass}");
+        let six = bench(directions + 6 * pass);
+        for token in 0..10 {
+            six.clean(&subject(&snapshot, token));
+            assert!(held(&six).iter().sum::<usize>() <= six.budget);
+            six.clean(&subject(&snapshot, 0));
         }
-        assert_eq!(held(&three).0, 4);
-        assert_eq!(three.passes(), 8, "what is used is kept");
+        assert_eq!((held(&six).len(), six.passes()), (7, 10), "what is used is kept");
         let none = bench(0);
-        (0..3).for_each(|_| drop(none.clean(&subject(1))));
-        assert_eq!((held(&none).0, none.passes()), (1, 1));
+        (0..10).for_each(|token| drop(none.clean(&subject(&snapshot, token))));
+        assert_eq!(held(&none).len(), LEAST + 1);
+        none.clean(&subject(&snapshot, 6));
+        assert_eq!(none.passes(), 10, "the newest stay");
+    }
+
+    #[test]
+    fn a_snapshot_that_nobody_else_keeps_is_forgotten() {
+        let (snapshot, data) = made();
+        let bench = Bench::new(data, 1, None);
+        for step in 1..5 {
+            let next = Arc::new(Snapshot::new(step, snapshot.weights.clone()));
+            bench.clean(&subject(&next, 0));
+            assert_eq!(held(&bench).len(), 2, "its directions and its pass");
+        }
     }
 }
