@@ -139,7 +139,7 @@ fn query_tick(ink: &mut Ink<'_>, area: Rect, y: u16, row: usize, factor: usize, 
 
 fn legend(ink: &mut Ink<'_>, area: Rect, measure: &Measure<'_>) {
     let y = area.height.saturating_sub(1);
-    let (low, high) = measure.ends();
+    let (low, high) = measure.ends(ink);
     let x = ink.text(area, AXIS, y, &format!("{low} "), Role::Faint);
     let x = ink.legend(area, x, y, measure.colors());
     let x = ink.text(area, x, y, &format!(" {high}"), Role::Faint);

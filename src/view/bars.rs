@@ -1,9 +1,11 @@
 //! Bars and sparklines out of eighths of a cell.
 
 use ratatui::layout::Rect;
+use ratatui::style::Modifier;
 
 use super::ink::Ink;
 use super::theme::Role;
+use crate::term::Glyphs;
 
 /// From nothing to a full cell, growing upwards.
 const UP: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -38,19 +40,43 @@ impl Ink<'_> {
     /// A bar from the middle of `cells`, of -1 to 1: to the right what is positive, to the left what is negative.
     pub(super) fn signed_bar(&mut self, area: Rect, x: u16, y: u16, cells: u16, value: f32) {
         let half = cells.saturating_sub(1) / 2;
-        let axis = x + half;
+        self.bar_from_zero(area, (x, y), (half, half), [value; 2], [Role::Negative, Role::Positive]);
+    }
+
+    /// A bar from an axis with cells on both sides of it: `values` are the bar's length as a share of the left side and of the
+    /// right one, of -1 to 1, of which the sign says the side.
+    pub(super) fn bar_from_zero(
+        &mut self,
+        area: Rect,
+        (x, y): (u16, u16),
+        (left, right): (u16, u16),
+        values: [f32; 2],
+        [negative, positive]: [Role; 2],
+    ) {
+        let axis = x + left;
         self.put(area, axis, y, '│', self.theme.style(Role::Faint));
-        if value >= 0.0 {
-            self.bar(area, axis + 1, y, half, value, Role::Positive);
-        } else if value < 0.0 {
-            // There are no left-growing eighths: half cells must do.
-            let halves = (value.abs().min(1.0) * f32::from(half) * 2.0).round().max(1.0) as u16;
-            let style = self.theme.style(Role::Negative);
-            for cell in 0..halves / 2 {
-                self.put(area, (axis - 1).saturating_sub(cell), y, '█', style);
-            }
-            if halves % 2 == 1 {
-                self.put(area, (axis - 1).saturating_sub(halves / 2), y, '▐', style);
+        if values[1] > 0.0 {
+            self.bar(area, axis + 1, y, right, values[1], positive);
+        } else if values[0] < 0.0 {
+            self.bar_to_the_left(area, (x, y), left, -values[0], negative);
+        }
+    }
+
+    /// A bar of 0 to 1 of `cells` that ends at the last of them. Its first cell is the rest of the cell in inverse video: there
+    /// are no left-growing eighths.
+    fn bar_to_the_left(&mut self, area: Rect, (x, y): (u16, u16), cells: u16, value: f32, role: Role) {
+        let style = self.theme.style(role);
+        // A font without eighths has no other half of them either.
+        let step = if self.theme.glyphs == Glyphs::Utf8 { 1 } else { 4 };
+        let filled = eighths(value, cells).next_multiple_of(step);
+        for cell in 0..cells {
+            let left = filled.saturating_sub(usize::from(cell) * 8).min(8);
+            let at = x + cells - 1 - cell;
+            match left {
+                0 => {}
+                8 => self.put(area, at, y, '█', style),
+                4 => self.put(area, at, y, '▐', style),
+                _ => self.put(area, at, y, RIGHT[8 - left], style.add_modifier(Modifier::REVERSED)),
             }
         }
     }
@@ -67,6 +93,43 @@ impl Ink<'_> {
                     self.put(area, x, line, UP[here], style);
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::buffer::Buffer;
+
+    use super::*;
+    use crate::term::{ColorDepth, Ground};
+    use crate::view::theme::Theme;
+
+    /// Eighths of a cell that are filled.
+    fn filled(buffer: &Buffer, x: u16) -> usize {
+        let cell = &buffer[(x, 0)];
+        let glyph = cell.symbol().chars().next().unwrap();
+        let of = |glyph| RIGHT.iter().position(|other| *other == glyph);
+        match of(glyph) {
+            _ if glyph == '▐' => 4,
+            Some(eighths) if cell.modifier.contains(Modifier::REVERSED) => 8 - eighths,
+            eighths => eighths.unwrap_or_default(),
+        }
+    }
+
+    #[test]
+    fn a_negative_bar_is_as_long_as_the_positive_one_of_its_size() {
+        let area = Rect::new(0, 0, 21, 1);
+        let theme = Theme { depth: ColorDepth::Ansi16, glyphs: Glyphs::Utf8, ground: Ground::Dark };
+        let lengths = |value: f32| {
+            let mut buffer = Buffer::empty(area);
+            Ink::new(&mut buffer, theme).signed_bar(area, 0, 0, 21, value);
+            assert_eq!(buffer[(10, 0)].symbol(), "│");
+            [0..10, 11..21].map(|side| side.map(|x| filled(&buffer, x)).sum::<usize>())
+        };
+        for at in 0..=80 {
+            let value = at as f32 / 80.0;
+            assert_eq!((lengths(value), lengths(-value)), ([0, at], [at, 0]));
         }
     }
 }

@@ -86,15 +86,17 @@ impl Ink<'_> {
         self.marks(plot, chart, &axis);
     }
 
-    /// Marks, not so dense that they hide the curve; the newest always.
+    /// Marks, not so dense that they hide the curve; the newest always. Values up to the next mark that have none of their own
+    /// and lie far from this one are shown as its range: no spike vanishes.
     fn marks(&mut self, plot: Rect, chart: &Chart<'_>, axis: &Axis) {
-        let mut next_free = plot.width;
-        for (step, bucket) in chart.marks.iter().rev() {
-            let column = place(*step, chart, plot.width);
-            let Some(mean) = bucket.mean().filter(|_| column < next_free) else { continue };
-            let line = axis.dot(mean, usize::from(plot.height) * 4) / 4;
-            self.put(plot, column, line as u16, self.mark(), self.theme.style(Role::Second));
-            next_free = column.saturating_sub(2);
+        let line = |value: f64| (axis.dot(value, usize::from(plot.height) * 4) / 4) as u16;
+        let style = self.theme.style(Role::Second);
+        for (column, newest, all) in marked(chart, plot.width) {
+            let (top, here, bottom) = (line(all.max), line(newest), line(all.min));
+            if here - top > 1 || bottom - here > 1 {
+                (top..=bottom).for_each(|y| self.put(plot, column, y, '│', style));
+            }
+            self.put(plot, column, here, self.mark(), style);
         }
     }
 
@@ -182,6 +184,20 @@ fn place(step: usize, chart: &Chart<'_>, width: u16) -> u16 {
     column.min(width.saturating_sub(1))
 }
 
+/// The columns of the marks, two free ones between them, each with the newest value and all values that it stands for.
+fn marked(chart: &Chart<'_>, width: u16) -> Vec<(u16, f64, Bucket)> {
+    let mut marks: Vec<(u16, f64, Bucket)> = Vec::new();
+    for (step, bucket) in chart.marks.iter().rev() {
+        let Some(mean) = bucket.mean() else { continue };
+        let column = place(*step, chart, width);
+        match marks.last_mut() {
+            Some((last, _, all)) if column + 2 >= *last => *all = all.and(*bucket),
+            _ => marks.push((column, mean, *bucket)),
+        }
+    }
+    marks
+}
+
 /// The buckets, put together by the column they fall on.
 fn per_column(chart: &Chart<'_>, width: usize) -> Vec<(usize, Bucket)> {
     let mut columns: Vec<(usize, Bucket)> = Vec::new();
@@ -193,4 +209,27 @@ fn per_column(chart: &Chart<'_>, width: usize) -> Vec<(usize, Bucket)> {
         }
     }
     columns
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::buffer::Buffer;
+
+    use super::*;
+    use crate::term::{ColorDepth, Ground};
+    use crate::view::theme::Theme;
+
+    #[test]
+    fn a_spike_among_marks_too_dense_to_show_is_still_seen() {
+        let area = Rect::new(0, 0, 40, 12);
+        let mut buffer = Buffer::empty(area);
+        let theme = Theme { depth: ColorDepth::None, glyphs: Glyphs::Utf8, ground: Ground::Dark };
+        let loss = |step: usize| if step == 51 { 7.0 } else { 0.1 };
+        let marks: Vec<(usize, Bucket)> = (0..100).map(|step| (step, Bucket::of(loss(step)))).collect();
+        let chart =
+            Chart { line: &[], marks: &marks, steps: 0..=99, scale: LossScale::Linear, empty: "nothing" };
+        Ink::new(&mut buffer, theme).chart(area, &chart);
+        let top = (AXIS..40).filter(|x| buffer[(*x, 0)].symbol() == "│").count();
+        assert_eq!(top, 1, "{buffer:?}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Color, Style};
 
 use super::ink::Ink;
 use super::theme::{Role, Scale, Theme};
@@ -79,14 +79,21 @@ impl Ink<'_> {
             return (glyph, Style::new());
         }
         let lower = if row + 1 < map.rows.end { (map.value)(row + 1, col) } else { Heat::Blank };
-        if upper == Heat::Bad || lower == Heat::Bad {
-            return ('?', self.theme.style(Role::Wrong));
-        }
         let color = |heat: Heat, here: bool| match heat {
             _ if here => Some(self.theme.heat_cursor()),
             Heat::At(x) => Some(self.theme.heat(map.scale, x)),
             Heat::Blank | Heat::Bad => None,
         };
+        // The ground is that of the other half, which may be a number.
+        let bad = |other: Option<Color>| {
+            let style = self.theme.style(Role::Wrong);
+            ('?', other.map_or(style, |ground| style.bg(ground)))
+        };
+        match (upper, lower) {
+            (Heat::Bad, _) => return bad(color(lower, here(row + 1))),
+            (_, Heat::Bad) => return bad(color(upper, here(row))),
+            _ => {}
+        }
         match (color(upper, here(row)), color(lower, here(row + 1))) {
             (None, None) => (' ', Style::new()),
             (Some(upper), None) => ('▀', Style::new().fg(upper)),
@@ -108,5 +115,28 @@ impl Ink<'_> {
             self.put(area, x + at, y, glyph, style);
         }
         x + steps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::buffer::Buffer;
+
+    use super::*;
+    use crate::term::{ColorDepth, Glyphs, Ground};
+
+    #[test]
+    fn what_is_no_number_leaves_the_other_half_its_colour() {
+        let theme = Theme { depth: ColorDepth::TrueColor, glyphs: Glyphs::Utf8, ground: Ground::Dark };
+        let area = Rect::new(0, 0, 1, 1);
+        for bad in [0, 1] {
+            let mut buffer = Buffer::empty(area);
+            let value = |row: usize, _: usize| if row == bad { Heat::Bad } else { Heat::At(0.9) };
+            let (scale, cursor) = (Scale::Sequential, None);
+            Ink::new(&mut buffer, theme)
+                .heat(area, &HeatMap { rows: 0..2, cols: 0..1, cell: 1, scale, cursor, value });
+            let cell = &buffer[(0, 0)];
+            assert_eq!((cell.symbol(), cell.bg), ("?", theme.heat(Scale::Sequential, 0.9)));
+        }
     }
 }

@@ -74,6 +74,16 @@ impl<'a> Ink<'a> {
         if self.theme.glyphs == Glyphs::Ascii { " -> " } else { " → " }
     }
 
+    /// Before a bound that values may lie beyond: a `>` alone would leave the bound out.
+    pub(super) fn at_least(&self) -> &'static str {
+        if self.theme.glyphs == Glyphs::Ascii { ">=" } else { "≥" }
+    }
+
+    /// Before a bound that values may lie below.
+    pub(super) fn at_most(&self) -> &'static str {
+        if self.theme.glyphs == Glyphs::Ascii { "<=" } else { "≤" }
+    }
+
     /// The sides of what the cursor is on.
     pub(super) fn brackets(&self) -> (char, char) {
         if self.theme.glyphs == Glyphs::Ascii { ('(', ')') } else { ('▐', '▌') }

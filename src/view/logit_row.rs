@@ -64,6 +64,35 @@ impl<'a> Logits<'a> {
     }
 }
 
+/// Bars from zero, as far apart as the logits are: a logit of 0 has none.
+struct Bars {
+    low: f32,
+    high: f32,
+    /// Cells on either side of the axis.
+    sides: (u16, u16),
+}
+
+impl Bars {
+    fn new((low, high): (f32, f32), cells: u16) -> Self {
+        let all = cells.saturating_sub(1);
+        let share = if high > low { -low / (high - low) } else { 0.0 };
+        let left = (share * f32::from(all)).round() as u16;
+        Self { low, high, sides: (left, all - left) }
+    }
+
+    fn legend(&self) -> String {
+        format!("{} to {}", signed(self.low), signed(self.high))
+    }
+
+    fn draw(&self, ink: &mut Ink<'_>, area: Rect, at: (u16, u16), value: f32) {
+        if self.sides.0 + self.sides.1 > 0 {
+            let share = |end: f32| if end > 0.0 { value / end } else { 0.0 };
+            let shares = [share(-self.low), share(self.high)];
+            ink.bar_from_zero(area, at, self.sides, shares, [Role::Negative, Role::Bar]);
+        }
+    }
+}
+
 /// Draws the panel.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let position = app.position_in(probe);
@@ -74,17 +103,14 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let is_ablated = logits.after.is_some();
     let names = if is_ablated { "token  raw before   after  p after" } else { "token   raw logit       p" };
     ink.text(area, 1, 1, names, Role::Faint);
-    let bars = if is_ablated { AFTER } else { BEFORE } + PROBABILITY + 1;
-    let (low, high) = logits.range();
-    let legend = format!("{} to {}", signed(low), signed(high));
-    if bars + width(&legend) + 2 < area.width {
-        ink.text_right(area, area.width - 1, 1, &legend, Role::Faint);
+    let x = if is_ablated { AFTER } else { BEFORE } + PROBABILITY + 1;
+    let bars = Bars::new(logits.range(), area.width.saturating_sub(x + 1));
+    if x + width(&bars.legend()) + 2 < area.width {
+        ink.text_right(area, area.width - 1, 1, &bars.legend(), Role::Faint);
     }
     for (y, token) in (2..).zip(shown) {
         row(ink, app, area, y, &logits, token);
-        let value = logits.current()[token];
-        let filled = if high > low { (value - low) / (high - low) } else { 0.0 };
-        ink.bar(area, bars, y, area.width.saturating_sub(bars + 1), filled, Role::Bar);
+        bars.draw(ink, area, (x, y), logits.current()[token]);
     }
 }
 
@@ -106,4 +132,18 @@ fn row(ink: &mut Ink<'_>, app: &App, area: Rect, y: u16, logits: &Logits<'_>, to
         AFTER
     });
     ink.text_right(area, end + PROBABILITY, y, &probability(logits.probabilities[token]), role);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_begin_at_zero_and_are_as_long_as_the_logits_on_both_sides() {
+        let bars = Bars::new((-2.0, 6.0), 17);
+        assert_eq!(bars.sides, (4, 12));
+        assert_eq!(Bars::new((0.0, 6.0), 17).sides, (0, 16));
+        assert_eq!(Bars::new((-6.0, 0.0), 17).sides, (16, 0));
+        assert_eq!(Bars::new((0.0, 0.0), 0).sides, (0, 0));
+    }
 }

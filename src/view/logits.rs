@@ -152,7 +152,11 @@ fn writers(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         title.push_str(", writers");
         title.push_str(&of_all(&shown, rows.len()));
     }
-    ink.rule(area, 0, &title, &format!("bars to {}, {}", figure(f64::from(largest)), provenance(app, probe)));
+    // The scale says more than the provenance, which the status line has too.
+    let scale = format!("bars to {}", figure(f64::from(largest)));
+    let whole = format!("{scale}, {}", provenance(app, probe));
+    let room = area.width.saturating_sub(width(&title) + 8);
+    ink.rule(area, 0, &title, if width(&whole) <= room { &whole } else { &scale });
     let is_ablated = probe.ablated.is_some();
     for (y, at) in (1..).zip(shown.clone()) {
         writer(ink, area, y, &rows[at], Drawn { largest, selected: at == selected, is_ablated });
@@ -180,10 +184,11 @@ fn sum(ink: &mut Ink<'_>, app: &App, is_ablated: bool, area: Rect) {
         }
     }
     let residual = scientific(both(&panel, 3)[1]);
+    let most = ink.at_most();
     let meanings = if is_ablated {
-        [String::new(), "centred".into(), format!("≤{residual}")]
+        [String::new(), "centred".into(), format!("{most}{residual}")]
     } else {
-        ["of all writers".into(), "centred over tokens".into(), format!("anywhere ≤{residual}")]
+        ["of all writers".into(), "centred over tokens".into(), format!("anywhere {most}{residual}")]
     };
     for (y, (name, meaning)) in (0..).zip(["sum", "logit", "sum - logit"].into_iter().zip(meanings)) {
         ink.text(area, 3, y, name, Role::Strong);

@@ -1,13 +1,15 @@
 //! Attention probabilities in the units of a scale: where they stand on its colours, and what its ends mean.
 
 use super::heat::Heat;
+use super::ink::Ink;
 use super::number::figure;
 use super::theme::Scale;
 use crate::app::{App, AttentionScale, Patterns};
 use crate::inquiry::Probe;
 
 /// Ends of the relative scale: so many times uniform, and so little of it.
-const RATIOS: [f32; 8] = [1.1, 1.25, 1.5, 2.0, 4.0, 8.0, 16.0, 64.0];
+/// Not less than 2: rounding and noise would fill the colours.
+const RATIOS: [f32; 5] = [2.0, 4.0, 8.0, 16.0, 64.0];
 
 /// Queries, and keys of each, that the scale's end is taken from.
 const SAMPLES: usize = 256;
@@ -137,12 +139,16 @@ impl<'a> Measure<'a> {
         }
     }
 
-    /// The numbers at the ends of the scale.
-    pub(super) fn ends(&self) -> (String, String) {
+    /// The numbers at the ends of the scale, which values beyond share with them.
+    pub(super) fn ends(&self, ink: &Ink<'_>) -> (String, String) {
+        let (most, least) = (ink.at_most(), ink.at_least());
+        let top = || figure(f64::from(self.top));
         match self.scale {
-            AttentionScale::RelativeToUniform => (format!("/{}", self.top), format!("x{} uniform", self.top)),
-            AttentionScale::Raw => ("0".into(), format!("≥{}", figure(f64::from(self.top)))),
-            AttentionScale::InfoWeighted => ("0".into(), format!("≥{} A|vW_O|", figure(f64::from(self.top)))),
+            AttentionScale::RelativeToUniform => {
+                (format!("{most}1/{}", self.top), format!("{least}x{} uniform", self.top))
+            }
+            AttentionScale::Raw => ("0".into(), format!("{least}{}", top())),
+            AttentionScale::InfoWeighted => ("0".into(), format!("{least}{} A|vW_O|", top())),
         }
     }
 }

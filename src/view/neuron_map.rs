@@ -90,7 +90,7 @@ fn labels(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect, cols: &Range<
         // The strip's columns begin with a mark.
         let x = AXIS + (position - cols.start) as u16 * cell + u16::from(cell > 1);
         if x >= free && x + width(&text) <= area.width {
-            free = ink.text(area, x, 1, &text, Role::Changed) + u16::from(text.len() > 1);
+            free = ink.text(area, x, 1, &text, Role::Changed) + 1;
         }
     }
 }

@@ -138,10 +138,6 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, panel: &Panel, area: Rect) 
     let tracked = digits(probe.config().d_vocab.saturating_sub(1)) + 7;
     let cells = Cells::new(area.width, &target, super::ink::width(&tracks).max(tracked));
     ink.text(area, 4, 1, "neuron", Role::Faint);
-    if app.ablation.off.neurons.iter().any(|id| id.layer == app.cursor.layer) {
-        // What is off says what it would do, or there would be nothing to choose by.
-        ink.text(area, 11, 1, "✕ clean", Role::Faint);
-    }
     ink.text_right(area, cells.target, 1, &format!("activation   to {target}"), Role::Faint);
     ink.text_right(area, cells.favours, 1, "favours", Role::Faint);
     ink.text_right(area, cells.tracks, 1, &tracks, Role::Faint);
@@ -152,6 +148,15 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, panel: &Panel, area: Rect) 
     };
     let sizes = (0..panel.len()).map(|row| line(row).number(columns.activation).abs());
     let largest = sizes.filter(|a| a.is_finite()).fold(0.0, f32::max);
+    let mut legend = Vec::new();
+    if app.ablation.off.neurons.iter().any(|id| id.layer == app.cursor.layer) {
+        // What is off says what it would do, or there would be nothing to choose by.
+        legend.push("✕ clean".into());
+    }
+    if largest > 0.0 && area.width >= 60 {
+        legend.push(format!("bars to {}", figure(f64::from(largest))));
+    }
+    ink.text(area, 11, 1, &legend.join(", "), Role::Faint);
     let rows = usize::from(area.height.saturating_sub(2));
     for (y, at) in (2..).zip(window(selected(app, panel), panel.len(), rows)) {
         let (area, line) = (lines(area, y, 1), line(panel.entry(at)));
