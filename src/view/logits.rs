@@ -152,11 +152,7 @@ fn writers(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         title.push_str(", writers");
         title.push_str(&of_all(&shown, rows.len()));
     }
-    // The scale says more than the provenance, which the status line has too.
-    let scale = format!("bars to {}", figure(f64::from(largest)));
-    let whole = format!("{scale}, {}", provenance(app, probe));
-    let room = area.width.saturating_sub(width(&title) + 8);
-    ink.rule(area, 0, &title, if width(&whole) <= room { &whole } else { &scale });
+    ink.rule(area, 0, &title, &format!("bars to {}, {}", figure(f64::from(largest)), provenance(app, probe)));
     let is_ablated = probe.ablated.is_some();
     for (y, at) in (1..).zip(shown.clone()) {
         writer(ink, area, y, &rows[at], Drawn { largest, selected: at == selected, is_ablated });
