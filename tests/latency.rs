@@ -143,7 +143,7 @@ fn a_key_waits_for_a_pass_and_not_for_a_study() {
         }
         let before = explorer.studies;
         let mut taken: Vec<Duration> =
-            (0..times(20, 300)).flat_map(|_| keys.chars()).map(|key| explorer.press(key)).collect();
+            (0..times(20, 100)).flat_map(|_| keys.chars()).map(|key| explorer.press(key)).collect();
         taken.sort();
         let [middle, p99, worst] = [0.5, 0.99, 1.0].map(|share| at(&taken, share));
         let [pass, pass_p99] = [0.5, 0.99].map(|share| at(&alone, share));
@@ -151,9 +151,9 @@ fn a_key_waits_for_a_pass_and_not_for_a_study() {
             "view {study}, key {keys:?}: {middle:.1?}, p99 {p99:.1?}, at most {worst:.1?}; a pass takes {pass:.1?}, p99 {pass_p99:.1?}; {} partial answers",
             explorer.studies - before
         );
-        if is_long() && (middle > pass + MORE || p99 > pass_p99 + MORE) {
-            late.push(study);
+        if is_long() && p99 > pass + MORE {
+            late.push(format!("view {study}: {p99:?} beside a pass of {pass:?}"));
         }
     }
-    assert!(late.is_empty(), "late in views {late:?}");
+    assert!(late.is_empty(), "{late:#?}");
 }

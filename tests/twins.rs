@@ -151,7 +151,7 @@ fn attention_and_scores() {
         let a = pass.attention(0, 1, POSITION)[key];
         same(cell, a.into());
         let weighed = column(&export, "keys", "attention_times_norm")[key];
-        same(weighed, (a * pass.value_norms(&twin.weights, 0, 1)[key]).into());
+        same(weighed, (a * pass.heads[1].value_norms[key]).into());
         same(column(&export, "keys", "times_uniform")[key], (a * (POSITION + 1) as f32).into());
     }
     let of = meaning(&export, "keys", "attention");

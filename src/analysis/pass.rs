@@ -1,12 +1,12 @@
 //! The forward pass of one sequence, and what follows from it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use super::attention::{HeadSummary, summaries, value_norms};
+use super::attention::{HeadSummary, summaries};
 use super::attribution::Attribution;
 use super::logits::{log_sum_exp, prediction};
 use super::neurons::NeuronDirections;
-use super::spare::{Kept, Spare};
+use super::pool::{ActivationPool, PooledActivations};
 use crate::model::{ModelConfig, Patch, Weights, forward, forward_again};
 use crate::task::{Class, Example};
 
@@ -14,7 +14,7 @@ use crate::task::{Class, Example};
 #[derive(Debug)]
 pub struct Pass {
     /// Every activation.
-    pub activations: Kept,
+    pub activations: PooledActivations,
     /// The most likely class at each position, as [`prediction`] has it.
     pub predictions: Vec<Option<Class>>,
     /// Cross-entropy at each position that has a target, in nats.
@@ -25,8 +25,6 @@ pub struct Pass {
     pub attribution: Attribution,
     /// By layer, then head.
     pub heads: Vec<HeadSummary>,
-    /// By layer, then head, once they are asked for.
-    value_norms: Vec<OnceLock<Vec<f32>>>,
     directions: Option<Arc<NeuronDirections>>,
 }
 
@@ -41,15 +39,15 @@ impl Pass {
         Self::run_in(&Arc::default(), None, weights, example, patch)
     }
 
-    /// The same, in a spare buffer and with the neurons' directions of these weights where they are known.
+    /// The same, in a buffer of a pool and with the neurons' directions of these weights where they are known.
     pub fn run_in(
-        spare: &Arc<Spare>,
+        pool: &Arc<ActivationPool>,
         directions: Option<Arc<NeuronDirections>>,
         weights: &Weights,
         example: Example<'_>,
         patch: &Patch,
     ) -> Self {
-        let mut activations = spare.take(weights.config(), example.tokens().len());
+        let mut activations = pool.take(weights.config(), example.tokens().len());
         forward(weights, example.tokens(), patch, activations.get_mut());
         Self::of(weights, example, activations, directions)
     }
@@ -65,7 +63,7 @@ impl Pass {
     fn of(
         weights: &Weights,
         example: Example<'_>,
-        activations: Kept,
+        activations: PooledActivations,
         directions: Option<Arc<NeuronDirections>>,
     ) -> Self {
         let rows = || activations.logits.chunks_exact(weights.config().outputs());
@@ -78,8 +76,7 @@ impl Pass {
             losses: rows().zip(&normalizers).zip(example.targets()).map(loss).collect(),
             normalizers,
             attribution: Attribution::new(weights, example.tokens(), &activations, directions.as_deref()),
-            heads: summaries(weights.config(), &activations),
-            value_norms: weights.config().heads().map(|_| OnceLock::new()).collect(),
+            heads: summaries(weights, &activations),
             activations,
             directions,
         }
@@ -125,12 +122,6 @@ impl Pass {
     /// A neuron's activation (`mlp.hook_post`) at a position; 0 in a model without neurons.
     pub fn neuron(&self, layer: usize, neuron: usize, position: usize) -> f32 {
         self.activations.neuron(layer, neuron, position)
-    }
-
-    /// Length of what each key would write if a head attended to it alone, |v `W_O`|, `[key]`; `weights` are the pass's.
-    pub fn value_norms(&self, weights: &Weights, layer: usize, head: usize) -> &[f32] {
-        let of_head = &self.value_norms[layer * weights.config().n_heads + head];
-        of_head.get_or_init(|| value_norms(weights, &self.activations, layer, head))
     }
 
     /// A head's attention from a query, `[key]`.

@@ -89,7 +89,8 @@ pub struct ExploreArgs {
     /// Milliseconds until an Esc is a key: a slow line may hold up the rest of what an arrow sends
     #[arg(long, value_name = "MS", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub esc_delay: u64,
-    /// Bytes a second for the frames that training alone asks for; 800 suits a line of 9,600 bit/s
+    /// Bytes a second for the frames that training alone asks for, of which one comes every four seconds in any case; 800 suits
+    /// a line of 9,600 bit/s
     #[arg(long, value_name = "BYTES", default_value_t = 6144, value_parser = clap::value_parser!(u32).range(100..))]
     pub line_rate: u32,
 }

@@ -94,9 +94,7 @@ impl Probe {
     /// [`VALUE_NORM`].
     pub fn value_norm(self: &Arc<Self>) -> Arc<Figure> {
         let keys = Axis::counted(Dim::Key, self.len());
-        self.figure(&VALUE_NORM, self.by_head([keys]), |probe, pass, at| {
-            pass.value_norms(&probe.weights.weights, at[0], at[1])[at[2]]
-        })
+        self.of_heads(&VALUE_NORM, Some(keys), |head, at| head.value_norms[at[0]])
     }
 
     /// [`ENTROPY`].

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::ThreadPool;
 
 use crate::analysis::circuits::HeadDrive;
-use crate::analysis::{Evaluation, NeuronDirections, Pass, Spare};
+use crate::analysis::{ActivationPool, Evaluation, NeuronDirections, Pass};
 use crate::figure::{Over, Subject, WeightForm};
 use crate::model::{HeadId, Interventions, Means, Patch, Snapshot};
 use crate::task::{Dataset, Example, Split, Targets, Token};
@@ -62,7 +62,7 @@ pub struct Bench {
     seed: u64,
     pool: Option<ThreadPool>,
     passes: AtomicUsize,
-    spare: Arc<Spare>,
+    activations: Arc<ActivationPool>,
     aside: Option<Arc<dyn Aside>>,
 }
 
@@ -77,7 +77,7 @@ impl Bench {
             seed,
             pool,
             passes: AtomicUsize::new(0),
-            spare: Arc::default(),
+            activations: Arc::default(),
             aside: None,
         }
     }
@@ -153,7 +153,7 @@ impl Bench {
             self.count(1);
             let targets = self.targets(tokens);
             let example = Example::new(tokens, &targets);
-            Pass::run_in(&self.spare, Some(self.directions(of)), weights, example, &Patch::default())
+            Pass::run_in(&self.activations, Some(self.directions(of)), weights, example, &Patch::default())
         };
         self.memo(&of.snapshot, Key::Clean(of.form, Arc::clone(tokens)), make, Pass::bytes)
     }

@@ -40,25 +40,25 @@ impl Ink<'_> {
     /// A bar from the middle of `cells`, of -1 to 1: to the right what is positive, to the left what is negative.
     pub(super) fn signed_bar(&mut self, area: Rect, x: u16, y: u16, cells: u16, value: f32) {
         let half = cells.saturating_sub(1) / 2;
-        self.bar_from_zero(area, (x, y), (half, half), [value; 2], [Role::Negative, Role::Positive]);
+        let length = value * f32::from(half);
+        self.bar_from_zero(area, (x, y), (half, half), length, [Role::Negative, Role::Positive]);
     }
 
-    /// A bar from an axis with cells on both sides of it: `values` are the bar's length as a share of the left side and of the
-    /// right one, of -1 to 1, of which the sign says the side.
+    /// A bar of `length` cells from an axis that has cells to its left and right: to the left if it is negative.
     pub(super) fn bar_from_zero(
         &mut self,
         area: Rect,
         (x, y): (u16, u16),
         (left, right): (u16, u16),
-        values: [f32; 2],
+        length: f32,
         [negative, positive]: [Role; 2],
     ) {
         let axis = x + left;
         self.put(area, axis, y, '│', self.theme.style(Role::Faint));
-        if values[1] > 0.0 {
-            self.bar(area, axis + 1, y, right, values[1], positive);
-        } else if values[0] < 0.0 {
-            self.bar_to_the_left(area, (x, y), left, -values[0], negative);
+        if length > 0.0 {
+            self.bar(area, axis + 1, y, right, length / f32::from(right), positive);
+        } else if length < 0.0 {
+            self.bar_to_the_left(area, (x, y), left, -length / f32::from(left), negative);
         }
     }
 
@@ -66,9 +66,12 @@ impl Ink<'_> {
     /// are no left-growing eighths.
     fn bar_to_the_left(&mut self, area: Rect, (x, y): (u16, u16), cells: u16, value: f32, role: Role) {
         let style = self.theme.style(role);
+        let filled = eighths(value, cells);
         // A font without eighths has no other half of them either.
-        let step = if self.theme.glyphs == Glyphs::Utf8 { 1 } else { 4 };
-        let filled = eighths(value, cells).next_multiple_of(step);
+        let filled = match self.theme.glyphs {
+            Glyphs::Utf8 => filled,
+            Glyphs::Ascii | Glyphs::Console => ((filled + 2) / 4 * 4).max(4 * filled.min(1)),
+        };
         for cell in 0..cells {
             let left = filled.saturating_sub(usize::from(cell) * 8).min(8);
             let at = x + cells - 1 - cell;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use ratatui::layout::Rect;
-use ratatui::style::{Color, Style};
+use ratatui::style::Style;
 
 use super::ink::Ink;
 use super::theme::{Role, Scale, Theme};
@@ -85,13 +85,14 @@ impl Ink<'_> {
             Heat::Blank | Heat::Bad => None,
         };
         // The ground is that of the other half, which may be a number.
-        let bad = |other: Option<Color>| {
-            let style = self.theme.style(Role::Wrong);
-            ('?', other.map_or(style, |ground| style.bg(ground)))
+        let bad = |other: Heat, is_here: bool| match other {
+            Heat::At(x) if !is_here && self.theme.has_heat_text() => self.theme.heat_text(map.scale, x),
+            _ => color(other, is_here)
+                .map_or(self.theme.style(Role::Wrong), |ground| self.theme.style(Role::Wrong).bg(ground)),
         };
         match (upper, lower) {
-            (Heat::Bad, _) => return bad(color(lower, here(row + 1))),
-            (_, Heat::Bad) => return bad(color(upper, here(row))),
+            (Heat::Bad, _) => return ('?', bad(lower, here(row + 1))),
+            (_, Heat::Bad) => return ('?', bad(upper, here(row))),
             _ => {}
         }
         match (color(upper, here(row)), color(lower, here(row + 1))) {

@@ -64,31 +64,35 @@ impl<'a> Logits<'a> {
     }
 }
 
-/// Bars from zero, as far apart as the logits are: a logit of 0 has none.
+/// Bars from zero with the same unit on both sides of it.
 struct Bars {
-    low: f32,
-    high: f32,
     /// Cells on either side of the axis.
     sides: (u16, u16),
+    /// What a cell stands for.
+    unit: f32,
 }
 
 impl Bars {
+    /// So that the whole range finds room in so many cells; `low` is at most 0, and `high` at least.
     fn new((low, high): (f32, f32), cells: u16) -> Self {
         let all = cells.saturating_sub(1);
         let share = if high > low { -low / (high - low) } else { 0.0 };
-        let left = (share * f32::from(all)).round() as u16;
-        Self { low, high, sides: (left, all - left) }
+        // A side with anything on it has a cell.
+        let (least, most) = (u16::from(low < 0.0), all.saturating_sub(u16::from(high > 0.0)));
+        let left = ((share * f32::from(all)).round() as u16).min(most).max(least.min(all));
+        let unit = |end: f32, cells: u16| if cells > 0 { end / f32::from(cells) } else { 0.0 };
+        Self { sides: (left, all - left), unit: unit(-low, left).max(unit(high, all - left)) }
     }
 
+    /// What the ends of the cells stand for.
     fn legend(&self) -> String {
-        format!("{} to {}", signed(self.low), signed(self.high))
+        let end = |cells: u16| f32::from(cells) * self.unit;
+        format!("{} to {}", signed(-end(self.sides.0)), signed(end(self.sides.1)))
     }
 
     fn draw(&self, ink: &mut Ink<'_>, area: Rect, at: (u16, u16), value: f32) {
-        if self.sides.0 + self.sides.1 > 0 {
-            let share = |end: f32| if end > 0.0 { value / end } else { 0.0 };
-            let shares = [share(-self.low), share(self.high)];
-            ink.bar_from_zero(area, at, self.sides, shares, [Role::Negative, Role::Bar]);
+        if self.unit > 0.0 {
+            ink.bar_from_zero(area, at, self.sides, value / self.unit, [Role::Negative, Role::Bar]);
         }
     }
 }
@@ -139,11 +143,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bars_begin_at_zero_and_are_as_long_as_the_logits_on_both_sides() {
-        let bars = Bars::new((-2.0, 6.0), 17);
-        assert_eq!(bars.sides, (4, 12));
-        assert_eq!(Bars::new((0.0, 6.0), 17).sides, (0, 16));
-        assert_eq!(Bars::new((-6.0, 0.0), 17).sides, (16, 0));
-        assert_eq!(Bars::new((0.0, 0.0), 0).sides, (0, 0));
+    fn a_cell_stands_for_the_same_on_both_sides_of_zero_and_every_logit_fits() {
+        for cells in 3..40 {
+            for (low, high) in [(-2.0, 6.0), (-3.56, 11.15), (-11.0, 0.3), (0.0, 6.0), (-6.0, 0.0)] {
+                let Bars { sides: (left, right), unit } = Bars::new((low, high), cells);
+                assert_eq!(left + right, cells - 1);
+                let fits = |end: f32, cells: u16| end <= f32::from(cells) * unit * 1.000_001;
+                assert!(
+                    fits(-low, left) && fits(high, right),
+                    "{cells}: {low} {high}, {left} {right} of {unit}"
+                );
+            }
+        }
+        let even = Bars::new((-2.0, 6.0), 17);
+        assert_eq!((even.sides, even.unit, even.legend()), ((4, 12), 0.5, "-2.00 to +6.00".into()));
+        assert!(Bars::new((0.0, 0.0), 17).unit <= 0.0, "nothing to draw");
+        assert_eq!(Bars::new((-1.0, 1.0), 0).sides, (0, 0));
     }
 }

@@ -38,7 +38,7 @@ impl<'a> Measure<'a> {
         let pass = probe.current();
         let (layer, head) = (app.cursor.layer, app.cursor.head);
         let at = layer * probe.config().n_heads + head;
-        let norms = pass.value_norms(&probe.weights.weights, layer, head);
+        let norms = &pass.heads[at].value_norms;
         let len = probe.len();
         let own = &pass.activations.blocks[layer].attn.pattern[head * len * len..][..len * len];
         let mut measure = Self {

@@ -91,6 +91,9 @@ fn labels(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect, cols: &Range<
         let x = AXIS + (position - cols.start) as u16 * cell + u16::from(cell > 1);
         if x >= free && x + width(&text) <= area.width {
             free = ink.text(area, x, 1, &text, Role::Changed) + 1;
+        } else if free > AXIS && free <= area.width {
+            // A label without room is no lack of a change.
+            ink.text(area, free - 1, 1, "·", Role::Faint);
         }
     }
 }

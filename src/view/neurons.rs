@@ -63,6 +63,9 @@ fn lower_height(app: &App, area: Rect) -> u16 {
     }
 }
 
+/// Column of the bars, and above them of what they say.
+const LEGEND: u16 = 11;
+
 /// Columns at which a row's cells end: they share what the bars leave.
 struct Cells {
     activation: u16,
@@ -138,7 +141,8 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, panel: &Panel, area: Rect) 
     let tracked = digits(probe.config().d_vocab.saturating_sub(1)) + 7;
     let cells = Cells::new(area.width, &target, super::ink::width(&tracks).max(tracked));
     ink.text(area, 4, 1, "neuron", Role::Faint);
-    ink.text_right(area, cells.target, 1, &format!("activation   to {target}"), Role::Faint);
+    let heading = format!("activation   to {target}");
+    ink.text_right(area, cells.target, 1, &heading, Role::Faint);
     ink.text_right(area, cells.favours, 1, "favours", Role::Faint);
     ink.text_right(area, cells.tracks, 1, &tracks, Role::Faint);
     let columns = Columns::of(panel);
@@ -148,15 +152,20 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, panel: &Panel, area: Rect) 
     };
     let sizes = (0..panel.len()).map(|row| line(row).number(columns.activation).abs());
     let largest = sizes.filter(|a| a.is_finite()).fold(0.0, f32::max);
-    let mut legend = Vec::new();
-    if app.ablation.off.neurons.iter().any(|id| id.layer == app.cursor.layer) {
+    let scale = if largest > 0.0 && area.width >= 60 {
+        format!("bars to {}", figure(f64::from(largest)))
+    } else {
+        String::new()
+    };
+    let legends = if app.ablation.off.neurons.iter().any(|id| id.layer == app.cursor.layer) {
         // What is off says what it would do, or there would be nothing to choose by.
-        legend.push("✕ clean".into());
-    }
-    if largest > 0.0 && area.width >= 60 {
-        legend.push(format!("bars to {}", figure(f64::from(largest))));
-    }
-    ink.text(area, 11, 1, &legend.join(", "), Role::Faint);
+        ["✕ clean, ".to_owned() + &scale, "✕ clean".into()]
+    } else {
+        [scale, String::new()]
+    };
+    let room = cells.target.saturating_sub(super::ink::width(&heading) + LEGEND + 1);
+    let legend = legends.iter().find(|legend| super::ink::width(legend) <= room);
+    ink.text(area, LEGEND, 1, legend.map_or("", |legend| legend.trim_end_matches(", ")), Role::Faint);
     let rows = usize::from(area.height.saturating_sub(2));
     for (y, at) in (2..).zip(window(selected(app, panel), panel.len(), rows)) {
         let (area, line) = (lines(area, y, 1), line(panel.entry(at)));
@@ -180,7 +189,7 @@ fn bar(ink: &mut Ink<'_>, area: Rect, line: Line, room: u16, share: f32) {
         (false, true) => Role::Negative,
         (false, false) => Role::Bar,
     };
-    ink.bar(area, 11, 0, room, share.abs(), role);
+    ink.bar(area, LEGEND, 0, room, share.abs(), role);
 }
 
 fn numbers(ink: &mut Ink<'_>, area: Rect, line: Line, columns: &Columns<'_>, cells: &Cells) {

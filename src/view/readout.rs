@@ -57,7 +57,7 @@ fn cell(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area
     let of_query = |x: f32| if broken { "NaN".into() } else { number(x) };
     pair(ink, area, 3, "attention", &number(a));
     pair(ink, area, 4, "uniform", &format!("{}  {:.2} x", number(uniform), a / uniform));
-    let norm = pass.value_norms(&probe.weights.weights, layer, head)[key];
+    let norm = summary.value_norms[key];
     let weighed = if measure.is_mean {
         "of no sequence".into()
     } else {

@@ -49,10 +49,6 @@ fn what_the_user_waits_for_is_not_held_back_for_the_line() {
     explorer.leaves(0, PATIENCE);
 }
 
-/// `--line-rate` of a slow line, and of any other.
-const SLOW: &str = "800";
-const DEFAULT: &str = "6144";
-
 /// What a slow line may carry for training on a screen of this size: 1 KiB/s at 80 by 24, and 4 KiB/s at 200 by 50.
 fn allowance((width, height): (u16, u16)) -> usize {
     if width * height > 80 * 24 { 4 << 10 } else { 1 << 10 }

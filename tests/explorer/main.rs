@@ -60,6 +60,10 @@ fn program() -> PathBuf {
     env!("CARGO_BIN_EXE_headcount").into()
 }
 
+/// `--line-rate` of a slow line, and of any other.
+const SLOW: &str = "800";
+const DEFAULT: &str = "6144";
+
 /// The program on a run in its folder.
 type Explorer = Pty;
 

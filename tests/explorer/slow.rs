@@ -37,9 +37,8 @@ fn moves(explorer: &Explorer, number: usize) -> Vec<Duration> {
 /// Looks around on a line of so many bytes a second: every key is answered within the bound, nothing piles up, and
 /// quitting works.
 fn look_around(rate: usize, bound: Duration, views: &str, number: usize) {
-    // A line that carries no more than the default is told so.
-    let line = if rate < 6144 { &["--line-rate", "800"][..] } else { &[] };
-    let explorer = Explorer::training_with(line);
+    let is_slow = rate < DEFAULT.parse().unwrap();
+    let explorer = Explorer::training_with(&["--line-rate", if is_slow { SLOW } else { DEFAULT }]);
     for view in views.chars() {
         explorer.carry(0);
         explorer.type_keys(&view.to_string());

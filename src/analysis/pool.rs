@@ -8,35 +8,35 @@ use crate::model::{Activations, ModelConfig};
 
 /// Keeps at most one buffer.
 #[derive(Debug, Default)]
-pub struct Spare {
+pub struct ActivationPool {
     buffer: Mutex<Option<Activations>>,
 }
 
-impl Spare {
+impl ActivationPool {
     /// The kept buffer where it is of that shape, or a fresh one. Its values are those of another pass.
-    pub(super) fn take(self: &Arc<Self>, config: &ModelConfig, len: usize) -> Kept {
+    pub(super) fn take(self: &Arc<Self>, config: &ModelConfig, len: usize) -> PooledActivations {
         let kept = self.buffer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let activations = kept.filter(|kept| kept.fits(config, len));
-        Kept {
+        PooledActivations {
             activations: activations.unwrap_or_else(|| Activations::new(config, len)),
-            home: Arc::downgrade(self),
+            pool: Arc::downgrade(self),
         }
     }
 }
 
 /// Activations whose buffer goes back for another pass when they are dropped.
 #[derive(Debug)]
-pub struct Kept {
+pub struct PooledActivations {
     activations: Activations,
-    home: Weak<Spare>,
+    pool: Weak<ActivationPool>,
 }
 
-impl Kept {
+impl PooledActivations {
     /// The same values, in the spare buffer if there is one.
     pub(super) fn copy(&self, config: &ModelConfig) -> Self {
-        let mut copy = self.home.upgrade().unwrap_or_default().take(config, self.len);
+        let mut copy = self.pool.upgrade().unwrap_or_default().take(config, self.len);
         copy.activations.clone_from(&self.activations);
-        copy.home = self.home.clone();
+        copy.pool = self.pool.clone();
         copy
     }
 
@@ -46,7 +46,7 @@ impl Kept {
     }
 }
 
-impl Deref for Kept {
+impl Deref for PooledActivations {
     type Target = Activations;
 
     fn deref(&self) -> &Activations {
@@ -54,11 +54,11 @@ impl Deref for Kept {
     }
 }
 
-impl Drop for Kept {
+impl Drop for PooledActivations {
     fn drop(&mut self) {
-        if let Some(home) = self.home.upgrade() {
+        if let Some(pool) = self.pool.upgrade() {
             let buffer = std::mem::take(&mut self.activations);
-            *home.buffer.lock().unwrap_or_else(PoisonError::into_inner) = Some(buffer);
+            *pool.buffer.lock().unwrap_or_else(PoisonError::into_inner) = Some(buffer);
         }
     }
 }
