@@ -14,8 +14,8 @@ use crate::task::{Dataset, Example, Split, Targets, Token};
 
 /// Bytes that the memo may hold of snapshots that others keep: some twenty passes of the default model.
 const BUDGET: usize = 24 << 20;
-/// Large entries that stay in any case: passes with and without edits, folded weights and directions are needed by the next
-/// key.
+/// Large entries that stay in any case: the passes of one sequence with and without edits, folded weights and directions
+/// are needed by the next key.
 const LEAST: usize = 4;
 /// Bytes up to which an entry never has to go: means, say, which take long to compute.
 const SMALL: usize = 64 << 10;
@@ -36,6 +36,16 @@ enum Key {
     Means(WeightForm),
     Baseline(WeightForm),
     Drive(HeadId),
+}
+
+impl Key {
+    /// The sequence that a pass is of.
+    fn tokens(&self) -> Option<&Arc<[Token]>> {
+        match self {
+            Self::Clean(_, tokens) | Self::Edited(_, tokens, _) => Some(tokens),
+            Self::Folded | Self::Directions(_) | Self::Means(_) | Self::Baseline(_) | Self::Drive(_) => None,
+        }
+    }
 }
 
 struct Entry {
@@ -245,17 +255,18 @@ fn drop_forgotten(memo: &mut Vec<Entry>) {
     memo.retain(|_| is_kept.next().unwrap_or(true));
 }
 
-/// Drops the large entries that were used least recently until the rest is within the budget.
+/// Drops large entries until the rest is within the budget, those used least recently first: passes of other sequences than
+/// that of the newest pass, then whatever is more than the next key needs.
 fn drop_oldest(memo: &mut Vec<Entry>, budget: usize) {
     let is_large = |entry: &Entry| entry.bytes > SMALL;
-    let mut large = memo.iter().filter(|entry| is_large(entry)).count();
-    let mut bytes: usize = memo.iter().map(|entry| entry.bytes).sum();
-    while bytes > budget
-        && large > LEAST
-        && let Some(oldest) = memo.iter().position(is_large)
-    {
-        bytes -= memo.remove(oldest).bytes;
-        large -= 1;
+    let newest = memo.iter().rev().find_map(|entry| entry.key.tokens().cloned());
+    let is_other = |entry: &Entry| entry.key.tokens().is_some_and(|tokens| Some(tokens) != newest.as_ref());
+    while memo.iter().map(|entry| entry.bytes).sum::<usize>() > budget {
+        let other = memo.iter().position(|entry| is_large(entry) && is_other(entry));
+        let is_more = memo.iter().filter(|entry| is_large(entry)).count() > LEAST;
+        let oldest = || memo.iter().position(is_large).filter(|_| is_more);
+        let Some(at) = other.or_else(oldest) else { break };
+        memo.remove(at);
     }
 }
 
@@ -266,7 +277,7 @@ fn bytes_of(snapshot: &Snapshot) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ModelConfig, Weights};
+    use crate::model::{ModelConfig, NeuronId, Weights};
     use crate::task::TaskConfig;
 
     /// A snapshot whose passes are large, and its data.
@@ -302,9 +313,14 @@ mod tests {
         assert_eq!((held(&six).len(), six.passes()), (7, 10), "what is used is kept");
         let none = bench(0);
         (0..10).for_each(|token| drop(none.clean(&subject(&snapshot, token))));
-        assert_eq!(held(&none).len(), LEAST + 1);
-        none.clean(&subject(&snapshot, 6));
-        assert_eq!(none.passes(), 10, "the newest stay");
+        assert_eq!(held(&none), [directions, pass], "the newest sequence's");
+        for neuron in 0..10 {
+            let edits =
+                Interventions { neurons: [NeuronId { layer: 0, neuron }].into(), ..Interventions::default() };
+            let edited = subject(&snapshot, 9).edited(&edits);
+            none.edited(&edited, &edits.patch(snapshot.config(), None));
+        }
+        assert_eq!((held(&none).len(), none.passes()), (1 + LEAST, 20), "the clean pass is used, and stays");
     }
 
     #[test]
