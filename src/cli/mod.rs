@@ -10,6 +10,7 @@ mod input;
 mod inspect;
 mod last_words;
 mod output;
+mod saved;
 mod show;
 mod tasks;
 mod threads;
