@@ -39,6 +39,8 @@ pub enum Command {
     Show(Box<ShowArgs>),
     /// What models can be trained for
     Tasks(TasksArgs),
+    /// Runs in a directory, and how far each is
+    Runs(RunsArgs),
 }
 
 /// Settings of model, task and training.
@@ -157,6 +159,16 @@ pub struct TasksArgs {
     /// This one alone
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
+    /// JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct RunsArgs {
+    /// Where to look: its subdirectories that are runs, and itself if it is one [default: runs]
+    #[arg(value_name = "DIR")]
+    pub directory: Option<PathBuf>,
     /// JSON on stdout
     #[arg(long)]
     pub json: bool,

@@ -10,6 +10,7 @@ mod input;
 mod inspect;
 mod last_words;
 mod output;
+mod runs;
 mod saved;
 mod show;
 mod tasks;
@@ -117,6 +118,7 @@ pub fn main() -> ExitCode {
         Some(Command::Ablate(args)) => ablate::run(&args),
         Some(Command::Show(args)) => show::run(&args),
         Some(Command::Tasks(args)) => tasks::run(&args),
+        Some(Command::Runs(args)) => runs::run(&args),
         Some(Command::Explore(args)) => explore::run(&args),
         None => explore::run(&cli.explore),
     });

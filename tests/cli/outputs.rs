@@ -159,6 +159,8 @@ fn whatever_cannot_be_printed_is_said() {
         "--help",
         "--version",
         "ablate --help",
+        "runs",
+        "runs --json",
         "inspect summary --weights $W",
         "inspect trackers --weights $W --controls 0 --json",
         "ablate --weights $W --tokens 1,2,3 --heads 0",
