@@ -16,6 +16,7 @@ mod show;
 mod tasks;
 mod threads;
 mod train;
+mod version;
 
 use std::fmt;
 use std::io::Write;
