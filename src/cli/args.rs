@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use super::version;
 use crate::model::{AblationKind, PatternKind};
@@ -51,6 +52,12 @@ pub enum Command {
     /// Runs in a directory, and how far each is
     #[command(after_help = examples::RUNS)]
     Runs(RunsArgs),
+    /// Completions of commands and options for a shell, on stdout
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(CompletionsArgs),
+    /// The manual page, on stdout
+    #[command(after_help = examples::MAN)]
+    Man,
 }
 
 /// Settings of model, task and training.
@@ -182,6 +189,13 @@ pub struct RunsArgs {
     /// JSON on stdout
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct CompletionsArgs {
+    /// The shell to complete in
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: Shell,
 }
 
 #[derive(Args, Debug)]

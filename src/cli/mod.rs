@@ -3,12 +3,14 @@
 mod ablate;
 mod afford;
 mod args;
+mod completions;
 pub mod explore;
 #[cfg(debug_assertions)]
 mod fault;
 mod input;
 mod inspect;
 mod last_words;
+mod man;
 mod output;
 mod runs;
 mod saved;
@@ -120,6 +122,8 @@ pub fn main() -> ExitCode {
         Some(Command::Show(args)) => show::run(&args),
         Some(Command::Tasks(args)) => tasks::run(&args),
         Some(Command::Runs(args)) => runs::run(&args),
+        Some(Command::Completions(args)) => completions::run(&args),
+        Some(Command::Man) => man::run(),
         Some(Command::Explore(args)) => explore::run(&args),
         None => explore::run(&cli.explore),
     });

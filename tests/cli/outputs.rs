@@ -159,6 +159,8 @@ fn whatever_cannot_be_printed_is_said() {
         "--help",
         "--version",
         "ablate --help",
+        "completions bash",
+        "man",
         "runs",
         "runs --json",
         "inspect summary --weights $W",

@@ -74,6 +74,17 @@ Examples:
   headcount runs
   headcount runs /data/runs --json";
 
+pub const COMPLETIONS: &str = "\
+Examples:
+  headcount completions bash > ~/.local/share/bash-completion/completions/headcount
+  headcount completions zsh > ~/.zfunc/_headcount
+  headcount completions fish > ~/.config/fish/completions/headcount.fish";
+
+pub const MAN: &str = "\
+Examples:
+  headcount man > ~/.local/share/man/man1/headcount.1
+  headcount man | man -l -";
+
 #[cfg(test)]
 mod tests {
     use clap::{Command, CommandFactory, Parser};
