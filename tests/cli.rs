@@ -1,5 +1,9 @@
 //! The command line as scripts see it: what is printed where, exit statuses, one clear line for every mistake.
 
+#[path = "cli/guides.rs"]
+mod guides;
+#[path = "cli/listing.rs"]
+mod listing;
 #[path = "cli/memory.rs"]
 mod memory;
 #[path = "cli/outputs.rs"]
@@ -65,6 +69,7 @@ fn a_run_leaves_its_settings_metrics_weights_and_checkpoints() {
     assert_eq!((ran.status, ran.stdout.as_str()), (0, ""), "{}", ran.stderr);
     let epochs: Vec<_> = ran.stderr.lines().filter(|line| line.starts_with("epoch")).collect();
     assert_eq!(epochs.len(), 3, "{}", ran.stderr);
+    assert_eq!(ran.stderr.lines().last(), Some("run saved in a/b: `headcount --run a/b` opens it"));
     for file in ["config.toml", "metrics.jsonl", "weights.safetensors", "checkpoints/step-000009.safetensors"]
     {
         assert!(dir.path().join("a/b").join(file).exists(), "{file}");

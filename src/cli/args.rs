@@ -1,5 +1,6 @@
 //! The grammar of the command line: names and options are a contract with scripts.
 
+mod examples;
 mod show;
 
 use std::path::PathBuf;
@@ -7,7 +8,9 @@ use std::str::FromStr;
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
+use super::version;
 use crate::model::{AblationKind, PatternKind};
 use crate::term::Looks;
 use crate::train::run_dir::WEIGHTS_FILE;
@@ -17,7 +20,8 @@ pub use show::{Format, ShowArgs};
 
 /// Train a small transformer and look inside it, in the terminal.
 #[derive(Debug, Parser)]
-#[command(version, about, args_conflicts_with_subcommands = true)]
+#[command(version, long_version = version::long(), about, args_conflicts_with_subcommands = true)]
+#[command(after_help = examples::EXPLORE)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -28,17 +32,32 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Train and explore on this terminal (the default)
+    #[command(after_help = examples::EXPLORE)]
     Explore(ExploreArgs),
     /// Train without a screen
+    #[command(after_help = examples::TRAIN)]
     Train(TrainArgs),
     /// Write numbers of a model to a file or to stdout
+    #[command(after_help = examples::INSPECT)]
     Inspect(InspectArgs),
     /// Switch neurons and heads off and compare
+    #[command(after_help = examples::ABLATE)]
     Ablate(AblateArgs),
     /// Numbers of a view, a panel or a question, as the screen has them
+    #[command(after_help = examples::SHOW)]
     Show(Box<ShowArgs>),
     /// What models can be trained for
+    #[command(after_help = examples::TASKS)]
     Tasks(TasksArgs),
+    /// Runs in a directory, and how far each is
+    #[command(after_help = examples::RUNS)]
+    Runs(RunsArgs),
+    /// Completions of commands and options for a shell, on stdout
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(CompletionsArgs),
+    /// The manual page, on stdout
+    #[command(after_help = examples::MAN)]
+    Man,
 }
 
 /// Settings of model, task and training.
@@ -167,6 +186,23 @@ pub struct TasksArgs {
 }
 
 #[derive(Args, Debug)]
+pub struct RunsArgs {
+    /// Where to look: its subdirectories that are runs, and itself if it is one [default: runs]
+    #[arg(value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct CompletionsArgs {
+    /// The shell to complete in
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+#[derive(Args, Debug)]
 pub struct InspectArgs {
     #[command(subcommand)]
     pub what: Inspect,
@@ -175,6 +211,7 @@ pub struct InspectArgs {
 #[derive(Debug, Subcommand)]
 pub enum Inspect {
     /// Every activation of one sequence, under TransformerLens' hook names
+    #[command(after_help = examples::CACHE)]
     Cache {
         #[command(flatten)]
         weights: WeightsArgs,
@@ -188,6 +225,7 @@ pub enum Inspect {
         out: PathBuf,
     },
     /// What each writer to the residual stream adds to each logit: one [pos, vocab] tensor a writer
+    #[command(after_help = examples::ATTRIBUTION)]
     Attribution {
         #[command(flatten)]
         weights: WeightsArgs,
@@ -198,6 +236,7 @@ pub enum Inspect {
         out: PathBuf,
     },
     /// Which tokens each head looks from and to, and what it writes: qk.L.H, ov_neuron.L.H, ov_logit.L.H
+    #[command(after_help = examples::CIRCUITS)]
     Circuits {
         #[command(flatten)]
         weights: WeightsArgs,
@@ -209,6 +248,7 @@ pub enum Inspect {
         out: PathBuf,
     },
     /// For each token the neurons that track it, and what their loss costs beside random ones
+    #[command(after_help = examples::TRACKERS)]
     Trackers {
         #[command(flatten)]
         weights: WeightsArgs,
@@ -223,6 +263,7 @@ pub enum Inspect {
         json: bool,
     },
     /// The weights with layer norms folded and centred
+    #[command(after_help = examples::FOLD)]
     Fold {
         #[command(flatten)]
         weights: WeightsArgs,
@@ -237,6 +278,7 @@ pub enum Inspect {
         out: PathBuf,
     },
     /// The parameter table
+    #[command(after_help = examples::SUMMARY)]
     Summary {
         #[command(flatten)]
         weights: WeightsArgs,

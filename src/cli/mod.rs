@@ -3,17 +3,22 @@
 mod ablate;
 mod afford;
 mod args;
+mod completions;
 pub mod explore;
 #[cfg(debug_assertions)]
 mod fault;
 mod input;
 mod inspect;
 mod last_words;
+mod man;
 mod output;
+mod runs;
+mod saved;
 mod show;
 mod tasks;
 mod threads;
 mod train;
+mod version;
 
 use std::fmt;
 use std::io::Write;
@@ -116,6 +121,9 @@ pub fn main() -> ExitCode {
         Some(Command::Ablate(args)) => ablate::run(&args),
         Some(Command::Show(args)) => show::run(&args),
         Some(Command::Tasks(args)) => tasks::run(&args),
+        Some(Command::Runs(args)) => runs::run(&args),
+        Some(Command::Completions(args)) => completions::run(&args),
+        Some(Command::Man) => man::run(),
         Some(Command::Explore(args)) => explore::run(&args),
         None => explore::run(&cli.explore),
     });

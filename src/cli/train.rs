@@ -1,6 +1,7 @@
 //! `headcount train`: a run without a screen.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -13,6 +14,7 @@ use super::args::TrainArgs;
 use super::input::{Length, Requested, requested};
 use super::last_words::LastWords;
 use super::output::print;
+use super::saved::saved;
 use super::{Failure, afford, say};
 use crate::term::{Glyphs, scrub, survive_file_size_limit, watch_without_a_screen};
 use crate::train::run_dir::{Found, look};
@@ -49,7 +51,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
 }
 
 /// Why a run that is there is not gone on with unasked. That somebody trains it comes first.
-fn exists(path: &std::path::Path, found: &Found) -> RunDirError {
+fn exists(path: &Path, found: &Found) -> RunDirError {
     let (done, total) = (found.step(), found.config.total_steps());
     match Lock::take(path) {
         Err(held @ LockError::Held(_)) => RunDirError::of_lock(path, held),
@@ -103,8 +105,8 @@ fn train(args: &TrainArgs, setup: Setup, inbox: Receiver<TrainCommand>) -> Resul
     events.iter().for_each(|event| reporter.hear(event));
     reporter.finish();
     let outcome = trainer.join().map_err(|_| Failure::Failed("the trainer died".into()))?;
-    if matches!(outcome, Ok(Outcome::Stopped)) {
-        reporter.stopped();
+    if let Ok(outcome) = outcome {
+        reporter.ended(outcome);
     }
     let outcome = outcome.map_err(|error| match error {
         TrainError::Panicked(_) => Failure::Failed(format!("{error}{}", last_words.place())),
@@ -260,10 +262,16 @@ impl Reporter {
     }
 
     /// Said once the last step is on disk.
-    fn stopped(&self) {
-        if let Some(plan) = self.plan.as_ref().filter(|_| !self.quiet) {
-            let step = self.last.as_ref().map_or(plan.start_step, |metrics| metrics.step);
-            say(&format!("stopped at step {step} of {}, saved: --resume goes on", plan.total_steps));
+    fn ended(&self, outcome: Outcome) {
+        let Some(plan) = self.plan.as_ref().filter(|_| !self.quiet) else { return };
+        match (outcome, &plan.run_dir, &self.last) {
+            (Outcome::Stopped, _, last) => {
+                let step = last.as_ref().map_or(plan.start_step, |metrics| metrics.step);
+                say(&format!("stopped at step {step} of {}, saved: --resume goes on", plan.total_steps));
+            }
+            (Outcome::Finished, Some(run), Some(_)) => say(&saved(Path::new(run), outcome)),
+            // Without a step the first line has said all.
+            (Outcome::Finished, ..) => {}
         }
     }
 

@@ -33,6 +33,15 @@ macro_rules! kernel {
 
 pub(super) use kernel;
 
+/// The instruction set that every kernel runs with on this machine: `x86-v4`, `x86-v3`, `neon`, `scalar`, …
+pub fn instruction_set() -> String {
+    // Which variants there are depends on the target.
+    let variant = format!("{:?}", pulp::Arch::new()).to_lowercase();
+    let name = variant.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    let is_level = name.starts_with('v') && cfg!(any(target_arch = "x86", target_arch = "x86_64"));
+    if is_level { format!("x86-{name}") } else { name.to_owned() }
+}
+
 const LANES: usize = 16;
 
 #[inline(always)]

@@ -40,7 +40,7 @@ pub use fold::{FoldOptions, fold};
 pub use gpu::least_memory;
 pub use hooks::NamedTensor;
 pub use ids::{HeadId, NeuronId};
-pub use kernels::{centre, sum_p_ln_p};
+pub use kernels::{centre, instruction_set, sum_p_ln_p};
 pub use layout::Layout;
 pub use loss_dtype::LossDtype;
 pub use matmul::{Mat, MatMut, Write, matmul};

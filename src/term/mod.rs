@@ -39,6 +39,6 @@ pub use error::TermError;
 pub use events::{SignalKind, TermEvent};
 pub use ground::Ground;
 pub use screen::Screen;
-pub use session::Session;
+pub use session::{Farewell, Session};
 pub use signals::{survive_file_size_limit, watch_without_a_screen};
 pub use suspend::Suspension;

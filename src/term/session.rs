@@ -131,8 +131,21 @@ impl Session {
 
     /// Gives the terminal back and ends the threads. Signals are still watched, so that what is left
     /// to save is saved: a process that is told to leave now has ten seconds to do so.
-    pub fn finish(self) {
-        drop(self);
+    pub fn finish(self) -> Farewell {
+        Farewell(Arc::clone(&self.tty))
+    }
+}
+
+/// The terminal after it was given back, for a last line.
+pub struct Farewell(Arc<Tty>);
+
+impl Farewell {
+    /// Writes a line, unless nobody reads the terminal or another job has it.
+    pub fn say(&self, line: &str) {
+        if self.0.is_ours() {
+            // A terminal that is stuck or gone must not hold up the exit.
+            let _ = self.0.write_within(format!("{line}\n").as_bytes(), PATIENCE);
+        }
     }
 }
 

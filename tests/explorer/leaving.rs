@@ -12,8 +12,27 @@ fn by_key() {
         let explorer = Explorer::training();
         explorer.type_keys(keys);
         let output = explorer.leaves(0, PATIENCE);
-        assert!(output.ends_with(b"\x1b[?2026l\x1b[0m\x1b[?2004l\x1b[?25h\x1b[?1049l"));
+        let output = String::from_utf8(output).unwrap();
+        let (before, after) = output.rsplit_once("\x1b[?1049l").unwrap();
+        assert!(before.ends_with("\x1b[?2026l\x1b[0m\x1b[?2004l\x1b[?25h"));
+        assert_eq!(after, "run saved in run: `headcount --run run` goes on\r\n");
     }
+}
+
+/// What is on the terminal after the explorer has left it by a key.
+fn last_words(explorer: Explorer) -> String {
+    explorer.type_keys("\x03");
+    let output = String::from_utf8(explorer.leaves(0, PATIENCE)).unwrap();
+    output.rsplit_once("\x1b[?1049l").unwrap().1.to_owned()
+}
+
+#[test]
+fn with_the_place_of_a_run_that_it_has_trained_and_of_no_other() {
+    let explorer = Explorer::start(session_leader(&program()), &epochs(2));
+    explorer.is_up();
+    explorer.wait_for("majority finished 6/6");
+    assert_eq!(last_words(explorer), "run saved in run: `headcount --run run` opens it\r\n");
+    assert_eq!(last_words(Explorer::finished()), "");
 }
 
 /// Any signal by its number, those without a name too.

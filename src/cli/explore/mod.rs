@@ -23,9 +23,10 @@ use std::time::Duration;
 use super::Failure;
 use super::args::ExploreArgs;
 use super::input::{Length, requested};
+use super::saved::saved;
 use crate::app::{App, AppOptions, Command, Event};
 use crate::term::{Capabilities, Ground, Session, SignalKind, survive_file_size_limit};
-use crate::train::{Setup, TrainEvent};
+use crate::train::{Outcome, Setup, TrainEvent};
 use trainer::Trainer;
 
 /// Where `e` writes: in the run's directory, or in the working directory where there is no run.
@@ -109,27 +110,30 @@ fn conduct(
     };
     let end = conductor.run(commands);
     let is_silent = conductor.pulse.is_silent();
-    conductor.display.finish();
+    let farewell = conductor.display.finish();
     drop(conductor.worker);
-    let ended_by = leave(&end, trainer, incidents, is_silent)?;
+    let (ended_by, outcome) = leave(&end, trainer, incidents, is_silent)?;
     end.map_err(|error| Failure::Failed(error.to_string()))?;
+    if let (Some(outcome), Some(run)) = (outcome, conductor.exports.parent()) {
+        farewell.say(&saved(run, outcome));
+    }
     ended_by.and_then(SignalKind::exit_code).map_or(Ok(()), |status| Err(Failure::Signal(status)))
 }
 
 /// Has the trainer save, or end by itself where the process is to outlive its terminal. The signal that ends us, if one
-/// does.
+/// does, and how the training ended, if there is a terminal left to say so.
 fn leave<E>(
     end: &Result<End, E>,
     trainer: Option<Trainer>,
     incidents: &Receiver<Incident>,
     is_silent: bool,
-) -> Result<Option<SignalKind>, Failure> {
+) -> Result<(Option<SignalKind>, Option<Outcome>), Failure> {
     let Some(trainer) = trainer else {
-        return Ok(end.as_ref().ok().and_then(End::signal));
+        return Ok((end.as_ref().ok().and_then(End::signal), None));
     };
     match end {
-        Ok(End::Detached) => trainer.outlive_the_screen(incidents),
-        Ok(end) => trainer.stop(is_silent).map(|_| end.signal()),
-        Err(_) => trainer.stop(is_silent).map(|_| None),
+        Ok(End::Detached) => Ok((trainer.outlive_the_screen(incidents)?, None)),
+        Ok(end) => Ok((end.signal(), Some(trainer.stop(is_silent)?))),
+        Err(_) => trainer.stop(is_silent).map(|_| (None, None)),
     }
 }
