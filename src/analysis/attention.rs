@@ -217,13 +217,14 @@ impl Total for HeadSums {
         Self { reach: vec![0; self.reach.len()], sequences: 0, scored: [0; 2], sums }
     }
 
-    fn add(&mut self, from: &Activations, example: Example<'_>) {
+    fn add(&mut self, from: &Activations, example: Example<'_>, between: &dyn Fn()) {
         self.sequences += 1;
         let has = has_queries(example.tokens());
         self.scored.iter_mut().zip(has).for_each(|(scored, has)| *scored += usize::from(has));
         let (len, own) = (self.reach.len(), from.len);
         self.reach.iter_mut().take(own).for_each(|reach| *reach += 1);
         for sum in &mut self.sums {
+            between();
             let HeadId { layer, head } = sum.id;
             let pattern = &from.blocks[layer].attn.pattern[head * own * own..][..own * own];
             for (sums, row) in sum.pattern.chunks_exact_mut(len).zip(pattern.chunks_exact(own)) {

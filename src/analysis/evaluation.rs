@@ -149,7 +149,7 @@ impl Total for Tally {
         Self { sequences: 0, loss: 0.0, last: Count::default(), by_position: Vec::new(), by_class }
     }
 
-    fn add(&mut self, from: &Activations, example: Example<'_>) {
+    fn add(&mut self, from: &Activations, example: Example<'_>, _between: &dyn Fn()) {
         Self::add(self, &from.logits, example.targets());
     }
 
@@ -210,7 +210,7 @@ impl Total for Totals {
         Self::new(&self.config)
     }
 
-    fn add(&mut self, from: &Activations, example: Example<'_>) {
+    fn add(&mut self, from: &Activations, example: Example<'_>, _between: &dyn Fn()) {
         let c = &self.config;
         self.sequences += 1;
         self.cells += example.tokens().len();

@@ -107,7 +107,7 @@ impl Total for Fit {
         Self::new(&self.neurons, self.class, self.features)
     }
 
-    fn add(&mut self, from: &Activations, example: Example<'_>) {
+    fn add(&mut self, from: &Activations, example: Example<'_>, _between: &dyn Fn()) {
         let sum = |position: usize| {
             self.neurons.iter().map(|id| from.neuron(id.layer, id.neuron, position)).sum::<f32>()
         };
@@ -218,7 +218,7 @@ impl Total for TrackerSums {
         }
     }
 
-    fn add(&mut self, from: &Activations, example: Example<'_>) {
+    fn add(&mut self, from: &Activations, example: Example<'_>, _between: &dyn Fn()) {
         let Some(mlp) = from.blocks.get(self.layer).and_then(|block| block.mlp.as_ref()) else { return };
         let d_mlp = self.moments.x.len();
         for (position, (post, label)) in mlp.post.chunks_exact(d_mlp).zip(example.targets()).enumerate() {

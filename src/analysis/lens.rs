@@ -92,7 +92,7 @@ impl Total for LensSums {
         Self::new(Arc::clone(&self.weights))
     }
 
-    fn add(&mut self, from: &Activations, example: Example<'_>) {
+    fn add(&mut self, from: &Activations, example: Example<'_>, _between: &dyn Fn()) {
         let outputs = self.weights.config().outputs();
         self.targets += example.scored();
         let rows = lens(&self.weights, from);

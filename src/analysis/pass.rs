@@ -49,14 +49,15 @@ impl Pass {
     ) -> Self {
         let mut activations = pool.take(weights.config(), example.tokens().len());
         forward(weights, example.tokens(), patch, activations.get_mut());
+        pool.prepare(&activations);
         Self::of(weights, example, activations, directions)
     }
 
     /// The pass of the same sequence with `patch` in force, from this one with none: only what follows is run again.
     #[must_use]
     pub fn patched(&self, weights: &Weights, example: Example<'_>, patch: &Patch) -> Self {
-        let mut activations = self.activations.copy(weights.config());
-        forward_again(weights, patch, activations.get_mut());
+        let mut activations = self.activations.sibling(weights.config());
+        forward_again(weights, patch, &self.activations, activations.get_mut());
         Self::of(weights, example, activations, self.directions.clone())
     }
 

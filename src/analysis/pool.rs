@@ -2,25 +2,56 @@
 //! forward pass.
 
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::model::{Activations, ModelConfig};
 
-/// Keeps at most one buffer.
+/// Buffers that are kept: one for the user's next question, and one for a study's next pass.
+const KEPT: usize = 2;
+
+/// Keeps buffers of one shape.
 #[derive(Debug, Default)]
 pub struct ActivationPool {
-    buffer: Mutex<Option<Activations>>,
+    buffers: Mutex<Vec<Activations>>,
+    lacks_spare: AtomicBool,
 }
 
 impl ActivationPool {
-    /// The kept buffer where it is of that shape, or a fresh one. Its values are those of another pass.
+    /// A pool that makes its first spare buffer together with the first pass, so that no later pass waits for fresh pages.
+    pub fn with_spare() -> Self {
+        Self { lacks_spare: AtomicBool::new(true), ..Self::default() }
+    }
+
+    /// To be called with the activations of a pass.
+    pub(super) fn prepare(&self, activations: &Activations) {
+        if self.lacks_spare.swap(false, Ordering::Relaxed) {
+            self.give_back(activations.clone());
+        }
+    }
+
+    /// A kept buffer where it is of that shape, or a fresh one. Its values are those of another pass. Buffers of other
+    /// shapes go.
     pub(super) fn take(self: &Arc<Self>, config: &ModelConfig, len: usize) -> PooledActivations {
-        let kept = self.buffer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let activations = kept.filter(|kept| kept.fits(config, len));
+        let mut buffers = self.buffers();
+        buffers.retain(|kept| kept.fits(config, len));
+        let kept = buffers.pop();
+        drop(buffers);
         PooledActivations {
-            activations: activations.unwrap_or_else(|| Activations::new(config, len)),
+            activations: kept.unwrap_or_else(|| Activations::new(config, len)),
             pool: Arc::downgrade(self),
         }
+    }
+
+    fn give_back(&self, buffer: Activations) {
+        let mut buffers = self.buffers();
+        if buffers.len() < KEPT {
+            buffers.push(buffer);
+        }
+    }
+
+    fn buffers(&self) -> MutexGuard<'_, Vec<Activations>> {
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -32,12 +63,9 @@ pub struct PooledActivations {
 }
 
 impl PooledActivations {
-    /// The same values, in the spare buffer if there is one.
-    pub(super) fn copy(&self, config: &ModelConfig) -> Self {
-        let mut copy = self.pool.upgrade().unwrap_or_default().take(config, self.len);
-        copy.activations.clone_from(&self.activations);
-        copy.pool = self.pool.clone();
-        copy
+    /// Another buffer of this shape, from the same pool if that is still there.
+    pub(super) fn sibling(&self, config: &ModelConfig) -> Self {
+        self.pool.upgrade().unwrap_or_default().take(config, self.len)
     }
 
     /// To write a pass to.
@@ -57,8 +85,7 @@ impl Deref for PooledActivations {
 impl Drop for PooledActivations {
     fn drop(&mut self) {
         if let Some(pool) = self.pool.upgrade() {
-            let buffer = std::mem::take(&mut self.activations);
-            *pool.buffer.lock().unwrap_or_else(PoisonError::into_inner) = Some(buffer);
+            pool.give_back(std::mem::take(&mut self.activations));
         }
     }
 }

@@ -10,8 +10,8 @@ pub trait Total: Send + Sync + Sized {
     /// The same sums over no sequence.
     #[must_use]
     fn empty(&self) -> Self;
-    /// Adds one sequence by its pass.
-    fn add(&mut self, from: &Activations, example: Example<'_>);
+    /// Adds one sequence by its pass. Where that takes long, `between` is called between its parts, and may wait.
+    fn add(&mut self, from: &Activations, example: Example<'_>, between: &dyn Fn());
     /// Adds the sums over the sequences that follow.
     fn merge(&mut self, next: Self);
 }
@@ -49,13 +49,16 @@ pub fn add<T: Total>(
             let mut run = kept.unwrap_or_else(|| Activations::new(weights.config(), len));
             forward_in_steps(weights, example.tokens(), patch, &mut run, between);
             between();
-            part.add(&run, example);
+            part.add(&run, example, between);
             activations = Some(run);
         }
         part
     };
     let parts: Vec<T> = examples.par_chunks(part_len(weights, sequences)).map(part).collect();
-    parts.into_iter().for_each(|part| total.merge(part));
+    for part in parts {
+        between();
+        total.merge(part);
+    }
 }
 
 /// Adds all of `examples`.

@@ -120,10 +120,10 @@ impl Bench {
         self.passes.fetch_add(passes, Ordering::Relaxed);
     }
 
-    /// The same, whose long work stands aside for what is urgent.
+    /// The same for keys that want quick answers: long work stands aside for what is urgent, and a spare buffer is ready.
     #[must_use]
     pub fn with_aside(self, aside: Arc<dyn Aside>) -> Self {
-        Self { aside: Some(aside), ..self }
+        Self { aside: Some(aside), activations: Arc::new(ActivationPool::with_spare()), ..self }
     }
 
     /// What the calling thread's long work does within a pass, on whichever threads.

@@ -33,11 +33,14 @@ pub fn forward_in_steps(
     logits(weights, to);
 }
 
-/// Runs again only what `patch` changes: `to` must hold the unpatched pass, and comes to hold what [`forward`] with the
-/// patch would have given.
-pub fn forward_again(weights: &Weights, patch: &Patch, to: &mut Activations) {
+/// Runs only what `patch` changes of the unpatched pass `from`: `to`, a buffer of the same shape, comes to hold what
+/// [`forward`] with the patch would have given.
+pub fn forward_again(weights: &Weights, patch: &Patch, from: &Activations, to: &mut Activations) {
     let touched = |patch: &BlockEdit| !patch.is_empty();
-    let Some(first) = patch.blocks.iter().position(touched) else { return };
+    let Some(first) = patch.blocks.iter().position(touched) else { return to.clone_from(from) };
+    // The blocks after it are written whole.
+    to.len = from.len;
+    to.blocks[..=first].clone_from_slice(&from.blocks[..=first]);
     let block = &patch.blocks[first];
     if block.touches_attention() {
         let len = to.len;
