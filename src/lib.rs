@@ -2,7 +2,7 @@
 //!
 //! Layers, and an arrow goes down only: `cli` and `term` at the edge, `app` and `view` for the screen, `picture` for what
 //! was drawn on it, then `inquiry`, `train`, `analysis`, `model` and `task`, which know of no screen. `cuda` finds GPUs and
-//! knows of nothing else; `number`, `random` and `scrub` know of nothing and serve all.
+//! knows of nothing else; `number`, `random` and `sanitize` know of nothing and serve all.
 
 pub mod analysis;
 pub mod app;
@@ -16,7 +16,7 @@ pub mod model;
 mod number;
 pub mod picture;
 pub mod random;
-mod scrub;
+mod sanitize;
 pub mod task;
 pub mod term;
 pub mod train;

@@ -189,7 +189,7 @@ fn an_evaluation_is_asked_for_once_and_only_where_it_is_seen() {
     // A newer snapshot does not evaluate by itself: the figures say of which step they are.
     screen.snapshot(25, trained());
     assert_eq!(screen.evaluations, 1);
-    screen.must_show("taken at step 20, trained weights: Enter takes them anew");
+    screen.must_show("taken at step 20, trained weights: Enter refreshes");
     screen.keys("<enter>");
     assert_eq!(screen.evaluations, 2);
     screen.must_show("validation figures taken at step 25, trained weights");
@@ -536,7 +536,7 @@ fn numbers_of_an_earlier_step_say_so() {
 }
 
 #[test]
-fn an_opened_run_is_validated_anew_at_every_step_that_is_looked_at() {
+fn an_opened_run_is_validated_again_at_every_step_that_is_looked_at() {
     let mode = Mode::Exploring { weights: "run".into() };
     let mut screen = Setup { mode, width: 120, height: 40, ..Setup::default() }.screen();
     // A run's files do not keep the accuracy by position.

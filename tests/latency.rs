@@ -52,7 +52,7 @@ impl Explorer {
         let worker = Worker::spawn(dataset, 1, move |word| drop(sender.send(word))).unwrap();
         let terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
         let mut explorer = Self { app, worker, words, terminal, asked: None, studies: 0 };
-        explorer.obey(first);
+        explorer.execute(first);
         explorer.send(Event::Resize { width: 120, height: 40 });
         explorer.send(Event::Train(TrainEvent::Snapshot(Arc::new(Snapshot::new(0, weights)))));
         explorer
@@ -60,10 +60,10 @@ impl Explorer {
 
     fn send(&mut self, event: Event) {
         let commands = self.app.update(event);
-        self.obey(commands);
+        self.execute(commands);
     }
 
-    fn obey(&mut self, commands: Vec<Command>) {
+    fn execute(&mut self, commands: Vec<Command>) {
         for command in commands {
             if let Command::Ask(inquiry) = command {
                 if inquiry.question == Question::Probe && inquiry.by == AskedBy::User {

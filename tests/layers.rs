@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// What knows of nothing and serves all.
-const SERVICES: [&str; 5] = ["random", "number", "scrub", "memory", "cuda"];
+const SERVICES: [&str; 5] = ["random", "number", "sanitize", "memory", "cuda"];
 
 /// The folders of `src/`, the lowest first, and those below that each may know beside the services.
 const LAYERS: [(&str, &[&str]); 13] = [

@@ -93,10 +93,10 @@ fn attribution_equals_transformer_lens_and_sums_to_the_centred_logits() {
     let (tokens, labels) = first_sequence();
     let pass = Pass::run(&weights("weights"), Example::new(&tokens, &labels), &Patch::default());
     let theirs = Tensors::read("logit_attribution");
-    assert_eq!(pass.attribution.writers.len(), theirs.names().len());
-    for (writer, part) in pass.attribution.writers.iter().zip(&pass.attribution.parts) {
-        let (_, theirs) = theirs.get(&writer.to_string());
-        assert!(worst(part, &theirs) < 1e-4, "{writer}: {}", worst(part, &theirs));
+    assert_eq!(pass.attribution.components.len(), theirs.names().len());
+    for (component, part) in pass.attribution.components.iter().zip(&pass.attribution.parts) {
+        let (_, theirs) = theirs.get(&component.to_string());
+        assert!(worst(part, &theirs) < 1e-4, "{component}: {}", worst(part, &theirs));
     }
     let mut logits = pass.activations.logits.clone();
     centre(&mut logits, 10);
@@ -121,7 +121,7 @@ fn neurons_and_the_output_bias_sum_to_the_mlp() {
     let snapshot = Snapshot::new(0, weights);
     let directions = NeuronDirections::new(&snapshot.weights);
     let pass = Pass::run(&snapshot.weights, Example::new(&tokens, &labels), &Patch::default());
-    let mlp = pass.attribution.writers.iter().position(|w| w.to_string() == "mlp_out.0").unwrap();
+    let mlp = pass.attribution.components.iter().position(|w| w.to_string() == "mlp_out.0").unwrap();
     // Without its neurons the MLP writes its bias alone.
     let silent = Interventions {
         neurons: (0..256).map(|neuron| NeuronId { layer: 0, neuron }).collect(),

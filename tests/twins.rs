@@ -102,12 +102,12 @@ fn attribution() {
     let (pass, weights) = (twin.clean(), &twin.weights);
     let target = Target::Label.resolve(twin.labels[POSITION], pass.logits(POSITION));
     let components = column(&export, "components", "component");
-    assert_eq!(components.len(), pass.attribution.writers.len());
+    assert_eq!(components.len(), pass.attribution.components.len());
     let clean = column(&export, "components", "clean");
-    for (at, (writer, (name, value))) in
-        pass.attribution.writers.iter().zip(components.iter().zip(&clean)).enumerate()
+    for (at, (component, (name, value))) in
+        pass.attribution.components.iter().zip(components.iter().zip(&clean)).enumerate()
     {
-        assert_eq!(**name, writer.to_string());
+        assert_eq!(**name, component.to_string());
         same(value, target.value(pass.attribution.row(at, POSITION)).into());
     }
     let neuron = index(&export["neuron"]);

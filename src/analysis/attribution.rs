@@ -1,6 +1,6 @@
-//! Direct logit attribution: what each writer to the residual stream adds to each logit.
+//! Direct logit attribution: what each component adds to each logit.
 //!
-//! A writer's vector is centred, scaled as the final layer norm scaled the whole stream, multiplied by its weight and by
+//! A component's vector is centred, scaled as the final layer norm scaled the whole stream, multiplied by its weight and by
 //! `W_U`, and centred over the vocabulary. The parts sum to the centred logits.
 
 use std::borrow::Cow;
@@ -13,7 +13,7 @@ use crate::task::Token;
 
 /// Something that writes to the residual stream, named as in `inspect attribution`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Writer {
+pub enum Component {
     /// Token embedding.
     Embed,
     /// Position embedding.
@@ -28,7 +28,7 @@ pub enum Writer {
     Bias,
 }
 
-impl fmt::Display for Writer {
+impl fmt::Display for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Embed => f.write_str("embed"),
@@ -41,12 +41,12 @@ impl fmt::Display for Writer {
     }
 }
 
-/// The contribution of every writer at every position to every logit.
+/// The contribution of every component at every position to every logit.
 #[derive(Clone, Debug)]
 pub struct Attribution {
     /// In the order they write.
-    pub writers: Vec<Writer>,
-    /// One `[pos, d_vocab_out]` a writer.
+    pub components: Vec<Component>,
+    /// One `[pos, d_vocab_out]` a component.
     pub parts: Vec<Vec<f32>>,
     /// Logits less their mean over the vocabulary, `[pos, d_vocab_out]`.
     pub centred_logits: Vec<f32>,
@@ -58,8 +58,8 @@ pub struct Attribution {
 impl Attribution {
     /// Values held for a sequence of `len` tokens, in a width that cannot overflow.
     pub fn approximate_values(c: &ModelConfig, len: usize) -> u128 {
-        let writers = c.n_layers * (c.n_heads + 1 + usize::from(c.has_mlp())) + 3;
-        (writers as u128 + 1) * len as u128 * c.outputs() as u128
+        let components = c.n_layers * (c.n_heads + 1 + usize::from(c.has_mlp())) + 3;
+        (components as u128 + 1) * len as u128 * c.outputs() as u128
     }
 
     /// Attributes the logits of one pass, with the neurons' directions of the same weights where they are known.
@@ -72,37 +72,37 @@ impl Attribution {
         let c = weights.config();
         let readout = Readout::new(weights);
         let read = |vectors: &[f32]| readout.read(vectors, Some(&from.ln_final.scale));
-        let mut writers = vec![Writer::Embed, Writer::PosEmbed];
+        let mut components = vec![Component::Embed, Component::PosEmbed];
         let positions = &weights.part(&weights.layout.w_pos)[..tokens.len() * c.d_model];
         let mut parts = vec![read(&embed(weights, tokens)), read(positions)];
         for layer in 0..c.n_layers {
             for head in 0..c.n_heads {
-                writers.push(Writer::Head(HeadId { layer, head }));
+                components.push(Component::Head(HeadId { layer, head }));
                 parts.push(readout.head(weights, from, layer, head));
             }
-            writers.push(Writer::AttnBias(layer));
+            components.push(Component::AttnBias(layer));
             parts.push(read(&weights.part(&weights.layout.blocks[layer].attn.b_o).repeat(tokens.len())));
             if let Some(part) = readout.mlp(weights, from, layer, directions) {
-                writers.push(Writer::Mlp(layer));
+                components.push(Component::Mlp(layer));
                 parts.push(part);
             }
         }
-        writers.push(Writer::Bias);
+        components.push(Component::Bias);
         parts.push(readout.bias(weights).repeat(tokens.len()));
         let mut centred_logits = from.logits.clone();
         centre(&mut centred_logits, c.outputs());
         let residual = residual(&parts, &centred_logits);
-        Self { writers, parts, centred_logits, residual, outputs: c.outputs() }
+        Self { components, parts, centred_logits, residual, outputs: c.outputs() }
     }
 
-    /// What a writer (by its place in `writers`) adds to the logits at a position, `[d_vocab_out]`.
-    pub fn row(&self, writer: usize, position: usize) -> &[f32] {
-        &self.parts[writer][position * self.outputs..(position + 1) * self.outputs]
+    /// What a component (by its place in `components`) adds to the logits at a position, `[d_vocab_out]`.
+    pub fn row(&self, component: usize, position: usize) -> &[f32] {
+        &self.parts[component][position * self.outputs..(position + 1) * self.outputs]
     }
 
-    /// The place of a layer's MLP among the writers; `None` without one.
+    /// The place of a layer's MLP among the components; `None` without one.
     pub fn mlp(&self, layer: usize) -> Option<usize> {
-        self.writers.iter().position(|writer| *writer == Writer::Mlp(layer))
+        self.components.iter().position(|component| *component == Component::Mlp(layer))
     }
 
     /// The centred logits at a position, `[d_vocab_out]`.
@@ -138,7 +138,7 @@ fn head_factors<'a>(
 }
 
 impl Readout {
-    /// Whether the way through the logits of each row of a writer's matrix is the shorter one.
+    /// Whether the way through the logits of each row of a component's matrix is the shorter one.
     fn is_narrow(&self) -> bool {
         self.outputs < self.d_model
     }
@@ -219,15 +219,15 @@ mod tests {
             assert!(found.residual < 1e-4, "{d_model}: {}", found.residual);
             let readout = Readout::new(&weights);
             assert_eq!(readout.is_narrow(), d_model == 16);
-            for (writer, part) in found.writers.iter().zip(&found.parts) {
-                let vector = match *writer {
-                    Writer::Head(HeadId { layer, head }) => head_result(&weights, &from, layer, head),
-                    Writer::Mlp(layer) => mlp_out(&weights, &from, layer).unwrap(),
+            for (component, part) in found.components.iter().zip(&found.parts) {
+                let vector = match *component {
+                    Component::Head(HeadId { layer, head }) => head_result(&weights, &from, layer, head),
+                    Component::Mlp(layer) => mlp_out(&weights, &from, layer).unwrap(),
                     _ => continue,
                 };
                 let wanted = readout.read(&vector, Some(&from.ln_final.scale));
                 let worst = part.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-                assert!(worst < 1e-5, "{d_model} {writer}: {worst}");
+                assert!(worst < 1e-5, "{d_model} {component}: {worst}");
             }
         }
     }

@@ -15,7 +15,7 @@ pub struct LensRow {
     /// `blocks.0.hook_resid_mid`, say.
     pub name: String,
     /// `[pos, d_vocab_out]`, through the final norm with this place's own scale, less their mean over the vocabulary: so they
-    /// are what the writers so far add up to, and folding changes none of them.
+    /// are what the components so far add up to, and folding changes none of them.
     pub logits: Vec<f32>,
 }
 

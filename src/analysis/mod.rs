@@ -18,7 +18,7 @@ mod trackers;
 
 pub use ablation::AblationOutcome;
 pub use attention::HeadSummary;
-pub use attribution::{Attribution, Writer};
+pub use attribution::{Attribution, Component};
 pub use evaluation::{Controls, Evaluation, Tally, evaluate};
 pub use neurons::NeuronDirections;
 pub use pass::Pass;

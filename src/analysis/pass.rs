@@ -21,7 +21,7 @@ pub struct Pass {
     pub losses: Vec<Option<f32>>,
     /// ln of the sum of exponentials of the logits at each position.
     normalizers: Vec<f32>,
-    /// Direct logit attribution of every writer.
+    /// Direct logit attribution of every component.
     pub attribution: Attribution,
     /// By layer, then head.
     pub heads: Vec<HeadSummary>,

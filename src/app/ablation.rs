@@ -4,7 +4,7 @@ use crate::model::{HeadId, Interventions, NeuronId, PatternKind};
 
 /// A line of the list of what is off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OffLine {
+pub(crate) enum InterventionRow {
     /// A head.
     Head(HeadId),
     /// A neuron.
@@ -42,19 +42,19 @@ impl Ablation {
     }
 
     /// What is off, line by line.
-    pub(crate) fn lines(&self) -> Vec<OffLine> {
-        let heads = self.off.heads.iter().map(|id| OffLine::Head(*id));
-        let neurons = self.off.neurons.iter().map(|id| OffLine::Neuron(*id));
-        let patterns = self.off.patterns.iter().map(|(id, kind)| OffLine::Pattern(*id, *kind));
+    pub(crate) fn lines(&self) -> Vec<InterventionRow> {
+        let heads = self.off.heads.iter().map(|id| InterventionRow::Head(*id));
+        let neurons = self.off.neurons.iter().map(|id| InterventionRow::Neuron(*id));
+        let patterns = self.off.patterns.iter().map(|(id, kind)| InterventionRow::Pattern(*id, *kind));
         heads.chain(neurons).chain(patterns).collect()
     }
 
     /// Switches on again what a line says.
-    pub(super) fn undo(&mut self, line: OffLine) {
+    pub(super) fn undo(&mut self, line: InterventionRow) {
         match line {
-            OffLine::Head(id) => self.off.toggle_head(id),
-            OffLine::Neuron(id) => self.off.toggle_neuron(id),
-            OffLine::Pattern(id, _) => drop(self.off.patterns.remove(&id)),
+            InterventionRow::Head(id) => self.off.toggle_head(id),
+            InterventionRow::Neuron(id) => self.off.toggle_neuron(id),
+            InterventionRow::Pattern(id, _) => drop(self.off.patterns.remove(&id)),
         }
     }
 }

@@ -15,8 +15,8 @@ pub(crate) struct Cursor {
     pub(crate) neuron: usize,
     /// Whether the user chose the neuron: until then the cursor follows the first of the list.
     pub(super) neuron_is_chosen: bool,
-    /// Place in the list of writers of the logits view.
-    pub(crate) writer: usize,
+    /// Place in the list of components of the logits view.
+    pub(crate) component: usize,
     /// Token of a row of a circuit.
     pub(crate) token: usize,
     /// Token of a column of a circuit.

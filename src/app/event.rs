@@ -46,7 +46,7 @@ pub enum Command {
     Export(Export),
     /// Give the terminal back and stop, as a shell's `Ctrl-Z` does.
     Suspend,
-    /// Draw every cell anew.
+    /// Redraw every cell.
     Repaint,
     /// Save and end.
     Quit,

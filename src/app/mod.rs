@@ -37,7 +37,7 @@ pub use crate::term::{ColorDepth, Glyphs, Ground};
 
 pub use event::{Command, Event, Export, InquiryFailure, Level, Notice};
 
-pub(crate) use ablation::{Ablation, OffLine};
+pub(crate) use ablation::{Ablation, InterventionRow};
 pub(crate) use circuits::{CircuitMap, Circuits, MapInView, QkScale};
 pub(crate) use cursor::Cursor;
 pub use glossary::glossary;
@@ -144,7 +144,7 @@ impl App {
             focus: Focus::default(),
             // The middle: at the start attention has no choice. The first head, which is also the cursor's: `space` does
             // something at once.
-            cursor: Cursor { position: sequence.tokens.len() / 2, writer: 2, ..Cursor::default() },
+            cursor: Cursor { position: sequence.tokens.len() / 2, component: 2, ..Cursor::default() },
             sequence,
             settings: Settings { diff: true, ..Settings::default() },
             ablation: Ablation::default(),

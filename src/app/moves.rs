@@ -4,7 +4,7 @@ use super::App;
 use super::cursor::moved;
 use super::event::Notice;
 use super::keymap::Offer;
-use crate::analysis::{Target, Writer};
+use crate::analysis::{Component, Target};
 use crate::inquiry::Probe;
 use crate::model::{HeadId, ModelConfig};
 use crate::task::Class;
@@ -32,14 +32,14 @@ impl App {
     }
 
     pub(super) fn move_writer(&mut self, by: isize) {
-        let writers = writers(&self.options.model);
-        self.cursor.writer = moved(self.cursor.writer, by, writers.len());
-        match writers[self.cursor.writer] {
-            Writer::Head(HeadId { layer, head }) => {
+        let components = all_components(&self.options.model);
+        self.cursor.component = moved(self.cursor.component, by, components.len());
+        match components[self.cursor.component] {
+            Component::Head(HeadId { layer, head }) => {
                 (self.cursor.layer, self.cursor.head) = (layer, head);
             }
-            Writer::AttnBias(layer) | Writer::Mlp(layer) => self.cursor.layer = layer,
-            Writer::Embed | Writer::PosEmbed | Writer::Bias => {}
+            Component::AttnBias(layer) | Component::Mlp(layer) => self.cursor.layer = layer,
+            Component::Embed | Component::PosEmbed | Component::Bias => {}
         }
     }
 
@@ -67,9 +67,10 @@ impl App {
     }
 
     pub(super) fn writer_follows_head(&mut self) {
-        let head = Writer::Head(self.cursor.head_id());
-        if let Some(at) = writers(&self.options.model).iter().position(|writer| *writer == head) {
-            self.cursor.writer = at;
+        let head = Component::Head(self.cursor.head_id());
+        if let Some(at) = all_components(&self.options.model).iter().position(|component| *component == head)
+        {
+            self.cursor.component = at;
         }
     }
 
@@ -146,13 +147,13 @@ impl App {
     }
 }
 
-/// Every writer, in the order of an attribution.
-pub(super) fn writers(model: &ModelConfig) -> Vec<Writer> {
+/// Every component, in the order of an attribution.
+pub(super) fn all_components(model: &ModelConfig) -> Vec<Component> {
     let layer = |layer: usize| {
-        let heads = (0..model.n_heads).map(move |head| Writer::Head(HeadId { layer, head }));
-        let mlp = model.has_mlp().then_some(Writer::Mlp(layer));
-        heads.chain([Writer::AttnBias(layer)]).chain(mlp)
+        let heads = (0..model.n_heads).map(move |head| Component::Head(HeadId { layer, head }));
+        let mlp = model.has_mlp().then_some(Component::Mlp(layer));
+        heads.chain([Component::AttnBias(layer)]).chain(mlp)
     };
     let layers = (0..model.n_layers).flat_map(layer);
-    [Writer::Embed, Writer::PosEmbed].into_iter().chain(layers).chain([Writer::Bias]).collect()
+    [Component::Embed, Component::PosEmbed].into_iter().chain(layers).chain([Component::Bias]).collect()
 }

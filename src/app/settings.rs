@@ -101,10 +101,10 @@ impl LossScale {
     }
 }
 
-/// Below the list of writers.
+/// Below the list of components.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum LogitPanel {
-    /// One writer over positions.
+    /// One component over positions.
     #[default]
     Profile,
     /// The stream between the sublayers.
@@ -120,7 +120,7 @@ impl LogitPanel {
     }
 }
 
-/// How an MLP is listed among the writers.
+/// How an MLP is listed among the components.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum MlpRow {
     #[default]

@@ -224,7 +224,7 @@ pub enum Inspect {
         #[arg(long, value_name = "FILE.safetensors")]
         out: PathBuf,
     },
-    /// What each writer to the residual stream adds to each logit: one [pos, vocab] tensor a writer
+    /// What each component adds to each logit: one [pos, vocab] tensor a component
     #[command(after_help = examples::ATTRIBUTION)]
     Attribution {
         #[command(flatten)]

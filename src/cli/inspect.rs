@@ -112,8 +112,8 @@ fn write_attribution(subject: &Subject<'_>, tokens: &TokensArgs, out: &Path) -> 
     let unscored = Targets::none(tokens.len());
     let pass = Pass::run(weights, Example::new(&tokens, &unscored), &Patch::default());
     let attribution = pass.attribution;
-    let parts = attribution.writers.iter().zip(attribution.parts).map(|(writer, values)| NamedTensor {
-        name: writer.to_string(),
+    let parts = attribution.components.iter().zip(attribution.parts).map(|(component, values)| NamedTensor {
+        name: component.to_string(),
         shape: vec![tokens.len(), weights.config().outputs()],
         values,
     });

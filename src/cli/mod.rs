@@ -29,7 +29,7 @@ use clap::error::ErrorKind;
 
 use crate::model::WeightsError;
 use crate::task::TaskError;
-use crate::term::scrub;
+use crate::term::sanitize;
 use crate::train::{DeviceError, FileError, RunDirError, TrainError};
 use args::{Cli, Command};
 
@@ -134,7 +134,7 @@ pub fn main() -> ExitCode {
 fn end(done: Result<(), Failure>) -> ExitCode {
     let Err(failure) = done else { return ExitCode::SUCCESS };
     if !matches!(failure, Failure::Signal(_) | Failure::Unheard) {
-        say(&format!("headcount: {}", scrub(&failure.to_string())));
+        say(&format!("headcount: {}", sanitize(&failure.to_string())));
     }
     ExitCode::from(failure.status())
 }
@@ -152,7 +152,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
             text.lines().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
         told.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
     };
-    say(&format!("headcount: {}", scrub(line.trim_start_matches("error: "))));
+    say(&format!("headcount: {}", sanitize(line.trim_start_matches("error: "))));
     ExitCode::from(2)
 }
 

@@ -9,7 +9,7 @@ use std::process;
 use rustix::io::Errno;
 
 use super::Failure;
-use crate::term::scrub;
+use crate::term::sanitize;
 use crate::train::FileError;
 
 /// As many symbolic links as Linux follows.
@@ -76,7 +76,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
 
 /// As [`print`], for text that may hold names from outside: line by line, without what could steer a terminal.
 pub fn print_text(text: &str) -> Result<(), Failure> {
-    print(&text.lines().map(scrub).collect::<Vec<_>>().join("\n"))
+    print(&text.lines().map(sanitize).collect::<Vec<_>>().join("\n"))
 }
 
 /// Bytes that nobody takes are a failure, a closed pipe's too: a script must not take a part for the whole.

@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 use super::Failure;
 use super::args::RunsArgs;
 use super::output::print;
-use crate::term::scrub;
+use crate::term::sanitize;
 use crate::train::{Overview, RunDirError, find_runs};
 
 /// Where runs are unless `--run` says otherwise.
@@ -75,7 +75,7 @@ impl Row {
             number(self.accuracy),
             format!("{}{by}", self.state),
         ]
-        .map(|cell| scrub(&cell).into_owned())
+        .map(|cell| sanitize(&cell).into_owned())
     }
 }
 
@@ -98,7 +98,7 @@ pub fn run(args: &RunsArgs) -> Result<(), Failure> {
         return print(&serde_json::to_string(&rows).map_err(|error| Failure::Failed(error.to_string()))?);
     }
     if rows.is_empty() {
-        return print(&format!("no runs in {}", scrub(&directory.display().to_string())));
+        return print(&format!("no runs in {}", sanitize(&directory.display().to_string())));
     }
     print(&table(&rows))
 }
@@ -118,7 +118,7 @@ fn table(rows: &[Row]) -> String {
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     let rows = rows.iter().zip(&cells).map(|(row, cells)| match &row.problem {
-        Some(problem) => line(&[&cells[0], &format!("{}: {}", row.state, scrub(problem))]),
+        Some(problem) => line(&[&cells[0], &format!("{}: {}", row.state, sanitize(problem))]),
         None => line(&cells.each_ref().map(String::as_str)),
     });
     [line(&HEADINGS)].into_iter().chain(rows).collect::<Vec<_>>().join("\n")

@@ -3,18 +3,18 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use crate::term::scrub;
+use crate::term::sanitize;
 use crate::train::Outcome;
 
 /// Where the run was saved, and the command that opens it again.
 pub fn saved(run: &Path, outcome: Outcome) -> String {
     let run = run.display().to_string();
-    let (place, argument) = (scrub(&run), quoted(&run));
+    let (place, argument) = (sanitize(&run), quoted(&run));
     let then = match outcome {
         Outcome::Finished => "opens it",
         Outcome::Stopped => "goes on",
     };
-    format!("run saved in {place}: `headcount --run {}` {then}", scrub(&argument))
+    format!("run saved in {place}: `headcount --run {}` {then}", sanitize(&argument))
 }
 
 /// As one word for a shell.

@@ -19,7 +19,7 @@ use crate::inquiry::{Bench, Question, Schedule};
 use crate::model::ModelConfig;
 use crate::model::weights_file::encode_tensors;
 use crate::task::Vocabulary;
-use crate::term::scrub;
+use crate::term::sanitize;
 use crate::train::TrainEvent;
 use crate::train::run_dir::WEIGHTS_FILE;
 use crate::{picture, view};
@@ -160,10 +160,10 @@ fn answered(args: &ShowArgs, shown: &Shown, from: Option<&App>) -> Result<(App, 
     let opening = opening(args, &options.model, options.dataset.task().vocabulary())?;
     let opening = if let Some(app) = from { app.as_here(opening) } else { opening };
     let commands = desk.app.open(shown.view(), opening).map_err(|error| Failure::Usage(error.to_string()))?;
-    desk.obey(commands);
+    desk.execute(commands);
     for entry in shown.entries() {
         let commands = desk.app.bring_into_view(entry);
-        desk.obey(commands);
+        desk.execute(commands);
     }
     let app = desk.app;
     let panels: Vec<Panel> = shown.entries().iter().filter_map(|entry| (entry.build)(&app)).collect();
@@ -300,12 +300,12 @@ impl Desk {
         });
         let bench = Bench::new(dataset, seed, None);
         let mut desk = Self { app, bench, schedule: Schedule::default(), controls: 0 };
-        desk.obey(commands);
+        desk.execute(commands);
         let (width, height) = PICTURE;
         let notes = past
             .iter()
             .filter_map(|event| if let TrainEvent::Notice(note) = event { Some(note) } else { None });
-        notes.for_each(|note| say(&format!("headcount: {}", scrub(note))));
+        notes.for_each(|note| say(&format!("headcount: {}", sanitize(note))));
         for event in [Event::Resize { width, height }].into_iter().chain(past.into_iter().map(Event::Train)) {
             // What the first look asks is asked again once the cursor is where it is wanted.
             desk.app.update(event);
@@ -314,7 +314,7 @@ impl Desk {
     }
 
     /// Does what the app asks, until nothing is left to answer.
-    fn obey(&mut self, commands: Vec<Command>) {
+    fn execute(&mut self, commands: Vec<Command>) {
         let mut commands = commands;
         loop {
             for command in commands.drain(..) {

@@ -16,7 +16,7 @@ use super::last_words::LastWords;
 use super::output::print;
 use super::saved::saved;
 use super::{Failure, afford, say};
-use crate::term::{Glyphs, scrub, survive_file_size_limit, watch_without_a_screen};
+use crate::term::{Glyphs, sanitize, survive_file_size_limit, watch_without_a_screen};
 use crate::train::run_dir::{Found, look};
 use crate::train::{
     EpochMetrics, Lock, LockError, MetricsLine, Opened, Outcome, RunDir, RunDirError, Setup, StepMetrics,
@@ -38,7 +38,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     afford::train(&config, args.run.device)?;
     let dataset = Arc::new(config.dataset()?);
     let Opened { run_dir, state, skipped, .. } = RunDir::open(&path, &config, &dataset)?;
-    skipped.iter().for_each(|why| say(&format!("headcount: skipped a checkpoint: {}", scrub(why))));
+    skipped.iter().for_each(|why| say(&format!("headcount: skipped a checkpoint: {}", sanitize(why))));
     if !args.quiet {
         config.train.extended.iter().for_each(|extension| say(&extension.to_string()));
     }
@@ -182,8 +182,8 @@ impl Reporter {
             TrainEvent::Started(plan) => self.started(plan),
             TrainEvent::Step(metrics) => self.step(metrics),
             TrainEvent::Epoch(metrics) => self.epoch(&metrics),
-            TrainEvent::Notice(text) => self.line(&format!("headcount: {}", scrub(&text))),
-            TrainEvent::Unsaved(Some(why)) => self.line(&format!("headcount: not saved: {}", scrub(&why))),
+            TrainEvent::Notice(text) => self.line(&format!("headcount: {}", sanitize(&text))),
+            TrainEvent::Unsaved(Some(why)) => self.line(&format!("headcount: not saved: {}", sanitize(&why))),
             TrainEvent::Unsaved(None) => self.line("headcount: saved again"),
             // The error comes back from the training call, and is said once, at the end.
             TrainEvent::Failed(_)
@@ -201,7 +201,7 @@ impl Reporter {
             bar.set_position(plan.start_step as u64);
             bar.reset_eta();
         }
-        let place = scrub(plan.run_dir.as_deref().unwrap_or("nowhere"));
+        let place = sanitize(plan.run_dir.as_deref().unwrap_or("nowhere"));
         if !self.quiet {
             let (from, to) = (plan.start_step, plan.total_steps);
             self.line(&if from < to {

@@ -159,7 +159,7 @@ impl Probe {
 
     /// [`CONTRIBUTION`] to a target.
     pub fn contribution(self: &Arc<Self>, target: Target) -> Arc<Figure> {
-        let names = self.clean.attribution.writers.iter().map(ToString::to_string);
+        let names = self.clean.attribution.components.iter().map(ToString::to_string);
         let axes = vec![Axis::named(Dim::Component, names), self.positions()];
         let to = self.resolver(target);
         let cell =
@@ -191,7 +191,8 @@ impl Probe {
         let to = self.resolver(target);
         let cell = move |_: &Self, pass: &Pass, at: &[usize]| {
             let (target, all) = (to(at[1]), &pass.attribution);
-            let sum: f32 = (0..all.writers.len()).map(|writer| target.value(all.row(writer, at[1]))).sum();
+            let sum: f32 =
+                (0..all.components.len()).map(|component| target.value(all.row(component, at[1]))).sum();
             let logit = target.value(all.whole(at[1]));
             [sum, logit, sum - logit, all.residual][at[0]]
         };

@@ -55,9 +55,9 @@ fn centre_writers(values: &mut [f32], layout: &Layout) {
         return;
     }
     let mlps = layout.blocks.iter().filter_map(|block| block.mlp.as_ref());
-    let writers = [&layout.w_e, &layout.w_pos]
+    let components = [&layout.w_e, &layout.w_pos]
         .into_iter()
         .chain(layout.blocks.iter().flat_map(|block| [&block.attn.w_o, &block.attn.b_o]))
         .chain(mlps.flat_map(|mlp| [&mlp.w_out, &mlp.b_out]));
-    writers.for_each(|range| centre(&mut values[range.clone()], d_model));
+    components.for_each(|range| centre(&mut values[range.clone()], d_model));
 }

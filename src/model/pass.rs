@@ -10,7 +10,7 @@ use super::parts::{attention, mlp, positions, unembed as readout};
 use super::weights::Weights;
 use crate::task::{Class, Example, Token};
 
-/// Runs `tokens` through the model into `to`, which is made anew where it was for another number of them.
+/// Runs `tokens` through the model into `to`, which is replaced where its length differs.
 ///
 /// Panics when there are more tokens than `n_ctx`, or one is not in the vocabulary: the edges check both.
 pub fn forward(weights: &Weights, tokens: &[Token], patch: &Patch, to: &mut Activations) {

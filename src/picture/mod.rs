@@ -34,5 +34,5 @@ fn lines(buffer: &Buffer) -> impl Iterator<Item = Vec<(u32, u32, &Cell)>> {
 /// What a cell shows. A cell that would steer a terminal shows what the terminal would get.
 fn glyph(cell: &Cell) -> &str {
     let symbol = cell.symbol();
-    if symbol.contains(crate::scrub::is_hostile) { "?" } else { symbol }
+    if symbol.contains(crate::sanitize::is_hostile) { "?" } else { symbol }
 }

@@ -5,7 +5,7 @@ use ratatui::style::Color;
 
 use super::ColorDepth;
 use crate::picture::xterm::{NAMED, rgb_of_index};
-use crate::scrub::is_hostile;
+use crate::sanitize::is_hostile;
 
 /// The last look at a frame before it is compared and sent: only colours that the terminal has, and
 /// no character that would steer it. Views are expected to have seen to both already.

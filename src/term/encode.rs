@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_glyph_of_doubtful_width_the_cursor_is_placed_anew() {
+    fn after_a_glyph_of_doubtful_width_the_cursor_is_placed_again() {
         let after = Buffer::with_lines(["漢x👩‍🚀y"]);
         assert_eq!(from_blank(&after), "\x1b[1;1H漢\x1b[1;3Hx👩‍🚀\x1b[1;6Hy");
     }

@@ -10,7 +10,7 @@ use ratatui::crossterm::event::KeyEvent;
 pub enum TermEvent {
     /// A key, or a key with modifiers.
     Key(KeyEvent),
-    /// A bracketed paste, as it came: [`scrub`](super::scrub()) it before it is shown.
+    /// A bracketed paste, as it came: [`sanitize`](super::sanitize()) it before it is shown.
     Paste(String),
     /// The terminal has this size now; pass it on to [`Screen::resize`](super::Screen::resize).
     Resize {
@@ -38,7 +38,7 @@ pub enum TermEvent {
     WorkerPanicked {
         /// The thread's name.
         thread: String,
-        /// What it said, with the place in the source; already scrubbed.
+        /// What it said, with the place in the source; already sanitized.
         message: String,
     },
 }

@@ -12,7 +12,7 @@ use super::events::Outlet;
 use super::stderr::Held;
 use super::suspend::wait_for_the_foreground;
 use super::tty::Tty;
-use super::{TermError, TermEvent, scrub};
+use super::{TermError, TermEvent, sanitize};
 
 /// Alternate screen, no cursor, bracketed paste.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[0m";
@@ -164,7 +164,7 @@ fn report(panic: &PanicHookInfo<'_>) -> TermEvent {
         .unwrap_or("no message");
     let place = panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
     TermEvent::WorkerPanicked {
-        thread: scrub(thread::current().name().unwrap_or("unnamed")).into_owned(),
-        message: scrub(&format!("{said}{place}")).into_owned(),
+        thread: sanitize(thread::current().name().unwrap_or("unnamed")).into_owned(),
+        message: sanitize(&format!("{said}{place}")).into_owned(),
     }
 }

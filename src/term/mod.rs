@@ -32,7 +32,7 @@ mod suspend;
 mod tty;
 mod writer;
 
-pub use crate::scrub::scrub;
+pub use crate::sanitize::sanitize;
 pub use capability::{Capabilities, ColorChoice, ColorDepth, Environment, Glyphs, Looks, ThemeChoice};
 pub use clipboard::Copied;
 pub use error::TermError;

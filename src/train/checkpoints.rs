@@ -24,7 +24,7 @@ pub struct Checkpoints {
 }
 
 /// What a directory of checkpoints holds.
-pub struct Stock {
+pub struct CheckpointScan {
     /// The newest checkpoint that is whole.
     pub newest: Option<TrainState>,
     /// The weights of the others that are whole, by step.
@@ -41,13 +41,13 @@ pub struct Stock {
 ///
 /// # Errors
 /// When the directory cannot be listed, or one was trained on other data.
-pub fn stock(
+pub fn scan(
     files: &dyn Files,
     directory: &Path,
     config: &RunConfig,
     data: Option<u32>,
-) -> Result<Stock, CheckpointError> {
-    let mut stock = Stock {
+) -> Result<CheckpointScan, CheckpointError> {
+    let mut scan = CheckpointScan {
         newest: None,
         earlier: Vec::new(),
         losses: BTreeMap::new(),
@@ -66,23 +66,23 @@ pub fn stock(
         });
         match loaded {
             Ok(state) => {
-                stock.losses.insert(step, state.validation_loss);
-                let before = stock.newest.replace(state);
-                stock.earlier.extend(before.map(|state| (state.step, state.weights)));
-                stock.skipped.clear();
+                scan.losses.insert(step, state.validation_loss);
+                let before = scan.newest.replace(state);
+                scan.earlier.extend(before.map(|state| (state.step, state.weights)));
+                scan.skipped.clear();
             }
             Err(error @ CheckpointError::OtherData { .. }) => return Err(error),
             // Another process, which trains, has just removed it.
             Err(CheckpointError::Read(error)) if error.source.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
-                stock.skipped.push(error.to_string());
+                scan.skipped.push(error.to_string());
                 if matches!(error, CheckpointError::Damaged { .. }) {
-                    stock.damaged.push(path);
+                    scan.damaged.push(path);
                 }
             }
         }
     }
-    Ok(stock)
+    Ok(scan)
 }
 
 /// Files under a checkpoint's name, by step.
@@ -100,21 +100,21 @@ impl Checkpoints {
     /// Takes over a directory of checkpoints for writing: leftovers are removed, damaged files set aside.
     ///
     /// # Errors
-    /// See [`stock`].
+    /// See [`scan`].
     pub fn open(
         files: Arc<dyn Files>,
         directory: &Path,
         config: &RunConfig,
         data: u32,
-    ) -> Result<(Self, Stock), CheckpointError> {
+    ) -> Result<(Self, CheckpointScan), CheckpointError> {
         sweep(&*files, directory);
-        let stock = stock(&*files, directory, config, Some(data))?;
-        for path in &stock.damaged {
+        let scan = scan(&*files, directory, config, Some(data))?;
+        for path in &scan.damaged {
             set_aside(&*files, path);
         }
-        let kept = stock.losses.clone();
+        let kept = scan.losses.clone();
         let (directory, config) = (directory.into(), config.clone());
-        Ok((Self { files, directory, config, data, kept }, stock))
+        Ok((Self { files, directory, config, data, kept }, scan))
     }
 
     /// Those to come are of a longer run.

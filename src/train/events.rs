@@ -106,7 +106,7 @@ pub enum TrainEvent {
     Failed(String),
 }
 
-/// To the trainer; obeyed within a step.
+/// To the trainer; executed within a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrainCommand {
     /// Wait after this step.

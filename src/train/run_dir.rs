@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::checkpoint::{TrainState, fingerprint};
-use super::checkpoints::{Checkpoints, Stock, named, stock};
+use super::checkpoints::{CheckpointScan, Checkpoints, named, scan};
 use super::config::{RunConfig, RunMetadata};
 use super::config_error::RunConfigError;
 use super::durable::{create_private_dir, replace, sweep};
@@ -102,7 +102,8 @@ pub fn settings_of(path: &Path) -> Result<Option<RunConfig>, RunDirError> {
 /// When its `config.toml` cannot be read, or the directory holds something else.
 pub fn look(path: &Path) -> Result<Option<Found>, RunDirError> {
     let Some(config) = settings_of(path)? else { return Ok(None) };
-    let Stock { newest, earlier, skipped, .. } = stock(&Disk, &path.join(CHECKPOINTS), &config, None)?;
+    let CheckpointScan { newest, earlier, skipped, .. } =
+        scan(&Disk, &path.join(CHECKPOINTS), &config, None)?;
     Ok(Some(Found { config, state: newest, earlier, skipped }))
 }
 
@@ -204,7 +205,7 @@ impl RunDir {
         if is_new {
             replace(&*files, &config_file, config.to_toml().as_bytes())?;
         }
-        let (checkpoints, Stock { newest, earlier, skipped, .. }) =
+        let (checkpoints, CheckpointScan { newest, earlier, skipped, .. }) =
             Checkpoints::open(Arc::clone(&files), &directory, config, fingerprint(dataset))?;
         let state = newest.unwrap_or_else(|| TrainState::initial(config));
         let metrics = MetricsLog::open(&*files, &path.join("metrics.jsonl"), state.step)?;

@@ -8,7 +8,7 @@ use super::ink::{Ink, beside, lines};
 use super::theme::Role;
 use super::{Look, classes, logit_row, losses, nothing_yet, provenance};
 use crate::app::views::edits::classes as by_class;
-use crate::app::{App, OffLine};
+use crate::app::{App, InterventionRow};
 use crate::inquiry::Probe;
 use crate::model::{AblationKind, PatternKind};
 
@@ -77,11 +77,11 @@ fn nothing_off(ink: &mut Ink<'_>, area: Rect) {
     }
 }
 
-fn name(line: OffLine) -> String {
+fn name(line: InterventionRow) -> String {
     match line {
-        OffLine::Head(id) => format!("head {}.{}", id.layer, id.head),
-        OffLine::Neuron(id) => format!("neuron {}.{}", id.layer, id.neuron),
-        OffLine::Pattern(id, kind) => {
+        InterventionRow::Head(id) => format!("head {}.{}", id.layer, id.head),
+        InterventionRow::Neuron(id) => format!("neuron {}.{}", id.layer, id.neuron),
+        InterventionRow::Pattern(id, kind) => {
             let how = match kind {
                 PatternKind::Uniform => "uniform",
                 PatternKind::Identity => "identity",

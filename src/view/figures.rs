@@ -92,6 +92,6 @@ fn stale(ink: &mut Ink<'_>, app: &App, answer: &Answer, area: Rect) {
     if current == Some(step) {
         ink.text(area, 1, 3, &taken, Role::Faint);
     } else {
-        ink.text(area, 1, 3, &format!("{taken}: Enter takes them anew"), Role::Warning);
+        ink.text(area, 1, 3, &format!("{taken}: Enter refreshes"), Role::Warning);
     }
 }

@@ -1,4 +1,4 @@
-//! View 3: what each writer to the residual stream adds to the target.
+//! View 3: what each component adds to the target.
 
 use std::ops::Range;
 
@@ -8,8 +8,8 @@ use super::columns::{of_all, window};
 use super::ink::{Ink, beside, lines, width};
 use super::number::{figure, signed};
 use super::theme::Role;
-use super::{Look, lens, logit_row, nothing_yet, profile, provenance, target, writer_map};
-use crate::analysis::Writer;
+use super::{Look, component_map, lens, logit_row, nothing_yet, profile, provenance, target};
+use crate::analysis::Component;
 use crate::app::keymap::Key;
 use crate::app::views::logits::{components, mlp_parts, sums};
 use crate::app::{App, LogitPanel, MlpRow};
@@ -35,10 +35,10 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let top = lines(area, 0, area.height - low);
     if area.width >= 64 {
         let (left, right) = beside(top, area.width * 11 / 20);
-        writers(ink, app, probe, left);
+        component_list(ink, app, probe, left);
         logit_row::render(ink, app, probe, right);
     } else {
-        writers(ink, app, probe, top);
+        component_list(ink, app, probe, top);
     }
     let mut y = top.height;
     for panel in panels {
@@ -48,7 +48,7 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     }
 }
 
-/// A panel below the list of writers.
+/// A panel below the list of components.
 #[derive(Clone, Copy, PartialEq)]
 enum Lower {
     Map,
@@ -59,7 +59,7 @@ enum Lower {
 impl Lower {
     fn height(self, app: &App, probe: &Probe) -> u16 {
         match self {
-            Self::Map => writer_map::height(probe),
+            Self::Map => component_map::height(probe),
             Self::Lens => lens::height(app),
             Self::Profile => PROFILE,
         }
@@ -67,18 +67,18 @@ impl Lower {
 
     fn render(self, ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         match self {
-            Self::Map => writer_map::render(ink, app, probe, area),
+            Self::Map => component_map::render(ink, app, probe, area),
             Self::Lens => lens::render(ink, app, probe, area),
             Self::Profile => profile::render(ink, app, probe, area),
         }
     }
 }
 
-/// The panels below the list: what does not push out the writers and their sum.
+/// The panels below the list: what does not push out the components and their sum.
 fn panels(app: &App, probe: &Probe, height: u16) -> Vec<Lower> {
     let asked = if app.settings.logits == LogitPanel::Lens { Lower::Lens } else { Lower::Profile };
     let parts = if app.settings.mlp == MlpRow::Split && probe.config().has_mlp() { 2 } else { 0 };
-    let list = u16::try_from(probe.clean.attribution.writers.len() + parts + 5).unwrap_or(u16::MAX);
+    let list = u16::try_from(probe.clean.attribution.components.len() + parts + 5).unwrap_or(u16::MAX);
     let choices: [&[Lower]; 3] =
         [&[Lower::Map, Lower::Lens, Lower::Profile], &[Lower::Map, asked], &[Lower::Lens, Lower::Profile]];
     let needed = |panels: &[Lower]| {
@@ -115,11 +115,11 @@ fn both(panel: &Panel, at: usize) -> [f32; 2] {
 /// Every component in order; where an MLP is split, the cursor's neuron and the rest of it below.
 fn rows(app: &App, probe: &Probe) -> Vec<Line> {
     let (Some(panel), off) = (components(app), &app.ablation.off) else { return Vec::new() };
-    let split = Some(Writer::Mlp(app.cursor.layer)).filter(|_| app.settings.mlp == MlpRow::Split);
+    let split = Some(Component::Mlp(app.cursor.layer)).filter(|_| app.settings.mlp == MlpRow::Split);
     let parts = mlp_parts(app).filter(|_| split.is_some());
     let mut rows = Vec::new();
-    for (at, component) in probe.clean.attribution.writers.iter().enumerate() {
-        let is_off = matches!(component, Writer::Head(id) if off.heads.contains(id));
+    for (at, component) in probe.clean.attribution.components.iter().enumerate() {
+        let is_off = matches!(component, Component::Head(id) if off.heads.contains(id));
         let name = component.to_string();
         rows.push(Line { name, component: Some(at), values: both(&panel, at), is_off });
         let parts = parts.iter().filter(|_| Some(*component) == split);
@@ -135,12 +135,13 @@ fn rows(app: &App, probe: &Probe) -> Vec<Line> {
     rows
 }
 
-fn writers(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
+fn component_list(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let position = app.position_in(probe);
     let rows = rows(app, probe);
     let values = rows.iter().flat_map(|row| row.values);
     let largest = values.filter(|v| v.is_finite()).fold(0.0, |a: f32, v| a.max(v.abs()));
-    let selected = rows.iter().position(|row| row.component == Some(app.cursor.writer)).unwrap_or_default();
+    let selected =
+        rows.iter().position(|row| row.component == Some(app.cursor.component)).unwrap_or_default();
     let shown = in_view(&rows, selected, usize::from(area.height.saturating_sub(4)));
     let mut title = format!("to {} at {position}", target::name(app, probe, position));
     let both = ", before and after";
@@ -149,13 +150,13 @@ fn writers(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     }
     // The sum is of all of them.
     if shown.len() < rows.len() {
-        title.push_str(", writers");
+        title.push_str(", components");
         title.push_str(&of_all(&shown, rows.len()));
     }
     ink.rule(area, 0, &title, &format!("bars to {}, {}", figure(f64::from(largest)), provenance(app, probe)));
     let is_ablated = probe.ablated.is_some();
     for (y, at) in (1..).zip(shown.clone()) {
-        writer(ink, area, y, &rows[at], Drawn { largest, selected: at == selected, is_ablated });
+        component_row(ink, area, y, &rows[at], Drawn { largest, selected: at == selected, is_ablated });
     }
     let below = shown.len() as u16 + 1;
     sum(ink, app, is_ablated, lines(area, below, area.height));
@@ -184,7 +185,7 @@ fn sum(ink: &mut Ink<'_>, app: &App, is_ablated: bool, area: Rect) {
     let meanings = if is_ablated {
         [String::new(), "centred".into(), format!("{most}{residual}")]
     } else {
-        ["of all writers".into(), "centred over tokens".into(), format!("anywhere {most}{residual}")]
+        ["of all components".into(), "centred over tokens".into(), format!("anywhere {most}{residual}")]
     };
     for (y, (name, meaning)) in (0..).zip(["sum", "logit", "sum - logit"].into_iter().zip(meanings)) {
         ink.text(area, 3, y, name, Role::Strong);
@@ -209,7 +210,7 @@ struct Drawn {
     is_ablated: bool,
 }
 
-fn writer(ink: &mut Ink<'_>, area: Rect, y: u16, row: &Line, line: Drawn) {
+fn component_row(ink: &mut Ink<'_>, area: Rect, y: u16, row: &Line, line: Drawn) {
     if line.selected {
         ink.text(area, 0, y, "▸", Role::Strong);
     }

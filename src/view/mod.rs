@@ -23,6 +23,7 @@ mod circuit_map;
 mod circuits;
 mod classes;
 mod columns;
+mod component_map;
 mod edits;
 mod figures;
 mod glyphs;
@@ -51,7 +52,6 @@ mod target;
 mod theme;
 mod traces;
 mod train;
-mod writer_map;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;

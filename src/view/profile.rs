@@ -1,4 +1,4 @@
-//! One writer's contribution to the target at every position, under the strip's columns.
+//! One component's contribution to the target at every position, under the strip's columns.
 
 use ratatui::layout::Rect;
 
@@ -15,12 +15,12 @@ use crate::inquiry::Probe;
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let Some(panel) = profile(app) else { return };
     let Some(shown) = panel.column(&["edited", "clean"]) else { return };
-    let writer = app.cursor.writer.min(shown.figure.axes[1].len().saturating_sub(1));
+    let component = app.cursor.component.min(shown.figure.axes[1].len().saturating_sub(1));
     let value = |position: usize| shown.number(&[position]) as f32;
     let columns = Columns::new(app, area.width);
     let all = (0..probe.len()).map(value).filter(|x| x.is_finite());
     let largest = all.fold(0.0, |a: f32, x| a.max(x.abs()));
-    let title = format!("{} to each position's target", shown.figure.axes[1].name(writer));
+    let title = format!("{} to each position's target", shown.figure.axes[1].name(component));
     ink.rule(area, 0, &title, &format!("bars to {}", figure(f64::from(largest))));
     let body = lines(area, 1, area.height);
     for (y, label) in ["+", "-", "value"].into_iter().enumerate() {

@@ -41,7 +41,7 @@ pub struct Screen {
     bench: Bench,
     /// Whether questions are answered.
     answers: bool,
-    /// What was told to the trainer, and the other commands that nobody here obeys.
+    /// What was told to the trainer, and the other commands that nobody here executes.
     pub told: Vec<TrainCommand>,
     pub evaluations: usize,
     pub copied: Vec<String>,
@@ -122,7 +122,7 @@ impl Setup {
             width,
             height,
         };
-        screen.obey(commands);
+        screen.execute(commands);
         screen.resize(width, height);
         screen
     }
@@ -136,7 +136,7 @@ impl Screen {
 
     pub fn send(&mut self, event: Event) {
         let commands = self.app.update(event);
-        self.obey(commands);
+        self.execute(commands);
     }
 
     pub fn train(&mut self, event: TrainEvent) {
@@ -147,7 +147,7 @@ impl Screen {
         self.train(TrainEvent::Snapshot(Arc::new(Snapshot::new(step, weights))));
     }
 
-    fn obey(&mut self, commands: Vec<Command>) {
+    fn execute(&mut self, commands: Vec<Command>) {
         for command in commands {
             match command {
                 Command::Train(command) => self.told.push(command),
@@ -180,7 +180,7 @@ impl Screen {
     /// Answers what waits.
     pub fn go_on_answering(&mut self) {
         self.answers = true;
-        self.obey(Vec::new());
+        self.execute(Vec::new());
     }
 
     /// The answer to one question, given by hand.

@@ -128,7 +128,7 @@ fn by_failure_with_the_reason_after_the_screen() {
     assert!(found.state.unwrap().weights.first_non_finite().is_none());
 }
 
-/// Stops the program by a signal and has `resume` continue it: it draws all of the screen anew, although nothing on it
+/// Stops the program by a signal and has `resume` continue it: all of the screen is redrawn, although nothing on it
 /// has changed.
 fn is_drawn_after_a_stop(explorer: &Explorer, program: Pid, signal: Signal, resume: impl FnOnce()) {
     explorer.settles();

@@ -64,7 +64,7 @@ fn answer(explorer: &mut Explorer) -> Duration {
     explorer.type_keys("\x1b");
     thread::sleep(Duration::from_millis(120));
     let before = explorer.output().len();
-    explorer.until("the screen is drawn anew", "\x0c", |pty| {
+    explorer.until("the screen is redrawn", "\x0c", |pty| {
         pty.output()[before..].windows(4).any(|bytes| bytes == b"\x1b[2J")
     })
 }

@@ -128,7 +128,7 @@ fn resident(what: &str) -> usize {
 
 /// The memory that reading took at its height, beyond what was there before.
 fn height<T>(read: impl FnOnce() -> T) -> (usize, T) {
-    // 5: the highest figure begins anew.
+    // 5: the highest figure begins again.
     fs::write("/proc/self/clear_refs", "5").unwrap();
     let before = resident("VmRSS");
     let done = read();

@@ -36,16 +36,16 @@ fn cut(seed: u64, operations: usize, negligence: Negligence, config: &RunConfig)
     let saved = save_until_the_cut(&disk, config);
     let found: Arc<dyn Files> = Arc::new(disk.after_the_cut(&mut random));
     let opened = Checkpoints::open(Arc::clone(&found), Path::new("run"), config, DATA);
-    let (mut checkpoints, stock) = opened.map_err(|error| error.to_string())?;
-    let newest = stock.newest.as_ref().map(|state| state.step);
+    let (mut checkpoints, scan) = opened.map_err(|error| error.to_string())?;
+    let newest = scan.newest.as_ref().map(|state| state.step);
     if newest < saved {
         return Err(format!("seed {seed}: step {saved:?} was saved, step {newest:?} was found"));
     }
-    if saved > Some(2) && !stock.losses.contains_key(&2) {
+    if saved > Some(2) && !scan.losses.contains_key(&2) {
         return Err(format!("seed {seed}: the best is gone"));
     }
     let right = |found: &TrainState| found.weights.values == state(config, found.step).weights.values;
-    if !stock.newest.iter().all(right) {
+    if !scan.newest.iter().all(right) {
         return Err(format!("seed {seed}: a state is not the one of its step"));
     }
     let names = found.list(Path::new("run")).map_err(|error| error.to_string())?;

@@ -1,6 +1,6 @@
-//! Commands in any order and at any time: each stop is obeyed, each save is on disk.
+//! Commands in any order and at any time: each stop is executed, each save is on disk.
 //!
-//! Every order in which commands can reach the loop that obeys them is tried beside that loop. Here they reach a whole
+//! Every order in which commands can reach the loop that executes them is tried beside that loop. Here they reach a whole
 //! trainer: at chosen points between its own words, so that an order can be had again, and from another thread at once.
 
 use std::sync::Arc;

@@ -1,5 +1,5 @@
 //! A small program on the terminal layer, which the test executable becomes when it is started with
-//! [`REPORT`] in its environment: the smallest main loop that obeys every event.
+//! [`REPORT`] in its environment: the smallest main loop that executes every event.
 
 use std::fs;
 use std::path::PathBuf;
@@ -137,7 +137,7 @@ impl Program {
                     self.state.note = why.into();
                 }
             }
-            TermEvent::Key(key) => return self.obey(key.code, sender),
+            TermEvent::Key(key) => return self.execute(key.code, sender),
             TermEvent::Paste(text) => self.state.note = format!("pasted {text}"),
             TermEvent::Resize { width, height } => session.screen().resize(width, height),
             TermEvent::FrameWritten => return Ok(Next::Wait),
@@ -155,7 +155,7 @@ impl Program {
         Ok(Next::Draw)
     }
 
-    fn obey(&mut self, code: KeyCode, sender: &Sender<Event>) -> Result<Next, TermError> {
+    fn execute(&mut self, code: KeyCode, sender: &Sender<Event>) -> Result<Next, TermError> {
         match code {
             KeyCode::Char('q') => return Ok(Next::Leave(0)),
             KeyCode::Char('e') => return Err(TermError::AlreadyBorrowed),

@@ -63,25 +63,25 @@ pub(super) const KEYS: &[Binding] = &[
     ),
     bind(
         &[Key::ch('[')],
-        |app| scrub(app, "there is no earlier snapshot", |app| app.timeline.back()),
+        |app| sanitize(app, "there is no earlier snapshot", |app| app.timeline.back()),
         "step",
         "the previous snapshot",
     ),
     bind(
         &[Key::ch(']')],
-        |app| scrub(app, "this is the newest snapshot", |app| app.timeline.forward()),
+        |app| sanitize(app, "this is the newest snapshot", |app| app.timeline.forward()),
         JOIN,
         "the next snapshot; after the newest, follow the run",
     ),
     bind(
         &[Key::ch('{')],
-        |app| scrub(app, "there is no snapshot yet", |app| app.timeline.first()),
+        |app| sanitize(app, "there is no snapshot yet", |app| app.timeline.first()),
         "",
         "the first snapshot",
     ),
     bind(
         &[Key::ch('}')],
-        |app| scrub(app, "this is the newest snapshot", |app| app.timeline.follow()),
+        |app| sanitize(app, "this is the newest snapshot", |app| app.timeline.follow()),
         "",
         "follow the run",
     ),
@@ -219,6 +219,6 @@ fn look(why: &'static str, change: fn(&mut App) -> bool) -> Offer {
 }
 
 /// The same among several snapshots.
-fn scrub(app: &App, why: &'static str, change: fn(&mut App) -> bool) -> Offer {
+fn sanitize(app: &App, why: &'static str, change: fn(&mut App) -> bool) -> Offer {
     look(why, change).hinted_if(app.timeline.all().nth(1).is_some())
 }

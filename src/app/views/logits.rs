@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::{Room, position, view};
-use crate::analysis::Writer;
+use crate::analysis::Component;
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
-use crate::app::moves::writers;
+use crate::app::moves::all_components;
 use crate::app::panels::{PanelEntry, panel};
 use crate::app::studies::Asked;
 use crate::app::{App, LogitPanel};
@@ -157,7 +157,7 @@ pub(crate) fn lens_of_stream(app: &App) -> Option<Panel> {
 pub(crate) fn profile(app: &App) -> Option<Panel> {
     let probe = app.answered()?;
     let figure = probe.contribution(app.cursor.target);
-    let component = app.cursor.writer.min(figure.axes[1].len().saturating_sub(1));
+    let component = app.cursor.component.min(figure.axes[1].len().saturating_sub(1));
     let at = [At::Fixed(component), At::Lead(0)];
     Some(Panel::new("profile", [figure.axes[2].clone()]).and(clean_and_edited("", probe, &figure, &at)))
 }
@@ -174,10 +174,10 @@ pub(crate) fn component_map(app: &App) -> Option<Panel> {
 const KEYS: &[Binding] = &[
     bind(LEFT, |_| position(-1), "position", "the previous position"),
     bind(RIGHT, |_| position(1), JOIN, "the next position"),
-    bind(UP, |_| line(-1), "writer", "the writer above"),
-    bind(DOWN, |_| line(1), JOIN, "the writer below"),
-    bind(PAGE_UP, |_| line(-PAGE), "", "ten writers up"),
-    bind(PAGE_DOWN, |_| line(PAGE), "", "ten writers down"),
+    bind(UP, |_| line(-1), "component", "the component above"),
+    bind(DOWN, |_| line(1), JOIN, "the component below"),
+    bind(PAGE_UP, |_| line(-PAGE), "", "ten components up"),
+    bind(PAGE_DOWN, |_| line(PAGE), "", "ten components down"),
     bind(
         &[Key::ch('o')],
         |app| app.if_neurons(|app| app.settings.mlp = app.settings.mlp.next()),
@@ -188,7 +188,7 @@ const KEYS: &[Binding] = &[
         &[Key::ch('v')],
         |_| Offer::set(|app| app.settings.logits = app.settings.logits.next()),
         "lens",
-        "below: a writer over positions, or the logit lens",
+        "below: a component over positions, or the logit lens",
     ),
 ];
 
@@ -204,8 +204,8 @@ fn line(by: isize) -> Offer {
 }
 
 fn toggle(app: &App) -> Offer {
-    match writers(&app.options.model).get(app.cursor.writer) {
-        Some(Writer::Head(_)) => Offer::act(App::toggle_head),
+    match all_components(&app.options.model).get(app.cursor.component) {
+        Some(Component::Head(_)) => Offer::act(App::toggle_head),
         other => {
             let name = other.map(ToString::to_string).unwrap_or_default();
             let can = "space switches off heads (head.L.H) here, neurons in 4";

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::app::{Export, Notice};
-use crate::term::scrub;
+use crate::term::sanitize;
 
 /// Names of one start that are tried.
 const MOST: usize = 10_000;
@@ -14,7 +14,9 @@ const MOST: usize = 10_000;
 /// Writes the files under a name that is free, for their owner alone, and says which; or what went wrong.
 pub fn write(dir: &Path, export: &Export, svg: &str) -> Notice {
     match try_write(dir, export, svg) {
-        Ok(name) => Notice::info(format!("{name}.csv .json .svg in {}", scrub(&dir.display().to_string()))),
+        Ok(name) => {
+            Notice::info(format!("{name}.csv .json .svg in {}", sanitize(&dir.display().to_string())))
+        }
         Err(reason) => Notice::error(format!("cannot export: {reason}")),
     }
 }

@@ -8,7 +8,7 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
-use super::conductor::Incident;
+use super::event_loop::LoopEvent;
 use crate::model::Snapshot;
 use crate::train::run_dir::{newest_step, past_metrics, read_config, weights_since};
 use crate::train::{Lock, RunConfig, RunDirError, TrainEvent};
@@ -35,7 +35,7 @@ impl Follower {
     ///
     /// # Errors
     /// When the system has no thread to give.
-    pub(super) fn spawn(mut self, sender: Sender<Incident>) -> io::Result<()> {
+    pub(super) fn spawn(mut self, sender: Sender<LoopEvent>) -> io::Result<()> {
         let follow = move || {
             loop {
                 thread::sleep(INTERVAL);
@@ -43,7 +43,7 @@ impl Follower {
                     ControlFlow::Continue(events) => (events, true),
                     ControlFlow::Break(why) => (vec![TrainEvent::Notice(why)], false),
                 };
-                if events.into_iter().any(|event| sender.send(Incident::Train(event)).is_err()) || !goes_on {
+                if events.into_iter().any(|event| sender.send(LoopEvent::Train(event)).is_err()) || !goes_on {
                     return;
                 }
             }
@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(end(&mut follower), back);
         drop(same);
         fs::remove_dir_all(run.join("checkpoints")).unwrap();
-        assert_eq!(follower.lost(), None, "it may be about to be removed, or started anew");
+        assert_eq!(follower.lost(), None, "it may be about to be removed, or started again");
         fs::remove_dir_all(&run).unwrap();
         let _other = trained(&run, &RunConfig { seed: 7, ..small() }, 12);
         assert_eq!(end(&mut follower), "another run is here now: shown is the one before, at step 8");

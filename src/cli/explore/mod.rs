@@ -1,6 +1,6 @@
 //! `headcount explore`: the screen, with the trainer behind it.
 
-mod conductor;
+mod event_loop;
 mod export;
 mod follower;
 mod frames;
@@ -10,7 +10,7 @@ mod pulse;
 mod trainer;
 mod worker;
 
-pub use conductor::{Conductor, Display, End, Incident};
+pub use event_loop::{Display, End, EventLoop, LoopEvent};
 pub use frames::Awaited;
 pub use pulse::Pulse;
 pub use worker::{Word, Worker};
@@ -47,9 +47,9 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
         let exports = requested.path.join(EXPORTS);
         (open::run(requested, args.run.device)?, exports)
     };
-    let (sender, incidents) = channel();
+    let (sender, loop_events) = channel();
     for event in plan.past {
-        let _ = sender.send(Incident::Train(event));
+        let _ = sender.send(LoopEvent::Train(event));
     }
     let session = Session::start(capabilities, Duration::from_millis(args.esc_delay), sender.clone())
         .map_err(|error| Failure::Failed(error.to_string()))?;
@@ -68,7 +68,7 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     let answers = sender.clone();
     let worker = Worker::spawn(Arc::clone(&plan.dataset), plan.config.seed, move |word| {
         // The loop may have ended before the answer came.
-        let _ = answers.send(Incident::Inquiry(word));
+        let _ = answers.send(LoopEvent::Inquiry(word));
     });
     let worker =
         worker.map_err(|error| Failure::Failed(format!("cannot start the threads that answer: {error}")))?;
@@ -76,31 +76,31 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
         && let Err(error) = follower.spawn(sender.clone())
     {
         let notice = format!("cannot start the thread that follows this run: {error}; it is shown as it was");
-        let _ = sender.send(Incident::Train(TrainEvent::Notice(notice)));
+        let _ = sender.send(LoopEvent::Train(TrainEvent::Notice(notice)));
     }
     let trainer = plan.training.map(|(run_dir, state)| {
         let (config, dataset) = (plan.config, plan.dataset);
         let setup = Setup { config, dataset, state, run_dir: Some(run_dir), stop_at: None };
         Trainer::spawn(args.run.device, setup, sender)
     });
-    conduct(session, app, (first, exports, args.line_rate), &incidents, worker, trainer.transpose()?)
+    run_event_loop(session, app, (first, exports, args.line_rate), &loop_events, worker, trainer.transpose()?)
 }
 
-fn conduct(
+fn run_event_loop(
     mut session: Session,
     mut app: App,
     (first, exports, line_rate): (Vec<Command>, PathBuf, u32),
-    incidents: &Receiver<Incident>,
+    loop_events: &Receiver<LoopEvent>,
     worker: Worker,
     trainer: Option<Trainer>,
 ) -> Result<(), Failure> {
     let size = session.screen().size();
     let mut commands = app.update(Event::Resize { width: size.width, height: size.height });
     commands.splice(0..0, first);
-    let mut conductor = Conductor {
+    let mut event_loop = EventLoop {
         app,
         display: session,
-        incidents,
+        loop_events,
         trainer: trainer.as_ref().map(|trainer| trainer.commands.clone()),
         worker,
         pulse: Pulse::default(),
@@ -108,13 +108,13 @@ fn conduct(
         exports,
         line_rate,
     };
-    let end = conductor.run(commands);
-    let is_silent = conductor.pulse.is_silent();
-    let farewell = conductor.display.finish();
-    drop(conductor.worker);
-    let (ended_by, outcome) = leave(&end, trainer, incidents, is_silent)?;
+    let end = event_loop.run(commands);
+    let is_silent = event_loop.pulse.is_silent();
+    let farewell = event_loop.display.finish();
+    drop(event_loop.worker);
+    let (ended_by, outcome) = leave(&end, trainer, loop_events, is_silent)?;
     end.map_err(|error| Failure::Failed(error.to_string()))?;
-    if let (Some(outcome), Some(run)) = (outcome, conductor.exports.parent()) {
+    if let (Some(outcome), Some(run)) = (outcome, event_loop.exports.parent()) {
         farewell.say(&saved(run, outcome));
     }
     ended_by.and_then(SignalKind::exit_code).map_or(Ok(()), |status| Err(Failure::Signal(status)))
@@ -125,14 +125,14 @@ fn conduct(
 fn leave<E>(
     end: &Result<End, E>,
     trainer: Option<Trainer>,
-    incidents: &Receiver<Incident>,
+    loop_events: &Receiver<LoopEvent>,
     is_silent: bool,
 ) -> Result<(Option<SignalKind>, Option<Outcome>), Failure> {
     let Some(trainer) = trainer else {
         return Ok((end.as_ref().ok().and_then(End::signal), None));
     };
     match end {
-        Ok(End::Detached) => Ok((trainer.outlive_the_screen(incidents)?, None)),
+        Ok(End::Detached) => Ok((trainer.outlive_the_screen(loop_events)?, None)),
         Ok(end) => Ok((end.signal(), Some(trainer.stop(is_silent)?))),
         Err(_) => trainer.stop(is_silent).map(|_| (None, None)),
     }

@@ -10,7 +10,7 @@ use super::follower::{self, Follower};
 use crate::app::Mode;
 use crate::model::{ModelConfig, Snapshot, Weights};
 use crate::task::Dataset;
-use crate::term::scrub;
+use crate::term::sanitize;
 use crate::train::run_dir::{Found, look, newest_step, past_metrics};
 use crate::train::{DeviceChoice, Opened, RunConfig, RunDir, RunDirError, TrainEvent, TrainState};
 
@@ -32,7 +32,7 @@ fn dataset(config: &RunConfig) -> Arc<Dataset> {
 }
 
 fn exploring(path: &Path) -> Mode {
-    Mode::Exploring { weights: scrub(&path.display().to_string()).into_owned() }
+    Mode::Exploring { weights: sanitize(&path.display().to_string()).into_owned() }
 }
 
 /// Weights that nobody trains.
@@ -78,7 +78,7 @@ pub(super) fn run(
     let past = past(&path, &state, earlier, &skipped);
     if state.step > 0 {
         let place = path.display().to_string();
-        say(&format!("headcount: going on with {} from step {}", scrub(&place), state.step));
+        say(&format!("headcount: going on with {} from step {}", sanitize(&place), state.step));
     }
     let training = Some((run_dir, state));
     Ok(Plan { config, dataset, past, mode: Mode::Live, training, follower: None })

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::super::Failure;
 #[cfg(debug_assertions)]
 use super::super::fault;
-use super::conductor::Incident;
+use super::event_loop::LoopEvent;
 use crate::term::{SignalKind, TermEvent};
 use crate::train::{DeviceChoice, Outcome, Setup, TrainCommand, TrainError, train_on};
 
@@ -27,14 +27,14 @@ impl Trainer {
     pub(super) fn spawn(
         device: DeviceChoice,
         setup: Setup,
-        sender: Sender<Incident>,
+        sender: Sender<LoopEvent>,
     ) -> Result<Self, Failure> {
         let (commands, inbox) = channel();
         // The loop may have ended before the trainer has.
         let mut emit = move |event| {
             #[cfg(debug_assertions)]
             fault::strike(fault::Place::Trainer, &event);
-            drop(sender.send(Incident::Train(event)));
+            drop(sender.send(LoopEvent::Train(event)));
         };
         let thread = thread::Builder::new()
             .name("trainer".into())
@@ -62,19 +62,19 @@ impl Trainer {
     /// Lets it train to its end without a screen, unless a signal says otherwise: that is returned.
     pub(super) fn outlive_the_screen(
         self,
-        incidents: &Receiver<Incident>,
+        loop_events: &Receiver<LoopEvent>,
     ) -> Result<Option<SignalKind>, Failure> {
         // Nobody is left to press a key.
         let _ = self.commands.send(TrainCommand::Resume);
         while !self.is_finished() {
             // Waking up for every step would take a processor's hundredth.
             thread::sleep(NAP);
-            for incident in incidents.try_iter() {
-                match incident {
-                    Incident::Term(TermEvent::Signal(kind @ SignalKind::Fatal(_))) => {
+            for loop_event in loop_events.try_iter() {
+                match loop_event {
+                    LoopEvent::Term(TermEvent::Signal(kind @ SignalKind::Fatal(_))) => {
                         return self.stop(false).map(|_| Some(kind));
                     }
-                    Incident::Term(TermEvent::Signal(SignalKind::User1)) => {
+                    LoopEvent::Term(TermEvent::Signal(SignalKind::User1)) => {
                         let _ = self.commands.send(TrainCommand::Save);
                     }
                     _ => {}

@@ -1,4 +1,4 @@
-//! Every writer's contribution to the target at every position, as a heat map under the strip's columns.
+//! Every component's contribution to the target at every position, as a heat map under the strip's columns.
 
 use ratatui::layout::Rect;
 
@@ -6,22 +6,22 @@ use super::columns::Columns;
 use super::heat::{Heat, HeatMap};
 use super::ink::{Ink, part};
 use super::theme::{Role, Scale};
-use crate::analysis::Writer;
+use crate::analysis::Component;
 use crate::app::App;
 use crate::app::views::logits::component_map;
 use crate::inquiry::Probe;
 
-/// Columns for the writers' names: as wide as the strip's.
+/// Columns for the components' names: as wide as the strip's.
 const NAMES: u16 = 10;
 
-/// Lines it takes: a heading, a line per writer, the scale.
+/// Lines it takes: a heading, a line per component, the scale.
 pub(super) fn height(probe: &Probe) -> u16 {
-    u16::try_from(probe.clean.attribution.writers.len()).unwrap_or(u16::MAX).saturating_add(2)
+    u16::try_from(probe.clean.attribution.components.len()).unwrap_or(u16::MAX).saturating_add(2)
 }
 
-/// A writer's name, shortened where its layer would be cut off.
-fn short(writer: Writer) -> String {
-    let name = writer.to_string();
+/// A component's name, shortened where its layer would be cut off.
+fn short(component: Component) -> String {
+    let name = component.to_string();
     if name.len() < usize::from(NAMES) {
         name
     } else {
@@ -36,19 +36,20 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let shown = columns.shown.start.min(probe.len())..columns.shown.end.min(probe.len());
     let Some(panel) = component_map(app) else { return };
     let Some(contribution) = panel.column(&["edited", "clean"]) else { return };
-    let value = |writer: usize, at: usize| contribution.number(&[writer, at]) as f32;
-    let all = (0..attribution.writers.len()).flat_map(|writer| shown.clone().map(move |at| (writer, at)));
-    let finite = all.map(|(writer, at)| value(writer, at)).filter(|value| value.is_finite());
+    let value = |component: usize, at: usize| contribution.number(&[component, at]) as f32;
+    let all =
+        (0..attribution.components.len()).flat_map(|component| shown.clone().map(move |at| (component, at)));
+    let finite = all.map(|(component, at)| value(component, at)).filter(|value| value.is_finite());
     let largest = finite.fold(0.0, |a: f32, value| a.max(value.abs())).max(f32::MIN_POSITIVE);
-    ink.rule(area, 0, "every writer to each position's target", "");
-    for (y, writer) in (1..).zip(&attribution.writers) {
-        let role = if usize::from(y - 1) == app.cursor.writer { Role::Strong } else { Role::Faint };
-        ink.text(part(area, 0, 0, NAMES - 1, area.height), 0, y, &short(*writer), role);
+    ink.rule(area, 0, "every component to each position's target", "");
+    for (y, component) in (1..).zip(&attribution.components) {
+        let role = if usize::from(y - 1) == app.cursor.component { Role::Strong } else { Role::Faint };
+        ink.text(part(area, 0, 0, NAMES - 1, area.height), 0, y, &short(*component), role);
     }
     // A line each, so that the names fit: both halves of a line show the same.
     let per_line = ink.heat_rows(1);
     let map = HeatMap {
-        rows: 0..attribution.writers.len() * per_line,
+        rows: 0..attribution.components.len() * per_line,
         cols: shown,
         cell: columns.pitch,
         scale: Scale::Diverging,

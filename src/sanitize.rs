@@ -12,7 +12,7 @@ pub(crate) fn is_hostile(character: char) -> bool {
 ///
 /// For the boundary: whatever comes from a file, the environment or another program goes through
 /// here before it reaches a widget or an error message. Text without such characters is borrowed.
-pub fn scrub(text: &str) -> Cow<'_, str> {
+pub fn sanitize(text: &str) -> Cow<'_, str> {
     let Some(first) = text.find(is_hostile) else {
         return Cow::Borrowed(text);
     };
@@ -40,25 +40,25 @@ mod tests {
 
     #[test]
     fn controls_and_overrides_become_visible() {
-        assert_eq!(scrub("\x1b]52;c;eA==\x07"), "\\x1b]52;c;eA==\\x07");
-        assert_eq!(scrub("a\tb\r\nc\x7f\0"), "a\\tb\\r\\nc\\x7f\\x00");
-        assert_eq!(scrub("\u{9b}31m"), "\\u{9b}31m");
-        assert_eq!(scrub("x\u{202e}y\u{2066}z"), "x\\u{202e}y\\u{2066}z");
+        assert_eq!(sanitize("\x1b]52;c;eA==\x07"), "\\x1b]52;c;eA==\\x07");
+        assert_eq!(sanitize("a\tb\r\nc\x7f\0"), "a\\tb\\r\\nc\\x7f\\x00");
+        assert_eq!(sanitize("\u{9b}31m"), "\\u{9b}31m");
+        assert_eq!(sanitize("x\u{202e}y\u{2066}z"), "x\\u{202e}y\\u{2066}z");
     }
 
     #[test]
     fn harmless_text_is_borrowed() {
         for text in ["", "plain", "Grüße 漢字 👩‍🚀", "a\u{200d}b"] {
-            assert!(matches!(scrub(text), Cow::Borrowed(same) if same == text));
+            assert!(matches!(sanitize(text), Cow::Borrowed(same) if same == text));
         }
     }
 
     proptest! {
         #[test]
         fn nothing_hostile_survives(text in any::<String>()) {
-            let safe = scrub(&text);
+            let safe = sanitize(&text);
             prop_assert!(!safe.contains(is_hostile));
-            prop_assert_eq!(scrub(&safe), safe.as_ref());
+            prop_assert_eq!(sanitize(&safe), safe.as_ref());
         }
     }
 }

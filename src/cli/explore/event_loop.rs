@@ -17,12 +17,12 @@ use super::pulse::{Pulse, RATE_INTERVAL};
 use super::worker::{WATCH_INTERVAL, Word, Worker};
 use crate::app::{App, Command, Event, Notice};
 use crate::picture;
-use crate::term::{Copied, Session, SignalKind, Suspension, TermError, TermEvent, scrub};
+use crate::term::{Copied, Session, SignalKind, Suspension, TermError, TermEvent, sanitize};
 use crate::train::{TrainCommand, TrainEvent};
 use crate::view;
 
 /// Anything that happens.
-pub enum Incident {
+pub enum LoopEvent {
     /// To the terminal or the process.
     Term(TermEvent),
     /// To the run.
@@ -31,7 +31,7 @@ pub enum Incident {
     Inquiry(Word),
 }
 
-impl From<TermEvent> for Incident {
+impl From<TermEvent> for LoopEvent {
     fn from(event: TermEvent) -> Self {
         Self::Term(event)
     }
@@ -112,13 +112,13 @@ impl End {
 }
 
 /// The loop and all it touches.
-pub struct Conductor<'a, D: Display> {
+pub struct EventLoop<'a, D: Display> {
     /// The state.
     pub app: App,
     /// The screen.
     pub display: D,
     /// Everything that happens.
-    pub incidents: &'a Receiver<Incident>,
+    pub loop_events: &'a Receiver<LoopEvent>,
     /// To the trainer, if one is there.
     pub trainer: Option<Sender<TrainCommand>>,
     /// To the threads that answer questions.
@@ -133,26 +133,26 @@ pub struct Conductor<'a, D: Display> {
     pub line_rate: u32,
 }
 
-impl<D: Display> Conductor<'_, D> {
+impl<D: Display> EventLoop<'_, D> {
     /// Runs until something ends it; `first` are the commands that the app was born with.
     ///
     /// # Errors
     /// When the terminal cannot be taken back after a stop, or every sender is gone.
     pub fn run(&mut self, first: Vec<Command>) -> Result<End, TermError> {
         let mut pending = Pending { now: true, ..Pending::default() };
-        if let Some(end) = self.obey(first)? {
+        if let Some(end) = self.execute(first)? {
             return Ok(end);
         }
         loop {
             self.draw_if_due(&mut pending);
-            let Some(incident) = self.wait(&pending)? else { continue };
-            let mut next = Some(incident);
-            while let Some(incident) = next {
-                pending.now |= self.is_urgent(&incident);
-                if let Some(end) = self.hear(incident)? {
+            let Some(loop_event) = self.wait(&pending)? else { continue };
+            let mut next = Some(loop_event);
+            while let Some(loop_event) = next {
+                pending.now |= self.is_urgent(&loop_event);
+                if let Some(end) = self.hear(loop_event)? {
                     return Ok(end);
                 }
-                next = self.incidents.try_recv().ok();
+                next = self.loop_events.try_recv().ok();
             }
         }
     }
@@ -172,19 +172,19 @@ impl<D: Display> Conductor<'_, D> {
     }
 
     /// Whether to draw without regard to the bandwidth budget: after a key, and for what the user should know at once.
-    fn is_urgent(&mut self, incident: &Incident) -> bool {
-        match incident {
-            Incident::Train(event) => {
+    fn is_urgent(&mut self, loop_event: &LoopEvent) -> bool {
+        match loop_event {
+            LoopEvent::Train(event) => {
                 !matches!(event, TrainEvent::Step(_) | TrainEvent::Epoch(_) | TrainEvent::Snapshot(_))
             }
-            Incident::Term(event) => *event != TermEvent::FrameWritten,
-            Incident::Inquiry(Word::Answer(answer)) => self.awaited.is_answered(&answer.inquiry),
-            Incident::Inquiry(Word::Failure(_)) => true,
+            LoopEvent::Term(event) => *event != TermEvent::FrameWritten,
+            LoopEvent::Inquiry(Word::Answer(answer)) => self.awaited.is_answered(&answer.inquiry),
+            LoopEvent::Inquiry(Word::Failure(_)) => true,
         }
     }
 
-    /// The next incident; `None` when it is time for something else.
-    fn wait(&mut self, pending: &Pending) -> Result<Option<Incident>, TermError> {
+    /// The next loop_event; `None` when it is time for something else.
+    fn wait(&mut self, pending: &Pending) -> Result<Option<LoopEvent>, TermError> {
         let frame = pending.dirty.then(|| {
             // A frame that is due but could not be drawn waits for word from the writer.
             let grace = self.awaited.grace(Instant::now());
@@ -194,8 +194,8 @@ impl<D: Display> Conductor<'_, D> {
         let rate = self.pulse.is_running().then_some(RATE_INTERVAL);
         let watch = self.worker.is_busy().then_some(WATCH_INTERVAL);
         let received = match [frame, rate, watch].into_iter().flatten().min() {
-            Some(limit) => self.incidents.recv_timeout(limit),
-            None => self.incidents.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(limit) => self.loop_events.recv_timeout(limit),
+            None => self.loop_events.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         for event in self.pulse.take(Instant::now()) {
             let _ = self.app.update(event);
@@ -204,34 +204,34 @@ impl<D: Display> Conductor<'_, D> {
             let _ = self.app.update(Event::InquiryFailed(failure));
         }
         match received {
-            Ok(incident) => Ok(Some(incident)),
+            Ok(loop_event) => Ok(Some(loop_event)),
             Err(RecvTimeoutError::Timeout) => Ok(None),
             // Asked again it would answer the same at once, for ever.
             Err(RecvTimeoutError::Disconnected) => Err(TermError::Deaf),
         }
     }
 
-    fn hear(&mut self, incident: Incident) -> Result<Option<End>, TermError> {
-        let event = match incident {
-            Incident::Term(event) => match self.hear_terminal(event)? {
+    fn hear(&mut self, loop_event: LoopEvent) -> Result<Option<End>, TermError> {
+        let event = match loop_event {
+            LoopEvent::Term(event) => match self.hear_terminal(event)? {
                 Heard::Event(event) => event,
                 Heard::End(end) => return Ok(Some(end)),
                 Heard::Nothing => return Ok(None),
             },
-            Incident::Train(event) => {
+            LoopEvent::Train(event) => {
                 #[cfg(debug_assertions)]
                 fault::strike(fault::Place::Screen, &event);
                 if let TrainEvent::Rescued { run_dir, .. } = &event {
                     self.exports = Path::new(run_dir).join(EXPORTS);
                 }
                 self.pulse.hear(&event, Instant::now());
-                Event::Train(scrubbed(event))
+                Event::Train(sanitized(event))
             }
-            Incident::Inquiry(Word::Answer(answer)) => Event::Answer(answer),
-            Incident::Inquiry(Word::Failure(failure)) => Event::InquiryFailed(failure),
+            LoopEvent::Inquiry(Word::Answer(answer)) => Event::Answer(answer),
+            LoopEvent::Inquiry(Word::Failure(failure)) => Event::InquiryFailed(failure),
         };
         let commands = self.app.update(event);
-        self.obey(commands)
+        self.execute(commands)
     }
 
     fn hear_terminal(&mut self, event: TermEvent) -> Result<Heard, TermError> {
@@ -268,7 +268,7 @@ impl<D: Display> Conductor<'_, D> {
         Ok(refused.map_or(Heard::Nothing, |why| Heard::Event(Event::Notice(Notice::warning(why)))))
     }
 
-    fn obey(&mut self, commands: Vec<Command>) -> Result<Option<End>, TermError> {
+    fn execute(&mut self, commands: Vec<Command>) -> Result<Option<End>, TermError> {
         for command in commands {
             match command {
                 Command::Train(command) => self.tell(command),
@@ -315,8 +315,8 @@ impl<D: Display> Conductor<'_, D> {
 }
 
 /// Names of files, and what the system says about them, come from outside.
-fn scrubbed(event: TrainEvent) -> TrainEvent {
-    let clean = |text: String| scrub(&text).into_owned();
+fn sanitized(event: TrainEvent) -> TrainEvent {
+    let clean = |text: String| sanitize(&text).into_owned();
     match event {
         TrainEvent::Notice(text) => TrainEvent::Notice(clean(text)),
         TrainEvent::Failed(text) => TrainEvent::Failed(clean(text)),
@@ -380,12 +380,12 @@ mod tests {
             title: String::new(),
             mode: Mode::Live,
         });
-        let (sender, incidents) = channel();
+        let (sender, loop_events) = channel();
         drop(sender);
-        let mut conductor = Conductor {
+        let mut event_loop = EventLoop {
             app,
             display: Nowhere,
-            incidents: &incidents,
+            loop_events: &loop_events,
             trainer: None,
             worker: Worker::spawn(dataset, 1, |_| {}).unwrap(),
             pulse: Pulse::default(),
@@ -393,6 +393,6 @@ mod tests {
             exports: PathBuf::new(),
             line_rate: 6144,
         };
-        assert!(matches!(conductor.run(first), Err(TermError::Deaf)));
+        assert!(matches!(event_loop.run(first), Err(TermError::Deaf)));
     }
 }
