@@ -1,8 +1,42 @@
 //! Train a small transformer and look inside it, in the terminal.
 //!
-//! Layers, and an arrow goes down only: `cli` and `term` at the edge, `app` and `view` for the screen, `picture` for what
-//! was drawn on it, then `inquiry`, `train`, `analysis`, `model` and `task`, which know of no screen. `cuda` finds GPUs and
-//! knows of nothing else; `number`, `random` and `sanitize` know of nothing and serve all.
+//! The program is [`cli`]; everything that it computes is here for other programs too. Every number comes about the same
+//! way:
+//!
+//! ```text
+//!  subject ── of which weights, sequence and edits ──┐
+//!                                                    ├─> figure ──> panel ──> screen, CSV, JSON, safetensors
+//!  question ── a file of `inquiry` ──────────────────┘   labelled   columns
+//!                                                        array
+//! ```
+//!
+//! A model, one of its sequences, and the effect of an ablation:
+//!
+//! ```
+//! use headcount::analysis::Pass;
+//! use headcount::model::{Interventions, ModelConfig, NeuronId, Patch, Weights};
+//! use headcount::task::{Split, TaskConfig};
+//!
+//! let model = ModelConfig { n_ctx: 16, ..ModelConfig::default() };
+//! let data = TaskConfig { sequences: 10, ..TaskConfig::default() }.dataset(model.shape(), 23)?;
+//! let weights = Weights::initial(&model, 23); // or `read_weights(path, None)?.weights`
+//! let example = data.example(Split::Validation, 0);
+//!
+//! let clean = Pass::run(&weights, example, &Patch::default());
+//! let mut edits = Interventions::default();
+//! edits.toggle_neuron(NeuronId { layer: 0, neuron: 103 });
+//! let edited = clean.patched(&weights, example, &edits.patch(&model, None));
+//!
+//! // Hook names and shapes are TransformerLens'.
+//! assert_eq!(clean.activations.blocks[0].resid_mid.len(), 16 * model.d_model);
+//! assert_eq!(edited.neuron(0, 103, 15), 0.0);
+//! assert_ne!(clean.loss(), edited.loss());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Layers, each of which knows only those below: [`cli`] and [`term`] at the edge; [`app`] and [`view`], the screen's state
+//! and how it looks; [`picture`], a drawn screen as text or SVG; then [`inquiry`], [`figure`], [`train`], [`analysis`],
+//! [`model`] and [`task`], which know of no screen. [`random`] knows nothing and serves all.
 
 pub mod analysis;
 pub mod app;

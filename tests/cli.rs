@@ -8,6 +8,8 @@ mod listing;
 mod memory;
 #[path = "cli/outputs.rs"]
 mod outputs;
+#[path = "cli/readme.rs"]
+mod readme;
 mod reference;
 #[path = "cli/requests.rs"]
 mod requests;

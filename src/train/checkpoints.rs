@@ -100,7 +100,7 @@ impl Checkpoints {
     /// Takes over a directory of checkpoints for writing: leftovers are removed, damaged files set aside.
     ///
     /// # Errors
-    /// See [`scan`].
+    /// See `scan`.
     pub fn open(
         files: Arc<dyn Files>,
         directory: &Path,

@@ -104,16 +104,28 @@ impl Files for Failing {
     }
 }
 
-/// A run directory to be, in a folder that goes with what is rescued beside it.
+/// A run directory to be, in a folder that goes with what is rescued beside it; where the disk fails there, the rescue is in
+/// the working directory, under the folder's name, and goes too.
 struct Place {
     run: std::path::PathBuf,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let name = self.folder.path().file_name().unwrap().to_string_lossy();
+        for entry in std::fs::read_dir(".").unwrap().filter_map(Result::ok) {
+            if entry.file_name().to_string_lossy().starts_with(&format!("{name}-rescued-")) {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+    }
 }
 
 impl Place {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { run: folder.path().join("run"), _folder: folder }
+        Self { run: folder.path().join(folder.path().file_name().unwrap()), folder }
     }
 
     fn path(&self) -> &Path {

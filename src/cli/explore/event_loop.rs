@@ -164,7 +164,7 @@ impl<D: Display> EventLoop<'_, D> {
             && (pending.now || pending.left().is_zero())
             && let Some(bytes) = self.display.draw(&self.app)
         {
-            *pending = Pending::drawn(bytes, self.line_rate);
+            *pending = Pending::drawn(bytes, self.line_rate, pending.now);
         }
         if !pending.dirty {
             pending.now = false;
