@@ -1,6 +1,6 @@
 //! Numbers in few columns, never hiding that one is not a number.
 
-/// Four significant digits: `0.0442`, `2.303`, `1.2e-5`, `NaN`.
+/// Three significant digits or more, two with an exponent, in at most eight columns: `0.0442`, `2.303`, `1.2e-5`, `NaN`.
 pub(crate) fn figure(x: f64) -> String {
     let size = x.abs();
     match size {
@@ -8,6 +8,7 @@ pub(crate) fn figure(x: f64) -> String {
         _ if x.is_infinite() => (if x > 0.0 { "inf" } else { "-inf" }).into(),
         _ if size == 0.0 => "0".into(),
         _ if !(0.001..1e5).contains(&size) => format!("{x:.1e}"),
+        _ if size < 0.01 => format!("{x:.5}"),
         _ if size < 1.0 => format!("{x:.4}"),
         _ if size < 10.0 => format!("{x:.3}"),
         _ if size < 100.0 => format!("{x:.2}"),
@@ -78,9 +79,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_have_four_digits_and_say_what_is_none() {
-        let figures = [0.044_21, 2.345_67, 12.345, 987.6, 1.2e-5, 0.0, f64::NAN, f64::INFINITY].map(figure);
-        assert_eq!(figures, ["0.0442", "2.346", "12.35", "988", "1.2e-5", "0", "NaN", "inf"]);
+    fn figures_have_three_digits_and_say_what_is_none() {
+        let figures =
+            [0.001_234, 0.044_21, 2.345_67, 12.345, 987.6, 1.2e-5, 0.0, f64::NAN, f64::INFINITY].map(figure);
+        assert_eq!(figures, ["0.00123", "0.0442", "2.346", "12.35", "988", "1.2e-5", "0", "NaN", "inf"]);
     }
 
     #[test]

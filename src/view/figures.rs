@@ -20,7 +20,7 @@ const SEQUENCE: u16 = 10;
 /// Draws the table.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let validation = SEQUENCE + 20;
-    let controls = validation + 22;
+    let controls = validation + 20;
     ink.text(area, 1, 1, "loss", Role::Faint);
     ink.text(area, 1, 2, "accuracy", Role::Faint);
     ink.text(area, SEQUENCE, 0, "this sequence", Role::Faint);
