@@ -130,10 +130,13 @@ fn key_ticks(
 
 fn query_tick(ink: &mut Ink<'_>, area: Rect, y: u16, row: usize, factor: usize, query: usize) {
     let lines = row..row + ink.heat_rows(1);
-    if lines.contains(&(query / factor)) {
-        ink.text_right(area, AXIS, y, &format!("{query}▸"), Role::Strong);
-    } else if let Some(tick) = lines.map(|row| row * factor).find(|first| first % 10 < factor) {
-        ink.text_right(area, AXIS - 1, y, &tick.to_string(), Role::Faint);
+    let here = lines.contains(&(query / factor));
+    let marked =
+        if here { Some(query / factor) } else { lines.into_iter().find(|line| line * factor % 10 < factor) };
+    if let Some(at) = marked {
+        let number = if here { query } else { at * factor };
+        let (text, role) = ink.row_tick(number, at > row, here);
+        ink.text_right(area, AXIS, y, &text, role);
     }
 }
 

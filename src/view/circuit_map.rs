@@ -60,7 +60,7 @@ fn map(ink: &mut Ink<'_>, app: &App, kind: CircuitMap, area: Rect) {
     let below = if map.kind == CircuitMap::OvNeurons { 4 } else { 3 };
     let body = lines(area, 2, area.height.saturating_sub(2 + below));
     let (rows, largest) = if map.kind == CircuitMap::QkPositions {
-        over_positions(ink, app, &map, body)
+        over_positions(ink, &map, body)
     } else {
         over_tokens(ink, &map, body)
     };
@@ -165,7 +165,7 @@ fn over_tokens(ink: &mut Ink<'_>, map: &MapInView<'_>, area: Rect) -> (u16, f32)
 }
 
 /// As many positions as fit, two queries a line where the terminal can.
-fn over_positions(ink: &mut Ink<'_>, app: &App, map: &MapInView<'_>, area: Rect) -> (u16, f32) {
+fn over_positions(ink: &mut Ink<'_>, map: &MapInView<'_>, area: Rect) -> (u16, f32) {
     let plot = part(area, AXIS, 0, area.width, area.height);
     let per_line = ink.heat_rows(1);
     let rows = window(map.cursor.0, map.rows, ink.heat_rows(plot.height));
@@ -173,9 +173,12 @@ fn over_positions(ink: &mut Ink<'_>, app: &App, map: &MapInView<'_>, area: Rect)
     let largest = largest(map, &rows, &cols);
     col_ticks(ink, map, area, &cols, 1);
     for (y, row) in (0..).zip(rows.clone().step_by(per_line)) {
-        let here = (row..row + per_line).contains(&map.cursor.0);
-        if here || row % 10 < per_line {
-            row_tick(ink, area, y, if here { app.cursor.position } else { row }, here);
+        let lines = row..row + per_line;
+        let here = lines.contains(&map.cursor.0);
+        let marked = if here { Some(map.cursor.0) } else { lines.into_iter().find(|line| line % 10 == 0) };
+        if let Some(at) = marked {
+            let (text, role) = ink.row_tick(at, at > row, here);
+            ink.text_right(area, AXIS, y, &text, role);
         }
     }
     let shown = u16::try_from(rows.len().div_ceil(per_line)).unwrap_or(u16::MAX);

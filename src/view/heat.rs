@@ -44,6 +44,17 @@ impl Ink<'_> {
         usize::from(lines) * if self.theme.has_halves() { 2 } else { 1 }
     }
 
+    /// The number of a map's row, beside its line: after the number an edge at the half of the line that the row has.
+    pub(super) fn row_tick(&self, number: usize, is_lower: bool, here: bool) -> (String, Role) {
+        let edge = if is_lower { '▁' } else { '▔' };
+        match (self.theme.has_halves(), here) {
+            (true, true) => (format!("▸{number}{edge}"), Role::Strong),
+            (true, false) => (format!("{number}{edge}"), Role::Faint),
+            (false, true) => (format!("{number}▸"), Role::Strong),
+            (false, false) => (format!("{number} "), Role::Faint),
+        }
+    }
+
     /// Draws a map from the area's corner on.
     pub(super) fn heat<F: Fn(usize, usize) -> Heat>(&mut self, area: Rect, map: &HeatMap<F>) {
         let per_line = self.heat_rows(1);
@@ -125,6 +136,19 @@ mod tests {
 
     use super::*;
     use crate::term::{ColorDepth, Glyphs, Ground};
+
+    #[test]
+    fn a_row_number_says_which_half_of_the_line_is_meant() {
+        let area = Rect::new(0, 0, 1, 1);
+        let mut buffer = Buffer::empty(area);
+        let mut tick = |glyphs, is_lower, here| {
+            let theme = Theme { depth: ColorDepth::TrueColor, glyphs, ground: Ground::Dark };
+            Ink::new(&mut buffer, theme).row_tick(37, is_lower, here).0
+        };
+        assert_eq!(tick(Glyphs::Utf8, false, false), "37▔");
+        assert_eq!(tick(Glyphs::Utf8, true, true), "▸37▁");
+        assert_eq!(tick(Glyphs::Ascii, false, true), "37▸");
+    }
 
     #[test]
     fn what_is_no_number_leaves_the_other_half_its_colour() {

@@ -125,17 +125,28 @@ fn learning_rate(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let plot = part(area, 14, 0, area.width.saturating_sub(14), 1);
     let points: Vec<(usize, Bucket)> = app.history.lr.points().collect();
     let values: Vec<f64> = points.iter().filter_map(|(_, bucket)| bucket.mean()).collect();
-    series(ink, plot, &values, (0.0, values.iter().copied().fold(0.0, f64::max)), Role::Bar);
+    let largest = values.iter().copied().fold(0.0, f64::max);
+    series(ink, plot, (&values, mean), (0.0, largest), Role::Bar);
 }
 
-/// A curve over a whole area: values are averaged or repeated to its width.
-pub(super) fn series(ink: &mut Ink<'_>, area: Rect, values: &[f64], (low, high): (f64, f64), role: Role) {
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// A curve over a whole area: values are pooled or repeated to its width.
+pub(super) fn series(
+    ink: &mut Ink<'_>,
+    area: Rect,
+    (values, pooled): (&[f64], fn(&[f64]) -> f64),
+    (low, high): (f64, f64),
+    role: Role,
+) {
     let columns = usize::from(area.width).min(values.len() * 4);
     let unit = |x: f64| if high > low { ((x - low) / (high - low)) as f32 } else { 1.0 };
     let bars = (0..columns).map(|column| {
         let (from, to) = (column * values.len() / columns, (column + 1) * values.len() / columns);
         let bucket = &values[from..to.max(from + 1)];
-        (column as u16, unit(bucket.iter().sum::<f64>() / bucket.len() as f64))
+        (column as u16, unit(pooled(bucket)))
     });
     ink.columns(area, bars, role);
 }
@@ -207,6 +218,11 @@ fn validated(app: &App, study: Option<&Answer>) -> String {
     }
 }
 
+/// Of accuracies that share a column: a mean would hide the worst position.
+fn least(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::INFINITY, f64::min)
+}
+
 /// Accuracy along the sequence; a run's files do not keep it.
 fn by_position(ink: &mut Ink<'_>, values: &[Option<f64>], area: Rect) {
     let area = lines(area, 0, 9);
@@ -224,15 +240,42 @@ fn by_position(ink: &mut Ink<'_>, values: &[Option<f64>], area: Rect) {
     // The lowest is not nothing.
     let range = (low - 0.001, 1.0);
     if area.height > 2 {
-        let text = format!("by position 0 to {}: lowest {}", values.len() - 1, percent(low));
+        let text = format!("lowest by position 0 to {}: {}", values.len() - 1, percent(low));
         ink.text(area, 1, 0, &text, Role::Faint);
         ink.text(area, 1, 1, "1", Role::Faint);
         ink.text(area, 1, area.height - 1, &format!("{low:.2}"), Role::Faint);
-        series(ink, part(area, 6, 1, area.width.saturating_sub(7), area.height), &scored, range, Role::Bar);
+        series(
+            ink,
+            part(area, 6, 1, area.width.saturating_sub(7), area.height),
+            (&scored, least),
+            range,
+            Role::Bar,
+        );
     } else {
         ink.text(area, 1, 0, "position", Role::Faint);
         ink.text(area, 1, 1, &format!("{low:.2}-1"), Role::Faint);
         let plot = part(area, 10, 0, area.width.saturating_sub(11), area.height);
-        series(ink, plot, &scored, range, Role::Bar);
+        series(ink, plot, (&scored, least), range, Role::Bar);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::buffer::Buffer;
+
+    use super::*;
+    use crate::term::{ColorDepth, Glyphs, Ground};
+    use crate::view::theme::Theme;
+
+    #[test]
+    fn one_bad_position_among_many_stays_a_gap() {
+        let theme = Theme { depth: ColorDepth::TrueColor, glyphs: Glyphs::Utf8, ground: Ground::Dark };
+        let area = Rect::new(0, 0, 40, 2);
+        let mut values = vec![Some(0.99); 290];
+        values[101] = Some(0.5);
+        let mut buffer = Buffer::empty(area);
+        by_position(&mut Ink::new(&mut buffer, theme), &values, area);
+        let gaps: Vec<u16> = (10..39).filter(|x| buffer[(*x, 0)].symbol() == " ").collect();
+        assert_eq!(gaps, [20]);
     }
 }
