@@ -547,10 +547,10 @@ fn an_opened_run_is_validated_again_at_every_step_that_is_looked_at() {
     screen.train(TrainEvent::Epoch(EpochMetrics { epoch: 3, step: 20, validation }));
     screen.snapshot(10, Weights::initial(&ModelConfig::default(), 1));
     screen.snapshot(20, trained());
-    screen.keys("1").must_show("by position 0 to 127: lowest 9");
+    screen.keys("1").must_show("lowest by position 0 to 127: 9");
     screen.must_show("── step 20 ──");
     screen.keys("[").must_show("── step 10 ──");
-    screen.must_not_show("by position 0 to 127: lowest 9");
+    screen.must_not_show("lowest by position 0 to 127: 9");
     screen.resize(160, 40);
     screen.keys("F").must_show("folded weights, step 10");
     // Until the answer is there the heading is that of the figures.

@@ -116,7 +116,13 @@ fn strongest(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>,
         AttentionScale::RelativeToUniform => "x uniform",
         AttentionScale::InfoWeighted => "A|vW_O|",
     };
-    ink.rule(area, 0, &format!("strongest keys, {by}"), "");
+    // Weighted by values attention has no chance level.
+    let (uniform, right) = match measure.scale {
+        AttentionScale::Raw => (Some(1.0 / (query + 1) as f32), "│ uniform"),
+        AttentionScale::RelativeToUniform => (Some(1.0), "│ uniform"),
+        AttentionScale::InfoWeighted => (None, ""),
+    };
+    ink.rule(area, 0, &format!("strongest keys, {by}"), right);
     let mut keys: Vec<(usize, f32)> = (0..=query).map(|key| (key, measure.value(query, key))).collect();
     keys.sort_by(|a, b| b.1.total_cmp(&a.1));
     let largest = keys.first().map_or(1.0, |first| first.1).max(f32::MIN_POSITIVE);
@@ -130,7 +136,14 @@ fn strongest(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>,
             ink.text(area, key_end + 1, y, &format!("({})", probe.tokens()[key]), Role::Faint);
         }
         ink.text_right(area, value_end, y, &figure(f64::from(value)), role);
-        let bar = value_end + 1;
-        ink.bar(area, bar, y, area.width.saturating_sub(bar + 1), value / largest, Role::Bar);
+        let first = value_end + 1;
+        let columns = area.width.saturating_sub(first + 2);
+        let x = |value: f32| first + (value / largest * f32::from(columns)).round() as u16;
+        if let Some(uniform) = uniform.filter(|uniform| *uniform <= largest) {
+            ink.text(area, x(uniform), y, "│", Role::Faint);
+        }
+        if value.is_finite() {
+            ink.text(area, x(value.max(0.0)), y, "●", Role::Bar);
+        }
     }
 }

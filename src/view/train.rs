@@ -129,6 +129,9 @@ fn learning_rate(ink: &mut Ink<'_>, app: &App, area: Rect) {
     series(ink, plot, (&values, mean), (0.0, largest), Role::Bar);
 }
 
+/// What stands for the values that share a column.
+type Pooled = fn(&[f64]) -> f64;
+
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
@@ -137,7 +140,7 @@ fn mean(values: &[f64]) -> f64 {
 pub(super) fn series(
     ink: &mut Ink<'_>,
     area: Rect,
-    (values, pooled): (&[f64], fn(&[f64]) -> f64),
+    (values, pooled): (&[f64], Pooled),
     (low, high): (f64, f64),
     role: Role,
 ) {
