@@ -12,7 +12,7 @@ use super::{Answer, AskedBy, Inquiry};
 pub enum Lane {
     /// Quick questions of the user.
     Questions,
-    /// All else.
+    /// Everything else.
     Studies,
 }
 
