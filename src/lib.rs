@@ -1,8 +1,8 @@
 //! Train a small transformer and look inside it, in the terminal.
 //!
-//! Layers, and an arrow goes down only: `cli` and `term` at the edge, `app` and `view` for the screen, `picture` for what
-//! was drawn on it, then `inquiry`, `train`, `analysis`, `model` and `task`, which know of no screen. `cuda` finds GPUs and
-//! knows of nothing else; `number`, `random` and `sanitize` know of nothing and serve all.
+//! Layers, with dependencies downwards only: `cli` and `term` at the edge, `app` and `view` for the screen, `picture`
+//! for its contents, then `inquiry`, `train`, `analysis`, `model` and `task`, which do not depend on a screen.
+//! `number`, `random` and `sanitize` serve all layers; like `cuda`, which finds GPUs, they depend on none.
 
 pub mod analysis;
 pub mod app;

@@ -91,7 +91,7 @@ pub enum TrainEvent {
     },
     /// The state has changed.
     State(RunState),
-    /// A warning; the run goes on.
+    /// A warning; the run continues.
     Notice(String),
     /// The newest state could not be saved, and why; `None` once a save succeeds. The next save tries again.
     Unsaved(Option<String>),

@@ -88,7 +88,7 @@ impl MapInView<'_> {
         (!is_masked).then(|| self.values.get(row * width + col).copied().unwrap_or(f32::NAN) * self.factor)
     }
 
-    /// What a column stands for.
+    /// The index of the token, position, class or neuron in a column.
     pub(crate) fn name_of(&self, col: usize) -> usize {
         self.order.and_then(|order| order.get(col).copied()).unwrap_or(col)
     }

@@ -47,7 +47,7 @@ impl Awaited {
     }
 }
 
-/// What is to be drawn, and when.
+/// Whether a frame is due, and when.
 #[derive(Default)]
 pub(super) struct Pending {
     pub(super) dirty: bool,
