@@ -20,7 +20,7 @@ use crate::task::{Dataset, Example, Split};
 pub struct Transformer {
     /// Precision of the loss.
     pub loss_dtype: LossDtype,
-    /// Position of each weight in the flat buffer of parameters.
+    /// Range of each weight in the flat buffer of parameters.
     pub layout: Arc<Layout>,
     /// Buffers for the CPU.
     pub workspace: Arc<Workspace>,

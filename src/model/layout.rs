@@ -1,4 +1,4 @@
-//! Position of each weight in the one flat buffer.
+//! Range of each weight in the one flat buffer.
 //!
 //! With one buffer, the optimiser is one sweep, a snapshot one copy and a checkpoint one tensor. Query, key and value
 //! matrices of all heads are stored side by side as one `[d_model, 3 * n_heads * d_head]` matrix, so that one product
@@ -70,12 +70,12 @@ impl Layout {
         self.tensors.iter().find(|tensor| tensor.name == name)
     }
 
-    /// Positions of token and position embeddings.
+    /// Ranges of token and position embeddings.
     pub(super) fn embed(&self) -> Places<'_> {
         (&self.w_e, &self.w_pos)
     }
 
-    /// Positions of the unembedding.
+    /// Ranges of the unembedding.
     pub(super) fn unembed(&self) -> UnembedLayout<'_> {
         UnembedLayout { ln_final: self.ln_final.as_ref(), w_u: &self.w_u, b_u: &self.b_u }
     }

@@ -38,7 +38,7 @@ impl Initialization {
 /// The weights of a model.
 #[derive(Clone, Debug)]
 pub struct Weights {
-    /// Position of each weight in `values`.
+    /// Range of each weight in `values`.
     pub layout: Arc<Layout>,
     /// `[parameters]`, in the layout's order.
     pub values: Vec<f32>,

@@ -78,7 +78,7 @@ impl Activation {
         }
     }
 
-    /// In: dL/d`post`; out, in place: dL/d`pre`. `ln` is the position of `mlp.ln`.
+    /// In: dL/d`post`; out, in place: dL/d`pre`. `ln` is the range of `mlp.ln`.
     pub(crate) fn backward(
         self,
         values: &[f32],

@@ -19,7 +19,7 @@ use crate::model::tape::{Matrix, Stack, add, join, shifted};
 /// Queries per block of a causal product, which skips the keys after the last of them.
 const CAUSAL_BLOCK: usize = 32;
 
-/// Positions of the weights of a block's attention.
+/// Ranges of the weights of a block's attention.
 #[derive(Clone, Debug)]
 pub struct AttentionLayout {
     /// `ln1`, unless folded or absent.

@@ -11,7 +11,7 @@ use crate::model::kernels;
 use crate::model::matmul::{Mat, MatMut, Write, matmul};
 use crate::model::tape::{Matrix, Vector, add};
 
-/// Position of a matrix and of its bias in the flat buffer.
+/// Ranges of a matrix and of its bias in the flat buffer.
 pub(crate) type Place<'a> = (&'a Range<usize>, &'a Range<usize>);
 
 /// The weights in the form that the parts read.

@@ -1,4 +1,4 @@
-//! The parts of a model, one file each: positions of its weights, forward and backward pass, hooks, composition of dfdx
+//! The parts of a model, one file each: ranges of its weights, forward and backward pass, hooks, composition of dfdx
 //! operations, and folding.
 
 pub(super) mod activation;

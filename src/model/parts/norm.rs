@@ -39,12 +39,12 @@ impl fmt::Display for Normalization {
     }
 }
 
-/// Positions of a layer norm's weight and bias, each `[width]`.
+/// Ranges of a layer norm's weight and bias, each `[width]`.
 #[derive(Clone, Debug)]
 pub struct NormLayout {
-    /// Position of `w`.
+    /// Range of `w`.
     pub w: Range<usize>,
-    /// Position of `b`.
+    /// Range of `b`.
     pub b: Range<usize>,
 }
 
@@ -165,7 +165,7 @@ impl Normalization {
     }
 
     /// In: dL/d`out` of [`forward`](Self::forward); out, in place: dL/d`x`. Adds the gradients of weight and bias, at
-    /// position `at`, to `grads`.
+    /// range `at`, to `grads`.
     pub(crate) fn backward(
         self,
         values: &[f32],

@@ -10,7 +10,7 @@ use crate::model::kernels;
 use crate::model::tape::{Matrix, add};
 use crate::task::Token;
 
-/// Positions of `W_E`, `[d_vocab, d_model]`, and `W_pos`, `[n_ctx, d_model]`, in the flat buffer.
+/// Ranges of `W_E`, `[d_vocab, d_model]`, and `W_pos`, `[n_ctx, d_model]`, in the flat buffer.
 pub(crate) type Places<'a> = (&'a Range<usize>, &'a Range<usize>);
 
 /// Writes the embeddings of `tokens` to `stream`, `[pos, d_model]`.

@@ -13,7 +13,7 @@ use crate::model::loss_dtype::LossDtype;
 use crate::model::tape::{Matrix, join};
 use crate::task::Class;
 
-/// Positions of `ln_final`, `W_U` and `b_U`.
+/// Ranges of `ln_final`, `W_U` and `b_U`.
 #[derive(Clone, Copy)]
 pub(crate) struct UnembedLayout<'a> {
     pub(crate) ln_final: Option<&'a NormLayout>,
