@@ -1,11 +1,10 @@
-//! What memory there is: sizes are held against it before anything is allocated, for an allocation that fails ends the
-//! program.
+//! Compares sizes with the available memory before allocation: a failed allocation ends the program.
 
 use std::fs;
 
 use thiserror::Error;
 
-/// More than there is.
+/// More memory than available.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{what} would take {} of memory, and {} are available: {cause}", gib(*needed), gib(*available))]
 pub struct TooMuch {
@@ -19,10 +18,10 @@ fn gib(bytes: u128) -> String {
     format!("{:.1} GiB", bytes as f64 / f64::from(1_u32 << 30))
 }
 
-/// Refuses what takes more bytes than are available; `cause` names what decides the size.
+/// Rejects more bytes than are available; `cause` names what determines the size.
 ///
 /// # Errors
-/// With the estimate and the cause.
+/// Gives the estimate and the cause.
 pub fn check(what: &'static str, needed: u128, cause: impl FnOnce() -> String) -> Result<(), TooMuch> {
     match available() {
         Some(available) if needed > available => Err(TooMuch { what, needed, available, cause: cause() }),
@@ -30,17 +29,18 @@ pub fn check(what: &'static str, needed: u128, cause: impl FnOnce() -> String) -
     }
 }
 
-/// A setting that sizes follow from.
+/// A setting that affects sizes.
 pub struct Size<C> {
     /// Its name.
     pub name: &'static str,
     /// Its value.
     pub value: fn(&C) -> usize,
-    /// Gives it another.
+    /// Changes its value.
     pub set: fn(&mut C, usize),
 }
 
-/// `name = value` of the setting to which the bytes of `config` are due: the one that saves most when it is as in `usual`.
+/// `name = value` of the setting that causes the bytes of `config`: the one that saves most when set to its value in
+/// `usual`.
 pub fn largest<C: Clone>(config: &C, usual: &C, sizes: &[Size<C>], bytes: impl Fn(&C) -> u128) -> String {
     let without = |size: &Size<C>| {
         let mut smaller = config.clone();
@@ -51,7 +51,7 @@ pub fn largest<C: Clone>(config: &C, usual: &C, sizes: &[Size<C>], bytes: impl F
     largest.map_or_else(String::new, |size| format!("{} = {}", size.name, (size.value)(config)))
 }
 
-/// Bytes that this process can still take, as the kernel and its own limit of address space say.
+/// Bytes that this process can still allocate, from the kernel and the process's address space limit.
 fn available() -> Option<u128> {
     let number = |file: &str, line: &str, field: usize| -> Option<u128> {
         let text = fs::read_to_string(file).ok()?;
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_exceeds_all_memory_is_refused_with_its_size_and_cause() {
+    fn sizes_beyond_all_memory_are_refused_with_size_and_cause() {
         assert_eq!(check("nothing", 0, String::new), Ok(()));
         let error = check("the figure", 1 << 60, || "model.d_vocab = 7".into()).unwrap_err().to_string();
         assert!(error.starts_with("the figure would take 1073741824.0 GiB of memory"), "{error}");

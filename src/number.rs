@@ -1,4 +1,4 @@
-//! Numbers in few columns, never hiding that one is not a number.
+//! Numbers in few columns; a value that is not a number is always visible.
 
 /// Three significant digits or more, two with an exponent, in at most eight columns: `0.0442`, `2.303`, `1.2e-5`, `NaN`.
 pub(crate) fn figure(x: f64) -> String {
@@ -16,7 +16,7 @@ pub(crate) fn figure(x: f64) -> String {
     }
 }
 
-/// Two decimals and a sign, as contributions are shown; what rounds to zero has no sign.
+/// Two decimals and a sign, as for contributions; no sign if rounded to zero.
 pub(crate) fn signed(x: f32) -> String {
     match x.abs() {
         _ if x.is_nan() => "NaN".into(),
@@ -26,7 +26,7 @@ pub(crate) fn signed(x: f32) -> String {
     }
 }
 
-/// A number below 1 by its sign and three decimals: `-.012`; what rounds to zero has no sign.
+/// A number below 1 by its sign and three decimals: `-.012`; no sign if rounded to zero.
 pub(crate) fn signed_fraction(x: f32) -> String {
     without_sign_of_zero(format!("{x:+.3}").replacen("0.", ".", 1))
 }
@@ -36,7 +36,7 @@ fn without_sign_of_zero(number: String) -> String {
     if is_zero { number.trim_start_matches(['+', '-']).into() } else { number }
 }
 
-/// A share in percent: `98.1%`. What is not whole is never shown as the whole, nor what is something as nothing.
+/// A share in percent: `98.1%`. Almost all is never shown as all, nor almost nothing as nothing.
 pub(crate) fn percent(x: f64) -> String {
     match x {
         _ if x.is_nan() => "NaN".into(),
@@ -47,7 +47,7 @@ pub(crate) fn percent(x: f64) -> String {
     }
 }
 
-/// A share in a column of four, as careful as [`percent`]: `.996`, `1`, `3e-4`.
+/// A share in four columns, with the rules of [`percent`]: `.996`, `1`, `3e-4`.
 pub(crate) fn share(x: Option<f64>) -> String {
     match x {
         None => "–".into(),
@@ -59,7 +59,7 @@ pub(crate) fn share(x: Option<f64>) -> String {
     }
 }
 
-/// A probability out of a softmax in five columns: `0.912`. It is never quite 0 or 1.
+/// A softmax probability in five columns: `0.912`. Never shown as exactly 0 or 1.
 pub(crate) fn probability(x: f32) -> String {
     match x {
         x if x.is_nan() => "NaN".into(),
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn almost_all_is_not_all_and_almost_nothing_is_not_nothing() {
+    fn almost_all_is_not_shown_as_all_nor_almost_nothing_as_nothing() {
         let percents = [0.0, 1e-9, 0.000_5, 0.999_4, 0.999_5, 0.999_97, 1.0].map(percent);
         assert_eq!(percents, ["0.0%", "<0.1%", "0.1%", "99.9%", "99.9%", "99.9%", "100%"]);
         let shares = [0.0, 0.000_32, 0.000_5, 0.999_5, 0.999_97, 1.0].map(|x| share(Some(x)));

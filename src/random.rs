@@ -1,12 +1,12 @@
 //! Randomness as a pure function of `(seed, purpose, index)`.
 //!
-//! No generator is ever stored: whatever needs random numbers names why and which, so a resumed run, another
-//! thread count or an open screen cannot shift what anyone else draws.
+//! No generator is ever stored: each use names its purpose and index, so that a resumed run, another thread count or an
+//! open screen cannot change the random numbers of other uses.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// What the numbers are for; each purpose has its own streams.
+/// The purpose of the numbers; each purpose has its own streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Purpose {
@@ -18,9 +18,9 @@ pub enum Purpose {
     EpochOrder = 3,
     /// Sequences drawn for exploring; index: the number drawn before.
     Exploration = 4,
-    /// The random neuron sets an ablation is compared with; index: the set.
+    /// The random neuron sets to compare an ablation with; index: the set.
     Control = 5,
-    /// Which of all sequences are trained on; index: 0.
+    /// The split into training and validation; index: 0.
     Split = 6,
 }
 
@@ -39,7 +39,7 @@ mod tests {
     use rand::RngCore;
 
     #[test]
-    fn a_stream_depends_on_seed_purpose_and_index_and_on_nothing_else() {
+    fn a_stream_depends_only_on_seed_purpose_and_index() {
         let first = |seed, purpose, index| stream(seed, purpose, index).next_u64();
         assert_eq!(first(1, Purpose::Data, 2), first(1, Purpose::Data, 2));
         assert_ne!(first(1, Purpose::Data, 2), first(2, Purpose::Data, 2));

@@ -1,17 +1,17 @@
-//! Text from outside, made safe to show.
+//! Makes text from outside safe to show.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Whether a character could steer the terminal or reorder its line instead of being shown.
+/// Whether a character could control the terminal or reorder its line instead of being shown.
 pub(crate) fn is_hostile(character: char) -> bool {
     character.is_control() || matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Shows C0 and C1 controls, DEL and bidirectional overrides as visible escapes: `\x1b`, `\u{202e}`.
 ///
-/// For the boundary: whatever comes from a file, the environment or another program goes through
-/// here before it reaches a widget or an error message. Text without such characters is borrowed.
+/// For the boundary: all text from files, the environment or other programs passes through here before it reaches a
+/// widget or an error message. Text without such characters is borrowed.
 pub fn sanitize(text: &str) -> Cow<'_, str> {
     let Some(first) = text.find(is_hostile) else {
         return Cow::Borrowed(text);

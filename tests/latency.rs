@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use headcount::app::{App, AppOptions, ColorDepth, Command, Event, Glyphs, Ground, Mode};
-use headcount::cli::explore::{Word, Worker};
+use headcount::cli::explore::{Worker, WorkerMessage};
 use headcount::inquiry::{AskedBy, Question};
 use headcount::model::{Activations, ModelConfig, Patch, Snapshot, Weights, forward};
 use headcount::task::{Dataset, Split, TaskConfig};
@@ -28,7 +28,7 @@ const MORE: Duration = Duration::from_millis(50);
 struct Explorer {
     app: App,
     worker: Worker,
-    words: Receiver<Word>,
+    words: Receiver<WorkerMessage>,
     terminal: Terminal<TestBackend>,
     /// The user's newest question about the sequence.
     asked: Option<u64>,
@@ -84,7 +84,7 @@ impl Explorer {
         }
         while let Some(asked) = self.asked {
             match self.words.recv_timeout(PATIENCE).expect("an answer comes") {
-                Word::Answer(answer) => {
+                WorkerMessage::Answer(answer) => {
                     let inquiry = &answer.inquiry;
                     self.studies += usize::from(!inquiry.question.is_quick());
                     if inquiry.question == Question::Probe && inquiry.generation == asked {
@@ -92,7 +92,7 @@ impl Explorer {
                     }
                     self.send(Event::Answer(answer));
                 }
-                Word::Failure(failure) => panic!("{failure:?}"),
+                WorkerMessage::Failure(failure) => panic!("{failure:?}"),
             }
         }
         self.terminal.draw(|frame| view::draw(frame, &self.app)).unwrap();

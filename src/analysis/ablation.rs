@@ -1,4 +1,4 @@
-//! What an ablation did to one sequence.
+//! The effect of an ablation on one sequence.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,13 +10,13 @@ use crate::model::{AblationKind, Interventions, ModelConfig, PatternKind};
 use crate::number::{count, percent};
 use crate::task::{Class, Example, Token};
 
-/// A head or neuron: its number where all are of one layer, else `LAYER.NUMBER`.
+/// A head or neuron: its number if all are in one layer, else `LAYER.NUMBER`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(untagged)]
 pub enum Place {
     /// In [`AblationOutcome::layer`].
     Number(usize),
-    /// In a layer of its own.
+    /// With its own layer.
     InLayer(String),
 }
 
@@ -29,23 +29,23 @@ impl fmt::Display for Place {
     }
 }
 
-/// The only layer of the interventions; `None` if there are several.
+/// The layer of all interventions; `None` if they are in several.
 fn layer_of(of: &Interventions) -> Option<usize> {
     let heads = of.heads.iter().chain(of.patterns.keys()).map(|id| id.layer);
     let layers: BTreeSet<usize> = heads.chain(of.neurons.iter().map(|id| id.layer)).collect();
     layers.first().copied().filter(|_| layers.len() == 1)
 }
 
-/// One ablation of one sequence, with all that is needed to run it again.
+/// One ablation of one sequence, with everything needed to run it again.
 #[derive(Clone, Debug, Serialize)]
 pub struct AblationOutcome {
-    /// Mean cross-entropy over targets with nothing switched off, in nats; `None` where there is none.
+    /// Mean cross-entropy over targets without interventions, in nats; `None` without targets.
     pub loss_before: Option<f32>,
-    /// The same with the interventions.
+    /// The same with interventions.
     pub loss_after: Option<f32>,
-    /// Share of right predictions with nothing switched off.
+    /// Share of correct predictions without interventions.
     pub accuracy_before: Option<f32>,
-    /// The same with the interventions.
+    /// The same with interventions.
     pub accuracy_after: Option<f32>,
     /// The sequence.
     pub tokens: Vec<Token>,
@@ -61,19 +61,19 @@ pub struct AblationOutcome {
     pub neurons: Vec<Place>,
     /// Heads switched off.
     pub heads: Vec<Place>,
-    /// Heads whose pattern was replaced, and by what.
+    /// Heads with a replaced pattern, and the replacement.
     pub patterns: BTreeMap<Place, PatternKind>,
-    /// The layer of all of these; `None` where they are of several.
+    /// The layer of all interventions; `None` if they are in several.
     pub layer: Option<usize>,
-    /// What they became.
+    /// The replacement of ablated values.
     pub kind: AblationKind,
-    /// What the mean was taken over, if it was one.
+    /// The set of the mean, if the replacement is one.
     pub mean_over: Option<String>,
-    /// Values that were replaced.
+    /// Number of values replaced.
     pub cells: usize,
     /// `trained` or `folded`.
     pub weights: &'static str,
-    /// Where they came from.
+    /// Origin of the weights.
     pub weights_file: String,
 }
 
@@ -119,7 +119,7 @@ impl AblationOutcome {
     }
 }
 
-/// `neurons 93, 103`; nothing of none.
+/// `neurons 93, 103`; `None` for an empty list.
 fn listed(noun: &str, of: &[Place]) -> Option<String> {
     let numbers: Vec<String> = of.iter().map(Place::to_string).collect();
     let plural = if of.len() == 1 { "" } else { "s" };

@@ -1,4 +1,4 @@
-//! What a head attends to.
+//! Attention patterns and their summaries.
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use crate::task::{Example, Token};
 /// Figures of one head over one sequence.
 #[derive(Clone, Debug)]
 pub struct HeadSummary {
-    /// Length of what each key would write if attended to fully, |v `W_O`|, `[key]`.
+    /// Length of what each key would write at an attention of 1, |v `W_O`|, `[key]`.
     pub value_norms: Vec<f32>,
     /// Entropy of each query's pattern, in nats, `[query]`.
     pub entropy: Vec<f32>,
@@ -34,7 +34,7 @@ fn mean(values: &[f32]) -> f32 {
     values.iter().sum::<f32>() / values.len() as f32
 }
 
-/// Every head's, by layer, then head.
+/// The summaries of all heads, by layer, then head.
 pub(super) fn summaries(weights: &Weights, from: &Activations) -> Vec<HeadSummary> {
     weights
         .config()
@@ -49,8 +49,8 @@ pub(super) fn summaries(weights: &Weights, from: &Activations) -> Vec<HeadSummar
         .collect()
 }
 
-/// Not as ln(query + 1) less the entropy: near uniform few of the digits would be left. Rounding can leave a divergence a
-/// little below zero; NaN stays NaN.
+/// Not computed as ln(query + 1) minus the entropy: near uniform, few digits would remain. Rounding can make a
+/// divergence slightly negative, which becomes 0; NaN stays NaN.
 fn kl_from_uniform((query, pattern): (usize, &[f32])) -> f32 {
     let divergence = sum_p_ln_p(&pattern[..=query], (query + 1) as f32);
     if divergence < 0.0 { 0.0 } else { divergence }
@@ -73,11 +73,11 @@ fn value_norms(weights: &Weights, from: &Activations, layer: usize, head: usize)
     norms.unwrap_or_else(|| norms_of_rows(&product(matrix, w_o, from.len, c.d_model), c.d_model))
 }
 
-/// Of a square that is a smaller share of its bound, rounding would leave too few digits.
+/// Below this share of its upper bound, a square has too few digits left after rounding.
 const LEAST_SHARE: f32 = 0.05;
 
-/// The same as the root of v (`W_O` `W_O`^T) v^T, a fraction of the work where `d_model` is much larger than `d_head`; `None`
-/// where a norm would not be right to 1e-5 of itself.
+/// Like [`value_norms`], as the root of v (`W_O` `W_O`^T) v^T: much less work if `d_model` is much larger than
+/// `d_head`. `None` if a norm would have a relative error above 1e-5.
 fn norms_by_gram<'a>(
     rows: impl ExactSizeIterator<Item = &'a [f32]>,
     values: Mat<'_>,
@@ -99,16 +99,16 @@ fn norms_of_rows(rows: &[f32], width: usize) -> Vec<f32> {
     rows.chunks_exact(width).map(|row| row.iter().map(|x| x * x).sum::<f32>().sqrt()).collect()
 }
 
-/// How far a head does what heads are known to do; each from 0 to 1.
+/// How closely a head follows known attention patterns; each score from 0 to 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct HeadScores {
-    /// Mean attention to the position before, over queries that have one.
+    /// Mean attention to the previous position, over queries that have one.
     pub previous: f32,
     /// Mean attention to earlier positions with the query's own token, over queries that have one.
     pub duplicate: f32,
     /// Mean attention to positions that follow an earlier occurrence of the query's token, over queries that have one.
     pub induction: f32,
-    /// 1 less the mean total variation distance from uniform over the keys that the query sees.
+    /// 1 minus the mean total variation distance from uniform attention over the keys that the query sees.
     pub uniform: f32,
 }
 
@@ -137,7 +137,7 @@ pub fn head_scores(pattern: &[f32], tokens: &[Token]) -> HeadScores {
     }
 }
 
-/// One head over a set of sequences.
+/// Averages of one head over a set of sequences.
 #[derive(Clone, Debug)]
 pub struct HeadAverages {
     /// Which head.
@@ -149,7 +149,7 @@ pub struct HeadAverages {
 }
 
 /// Patterns and scores of every head averaged over `examples`, by layer, then head. A query's pattern is averaged over
-/// the sequences that reach it.
+/// the sequences long enough to contain it.
 pub fn averages(weights: &Weights, patch: &Patch, examples: &[Example<'_>]) -> Vec<HeadAverages> {
     let len = examples.iter().map(|example| example.tokens().len()).max().unwrap_or(0);
     over(HeadSums::new(weights.config(), len), weights, patch, examples).averages()
@@ -157,28 +157,28 @@ pub fn averages(weights: &Weights, patch: &Patch, examples: &[Example<'_>]) -> V
 
 /// Sums of patterns and scores of every head over sequences.
 pub struct HeadSums {
-    /// Sequences that reach each query.
+    /// Number of sequences long enough for each query.
     reach: Vec<usize>,
     sequences: usize,
-    /// Sequences with a query of the kind that a score is over.
+    /// Number of sequences with a query that the duplicate and induction scores count.
     scored: [usize; 2],
     sums: Vec<HeadAverages>,
 }
 
-/// Whether a sequence has a query with a position before it, and one whose token was there before.
+/// Whether any query has a previous position, and whether any token has an earlier occurrence.
 fn has_queries(tokens: &[Token]) -> [bool; 2] {
     let repeats = |(at, token): (usize, &Token)| tokens[..at].contains(token);
     [tokens.len() > 1, tokens.iter().enumerate().any(repeats)]
 }
 
 impl HeadSums {
-    /// Over nothing yet, for sequences of at most `len` tokens.
+    /// Empty sums, for sequences of at most `len` tokens.
     pub fn new(config: &ModelConfig, len: usize) -> Self {
         let zero = |id| HeadAverages { id, pattern: vec![0.0; len * len], scores: HeadScores::default() };
         Self { reach: vec![0; len], sequences: 0, scored: [0; 2], sums: config.heads().map(zero).collect() }
     }
 
-    /// By layer, then head. A score that no sequence has a query for is NaN.
+    /// By layer, then head. A score without any query is NaN.
     pub fn averages(mut self) -> Vec<HeadAverages> {
         let [with_previous, with_repeat] = self.scored.map(|sequences| sequences as f32);
         let all = self.sequences.max(1) as f32;
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sequence_without_such_a_query_takes_no_part_in_a_score() {
+    fn a_sequence_without_such_a_query_does_not_count_in_a_score() {
         assert_eq!(has_queries(&[3]), [false, false]);
         assert_eq!(has_queries(&[3, 4]), [true, false]);
         assert_eq!(has_queries(&[3, 4, 3]), [true, true]);
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn norms_by_the_gram_matrix_are_those_of_what_is_written_or_none() {
+    fn norms_by_the_gram_matrix_equal_those_of_the_written_vectors_or_are_refused() {
         let (len, d_head, d_model) = (40, 16, 128);
         let mut state = 1_u64;
         let mut noise = || {
@@ -295,7 +295,7 @@ mod tests {
         for (found, right) in found.expect("no row is hard").into_iter().zip(right) {
             assert!((found / right - 1.0).abs() < 1e-5, "{found} {right}");
         }
-        // A value that W_O hardly reads: two rows of W_O that are nearly one, and their difference.
+        // A value that W_O nearly maps to zero: the difference of two nearly equal rows of W_O.
         let mut flat = w_o.clone();
         (0..d_model).for_each(|at| flat[d_model + at] = flat[at] * 1.0001);
         let mut hidden = values.clone();
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn each_score_knows_its_own_kind_of_head() {
+    fn each_score_recognises_its_own_kind_of_head() {
         let tokens = [4, 7, 2, 4, 7, 2];
         let close = |score: f32, want: f32| assert!((score - want).abs() < 1e-6, "{score} {want}");
         let previous = head_scores(&one_hot(6, |query| query.saturating_sub(1)), &tokens);

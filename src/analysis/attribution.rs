@@ -1,7 +1,7 @@
 //! Direct logit attribution: what each component adds to each logit.
 //!
-//! A component's vector is centred, scaled as the final layer norm scaled the whole stream, multiplied by its weight and by
-//! `W_U`, and centred over the vocabulary. The parts sum to the centred logits.
+//! A component's vector is centred, divided by the final layer norm's scale of the whole stream, multiplied by its
+//! weight and by `W_U`, and centred over the vocabulary. The parts sum to the centred logits.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,7 +11,7 @@ use super::readout::{Readout, product};
 use crate::model::{Activations, HeadId, Mat, MatMut, ModelConfig, Weights, Write, centre, matmul, mlp_out};
 use crate::task::Token;
 
-/// Something that writes to the residual stream, named as in `inspect attribution`.
+/// A component, named as in `inspect attribution`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Component {
     /// Token embedding.
@@ -24,7 +24,7 @@ pub enum Component {
     AttnBias(usize),
     /// A layer's MLP with its `b_out`.
     Mlp(usize),
-    /// What reaches the logits without the stream: `ln_final.b W_U + b_U`.
+    /// The part that reaches the logits without the stream: `ln_final.b W_U + b_U`.
     Bias,
 }
 
@@ -46,9 +46,9 @@ impl fmt::Display for Component {
 pub struct Attribution {
     /// In the order they write.
     pub components: Vec<Component>,
-    /// One `[pos, d_vocab_out]` a component.
+    /// One `[pos, d_vocab_out]` per component.
     pub parts: Vec<Vec<f32>>,
-    /// Logits less their mean over the vocabulary, `[pos, d_vocab_out]`.
+    /// Logits minus their mean over the vocabulary, `[pos, d_vocab_out]`.
     pub centred_logits: Vec<f32>,
     /// Largest difference between the sum of the parts and the centred logits.
     pub residual: f32,
@@ -56,13 +56,13 @@ pub struct Attribution {
 }
 
 impl Attribution {
-    /// Values held for a sequence of `len` tokens, in a width that cannot overflow.
+    /// Number of values for a sequence of `len` tokens, as a type that cannot overflow.
     pub fn approximate_values(c: &ModelConfig, len: usize) -> u128 {
         let components = c.n_layers * (c.n_heads + 1 + usize::from(c.has_mlp())) + 3;
         (components as u128 + 1) * len as u128 * c.outputs() as u128
     }
 
-    /// Attributes the logits of one pass, with the neurons' directions of the same weights where they are known.
+    /// Attributes the logits of one pass; `directions`, if known, are the neurons' for the same weights.
     pub fn new(
         weights: &Weights,
         tokens: &[Token],
@@ -95,12 +95,12 @@ impl Attribution {
         Self { components, parts, centred_logits, residual, outputs: c.outputs() }
     }
 
-    /// What a component (by its place in `components`) adds to the logits at a position, `[d_vocab_out]`.
+    /// The contribution of a component, by its index in `components`, to the logits at a position, `[d_vocab_out]`.
     pub fn row(&self, component: usize, position: usize) -> &[f32] {
         &self.parts[component][position * self.outputs..(position + 1) * self.outputs]
     }
 
-    /// The place of a layer's MLP among the components; `None` without one.
+    /// Index of a layer's MLP in `components`; `None` without one.
     pub fn mlp(&self, layer: usize) -> Option<usize> {
         self.components.iter().position(|component| *component == Component::Mlp(layer))
     }
@@ -138,12 +138,12 @@ fn head_factors<'a>(
 }
 
 impl Readout {
-    /// Whether the way through the logits of each row of a component's matrix is the shorter one.
+    /// Whether mapping a component's matrix to logits first, row by row, is less work.
     fn is_narrow(&self) -> bool {
         self.outputs < self.d_model
     }
 
-    /// What one head adds, `[pos, d_vocab_out]`.
+    /// Contribution of one head, `[pos, d_vocab_out]`.
     fn head(&self, weights: &Weights, from: &Activations, layer: usize, head: usize) -> Vec<f32> {
         let scale = &from.ln_final.scale;
         if !self.is_narrow() {
@@ -158,7 +158,7 @@ impl Readout {
         logits
     }
 
-    /// What a layer's MLP adds with its `b_out`, `[pos, d_vocab_out]`.
+    /// Contribution of a layer's MLP with its `b_out`, `[pos, d_vocab_out]`.
     fn mlp(
         &self,
         weights: &Weights,
@@ -188,7 +188,7 @@ impl Readout {
 
 fn residual(parts: &[Vec<f32>], whole: &[f32]) -> f32 {
     let sum = |at: usize| parts.iter().map(|part| part[at]).sum::<f32>();
-    // A NaN anywhere must not pass for a sum that fits.
+    // NaN must not be lost in the maximum.
     whole.iter().enumerate().map(|(at, whole)| (sum(at) - whole).abs()).fold(0.0, |worst, difference| {
         if difference > worst || difference.is_nan() { difference } else { worst }
     })
@@ -200,7 +200,7 @@ mod tests {
     use crate::model::{ModelConfig, Patch, forward};
 
     #[test]
-    fn the_parts_sum_to_the_logits_and_are_those_of_the_vectors_whichever_way_is_shorter() {
+    fn the_parts_sum_to_the_logits_in_either_order_of_multiplication() {
         for d_model in [6, 16] {
             let config = ModelConfig {
                 n_layers: 2,

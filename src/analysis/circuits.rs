@@ -1,7 +1,7 @@
-//! What the weights alone say: which tokens a head looks from and to, and what it then writes.
+//! Circuits from the weights alone: which tokens a head attends from and to, and what it writes then.
 //!
-//! Everything here is of the direct path from the embeddings; layer norm scales and biases are left out, so the weights
-//! are best folded first (`model::fold`).
+//! Everything here describes the direct path from the embeddings; layer norm scales and biases are left out, so fold
+//! the weights first (`model::fold`).
 
 use nalgebra::DMatrix;
 
@@ -21,7 +21,8 @@ pub struct HeadCircuits {
     pub ov_neuron: Vec<f32>,
     /// `W_E W_V W_O W_U`, `[token, logit]`.
     pub ov_logit: Vec<f32>,
-    /// Sum of the eigenvalues of the token-to-logit map over the sum of their sizes: 1 for a head that only copies.
+    /// Sum of the eigenvalues of the token-to-logit map over the sum of their absolute values: 1 for a head that only
+    /// copies.
     pub copying_score: f32,
     /// Singular values of `qk`, largest first.
     pub qk_singular: Vec<f32>,
@@ -29,7 +30,7 @@ pub struct HeadCircuits {
     pub ov_singular: Vec<f32>,
 }
 
-/// A head's parts of the weights.
+/// The weights of one head.
 struct Head<'a> {
     weights: &'a Weights,
     id: HeadId,
@@ -72,14 +73,14 @@ impl<'a> Head<'a> {
     }
 }
 
-/// `a b^T` of two matrices of that width.
+/// `a b^T` of two matrices with `width` columns.
 fn times_transposed(a: &[f32], b: &[f32], width: usize) -> Vec<f32> {
     let (rows, cols) = (a.len() / width, b.len() / width);
     product(Mat::new(a, rows, width), Mat::new(b, cols, width).t(), rows, cols)
 }
 
 impl HeadCircuits {
-    /// Multiplies the weights out. The head must exist.
+    /// Multiplies the weight matrices. The head must exist.
     pub fn new(weights: &Weights, id: HeadId) -> Self {
         let c = weights.config();
         let head = Head { weights, id };
@@ -90,7 +91,7 @@ impl HeadCircuits {
         let w_u_matrix = Mat::new(w_u, c.d_model, c.outputs());
         let ov_logit = product(Mat::new(&written, c.d_vocab, c.d_model), w_u_matrix, c.d_vocab, c.outputs());
         let from_head = product(head.writes(), w_u_matrix, c.d_head, c.outputs());
-        // The non-zero eigenvalues of AB are those of BA, and this order makes the smaller matrix.
+        // AB and BA have the same non-zero eigenvalues; this order gives the smaller matrix.
         let around = (c.outputs() == c.d_vocab).then(|| {
             let (out, back) =
                 (Mat::new(&from_head, c.d_head, c.d_vocab), Mat::new(&values, c.d_vocab, c.d_head));
@@ -108,19 +109,19 @@ impl HeadCircuits {
     }
 }
 
-/// How a head drives the neurons of its layer.
+/// How strongly a head drives the neurons of its layer.
 #[derive(Clone, Debug)]
 pub struct HeadDrive {
     /// Which head.
     pub id: HeadId,
-    /// `W_E W_V W_O W_in` less its mean over the tokens: what tells tokens apart, `[token, neuron]`.
+    /// `W_E W_V W_O W_in` minus its mean over the tokens, to show differences between tokens, `[token, neuron]`.
     pub values: Vec<f32>,
-    /// The neurons, the widest range of values first.
+    /// The neurons, widest range of values first.
     pub order: Vec<usize>,
 }
 
 impl HeadDrive {
-    /// Multiplies the weights out. The head must exist, and the model have neurons.
+    /// Multiplies the weight matrices. The head must exist, and the model must have neurons.
     pub fn new(weights: &Weights, id: HeadId) -> Self {
         let (d_vocab, d_mlp) = (weights.config().d_vocab, weights.config().d_mlp);
         let mut by_neuron = transposed(&ov_neuron(weights, id), d_vocab, d_mlp);
@@ -158,11 +159,12 @@ fn transposed(matrix: &[f32], rows: usize, cols: usize) -> Vec<f32> {
     (0..cols).flat_map(|col| (0..rows).map(move |row| matrix[row * cols + col])).collect()
 }
 
-/// Iterations per row of a matrix after which a decomposition has not converged: a cyclic shift never does.
+/// Iterations per row of a matrix before a decomposition is abandoned: a cyclic shift never converges.
 const MOST_ITERATIONS: usize = 100;
 
-/// Singular values of `a b^T`, whose rows are of that width, largest first; none where they are not numbers or do not
-/// converge. Of many rows those of the small product of the two triangular factors, which are the same, and zeros.
+/// Singular values of `a b^T`, both with `width` columns, largest first; empty if a value is not finite or the
+/// decomposition does not converge. With more rows than columns: those of the small product of the two R factors, which
+/// are the same, and zeros.
 fn singular_values(a: &[f32], b: &[f32], width: usize) -> Vec<f32> {
     if a.iter().chain(b).any(|x| !x.is_finite()) {
         return Vec::new();
@@ -177,7 +179,7 @@ fn singular_values(a: &[f32], b: &[f32], width: usize) -> Vec<f32> {
     values
 }
 
-/// NaN where the eigenvalues are not numbers or do not converge.
+/// NaN if a value is not finite or the decomposition does not converge.
 fn copying_score(matrix: &[f32], width: usize) -> f32 {
     if matrix.iter().any(|x| !x.is_finite()) {
         return f32::NAN;
@@ -189,7 +191,7 @@ fn copying_score(matrix: &[f32], width: usize) -> f32 {
     if sizes == 0.0 { 0.0 } else { eigenvalues.iter().map(|value| value.re).sum::<f32>() / sizes }
 }
 
-/// What each token's positions add to each neuron's `hook_pre` at a query through one head, `[token, neuron]`.
+/// Contribution of each token's positions to each neuron's `hook_pre` at a query, through one head, `[token, neuron]`.
 pub fn drive(weights: &Weights, pass: &Pass, tokens: &[Token], id: HeadId, query: usize) -> Vec<f32> {
     let c = weights.config();
     let (Some(at), Some(mlp)) =

@@ -1,4 +1,4 @@
-//! Loss and accuracy over a set of sequences, with and without interventions, and against random ones.
+//! Loss and accuracy over a set of sequences, with and without interventions, and with random ones.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::model::{Activations, Interventions, Means, ModelConfig, NeuronId, Pat
 use crate::random::{Purpose, stream};
 use crate::task::{Class, Example};
 
-/// How well a model does on a set of sequences, counted over all their targets.
+/// Loss and accuracy on a set of sequences, over all their targets.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evaluation {
     /// Sequences.
@@ -20,7 +20,7 @@ pub struct Evaluation {
     pub loss: f64,
     /// Share of right predictions.
     pub accuracy: f64,
-    /// Share of right predictions at the last position of each sequence; NaN where none has a target there.
+    /// Share of right predictions at the last position of each sequence; NaN without targets there.
     pub accuracy_last: f64,
     /// By class; `None` for a class that never occurs.
     pub accuracy_by_class: Vec<Option<f64>>,
@@ -30,11 +30,11 @@ pub struct Evaluation {
     pub accuracy_by_position: Vec<Option<f64>>,
 }
 
-/// Random sets of as many neurons in the same layers, each of like activity, ablated in the same way; heads and patterns
-/// are as they are for the neurons that the sets stand in for.
+/// Random sets of the same number of neurons in the same layers, matched by activity and ablated in the same way; heads
+/// and patterns are edited as with the original neurons.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Controls {
-    /// Sets that will be tried.
+    /// Number of sets to try.
     pub planned: usize,
     /// Loss of each set tried so far.
     pub losses: Vec<f64>,
@@ -66,7 +66,7 @@ fn moments(values: &[f64]) -> Option<(f64, f64)> {
     (!values.is_empty()).then(|| (mean, variance.sqrt()))
 }
 
-/// Right predictions among those scored, and their summed cross-entropy.
+/// Number of scored and of right predictions, and their summed cross-entropy.
 #[derive(Clone, Copy, Default)]
 struct Count {
     right: usize,
@@ -100,7 +100,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Of nothing yet.
+    /// Empty counts.
     pub fn new(config: &ModelConfig) -> Self {
         let by_class = vec![Count::default(); config.outputs()];
         Self { sequences: 0, loss: 0.0, last: Count::default(), by_position: Vec::new(), by_class }
@@ -126,7 +126,7 @@ impl Tally {
         self.loss += sum;
     }
 
-    /// What it comes to.
+    /// The evaluation of everything counted.
     pub fn evaluation(&self) -> Evaluation {
         let mut all = Count::default();
         self.by_class.iter().for_each(|&count| all.add(count));
@@ -165,12 +165,12 @@ impl Total for Tally {
     }
 }
 
-/// Evaluates `weights` with `patch` in force. No sequence may be longer than `n_ctx`.
+/// Evaluates `weights` with `patch`. No sequence may be longer than `n_ctx`.
 pub fn evaluate(weights: &Weights, patch: &Patch, examples: &[Example<'_>]) -> Evaluation {
     over(Tally::new(weights.config()), weights, patch, examples).evaluation()
 }
 
-/// Mean activations over `examples`, and how active each neuron is: its mean |activation|, by layer.
+/// Mean activations over `examples`, and the activity of each neuron: its mean |activation|, by layer.
 pub fn means(weights: &Weights, examples: &[Example<'_>]) -> (Means, Vec<Vec<f32>>) {
     over(Totals::new(weights.config()), weights, &Patch::default(), examples).averages()
 }
@@ -187,7 +187,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Of nothing yet.
+    /// Empty sums.
     pub fn new(c: &ModelConfig) -> Self {
         let zeros = |width: usize| vec![vec![0.0; width]; c.n_layers];
         let (z, post, activity) = (zeros(c.d_heads()), zeros(c.d_mlp), zeros(c.d_mlp));
@@ -236,12 +236,12 @@ impl Total for Totals {
     }
 }
 
-/// Neurons of like activity that a control may draw from.
+/// Number of neurons of similar activity that a control draws from.
 const POOL: usize = 16;
 
-/// Random set number `index` matched to the ablated neurons: for each of them another of its layer among those closest
-/// in activity. Heads and patterns stay as they are, or what they do would be taken for what the neurons do. `None` when
-/// no neuron is ablated or a layer has too few others.
+/// Random set number `index` matched to the ablated neurons: for each, another neuron of its layer among those closest
+/// in activity. Heads and patterns stay edited, so that only the choice of neurons differs. `None` when no neuron is
+/// ablated or a layer has too few others.
 pub fn control(
     interventions: &Interventions,
     activity: &[Vec<f32>],

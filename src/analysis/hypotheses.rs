@@ -1,4 +1,4 @@
-//! What a neuron might be following: features of the sequence, and how well each explains activations.
+//! Hypotheses about neurons: features of the sequence, and how well each explains activations.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::total::{Total, over};
 use crate::model::{Activations, Mat, ModelConfig, NeuronId, Patch, Weights};
 use crate::task::{Class, Example, Feature, Token};
 
-/// Sums for correlations between columns of activations and series.
+/// Sums for the correlations between columns of activations and series.
 #[derive(Clone, Debug)]
 struct Moments {
     n: f64,
@@ -55,8 +55,8 @@ impl Moments {
         self.n += next.n;
     }
 
-    /// Squared correlation of a column with a series: the share of variance that a line explains. 0 where one of them
-    /// does not vary, NaN where one has a NaN.
+    /// Squared correlation of a column with a series: the share of variance that a line explains. 0 if either is
+    /// constant, NaN if either has a NaN.
     fn r_squared(&self, column: usize, series: usize) -> f64 {
         let variance = |sum: f64, squares: f64| squares / self.n - (sum / self.n).powi(2);
         let (x, y) = (self.x[column], self.y[series]);
@@ -82,7 +82,7 @@ pub fn fit(
     over(Fit::new(neurons, class, features), weights, &Patch::default(), examples).r_squared()
 }
 
-/// The correlations of a sum of neurons with the features of a class.
+/// The correlations of summed neurons with the features of a class.
 pub struct Fit {
     moments: Moments,
     neurons: Vec<NeuronId>,
@@ -91,7 +91,7 @@ pub struct Fit {
 }
 
 impl Fit {
-    /// Over nothing yet.
+    /// Empty sums.
     pub fn new(neurons: &[NeuronId], class: Class, features: &'static [Feature]) -> Self {
         Self { moments: Moments::new(1, features.len()), neurons: neurons.into(), class, features }
     }
@@ -121,20 +121,20 @@ impl Total for Fit {
 }
 
 /// A neuron that tracks a class: its direction raises the class's logit, and it is more active where the class is the
-/// label than where another is.
+/// label than elsewhere.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Tracker {
     /// Its block.
     pub layer: usize,
-    /// Its place there.
+    /// Its index there.
     pub neuron: usize,
-    /// What it adds to the class's logit, on average where the class is the label, less where another is; above 0.
+    /// Its mean contribution to the class's logit where the class is the label, minus that elsewhere; above 0.
     pub effect: f64,
     /// R² of its activation with each feature of the class, in the task's order.
     pub r_squared: Vec<f64>,
 }
 
-/// What [`trackers`] sums over sequences.
+/// Sums over sequences for [`trackers`].
 pub struct TrackerSums {
     directions: Arc<NeuronDirections>,
     features: &'static [Feature],
@@ -147,8 +147,8 @@ pub struct TrackerSums {
 }
 
 impl TrackerSums {
-    /// Bytes that tables of class by neuron take where so many threads fill theirs, and the lists that come of them; in a
-    /// width that cannot overflow.
+    /// Bytes of the tables of class by neuron, one set per thread, and of the resulting lists; as a type that cannot
+    /// overflow.
     pub fn approximate_bytes(c: &ModelConfig, features: usize, threads: usize) -> u128 {
         let [cells, features, threads, n_ctx, outputs] =
             [c.outputs() * c.d_mlp, features, threads, c.n_ctx, c.outputs()].map(|n| n as u128);
@@ -158,7 +158,7 @@ impl TrackerSums {
         (threads + 1) * sums + threads * products + listed
     }
 
-    /// Over nothing yet; `directions` are of the same weights.
+    /// Empty sums; `directions` must be of the same weights.
     pub fn new(
         config: &ModelConfig,
         directions: Arc<NeuronDirections>,
@@ -174,12 +174,12 @@ impl TrackerSums {
         }
     }
 
-    /// For each class the neurons that track it, the strongest first.
+    /// The neurons that track each class, strongest first.
     pub fn trackers(&self) -> Vec<Vec<Tracker>> {
         (0..self.seen.len()).map(|class| self.ranked(class)).collect()
     }
 
-    /// The neurons that track one class, the strongest first.
+    /// The neurons that track one class, strongest first.
     fn ranked(&self, class: usize) -> Vec<Tracker> {
         let (directions, layer, features) = (&self.directions, self.layer, self.features.len());
         let here = self.seen[class];
@@ -190,7 +190,8 @@ impl TrackerSums {
             let (sum, total) =
                 (self.by_label[class][neuron], self.by_label.iter().map(|sums| sums[neuron]).sum::<f64>());
             let difference = mean(sum, here) - mean(total - sum, elsewhere);
-            // One that lowers the logit and is least active here has an effect above 0 as well: it opposes the class.
+            // A neuron that lowers the logit and is least active here also has an effect above 0, but opposes the
+            // class.
             (direction > 0.0 && difference > 0.0).then(|| Tracker {
                 layer,
                 neuron,
@@ -240,8 +241,8 @@ impl Total for TrackerSums {
     }
 }
 
-/// For each class the neurons of the last layer that track it, the largest effect on its logit first, over all positions
-/// of `examples`; there may be none. Earlier layers' neurons act through later blocks as well, and are left out.
+/// The neurons of the last layer that track each class, largest effect on its logit first, over all positions of
+/// `examples`; a class may have none. Earlier layers are left out: their neurons also act through later blocks.
 pub fn trackers(
     weights: &Weights,
     examples: &[Example<'_>],
@@ -257,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_column_that_is_nan_has_no_r_squared_and_a_constant_one_explains_nothing() {
+    fn a_column_with_nan_has_no_r_squared_and_a_constant_one_explains_nothing() {
         let mut moments = Moments::new(2, 1);
         moments.add(&[f32::NAN, 1.0, 2.0, 1.0, 3.0, 1.0], &[1.0, 2.0, 3.0]);
         assert!(moments.r_squared(0, 0).is_nan());
@@ -265,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_perfect_line_has_an_r_squared_of_one_and_noise_of_nearly_none() {
+    fn a_perfect_line_has_an_r_squared_of_one_and_noise_nearly_zero() {
         let y: Vec<f32> = (0..400).map(|i| ((i * 7919) % 101) as f32).collect();
         let columns: Vec<f32> =
             y.iter().flat_map(|y| [3.0 - 2.0 * y, ((y * 37.7) as i32 % 13) as f32]).collect();

@@ -1,4 +1,4 @@
-//! The logit lens: what the model would answer if it stopped after each sublayer (nostalgebraist 2020).
+//! The logit lens: the model's prediction if it stopped after each sublayer (nostalgebraist 2020).
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use super::total::{Total, over};
 use crate::model::{Activations, Patch, Weights, centre, unembed};
 use crate::task::Example;
 
-/// A place in the residual stream, by TransformerLens' name, and the logits read there.
+/// A place in the residual stream, by its TransformerLens name, and its logits.
 #[derive(Clone, Debug)]
 pub struct LensRow {
-    /// `blocks.0.hook_resid_mid`, say.
+    /// `blocks.0.hook_resid_mid`, for example.
     pub name: String,
-    /// `[pos, d_vocab_out]`, through the final norm with this place's own scale, less their mean over the vocabulary: so they
-    /// are what the components so far add up to, and folding changes none of them.
+    /// `[pos, d_vocab_out]`, through the final norm with this place's own scale, minus their mean over the vocabulary:
+    /// so they equal the sum of the components so far, and folding does not change them.
     pub logits: Vec<f32>,
 }
 
-/// Reads the stream before each block, after its attention, and after it.
+/// Reads the stream before each block, after its attention, and after its MLP.
 pub fn lens(weights: &Weights, from: &Activations) -> Vec<LensRow> {
     let row = |name: String, stream: &[f32]| {
         let mut logits = unembed(weights, stream);
@@ -38,14 +38,14 @@ pub fn lens(weights: &Weights, from: &Activations) -> Vec<LensRow> {
     rows
 }
 
-/// How well a place in the stream already answers, over a set of sequences.
+/// Accuracy of the lens at a place in the stream, over a set of sequences.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LensFigures {
     /// The place.
     pub name: String,
     /// Mean cross-entropy, in nats.
     pub loss: f64,
-    /// Share of right answers.
+    /// Share of right predictions.
     pub accuracy: f64,
 }
 
@@ -54,7 +54,7 @@ pub fn lens_over(weights: &Weights, examples: &[Example<'_>]) -> Vec<LensFigures
     over(LensSums::new(Arc::new(weights.clone())), weights, &Patch::default(), examples).figures()
 }
 
-/// Losses and right answers at every place over sequences.
+/// Losses and right predictions at every place, summed over sequences.
 pub struct LensSums {
     weights: Arc<Weights>,
     targets: usize,
@@ -62,7 +62,7 @@ pub struct LensSums {
 }
 
 impl LensSums {
-    /// Over nothing yet.
+    /// Empty sums.
     pub fn new(weights: Arc<Weights>) -> Self {
         Self { weights, targets: 0, sums: Vec::new() }
     }
@@ -77,7 +77,7 @@ impl LensSums {
         self.sums
     }
 
-    /// The sums by place, made for the places of `names` if there is none yet.
+    /// The sums by place; creates them for the places of `names` if empty.
     fn at<'a>(&mut self, names: impl Iterator<Item = &'a String>) -> &mut [LensFigures] {
         if self.sums.is_empty() {
             self.sums =

@@ -2,7 +2,7 @@
 
 use crate::task::Class;
 
-/// Index of the largest value, the first of equals.
+/// Index of the largest value; of equal values, the first.
 pub fn argmax(row: &[f32]) -> Class {
     let mut best = 0;
     for (index, value) in row.iter().enumerate() {
@@ -13,7 +13,7 @@ pub fn argmax(row: &[f32]) -> Class {
     best as Class
 }
 
-/// The class of the largest logit, `[d_vocab_out]`; `None` where one is NaN: of such none is the largest.
+/// The class of the largest logit, `[d_vocab_out]`; `None` if any is NaN.
 pub fn prediction(logits: &[f32]) -> Option<Class> {
     (!logits.iter().any(|logit| logit.is_nan())).then(|| argmax(logits))
 }

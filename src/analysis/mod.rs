@@ -1,4 +1,4 @@
-//! The formulas: from weights, a sequence and a set of interventions to numbers.
+//! The formulas: numbers from weights, a sequence and interventions.
 
 mod ablation;
 pub mod attention;

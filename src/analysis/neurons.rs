@@ -1,4 +1,4 @@
-//! What single neurons add to the logits.
+//! Contributions of single neurons to the logits.
 
 use super::logits::argmax;
 use super::readout::Readout;
@@ -6,7 +6,7 @@ use super::target::ResolvedTarget;
 use crate::model::{Activations, ModelConfig, Normalization, Weights};
 use crate::task::Class;
 
-/// What each neuron adds to each logit for an activation of 1, before the final norm's scale.
+/// Contribution of each neuron to each logit at an activation of 1, before the final norm's scale.
 #[derive(Clone, Debug)]
 pub struct NeuronDirections {
     /// By layer, `[d_mlp, d_vocab_out]`, centred over the vocabulary; empty in an attention-only model.
@@ -16,12 +16,12 @@ pub struct NeuronDirections {
 }
 
 impl NeuronDirections {
-    /// Values held, in a width that cannot overflow.
+    /// Number of values, as a type that cannot overflow.
     pub fn approximate_values(c: &ModelConfig) -> u128 {
         [c.n_layers, c.d_mlp, c.outputs()].map(|n| n as u128).iter().product()
     }
 
-    /// Reads every row of every `W_out` through the final norm's weight and `W_U`.
+    /// Maps every row of every `W_out` through the final norm's weight and `W_U`.
     pub fn new(weights: &Weights) -> Self {
         let readout = Readout::new(weights);
         let mlps = weights.layout.blocks.iter().filter_map(|block| block.mlp.as_ref());
@@ -30,7 +30,7 @@ impl NeuronDirections {
         Self { layers, outputs: weights.config().outputs(), scaled }
     }
 
-    /// One neuron's, `[d_vocab_out]`.
+    /// The direction of one neuron, `[d_vocab_out]`.
     pub fn of(&self, layer: usize, neuron: usize) -> &[f32] {
         &self.layers[layer][neuron * self.outputs..(neuron + 1) * self.outputs]
     }
@@ -40,8 +40,8 @@ impl NeuronDirections {
         argmax(self.of(layer, neuron))
     }
 
-    /// What a neuron adds to a target at a position: its activation times its direction over the final norm's scale.
-    /// The contributions of a layer's neurons and that of its `b_out` sum to the layer's MLP contribution.
+    /// Contribution of a neuron to a target at a position: its activation times its direction over the final norm's
+    /// scale. The contributions of a layer's neurons and its `b_out` sum to the layer's MLP contribution.
     pub fn contribution(
         &self,
         from: &Activations,
@@ -54,7 +54,7 @@ impl NeuronDirections {
         from.neuron(layer, neuron, position) * target.value(self.of(layer, neuron)) / scale
     }
 
-    /// What a direction is divided by at a position: the final norm's scale, or 1 without norms.
+    /// Divisor of a direction at a position: the final norm's scale, or 1 without norms.
     pub fn scale(&self, from: &Activations, position: usize) -> f32 {
         if self.scaled { from.ln_final.scale[position] } else { 1.0 }
     }

@@ -1,4 +1,4 @@
-//! The forward pass of one sequence, and what follows from it.
+//! The forward pass of one sequence, and the quantities derived from it.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use super::pool::{ActivationPool, PooledActivations};
 use crate::model::{ModelConfig, Patch, Weights, forward, forward_again};
 use crate::task::{Class, Example};
 
-/// The forward pass of one sequence, and what follows from it.
+/// The forward pass of one sequence, and the quantities derived from it.
 #[derive(Debug)]
 pub struct Pass {
     /// Every activation.
     pub activations: PooledActivations,
-    /// The most likely class at each position, as [`prediction`] has it.
+    /// The most likely class at each position, from [`prediction`].
     pub predictions: Vec<Option<Class>>,
     /// Cross-entropy at each position that has a target, in nats.
     pub losses: Vec<Option<f32>>,
@@ -29,17 +29,17 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// Values held for a sequence of `len` tokens, in a width that cannot overflow.
+    /// Number of values for a sequence of `len` tokens, as a type that cannot overflow.
     pub fn approximate_values(c: &ModelConfig, len: usize) -> u128 {
         c.approximate_activations(len) + Attribution::approximate_values(c, len)
     }
 
-    /// Runs a sequence with `patch` in force.
+    /// Runs a sequence with `patch`.
     pub fn run(weights: &Weights, example: Example<'_>, patch: &Patch) -> Self {
         Self::run_in(&Arc::default(), None, weights, example, patch)
     }
 
-    /// The same, in a buffer of a pool and with the neurons' directions of these weights where they are known.
+    /// Like [`run`](Self::run), in a buffer of a pool, and with the neurons' directions for these weights if known.
     pub fn run_in(
         pool: &Arc<ActivationPool>,
         directions: Option<Arc<NeuronDirections>>,
@@ -53,7 +53,8 @@ impl Pass {
         Self::of(weights, example, activations, directions)
     }
 
-    /// The pass of the same sequence with `patch` in force, from this one with none: only what follows is run again.
+    /// The pass of the same sequence with `patch`, from this clean pass: only the layers after the first edit run
+    /// again.
     #[must_use]
     pub fn patched(&self, weights: &Weights, example: Example<'_>, patch: &Patch) -> Self {
         let mut activations = self.activations.sibling(weights.config());
@@ -83,19 +84,19 @@ impl Pass {
         }
     }
 
-    /// Bytes of memory, for the budget of what is kept.
+    /// Bytes of memory, for the memo's budget.
     pub fn bytes(&self) -> usize {
         let parts: usize = self.attribution.parts.iter().map(Vec::len).sum();
         4 * (self.activations.values() + parts + 2 * self.activations.logits.len())
     }
 
-    /// Mean cross-entropy over targets, in nats; `None` where there is none.
+    /// Mean cross-entropy over targets, in nats; `None` without targets.
     pub fn loss(&self) -> Option<f32> {
         let scored = self.losses.iter().flatten().count();
         (scored > 0).then(|| self.losses.iter().flatten().sum::<f32>() / scored as f32)
     }
 
-    /// Share of targets that are predicted; `None` where there is none.
+    /// Share of targets predicted; `None` without targets.
     pub fn accuracy(&self, targets: &[Option<Class>]) -> Option<f32> {
         let scored = self.predictions.iter().zip(targets).filter(|(_, target)| target.is_some());
         let (right, all) = scored.fold((0, 0), |(right, all), (prediction, target)| {

@@ -1,5 +1,4 @@
-//! Buffers of passes that nobody looks at any more, for the next passes: the pages of a fresh buffer cost up to a third of a
-//! forward pass.
+//! Reuses the buffers of finished passes: the pages of a fresh buffer cost up to a third of a forward pass.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::model::{Activations, ModelConfig};
 
-/// Buffers that are kept: one for the user's next question, and one for a study's next pass.
+/// Number of buffers kept: one for the user's next question, and one for a study's next pass.
 const KEPT: usize = 2;
 
-/// Keeps buffers of one shape.
+/// Keeps spare buffers of one shape.
 #[derive(Debug, Default)]
 pub struct ActivationPool {
     buffers: Mutex<Vec<Activations>>,
@@ -18,20 +17,20 @@ pub struct ActivationPool {
 }
 
 impl ActivationPool {
-    /// A pool that makes its first spare buffer together with the first pass, so that no later pass waits for fresh pages.
+    /// A pool that allocates its first spare buffer together with the first pass, so that no later pass waits for fresh
+    /// pages.
     pub fn with_spare() -> Self {
         Self { lacks_spare: AtomicBool::new(true), ..Self::default() }
     }
 
-    /// To be called with the activations of a pass.
+    /// Allocates the spare buffer; call it with the activations of a pass.
     pub(super) fn prepare(&self, activations: &Activations) {
         if self.lacks_spare.swap(false, Ordering::Relaxed) {
             self.give_back(activations.clone());
         }
     }
 
-    /// A kept buffer where it is of that shape, or a fresh one. Its values are those of another pass. Buffers of other
-    /// shapes go.
+    /// A kept buffer of this shape, or a fresh one. It holds the values of another pass. Drops buffers of other shapes.
     pub(super) fn take(self: &Arc<Self>, config: &ModelConfig, len: usize) -> PooledActivations {
         let mut buffers = self.buffers();
         buffers.retain(|kept| kept.fits(config, len));
@@ -55,7 +54,7 @@ impl ActivationPool {
     }
 }
 
-/// Activations whose buffer goes back for another pass when they are dropped.
+/// Activations whose buffer returns to the pool when dropped.
 #[derive(Debug)]
 pub struct PooledActivations {
     activations: Activations,
@@ -63,12 +62,12 @@ pub struct PooledActivations {
 }
 
 impl PooledActivations {
-    /// Another buffer of this shape, from the same pool if that is still there.
+    /// Another buffer of this shape, from the same pool if it still exists.
     pub(super) fn sibling(&self, config: &ModelConfig) -> Self {
         self.pool.upgrade().unwrap_or_default().take(config, self.len)
     }
 
-    /// To write a pass to.
+    /// For writing a pass.
     pub(super) fn get_mut(&mut self) -> &mut Activations {
         &mut self.activations
     }

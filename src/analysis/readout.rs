@@ -1,4 +1,4 @@
-//! From vectors of the residual stream to centred logits.
+//! Maps vectors of the residual stream to centred logits.
 
 use crate::model::{Mat, MatMut, Normalization, Weights, Write, centre, matmul};
 
@@ -18,7 +18,7 @@ pub(super) struct Readout {
 }
 
 impl Readout {
-    /// Of these weights.
+    /// The readout of these weights.
     pub(super) fn new(weights: &Weights) -> Self {
         let c = weights.config();
         let mut matrix = weights.part(&weights.layout.w_u).to_vec();
@@ -31,7 +31,7 @@ impl Readout {
         Self { matrix, d_model: c.d_model, outputs: c.outputs(), centre_stream }
     }
 
-    /// `vectors`, `[rows, d_model]`, as centred logits, `[rows, d_vocab_out]`; each row divided by its `scale`.
+    /// Maps `vectors`, `[rows, d_model]`, to centred logits, `[rows, d_vocab_out]`; each row divided by its `scale`.
     pub(super) fn read(&self, vectors: &[f32], scale: Option<&[f32]>) -> Vec<f32> {
         let rows = vectors.len() / self.d_model;
         let mut vectors = vectors.to_vec();

@@ -1,33 +1,33 @@
-//! The logit, or difference of logits, that contributions are measured on.
+//! The logit, or difference of logits, that contributions refer to.
 
 use super::logits::argmax;
 use crate::task::{Class, Task};
 
-/// The logit, or difference of logits, that contributions are measured on.
+/// The logit, or difference of logits, that contributions refer to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Target {
-    /// The label's; the prediction's at a position without one.
+    /// The label's logit; the prediction's at a position without a label.
     #[default]
     Label,
-    /// The prediction's.
+    /// The prediction's logit.
     Prediction,
-    /// The label's less that of the likeliest other class.
+    /// The label's logit minus that of the most likely other class.
     LabelMinusRunnerUp,
-    /// A chosen class's.
+    /// A chosen class's logit.
     Token(Class),
 }
 
-/// A target at one position: the class whose logit counts, and the one whose logit is taken off.
+/// A target at one position: the class whose logit is added, and the class whose logit is subtracted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResolvedTarget {
-    /// Counts.
+    /// Added.
     pub plus: Class,
-    /// Is taken off.
+    /// Subtracted.
     pub minus: Option<Class>,
 }
 
 impl Target {
-    /// The classes meant at a position with that label, or none, and those logits.
+    /// The classes of the target at a position with this label, or none, and these logits.
     pub fn resolve(self, label: Option<Class>, logits: &[f32]) -> ResolvedTarget {
         let label = label.unwrap_or_else(|| argmax(logits));
         match self {
@@ -44,7 +44,7 @@ impl Target {
 }
 
 impl Target {
-    /// As headings and files name a choice.
+    /// Its name in headings and files.
     pub fn words(self, task: &dyn Task) -> String {
         match self {
             Self::Label => "label".into(),
@@ -56,7 +56,7 @@ impl Target {
 }
 
 impl ResolvedTarget {
-    /// Its value in a row over the output vocabulary.
+    /// The target's value in a row over the output vocabulary.
     pub fn value(self, row: &[f32]) -> f32 {
         row[usize::from(self.plus)] - self.minus.map_or(0.0, |minus| row[usize::from(minus)])
     }

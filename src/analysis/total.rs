@@ -1,4 +1,5 @@
-//! Totals over sequences: parts run in parallel and are merged in order, so that no figure depends on the number of threads.
+//! Totals over sequences: parts run in parallel and are merged in order, so that no result depends on the number of
+//! threads.
 
 use rayon::prelude::*;
 
@@ -7,31 +8,31 @@ use crate::task::Example;
 
 /// Sums over sequences.
 pub trait Total: Send + Sync + Sized {
-    /// The same sums over no sequence.
+    /// Empty sums of the same kind.
     #[must_use]
     fn empty(&self) -> Self;
-    /// Adds one sequence by its pass. Where that takes long, `between` is called between its parts, and may wait.
+    /// Adds the pass of one sequence. If that takes long, `between` is called between its parts, and may wait.
     fn add(&mut self, from: &Activations, example: Example<'_>, between: &dyn Fn());
     /// Adds the sums over the sequences that follow.
     fn merge(&mut self, next: Self);
 }
 
-/// Multiplications of a part that is worth a task of its own: some milliseconds.
+/// Multiplications in a part large enough for a task: a few milliseconds.
 const PART_WORK: usize = 1 << 28;
 
-/// Sequences in a part: a sixteenth of all, but no more than some milliseconds of work, and at least one pass.
+/// Sequences per part: a sixteenth of all, but at most a few milliseconds of work, and at least one pass.
 fn part_len(weights: &Weights, sequences: usize) -> usize {
     let pass = weights.values.len().saturating_mul(weights.config().n_ctx).max(1);
     sequences.div_ceil(16).min(PART_WORK / pass).max(1)
 }
 
-/// Sequences that one call of [`add`] takes of a set: a part a thread.
+/// Sequences per call of [`add`]: one part per thread.
 pub fn slice_len(weights: &Weights, sequences: usize) -> usize {
     part_len(weights, sequences) * rayon::current_num_threads()
 }
 
-/// Adds some of the `sequences` of a set. The figures are the same however a set is sliced at multiples of a part. `between`
-/// is called within each pass and after it, and may wait.
+/// Adds some of the `sequences` of a set. The result does not depend on the slices if they are multiples of a part.
+/// `between` is called within each pass and after it, and may wait.
 pub fn add<T: Total>(
     total: &mut T,
     weights: &Weights,

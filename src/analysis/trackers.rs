@@ -1,4 +1,4 @@
-//! Which neurons track which token, and what their loss costs.
+//! The neurons that track each token, and the effect of ablating them.
 
 use std::fmt;
 
@@ -10,28 +10,28 @@ use crate::model::{Interventions, NeuronId, Patch, Weights};
 use crate::number::{count, figure, percent, share};
 use crate::task::{Class, Dataset, Feature, Split};
 
-/// The neurons that track one class, and what they do there.
+/// The neurons that track one class, and the effect of ablating them.
 #[derive(Clone, Debug, Serialize)]
 pub struct TokenTrackers {
     /// The class.
     pub token: Class,
-    /// The strongest first; there may be fewer than were asked for, and none. Then nothing is set to zero below.
+    /// Strongest first; possibly fewer than requested, or none. Without any, nothing is ablated below.
     pub neurons: Vec<Tracker>,
     /// R² of their summed activation with each feature of the class.
     pub r_squared_of_sum: Vec<(&'static str, f64)>,
     #[serde(skip)]
     features: &'static [Feature],
-    /// Accuracy where the class is the label; `None` where it never is.
+    /// Accuracy where the class is the label; `None` if it never is.
     pub class_accuracy_before: Option<f64>,
     /// The same with these neurons set to zero.
     pub class_accuracy_after: Option<f64>,
-    /// The same with each random set of neurons of like activity set to zero.
+    /// The same with each random set of neurons of similar activity set to zero.
     pub class_accuracy_controls: Vec<f64>,
-    /// Mean cross-entropy where the class is the label, in nats; `None` where it never is.
+    /// Mean cross-entropy where the class is the label, in nats; `None` if it never is.
     pub class_loss_before: Option<f64>,
     /// The same with these neurons set to zero.
     pub class_loss_after: Option<f64>,
-    /// The same with each random set of neurons of like activity set to zero.
+    /// The same with each random set of neurons of similar activity set to zero.
     pub class_loss_controls: Vec<f64>,
     /// Mean cross-entropy over all targets, in nats.
     pub loss_before: f64,
@@ -41,7 +41,8 @@ pub struct TokenTrackers {
     pub controls: Controls,
 }
 
-/// Ranks neurons for every class over the validation set and ablates the `top` of each, beside `controls` matched random sets.
+/// Ranks neurons for every class over the validation set and ablates the `top` of each, with `controls` matched random
+/// sets to compare.
 pub fn token_trackers(
     weights: &Weights,
     data: &Dataset,
@@ -99,7 +100,7 @@ impl fmt::Display for TokenTrackers {
         let Some(first) = self.neurons.first() else {
             return writeln!(f, "token {}: no neuron of the last layer tracks it", self.token);
         };
-        // As `headcount ablate` takes them.
+        // In the format of `headcount ablate`.
         let ids: Vec<String> = self.neurons.iter().map(|t| t.neuron.to_string()).collect();
         writeln!(f, "token {}: --layer {} --neurons {}", self.token, first.layer, ids.join(","))?;
         for tracker in &self.neurons {
@@ -116,7 +117,7 @@ impl fmt::Display for TokenTrackers {
 }
 
 impl TokenTrackers {
-    /// What setting the neurons to zero costs: on the label of the class, and over all labels.
+    /// Writes the effect of setting the neurons to zero: on the label of the class, and on all labels.
     fn write_cost(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         let known =
@@ -154,7 +155,7 @@ impl TokenTrackers {
 mod tests {
     use super::*;
 
-    /// What is found of a token in layer 1, with neurons of these numbers.
+    /// Trackers of a token in layer 1, with these neurons.
     fn of(neurons: &[usize]) -> TokenTrackers {
         let shape = crate::task::Shape { n_ctx: 4, d_vocab: 10, d_vocab_out: 10 };
         let features = crate::task::TaskConfig::default().task(shape).unwrap().features();
@@ -177,14 +178,14 @@ mod tests {
     }
 
     #[test]
-    fn almost_all_is_not_all_and_almost_nothing_is_not_nothing() {
+    fn almost_all_is_not_shown_as_all_nor_almost_nothing_as_nothing() {
         let text = of(&[28]).to_string();
         assert!(text.contains("99.9% -> <0.1% (1 random set of like activity: 99.9%)"), "{text}");
         assert!(text.contains("lead .999"), "{text}");
     }
 
     #[test]
-    fn the_loss_on_the_label_stands_beside_the_loss_over_all() {
+    fn the_loss_on_the_label_is_shown_beside_the_loss_over_all() {
         let text = of(&[28]).to_string();
         assert!(text.contains("loss on this label 0.0012 -> 8.250 (random sets: 0.0015)\n"), "{text}");
         assert!(text.ends_with("loss over all labels 0.1000 -> 0.2000 (random sets: 0.1200)\n"), "{text}");
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_nothing_tracks_is_one_line() {
+    fn a_token_without_trackers_is_one_line() {
         assert_eq!(of(&[]).to_string(), "token 3: no neuron of the last layer tracks it\n");
     }
 }

@@ -1,39 +1,39 @@
-//! What is switched off.
+//! The active interventions.
 
 use crate::model::{HeadId, Interventions, NeuronId, PatternKind};
 
-/// A line of the list of what is off.
+/// A row of the list of interventions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InterventionRow {
     /// A head.
     Head(HeadId),
     /// A neuron.
     Neuron(NeuronId),
-    /// A head that attends as told.
+    /// A head with a replaced attention pattern.
     Pattern(HeadId, PatternKind),
 }
 
-/// The interventions in force.
+/// The active interventions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ablation {
     pub(crate) off: Interventions,
-    /// What `clear` took away.
+    /// Removed by `clear`, for `restore`.
     cleared: Option<Interventions>,
 }
 
 impl Ablation {
-    /// Switches everything on.
+    /// Removes all interventions.
     pub(super) fn clear(&mut self) {
         self.cleared = Some(self.off.clone());
         self.off.clear();
     }
 
-    /// Whether anything was cleared that is not back.
+    /// Whether there are cleared interventions to restore.
     pub(super) fn can_restore(&self) -> bool {
         self.cleared.is_some()
     }
 
-    /// Switches off again what was last cleared.
+    /// Restores the interventions that were last cleared.
     pub(super) fn restore(&mut self) {
         let Some(cleared) = self.cleared.take() else { return };
         self.off.heads.extend(&cleared.heads);
@@ -41,7 +41,7 @@ impl Ablation {
         self.off.patterns.extend(&cleared.patterns);
     }
 
-    /// What is off, line by line.
+    /// The active interventions, row by row.
     pub(crate) fn lines(&self) -> Vec<InterventionRow> {
         let heads = self.off.heads.iter().map(|id| InterventionRow::Head(*id));
         let neurons = self.off.neurons.iter().map(|id| InterventionRow::Neuron(*id));
@@ -49,7 +49,7 @@ impl Ablation {
         heads.chain(neurons).chain(patterns).collect()
     }
 
-    /// Switches on again what a line says.
+    /// Removes the intervention of a row.
     pub(super) fn undo(&mut self, line: InterventionRow) {
         match line {
             InterventionRow::Head(id) => self.off.toggle_head(id),

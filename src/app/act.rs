@@ -1,4 +1,4 @@
-//! What the keys of every view do.
+//! Actions of the keys that every view has.
 
 use std::borrow::Cow;
 
@@ -17,7 +17,7 @@ use crate::train::{RunState, TrainCommand};
 const HELP_CHROME: u16 = 4;
 
 impl App {
-    /// Does what a key would do now, or says why it does nothing.
+    /// Executes a key's action, or says why it does nothing.
     pub(super) fn press(&mut self, binding: &Binding) -> Vec<Command> {
         let offer = match self.focus {
             Focus::Quit if !binding.is_end() => {
@@ -38,7 +38,7 @@ impl App {
         commands
     }
 
-    /// Puts a view in front.
+    /// Shows a view.
     pub(super) fn show(&mut self, view: ViewId) -> Vec<Command> {
         self.view = view;
         self.request_studies(Refresh::Newer, AskedBy::User)
@@ -63,7 +63,7 @@ impl App {
         self.if_has_neurons(|| Offer::set(effect))
     }
 
-    /// An offer that needs numbers in view.
+    /// An offer that needs numbers on screen.
     pub(super) fn if_numbers(&self, act: fn(&mut Self) -> Vec<Command>) -> Offer {
         if self.has_numbers() { Offer::act(act) } else { Offer::nothing("there are no numbers here yet") }
     }
@@ -96,7 +96,7 @@ impl App {
         Offer::act(move |app| tell(app).into_iter().collect())
     }
 
-    /// Makes the run longer while it trains.
+    /// Extends the run during training.
     pub(super) fn longer_offer(&self) -> Offer {
         if self.is_training() {
             return Offer::act(|_| vec![Command::Train(TrainCommand::Extend)]);
@@ -114,7 +114,7 @@ impl App {
         })
     }
 
-    /// Saves in another directory what cannot be saved in the run's.
+    /// Saves an unsaved state in another directory.
     pub(super) fn rescue_offer(&self) -> Offer {
         if self.is_training() && self.trainer.unsaved.is_some() {
             Offer::act(|_| vec![Command::Train(TrainCommand::Rescue)])
@@ -123,7 +123,7 @@ impl App {
         }
     }
 
-    /// What quitting would do, and what else could be done.
+    /// What quitting would do, and the alternatives.
     pub(crate) fn quit_question(&self) -> Cow<'static, str> {
         let of_run = self.trainer.plan.as_ref().and_then(|plan| plan.run_dir.as_deref());
         match (&self.trainer.unsaved, of_run) {
@@ -136,7 +136,7 @@ impl App {
         }
     }
 
-    /// Ends the program, or asks first whether to end what trains.
+    /// Ends the program, or asks first if a run is training.
     pub(super) fn ask_to_quit(&mut self) -> Vec<Command> {
         if self.is_training() && !matches!(self.focus, Focus::Quit) {
             self.focus = Focus::Quit;
@@ -167,7 +167,7 @@ impl App {
         }
     }
 
-    /// Whether nobody trains what is shown.
+    /// Whether the weights on screen are explored without a trainer.
     pub(crate) fn is_exploring(&self) -> bool {
         self.options.mode != Mode::Live
     }

@@ -13,15 +13,15 @@ pub(crate) struct Cursor {
     pub(crate) layer: usize,
     pub(crate) head: usize,
     pub(crate) neuron: usize,
-    /// Whether the user chose the neuron: until then the cursor follows the first of the list.
+    /// Whether the user chose the neuron: otherwise the cursor stays on the first of the list.
     pub(super) neuron_is_chosen: bool,
-    /// Place in the list of components of the logits view.
+    /// Index in the logits view's list of components.
     pub(crate) component: usize,
-    /// Token of a row of a circuit.
+    /// Token of a row in a circuit map.
     pub(crate) token: usize,
-    /// Token of a column of a circuit.
+    /// Token of a column in a circuit map.
     pub(crate) other: usize,
-    /// Line of the list of what is off.
+    /// Row of the list of interventions.
     pub(crate) off_line: usize,
     pub(crate) target: Target,
 }
@@ -35,12 +35,12 @@ impl Cursor {
         NeuronId { layer: self.layer, neuron: self.neuron }
     }
 
-    /// Keys are those that the query sees.
+    /// The query sees only keys up to its own position.
     pub(super) fn move_key(&mut self, by: isize) {
         self.key = moved(self.key, by, self.position + 1);
     }
 
-    /// The layer's heads count on across layers, so that one key visits every head.
+    /// Moves on to the next layer after a layer's last head, so that one key visits every head.
     pub(super) fn move_head(&mut self, model: &ModelConfig, by: isize) {
         let flat = self.layer * model.n_heads + self.head;
         let flat = moved(flat, by, model.n_layers * model.n_heads);
@@ -51,7 +51,7 @@ impl Cursor {
 /// Lines that a page key moves by.
 pub(super) const PAGE: isize = 10;
 
-/// `at + by`, kept within `0..len`.
+/// `at + by`, clamped to `0..len`.
 pub(super) fn moved(at: usize, by: isize, len: usize) -> usize {
     at.saturating_add_signed(by).min(len.saturating_sub(1))
 }

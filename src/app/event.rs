@@ -1,72 +1,72 @@
-//! What comes in and what goes out: everything the app learns, and everything it asks for.
+//! Input and output of the app: the events it receives, and the commands it returns.
 
 use ratatui::crossterm::event::KeyEvent;
 
 use crate::inquiry::{Answer, Inquiry};
 use crate::train::{TrainCommand, TrainEvent};
 
-/// Something happened.
+/// An event.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// A key was pressed.
     Key(KeyEvent),
     /// Text was pasted, in one piece.
     Paste(String),
-    /// The screen has this size now.
+    /// The screen size has changed.
     Resize {
         /// Columns.
         width: u16,
         /// Lines.
         height: u16,
     },
-    /// The trainer says something; a file that is only explored is announced by one `Snapshot`.
+    /// From the trainer; explored weights arrive as one `Snapshot`.
     Train(TrainEvent),
     /// An answer to [`Command::Ask`], whole or in part.
     Answer(Box<Answer>),
-    /// A question that came to nothing.
+    /// A question that failed.
     InquiryFailed(InquiryFailure),
     /// A message for the user.
     Notice(Notice),
     /// Optimiser steps per second, measured by the loop.
     StepRate(f64),
-    /// Seconds since the trainer, which should be running, last said anything.
+    /// Seconds since the last event of a trainer that should be running.
     TrainerSilent(f64),
 }
 
-/// Something to be done, which the app itself may not do.
+/// An effect for the event loop to perform: the app does no I/O.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Tell the trainer.
+    /// Send the trainer a command.
     Train(TrainCommand),
-    /// Answer a question; the latest of each kind wins.
+    /// Answer a question; the latest of each kind replaces earlier ones.
     Ask(Box<Inquiry>),
-    /// Put text on the clipboard of the machine that the terminal runs on.
+    /// Put text on the clipboard of the terminal's machine.
     Copy(String),
-    /// Write the numbers in view and their picture to files, and say which.
+    /// Write the numbers on screen and their picture to files, and name the files.
     Export(Export),
-    /// Give the terminal back and stop, as a shell's `Ctrl-Z` does.
+    /// Release the terminal and stop the process, as `Ctrl-Z` in a shell does.
     Suspend,
     /// Redraw every cell.
     Repaint,
-    /// Save and end.
+    /// Save and quit.
     Quit,
 }
 
-/// A question that came to nothing, for its thread panicked or hangs.
+/// A question that failed: its thread panicked or hangs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InquiryFailure {
-    /// That of the question.
+    /// Generation of the question.
     pub generation: u64,
-    /// What became of the thread.
+    /// What happened to the thread.
     pub what: String,
 }
 
-/// How much a notice matters.
+/// Severity of a notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Good to know.
+    /// For information.
     Info,
-    /// Something did not work as asked.
+    /// Something did not work as requested.
     Warning,
     /// Something is lost or broken.
     Error,
@@ -75,19 +75,19 @@ pub enum Level {
 /// A line for the user, shown until the next key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// How much it matters.
+    /// Severity.
     pub level: Level,
     /// One line.
     pub text: String,
 }
 
 impl Notice {
-    /// Good to know.
+    /// For information.
     pub fn info(text: impl Into<String>) -> Self {
         Self { level: Level::Info, text: text.into() }
     }
 
-    /// Something did not work as asked.
+    /// Something did not work as requested.
     pub fn warning(text: impl Into<String>) -> Self {
         Self { level: Level::Warning, text: text.into() }
     }
@@ -98,13 +98,13 @@ impl Notice {
     }
 }
 
-/// Files to be written: the numbers in two forms. Their picture is drawn where they are written.
+/// Files to write: the numbers in two formats. Their picture is drawn when they are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Export {
-    /// What the files' names start with.
+    /// Prefix of the file names.
     pub name: String,
     /// The focused table.
     pub csv: String,
-    /// Every table of the view, with all that is needed to compute them again.
+    /// Every table of the view, with everything needed to recompute it.
     pub json: String,
 }

@@ -1,4 +1,4 @@
-//! The numbers of the view in front, to be copied and exported: what the screen rounds, whole.
+//! The numbers of the current view for the clipboard and files: at full precision, unlike the screen.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use crate::figure::{Panel, csv, json};
 use crate::model::{AblationKind, HeadId, ModelConfig, NeuronId, PatternKind};
 use crate::task::{Class, Token};
 
-/// What is off, for computing it again.
+/// The interventions, for recomputing the numbers.
 #[derive(Serialize)]
 struct Off<'a> {
     heads: Vec<&'a HeadId>,
@@ -17,7 +17,7 @@ struct Off<'a> {
     kind: AblationKind,
 }
 
-/// The screen and its numbers.
+/// The state of the screen and its numbers.
 #[derive(Serialize)]
 struct Whole<'a, T> {
     view: &'static str,
@@ -67,12 +67,12 @@ impl App {
         self.say(Notice::info("there are no numbers here yet"))
     }
 
-    /// What is shown is of another question than the one that the file would name.
+    /// The numbers on screen do not yet belong to the question that the file would name.
     fn not_yet(&mut self) -> Vec<Command> {
         self.say(Notice::info("still computing: again in a moment"))
     }
 
-    /// A name for the files, and the whole as JSON; weights and step are those of the focused panel's first column.
+    /// Prefix of the file names, and the JSON text; weights and step are those of the focused panel's first column.
     fn whole(&self, first: &Panel, panels: &[Panel]) -> serde_json::Result<(String, String)> {
         let probe = self.probe.as_deref();
         let of = first.columns.first().map(|column| &column.figure.of);

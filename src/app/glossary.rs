@@ -1,4 +1,4 @@
-//! Every panel and every question that there is.
+//! All panels and all questions.
 
 use std::fmt::Write;
 

@@ -1,24 +1,24 @@
-//! Metrics of a run of any length in a bounded room.
+//! Metrics of a run of any length in bounded memory.
 
 use std::collections::VecDeque;
 
 use crate::train::{EpochMetrics, StepMetrics};
 
-/// Buckets of a series: more than a wide screen has columns, even after a halving.
+/// Buckets per series: more than the columns of a wide screen, even after halving.
 const CAPACITY: usize = 512;
 
-/// Steps that are kept one by one.
+/// Number of recent steps kept individually.
 const RECENT: usize = 240;
 
-/// What is known of the values of a few neighbouring steps.
+/// Summary of the values of a few neighbouring steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Bucket {
     pub(crate) min: f64,
     pub(crate) max: f64,
     sum: f64,
-    /// Finite values.
+    /// Number of finite values.
     pub(crate) count: u32,
-    /// Values that are NaN or infinite.
+    /// Number of NaN or infinite values.
     pub(crate) bad: u32,
 }
 
@@ -33,7 +33,7 @@ impl Bucket {
         }
     }
 
-    /// Both together.
+    /// Merges two buckets.
     pub(crate) fn and(self, other: Self) -> Self {
         Self {
             min: self.min.min(other.min),
@@ -67,7 +67,7 @@ impl Series {
         if self.buckets.is_empty() {
             (self.first, self.stride) = (step, 1);
         }
-        // A step before the first would need the buckets moved; a run never goes back behind where it was opened.
+        // An earlier step would need the buckets moved; a run never goes back behind the step where it was opened.
         let Some(offset) = step.checked_sub(self.first) else { return };
         while offset / self.stride >= CAPACITY {
             self.halve();
@@ -92,7 +92,7 @@ impl Series {
         self.stride *= 2;
     }
 
-    /// Every bucket with values, each with the step it begins at.
+    /// Every non-empty bucket with its first step.
     pub(crate) fn points(&self) -> impl Iterator<Item = (usize, Bucket)> + '_ {
         self.buckets
             .iter()
@@ -109,7 +109,7 @@ pub(crate) struct History {
     pub(crate) validation_loss: Series,
     pub(crate) validation_accuracy: Series,
     pub(crate) lr: Series,
-    /// The last steps, one by one.
+    /// The most recent steps, individually.
     pub(crate) recent: VecDeque<StepMetrics>,
     /// The last validation.
     pub(crate) validation: Option<EpochMetrics>,
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_run_stays_in_its_room_and_loses_no_extreme() {
+    fn a_long_run_stays_within_its_memory_and_keeps_the_extremes() {
         let mut series = Series::default();
         for step in 1..=100_000 {
             series.push(step, if step == 70_001 { -5.0 } else { 1.0 });
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn nan_survives_decimation_and_its_first_step_is_known() {
+    fn nan_survives_halving_and_its_first_step_is_known() {
         let mut series = Series::default();
         for step in 1..=5000 {
             series.push(step, if step == 777 { f64::NAN } else { 2.0 });
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resumed_run_begins_where_it_was_resumed() {
+    fn a_resumed_run_starts_at_the_step_of_resuming() {
         let mut series = Series::default();
         series.push(1000, 1.0);
         series.push(1001, 2.0);

@@ -1,7 +1,7 @@
-//! What the screen is about: state, and `update(event) -> commands`. No I/O, no thread, no clock.
+//! The state of the screen, and `update(event) -> commands`. No I/O, no thread, no clock.
 //!
-//! The app computes no model number. Whenever the tokens, the interventions or the snapshot in view change it asks for a
-//! probe under a rising generation number, marks what is drawn of the last answer meanwhile, and drops late answers.
+//! The app computes no model number. Whenever tokens, interventions or snapshot change, it asks for a probe with a new
+//! generation number, marks the numbers of the last answer as old until then, and drops late answers.
 
 mod ablation;
 mod act;
@@ -53,48 +53,48 @@ pub(crate) use timeline::{Look, Timeline};
 pub(crate) use trainer::Trainer;
 pub use views::ViewId;
 
-/// What the screen is opened on.
+/// What the screen shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// A run that trains.
+    /// A run in training.
     Live,
-    /// Weights that nobody trains: their name. Their one snapshot comes as a [`TrainEvent`](crate::train::TrainEvent).
+    /// Weights without a trainer: their name. Their one snapshot comes as a [`TrainEvent`](crate::train::TrainEvent).
     Exploring {
         /// Where the weights come from.
         weights: String,
     },
 }
 
-/// What the app is made from.
+/// Options of a new app.
 #[derive(Clone, Debug)]
 pub struct AppOptions {
     /// The model's shape.
     pub model: ModelConfig,
-    /// Of the sequences that are drawn for exploring.
+    /// Seed of the random sequences.
     pub seed: u64,
-    /// The run's data; may hold no sequence at all.
+    /// The run's data; may be empty.
     pub dataset: Arc<Dataset>,
-    /// Colours the terminal can show.
+    /// Colours that the terminal supports.
     pub depth: ColorDepth,
-    /// Characters the terminal can show.
+    /// Characters that the terminal supports.
     pub glyphs: Glyphs,
-    /// What the colours have to be readable on.
+    /// The background behind the colours.
     pub ground: Ground,
-    /// The task, and more if it helps: the first words of the screen.
+    /// The task, and details if helpful: the first words on screen.
     pub title: String,
-    /// Whether something trains.
+    /// Training or exploring.
     pub mode: Mode,
 }
 
-/// Something on screen that takes the keys.
+/// What receives the keys.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Focus {
     /// The view.
     #[default]
     View,
-    /// Tokens are typed.
+    /// The typing of tokens.
     Edit(Edit),
-    /// The list of keys, scrolled down by so many lines.
+    /// The list of keys, scrolled down by this many lines.
     Help(usize),
     /// The question whether to quit.
     Quit,
@@ -110,11 +110,11 @@ pub struct App {
     pub(crate) settings: Settings,
     pub(crate) sequence: Sequence,
     pub(crate) ablation: Ablation,
-    /// The form of the weights that is asked for.
+    /// The requested form of the weights.
     pub(crate) form: WeightForm,
     pub(crate) studies: Studies,
     pub(crate) circuits: Circuits,
-    /// By neuron of the last layer, the token it tracks best, and its effect there.
+    /// For each neuron of the last layer, the token it tracks best, and its effect there.
     pub(crate) tracked: Arc<Vec<Option<(crate::task::Token, f64)>>>,
     pub(crate) timeline: Timeline,
     pub(crate) history: History,
@@ -126,24 +126,24 @@ pub struct App {
     pub(crate) notice: Option<Notice>,
     /// Columns and lines of the screen.
     pub(crate) size: (u16, u16),
-    /// Of the last question.
+    /// Generation of the last question.
     generation: u64,
-    /// Of the last probe that the user asked for; those after it only follow the training.
+    /// Generation of the last probe that the user asked for; later probes only follow the training.
     asked: u64,
-    /// What became of the last thread that answered no more.
+    /// What happened to the last thread that failed.
     pub(crate) inquiry_failure: Option<String>,
     dirty: bool,
 }
 
 impl App {
-    /// The app as it starts, and what it wants done. Nothing can be probed before the first snapshot.
+    /// The app at its start, and its first commands. Nothing can be probed before the first snapshot.
     pub fn new(options: AppOptions) -> (Self, Vec<Command>) {
         let sequence = Sequence::new(&options.dataset, options.seed, options.model.n_ctx);
         let app = Self {
             view: ViewId::ALL[usize::from(options.mode != Mode::Live)],
             focus: Focus::default(),
-            // The middle: at the start attention has no choice. The first head, which is also the cursor's: `space` does
-            // something at once.
+            // Start in the middle: at position 0 attention has no choice. Component 2 is the first head, as at the
+            // cursor, so that `space` acts at once.
             cursor: Cursor { position: sequence.tokens.len() / 2, component: 2, ..Cursor::default() },
             sequence,
             settings: Settings { diff: true, ..Settings::default() },
@@ -168,32 +168,32 @@ impl App {
         (app, Vec::new())
     }
 
-    /// Whether the screen would look different from the last time this was asked.
+    /// Whether the screen has changed since the last call.
     pub fn take_dirty(&mut self) -> bool {
         std::mem::take(&mut self.dirty)
     }
 
-    /// What was on the screen is there no more.
+    /// Requests a redraw: the screen's contents are lost.
     pub fn show_again(&mut self) {
         self.dirty = true;
     }
 
-    /// The view that is shown.
+    /// The current view.
     pub fn view(&self) -> ViewId {
         self.view
     }
 
-    /// Whether training would be cut short by quitting now.
+    /// Whether quitting now would end training early.
     pub fn is_training(&self) -> bool {
         self.options.mode == Mode::Live && self.trainer.is_busy()
     }
 
-    /// The question that is put to the model.
+    /// The task of the model.
     pub(crate) fn task(&self) -> &dyn Task {
         &**self.options.dataset.task()
     }
 
-    /// What is being typed, if tokens are.
+    /// The typing of tokens, if active.
     pub(crate) fn edit_state(&self) -> Option<&Edit> {
         match &self.focus {
             Focus::Edit(edit) => Some(edit),
@@ -201,12 +201,12 @@ impl App {
         }
     }
 
-    /// The tokens on screen: those being typed, which may be none, or those explored.
+    /// The tokens on screen: the typed ones, possibly none, or the explored ones.
     pub(crate) fn tokens(&self) -> &[crate::task::Token] {
         self.edit_state().map_or(&self.sequence.tokens, |edit| &edit.tokens)
     }
 
-    /// The context whose keys hold, besides [`keymap::Context::Everywhere`] in a view.
+    /// The active context; in a view, [`keymap::Context::Everywhere`] is active too.
     pub fn context(&self) -> keymap::Context {
         match self.focus {
             Focus::View | Focus::Quit => keymap::Context::View(self.view),

@@ -1,4 +1,4 @@
-//! Moving the cursor, within the numbers at hand: no command follows from it.
+//! Moves the cursor within the known numbers: no commands follow.
 
 use super::App;
 use super::cursor::moved;
@@ -14,7 +14,7 @@ impl App {
         self.set_position(moved(self.cursor.position, by, self.sequence.tokens.len()));
     }
 
-    /// Goes to a position, or to the last.
+    /// Moves to a position, clamped to the last.
     pub(super) fn set_position(&mut self, position: usize) {
         self.cursor.position = position.min(self.sequence.tokens.len().saturating_sub(1));
         self.cursor.key = self.cursor.key.min(self.cursor.position);
@@ -54,7 +54,7 @@ impl App {
         }
     }
 
-    /// From now on the cursor is on the first neuron of the list, whichever comes first.
+    /// Keeps the cursor on the first neuron of the list from now on, even if the order changes.
     pub(super) fn follow_first_neuron(&mut self) {
         self.cursor.neuron_is_chosen = false;
     }
@@ -97,7 +97,7 @@ impl App {
         })
     }
 
-    /// Moves to the next position, in a direction, of which something holds.
+    /// Moves to the next position in a direction where `holds` is true.
     fn jump(&mut self, by: isize, what: &str, holds: fn(&Self, usize) -> bool) {
         let len = self.probe.as_ref().map_or(0, |probe| probe.len().min(self.sequence.tokens.len()));
         let here = self.cursor.position;
@@ -138,7 +138,7 @@ impl App {
 }
 
 impl App {
-    /// Aims at the class that has the name of the token under the cursor.
+    /// Sets the target to the class with the name of the token under the cursor.
     pub(super) fn aim_here(&self) -> Offer {
         match self.class_here() {
             Some(class) => Offer::set(move |app| app.aim(Target::Token(class))),
@@ -147,7 +147,7 @@ impl App {
     }
 }
 
-/// Every component, in the order of an attribution.
+/// Every component, in the order of the attribution.
 pub(super) fn all_components(model: &ModelConfig) -> Vec<Component> {
     let layer = |layer: usize| {
         let heads = (0..model.n_heads).map(move |head| Component::Head(HeadId { layer, head }));

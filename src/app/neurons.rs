@@ -7,12 +7,13 @@ use crate::inquiry::Probe;
 use crate::model::NeuronId;
 
 impl App {
-    /// The pass that a neuron is shown of: one that is off is shown as it would be, so that it keeps its place.
+    /// The pass that a neuron's value is read from: a neuron that is off keeps its clean value, and so its place in the
+    /// list.
     pub(crate) fn pass_of<'a>(&self, probe: &'a Probe, id: NeuronId) -> &'a Pass {
         if self.ablation.off.neurons.contains(&id) { &probe.clean } else { probe.current() }
     }
 
-    /// The cursor's position in the answer at hand, which may be of a shorter sequence.
+    /// The cursor's position, clamped to the last answer, which may be of a shorter sequence.
     pub(crate) fn position_in(&self, probe: &Probe) -> usize {
         self.cursor.position.min(probe.len().saturating_sub(1))
     }
@@ -22,8 +23,8 @@ impl App {
         probe.resolved(self.cursor.target, position)
     }
 
-    /// The neurons of the cursor's layer in the order of the list. Ranked without the edits: otherwise each neuron that is
-    /// switched off would reorder the list.
+    /// The neurons of the cursor's layer in list order. Ranked without the edits: otherwise each neuron switched off
+    /// would reorder the list.
     pub(crate) fn neuron_order(&self, probe: &Probe) -> Vec<usize> {
         if probe.is_empty() {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! Looking at a given place: what the command line says in the place of keys.
+//! Starts the screen at a given place: command-line options instead of keys.
 
 use super::panels::PanelEntry;
 use super::studies::Refresh;
@@ -9,7 +9,7 @@ use crate::inquiry::{AskedBy, WeightForm};
 use crate::model::Interventions;
 use crate::task::Token;
 
-/// Where to look; what is not given stays as the screen opens.
+/// The starting place; `None` keeps the default.
 #[derive(Clone, Debug, Default)]
 pub struct Opening {
     /// Layer and head of the cursor.
@@ -26,17 +26,17 @@ pub struct Opening {
     pub step: Option<usize>,
     /// The sequence, checked against the model.
     pub tokens: Option<Vec<Token>>,
-    /// What is switched off or replaced.
+    /// Heads and neurons switched off or replaced.
     pub edits: Option<Interventions>,
 }
 
-/// A request for a place that is not there.
+/// A requested place that does not exist.
 #[derive(Debug, thiserror::Error)]
 pub enum OpeningError {
-    /// After the end of the sequence.
+    /// Beyond the end of the sequence.
     #[error("--position {position}: the sequence has {len} positions, 0 to {}", len - 1)]
     Position {
-        /// The one asked for.
+        /// The requested position.
         position: usize,
         /// Positions of the sequence.
         len: usize,
@@ -47,7 +47,7 @@ pub enum OpeningError {
 }
 
 impl App {
-    /// The opening of an app that is compared with this one: where nothing else is said, at the same place.
+    /// The opening of an app that is compared with this one: at the same place unless `to` says otherwise.
     pub fn as_here(&self, to: Opening) -> Opening {
         let cursor = &self.cursor;
         Opening {
@@ -59,12 +59,12 @@ impl App {
         }
     }
 
-    /// Puts a view in front, looks at a place, and asks for the numbers there.
+    /// Shows a view at a place, and asks for the numbers there.
     ///
     /// # Errors
-    /// When the place is not there.
+    /// When the place does not exist.
     pub fn open(&mut self, view: ViewId, to: Opening) -> Result<Vec<Command>, OpeningError> {
-        // What was asked of another place is not wanted.
+        // Answers about another place are not needed.
         self.studies = Studies::default();
         self.view = view;
         self.form = WeightForm::of(to.folded);
@@ -105,7 +105,7 @@ impl App {
         })
     }
 
-    /// Sets the view so that a panel is in view, and asks for what the panel needs.
+    /// Changes the view's settings so that a panel is visible, and asks for what the panel needs.
     pub(crate) fn bring_into_view(&mut self, entry: &PanelEntry) -> Vec<Command> {
         (entry.open)(self);
         (self.view.room().prepare)(self);

@@ -1,4 +1,4 @@
-//! The panels of the views: the numbers on screen, whole, each with what it is of.
+//! The panels of the views: the numbers on screen, complete, each with its subject.
 
 use std::sync::Arc;
 
@@ -6,22 +6,22 @@ use super::App;
 use crate::figure::{Panel, Spec};
 use crate::inquiry::Probe;
 
-/// A panel of a view, as `headcount show` and files name it.
+/// A panel of a view, under its name in `headcount show` and in files.
 pub(crate) struct PanelEntry {
-    /// One name over all views.
+    /// Name, unique over all views.
     pub(crate) name: &'static str,
-    /// What it answers.
+    /// The question that it answers, in words.
     pub(crate) says: &'static str,
     /// The questions that its columns answer.
     pub(crate) questions: &'static [&'static Spec],
-    /// Sets the view so that what the panel needs is asked.
+    /// Changes the view's settings so that the panel's questions are asked.
     pub(crate) open: fn(&mut App),
-    /// The panel at the cursor; `None` while its numbers are not known, or where there are none.
+    /// The panel at the cursor; `None` until its numbers are known, or if there are none.
     pub(crate) build: fn(&App) -> Option<Panel>,
 }
 
-/// A panel whose numbers are asked whenever its view is in front: name, what it answers, its questions, and how it is
-/// built. A macro, so that the list of questions lives as long as the program.
+/// A panel whose questions are asked whenever its view is shown: name, words, questions, and how it is built. A macro,
+/// so that the list of questions is static.
 macro_rules! panel {
     ($name:literal, $says:literal, [$($question:ident),*], $build:expr $(,)?) => {
         $crate::app::panels::panel!($name, $says, [$($question),*], $build, opened_by: |_| {})
@@ -33,17 +33,17 @@ macro_rules! panel {
 pub(crate) use panel;
 
 impl App {
-    /// The answer at hand, if there is any.
+    /// The last answer, if any.
     pub(crate) fn answered(&self) -> Option<&Arc<Probe>> {
         self.probe.as_ref().filter(|probe| !probe.is_empty())
     }
 
-    /// Whether any panel of the view in front has numbers. From the last one on: the first ones sort long lists.
+    /// Whether any panel of the current view has numbers. Checked from the last panel: the first ones sort long lists.
     pub(crate) fn has_numbers(&self) -> bool {
         self.view.room().panels.iter().rev().any(|entry| (entry.build)(self).is_some())
     }
 
-    /// The panels of the view in front whose numbers are known, the focused one first.
+    /// The known panels of the current view, the focused one first.
     pub(crate) fn panels(&self) -> Vec<Panel> {
         let room = self.view.room();
         let mut panels: Vec<Panel> = room.panels.iter().filter_map(|entry| (entry.build)(self)).collect();

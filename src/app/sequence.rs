@@ -1,4 +1,4 @@
-//! The sequence that is explored, and typing over it.
+//! The explored sequence, and typing over it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use super::cursor::Cursor;
 use crate::random::{Purpose, stream};
 use crate::task::{Dataset, Split, Task, Token};
 
-/// Where the tokens come from.
+/// Origin of the tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     /// A validation sequence, by index.
     Validation(usize),
-    /// Random sequence, by how many were drawn before.
+    /// A random sequence, by the number drawn before.
     Random(u64),
     /// Typed.
     Edited,
@@ -28,7 +28,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// The tokens in view.
+/// The tokens on screen.
 #[derive(Clone, Debug)]
 pub(crate) struct Sequence {
     pub(crate) tokens: Arc<[Token]>,
@@ -50,7 +50,7 @@ impl Sequence {
         new
     }
 
-    /// Takes a validation sequence. False, and nothing changes, if there is none the model can read.
+    /// Loads a validation sequence. Returns false, without a change, if there is none that the model can read.
     fn validation(&mut self, data: &Dataset, index: usize) -> bool {
         if index >= data.len(Split::Validation) {
             return false;
@@ -65,7 +65,7 @@ impl Sequence {
         true
     }
 
-    /// Goes `by` validation sequences on, around the end; from elsewhere, back to the first.
+    /// Moves by `by` validation sequences, wrapping around; from another source, to the first.
     pub(super) fn next_validation(&mut self, data: &Dataset, by: isize) -> bool {
         let len = data.len(Split::Validation);
         let index = match self.source {
@@ -77,7 +77,7 @@ impl Sequence {
         self.validation(data, index)
     }
 
-    /// Takes tokens that are checked against the model.
+    /// Sets tokens that were checked against the model.
     pub(super) fn put(&mut self, tokens: Vec<Token>) {
         (self.tokens, self.source) = (tokens.into(), Source::Edited);
     }
@@ -90,22 +90,22 @@ impl Sequence {
     }
 }
 
-/// Characters that an entry may have: more would say nothing more.
+/// Longest entry: no token's name needs more characters.
 const MOST_CHARACTERS: usize = 32;
 
-/// Typing over the sequence: every change is tried at once, and `Esc` takes all of it back.
+/// Typing over the sequence: every change is evaluated at once, and `Esc` reverts them all.
 #[derive(Clone, Debug)]
 pub(crate) struct Edit {
     pub(crate) tokens: Vec<Token>,
-    /// Where the next token goes: from 0 to the length.
+    /// Where the next token goes: 0 to the length.
     pub(crate) at: usize,
-    /// Digits of a token that may get longer.
+    /// Characters of an incomplete token.
     pub(crate) entry: String,
-    /// Whether typing moves the rest along, rather than over it.
+    /// Whether typing inserts tokens rather than replacing them.
     pub(crate) insert: bool,
-    /// What `Esc` returns to.
+    /// Restored by `Esc`.
     pub(super) before: (Arc<[Token]>, Source),
-    /// The position and the key that it returns to.
+    /// Position and key restored by `Esc`.
     pub(super) from: (usize, usize),
     n_ctx: usize,
     task: Arc<dyn Task>,
@@ -125,10 +125,10 @@ impl Edit {
         }
     }
 
-    /// Types a character of a token's name; a token of one number more digits than others is waited for.
+    /// Types a character of a token's name; a token of fewer digits than the longest waits for more.
     ///
     /// # Errors
-    /// Says why it was refused.
+    /// Says why the character was rejected.
     pub(super) fn typed(&mut self, typed: char) -> Result<(), String> {
         if self.entry.chars().count() < MOST_CHARACTERS {
             self.entry.push(typed);
@@ -140,7 +140,7 @@ impl Edit {
         if is_whole || is_full { self.finish() } else { Ok(()) }
     }
 
-    /// Whether what is typed so far makes no token, whatever follows.
+    /// Whether the entry cannot become a token any more.
     pub(crate) fn is_refused(&self) -> bool {
         let vocabulary = self.task.vocabulary();
         let is_full = self.entry.chars().count() >= vocabulary.width();
@@ -148,25 +148,25 @@ impl Edit {
     }
 
     /// # Errors
-    /// Says why what is typed so far is no token.
+    /// Says why the entry is no token.
     pub(super) fn check(&self) -> Result<(), String> {
         if self.is_refused() { self.token(&self.entry).map(drop) } else { Ok(()) }
     }
 
-    /// Ends a token; what makes none is dropped, and the token under it stays.
+    /// Ends the entry; an invalid one is dropped, and the token at its place stays.
     ///
     /// # Errors
-    /// Says why it makes none.
+    /// Says why the entry is no token.
     pub(super) fn end(&mut self) -> Result<(), String> {
         let result = self.finish();
         self.entry.clear();
         result
     }
 
-    /// Takes what is typed so far as a token; what makes none stays.
+    /// Turns the entry into a token; an invalid entry stays.
     ///
     /// # Errors
-    /// Says why it makes none.
+    /// Says why the entry is no token.
     pub(super) fn finish(&mut self) -> Result<(), String> {
         if self.entry.is_empty() {
             return Ok(());
@@ -194,10 +194,10 @@ impl Edit {
         Ok(())
     }
 
-    /// Inserts the tokens of pasted text: all of them, or none.
+    /// Inserts the tokens of pasted text: all or none.
     ///
     /// # Errors
-    /// Says why none.
+    /// Says why none were inserted.
     pub(super) fn paste(&mut self, text: &str) -> Result<(), String> {
         let separator = |c: char| c.is_whitespace() || ",;[]()".contains(c);
         let words = text.split(separator).filter(|word| !word.is_empty());
@@ -207,7 +207,7 @@ impl Edit {
             if !word.chars().all(|c| vocabulary.has(c)) {
                 return Err("pasted text is not tokens: digits, commas and white space only".into());
             }
-            // One character is one token where no token has two.
+            // Without tokens of two characters, each character is a token.
             let pieces: Vec<String> = if vocabulary.width() == 1 {
                 word.chars().map(String::from).collect()
             } else {
@@ -229,7 +229,7 @@ impl Edit {
         tokens.into_iter().try_for_each(|token| self.put(token, self.insert))
     }
 
-    /// Takes back a digit, or the token to the left.
+    /// Removes a digit of the entry, or the token to the left.
     pub(super) fn backspace(&mut self) {
         if self.entry.pop().is_none() && self.at > 0 {
             self.at -= 1;
@@ -244,15 +244,15 @@ impl Edit {
         }
     }
 
-    /// Removes everything from here on.
+    /// Removes all tokens from the cursor on.
     pub(super) fn cut(&mut self) {
         self.tokens.truncate(self.at);
     }
 
-    /// Moves, after taking a half-typed token.
+    /// Moves the cursor, after ending the entry.
     ///
     /// # Errors
-    /// Says why the half-typed token is none.
+    /// Says why the entry is no token.
     pub(super) fn go(&mut self, at: usize) -> Result<(), String> {
         let result = self.end();
         self.at = at.min(self.tokens.len());

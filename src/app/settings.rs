@@ -1,4 +1,4 @@
-//! How each view is set.
+//! The settings of each view.
 
 use super::App;
 use crate::model::NeuronId;
@@ -9,9 +9,9 @@ use crate::task::Token;
 pub(crate) enum AttentionScale {
     #[default]
     Raw,
-    /// Times the number of keys the query may see.
+    /// Multiplied by the number of keys that the query sees.
     RelativeToUniform,
-    /// Times the length of what the key's value writes.
+    /// Multiplied by the length of the vector that the key's value writes.
     InfoWeighted,
 }
 
@@ -25,10 +25,10 @@ impl AttentionScale {
     }
 }
 
-/// Columns a key takes in the attention view.
+/// Columns per key in the attention view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Zoom {
-    /// As many keys as it takes to show all of them.
+    /// Fits all keys on screen.
     Fit,
     #[default]
     One,
@@ -67,7 +67,7 @@ impl Sort {
     }
 }
 
-/// Below the list of neurons.
+/// The panel below the list of neurons.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum LowerPanel {
     #[default]
@@ -101,13 +101,13 @@ impl LossScale {
     }
 }
 
-/// Below the list of components.
+/// The panel below the list of components.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum LogitPanel {
     /// One component over positions.
     #[default]
     Profile,
-    /// The stream between the sublayers.
+    /// The residual stream between the sublayers.
     Lens,
 }
 
@@ -120,12 +120,12 @@ impl LogitPanel {
     }
 }
 
-/// How an MLP is listed among the components.
+/// How the list of components shows an MLP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum MlpRow {
     #[default]
     Whole,
-    /// The cursor's neuron and the rest in rows of their own.
+    /// The cursor's neuron and the rest in separate rows.
     Split,
 }
 
@@ -138,13 +138,13 @@ impl MlpRow {
     }
 }
 
-/// Whose patterns the attention view shows.
+/// The patterns in the attention view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Patterns {
-    /// This sequence's.
+    /// Those of this sequence.
     #[default]
     Sequence,
-    /// Their means over the validation set.
+    /// The means over the validation set.
     Mean,
 }
 
@@ -157,7 +157,7 @@ impl Patterns {
     }
 }
 
-/// How each view is set.
+/// The settings of all views.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) loss: LossScale,
@@ -165,22 +165,22 @@ pub(crate) struct Settings {
     pub(crate) zoom: Zoom,
     pub(crate) sort: Sort,
     pub(crate) lower: LowerPanel,
-    /// Which of the task's features is drawn beneath the traces of neurons.
+    /// The task's feature drawn below the traces of neurons.
     pub(crate) overlay: Option<usize>,
-    /// Whose patterns the attention view shows.
+    /// The patterns in the attention view.
     pub(crate) patterns: Patterns,
     pub(crate) logits: LogitPanel,
     pub(crate) mlp: MlpRow,
     /// Neurons picked for the traces, in the order of picking.
     pub(crate) picked: Vec<NeuronId>,
-    /// The target's token when they were picked.
+    /// The target's token at the time of picking.
     pub(crate) picked_for: Option<Token>,
-    /// Whether the strip shows the predictions with the ablation in a line of their own.
+    /// Whether the strip shows the predictions with the ablation in a separate line.
     pub(crate) diff: bool,
 }
 
 impl App {
-    /// Picks the neuron under the cursor, or drops it.
+    /// Picks the neuron under the cursor, or unpicks it.
     pub(super) fn pick(&mut self) {
         self.cursor.neuron_is_chosen = true;
         self.settings.picked_for = self.target_token();

@@ -1,4 +1,4 @@
-//! What has been asked, and what is known: one slot for each kind of question but the probe.
+//! Questions asked and answers known: one slot for each kind of question except the probe.
 
 use std::sync::Arc;
 
@@ -16,16 +16,16 @@ use crate::inquiry::{
 use crate::model::{HeadId, NeuronId, Snapshot};
 use crate::task::{Class, Split};
 
-/// A question, and what it is asked of.
+/// A question and its subject.
 pub(crate) type Asked = (Subject, Question);
 
-/// Random neuron sets that an ablation is compared with.
+/// Number of random neuron sets to compare an ablation with.
 const CONTROLS: usize = 20;
 
-/// Paths of a layer that can be ranked while the user waits.
+/// Most paths of a layer that are ranked while the user waits.
 const MOST_PATHS: usize = 1 << 20;
 
-/// The last question of a kind, and the last answer to it.
+/// The last question of a kind, and the last answer.
 #[derive(Clone, Debug)]
 struct Slot {
     asked: Inquiry,
@@ -33,16 +33,16 @@ struct Slot {
     has_failed: bool,
 }
 
-/// The slots of every question but the probe.
+/// The slots of all questions except the probe.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Studies(Vec<Slot>);
 
-/// Whether a newer snapshot is reason enough to ask again.
+/// Whether to ask again about a newer snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refresh {
-    /// Of a newer snapshot too.
+    /// Yes.
     Newer,
-    /// Only what has not been asked of any.
+    /// No: only what was never asked.
     Missing,
 }
 
@@ -60,9 +60,9 @@ macro_rules! found {
 }
 
 impl Studies {
-    /// The question, unless it has been asked.
+    /// Asks a question, unless it was asked before.
     fn ask(&mut self, inquiry: Inquiry, refresh: Refresh) -> Option<Command> {
-        // What is quick follows the probe, and with it the training.
+        // Quick questions follow the probe, and so the training.
         let refreshes = refresh == Refresh::Newer || inquiry.question.is_quick();
         let slot = self.0.iter_mut().find(|slot| slot.asked.question.is_like(&inquiry.question));
         let Some(slot) = slot else {
@@ -83,20 +83,20 @@ impl Studies {
         Some(Command::Ask(Box::new(inquiry)))
     }
 
-    /// Takes an answer. False if something else has been asked meanwhile.
+    /// Stores an answer. Returns false if another question has replaced its own.
     fn answer(&mut self, answer: Answer) -> bool {
         let generation = answer.inquiry.generation;
         let slot = self.0.iter_mut().find(|slot| slot.asked.generation == generation);
         slot.map(|slot| slot.answer = Some(answer)).is_some()
     }
 
-    /// Takes note that a question has come to nothing.
+    /// Records that a question failed.
     fn fail(&mut self, generation: u64) {
         let slots = self.0.iter_mut().filter(|slot| slot.asked.generation == generation);
         slots.for_each(|slot| slot.has_failed = true);
     }
 
-    /// Whether the answer to a question like this one is under way.
+    /// Whether an answer to a matching question is pending.
     fn is_pending(&self, is_it: impl Fn(&Question) -> bool) -> bool {
         let is_waited_for = |slot: &Slot| {
             let answered = slot.answer.as_ref().map(|answer| answer.inquiry.generation);
@@ -105,36 +105,36 @@ impl Studies {
         self.0.iter().any(|slot| is_it(&slot.asked.question) && is_waited_for(slot))
     }
 
-    /// The slot of a question, if it was last asked of such a subject.
+    /// The slot of a question, if last asked about a subject like this one.
     fn slot(&self, subject: &Subject, question: &Question) -> Option<&Slot> {
         let is_it = |slot: &&Slot| slot.asked.question == *question && slot.asked.subject.is_like(subject);
         self.0.iter().find(is_it)
     }
 
-    /// Whether an answer is to come.
+    /// Whether the question was asked and has not failed.
     fn is_waited_for(&self, subject: &Subject, question: &Question) -> bool {
         self.slot(subject, question).is_some_and(|slot| !slot.has_failed)
     }
 
-    /// Whether the answer is, or will be, of another step, or failed.
+    /// Whether the answer, known or pending, is of another step, or failed.
     fn is_stale(&self, subject: &Subject, question: &Question) -> bool {
         let slot = self.slot(subject, question);
         slot.is_some_and(|slot| slot.has_failed || slot.asked.subject.step() != subject.step())
     }
 
     found!(/** Every head's circuits. */ circuits, Circuits, Arc<Vec<HeadCircuits>>);
-    found!(/** How well each place in the stream answers. */ lens, Lens, Arc<Vec<LensFigures>>);
-    found!(/** The logits read from the stream at each place. */ sequence_lens, SequenceLens, Arc<Vec<LensRow>>);
+    found!(/** Accuracy of the lens at each place in the stream. */ lens, Lens, Arc<Vec<LensFigures>>);
+    found!(/** The lens on the sequence. */ sequence_lens, SequenceLens, Arc<Vec<LensRow>>);
     found!(/** Every head's averages. */ heads, Heads, Arc<Vec<HeadAverages>>);
-    found!(/** How well the weights answer. */ accuracy, Accuracy, Arc<Evaluation>);
-    found!(/** For each token the neurons that track it. */ trackers, Trackers, Arc<Vec<Vec<Tracker>>>);
+    found!(/** Accuracy of the weights without edits. */ accuracy, Accuracy, Arc<Evaluation>);
+    found!(/** The neurons that track each token. */ trackers, Trackers, Arc<Vec<Vec<Tracker>>>);
     found!(/** The strongest paths. */ paths, Paths, Arc<Vec<TokenPath>>);
     found!(ablation, Ablation, Arc<AblationReport>);
     found!(fits, Fit, Arc<Vec<f64>>);
     found!(drives, Drive, Arc<HeadDrive>);
     found!(positions_of, Positions, Arc<Vec<f32>>);
 
-    /// R² of the features, if they are of these neurons and that class.
+    /// R² of the features, if they are for these neurons and this class.
     pub(crate) fn fit(&self, of: &[NeuronId], to: Class) -> Option<(&Answer, &Arc<Vec<f64>>)> {
         let (answer, found) = self.fits()?;
         match &answer.inquiry.question {
@@ -143,19 +143,19 @@ impl Studies {
         }
     }
 
-    /// How a head drives its layer's neurons.
+    /// How strongly a head drives its layer's neurons.
     pub(crate) fn drive(&self, id: HeadId) -> Option<(&Answer, &Arc<HeadDrive>)> {
         self.drives().filter(|(_, drive)| drive.id == id)
     }
 
-    /// How well positions match by a head.
+    /// How well positions match as query and key in a head.
     pub(crate) fn positions(&self, id: HeadId) -> Option<(&Answer, &Arc<Vec<f32>>)> {
         self.positions_of().filter(|(answer, _)| answer.inquiry.question == Question::Positions(id))
     }
 }
 
 impl App {
-    /// The validation that the training view shows: the trainer's last, or a later one of the weights in view.
+    /// The validation in the training view: the trainer's last, or a later one of the current weights.
     pub(crate) fn validation(&self) -> Option<(&Evaluation, Option<&Answer>)> {
         let last = self.history.validation.as_ref();
         let study = self
@@ -166,18 +166,19 @@ impl App {
         study.or_else(|| last.map(|last| (&last.validation, None)))
     }
 
-    /// Whether the weights in view are validated here: what a trainer says is of its own, and in part only in a run's files.
+    /// Whether the current weights are validated here: the trainer's validations are of its own weights, and files keep
+    /// only a part.
     pub(super) fn validates_here(&self) -> bool {
         self.is_exploring() || !matches!(self.timeline.look, Look::Live)
     }
 
-    /// What the edits in force do over the validation set.
+    /// Effect of the active edits over the validation set.
     pub(crate) fn ablation_figures(&self) -> Option<(&Answer, &Arc<AblationReport>)> {
         let off = &self.ablation.off;
         self.studies.ablation().filter(|(answer, _)| !off.is_empty() && answer.inquiry.subject.edits == *off)
     }
 
-    /// Whether the view in front waits for figures with the edits in force.
+    /// Whether the current view waits for figures with the active edits.
     pub(super) fn is_evaluating(&self) -> bool {
         let asks = (self.view.room().asks)(self);
         let mut edits = asks.iter().filter(|(_, question)| matches!(question, Question::Ablation { .. }));
@@ -185,7 +186,7 @@ impl App {
         !is_known && edits.any(|(subject, question)| self.studies.is_waited_for(subject, question))
     }
 
-    /// The logits read from the stream at each place, of a probe's sequence; perhaps of an earlier step.
+    /// The lens on a probe's sequence; possibly of an earlier step.
     pub(crate) fn lens_of(&self, probe: &Probe) -> Option<(&Answer, &Arc<Vec<LensRow>>)> {
         self.studies.sequence_lens().filter(|(answer, _)| answer.inquiry.subject.is_like(&probe.subject))
     }
@@ -205,7 +206,7 @@ impl App {
             self.note_tracked();
         }
         (self.view.room().prepare)(self);
-        // What is asked next may be of the circuits.
+        // The next question may depend on the circuits.
         self.request_studies(Refresh::Missing, by)
     }
 
@@ -213,7 +214,7 @@ impl App {
         self.studies.fail(generation);
     }
 
-    /// Asks what the view shows beyond the sequence, where it is not known.
+    /// Asks the current view's questions beyond the probe, unless known.
     pub(super) fn request_studies(&mut self, refresh: Refresh, by: AskedBy) -> Vec<Command> {
         let mut asks = (self.view.room().asks)(self);
         asks.retain(|(_, question)| *question != Question::Trackers || self.trackers_too_large().is_none());
@@ -224,12 +225,12 @@ impl App {
         asks.into_iter().filter_map(ask).collect()
     }
 
-    /// Weights in a form, with where they are from.
+    /// A subject of weights in a form, with their origin.
     pub(super) fn subject(&self, snapshot: &Arc<Snapshot>, form: WeightForm) -> Subject {
         Subject::weights(snapshot, form).from(&Arc::new(self.origin()))
     }
 
-    /// Where weights and data are from.
+    /// Origin of weights and data.
     fn origin(&self) -> Origin {
         let weights_file = match &self.options.mode {
             Mode::Exploring { weights } => Some(weights.clone()),
@@ -244,25 +245,25 @@ impl App {
         }
     }
 
-    /// Whether the weights are a lone file's, which does not say after how many steps they were saved.
+    /// Whether the weights come from a file that does not tell their step.
     pub(crate) fn is_without_step(&self) -> bool {
         self.is_exploring() && self.timeline.all().all(|snapshot| snapshot.step == 0)
     }
 
-    /// The validation set, for the weights in view; `None` where there is none.
+    /// The validation set as subject, with the current weights; `None` if it is empty.
     pub(super) fn of_validation(&self) -> Option<Subject> {
         let snapshot = self.timeline.current().filter(|_| self.has_data())?;
         Some(self.subject(snapshot, self.form).over(Over::Validation))
     }
 
-    /// What the edits in force do over the validation set.
+    /// The question about the effect of the active edits.
     pub(super) fn of_edits(&self) -> Option<Asked> {
         let off = &self.ablation.off;
         let subject = self.of_validation().filter(|_| !off.is_empty())?;
         Some((subject.edited(off), Question::Ablation { controls: CONTROLS }))
     }
 
-    /// What the weights alone say: every head's circuits, and what else is shown of them.
+    /// The questions about the weights alone: all heads' circuits, and what else the view shows of them.
     pub(super) fn of_circuits(&self) -> Vec<Asked> {
         if self.circuits_too_large().is_some() {
             return Vec::new();
@@ -291,7 +292,7 @@ impl App {
         PathsTo { ranked_by: ranked_by.clone(), layer, position, target }
     }
 
-    /// Takes everything over the validation set again, at the step in view.
+    /// Evaluates everything over the validation set again, at the current step.
     pub(super) fn refresh(&mut self) -> Vec<Command> {
         let mut commands = self.request_studies(Refresh::Newer, AskedBy::User);
         commands.extend(self.validate_now());
@@ -301,7 +302,7 @@ impl App {
         commands
     }
 
-    /// Whether something in view is, or will be when it is answered, of another step than the weights.
+    /// Whether a number on screen is, or will be, of another step than the weights.
     pub(crate) fn is_stale(&self) -> bool {
         let asks = (self.view.room().asks)(self);
         let mut studies = asks.iter().filter(|(_, question)| !question.is_quick());
@@ -309,7 +310,7 @@ impl App {
         has_failed || studies.any(|(subject, question)| self.studies.is_stale(subject, question))
     }
 
-    /// Whether the trainer's last validation is of an earlier step than the weights in view.
+    /// Whether the trainer's last validation is older than the current weights.
     pub(super) fn is_validated_before(&self) -> bool {
         let last = self.history.validation.as_ref().map(|last| last.step);
         let shown = self.validation().and_then(|(_, study)| study.map(Answer::step).or(last));
@@ -324,7 +325,7 @@ impl App {
         self.studies.ask(Inquiry { generation, by, subject, question }, Refresh::Newer)
     }
 
-    /// Whether what is drawn of a sequence is of another one, of other edits or of another form than what is asked.
+    /// Whether the numbers of the sequence are old: of other tokens, edits or form than the last question.
     pub(crate) fn is_computing(&self) -> bool {
         self.probe.is_some() && !self.is_answered()
     }

@@ -1,4 +1,4 @@
-//! Switching heads and neurons off and on.
+//! Switches heads and neurons off and on.
 
 use super::App;
 use super::event::{Command, Notice};
@@ -17,7 +17,7 @@ impl App {
         self.look_again()
     }
 
-    /// Switches on again the line under the cursor of the list of what is off.
+    /// Removes the intervention under the cursor.
     pub(super) fn undo_line(&mut self) -> Vec<Command> {
         let lines = self.ablation.lines();
         let line = self.cursor.off_line.min(lines.len().saturating_sub(1));
@@ -34,7 +34,7 @@ impl App {
         self.look_again()
     }
 
-    /// Switches off again what was last cleared, if anything was.
+    /// Offers to restore the interventions that were last cleared.
     pub(super) fn restorable(&self) -> Offer {
         if !self.ablation.can_restore() {
             return Offer::nothing("nothing was cleared");
@@ -59,7 +59,7 @@ impl App {
         self.look_again()
     }
 
-    /// The next pattern for one head or for all: its own, uniform, identity, previous.
+    /// Sets the next pattern for one head or all: its own, uniform, identity, previous.
     pub(super) fn replace_patterns(&mut self, all: bool) -> Vec<Command> {
         let patterns = &mut self.ablation.off.patterns;
         let here = self.cursor.head_id();

@@ -1,40 +1,40 @@
-//! The snapshots of the run that are kept for looking back, and which of them is looked at.
+//! The kept snapshots of the run, and the one on screen.
 
 use std::sync::Arc;
 
 use crate::model::{ModelConfig, Snapshot};
 
-/// Snapshots kept, the newest included: where they are large, as many as take so many bytes, but never fewer than the
-/// least.
+/// Number of snapshots kept, including the newest: for large ones limited by `BUDGET` in bytes, but never below
+/// `LEAST`.
 const CAPACITY: usize = 48;
 const LEAST: usize = 4;
 const BUDGET: u128 = 512 << 20;
 
-/// How many snapshots of so many parameters are kept.
+/// Number of snapshots kept for a parameter count.
 fn capacity(parameters: u128) -> usize {
     let most = BUDGET / (parameters * size_of::<f32>() as u128).max(1);
     usize::try_from(most).unwrap_or(CAPACITY).clamp(LEAST, CAPACITY)
 }
 
-/// Bytes of all the snapshots that are kept of a model.
+/// Bytes of all kept snapshots of a model.
 pub fn snapshot_bytes(model: &ModelConfig) -> u128 {
     let parameters = model.approximate_parameters();
     parameters * (size_of::<f32>() * (capacity(parameters) + 1)) as u128
 }
 
-/// Which snapshot is looked at.
+/// The snapshot on screen.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Look {
-    /// The newest, whichever that is.
+    /// Always the newest.
     #[default]
     Live,
-    /// The newest at the time when the view was frozen.
+    /// The snapshot that was newest when the view was frozen.
     Frozen(Arc<Snapshot>),
     /// An earlier one.
     Scrub(Arc<Snapshot>),
 }
 
-/// The first snapshot, the newest, and between them ever fewer as the run gets longer.
+/// The first snapshot, the newest, and in between at growing distances as the run gets longer.
 #[derive(Clone, Debug)]
 pub(crate) struct Timeline {
     kept: Vec<Arc<Snapshot>>,
@@ -51,7 +51,7 @@ impl Default for Timeline {
 }
 
 impl Timeline {
-    /// Adds the newest snapshot. True if it is the one looked at now.
+    /// Adds the newest snapshot. Returns true if it is now on screen.
     pub(super) fn push(&mut self, snapshot: Arc<Snapshot>) -> bool {
         let capacity = capacity(snapshot.weights.values.len() as u128);
         if self.seen.is_multiple_of(self.stride) {
@@ -66,7 +66,7 @@ impl Timeline {
         matches!(self.look, Look::Live)
     }
 
-    /// The snapshot looked at; `None` before the first.
+    /// The snapshot on screen; `None` before the first.
     pub(crate) fn current(&self) -> Option<&Arc<Snapshot>> {
         match &self.look {
             Look::Live => self.newest.as_ref(),
@@ -79,7 +79,7 @@ impl Timeline {
         self.newest.as_ref()
     }
 
-    /// Every snapshot that can be looked at, by step.
+    /// Every kept snapshot, by step.
     pub(crate) fn all(&self) -> impl DoubleEndedIterator<Item = &Arc<Snapshot>> {
         let newest = self
             .newest
@@ -88,14 +88,14 @@ impl Timeline {
         self.kept.iter().chain(newest)
     }
 
-    /// Looks at the snapshot before the current one. True if there is one.
+    /// Goes to the previous snapshot. Returns true if there is one.
     pub(super) fn back(&mut self) -> bool {
         let Some(step) = self.current().map(|current| current.step) else { return false };
         let earlier = self.all().rev().find(|snapshot| snapshot.step < step).cloned();
         earlier.map(|snapshot| self.look = Look::Scrub(snapshot)).is_some()
     }
 
-    /// Looks at the one nearest to a step, the earlier of two.
+    /// Goes to the snapshot nearest to a step; of two, the earlier.
     pub(super) fn look_at(&mut self, step: usize) {
         let nearest = self.all().min_by_key(|snapshot| snapshot.step.abs_diff(step)).cloned();
         if let Some(nearest) = nearest {
@@ -103,7 +103,7 @@ impl Timeline {
         }
     }
 
-    /// Looks at the one after the current one; after the newest, follows the run again. True if anything changed.
+    /// Goes to the next snapshot; after the newest, follows the run again. Returns true after a change.
     pub(super) fn forward(&mut self) -> bool {
         let Some(step) = self.current().map(|current| current.step) else { return false };
         let later = self.all().find(|snapshot| snapshot.step > step).cloned();
@@ -116,18 +116,18 @@ impl Timeline {
         }
     }
 
-    /// Looks at the first one. True if there is one.
+    /// Goes to the first snapshot. Returns true if there is one.
     pub(super) fn first(&mut self) -> bool {
         let first = self.kept.first().cloned();
         first.map(|snapshot| self.look = Look::Scrub(snapshot)).is_some()
     }
 
-    /// Follows the run again. True if it did not.
+    /// Follows the run again. Returns true after a change.
     pub(super) fn follow(&mut self) -> bool {
         !matches!(std::mem::take(&mut self.look), Look::Live)
     }
 
-    /// Keeps the current snapshot in view, or follows the run again.
+    /// Freezes the current snapshot, or follows the run again.
     pub(super) fn toggle_freeze(&mut self) -> bool {
         match (&self.look, &self.newest) {
             (Look::Live, Some(newest)) => {
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn large_snapshots_are_few_and_the_first_and_the_newest_are_among_them() {
+    fn few_large_snapshots_are_kept_the_first_and_the_newest_among_them() {
         assert_eq!(capacity(60_106), CAPACITY);
         assert_eq!(capacity(16 << 20), 8);
         assert_eq!(capacity(1 << 40), LEAST);
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn going_back_and_forward_ends_at_the_live_one() {
+    fn going_back_and_forward_ends_at_the_live_snapshot() {
         let mut timeline = Timeline::default();
         assert!(!timeline.back());
         for step in [0, 5, 9] {
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frozen_view_stays_while_the_run_goes_on() {
+    fn a_frozen_view_stays_while_the_run_continues() {
         let mut timeline = Timeline::default();
         timeline.push(snapshot(0));
         assert!(timeline.toggle_freeze());

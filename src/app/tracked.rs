@@ -1,4 +1,4 @@
-//! Neurons that follow a token: which ones do, and what they might be counting.
+//! Neurons that track a token: which neurons, and which features they may count.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use crate::inquiry::trackers::best;
 use crate::model::NeuronId;
 use crate::task::{Split, Token};
 
-/// Neurons that one key takes, at the most.
+/// Most neurons that one key picks.
 const BEST: usize = 4;
 
-/// Tables of class by neuron that take more bytes are not filled: an allocation that fails ends the program.
+/// Larger tables of class by neuron are not computed, in bytes: a failed allocation ends the program.
 const MOST_TABLE_BYTES: u128 = 2 << 30;
 
 impl App {
-    /// What is traced: the picked neurons, or the one under the cursor.
+    /// The traced neurons: the picked ones, or the one under the cursor.
     pub(crate) fn traced(&self) -> Vec<NeuronId> {
         let picked = &self.settings.picked;
         if picked.is_empty() { vec![self.cursor.neuron_id()] } else { picked.clone() }
@@ -28,13 +28,13 @@ impl App {
         Some(self.target_at(probe, self.position_in(probe)).plus)
     }
 
-    /// The token that the traced neurons are compared with: of picked ones the token that they were picked for.
+    /// The token to compare the traced neurons with: for picked neurons, the token at the time of picking.
     pub(crate) fn traced_token(&self) -> Option<Token> {
         let picked_for = self.settings.picked_for.filter(|_| !self.settings.picked.is_empty());
         picked_for.or_else(|| self.target_token())
     }
 
-    /// Says which token neurons were picked for, where it is not the target's.
+    /// Names the token that neurons were picked for, if it differs from the target's.
     pub(crate) fn picked_for(&self) -> String {
         match (self.traced_token(), self.target_token()) {
             (Some(token), Some(target)) if token != target => format!(", for token {token}"),
@@ -42,26 +42,26 @@ impl App {
         }
     }
 
-    /// What the overlay needs to know; `None` while there is none.
+    /// The neurons and token of the overlay; `None` without an overlay.
     pub(crate) fn overlay_question(&self) -> Option<(Vec<NeuronId>, Token)> {
         self.settings.overlay?;
         Some((self.traced(), self.traced_token()?))
     }
 
-    /// The bytes of the tables of class by neuron, where they are too many.
+    /// Bytes of the tables of class by neuron, if too large to compute.
     pub(super) fn trackers_too_large(&self) -> Option<u128> {
         let (features, threads) = (self.task().features().len(), rayon::current_num_threads());
         let bytes = TrackerSums::approximate_bytes(&self.options.model, features, threads);
         Some(bytes).filter(|bytes| *bytes > MOST_TABLE_BYTES)
     }
 
-    /// Notes for each neuron the token in whose list it stands highest.
+    /// Records for each neuron the token in whose list it ranks highest.
     pub(super) fn note_tracked(&mut self) {
         let Some((_, by_token)) = self.studies.trackers() else { return };
         self.tracked = Arc::new(best(by_token, self.options.model.d_mlp));
     }
 
-    /// The neurons that track the target token best; a notice where there are none or they are not known.
+    /// The neurons that track the target token best; a notice if there are none or they are unknown.
     fn best_trackers(&mut self) -> Option<(Token, Vec<NeuronId>)> {
         let known = self.studies.trackers().zip(self.target_token());
         let best = known.map(|((_, by_token), token)| {
@@ -119,7 +119,7 @@ impl App {
         self.look_again()
     }
 
-    /// `96 254: they track token 6 best`, with their layer where that is not the only one.
+    /// `96 254: they track token 6 best`, with their layer if the model has several.
     fn named(&self, ids: &[NeuronId], token: Token) -> String {
         let names: Vec<String> = ids.iter().map(|id| id.neuron.to_string()).collect();
         let last = self.options.model.n_layers - 1;

@@ -1,14 +1,14 @@
-//! What is known of the trainer.
+//! The known state of the trainer.
 
 use crate::train::{RunState, TrainCommand, TrainPlan};
 
-/// The trainer, as it last described itself.
+/// The trainer's state, from its last events.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trainer {
-    /// What it is going to do; `None` until it starts, or when there is no run.
+    /// The plan; `None` until training starts, or without a run.
     pub(crate) plan: Option<TrainPlan>,
     pub(crate) state: Option<RunState>,
-    /// What it was told to be and has not said that it is.
+    /// State requested but not yet confirmed.
     told: Option<RunState>,
     /// Steps taken.
     pub(crate) step: usize,
@@ -18,16 +18,16 @@ pub(crate) struct Trainer {
     pub(crate) memory: Option<(usize, usize)>,
     /// Steps per second.
     pub(crate) rate: Option<f64>,
-    /// Seconds without a word.
+    /// Seconds without an event.
     pub(crate) silent: Option<f64>,
-    /// Why the newest state is not on disk.
+    /// Why the newest state is not saved.
     pub(crate) unsaved: Option<String>,
-    /// Why the run is over.
+    /// Why the run failed.
     pub(crate) failure: Option<String>,
 }
 
 impl Trainer {
-    /// It says what it is now.
+    /// Records a state that the trainer reports.
     pub(super) fn turn(&mut self, state: RunState) {
         self.state = Some(state);
         if state != RunState::Running {
@@ -38,7 +38,8 @@ impl Trainer {
         }
     }
 
-    /// What a key makes of it: what it will be by then, which a long step may keep it from saying.
+    /// The command of a key press, based on the requested state: during a long step the trainer has not confirmed it
+    /// yet.
     pub(super) fn tell(&mut self, is_single_step: bool) -> Option<TrainCommand> {
         let (command, then) = match self.told.or(self.state)? {
             RunState::Running | RunState::Paused if is_single_step => (TrainCommand::Step, RunState::Paused),
@@ -50,17 +51,17 @@ impl Trainer {
         Some(command)
     }
 
-    /// Whether it would lose something by being ended now.
+    /// Whether ending now would lose training.
     pub(crate) fn is_busy(&self) -> bool {
         matches!(self.state, Some(RunState::Running | RunState::Paused))
     }
 
-    /// Whether no further step is to come.
+    /// Whether no further steps will follow.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.state, Some(RunState::Finished | RunState::Stopped | RunState::Failed))
     }
 
-    /// Steps at which it ends.
+    /// Step at which the run ends.
     pub(crate) fn total(&self) -> Option<usize> {
         self.plan.as_ref().map(|plan| plan.total_steps)
     }

@@ -1,4 +1,4 @@
-//! Typing tokens: every change is tried at once.
+//! Typing of tokens: every change is evaluated at once.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::sequence::{Edit, Source};
 use super::{App, Focus};
 
 impl App {
-    /// Changes the tokens that are typed, and tries them at once.
+    /// Changes the typed tokens and evaluates them at once.
     pub(super) fn edit(&mut self, change: impl FnOnce(&mut Edit) -> Result<(), String>) -> Vec<Command> {
         let Focus::Edit(edit) = &mut self.focus else { return Vec::new() };
         let result = change(edit);
@@ -24,7 +24,7 @@ impl App {
         if changed { self.request_probe() } else { Vec::new() }
     }
 
-    /// Ends the typing and keeps the sequence.
+    /// Ends typing and keeps the sequence.
     pub(super) fn keep_typed(&mut self) -> Vec<Command> {
         let commands = self.edit(Edit::finish);
         if matches!(&self.focus, Focus::Edit(edit) if edit.tokens.is_empty()) {
@@ -35,7 +35,7 @@ impl App {
         commands
     }
 
-    /// Ends the typing and returns to the sequence as it was.
+    /// Ends typing and restores the previous sequence.
     pub(super) fn cancel_typing(&mut self) -> Vec<Command> {
         let Focus::Edit(edit) = std::mem::take(&mut self.focus) else { return Vec::new() };
         let changed = self.sequence.tokens != edit.before.0;

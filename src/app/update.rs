@@ -1,4 +1,4 @@
-//! From events to changes of state and commands.
+//! Turns events into changes of state and commands.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::inquiry::{Answer, AskedBy, Findings, Inquiry, Over, Probe, Question};
 use crate::train::{RunState, TrainEvent};
 
 impl App {
-    /// Takes in an event.
+    /// Handles an event.
     pub fn update(&mut self, event: Event) -> Vec<Command> {
         match event {
             Event::Key(event) => self.key(Key::of(&event)),
@@ -93,8 +93,8 @@ impl App {
             TrainEvent::Snapshot(snapshot) => {
                 self.trainer.step = self.trainer.step.max(snapshot.step);
                 if self.timeline.push(snapshot) {
-                    // Once something is shown they do not evaluate: that would take the processor from training at every
-                    // snapshot. Of a run that is followed these are checkpoints, and rare.
+                    // After the first answer, snapshots start no evaluation: each would take the processor from
+                    // training. A followed run has only checkpoints, which are rare.
                     let asks = (self.view.room().asks)(self);
                     let is_validated_here = asks.iter().any(|(_, question)| *question == Question::Accuracy);
                     let evaluates = self.probe.is_none() || is_validated_here;
@@ -153,22 +153,22 @@ impl App {
         (self.probe, self.shown) = (Some(probe), to.generation);
         (self.view.room().prepare)(self);
         self.dirty = true;
-        // What is asked may be of the first neuron, and of the answer's token.
+        // A question may depend on the first neuron, or on the answer's token.
         self.request_studies(Refresh::Missing, to.by)
     }
 
-    /// Whether a probe is of what the user last asked for, if perhaps of an earlier snapshot: those may come faster than
-    /// answers.
+    /// Whether a probe answers the user's last request, possibly for an earlier snapshot: snapshots may come faster
+    /// than answers.
     fn is_wanted(&self, generation: u64) -> bool {
         (self.asked..=self.generation).contains(&generation)
     }
 
-    /// Whether what the user last asked for is what is shown.
+    /// Whether the numbers on screen answer the user's last request.
     pub(super) fn is_answered(&self) -> bool {
         self.probe.is_some() && self.is_wanted(self.shown)
     }
 
-    /// Asks for the numbers of what the user wants in view.
+    /// Asks for a probe of the current tokens, edits and weights.
     pub(super) fn request_probe(&mut self) -> Vec<Command> {
         let commands = self.probe_by(AskedBy::User);
         self.asked = self.generation;
@@ -187,7 +187,7 @@ impl App {
         vec![Command::Ask(Box::new(Inquiry { generation, by, subject, question }))]
     }
 
-    /// All of it, after the user changed what is in view.
+    /// Asks for a probe and all studies, after the user changed something.
     pub(super) fn look_again(&mut self) -> Vec<Command> {
         let mut commands = self.request_probe();
         commands.extend(self.request_studies(Refresh::Newer, AskedBy::User));
@@ -195,7 +195,7 @@ impl App {
     }
 }
 
-/// A rate as precisely as it is shown: a change that nobody sees draws nothing.
+/// A rate at display precision: an invisible change draws nothing.
 fn tenths(rate: f64) -> i64 {
     (rate * 10.0).round() as i64
 }

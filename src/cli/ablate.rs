@@ -40,7 +40,7 @@ pub fn run(args: &AblateArgs) -> Result<(), Failure> {
     }
 }
 
-/// The edits that are asked for, checked against the model.
+/// The requested edits, checked against the model.
 pub fn interventions(args: &EditArgs, config: &ModelConfig) -> Result<Interventions, Failure> {
     if args.is_empty() {
         return Err(Failure::Usage("nothing to switch off: give --neurons, --heads or --pattern".into()));
@@ -73,7 +73,7 @@ pub fn interventions(args: &EditArgs, config: &ModelConfig) -> Result<Interventi
     })
 }
 
-/// Refuses a number of what the model has `count` of.
+/// Rejects an index beyond the model's `count`.
 pub fn check(option: &str, what: &str, number: usize, count: usize) -> Result<(), Failure> {
     let there = match count {
         _ if number < count => return Ok(()),
@@ -83,7 +83,7 @@ pub fn check(option: &str, what: &str, number: usize, count: usize) -> Result<()
     Err(Failure::Usage(format!("{option}: no {what} {number}: the model has {there}")))
 }
 
-/// The averages an ablation to the mean needs, and what they were taken over.
+/// The means for an ablation to the mean, and the set that they are taken over.
 fn means(args: &AblateArgs, weights: &Weights) -> Result<Option<(Means, String)>, Failure> {
     if AblationKind::from(args.edits.kind) == AblationKind::Zero {
         return match &args.mean_over {

@@ -1,4 +1,4 @@
-//! What each command takes of memory, by its settings: refused before it is allocated.
+//! Estimates the memory of each command from its settings, and refuses too large requests before allocation.
 
 use super::Failure;
 use crate::analysis::hypotheses::TrackerSums;
@@ -10,7 +10,7 @@ use crate::train::{DeviceChoice, RunConfig};
 /// Bytes of a value.
 const VALUE: u128 = size_of::<f32>() as u128;
 
-/// A table as numbers, as tensors and as a file.
+/// Copies of a table: as numbers, as tensors and as a file.
 const WRITTEN: u128 = 3;
 
 fn threads() -> usize {
@@ -21,7 +21,7 @@ fn refuse(what: &'static str, config: &RunConfig, bytes: impl Fn(&RunConfig) -> 
     config.afford(what, bytes).map_err(|error| Failure::Failed(error.to_string()))
 }
 
-/// As [`refuse`], where only the model decides; `values` are f32.
+/// Like [`refuse`], if only the model determines the size; `values` are f32.
 fn refuse_model(
     what: &'static str,
     model: &ModelConfig,
@@ -31,7 +31,7 @@ fn refuse_model(
     refuse(what, &config, |config| VALUE * values(&config.model))
 }
 
-/// Bytes of the passes that run side by side over a set.
+/// Bytes of the passes that run in parallel over a set.
 fn passes(model: &ModelConfig) -> u128 {
     VALUE * threads() as u128 * model.approximate_activations(model.n_ctx)
 }
@@ -46,7 +46,7 @@ fn training(config: &RunConfig, device: DeviceChoice) -> u128 {
     config.training_bytes(if is_elsewhere { 0 } else { threads() })
 }
 
-/// `headcount explore`, with what is trained on a device, if anything is.
+/// `headcount explore`, including training on a device, if any.
 pub(super) fn explore(config: &RunConfig, trains: Option<DeviceChoice>) -> Result<(), Failure> {
     refuse("explore", config, |config| {
         let trained = trains.map_or(0, |device| training(config, device));
@@ -54,8 +54,7 @@ pub(super) fn explore(config: &RunConfig, trains: Option<DeviceChoice>) -> Resul
     })
 }
 
-/// Bytes of what the screen may hold at a time: four passes that are kept and the next one, folded weights, directions of
-/// neurons.
+/// Bytes that the screen may need at once: four kept passes and the next one, folded weights, neuron directions.
 fn looking(model: &ModelConfig) -> u128 {
     let values = 5 * Pass::approximate_values(model, model.n_ctx)
         + model.approximate_parameters()
@@ -76,7 +75,7 @@ pub(super) fn means(config: &RunConfig) -> Result<(), Failure> {
     refuse("ablate --kind mean", config, |config| config.data_bytes() + passes(&config.model))
 }
 
-/// `headcount inspect cache` of `len` tokens: the hooks are some more values than the activations that they come from.
+/// `headcount inspect cache` of `len` tokens: the hooks hold slightly more values than the activations.
 pub(super) fn cache(model: &ModelConfig, len: usize) -> Result<(), Failure> {
     refuse_model("inspect cache", model, |model| {
         2 * WRITTEN * model.approximate_activations(len.min(model.n_ctx))
@@ -103,7 +102,7 @@ pub(super) fn fold(model: &ModelConfig) -> Result<(), Failure> {
     refuse_model("inspect fold", model, |model| WRITTEN * model.approximate_parameters())
 }
 
-/// `headcount inspect trackers`, with so many features of a class.
+/// `headcount inspect trackers`, with this many features per class.
 pub(super) fn trackers(config: &RunConfig, features: usize) -> Result<(), Failure> {
     refuse("inspect trackers", config, |config| {
         let model = &config.model;

@@ -1,4 +1,4 @@
-//! `headcount completions`: what a shell has to know to complete our commands and options.
+//! `headcount completions`: a shell's completions of our commands and options.
 
 use clap::CommandFactory;
 use clap_complete::generate;

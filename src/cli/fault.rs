@@ -1,5 +1,5 @@
-//! A trainer, a worker or a screen that fails when it is asked to, so that the tests see what becomes of the whole program.
-//! Builds without debug assertions, such as `cargo build --release`, have none of it.
+//! Makes a trainer, a worker or a screen fail on request, so that tests can observe the whole program. Builds without
+//! debug assertions, such as `cargo build --release`, do not contain this.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -7,19 +7,19 @@ use std::time::Duration;
 use crate::inquiry::Question;
 use crate::train::TrainEvent;
 
-/// Names what is to fail.
+/// Names the fault.
 const VARIABLE: &str = "HEADCOUNT_TEST_FAULT";
-/// Late enough for the screen to be up and the pace of the training to be known.
+/// Late enough for the screen to be open and the training speed to be known.
 const STEP: usize = 200;
 
-/// Who passes by.
+/// The thread that calls [`strike`].
 #[derive(Clone, Copy)]
 pub(super) enum Place {
     Trainer,
     Screen,
 }
 
-/// Fails here and now if this is the place and the step.
+/// Fails now if the requested fault is of this place and step.
 pub(super) fn strike(place: Place, event: &TrainEvent) {
     if !matches!(event, TrainEvent::Step(metrics) if metrics.step == STEP) {
         return;
@@ -40,13 +40,13 @@ pub(super) fn strike(place: Place, event: &TrainEvent) {
     }
 }
 
-/// Calls itself until the stack is full.
+/// Recurses until the stack overflows.
 fn overflow(depth: usize) -> usize {
     let page = std::hint::black_box([depth; 512]);
     if page[0] == usize::MAX { 0 } else { overflow(depth + 1) + page[511] }
 }
 
-/// Fails once at every head's circuits, if that is asked for.
+/// Fails at the first question about circuits, if requested.
 pub(super) fn strike_question(question: &Question) {
     static STRUCK: AtomicBool = AtomicBool::new(false);
     let asked = std::env::var(VARIABLE).unwrap_or_default();
@@ -62,7 +62,7 @@ pub(super) fn strike_question(question: &Question) {
     }
 }
 
-/// How long a step may take: a second where one is to hang.
+/// Time limit of a step: one second if a step should hang.
 pub(super) fn patience(usual: Duration) -> Duration {
     let hangs = std::env::var(VARIABLE).is_ok_and(|asked| asked == "inquiry-hang");
     if hangs { Duration::from_secs(1) } else { usual }

@@ -1,4 +1,4 @@
-//! What the commands read, checked against the model.
+//! The input of the commands, checked against the model.
 
 use std::fs::File;
 use std::io::Read;
@@ -15,29 +15,29 @@ use crate::task::{Dataset, Listing, Task, Token, Vocabulary, unlabelled};
 use crate::train::run_dir::{self, read_config, read_settings, refuse_contradictions};
 use crate::train::{Extend, FileError, RunConfig, RunConfigError, RunMetadata, Settings};
 
-/// No sequence that a model takes is longer in print.
+/// Longest text of a sequence that a model accepts.
 const MAX_TOKENS_FILE: u64 = 1 << 20;
 
-/// Opens weights; what is odd about them is said on stderr.
+/// Opens weights; warnings go to stderr.
 pub fn weights(args: &WeightsArgs) -> Result<Weights, Failure> {
     Ok(opened(args)?.weights)
 }
 
-/// As [`weights`], with what else the file says.
+/// Like [`weights`], with the other contents of the file.
 pub fn opened(args: &WeightsArgs) -> Result<Opened, Failure> {
     let opened = completed(&args.weights, &args.settings)?;
     opened.notes.iter().for_each(|note| say(&format!("headcount: {}: {note}", args.weights.display())));
     Ok(opened)
 }
 
-/// Opens weights, their settings completed by those said.
+/// Opens weights; `args` complete their settings.
 pub fn completed(weights: &Path, args: &SettingsArgs) -> Result<Opened, Failure> {
     let place = args.config.as_ref().map_or("--set".into(), |path| path.display().to_string());
     let given = said(args)?.model(&place);
     Ok(read_weights(weights, Some(&given))?)
 }
 
-/// The file that `--tokens` names, and the line in it.
+/// The file of `--tokens`, and the line in it.
 pub fn tokens_file(args: &TokensArgs) -> Option<(&Path, Option<&str>)> {
     let name = args.tokens.strip_prefix('@')?;
     let is_number = |line: &str| !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit());
@@ -72,7 +72,7 @@ pub fn tokens(args: &TokensArgs, config: &ModelConfig, names: &Vocabulary) -> Re
     }
 }
 
-/// The text of a file, or of standard input.
+/// Reads the text of a file, or of standard input.
 fn read_tokens(path: &Path) -> Result<String, Failure> {
     let source: Box<dyn Read> = if path == Path::new("-") {
         Box::new(std::io::stdin())
@@ -84,11 +84,11 @@ fn read_tokens(path: &Path) -> Result<String, Failure> {
     if text.len() as u64 > MAX_TOKENS_FILE {
         return Err(Failure::Failed(format!("{}: longer than {MAX_TOKENS_FILE} bytes", path.display())));
     }
-    // The mark that some editors put at the start of a file.
+    // A byte order mark, which some editors add.
     Ok(text.trim_start_matches('\u{feff}').into())
 }
 
-/// The one sequence that is meant: a line is a sequence, or the whole if no line has more than one token.
+/// The requested sequence: one line, or the whole text if no line has more than one token.
 fn one_sequence<'a>(text: &'a str, line: Option<&str>, args: &TokensArgs) -> Result<&'a str, String> {
     let has_tokens = |line: &&str| line.contains(|c: char| c != ',' && !c.is_whitespace());
     if let Some(line) = line {
@@ -110,7 +110,7 @@ fn one_sequence<'a>(text: &'a str, line: Option<&str>, args: &TokensArgs) -> Res
     }
 }
 
-/// What stands between commas or white space. A comma separates two tokens; at the end of a line it may be the last.
+/// The words between commas or white space. A comma separates two tokens, or ends a line.
 fn words(text: &str) -> Result<Vec<&str>, String> {
     let mut words = Vec::new();
     for line in text.lines() {
@@ -125,8 +125,8 @@ fn words(text: &str) -> Result<Vec<&str>, String> {
     Ok(words)
 }
 
-/// The sequences of a safetensors file: `tokens` `[sequences, pos]`, and where they are there `targets` of the same shape
-/// (-100: not scored), `lengths` `[sequences]`, and the names of tokens and classes as metadata `vocab` and `vocab_out`.
+/// The sequences of a safetensors file: `tokens` `[sequences, pos]`, optionally `targets` of the same shape (-100: not
+/// scored), `lengths` `[sequences]`, and the names of tokens and classes as metadata `vocab` and `vocab_out`.
 pub fn data(path: &Path, config: &ModelConfig) -> Result<Dataset, Failure> {
     let bytes = read_bounded(path)?;
     let invalid = |problem: String| Failure::Failed(format!("{}: {problem}", path.display()));
@@ -188,10 +188,10 @@ fn listing(file: &Container<'_>) -> Result<Listing, String> {
 /// As in PyTorch's cross-entropy: a target that is not scored.
 const UNSCORED: i64 = -100;
 
-/// A shape, and values.
+/// Shape and values of a tensor.
 type Whole = (Vec<usize>, Vec<i64>);
 
-/// A tensor of whole numbers; `None` where the file has no such.
+/// A tensor of integers; `None` if the file has none of this name.
 fn whole_numbers(file: &Container<'_>, name: &str) -> Result<Option<Whole>, String> {
     let Some(tensor) = file.tensors.get(name) else { return Ok(None) };
     let bytes = tensor.data();
@@ -204,8 +204,8 @@ fn whole_numbers(file: &Container<'_>, name: &str) -> Result<Option<Whole>, Stri
     Ok(Some((tensor.shape().to_vec(), values)))
 }
 
-/// The settings of the run that weights belong to: those said, then those of the run that the file lies in, then those of
-/// the task's recipe.
+/// The settings of the run that weights belong to: the given ones, then those of the run that contains the file, then
+/// those of the task's recipe.
 pub fn settings_of(weights: &Path, args: &SettingsArgs, model: &ModelConfig) -> Result<RunConfig, Failure> {
     let said = said(args)?;
     let invalid = |error: RunConfigError| match &args.config {
@@ -216,15 +216,14 @@ pub fn settings_of(weights: &Path, args: &SettingsArgs, model: &ModelConfig) -> 
     let around = around.filter(|run| said.task().is_none_or(|task| task == run.task.name));
     let run = around.map_or_else(|| said.run(), |run| said.over(&run)).map_err(invalid)?;
     let run = RunConfig { model: model.clone(), ..run };
-    // A task that nobody named need not be that of these weights.
+    // A default task may not be the task of these weights.
     if said.task().is_some() || run.task.task(model.shape()).is_ok() {
         run.validate().map_err(invalid)?;
     }
     Ok(run)
 }
 
-/// The settings of the run that a file of weights lies in, whatever name or link leads to it, or of the one that a link
-/// to it lies in, if they are of this model.
+/// The settings of the run directory that contains a weights file, or a link to the file, if they fit this model.
 fn run_around(weights: &Path, model: &ModelConfig) -> Option<RunConfig> {
     let absolute = [weights.canonicalize(), std::path::absolute(weights)];
     let folders = absolute.iter().flatten().flat_map(|path| path.ancestors().skip(1).take(2));
@@ -233,50 +232,50 @@ fn run_around(weights: &Path, model: &ModelConfig) -> Option<RunConfig> {
     configs.find(fits)
 }
 
-/// What a lone file of weights says of the run that it is from, if the task is one for this model.
+/// The run settings stored in a weights file, if the task fits this model.
 fn run_told(weights: &Path, model: &ModelConfig) -> Option<RunConfig> {
     let RunMetadata { seed, task } = serde_json::from_str(&metadata_of(weights, RunMetadata::KEY)?).ok()?;
     let run = RunConfig { seed, task, model: model.clone(), ..RunConfig::default() };
     run.task.task(model.shape()).is_ok().then_some(run)
 }
 
-/// The task that weights were trained for, as far as the run that they lie in tells; without labels where it does not fit.
+/// The task of the weights, from their run's settings; without labels if the task does not fit.
 pub fn task_of(run: &RunConfig) -> Arc<dyn Task> {
     run.task.task(run.model.shape()).unwrap_or_else(|_| unlabelled(run.model.shape()))
 }
 
-/// The data of that task.
+/// The data of the task.
 pub fn dataset_of(run: &RunConfig) -> Dataset {
     Dataset::generate(task_of(run), &run.task, run.seed)
 }
 
-/// A run directory and the settings asked for, with what is there already.
+/// A run directory with the requested settings, and whether a run exists.
 pub struct Requested {
     /// The directory.
     pub path: PathBuf,
-    /// The settings: those of the run found there where none are given.
+    /// The settings; without any given, those of the existing run.
     pub config: RunConfig,
-    /// Whether a run was found there.
+    /// Whether a run exists there.
     pub found: bool,
 }
 
-/// What may become of the length of a run.
+/// How the length of an existing run may change.
 #[derive(Clone, Copy, Debug)]
 pub enum Length {
-    /// It stays.
+    /// It must not change.
     Fixed,
-    /// More steps make the run longer, in the way that is given, else in the one that suits the end of its schedule.
+    /// More steps extend the run, in the given way, or else in the one that suits the end of its schedule.
     Extensible(Option<Extend>),
 }
 
-/// Settles where a run lives and with which settings: `--seed` and `--epochs` override `--set`, which overrides `--config`,
-/// which overrides the run's own, or the task's recipe where there is no run yet. `length` says whether a run found there
-/// may be made longer.
+/// Determines the directory and settings of a run: `--seed` and `--epochs` override `--set`, which overrides
+/// `--config`, which overrides the existing run's settings, or the task's recipe for a new run. `length` says whether
+/// an existing run may be extended.
 pub fn requested(args: &RunArgs, length: Length) -> Result<Requested, Failure> {
     args.device.check()?;
     let SettingsArgs { task, config, set } = &args.settings;
     if let Some(path) = config.as_deref().filter(|_| task.is_none() && set.is_empty()) {
-        // A file by itself must be a run: a mistake is told with its place.
+        // A file without other options must be a complete run: report a mistake with its place.
         read_config(path)?;
     }
     let said = said(&args.settings)?;
@@ -312,7 +311,7 @@ pub fn requested(args: &RunArgs, length: Length) -> Result<Requested, Failure> {
     Ok(Requested { path, config, found: found.is_some() })
 }
 
-/// What the command line says of model, task and training.
+/// The settings of model, task and training on the command line.
 pub fn said(args: &SettingsArgs) -> Result<Settings, Failure> {
     let mut said = args.config.as_deref().map(read_settings).transpose()?.unwrap_or_default();
     let task = args.task.as_ref().map(|task| format!("task.name={task:?}"));

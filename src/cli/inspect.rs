@@ -1,4 +1,4 @@
-//! `headcount inspect`: a model's numbers, to a file or to stdout.
+//! `headcount inspect`: writes a model's numbers to a file or to stdout.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -42,7 +42,7 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
     }
 }
 
-/// Refuses to write over what is read.
+/// Refuses to overwrite an input file.
 fn refuse_overwriting(out: &Path, weights: &WeightsArgs, tokens: Option<&TokensArgs>) -> Result<(), Failure> {
     let tokens = tokens.and_then(input::tokens_file).map(|(path, _)| path);
     let inputs = [Some(weights.weights.as_path()), tokens, weights.settings.config.as_deref()];
@@ -55,7 +55,7 @@ fn refuse_overwriting(out: &Path, weights: &WeightsArgs, tokens: Option<&TokensA
     }
 }
 
-/// What a file of numbers is of.
+/// The subject of a file of numbers.
 struct Subject<'a> {
     args: &'a WeightsArgs,
     weights: Weights,
@@ -74,13 +74,13 @@ impl<'a> Subject<'a> {
         Self { weights: fold(&self.weights, options), form: "folded", ..self }
     }
 
-    /// The sequence that is asked for.
+    /// The requested sequence.
     fn tokens(&self, tokens: &TokensArgs) -> Result<Vec<Token>, Failure> {
         let run = input::settings_of(&self.args.weights, &self.args.settings, self.weights.config())?;
         input::tokens(tokens, self.weights.config(), input::task_of(&run).vocabulary())
     }
 
-    /// As the metadata of a file, under the names that `ablate --json` has.
+    /// The metadata of a file, under the names of `ablate --json`.
     fn about(&self, tokens: &[Token]) -> HashMap<String, String> {
         let json = |config| serde_json::to_string(config).expect("a configuration is always representable");
         let always = [

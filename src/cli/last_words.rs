@@ -1,15 +1,15 @@
-//! Where the training panicked, for the one line that says so.
+//! Records where the training panicked, for the one line of the error.
 
 use std::panic::{self, PanicHookInfo};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// The place of the first panic.
+/// The location of the first panic.
 #[derive(Clone, Default)]
 pub(super) struct LastWords(Arc<Mutex<Option<String>>>);
 
 impl LastWords {
-    /// From now on a panic in the training is kept instead of printed; `RUST_BACKTRACE` has it printed as well.
+    /// Records panics of the training instead of printing them; with `RUST_BACKTRACE` they are also printed.
     pub(super) fn listen() -> Self {
         let words = Self::default();
         let kept = words.clone();
@@ -32,14 +32,14 @@ impl LastWords {
         }
     }
 
-    /// ` at`, the place, and how to learn more; nothing where nothing was heard.
+    /// ` at`, the location, and how to learn more; empty without a panic.
     pub(super) fn place(&self) -> String {
         let place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         place.as_ref().map_or(String::new(), |place| format!(" at {place} (RUST_BACKTRACE=1 tells more)"))
     }
 }
 
-/// The trainer, or one of the threads without a name that it computes on, whose panics it passes on.
+/// Whether this is the trainer, or one of its unnamed compute threads, whose panics it forwards.
 fn is_of_the_training() -> bool {
     thread::current().name().is_none_or(|name| name == "trainer")
 }

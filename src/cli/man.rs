@@ -23,7 +23,7 @@ fn page() -> io::Result<Vec<u8>> {
     command.build();
     let man = Man::new(command.clone());
     let mut page = Vec::new();
-    // By hand: the library leaves the empty date out, and the version would take its place.
+    // By hand: the library omits the empty date, and the version would take its place.
     writeln!(page, ".TH headcount 1 \"\" \"headcount {}\"", env!("CARGO_PKG_VERSION"))?;
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;
@@ -37,7 +37,7 @@ fn page() -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// A command under its full name, then the commands below it.
+/// A command under its full name, followed by its subcommands.
 fn describe(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     heading("SS", command.get_bin_name().unwrap_or_else(|| command.get_name())).to_writer(page)?;
     let man = Man::new(command.clone());
@@ -62,7 +62,7 @@ fn control(name: &str) -> Roff {
     roff
 }
 
-/// The commands of the examples, line by line as they are.
+/// The commands of the examples, line by line.
 fn examples(command: &Command) -> Roff {
     let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let mut roff = control("EX");
@@ -81,7 +81,7 @@ fn section(render: impl Fn(&mut Vec<u8>) -> io::Result<()>) -> io::Result<Vec<u8
     Ok(lines.filter(|line| !line.starts_with(b".SH ")).flatten().copied().collect())
 }
 
-/// One page out of the parts: the definitions that each part begins with once, no blank lines, and ASCII alone, which
+/// Joins the parts to one page: definitions that every part repeats appear once, no blank lines, and ASCII only, which
 /// every formatter reads.
 fn tidied(page: &str) -> String {
     let is_definition = |line: &str| line.starts_with(".ie ") || line.starts_with(".el ");

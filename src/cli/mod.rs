@@ -1,4 +1,4 @@
-//! The command line: what is asked for, and how it ends.
+//! The command line: parses the request, and determines the exit status.
 
 mod ablate;
 mod afford;
@@ -33,18 +33,18 @@ use crate::term::sanitize;
 use crate::train::{DeviceError, FileError, RunDirError, TrainError};
 use args::{Cli, Command};
 
-/// A command that could not do what was asked; its one line goes to stderr.
+/// A command that failed; its one line goes to stderr.
 #[derive(Debug)]
 pub enum Failure {
-    /// The request makes no sense: exit status 2.
+    /// An invalid request: exit status 2.
     Usage(String),
-    /// It made sense, and failed: exit status 1.
+    /// A valid request that failed: exit status 1.
     Failed(String),
-    /// Metrics could not be written to stdout, which was said at once: exit status 1.
+    /// Metrics could not be written to stdout, reported at once: exit status 1.
     Unheard,
     /// Another process is training in the run directory: exit status 3.
     Locked(String),
-    /// A signal ended it in good order: the exit status, 128 and its number.
+    /// A signal ended the process cleanly: the exit status, 128 plus the signal's number.
     Signal(u8),
 }
 
@@ -130,7 +130,7 @@ pub fn main() -> ExitCode {
     end(done)
 }
 
-/// The exit status; a failure in one line.
+/// The exit status; prints a failure in one line.
 fn end(done: Result<(), Failure>) -> ExitCode {
     let Err(failure) = done else { return ExitCode::SUCCESS };
     if !matches!(failure, Failure::Signal(_) | Failure::Unheard) {
@@ -139,7 +139,7 @@ fn end(done: Result<(), Failure>) -> ExitCode {
     ExitCode::from(failure.status())
 }
 
-/// Help and version as clap prints them; a mistake in one line.
+/// Prints help and version as clap does; a mistake in one line.
 fn refuse(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         return end(output::said(error.print().and_then(|()| std::io::stdout().flush())));
@@ -156,7 +156,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// The commands to choose from, out of the help that clap gives in place of an error.
+/// Extracts the commands from the help that clap shows instead of an error.
 fn missing_command(help: &str) -> String {
     let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let names =
@@ -165,7 +165,7 @@ fn missing_command(help: &str) -> String {
     format!("a command is missing, one of: {}", names.join(", "))
 }
 
-/// A line on stderr; there may be nobody to read it.
+/// A line on stderr; writing may fail.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

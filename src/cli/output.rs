@@ -1,4 +1,4 @@
-//! Where a command's answer goes: a file, whatever stands in its place, or standard output.
+//! The destination of a command's answer: a file, a special file, or standard output.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, IsTerminal, Seek, SeekFrom, Write, stdout};
@@ -12,21 +12,21 @@ use super::Failure;
 use crate::term::sanitize;
 use crate::train::FileError;
 
-/// As many symbolic links as Linux follows.
+/// The number of symbolic links that Linux follows.
 const MOST_LINKS: usize = 40;
 
-/// What `--out` names, symbolic links followed.
+/// The destination of `--out`, with symbolic links followed.
 pub enum Destination {
     /// `-`, `/dev/stdout` and the like.
     Stdout,
-    /// A regular file, or none yet: replaced as a whole.
+    /// A regular or new file: replaced as a whole.
     File(PathBuf),
-    /// A pipe, a device, a descriptor: written into, never replaced.
+    /// A pipe, a device, a descriptor: written to, never replaced.
     Special(PathBuf),
 }
 
 impl Destination {
-    /// Follows the links one by one: those of /proc name open descriptors, whose text is no path.
+    /// Follows links one by one: those of /proc name open descriptors, and their text is no path.
     pub fn of(out: &Path) -> io::Result<Self> {
         if out == Path::new("-") {
             return Ok(Self::Stdout);
@@ -69,30 +69,30 @@ pub fn write_text(out: &Path, text: &str) -> Result<(), Failure> {
     if out == Path::new("-") { to_stdout(text.as_bytes()) } else { write(out, text.as_bytes()) }
 }
 
-/// Text and a line break on standard output.
+/// Prints text and a line break to standard output.
 pub fn print(text: &str) -> Result<(), Failure> {
     to_stdout(format!("{text}\n").as_bytes())
 }
 
-/// As [`print`], for text that may hold names from outside: line by line, without what could steer a terminal.
+/// Like [`print`], for text with names from outside: line by line, sanitized.
 pub fn print_text(text: &str) -> Result<(), Failure> {
     print(&text.lines().map(sanitize).collect::<Vec<_>>().join("\n"))
 }
 
-/// Bytes that nobody takes are a failure, a closed pipe's too: a script must not take a part for the whole.
+/// Bytes that cannot be written are a failure, even for a closed pipe: a script must not mistake a part for the whole.
 pub fn to_stdout(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = stdout().lock();
     said(stdout.write_all(bytes).and_then(|()| stdout.flush()))
 }
 
-/// An error of standard output, in words.
+/// Turns an error of standard output into a failure.
 pub fn said(written: io::Result<()>) -> Result<(), Failure> {
     written.map_err(|error| Failure::Failed(format!("cannot write to stdout: {error}")))
 }
 
-/// Replaces a regular file, or makes one with the mode that the umask leaves; a file that is there keeps its mode.
+/// Replaces a regular file, or creates one with the umask's mode; an existing file keeps its mode.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // A rename asks nobody whether the file may be written.
+    // A rename does not check whether the file is writable.
     let mode = match OpenOptions::new().write(true).open(path) {
         Ok(old) => Some(old.metadata()?.permissions()),
         Err(error) if error.kind() == ErrorKind::NotFound => None,
@@ -100,7 +100,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     };
     let folder = folder_of(path);
     let temporary = folder.join(format!(".headcount-{}.tmp", process::id()));
-    // Left by a process of the same number that was killed.
+    // Left by a killed process with the same number.
     let _ = fs::remove_file(&temporary);
     let fill = |mut file: File| {
         mode.map_or(Ok(()), |mode| file.set_permissions(mode))?;
@@ -117,7 +117,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 fn write_into(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).open(path)?;
-    // A descriptor may be of a regular file that others write to as well.
+    // A descriptor may refer to a regular file that other processes also write to.
     if file.metadata()?.is_file() {
         file.seek(SeekFrom::End(0))?;
     }

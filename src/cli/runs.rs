@@ -1,4 +1,4 @@
-//! `headcount runs`: the runs in a directory, and how far each is.
+//! `headcount runs`: the runs in a directory, and their progress.
 
 use std::path::{Path, PathBuf};
 
@@ -11,11 +11,11 @@ use super::output::print;
 use crate::term::sanitize;
 use crate::train::{Overview, RunDirError, find_runs};
 
-/// Where runs are unless `--run` says otherwise.
+/// Default directory of runs, without `--run`.
 const RUNS: &str = "runs";
 const HEADINGS: [&str; 6] = ["name", "task", "step", "val loss", "val accuracy", "state"];
 
-/// A run; what is damaged has a problem in place of numbers.
+/// A run; a damaged run has a problem instead of numbers.
 #[derive(Default, Serialize)]
 struct Row {
     name: String,
@@ -79,7 +79,7 @@ impl Row {
     }
 }
 
-/// The directory's own name, for `.` and the like too.
+/// The directory's own name, also for `.` and similar paths.
 fn name_of(run: &Path) -> String {
     let absolute = || run.canonicalize().ok();
     let name = run.file_name().map(ToOwned::to_owned);
@@ -89,7 +89,7 @@ fn name_of(run: &Path) -> String {
 
 pub fn run(args: &RunsArgs) -> Result<(), Failure> {
     let directory = args.directory.clone().unwrap_or_else(|| PathBuf::from(RUNS));
-    // Before the first run the default is not there yet, which is no mistake.
+    // Before the first run the default directory does not exist, which is no error.
     let is_to_come = args.directory.is_none() && !directory.exists();
     let runs = if is_to_come { Vec::new() } else { find_runs(&directory)? };
     let mut rows: Vec<Row> = runs.iter().map(|run| Row::of(run)).collect();

@@ -17,7 +17,7 @@ pub fn saved(run: &Path, outcome: Outcome) -> String {
     format!("run saved in {place}: `headcount --run {}` {then}", sanitize(&argument))
 }
 
-/// As one word for a shell.
+/// Quotes a text as one word for a shell.
 fn quoted(text: &str) -> Cow<'_, str> {
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
     if text.chars().all(is_plain) {
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_can_be_typed_as_it_is_said() {
+    fn the_printed_command_can_be_typed_in_a_shell() {
         let said = |run: &str| saved(Path::new(run), Outcome::Stopped);
         assert_eq!(
             said("runs/majority-23"),

@@ -1,4 +1,4 @@
-//! `headcount show`: the numbers of the screen without a screen. The app itself answers, so that the two are equal.
+//! `headcount show`: the numbers of the screen without a screen. The app itself answers, so that both are equal.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -48,7 +48,7 @@ pub fn run(args: &ShowArgs) -> Result<(), Failure> {
     write(args, &shown, &app, &panels)
 }
 
-/// Refuses options that would do nothing.
+/// Refuses options that would have no effect.
 fn check(args: &ShowArgs) -> Result<(), Failure> {
     let usage = |why: &str| Err(Failure::Usage(why.into()));
     if args.step.is_some() && args.run.is_none() {
@@ -73,11 +73,11 @@ fn layer_of(args: &ShowArgs, place: PlaceArg) -> usize {
     place.layer.unwrap_or(args.edits.layer)
 }
 
-/// What is asked for.
+/// What to show.
 enum Shown {
     View(ViewId),
     Panel(ViewId, &'static PanelEntry),
-    /// The whole figure of a question, and a panel that has a slice of it.
+    /// A complete figure of a question, and a panel with a slice of it.
     Question(ViewId, &'static PanelEntry, &'static Spec),
 }
 
@@ -97,7 +97,7 @@ impl Shown {
         }
     }
 
-    /// The panels that are to be in view.
+    /// The panels that must be visible.
     fn entries(&self) -> &'static [PanelEntry] {
         match self {
             Self::View(view) => view.room().panels,
@@ -105,7 +105,7 @@ impl Shown {
         }
     }
 
-    /// Whether random sets are among the numbers.
+    /// Whether the numbers include random sets.
     fn has_controls(&self) -> bool {
         let are = |spec: &Spec| *spec == EDITED_LOSS || *spec == EDITED_ACCURACY;
         match self {
@@ -130,7 +130,7 @@ fn unknown(what: &str) -> Failure {
     ))
 }
 
-/// What there is: views with their panels, and the glossary of questions.
+/// Everything that can be shown: views with their panels, and the glossary of questions.
 fn list() -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
@@ -151,8 +151,8 @@ fn list() -> String {
     out
 }
 
-/// The app with the view in front and everything that it asks answered, and the panels that are asked for. What is
-/// subtracted `from` another app has that one's data, cursor and, unless others are given, tokens.
+/// The app with the view shown and all its questions answered, and the requested panels. An app that is subtracted
+/// `from` another has the other's data, cursor and, unless given, tokens.
 fn answered(args: &ShowArgs, shown: &Shown, from: Option<&App>) -> Result<(App, Vec<Panel>), Failure> {
     let mut desk = Desk::open(args, from)?;
     desk.controls = if shown.has_controls() { args.controls } else { 0 };
@@ -182,7 +182,7 @@ fn nothing(shown: &Shown, app: &App) -> Failure {
     Failure::Usage(format!("show {name}: no numbers: {}", (room.lacks)(app)))
 }
 
-/// The figure of a question, at the entries that the command line names.
+/// The figure of a question, at the entries given on the command line.
 fn whole(args: &ShowArgs, spec: &'static Spec, panel: &Panel) -> Result<Panel, Failure> {
     let figure = panel.columns.iter().map(|column| &column.figure).find(|figure| figure.spec == spec);
     let figure = figure.ok_or_else(|| Failure::Usage(format!("show {}: no numbers here", spec.name)))?;
@@ -205,7 +205,7 @@ fn whole(args: &ShowArgs, spec: &'static Spec, panel: &Panel) -> Result<Panel, F
 
 fn difference(panels: &[Panel], others: &[Panel]) -> Result<Vec<Panel>, Failure> {
     let minus = |panel: &Panel| {
-        // Row by row those are other paths.
+        // Rankings have different paths in the same row.
         let is_ranking = panel.columns.iter().any(|column| column.figure.spec == &PATHS);
         let panel = Some(panel).filter(|_| !is_ranking)?;
         let other = others.iter().find(|other| other.name == panel.name)?;
@@ -217,10 +217,10 @@ fn difference(panels: &[Panel], others: &[Panel]) -> Result<Vec<Panel>, Failure>
     panels.iter().map(|panel| minus(panel).ok_or_else(|| refuse(panel))).collect()
 }
 
-/// The request for what is subtracted.
+/// The request for the panels to subtract.
 fn without(args: &ShowArgs, minus: &str) -> Result<ShowArgs, Failure> {
     let usage = |why: &str| Failure::Usage(format!("--minus {minus}: {why}"));
-    // Tokens are those that are read already.
+    // The tokens were read already.
     let mut other = ShowArgs { tokens: None, ..args.clone() };
     match minus.split_once('=') {
         Some(("step", step)) => {
@@ -239,7 +239,7 @@ fn without(args: &ShowArgs, minus: &str) -> Result<ShowArgs, Failure> {
     Ok(other)
 }
 
-/// Where the cursor is put, and what is looked at.
+/// The position of the cursor, and the state to show.
 fn opening(args: &ShowArgs, model: &ModelConfig, names: &Vocabulary) -> Result<Opening, Failure> {
     let tokens =
         args.tokens.clone().map(|tokens| input::tokens(&TokensArgs { tokens }, model, names)).transpose()?;
@@ -265,12 +265,12 @@ fn opening(args: &ShowArgs, model: &ModelConfig, names: &Vocabulary) -> Result<O
     })
 }
 
-/// The app, and who answers its questions on the spot.
+/// The app, and the bench that answers its questions at once.
 struct Desk {
     app: App,
     bench: Bench,
     schedule: Schedule,
-    /// Random sets that edits are compared with.
+    /// Number of random sets to compare edits with.
     controls: usize,
 }
 
@@ -307,13 +307,13 @@ impl Desk {
             .filter_map(|event| if let TrainEvent::Notice(note) = event { Some(note) } else { None });
         notes.for_each(|note| say(&format!("headcount: {}", sanitize(note))));
         for event in [Event::Resize { width, height }].into_iter().chain(past.into_iter().map(Event::Train)) {
-            // What the first look asks is asked again once the cursor is where it is wanted.
+            // Ignore these commands: everything is asked again once the cursor is in place.
             desk.app.update(event);
         }
         Ok(desk)
     }
 
-    /// Does what the app asks, until nothing is left to answer.
+    /// Executes the app's commands until no questions are left.
     fn execute(&mut self, commands: Vec<Command>) {
         let mut commands = commands;
         loop {
@@ -370,7 +370,7 @@ fn write(args: &ShowArgs, shown: &Shown, app: &App, panels: &[Panel]) -> Result<
     output::write_text(out, &text)
 }
 
-/// What the tensors of a file are of: panels as JSON, without their rows.
+/// The metadata of a file's tensors: panels as JSON, without their rows.
 fn meanings(panels: &[Panel]) -> Result<String, Failure> {
     let panels: Vec<Panel> = panels.iter().map(|panel| panel.clone().ordered([])).collect();
     let value = serde_json::to_value(json(&panels)).map_err(|error| Failure::Failed(error.to_string()))?;

@@ -1,4 +1,4 @@
-//! `headcount tasks`: what models can be trained for.
+//! `headcount tasks`: the tasks that models can be trained for.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! The threads that compute: as many as there are cores, or as the system allows.
+//! The compute threads: one per core, or as many as the system allows.
 
 use std::sync::RwLock;
 use std::thread::{self, Builder};
@@ -8,18 +8,18 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::{Failure, say};
 
-/// The most that run beside those that compute: trainer, signals, their deadline, keys, frames, probes, follower, and one
+/// Most threads besides the compute threads: trainer, signals, their deadline, keys, frames, probes, follower, and one
 /// for evaluations.
 const OTHERS: usize = 8;
 
-/// A thread that has ended is counted by the system for a moment longer.
+/// The system counts a thread for a moment after its end.
 const MOMENT: Duration = Duration::from_millis(10);
 
-/// Starts them, fewer where the system does not allow more, and says so.
+/// Starts the compute threads, fewer if the system limits them, and reports that.
 pub(super) fn start() -> Result<(), Failure> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let number = room(cores + OTHERS).saturating_sub(OTHERS).clamp(1, cores);
-    // A second try is refused: what the threads are for would panic.
+    // A second attempt is refused: code that needs the threads would panic.
     let started = ThreadPoolBuilder::new().num_threads(number).build_global();
     started.map_err(|error| {
         Failure::Failed(format!("cannot start a thread to compute on (ulimit -u): {error}"))
@@ -30,7 +30,7 @@ pub(super) fn start() -> Result<(), Failure> {
     Ok(())
 }
 
-/// A pool of its own for what must not keep the others waiting.
+/// A separate pool for work that must not delay other threads.
 pub(super) fn pool(most: usize, name: &'static str) -> std::io::Result<ThreadPool> {
     let build = |number| {
         ThreadPoolBuilder::new().num_threads(number).thread_name(move |i| format!("{name}-{i}")).build()
@@ -39,7 +39,7 @@ pub(super) fn pool(most: usize, name: &'static str) -> std::io::Result<ThreadPoo
     fewer.map_or_else(|| build(1).map_err(std::io::Error::other), Ok)
 }
 
-/// How many threads can be started, out of so many. They are started, and ended.
+/// How many of `wanted` threads can be started: starts them and ends them.
 fn room(wanted: usize) -> usize {
     let gate = RwLock::new(());
     let started = thread::scope(|scope| {

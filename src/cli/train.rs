@@ -50,7 +50,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     }
 }
 
-/// Why a run that is there is not gone on with unasked. That somebody trains it comes first.
+/// Why an existing run is not resumed without a request. A run in training is reported first.
 fn exists(path: &Path, found: &Found) -> RunDirError {
     let (done, total) = (found.step(), found.config.total_steps());
     match Lock::take(path) {
@@ -59,7 +59,7 @@ fn exists(path: &Path, found: &Found) -> RunDirError {
     }
 }
 
-/// Turns signals into commands. The exit status that the first one to end us asks for is kept, 0 before.
+/// Turns signals into commands. Returns the exit status that the first fatal signal requires, 0 before.
 fn obey_signals(commands: Sender<TrainCommand>) -> Result<Arc<AtomicU8>, Failure> {
     survive_file_size_limit();
     let status = Arc::new(AtomicU8::new(0));
@@ -71,20 +71,20 @@ fn obey_signals(commands: Sender<TrainCommand>) -> Result<Arc<AtomicU8>, Failure
         } else {
             TrainCommand::Save
         };
-        // A trainer that has ended needs no telling.
+        // A trainer that has ended needs no command.
         let _ = commands.send(command);
     };
     watch_without_a_screen(act).map_err(|error| Failure::Failed(error.to_string()))?;
     Ok(status)
 }
 
-/// How a run ended, and whether all its metrics reached standard output.
+/// The end of a run, and whether all its metrics reached standard output.
 struct Ended {
     outcome: Outcome,
     heard: bool,
 }
 
-/// Trains on a thread of its own, so that nobody who reads our output slowly, or not at all, holds the training up.
+/// Trains on a separate thread, so that a slow or blocked reader of our output does not delay the training.
 fn train(args: &TrainArgs, setup: Setup, inbox: Receiver<TrainCommand>) -> Result<Ended, Failure> {
     let (sender, events) = channel();
     let device = args.run.device;
@@ -92,7 +92,7 @@ fn train(args: &TrainArgs, setup: Setup, inbox: Receiver<TrainCommand>) -> Resul
         #[cfg(debug_assertions)]
         super::fault::strike(super::fault::Place::Trainer, &event);
         if !matches!(event, TrainEvent::Snapshot(_)) {
-            // The reporter listens to the end.
+            // The reporter listens until the end.
             let _ = sender.send(event);
         }
     };
@@ -119,7 +119,7 @@ fn train(args: &TrainArgs, setup: Setup, inbox: Receiver<TrainCommand>) -> Resul
 struct Reporter {
     quiet: bool,
     json: bool,
-    /// Whether standard output has taken all that it was given.
+    /// Whether standard output has accepted everything so far.
     heard: bool,
     bar: Option<ProgressBar>,
     plan: Option<TrainPlan>,
@@ -127,12 +127,12 @@ struct Reporter {
     pace: Pace,
 }
 
-/// When steps were taken.
+/// Times of the steps.
 #[derive(Default)]
 struct Pace {
     first: Option<Instant>,
     last: Option<Instant>,
-    /// Seconds between two steps; a validation between them counts.
+    /// Seconds between two steps, including any validation between them.
     steps: Vec<f32>,
 }
 
@@ -171,7 +171,7 @@ impl Reporter {
             });
             bar
         });
-        // A terminal that cannot move its cursor has no bar, and the bar would swallow the lines.
+        // A terminal that cannot move its cursor has no bar, and a hidden bar would swallow the lines.
         let bar = bar.filter(|bar| !bar.is_hidden());
         let (quiet, json) = (args.quiet, args.json);
         Self { quiet, json, heard: true, bar, plan: None, last: None, pace: Pace::default() }
@@ -185,7 +185,7 @@ impl Reporter {
             TrainEvent::Notice(text) => self.line(&format!("headcount: {}", sanitize(&text))),
             TrainEvent::Unsaved(Some(why)) => self.line(&format!("headcount: not saved: {}", sanitize(&why))),
             TrainEvent::Unsaved(None) => self.line("headcount: saved again"),
-            // The error comes back from the training call, and is said once, at the end.
+            // The training call returns the error, which is reported once, at the end.
             TrainEvent::Failed(_)
             | TrainEvent::Extended { .. }
             | TrainEvent::State(_)
@@ -243,7 +243,7 @@ impl Reporter {
         }
     }
 
-    /// Metrics that cannot be printed do not stop the training: said at once, and an error at the end.
+    /// Metrics that cannot be printed do not stop the training: reported at once, and an error at the end.
     fn print(&mut self, metrics: &MetricsLine) {
         if !self.json || !self.heard {
             return;
@@ -261,7 +261,7 @@ impl Reporter {
         }
     }
 
-    /// Said once the last step is on disk.
+    /// Reported once the last step is on disk.
     fn ended(&self, outcome: Outcome) {
         let Some(plan) = self.plan.as_ref().filter(|_| !self.quiet) else { return };
         match (outcome, &plan.run_dir, &self.last) {
@@ -270,7 +270,7 @@ impl Reporter {
                 say(&format!("stopped at step {step} of {}, saved: --resume goes on", plan.total_steps));
             }
             (Outcome::Finished, Some(run), Some(_)) => say(&saved(Path::new(run), outcome)),
-            // Without a step the first line has said all.
+            // Without new steps the first line has said everything.
             (Outcome::Finished, ..) => {}
         }
     }

@@ -1,4 +1,4 @@
-//! What `--version` says of this build and of the machine that it runs on.
+//! The text of `--version`: this build and the machine that runs it.
 
 use std::sync::LazyLock;
 

@@ -1,9 +1,9 @@
-//! The functions of NVIDIA's libraries that dfdx calls, each passed on to a library opened at run time.
+//! The functions of NVIDIA's libraries that dfdx calls, each forwarded to a library opened at run time.
 //!
-//! cudarc declares them as symbols to be linked. Linked to the libraries themselves, the program would not even start on
-//! a machine without a driver; defined here, it starts anywhere and says what is missing. What destructors call is
-//! forgiven its failures: cudarc unwraps them, and after a failed kernel, when every call fails, the second such panic
-//! would abort the process with the terminal in raw mode.
+//! cudarc declares these functions as symbols to link. Linked to the libraries, the program would not start on a
+//! machine without a driver; with the definitions here, it starts everywhere and reports what is missing. Errors of
+//! functions that destructors call are ignored: cudarc unwraps them, and after a failed kernel, when every call fails,
+//! a second panic would abort the process with the terminal in raw mode.
 #![expect(unsafe_code, reason = "C functions found by name can be called in no other way")]
 
 use std::sync::OnceLock;
@@ -11,8 +11,8 @@ use std::sync::OnceLock;
 use super::GpuError;
 use super::libraries::{Library, address};
 
-/// An integer or a pointer. Both travel in one word under the calling conventions of 64-bit Linux, and no function
-/// here takes anything else by value.
+/// An integer or a pointer. Both are passed in one word by the calling conventions of 64-bit Linux, and no function
+/// here takes other arguments by value.
 type Word = usize;
 
 /// `CUresult`, `cublasStatus_t` or `nvrtcResult`: zero is success.
@@ -56,7 +56,7 @@ macro_rules! entry_points {
             }
         )*)*
 
-        /// Every entry point, so that none is left out of the program by a linker that has not met a call of it yet.
+        /// Every entry point, so that the linker drops none before it meets a call.
         static ALL: &[&(dyn std::any::Any + Sync)] = &[$($(&$name,)* $(&$release,)*)* &cuMemAllocAsync, &cuMemsetD8Async, &cuMemFreeAsync];
     };
 }
@@ -89,7 +89,7 @@ entry_points! {
             cuEventCreate(event flags);
         }
         forgiven {
-            // These are not releases, but destructors call them, and after a failure what is called next fails too.
+            // These release nothing, but destructors call them, and after a failure every later call fails too.
             cuCtxSetCurrent(context);
             cuEventRecord(event stream);
             cuStreamWaitEvent(stream event flags);
@@ -126,7 +126,7 @@ entry_points! {
     }
 }
 
-/// Memory of no bytes is had without the driver: dfdx asks for some in a destructor, where an error would be a panic.
+/// Zero-byte allocations bypass the driver: dfdx makes some in a destructor, where an error would be a panic.
 // SAFETY: nothing else in the program defines the symbol.
 #[unsafe(no_mangle)]
 extern "C" fn cuMemAllocAsync(at: *mut Word, bytes: Word, stream: Word) -> Status {
@@ -159,7 +159,7 @@ fn checked(status: Status) -> Result<(), GpuError> {
 }
 
 pub(super) fn init() -> Result<(), GpuError> {
-    // All of them are in the program, whoever calls them first.
+    // Keep all of them in the program.
     std::hint::black_box(ALL);
     checked(cuInit(0))
 }

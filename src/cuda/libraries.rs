@@ -1,4 +1,4 @@
-//! Finding and opening NVIDIA's libraries.
+//! Finds and opens NVIDIA's libraries.
 #![expect(unsafe_code, reason = "opening a library runs its initialisers")]
 
 use std::env;
@@ -17,17 +17,17 @@ pub(super) enum Library {
     Cuda,
     /// Matrix products.
     Cublas,
-    /// The compiler of kernels, which only operations that this program does without ask for.
+    /// The compiler of kernels; only operations that this program avoids need it.
     Nvrtc,
 }
 
-/// Folders, separated by colons, that are looked through before all others.
+/// Directories, separated by colons, searched before all others.
 pub const LIBRARIES_VARIABLE: &str = "HEADCOUNT_CUDA_LIBRARIES";
 
 impl Library {
     const ALL: [Self; 3] = [Self::Cuda, Self::Cublas, Self::Nvrtc];
 
-    /// File names, the newest first. The functions used have not changed between these versions.
+    /// File names, newest first. The functions used are the same in all these versions.
     fn names(self) -> &'static [&'static str] {
         match self {
             Self::Cuda => &["libcuda.so.1"],
@@ -36,7 +36,7 @@ impl Library {
         }
     }
 
-    /// What a call returns without the library: an error of its own enumeration.
+    /// The status of every call without the library: an error of its own enumeration.
     pub(super) fn absent(self) -> i32 {
         match self {
             Self::Cuda => 3,   // CUDA_ERROR_NOT_INITIALIZED
@@ -45,8 +45,8 @@ impl Library {
         }
     }
 
-    /// The status, or `CUDA_ERROR_UNKNOWN` for one that is younger than cudarc: it takes statuses for values of an
-    /// enumeration, and another number would be undefined behaviour.
+    /// The status, or `CUDA_ERROR_UNKNOWN` for one that cudarc does not know: cudarc converts statuses to an
+    /// enumeration, and an unknown number would be undefined behaviour.
     pub(super) fn familiar(self, status: i32) -> i32 {
         let familiar = matches!(
             status,
@@ -65,7 +65,7 @@ impl Library {
                     continue;
                 }
                 if self == Self::Cublas {
-                    // cuBLAS wants its other half, which the loader would not look for beside it.
+                    // cuBLAS needs cublasLt, which the loader would not search in the same directory.
                     let half = path.with_file_name(name.replace("cublas", "cublasLt"));
                     let _ = load(half).map(std::mem::forget);
                 }
@@ -86,13 +86,13 @@ fn load(path: PathBuf) -> Result<Handle, libloading::Error> {
 
 static NAMED: OnceLock<OsString> = OnceLock::new();
 
-/// Looks through that folder before all others, in place of those that the environment names. Without effect once a GPU
-/// has been asked for.
+/// Searches this directory before all others, instead of those in the environment variable. No effect once a GPU was
+/// requested.
 pub fn look_first_in(folder: &Path) {
     let _ = NAMED.set(folder.into());
 }
 
-/// Where to look: what was named, where the loader looks (`None`), and where toolkits are installed.
+/// The directories to search: the given ones, the loader's own (`None`), and those of installed toolkits.
 fn folders() -> Vec<Option<PathBuf>> {
     let named = NAMED.get_or_init(|| env::var_os(LIBRARIES_VARIABLE).unwrap_or_default());
     let roots = ["CUDA_PATH", "CUDA_HOME", "CUDA_ROOT", "CONDA_PREFIX"].into_iter().filter_map(env::var_os);
@@ -110,10 +110,10 @@ fn opened(library: Library) -> &'static Result<Handle, String> {
     &OPENED.get_or_init(|| Library::ALL.map(Library::open))[library as usize]
 }
 
-/// Opens what is needed to train.
+/// Opens the libraries needed for training.
 ///
 /// # Errors
-/// Says which library is missing, in the loader's words.
+/// Names the missing library, with the loader's message.
 pub(super) fn require() -> Result<(), GpuError> {
     if let Err(reason) = opened(Library::Cuda) {
         return Err(GpuError::NoDriver(reason.clone()));
@@ -121,7 +121,7 @@ pub(super) fn require() -> Result<(), GpuError> {
     opened(Library::Cublas).as_ref().map(|_| ()).map_err(|reason| GpuError::NoCublas(reason.clone()))
 }
 
-/// Where the function of that name, which ends in a zero byte, lies.
+/// Address of the function with this name, which must end in a zero byte.
 pub(super) fn address(library: Library, name: &'static str) -> Option<usize> {
     let handle = opened(library).as_ref().ok()?;
     // SAFETY: only the address is taken.

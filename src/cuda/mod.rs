@@ -1,6 +1,6 @@
-//! NVIDIA GPUs: which there are, whether they can be used, and what their errors mean.
+//! NVIDIA GPUs: which exist, whether they are usable, and the meaning of their errors.
 //!
-//! The libraries are opened when a GPU is first asked for, so that one program runs with and without them.
+//! The libraries are opened at the first request for a GPU, so that one program runs with and without them.
 
 mod entry_points;
 mod libraries;
@@ -15,7 +15,7 @@ pub use libraries::{LIBRARIES_VARIABLE, look_first_in};
 /// `CUDA_ERROR_OUT_OF_MEMORY`.
 pub const OUT_OF_MEMORY: i32 = 2;
 
-/// Why there is no GPU to be had.
+/// Why no GPU is available.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum GpuError {
     /// `libcuda.so.1` cannot be opened.
@@ -24,12 +24,12 @@ pub enum GpuError {
     /// cuBLAS cannot be opened.
     #[error("cuBLAS is missing ({0}); name its folder in {LIBRARIES_VARIABLE}")]
     NoCublas(String),
-    /// A GPU that is not there.
+    /// A GPU number that does not exist.
     #[error("there is no cuda:{ordinal}: this machine has {}", gpus(*.count))]
     NoSuchGpu {
-        /// The one asked for.
+        /// The number requested.
         ordinal: usize,
-        /// How many there are.
+        /// Number of GPUs.
         count: usize,
     },
     /// The driver's own error.
@@ -45,7 +45,7 @@ fn gpus(count: usize) -> String {
     }
 }
 
-/// What an error of the driver's (`CUresult`) means to a user.
+/// Explains a driver error (`CUresult`) to the user.
 pub fn explain(code: i32) -> String {
     let (name, meaning) = match code {
         OUT_OF_MEMORY => ("OUT_OF_MEMORY", "the GPU is out of memory"),
@@ -85,7 +85,7 @@ impl fmt::Display for Gpu {
     }
 }
 
-/// The GPU of that number, without starting anything on it.
+/// Opens no context: only finds the GPU of this number.
 ///
 /// # Errors
 /// When a library is missing, the driver fails or there is no such GPU.
@@ -101,7 +101,7 @@ pub fn gpu(ordinal: usize) -> Result<Gpu, GpuError> {
     Ok(Gpu { ordinal, name })
 }
 
-/// Free and total memory of the GPU that this thread uses, in bytes.
+/// Free and total memory of the current thread's GPU, in bytes.
 ///
 /// # Errors
 /// When the driver fails.

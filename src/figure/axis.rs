@@ -1,4 +1,4 @@
-//! What varies in a figure.
+//! The axes of a figure.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -24,28 +24,28 @@ pub enum Dim {
     Key,
     /// Tokens of the input vocabulary.
     Token,
-    /// The same, of the token that attends.
+    /// Tokens of the input vocabulary, as queries.
     QueryToken,
     /// Classes of the output vocabulary.
     Class,
-    /// What writes to the residual stream.
+    /// Components.
     Component,
     /// Places in the residual stream, in the order of the pass.
     Place,
     /// Optimiser steps.
     Step,
-    /// Without edits, with them, and with each set that they are compared with.
+    /// Without edits, with edits, and with each random set to compare.
     Edits,
     /// Hypotheses about neurons.
     Hypothesis,
     /// Parts of a sum.
     Part,
-    /// Ranks, from the largest on.
+    /// Ranks, from the largest.
     Rank,
 }
 
 impl Dim {
-    /// Its name, in the singular.
+    /// Its name in the singular.
     pub fn name(self) -> &'static str {
         match self {
             Self::Layer => "layer",
@@ -77,10 +77,10 @@ enum Names {
     Classes(Arc<dyn Task>),
 }
 
-/// One axis of a figure: what varies, and the name of each entry.
+/// One axis of a figure: its dimension, and the name of each entry.
 #[derive(Clone, Debug)]
 pub struct Axis {
-    /// What varies.
+    /// The dimension.
     pub dim: Dim,
     names: Names,
 }
@@ -91,7 +91,7 @@ impl Axis {
         Self { dim, names: Names::Numbers(0..len) }
     }
 
-    /// Entries with names of their own.
+    /// Entries with names.
     pub fn named(dim: Dim, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self { dim, names: Names::Words(names.into_iter().map(Into::into).collect()) }
     }
@@ -111,7 +111,7 @@ impl Axis {
         Self { dim: Dim::Token, names: Names::Tokens(Arc::clone(task)) }
     }
 
-    /// The tokens of a task, as those that attend.
+    /// The tokens of a task, as queries.
     pub fn query_tokens(task: &Arc<dyn Task>) -> Self {
         Self { dim: Dim::QueryToken, ..Self::tokens(task) }
     }
@@ -121,7 +121,7 @@ impl Axis {
         Self { dim: Dim::Class, names: Names::Classes(Arc::clone(task)) }
     }
 
-    /// Entries.
+    /// Number of entries.
     pub fn len(&self) -> usize {
         match &self.names {
             Names::Numbers(range) => range.len(),
@@ -132,12 +132,12 @@ impl Axis {
         }
     }
 
-    /// Whether there is no entry.
+    /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The name of an entry, which must be there.
+    /// The name of an entry, which must exist.
     pub fn name(&self, at: usize) -> Datum {
         match &self.names {
             Names::Numbers(range) => Datum::Whole(range.start + at),

@@ -1,4 +1,4 @@
-//! A cell.
+//! One cell of a figure.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::task::{Class, Task, Token, Vocabulary};
 
-/// One value of a figure. Numbers keep the width that they were computed in, so that files hold no digit of noise.
+/// One value of a figure. Numbers keep the precision of their computation, so that files contain no spurious digits.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Datum {
@@ -20,7 +20,7 @@ pub enum Datum {
     Wide(f64),
     /// Yes or no.
     Flag(bool),
-    /// Not measured, or not there.
+    /// Not measured, or missing.
     Nothing,
 }
 
@@ -42,7 +42,7 @@ impl Datum {
         }
     }
 
-    /// As a number; `None` where there is none.
+    /// The value as a number; `None` if it is none.
     pub fn number(&self) -> Option<f64> {
         match self {
             Self::Whole(n) => Some(*n as f64),
@@ -52,7 +52,7 @@ impl Datum {
         }
     }
 
-    /// This number by `f`, in its own width; anything else as it is.
+    /// Maps a number by `f`, in its own precision; other values stay unchanged.
     #[must_use]
     pub(super) fn map(self, f: impl Fn(f64) -> f64) -> Self {
         match self {

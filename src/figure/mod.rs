@@ -1,7 +1,7 @@
 //! Subject + question -> figure -> screen, file, difference, curve.
 //!
-//! Every measured number on screen is a cell of a figure: a labelled array that says what it is of. A panel puts slices of
-//! figures beside each other on a shared leading axis; the writers turn panels into files.
+//! Every measured number on screen is a cell of a figure: a labelled array with its subject. A panel puts slices of
+//! figures side by side on shared leading axes; the writers turn panels into files.
 
 mod axis;
 mod datum;
@@ -20,16 +20,16 @@ pub use spec::Spec;
 pub use subject::{Origin, Over, Subject, WeightForm};
 pub use table::{csv, json, safetensors, text};
 
-/// How far an answer has come.
+/// How complete an answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Nothing is missing.
+    /// Complete.
     Done,
-    /// So many of so many parts; the cells of the others are [`Datum::Nothing`].
+    /// The number of parts known, and of all parts; the cells of the others are [`Datum::Nothing`].
     Partial(usize, usize),
 }
 
-/// Reads a cell by its indices, one an axis.
+/// Reads a cell by its indices, one per axis.
 type Cells = dyn Fn(&[usize]) -> Datum + Send + Sync;
 
 /// The answer to a question about a subject.
@@ -37,21 +37,21 @@ type Cells = dyn Fn(&[usize]) -> Datum + Send + Sync;
 pub struct Figure {
     /// The question.
     pub spec: &'static Spec,
-    /// One entry a dimension, in the spec's order.
+    /// One per dimension, in the spec's order.
     pub axes: Vec<Axis>,
-    /// What the numbers are of.
+    /// The subject of the numbers.
     pub of: Arc<Subject>,
-    /// What else the question was asked with, by name: `target`.
+    /// Other choices of the question, by name: `target`.
     pub about: Vec<(&'static str, String)>,
-    /// Whether parts are still missing.
+    /// Whether parts are missing.
     pub state: State,
     cells: Arc<Cells>,
 }
 
 impl Figure {
-    /// A figure whose cells are read from what `cells` owns, usually an `Arc` of a pass: nothing is copied.
+    /// A figure whose cells are read by `cells`, usually from an `Arc` of a pass: nothing is copied.
     ///
-    /// Panics when the axes are not those of the spec: that is a fault of the question.
+    /// Panics if the axes differ from those of the spec: that is a bug in the question.
     pub fn new(
         spec: &'static Spec,
         axes: Vec<Axis>,
@@ -64,14 +64,14 @@ impl Figure {
         Arc::new(Self { spec, axes, of: Arc::clone(of), about, state: State::Done, cells })
     }
 
-    /// The same figure, of which only `done` of `parts` parts are known.
+    /// The same figure with only `done` of `parts` parts known.
     #[must_use]
     pub fn partial(&self, done: usize, parts: usize) -> Arc<Self> {
         let state = if done < parts { State::Partial(done, parts) } else { State::Done };
         Arc::new(Self { state, ..self.clone() })
     }
 
-    /// The same figure, asked with a named choice.
+    /// The same figure with a named choice of the question.
     #[must_use]
     pub fn asked_with(&self, name: &'static str, choice: &str) -> Arc<Self> {
         let mut asked = self.clone();
@@ -79,12 +79,12 @@ impl Figure {
         Arc::new(asked)
     }
 
-    /// The axis of a dimension and its place among the axes.
+    /// The axis of a dimension and its index.
     pub fn axis(&self, dim: Dim) -> Option<(usize, &Axis)> {
         self.axes.iter().enumerate().find(|(_, axis)| axis.dim == dim)
     }
 
-    /// A cell, by one index an axis; [`Datum::Nothing`] outside the axes and where nothing is measured.
+    /// A cell, by one index per axis; [`Datum::Nothing`] outside the axes and where nothing is measured.
     pub fn at(&self, index: &[usize]) -> Datum {
         debug_assert_eq!(index.len(), self.axes.len(), "{}", self.spec.name);
         let is_inside = index.iter().zip(&self.axes).all(|(&at, axis)| at < axis.len());
@@ -103,7 +103,7 @@ impl fmt::Debug for Figure {
     }
 }
 
-/// Splits a row-major index into one index an axis.
+/// Splits a row-major index into one index per axis.
 fn unravel(mut flat: usize, shape: &[usize]) -> Vec<usize> {
     let mut index = vec![0; shape.len()];
     for (at, &len) in index.iter_mut().zip(shape).rev() {

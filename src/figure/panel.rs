@@ -1,29 +1,29 @@
-//! Slices of figures beside each other on shared leading axes.
+//! Slices of figures side by side on shared leading axes.
 
 use std::sync::Arc;
 
 use super::{Axis, Datum, Dim, Figure, unravel};
 
-/// Where a column reads one axis of its figure.
+/// Which entries of one axis of its figure a column reads.
 #[derive(Clone, Debug)]
 pub enum At {
-    /// At the row's entry of that leading axis of the panel.
+    /// The row's entry on this leading axis of the panel.
     Lead(usize),
-    /// At the same entry in every row.
+    /// The same entry in every row.
     Fixed(usize),
-    /// Not at one entry: the mean over the axis.
+    /// The mean over the axis.
     Mean,
 }
 
-/// A multiplier by a row's entries of the leading axes.
+/// A factor as a function of a row's entries on the leading axes.
 pub type ByLead = dyn Fn(&[usize]) -> f64 + Send + Sync;
 
-/// What the cells of a column are multiplied with.
+/// A factor of a column's cells.
 #[derive(Clone)]
 pub struct Factor {
-    /// As files and headings name it: `times uniform`.
+    /// Its name in files and headings: `times uniform`.
     pub name: &'static str,
-    /// By the row's entries of the leading axes.
+    /// The factor for a row's entries on the leading axes.
     pub value: Arc<ByLead>,
 }
 
@@ -32,9 +32,9 @@ pub struct Factor {
 pub struct Column {
     /// Its heading in files.
     pub name: String,
-    /// Where its numbers are from.
+    /// The figure that the column reads.
     pub figure: Arc<Figure>,
-    /// Where the axes of the figure are read, one entry an axis.
+    /// The entries that the column reads, one per axis of the figure.
     pub at: Vec<At>,
     factor: Option<Factor>,
     /// The column that is subtracted from this one.
@@ -42,29 +42,29 @@ pub struct Column {
 }
 
 impl Column {
-    /// The cells of `figure` at `at`, one entry an axis of the figure.
+    /// The cells of `figure` at `at`, one entry per axis of the figure.
     pub fn new(name: impl Into<String>, figure: &Arc<Figure>, at: impl Into<Vec<At>>) -> Self {
         let (name, at) = (name.into(), at.into());
         assert_eq!(at.len(), figure.axes.len(), "column {name} of {}", figure.spec.name);
         Self { name, figure: Arc::clone(figure), at, factor: None, minus: None }
     }
 
-    /// The same cells multiplied.
+    /// The same column multiplied by a factor.
     #[must_use]
     pub fn times(self, factor: Factor) -> Self {
         Self { factor: Some(factor), ..self }
     }
 
-    /// What the cells are multiplied with, if anything.
+    /// The factor's name, if there is a factor.
     pub fn factor(&self) -> Option<&'static str> {
         self.factor.as_ref().map(|factor| factor.name)
     }
 
-    /// A cell by its entries of the leading axes.
+    /// A cell, by the row's entries on the leading axes.
     pub fn at(&self, lead: &[usize]) -> Datum {
         let cell = self.own(lead);
         match (&self.minus, cell.number()) {
-            // Tokens, classes and counts are names here: their numbers have no difference.
+            // Tokens, classes and counts serve as names here: they have no difference.
             (Some(minus), Some(x)) if !matches!(cell, Datum::Whole(_)) => {
                 let Some(y) = minus.at(lead).number() else { return Datum::Nothing };
                 cell.map(|_| x - y)
@@ -73,7 +73,7 @@ impl Column {
         }
     }
 
-    /// The same as a number; NaN where there is none.
+    /// The same as a number; NaN if the cell has none.
     pub fn number(&self, lead: &[usize]) -> f64 {
         self.at(lead).number().unwrap_or(f64::NAN)
     }
@@ -98,7 +98,7 @@ impl Column {
         }
     }
 
-    /// The mean over an axis of the entries that are measured.
+    /// The mean of the measured entries over an axis.
     fn mean(&self, axis: usize, index: &mut [usize]) -> Datum {
         let (mut sum, mut count, mut last) = (0.0, 0_u32, Datum::Nothing);
         for entry in 0..self.figure.axes[axis].len() {
@@ -112,19 +112,19 @@ impl Column {
     }
 }
 
-/// Axes of a figure, at the most.
+/// Most axes of a figure.
 pub(super) const MOST_AXES: usize = 6;
 
-/// Columns on shared leading axes. Figures keep a canonical order; the order of rows is the panel's.
+/// Columns on shared leading axes. Figures have a canonical order; the panel determines the order of rows.
 #[derive(Clone)]
 pub struct Panel {
-    /// As `headcount show` and files call it.
+    /// Its name in `headcount show` and in files.
     pub name: &'static str,
-    /// What the rows are.
+    /// The axes of the rows.
     pub lead: Vec<Axis>,
     /// From left to right.
     pub columns: Vec<Column>,
-    /// The rows as row-major indices over the leading axes; `None`: all of them, in order.
+    /// Row-major indices of the rows over the leading axes; `None`: all, in order.
     rows: Option<Arc<[usize]>>,
 }
 
@@ -134,7 +134,7 @@ impl Panel {
         Self { name, lead: lead.into(), columns: Vec::new(), rows: None }
     }
 
-    /// All of a figure but what is fixed at one entry: a column with a row for each cell.
+    /// All of a figure except the fixed entries: one column with a row per cell.
     pub fn of_figure(figure: &Arc<Figure>, fixed: &[(Dim, usize)]) -> Self {
         let (mut lead, mut at) = (Vec::new(), Vec::new());
         for axis in &figure.axes {
@@ -149,12 +149,12 @@ impl Panel {
         Self::new(name, lead).with(Column::new(name, figure, at))
     }
 
-    /// What each number of this panel is more than that of another with the same rows and columns: `None` where there is
-    /// no such. Names and flags stay as they are here.
+    /// This panel's numbers minus those of another panel with the same rows and columns; `None` if they do not match.
+    /// Names and flags stay those of this panel.
     pub fn minus(&self, other: &Self) -> Option<Self> {
         let shape = |panel: &Self| panel.lead.iter().map(Axis::len).collect::<Vec<_>>();
         let minus = |column: &Column| {
-            // Where nothing is edited, edited is clean.
+            // Without edits, the edited values are the clean ones.
             let names = [column.name.clone(), column.name.replace("edited", "clean")];
             let other =
                 names.iter().find_map(|name| other.columns.iter().find(|other| other.name == *name))?;
@@ -165,37 +165,37 @@ impl Panel {
         Some(Self { columns, ..self.clone() })
     }
 
-    /// The same with these rows alone, in this order: row-major indices over the leading axes.
+    /// The same panel with only these rows, in this order: row-major indices over the leading axes.
     #[must_use]
     pub fn ordered(self, rows: impl IntoIterator<Item = usize>) -> Self {
         Self { rows: Some(rows.into_iter().collect()), ..self }
     }
 
-    /// The same with more columns.
+    /// The same panel with more columns.
     #[must_use]
     pub fn and(mut self, columns: impl IntoIterator<Item = Column>) -> Self {
         self.columns.extend(columns);
         self
     }
 
-    /// The same with another column.
+    /// The same panel with another column.
     #[must_use]
     pub fn with(mut self, column: Column) -> Self {
         self.columns.push(column);
         self
     }
 
-    /// A column by its name, else the first that is there of those names.
+    /// The first column with one of these names.
     pub fn column(&self, names: &[&str]) -> Option<&Column> {
         names.iter().find_map(|name| self.columns.iter().find(|column| column.name == *name))
     }
 
-    /// Rows.
+    /// Number of rows.
     pub fn len(&self) -> usize {
         self.rows.as_ref().map_or_else(|| self.combinations(), |rows| rows.len())
     }
 
-    /// Whether there is no row.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -204,36 +204,36 @@ impl Panel {
         self.lead.iter().map(Axis::len).product()
     }
 
-    /// The entries of the leading axes in a row, which must be there.
+    /// The entries of a row on the leading axes; the row must exist.
     pub fn lead_of(&self, row: usize) -> Vec<usize> {
         let shape: Vec<usize> = self.lead.iter().map(Axis::len).collect();
         unravel(self.entry(row), &shape)
     }
 
-    /// The row's entry of the leading axis of a panel that has one.
+    /// The entry of a row on the only leading axis.
     pub fn entry(&self, row: usize) -> usize {
         self.rows.as_ref().map_or(row, |rows| rows[row])
     }
 
-    /// A cell, by column and row, which must be there.
+    /// A cell, by column and row, which must exist.
     pub fn cell(&self, column: usize, row: usize) -> Datum {
         self.columns[column].at(&self.lead_of(row))
     }
 
-    /// The numbers of a column by its name, where there are any.
+    /// The numbers of the column with this name; none without such a column.
     pub fn values(&self, name: &str) -> Vec<Option<f64>> {
         let Some(column) = self.column(&[name]) else { return Vec::new() };
         (0..self.len()).map(|row| column.at(&self.lead_of(row)).number()).collect()
     }
 
-    /// Whether there is a row for every combination of the leading axes, in their order.
+    /// Whether the rows are all combinations of the leading axes, in order.
     pub fn is_whole(&self) -> bool {
         self.rows.as_ref().is_none_or(|rows| {
             rows.len() == self.combinations() && rows.iter().enumerate().all(|(at, row)| at == *row)
         })
     }
 
-    /// The numbers of a column in the order of the rows; NaN where there is none.
+    /// The numbers of a column in row order; NaN where there is none.
     pub fn numbers(&self, column: usize) -> Vec<f64> {
         (0..self.len()).map(|row| self.cell(column, row).number().unwrap_or(f64::NAN)).collect()
     }

@@ -1,4 +1,4 @@
-//! What a figure means.
+//! The definition of a figure.
 
 use super::Dim;
 
@@ -7,23 +7,23 @@ use super::Dim;
 pub struct Spec {
     /// Its name in tables, files and on the command line.
     pub name: &'static str,
-    /// What it is measured in; empty for a pure number or a name.
+    /// The unit; empty for a pure number or a name.
     pub unit: &'static str,
     /// The formula in one line.
     pub definition: &'static str,
-    /// The paper, library or notebook whose definition it is; empty for our own.
+    /// The paper, library or notebook of the definition; empty for our own.
     pub source: &'static str,
-    /// What chance gives, or a component that does nothing of the kind; empty where there is no such value.
+    /// The value at chance, or of a component without the effect; empty if there is none.
     pub baseline: &'static str,
-    /// What it is an array over.
+    /// The dimensions.
     pub axes: &'static [Dim],
 }
 
 impl Spec {
-    /// Nothing said: a question names only what it has.
+    /// An empty spec: each question sets only its own fields.
     pub const BARE: Self = Self { name: "", unit: "", definition: "", source: "", baseline: "", axes: &[] };
 
-    /// Definition, unit, baseline and source in a paragraph.
+    /// Definition, unit, baseline and source as a paragraph.
     pub fn words(&self) -> String {
         let said = |before: &str, what: &str, after: &str| match what {
             "" => String::new(),

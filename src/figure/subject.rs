@@ -1,4 +1,4 @@
-//! What a number is of.
+//! The subject of a number.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::task::Token;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WeightForm {
-    /// As training left them.
+    /// The trained weights.
     #[default]
     Trained,
     /// With the layer norms folded in, and centred.
@@ -20,7 +20,7 @@ pub enum WeightForm {
 }
 
 impl WeightForm {
-    /// The form that a flag asks for.
+    /// The form for a flag.
     pub fn of(folded: bool) -> Self {
         if folded { Self::Folded } else { Self::Trained }
     }
@@ -30,7 +30,7 @@ impl WeightForm {
         self == Self::Folded
     }
 
-    /// As every number that depends on it is marked on screen.
+    /// Its name on screen, beside every number that depends on the form.
     pub fn words(self) -> &'static str {
         match self {
             Self::Trained => "trained weights",
@@ -38,7 +38,7 @@ impl WeightForm {
         }
     }
 
-    /// As files call it.
+    /// Its name in files.
     pub fn word(self) -> &'static str {
         match self {
             Self::Trained => "trained",
@@ -56,39 +56,39 @@ pub enum Over {
     Sequence(Arc<[Token]>),
     /// The validation set.
     Validation,
-    /// The run's own steps, up to that of the snapshot.
+    /// The run's own steps, up to the snapshot's step.
     Training,
 }
 
-/// Where weights and data are from, in words.
+/// Origin of weights and data, for messages and files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// The file of the weights; `None` for those of the run itself.
+    /// The weights file; `None` for the run's own weights.
     pub weights_file: Option<String>,
-    /// Whether the weights say after how many steps they were saved.
+    /// Whether the step of the weights is known.
     pub has_steps: bool,
-    /// The task that gives targets and data.
+    /// The task that defines targets and data.
     pub task: String,
-    /// Of everything random.
+    /// Seed of all random choices.
     pub seed: u64,
-    /// Sequences of the validation set.
+    /// Number of sequences in the validation set.
     pub sequences: usize,
 }
 
-/// What a number is of: everything that is needed to compute the number again.
+/// The subject of a number: everything needed to recompute the number.
 #[derive(Clone, Debug)]
 pub struct Subject {
-    /// The weights, as training left them.
+    /// The trained weights.
     pub snapshot: Arc<Snapshot>,
-    /// The form in which they are looked at.
+    /// The form of the weights.
     pub form: WeightForm,
     /// The inputs.
     pub over: Over,
-    /// What is switched off or replaced; of a figure with an edits axis the second entry.
+    /// Heads and neurons switched off or replaced; in a figure with an edits axis, the second entry.
     pub edits: Interventions,
-    /// Where weights and data are from.
+    /// Origin of weights and data.
     pub origin: Arc<Origin>,
-    /// The step of a number that a trainer took of weights that are not kept.
+    /// The step of a number that the trainer measured, if its weights are not kept.
     pub taken_at: Option<usize>,
 }
 
@@ -105,13 +105,13 @@ impl Subject {
         Self { over, ..self }
     }
 
-    /// The same with other edits.
+    /// The same subject with other edits.
     #[must_use]
     pub fn edited(self, edits: &Interventions) -> Self {
         Self { edits: edits.clone(), ..self }
     }
 
-    /// The same from a known origin.
+    /// The same subject with a known origin.
     #[must_use]
     pub fn from(self, origin: &Arc<Origin>) -> Self {
         Self { origin: Arc::clone(origin), ..self }
@@ -122,12 +122,12 @@ impl Subject {
         self.taken_at.unwrap_or(self.snapshot.step)
     }
 
-    /// The tokens of the sequence; none of other inputs.
+    /// The tokens of the sequence; empty for other inputs.
     pub fn tokens(&self) -> &[Token] {
         if let Over::Sequence(tokens) = &self.over { tokens } else { &[] }
     }
 
-    /// Sequences that are looked at.
+    /// Number of sequences evaluated.
     pub fn sequences(&self) -> usize {
         match self.over {
             Over::Weights | Over::Training => 0,
@@ -136,12 +136,12 @@ impl Subject {
         }
     }
 
-    /// Whether two subjects differ in the step at most.
+    /// Whether two subjects differ at most in the step.
     pub fn is_like(&self, other: &Self) -> bool {
         (self.form, &self.over, &self.edits) == (other.form, &other.over, &other.edits)
     }
 
-    /// Whether edits put mean activations in place of computed ones.
+    /// Whether edits replace activations by means.
     pub fn needs_means(&self) -> bool {
         let is_ablated = !(self.edits.heads.is_empty() && self.edits.neurons.is_empty());
         is_ablated && self.edits.kind == AblationKind::Mean
@@ -151,7 +151,7 @@ impl Subject {
         self.edits.edits().iter().map(ToString::to_string).collect()
     }
 
-    /// As the heading of a panel says it: the form, the step, the inputs and the edits.
+    /// The heading of a panel: form, step, inputs and edits.
     pub fn words(&self) -> String {
         let over = match &self.over {
             Over::Weights => None,
@@ -173,7 +173,7 @@ impl PartialEq for Subject {
     }
 }
 
-/// A subject as files have it.
+/// A subject in the format of files.
 #[derive(Serialize)]
 struct Written<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]

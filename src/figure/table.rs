@@ -1,4 +1,4 @@
-//! Panels as files: what the screen rounds, whole, and what it is of.
+//! Panels as files: at full precision, unlike the screen, and with their subjects.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,7 +10,7 @@ use super::{At, Axis, Datum, Dim, Panel, State, Subject};
 use crate::model::NamedTensor;
 use crate::number::figure;
 
-/// Heads of all columns, those of the leading axes first.
+/// Headings of all columns, the leading axes first.
 fn heads(panel: &Panel) -> impl Iterator<Item = &str> {
     let lead = panel.lead.iter().map(|axis| axis.dim.name());
     lead.chain(panel.columns.iter().map(|column| column.name.as_str()))
@@ -23,7 +23,7 @@ fn row(panel: &Panel, row: usize) -> impl Iterator<Item = Datum> + '_ {
     names.chain((0..panel.columns.len()).map(move |column| panel.cell(column, row)))
 }
 
-/// As comma-separated values, quoted as RFC 4180 has it.
+/// As comma-separated values, quoted according to RFC 4180.
 pub fn csv(panel: &Panel) -> String {
     let line = |cells: &mut dyn Iterator<Item = String>| {
         cells.map(|cell| quoted(&cell)).collect::<Vec<_>>().join(",") + "\n"
@@ -32,7 +32,7 @@ pub fn csv(panel: &Panel) -> String {
     line(&mut heads(panel).map(ToOwned::to_owned)) + &rows.collect::<String>()
 }
 
-/// A cell of comma-separated values, quoted where it must be.
+/// A cell of comma-separated values, quoted if required.
 fn quoted(cell: &str) -> String {
     if cell.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", cell.replace('"', "\"\""))
@@ -41,7 +41,7 @@ fn quoted(cell: &str) -> String {
     }
 }
 
-/// For a person: aligned columns, four significant digits, and what each column is of.
+/// Human-readable: aligned columns, four significant digits, and the subject of each column.
 pub fn text(panel: &Panel) -> String {
     let show = |cell: Datum| match &cell {
         Datum::Number(_) | Datum::Wide(_) => cell.number().map_or_else(String::new, figure),
@@ -65,7 +65,7 @@ pub fn text(panel: &Panel) -> String {
     out
 }
 
-/// What the columns are of, in words: those of one kind together.
+/// The subjects of the columns in words, grouped if equal.
 fn provenance(panel: &Panel) -> Vec<(Vec<&str>, String)> {
     let mut found: Vec<(Vec<&str>, String)> = Vec::new();
     for column in &panel.columns {
@@ -88,7 +88,7 @@ fn provenance(panel: &Panel) -> Vec<(Vec<&str>, String)> {
     found
 }
 
-/// What a column means, beside its numbers.
+/// Metadata of a measured column.
 #[derive(Serialize)]
 struct Meaning<'a> {
     name: &'a str,
@@ -112,7 +112,7 @@ struct Meaning<'a> {
     minus: Option<&'a Subject>,
 }
 
-/// A panel as JSON: columns by name, rows, and for each measured column what it is of.
+/// A panel as JSON: column names, rows, and the metadata of each measured column.
 #[derive(Serialize)]
 struct Whole<'a> {
     name: &'a str,
@@ -133,7 +133,7 @@ impl Serialize for Rows<'_> {
     }
 }
 
-/// Panels as values of `serde`: name, columns, rows, and what each column is of.
+/// Panels as `serde` values: name, columns, rows, and the subject of each column.
 pub fn json(panels: &[Panel]) -> impl Serialize + '_ {
     panels.iter().map(Whole::of).collect::<Vec<_>>()
 }
@@ -172,7 +172,7 @@ impl<'a> Meaning<'a> {
     }
 }
 
-/// Where a column stands on the axes that no row varies, by the axis: an entry, or `mean`.
+/// The entries of a column on the axes that no row varies, by axis: an entry, or `mean`.
 fn fixed(column: &super::Column) -> BTreeMap<&'static str, Datum> {
     let entry = |(axis, at): (&Axis, &At)| {
         let entry = match at {
@@ -185,10 +185,9 @@ fn fixed(column: &super::Column) -> BTreeMap<&'static str, Datum> {
     column.figure.axes.iter().zip(&column.at).filter_map(entry).collect()
 }
 
-/// The measured columns as tensors, `panel.column`, each over the leading axes where all rows are there in order, else over
-/// the rows; flags are 0 or 1, texts are
-/// left out, cells without a number NaN. Where rows are missing or in another order, the entries of the leading axes stand
-/// beside them.
+/// The measured columns as tensors named `panel.column`: over the leading axes if all rows are present in order, else
+/// over the rows. Flags become 0 or 1, cells without a number NaN, text columns are left out. If rows are missing or
+/// reordered, tensors with their entries on the leading axes are added.
 pub fn safetensors(panel: &Panel) -> Vec<NamedTensor> {
     let columns = panel.columns.iter().enumerate();
     let number = |at: usize, row: usize| match panel.cell(at, row) {
@@ -199,7 +198,7 @@ pub fn safetensors(panel: &Panel) -> Vec<NamedTensor> {
     let values = |at: usize| (0..panel.len()).map(|row| number(at, row).unwrap_or(f64::NAN) as f32).collect();
     let mut tensors: Vec<NamedTensor> = Vec::new();
     if !panel.is_whole() {
-        // Which row is which: the entries of the leading axes.
+        // Identify the rows by their entries on the leading axes.
         tensors.extend(panel.lead.iter().enumerate().map(|(at, axis)| NamedTensor {
             name: format!("{}.{}", panel.name, axis.dim.name()),
             shape: vec![panel.len()],
@@ -247,7 +246,7 @@ mod tests {
         Arc::new(subject.edited(&edits).from(&Arc::new(origin)))
     }
 
-    /// 0.1, 0.2, 0.3 clean and ten times that edited; the last position is not scored.
+    /// 0.1, 0.2, 0.3 clean, ten times that edited; the last position is not scored.
     fn losses() -> Arc<Figure> {
         let axes = vec![Axis::named(Dim::Edits, ["clean", "edited"]), Axis::counted(Dim::Position, 3)];
         Figure::new(&LOSS, axes, &subject(&[1]), |at| {
@@ -277,12 +276,12 @@ mod tests {
     }
 
     #[test]
-    fn rows_have_the_order_of_the_panel() {
+    fn rows_are_in_the_order_of_the_panel() {
         assert_eq!(csv(&panel().ordered([2, 1, 0])), "position,clean,edited\n2,,\n1,0.2,2\n0,0.1,1\n");
     }
 
     #[test]
-    fn a_mean_is_over_what_is_measured_and_a_factor_multiplies_by_row() {
+    fn a_mean_is_over_measured_entries_and_a_factor_multiplies_by_row() {
         let losses = losses();
         let twice = Factor { name: "twice", value: Arc::new(|lead| (2 * lead[0]) as f64) };
         let panel = Panel::new("means", [losses.axes[0].clone()])
@@ -295,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panel_says_each_subject_once_and_a_name_with_a_comma_is_quoted() {
+    fn a_panel_names_each_subject_once_and_quotes_a_name_with_a_comma() {
         let axes = || vec![Axis::named(Dim::Edits, ["a,b"]), Axis::counted(Dim::Position, 1)];
         let [one, other] =
             [&[][..], &[1][..]].map(|heads| Figure::new(&LOSS, axes(), &subject(heads), |_| 1_usize.into()));
@@ -328,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_figure_keeps_its_shape_as_a_tensor() {
+    fn a_complete_figure_keeps_its_shape_as_a_tensor() {
         let whole = Panel::of_figure(&losses(), &[]);
         let tensor = &safetensors(&whole)[0];
         assert_eq!((&*tensor.name, &tensor.shape), ("loss.loss", &vec![2, 3]));

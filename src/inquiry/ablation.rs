@@ -1,4 +1,4 @@
-//! What do the edits do over the validation set, beside matched random sets?
+//! What is the effect of the edits over the validation set, compared with matched random sets?
 
 use std::sync::Arc;
 
@@ -41,25 +41,25 @@ pub static EDITED_CLASS_ACCURACY: Spec = Spec {
     ..Spec::BARE
 };
 
-/// What edits do over a set of sequences, beside matched random ones.
+/// The effect of edits over a set of sequences, with matched random controls.
 #[derive(Clone, Debug)]
 pub struct AblationReport {
-    /// With nothing switched off.
+    /// Without edits.
     pub before: Evaluation,
-    /// With the edits; `None` while it is being computed.
+    /// With the edits; `None` until computed.
     pub after: Option<Evaluation>,
-    /// Random neuron sets of the same size; `None` when no neuron is switched off, or too few others are there.
+    /// Random neuron sets of the same size; `None` when no neuron is switched off, or too few other neurons exist.
     pub controls: Option<Controls>,
 }
 
 impl AblationReport {
-    /// Clean (0) or edited (1), where it is known.
+    /// Clean (0) or edited (1), if known.
     fn one(&self, edits: usize) -> Option<&Evaluation> {
         if edits == 0 { Some(&self.before) } else { self.after.as_ref() }
     }
 }
 
-/// [`EDITED_LOSS`], [`EDITED_ACCURACY`] and [`EDITED_CLASS_ACCURACY`], as far as they have come.
+/// [`EDITED_LOSS`], [`EDITED_ACCURACY`] and [`EDITED_CLASS_ACCURACY`], as far as computed.
 pub fn figures(answer: &Answer, report: &Arc<AblationReport>, task: &Arc<dyn Task>) -> [Arc<Figure>; 3] {
     let controls = report.controls.clone().unwrap_or_default();
     let (done, has_after) = (controls.losses.len(), report.after.is_some());
@@ -98,12 +98,12 @@ struct Ablation {
     controls: Option<Controls>,
     report: Option<AblationReport>,
     means: MeansOf,
-    /// The evaluation under way.
+    /// The current evaluation.
     sweep: Option<Sweep<Tally>>,
 }
 
 impl Ablation {
-    /// Evaluates a set of edits; `None` until all sequences are counted.
+    /// Evaluates a set of edits; `None` until all sequences are evaluated.
     fn evaluate(&mut self, of: &Subject, bench: &Bench) -> Option<Evaluation> {
         let Some(sweep) = &mut self.sweep else {
             let patch = self.means.patch(of, bench)?;
@@ -126,7 +126,7 @@ impl Ablation {
         Some(AblationReport { before, after: None, controls: self.controls.clone() })
     }
 
-    /// The next random set; `None` while it is under way.
+    /// Evaluates the next random set; `None` until done.
     fn control(&mut self, mut report: AblationReport, bench: &Bench) -> Option<AblationReport> {
         let done = report.controls.as_ref().map_or(0, |controls| controls.losses.len());
         let activity = self.means.step(&self.clean.clone(), bench)?;
@@ -142,7 +142,7 @@ impl Ablation {
         Some(report)
     }
 
-    /// A piece more of the report; `None` while it is under way.
+    /// The next part of the report; `None` until done.
     fn piece(&mut self, bench: &Bench) -> Option<AblationReport> {
         match self.report.clone() {
             None => self.before(bench),

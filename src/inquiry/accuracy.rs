@@ -1,4 +1,4 @@
-//! How well do the weights answer, with nothing switched off?
+//! How accurate are the weights without edits?
 
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ pub struct Figures {
     pub by_position: Arc<Figure>,
 }
 
-/// What an evaluation with nothing edited comes to.
+/// The figures of an evaluation without edits.
 pub fn figures(of: &Arc<Subject>, found: &Arc<Evaluation>, task: &Arc<dyn Task>) -> Figures {
     let figure = |spec, more: Option<Axis>, cell: fn(&Evaluation, &[usize]) -> Datum| {
         let found = Arc::clone(found);

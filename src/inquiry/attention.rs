@@ -16,7 +16,7 @@ pub static PATTERN: Spec = Spec {
     ..Spec::BARE
 };
 
-/// What a key would write.
+/// Length of the vector that a key would write.
 pub static VALUE_NORM: Spec = Spec {
     name: "value_norm",
     definition: "|v W_O|: the length of what a key would write if it got all of the attention, v with b_V; the same for a head that is off",
@@ -83,7 +83,7 @@ impl Probe {
         })
     }
 
-    /// [`PATTERN`]; nothing where a key is after its query.
+    /// [`PATTERN`]; empty where a key is after its query.
     pub fn pattern(self: &Arc<Self>) -> Arc<Figure> {
         let axes = [Dim::Query, Dim::Key].map(|dim| Axis::counted(dim, self.len()));
         self.figure(&PATTERN, self.by_head(axes), |_, pass, at| {

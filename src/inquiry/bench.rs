@@ -1,4 +1,4 @@
-//! What several answers are made from, computed once: clean passes, folded weights, means.
+//! Intermediate results that several answers share, computed once: clean passes, folded weights, means.
 
 use std::any::Any;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,12 +12,12 @@ use crate::figure::{Over, Subject, WeightForm};
 use crate::model::{HeadId, Interventions, Means, Patch, Snapshot};
 use crate::task::{Dataset, Example, Split, Targets, Token};
 
-/// Bytes that the memo may hold of snapshots that others keep: some twenty passes of the default model.
+/// Largest size of the memo in bytes: about twenty passes of the default model.
 const BUDGET: usize = 24 << 20;
-/// Large entries that stay in any case: the passes of one sequence with and without edits, folded weights and directions
-/// are needed by the next key.
+/// Large entries that are never dropped: the next key needs the passes of one sequence with and without edits, folded
+/// weights and directions.
 const LEAST: usize = 4;
-/// Bytes up to which an entry never has to go: means, say, which take long to compute.
+/// Entries up to this size in bytes are never dropped: means, for example, which take long to compute.
 const SMALL: usize = 64 << 10;
 
 /// Mean activations over the validation set, and how active each neuron is, by layer.
@@ -26,7 +26,7 @@ pub(super) struct Averages {
     pub(super) activity: Vec<Vec<f32>>,
 }
 
-/// What is kept of a snapshot.
+/// Kinds of results that are kept for a snapshot.
 #[derive(Clone, Debug, PartialEq)]
 enum Key {
     Folded,
@@ -39,7 +39,7 @@ enum Key {
 }
 
 impl Key {
-    /// The sequence that a pass is of.
+    /// The sequence of a pass.
     fn tokens(&self) -> Option<&Arc<[Token]>> {
         match self {
             Self::Clean(_, tokens) | Self::Edited(_, tokens, _) => Some(tokens),
@@ -55,17 +55,17 @@ struct Entry {
     bytes: usize,
 }
 
-/// Where long work stands aside for what is urgent.
-pub trait Aside: Send + Sync {
-    /// Whether the work of the calling thread is the urgent one.
+/// Lets long work pause for urgent work.
+pub trait YieldPoint: Send + Sync {
+    /// Whether the calling thread does the urgent work.
     fn is_urgent(&self) -> bool;
-    /// Waits while something urgent is under way.
+    /// Blocks while urgent work is running.
     fn wait(&self);
 }
 
-/// The memo, and what every answer needs: the data, the seed, and the threads for long work.
+/// The memo, and what every answer needs: data, seed, and the threads for long work.
 pub struct Bench {
-    /// The least recently used first.
+    /// Least recently used first.
     memo: Mutex<Vec<Entry>>,
     budget: usize,
     data: Arc<Dataset>,
@@ -73,11 +73,11 @@ pub struct Bench {
     pool: Option<ThreadPool>,
     passes: AtomicUsize,
     activations: Arc<ActivationPool>,
-    aside: Option<Arc<dyn Aside>>,
+    yield_point: Option<Arc<dyn YieldPoint>>,
 }
 
 impl Bench {
-    /// An empty one. Without a pool long work runs on rayon's own threads.
+    /// An empty bench. Without `pool`, long work runs on rayon's default threads.
     pub fn new(data: Arc<Dataset>, seed: u64, pool: Option<ThreadPool>) -> Self {
         let memo = Mutex::default();
         Self {
@@ -88,7 +88,7 @@ impl Bench {
             pool,
             passes: AtomicUsize::new(0),
             activations: Arc::default(),
-            aside: None,
+            yield_point: None,
         }
     }
 
@@ -102,7 +102,7 @@ impl Bench {
         &self.data
     }
 
-    /// Sequences of the validation set.
+    /// Number of validation sequences.
     pub(super) fn sequences(&self) -> usize {
         self.data.len(Split::Validation)
     }
@@ -120,19 +120,19 @@ impl Bench {
         self.passes.fetch_add(passes, Ordering::Relaxed);
     }
 
-    /// The same for keys that want quick answers: long work stands aside for what is urgent, and a spare buffer is ready.
+    /// The same bench for quick answers to keys: long work pauses for urgent work, and a spare buffer is ready.
     #[must_use]
-    pub fn with_aside(self, aside: Arc<dyn Aside>) -> Self {
-        Self { aside: Some(aside), activations: Arc::new(ActivationPool::with_spare()), ..self }
+    pub fn with_yield_point(self, yield_point: Arc<dyn YieldPoint>) -> Self {
+        Self { yield_point: Some(yield_point), activations: Arc::new(ActivationPool::with_spare()), ..self }
     }
 
-    /// What the calling thread's long work does within a pass, on whichever threads.
-    pub(super) fn stand_aside(&self) -> impl Fn() + Sync + '_ {
-        let aside = self.aside.as_deref().filter(|aside| !aside.is_urgent());
-        move || aside.into_iter().for_each(Aside::wait)
+    /// Called within the passes of the calling thread's long work, on any thread: pauses for urgent work.
+    pub(super) fn yield_to_urgent(&self) -> impl Fn() + Sync + '_ {
+        let yield_point = self.yield_point.as_deref().filter(|yield_point| !yield_point.is_urgent());
+        move || yield_point.into_iter().for_each(YieldPoint::wait)
     }
 
-    /// Does long work on the threads that are there for it.
+    /// Runs long work on the threads reserved for it.
     pub(super) fn long<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         match &self.pool {
             Some(pool) => pool.install(work),
@@ -140,7 +140,7 @@ impl Bench {
         }
     }
 
-    /// The weights in the form that is looked at.
+    /// The weights in the subject's form.
     pub(super) fn weights(&self, of: &Subject) -> Arc<Snapshot> {
         match of.form {
             WeightForm::Trained => Arc::clone(&of.snapshot),
@@ -155,7 +155,7 @@ impl Bench {
         self.memo(&of.snapshot, Key::Directions(of.form), make, bytes)
     }
 
-    /// The pass of the subject's sequence with nothing switched off.
+    /// The pass of the subject's sequence without edits.
     pub(super) fn clean(&self, of: &Subject) -> Arc<Pass> {
         let Over::Sequence(tokens) = &of.over else { panic!("a pass is of a sequence") };
         let make = || {
@@ -168,7 +168,7 @@ impl Bench {
         self.memo(&of.snapshot, Key::Clean(of.form, Arc::clone(tokens)), make, Pass::bytes)
     }
 
-    /// The same with the edits in force, from the clean one: only what follows is run again.
+    /// The pass with edits, from the clean pass: only the layers after the first edit run again.
     pub(super) fn edited(&self, of: &Subject, patch: &Patch) -> Arc<Pass> {
         let clean = self.clean(of);
         if of.edits.is_empty() {
@@ -183,12 +183,12 @@ impl Bench {
         self.memo(&of.snapshot, Key::Edited(of.form, Arc::clone(tokens), of.edits.clone()), make, Pass::bytes)
     }
 
-    /// What is right at each position of a sequence.
+    /// The correct classes of a sequence, by position.
     pub(super) fn targets(&self, tokens: &[Token]) -> Targets {
         self.data.task().targets(tokens)
     }
 
-    /// How a head drives its layer's neurons, by the folded weights.
+    /// How strongly a head drives its layer's neurons, from the folded weights.
     pub(super) fn drive(&self, of: &Subject, id: HeadId) -> Arc<HeadDrive> {
         let make = || HeadDrive::new(&self.weights(of).weights, id);
         self.memo(&of.snapshot, Key::Drive(id), make, |made: &HeadDrive| 12 * made.values.len())
@@ -203,7 +203,7 @@ impl Bench {
         self.memo(&of.snapshot, Key::Means(of.form), || averages, bytes)
     }
 
-    /// The evaluation with nothing switched off.
+    /// The evaluation without edits, if known.
     pub(super) fn known_baseline(&self, of: &Subject) -> Option<Arc<Evaluation>> {
         self.known(&of.snapshot, &Key::Baseline(of.form))
     }
@@ -225,7 +225,7 @@ impl Bench {
         value
     }
 
-    /// What is known, or else made now: without the lock, so that nobody waits for it.
+    /// Returns the kept result, or computes it now: without the lock, so that no thread waits.
     fn memo<T: Any + Send + Sync>(
         &self,
         of: &Arc<Snapshot>,
@@ -246,7 +246,7 @@ impl Bench {
     }
 }
 
-/// Drops what is of snapshots that nobody else keeps: no question will be of them.
+/// Drops the results of snapshots that nothing else refers to: no question can need them.
 fn drop_forgotten(memo: &mut Vec<Entry>) {
     let entries = |of: &Arc<Snapshot>| memo.iter().filter(|entry| Arc::ptr_eq(&entry.of, of)).count();
     let is_kept: Vec<bool> =
@@ -255,8 +255,8 @@ fn drop_forgotten(memo: &mut Vec<Entry>) {
     memo.retain(|_| is_kept.next().unwrap_or(true));
 }
 
-/// Drops large entries until the rest is within the budget, those used least recently first: passes of other sequences than
-/// that of the newest pass, then whatever is more than the next key needs.
+/// Drops large entries until the rest fits the budget, least recently used first: passes of sequences other than the
+/// newest one's, then entries beyond those that the next key needs.
 fn drop_oldest(memo: &mut Vec<Entry>, budget: usize) {
     let is_large = |entry: &Entry| entry.bytes > SMALL;
     let newest = memo.iter().rev().find_map(|entry| entry.key.tokens().cloned());
@@ -280,7 +280,7 @@ mod tests {
     use crate::model::{ModelConfig, NeuronId, Weights};
     use crate::task::TaskConfig;
 
-    /// A snapshot whose passes are large, and its data.
+    /// A snapshot with large passes, and its data.
     fn made() -> (Arc<Snapshot>, Arc<Dataset>) {
         let config = ModelConfig { d_model: 64, d_head: 32, d_mlp: 256, n_ctx: 40, ..ModelConfig::default() };
         let data = TaskConfig { sequences: 4, train_fraction: 0.5, ..TaskConfig::default() };
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn the_budget_holds_what_is_used_and_the_newest_stay() {
+    fn the_budget_keeps_recently_used_and_the_newest_entries() {
         let (snapshot, data) = made();
         let bench = |budget| Bench { budget, ..Bench::new(Arc::clone(&data), 1, None) };
         let one = bench(usize::MAX);
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_that_nobody_else_keeps_is_forgotten() {
+    fn a_snapshot_without_other_owners_is_dropped() {
         let (snapshot, data) = made();
         let bench = Bench::new(data, 1, None);
         for step in 1..5 {

@@ -1,4 +1,4 @@
-//! What do the weights alone say of each head? A head a step.
+//! What do the weights alone say about each head? One head per step.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::figure::{Axis, Dim, Figure, Spec, Subject};
 use crate::model::HeadId;
 use crate::task::Task;
 
-/// Matches of tokens.
+/// QK circuit over tokens.
 pub static QK_TOKENS: Spec = Spec {
     name: "qk_circuit",
     definition: "W_E W_Q W_K^T W_E^T: how well a query token matches a key token, of the folded weights, without attn_scale \
@@ -20,7 +20,7 @@ pub static QK_TOKENS: Spec = Spec {
     ..Spec::BARE
 };
 
-/// Matches of positions.
+/// QK circuit over positions.
 pub static QK_POSITIONS: Spec = Spec {
     name: "qk_circuit_of_positions",
     definition: "W_pos W_Q W_K^T W_pos^T of one head: how well a query position matches a key position, of the folded weights, \
@@ -61,7 +61,7 @@ pub static COPYING_SCORE: Spec = Spec {
     ..Spec::BARE
 };
 
-/// Singular values of the match of tokens.
+/// Singular values of the QK circuit.
 pub static QK_SINGULAR: Spec = Spec {
     name: "qk_singular_values",
     definition: "singular values of qk_circuit, the largest first",
@@ -120,7 +120,7 @@ pub fn figures(answer: &Answer, found: &Arc<Vec<HeadCircuits>>, task: &Arc<dyn T
     }
 }
 
-/// [`QK_POSITIONS`] of the head that was asked for; nothing where a key is after its query.
+/// [`QK_POSITIONS`] of the requested head; empty where a key is after its query.
 pub fn positions(answer: &Answer, found: &Arc<Vec<f32>>) -> Arc<Figure> {
     let (found, len) = (Arc::clone(found), answer.config().n_ctx);
     let axes = [Dim::Query, Dim::Key].map(|dim| Axis::counted(dim, len));
@@ -129,7 +129,7 @@ pub fn positions(answer: &Answer, found: &Arc<Vec<f32>>) -> Arc<Figure> {
     of_head(&figure, answer)
 }
 
-/// [`OV_NEURONS`] of the head that was asked for.
+/// [`OV_NEURONS`] of the requested head.
 pub fn drive(answer: &Answer, found: &Arc<HeadDrive>, task: &Arc<dyn Task>) -> Arc<Figure> {
     let (found, d_mlp) = (Arc::clone(found), answer.config().d_mlp);
     let axes = vec![Axis::tokens(task), Axis::counted(Dim::Neuron, d_mlp)];
@@ -146,7 +146,7 @@ pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {
     Box::new(Circuits { subject: subject.clone(), heads, found: Vec::new() })
 }
 
-/// How well positions match as query and key, by a head.
+/// How well positions match as query and key in a head.
 pub(super) fn ask_positions(subject: &Subject, id: HeadId) -> Box<dyn Job> {
     let subject = subject.clone();
     let positions = move |bench: &Bench| qk_over_positions(&bench.weights(&subject).weights, id);

@@ -29,7 +29,7 @@ pub(super) fn ask(subject: &Subject, neurons: &[NeuronId], class: Class) -> Box<
     )
 }
 
-/// [`R_SQUARED`] of the neurons and the class that were asked for.
+/// [`R_SQUARED`] of the requested neurons and class.
 pub fn r_squared(
     answer: &Answer,
     found: &Arc<Vec<f64>>,

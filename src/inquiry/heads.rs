@@ -1,4 +1,4 @@
-//! What does each head attend to on average, with the edits in force?
+//! What does each head attend to on average, with the edits?
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub static MEAN_PATTERN: Spec = Spec {
     ..Spec::BARE
 };
 
-/// Heads that attend to the position before.
+/// Heads that attend to the previous position.
 pub static PREVIOUS_SCORE: Spec = Spec {
     name: "previous_score",
     definition: "mean attention to the position before, over queries that have one; averaged over sequences",
@@ -39,7 +39,7 @@ pub static DUPLICATE_SCORE: Spec = Spec {
     ..Spec::BARE
 };
 
-/// Heads that attend to what followed.
+/// Heads that attend to the token after an earlier occurrence.
 pub static INDUCTION_SCORE: Spec = Spec {
     name: "induction_score",
     definition: "mean attention to positions after an earlier occurrence of the query's token, over queries that have \
@@ -81,7 +81,7 @@ pub fn scores(answer: &Answer, found: &Arc<Vec<HeadAverages>>) -> [Arc<Figure>; 
     ]
 }
 
-/// [`MEAN_PATTERN`]; nothing where a key is after its query.
+/// [`MEAN_PATTERN`]; empty where a key is after its query.
 pub fn mean_pattern(answer: &Answer, found: &Arc<Vec<HeadAverages>>) -> Arc<Figure> {
     let len = found.first().map_or(0, |head| head.pattern.len().isqrt());
     let (found, n_heads) = (Arc::clone(found), answer.config().n_heads);

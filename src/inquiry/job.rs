@@ -1,4 +1,4 @@
-//! An answer in the making: small steps, so that something more urgent can come between.
+//! A running computation of an answer, in small steps, so that more urgent work can come in between.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use crate::figure::Subject;
 use crate::model::{Patch, Snapshot};
 use crate::task::Split;
 
-/// What a step has come to.
+/// The result of a step.
 pub enum Progress {
-    /// Nothing to say yet.
+    /// Nothing to report yet.
     More,
     /// A part of the answer.
     Partial(Findings),
@@ -20,13 +20,13 @@ pub enum Progress {
     Done(Findings),
 }
 
-/// An answer in the making.
+/// The computation of an answer.
 pub trait Job: Send {
-    /// Does a little: a pass or two on each thread, or a head's circuits.
+    /// Takes a small step: a pass or two on each thread, or one head's circuits.
     fn step(&mut self, bench: &Bench) -> Progress;
 }
 
-/// An answer that takes one step.
+/// An answer computed in one step.
 pub(super) struct Once<F>(pub(super) F);
 
 impl<F: Fn(&Bench) -> Findings + Send> Job for Once<F> {
@@ -35,7 +35,7 @@ impl<F: Fn(&Bench) -> Findings + Send> Job for Once<F> {
     }
 }
 
-/// A total over the validation set, a slice at a time.
+/// A total over the validation set, computed in slices.
 pub(super) struct Sweep<T> {
     weights: Arc<Snapshot>,
     patch: Patch,
@@ -48,17 +48,17 @@ impl<T: Total> Sweep<T> {
         Self { weights, patch, next: 0, total: Some(total) }
     }
 
-    /// The next slice; the total after the last.
+    /// Adds the next slice; returns the total after the last.
     pub(super) fn step(&mut self, bench: &Bench) -> Option<T> {
         let (sequences, first) = (bench.sequences(), self.next);
         let (weights, patch) = (&self.weights.weights, &self.patch);
         let total = self.total.as_mut()?;
-        let stand_aside = bench.stand_aside();
+        let yield_to_urgent = bench.yield_to_urgent();
         self.next = bench.long(|| {
             let end = first.saturating_add(slice_len(weights, sequences)).min(sequences);
             let examples: Vec<_> =
                 (first..end).map(|index| bench.data().example(Split::Validation, index)).collect();
-            add(total, weights, patch, &examples, sequences, &stand_aside);
+            add(total, weights, patch, &examples, sequences, &yield_to_urgent);
             end
         });
         bench.count(self.next - first);
@@ -66,7 +66,7 @@ impl<T: Total> Sweep<T> {
     }
 }
 
-/// The mean activations of a subject's weights, where they are not known yet.
+/// Computes the mean activations of a subject's weights unless they are known.
 #[derive(Default)]
 pub(super) struct MeansOf {
     known: Option<Arc<Averages>>,
@@ -74,7 +74,7 @@ pub(super) struct MeansOf {
 }
 
 impl MeansOf {
-    /// The means once they are known; until then a slice of the way there.
+    /// Returns the means once known; until then adds the next slice.
     pub(super) fn step(&mut self, of: &Subject, bench: &Bench) -> Option<Arc<Averages>> {
         self.known = self.known.take().or_else(|| bench.known_means(of));
         if self.known.is_none() {
@@ -89,7 +89,7 @@ impl MeansOf {
         self.known.clone()
     }
 
-    /// The replacement values of a subject's edits, once they are known.
+    /// The replacement values of a subject's edits; `None` until known.
     pub(super) fn patch(&mut self, of: &Subject, bench: &Bench) -> Option<Patch> {
         let averages = if of.needs_means() { Some(self.step(of, bench)?) } else { None };
         let means = averages.as_ref().map(|averages| &averages.means);
@@ -97,7 +97,7 @@ impl MeansOf {
     }
 }
 
-/// A total over the validation set with the subject's edits in force, and what it comes to.
+/// A total over the validation set with the subject's edits, and the findings made from it.
 pub(super) struct OverValidation<T, M, F> {
     subject: Subject,
     means: MeansOf,

@@ -1,4 +1,5 @@
-//! How well does each place in the residual stream answer: over the validation set, and at each position of a sequence?
+//! How accurate is the lens at each place in the residual stream: over the validation set, and at each position of a
+//! sequence?
 
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ pub static LENS_LOGIT: Spec = Spec {
     ..Spec::BARE
 };
 
-/// The lens' answer.
+/// The lens' prediction.
 pub static LENS_PREDICTION: Spec = Spec {
     name: "lens_prediction",
     definition: "the class that the logit lens gives the largest logit, with the edits in force",
@@ -51,7 +52,7 @@ pub static LENS_ACCURACY: Spec = Spec {
     ..Spec::BARE
 };
 
-/// [`LENS_LOGIT`] to a target, and [`LENS_PREDICTION`]; the target is that of the probe of the same sequence.
+/// [`LENS_LOGIT`] to a target, and [`LENS_PREDICTION`]; the target is resolved by the probe of the same sequence.
 pub fn of_sequence(
     answer: &Answer,
     found: &Arc<Vec<LensRow>>,

@@ -1,4 +1,4 @@
-//! What does the model answer on one sequence, and what adds to the answer?
+//! What does the model predict on one sequence, and which components add to the prediction?
 
 use std::sync::{Arc, OnceLock};
 
@@ -36,7 +36,7 @@ pub static LOSS: Spec = Spec {
     ..Spec::BARE
 };
 
-/// Answers.
+/// Predictions.
 pub static PREDICTION: Spec = Spec {
     name: "prediction",
     definition: "the class of the largest logit; none where a logit is not a number",
@@ -44,7 +44,7 @@ pub static PREDICTION: Spec = Spec {
     ..Spec::BARE
 };
 
-/// Whether the answer is right.
+/// Whether the prediction is correct.
 pub static CORRECT: Spec = Spec {
     name: "correct",
     definition: "1 where the prediction is the target, 0 where it is not; the mean over positions is the accuracy",
@@ -146,12 +146,12 @@ impl Probe {
         })
     }
 
-    /// What a target means at a position: resolved without the edits, so that an edit does not change the target.
+    /// Resolves a target at a position: without the edits, so that an edit does not change the target.
     pub fn resolved(&self, target: Target, position: usize) -> ResolvedTarget {
         target.resolve(self.label(position), self.clean.logits(position))
     }
 
-    /// What a target means at each position, worked out once.
+    /// Resolves a target at every position, sharing the work.
     pub(super) fn resolver(self: &Arc<Self>, target: Target) -> impl Fn(usize) -> ResolvedTarget + use<> {
         let (probe, known) = (Arc::clone(self), vec![OnceLock::new(); self.len()]);
         move |position| *known[position].get_or_init(|| probe.resolved(target, position))

@@ -1,6 +1,6 @@
-//! Questions about a model, and the scheduling of their answers: a file per question, and none knows another.
+//! Questions about a model, and the scheduling of their answers: one file per question, independent of the others.
 //!
-//! Pure: no thread, no channel. What serves the [`Schedule`] is the explorer's worker, or a test.
+//! Pure: no thread, no channel. The explorer's worker, or a test, serves the [`Schedule`].
 
 pub mod ablation;
 pub mod accuracy;
@@ -31,7 +31,7 @@ use crate::model::{HeadId, ModelConfig, NeuronId};
 use crate::task::Class;
 
 pub use ablation::AblationReport;
-pub use bench::{Aside, Bench};
+pub use bench::{Bench, YieldPoint};
 pub use job::{Job, Progress};
 pub use passes::Probe;
 pub use paths::{PathsTo, TokenPath};
@@ -39,22 +39,22 @@ pub use paths::{PathsTo, TokenPath};
 pub use crate::figure::{Origin, Over, Subject, WeightForm};
 pub use schedule::{Lane, Schedule};
 
-/// A question, apart from what it is asked of.
+/// A question, without its subject.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Question {
     /// What the model does on the sequence.
     Probe,
-    /// The logits read from the residual stream at each place.
+    /// The logits at each place in the residual stream.
     SequenceLens,
     /// How well positions match as query and key.
     Positions(HeadId),
     /// How a head drives the neurons of its layer.
     Drive(HeadId),
-    /// The strongest ways from tokens to a target.
+    /// The strongest paths from tokens to a target.
     Paths(PathsTo),
     /// Every head's circuits.
     Circuits,
-    /// How well each place in the residual stream answers over the validation set.
+    /// Accuracy of the lens at each place in the residual stream, over the validation set.
     Lens,
     /// Every head's mean pattern and scores.
     Heads,
@@ -65,19 +65,19 @@ pub enum Question {
         /// The class.
         class: Class,
     },
-    /// For each class the neurons that track it.
+    /// The neurons that track each class.
     Trackers,
-    /// How well the weights answer, with nothing switched off.
+    /// Accuracy of the weights without edits.
     Accuracy,
-    /// What the edits do over the validation set.
+    /// Effect of the edits over the validation set.
     Ablation {
-        /// Random neuron sets to compare with.
+        /// Number of random neuron sets to compare with.
         controls: usize,
     },
 }
 
 impl Question {
-    /// As files call it.
+    /// Its name in files.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Probe => "probe",
@@ -95,7 +95,7 @@ impl Question {
         }
     }
 
-    /// The head that it is of, if it is of one.
+    /// The question's head, if any.
     pub fn head(&self) -> Option<HeadId> {
         match self {
             Self::Positions(id) | Self::Drive(id) => Some(*id),
@@ -103,12 +103,12 @@ impl Question {
         }
     }
 
-    /// Whether two questions are of one kind: the later one takes the place of the earlier.
+    /// Whether two questions are of one kind: the later replaces the earlier.
     pub fn is_like(&self, other: &Self) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)
     }
 
-    /// Whether it is answered in the time of a pass or two, rather than studied.
+    /// Whether the answer takes only a pass or two; others are studies.
     pub fn is_quick(&self) -> bool {
         matches!(
             self,
@@ -116,7 +116,7 @@ impl Question {
         )
     }
 
-    /// The answer in the making.
+    /// Starts the computation of the answer.
     pub fn ask(&self, subject: &Subject) -> Box<dyn Job> {
         match self {
             Self::Probe => probe::ask(subject),
@@ -138,29 +138,29 @@ impl Question {
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AskedBy {
-    /// The user: answered before all else.
+    /// The user: answered first.
     User,
     /// The training, which has published newer weights.
     Training,
 }
 
-/// A question as it is asked.
+/// A question with its subject and origin.
 #[derive(Clone, Debug)]
 pub struct Inquiry {
-    /// Rises with every question.
+    /// Increases with every question.
     pub generation: u64,
-    /// Who asks.
+    /// Who asked.
     pub by: AskedBy,
-    /// What it is asked of.
+    /// The subject.
     pub subject: Subject,
     /// The question.
     pub question: Question,
 }
 
-/// What was found.
+/// Results.
 #[derive(Clone, Debug)]
 pub enum Findings {
-    /// Of the sequence.
+    /// Of the subject's sequence.
     Probe(Arc<Probe>),
     /// By place.
     SequenceLens(Arc<Vec<LensRow>>),
@@ -168,7 +168,7 @@ pub enum Findings {
     Positions(Arc<Vec<f32>>),
     /// Of one head.
     Drive(Arc<HeadDrive>),
-    /// The largest |score| first.
+    /// Largest |score| first.
     Paths(Arc<Vec<TokenPath>>),
     /// By layer, then head.
     Circuits(Arc<Vec<HeadCircuits>>),
@@ -178,22 +178,22 @@ pub enum Findings {
     Heads(Arc<Vec<HeadAverages>>),
     /// By feature, in the task's order.
     Fit(Arc<Vec<f64>>),
-    /// By class, the strongest first; a class may have none.
+    /// By class, strongest first; a class may have none.
     Trackers(Arc<Vec<Vec<Tracker>>>),
     /// Over all labels and positions.
     Accuracy(Arc<Evaluation>),
-    /// As far as it has come.
+    /// As far as computed.
     Ablation(Arc<AblationReport>),
 }
 
-/// An answer, whole or in part.
+/// An answer, complete or partial.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The question.
     pub inquiry: Inquiry,
-    /// Sequences that were looked at; 0 where only the weights were.
+    /// Number of sequences evaluated; 0 for questions about the weights alone.
     pub sequences: usize,
-    /// What was found.
+    /// The results.
     pub findings: Findings,
 }
 
@@ -215,7 +215,7 @@ impl Answer {
         Axis::heads(self.config()).into_iter().chain(more).collect()
     }
 
-    /// A figure of what the question was asked of.
+    /// A figure about the subject of the question.
     fn figure<D: Into<Datum>>(
         &self,
         spec: &'static Spec,
@@ -225,7 +225,7 @@ impl Answer {
         Figure::new(spec, axes, &Arc::new(self.inquiry.subject.clone()), move |at| cell(at).into())
     }
 
-    /// Optimiser steps that the weights had taken.
+    /// Optimiser steps that produced the weights.
     pub fn step(&self) -> usize {
         self.inquiry.subject.step()
     }
@@ -236,7 +236,7 @@ impl Answer {
     }
 }
 
-/// Answers a question from the first step to the last.
+/// Computes an answer from the first step to the last.
 pub fn answer(inquiry: Inquiry, bench: &Bench) -> Answer {
     let mut job = inquiry.question.ask(&inquiry.subject);
     loop {

@@ -27,7 +27,7 @@ pub static NEURON_CONTRIBUTION: Spec = Spec {
     ..Spec::BARE
 };
 
-/// What neurons favour.
+/// Classes that neurons favour.
 pub static FAVOURS: Spec = Spec {
     name: "favours",
     definition: "the class whose logit a neuron raises most when it is active, by W_out, the final norm's weight and W_U",
@@ -35,7 +35,7 @@ pub static FAVOURS: Spec = Spec {
     ..Spec::BARE
 };
 
-/// What is edited of the neurons.
+/// Edits of the neurons.
 pub static IS_OFF: Spec = Spec {
     name: "off",
     definition: "whether a neuron's activation is replaced",
@@ -66,7 +66,7 @@ impl Probe {
         self.figure(&NEURON_CONTRIBUTION, axes, cell).asked_with("target", &target.words(&*self.task))
     }
 
-    /// [`FAVOURS`]; nothing where a direction is not a number.
+    /// [`FAVOURS`]; empty where a direction is not a number.
     pub fn favours(self: &Arc<Self>) -> Arc<Figure> {
         self.plain_figure(&FAVOURS, self.by_neuron([]), |probe, at| {
             let is_broken = probe.directions.of(at[0], at[1]).iter().any(|x| x.is_nan());

@@ -1,4 +1,4 @@
-//! Everything about one sequence, from which several questions are answered.
+//! The passes of one sequence, shared by several questions.
 
 use std::sync::Arc;
 
@@ -8,24 +8,24 @@ use crate::figure::{Axis, Datum, Dim, Figure, Spec, Subject};
 use crate::model::{ModelConfig, Patch, Snapshot};
 use crate::task::{Class, Targets, Task, Token};
 
-/// Everything about one sequence.
+/// The passes of one sequence and what is needed to read them.
 #[derive(Clone, Debug)]
 pub struct Probe {
-    /// What it is of.
+    /// The subject.
     pub subject: Arc<Subject>,
-    /// The task that its targets are of.
+    /// The task that defines its targets.
     pub task: Arc<dyn Task>,
-    /// The weights in the form that is looked at.
+    /// The weights in the subject's form.
     pub weights: Arc<Snapshot>,
-    /// What is right at each position, if anything is.
+    /// The correct class at each position, if any.
     pub targets: Targets,
     /// What each neuron adds to each logit.
     pub directions: Arc<NeuronDirections>,
-    /// With nothing switched off.
+    /// Without edits.
     pub clean: Arc<Pass>,
     /// With the edits, if there are any.
     pub ablated: Option<Arc<Pass>>,
-    /// Values that the edits replaced.
+    /// Number of values that the edits replaced.
     pub cells: usize,
 }
 
@@ -45,8 +45,8 @@ impl Probe {
         }
     }
 
-    /// A figure of the passes, clean and with the edits in force if there are any. `cell` reads a pass by the entries of the
-    /// axes after that of the edits.
+    /// A figure of the passes: clean and, if there are any, with edits. `cell` reads a pass at the indices after the
+    /// edits axis.
     pub(super) fn figure<D: Into<Datum>>(
         self: &Arc<Self>,
         spec: &'static Spec,
@@ -74,12 +74,12 @@ impl Probe {
         Figure::new(spec, axes, &self.subject, move |at| cell(&probe, at).into())
     }
 
-    /// The entry of the edits axis with what is in force.
+    /// Index of the active edits on the edits axis.
     pub fn current_edits(&self) -> usize {
         usize::from(self.ablated.is_some())
     }
 
-    /// The pass with the edits in force.
+    /// The pass with the active edits.
     pub fn current(&self) -> &Pass {
         self.ablated.as_ref().unwrap_or(&self.clean)
     }
@@ -89,17 +89,17 @@ impl Probe {
         self.subject.tokens()
     }
 
-    /// What is right at a position, if anything is.
+    /// The correct class at a position, if any.
     pub fn label(&self, position: usize) -> Option<Class> {
         self.targets.get(position).copied().flatten()
     }
 
-    /// Positions.
+    /// Number of positions.
     pub fn len(&self) -> usize {
         self.targets.len()
     }
 
-    /// Whether there is no position; never so for a subject that is valid.
+    /// Whether there is no position; false for every valid subject.
     pub fn is_empty(&self) -> bool {
         self.targets.is_empty()
     }

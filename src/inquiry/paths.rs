@@ -1,4 +1,4 @@
-//! Which ways from a token through a head and a neuron add most to a target?
+//! Which paths from a token through a head and a neuron add most to a target?
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::figure::{Axis, Datum, Dim, Figure, Spec, Subject};
 use crate::model::HeadId;
 use crate::task::{Task, Token};
 
-/// Ways from tokens to a target.
+/// Paths from tokens to a target.
 pub static PATHS: Spec = Spec {
     name: "token_paths",
     definition: "ways from a token through a head and a neuron of its layer to the target, the largest |score| first. score: \
@@ -26,7 +26,7 @@ pub static PATHS: Spec = Spec {
     ..Spec::BARE
 };
 
-/// What is told of a path, in the order of [`PATHS`]' last axis.
+/// The values of a path, in the order of [`PATHS`]' last axis.
 pub const PARTS: [&str; 7] = ["token", "layer", "head", "neuron", "score", "drive", "neuron_contribution"];
 
 /// [`PATHS`].
@@ -54,10 +54,10 @@ pub fn figure(answer: &Answer, found: &Arc<Vec<TokenPath>>, task: &Arc<dyn Task>
     figure.asked_with("position", &to.position.to_string()).asked_with("target", &target)
 }
 
-/// Paths that are kept.
+/// Number of paths kept.
 const KEPT: usize = 64;
 
-/// A way from a token through a head and a neuron to a logit.
+/// A path from a token through a head and a neuron to a logit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TokenPath {
     /// The token attended to.
@@ -66,26 +66,26 @@ pub struct TokenPath {
     pub head: HeadId,
     /// The neuron, of the head's layer.
     pub neuron: usize,
-    /// From the weights alone: how much more than the average token this one drives the neuron, times what the neuron adds
-    /// to the target for an activation of 1.
+    /// From the weights alone: how much more the token drives the neuron than the average token does, times what the
+    /// neuron adds to the target at an activation of 1.
     pub score: f32,
-    /// What the token's positions add to the neuron's `hook_pre` at the query, through the attention there; nothing through
-    /// a head that is off, whatever it is set to.
+    /// What the token's positions add to the neuron's `hook_pre` at the query, through the attention there; zero
+    /// through a head that is off, even if its pattern is replaced.
     pub drive: f32,
     /// What the neuron adds to the target at the query.
     pub contribution: f32,
 }
 
-/// Where paths lead to.
+/// The end of the paths.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PathsTo {
-    /// The folded weights that rank them; what is measured may be of another snapshot.
+    /// The folded weights that rank the paths; the probe may be of another snapshot.
     pub ranked_by: Subject,
-    /// The block of their heads and neurons.
+    /// The block of the heads and neurons.
     pub layer: usize,
     /// The query.
     pub position: usize,
-    /// The logit, or difference of logits.
+    /// The logit, or difference of two logits.
     pub target: ResolvedTarget,
 }
 
@@ -110,8 +110,8 @@ impl Job for Paths {
     }
 }
 
-/// The `most` paths of a layer with the largest |score|, with what is measured by a probe, as it is edited. `drives` and
-/// `directions` are of the same, folded weights.
+/// The `most` paths of a layer with the largest |score|, with values measured by a probe, including its edits. `drives`
+/// and `directions` are of the same folded weights.
 pub fn paths(
     drives: &[Arc<HeadDrive>],
     directions: &NeuronDirections,

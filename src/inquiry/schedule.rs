@@ -1,23 +1,23 @@
-//! What is done next: the user's latest question at once, studies a slice at a time.
+//! Chooses the next work: the user's latest question at once, studies in slices.
 //!
-//! Two lanes, so that a slice under way holds up no question. What follows the training goes among the studies, and
-//! takes turns with them: while it trains there may always be another.
+//! Two lanes, so that a running slice delays no question. Questions that follow the training share the lane of studies
+//! and alternate with them: during training there may always be another.
 
 use super::bench::Bench;
 use super::job::{Job, Progress};
 use super::{Answer, AskedBy, Inquiry};
 
-/// Where a question waits.
+/// The lane of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
     /// Quick questions of the user.
     Questions,
-    /// All else.
+    /// Everything else.
     Studies,
 }
 
 impl Lane {
-    /// Both, the more urgent first.
+    /// Both, more urgent first.
     pub const ALL: [Self; 2] = [Self::Questions, Self::Studies];
 
     fn of(inquiry: &Inquiry) -> Self {
@@ -26,10 +26,10 @@ impl Lane {
     }
 }
 
-/// Questions that a study lets go before its next slice.
+/// Questions that go before the next slice of a study.
 const PATIENCE: usize = 2;
 
-/// An answer in the making.
+/// The running computation of an answer.
 pub struct Task {
     inquiry: Inquiry,
     job: Box<dyn Job>,
@@ -41,32 +41,32 @@ impl Task {
         &self.inquiry
     }
 
-    /// Does a step.
+    /// Takes a step.
     pub fn step(&mut self, bench: &Bench) -> Progress {
         self.job.step(bench)
     }
 }
 
-/// A task that is being stepped.
+/// A task during a step.
 struct Running {
     inquiry: Inquiry,
-    /// Whether a later question has taken its place.
+    /// Whether a later question has replaced it.
     is_dropped: bool,
 }
 
-/// What waits, and what is under way.
+/// Waiting and running tasks.
 #[derive(Default)]
 pub struct Schedule {
     waiting: Vec<Task>,
     running: [Option<Running>; 2],
-    /// Questions that the studies have let go before them.
+    /// Questions that went before the studies since their last slice.
     let_go: usize,
-    /// Whether the last turn among the studies was one that follows the training.
+    /// Whether the last slice was for a question that follows the training.
     followed: bool,
 }
 
 impl Schedule {
-    /// Takes a question in, in place of any of its kind that waits or is under way.
+    /// Adds a question, replacing one of its kind that waits or runs.
     pub fn ask(&mut self, inquiry: Inquiry) {
         self.waiting.retain(|task| !task.inquiry.question.is_like(&inquiry.question));
         for running in self.running.iter_mut().flatten() {
@@ -76,7 +76,7 @@ impl Schedule {
         self.waiting.push(Task { inquiry, job });
     }
 
-    /// What a lane does next.
+    /// The next task of a lane.
     pub fn next(&mut self, lane: Lane) -> Option<Task> {
         let at = match lane {
             Lane::Questions => self.position(|task| Lane::of(&task.inquiry) == lane)?,
@@ -98,7 +98,7 @@ impl Schedule {
         self.position(|task| Lane::of(&task.inquiry) == Lane::Studies).is_some()
     }
 
-    /// What follows the training and the study that was asked for last, in turns.
+    /// Alternates between questions that follow the training and the newest study.
     fn next_study(&mut self) -> Option<usize> {
         let has_question = self.position(|task| Lane::of(&task.inquiry) == Lane::Questions).is_some();
         if (has_question || self.running[0].is_some()) && self.let_go < PATIENCE {
@@ -117,11 +117,11 @@ impl Schedule {
         task.inquiry.by == AskedBy::Training && task.inquiry.question.is_quick()
     }
 
-    /// Takes back a task after a step. What there is to say of it, if that is still wanted.
+    /// Returns a task after a step. Returns the answer, whole or partial, if it is still wanted.
     pub fn stepped(&mut self, lane: Lane, task: Task, progress: Progress, bench: &Bench) -> Option<Answer> {
         let is_dropped = self.running[lane as usize].take().is_some_and(|running| running.is_dropped);
         match progress {
-            // A quick answer is taken although a newer question is there: those may come faster than answers.
+            // A quick answer counts even if a newer question waits: questions may come faster than answers.
             Progress::Done(findings) => Some(Answer::new(task.inquiry, findings, bench)),
             Progress::More | Progress::Partial(_) if is_dropped => None,
             Progress::More => {
@@ -136,12 +136,12 @@ impl Schedule {
         }
     }
 
-    /// Gives up what a lane was doing.
+    /// Abandons the running task of a lane.
     pub fn give_up(&mut self, lane: Lane) -> Option<Inquiry> {
         self.running[lane as usize].take().map(|running| running.inquiry)
     }
 
-    /// Works here until there is an answer; `None` when nothing is left to do.
+    /// Runs tasks until there is an answer; `None` when nothing is left.
     pub fn run(&mut self, bench: &Bench) -> Option<Answer> {
         loop {
             let next = Lane::ALL.into_iter().find_map(|lane| Some((lane, self.next(lane)?)));
@@ -172,7 +172,7 @@ mod tests {
 
     impl Desk {
         fn new() -> Self {
-            // Wide enough for a part of the validation set to be one pass.
+            // Wide enough that one pass covers only a part of the validation set.
             let config = ModelConfig { n_layers: 2, d_mlp: 1 << 16, n_ctx: 24, ..ModelConfig::default() };
             let data = TaskConfig { sequences: 10, train_fraction: 0.2, ..TaskConfig::default() };
             let data = data.dataset(config.shape(), 1).unwrap();
@@ -193,7 +193,7 @@ mod tests {
             self.schedule.ask(Inquiry { generation: self.asked, by, subject, question });
         }
 
-        /// A turn of a lane: what was done, and the passes that it took.
+        /// One turn of a lane: its question, the passes it took, and the answer.
         fn turn(&mut self, lane: Lane) -> Option<(Question, usize, Option<Answer>)> {
             let before = self.bench.passes();
             let mut task = self.schedule.next(lane)?;
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_waits_for_no_study_and_a_slice_is_a_pass_a_thread() {
+    fn a_question_waits_for_no_study_and_a_slice_is_one_pass_per_thread() {
         let fit = Question::Fit { neurons: vec![NeuronId { layer: 0, neuron: 1 }], class: 3 };
         for (study, edits) in [
             (Question::Circuits, Interventions::default()),
@@ -232,14 +232,14 @@ mod tests {
             assert!(desk.turn(Lane::Studies).is_none(), "the question goes first");
             let (done, passes, answer) = desk.turn(Lane::Questions).expect("a question waits");
             assert!(answer.is_some() && passes == 1, "{passes} passes from question to answer: {done:?}");
-            // And the study goes on to its end.
+            // The study still runs to its end.
             let last = std::iter::from_fn(|| desk.schedule.run(&desk.bench)).last();
             assert!(last.is_none_or(|answer| answer.inquiry.question == study));
         }
     }
 
     #[test]
-    fn a_study_has_its_turn_however_many_questions_there_are() {
+    fn a_study_gets_its_turn_under_any_number_of_questions() {
         for by in [AskedBy::User, AskedBy::Training] {
             let mut desk = Desk::new();
             desk.ask(AskedBy::User, Question::Lens, &Interventions::default());
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn the_study_asked_for_last_goes_first_and_the_others_go_on() {
+    fn the_newest_study_goes_first_and_the_others_continue() {
         let mut desk = Desk::new();
         for question in [Question::Heads, Question::Lens, Question::Circuits] {
             desk.ask(AskedBy::User, question, &Interventions::default());
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_question_takes_the_place_of_one_that_waits_or_is_under_way() {
+    fn a_later_question_replaces_a_waiting_or_running_one() {
         let mut desk = Desk::new();
         desk.ask(AskedBy::User, Question::Lens, &Interventions::default());
         let mut task = desk.schedule.next(Lane::Studies).expect("it waits");

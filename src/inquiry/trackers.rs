@@ -19,7 +19,7 @@ pub static TRACKING: Spec = Spec {
     ..Spec::BARE
 };
 
-/// The place of a neuron among those that track a class.
+/// Rank of a neuron among those that track a class.
 pub static TRACKING_RANK: Spec = Spec {
     name: "tracking_rank",
     definition: "the place of a neuron among those that track the class, the strongest first",
@@ -27,7 +27,7 @@ pub static TRACKING_RANK: Spec = Spec {
     ..Spec::BARE
 };
 
-/// The class that a neuron tracks.
+/// The class that a neuron tracks best.
 pub static TRACKS: Spec = Spec {
     name: "tracks",
     definition: "the class among whose tracking neurons a neuron stands highest; known of the last layer",
@@ -35,7 +35,7 @@ pub static TRACKS: Spec = Spec {
     ..Spec::BARE
 };
 
-/// How much a neuron tracks its class.
+/// How much a neuron tracks that class.
 pub static TRACKS_BY: Spec = Spec {
     name: "tracks_by",
     unit: "logit",
@@ -55,7 +55,7 @@ pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {
     )
 }
 
-/// By neuron of the last layer, `[d_mlp]`, the class in whose list a neuron stands highest, and the effect there.
+/// For each neuron of the last layer, `[d_mlp]`: the class in whose list it ranks highest, and its effect there.
 pub fn best(by_class: &[Vec<Tracker>], d_mlp: usize) -> Vec<Option<(Class, f64)>> {
     let mut best: Vec<Option<(usize, Class, f64)>> = vec![None; d_mlp];
     for (class, ranked) in by_class.iter().enumerate() {
@@ -69,7 +69,7 @@ pub fn best(by_class: &[Vec<Tracker>], d_mlp: usize) -> Vec<Option<(Class, f64)>
     best.into_iter().map(|best| best.map(|(_, class, effect)| (class, effect))).collect()
 }
 
-/// [`TRACKS`] and [`TRACKS_BY`], of what [`best`] found.
+/// [`TRACKS`] and [`TRACKS_BY`], from the result of [`best`].
 pub fn tracked(
     answer: &Answer,
     best: &Arc<Vec<Option<(Class, f64)>>>,

@@ -1,6 +1,6 @@
 //! Everything the forward pass computes for one sequence.
 //!
-//! Training reuses one such buffer per thread for ever; probing keeps one as the cache.
+//! Training reuses one such buffer per thread all the time; probing keeps one as the cache.
 
 use super::clone_into::clone_into_buffers;
 use super::config::ModelConfig;
@@ -25,7 +25,7 @@ pub struct BlockActivations {
 
 clone_into_buffers!(BlockActivations: resid_pre, ln1, attn, resid_mid, mlp);
 
-/// All of one sequence.
+/// The activations of one sequence.
 #[derive(Debug, Default)]
 pub struct Activations {
     /// Positions.
@@ -45,7 +45,7 @@ pub struct Activations {
 clone_into_buffers!(Activations: len, blocks, resid_post, ln_final, unembed_in, logits);
 
 impl Activations {
-    /// Room for a sequence of `len` positions.
+    /// A buffer for a sequence of `len` positions.
     pub fn new(c: &ModelConfig, len: usize) -> Self {
         let zeros = |width: usize| vec![0.0; len * width];
         let block = || BlockActivations {
@@ -65,7 +65,7 @@ impl Activations {
         }
     }
 
-    /// Whether they have room for a sequence of `len` positions and no more, in a model of that shape.
+    /// Whether the buffer fits a sequence of exactly `len` positions in a model of this shape.
     pub fn fits(&self, c: &ModelConfig, len: usize) -> bool {
         let mlp = |block: &BlockActivations| {
             let Some(mlp) = &block.mlp else { return !c.has_mlp() };
@@ -87,7 +87,7 @@ impl Activations {
         mlp.post[position * (mlp.post.len() / self.len) + neuron]
     }
 
-    /// Numbers held.
+    /// Number of values.
     pub fn values(&self) -> usize {
         let norm = |norm: &Normed| norm.scale.len() + norm.normalized.len();
         let block = |block: &BlockActivations| {
@@ -103,7 +103,7 @@ impl Activations {
         self.blocks.iter().map(block).sum::<usize>() + last + norm(&self.ln_final)
     }
 
-    /// The residual stream a layer starts from; `n_layers` names the last one.
+    /// The residual stream before a layer; `n_layers` gives the last one.
     pub fn resid(&self, layer: usize) -> &[f32] {
         self.blocks.get(layer).map_or(&self.resid_post, |block| &block.resid_pre)
     }
@@ -115,7 +115,7 @@ mod tests {
     use crate::model::{Activation, Normalization};
 
     #[test]
-    fn the_estimate_is_what_is_held_or_a_little_more() {
+    fn the_estimate_is_the_exact_number_of_values_or_slightly_above() {
         let base = ModelConfig { n_layers: 3, d_vocab_out: Some(7), n_ctx: 40, ..ModelConfig::default() };
         for config in [
             base.clone(),

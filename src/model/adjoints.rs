@@ -1,15 +1,15 @@
-//! Gradients of activations on their way down.
+//! Gradients of activations during the backward pass.
 
 use super::config::ModelConfig;
 use super::loss_dtype::LossDtype;
 
-/// Gradients of activations on their way down; reused from sequence to sequence.
+/// Gradients of activations during the backward pass; reused from sequence to sequence.
 pub struct Adjoints {
     /// Precision of the loss.
     pub loss_dtype: LossDtype,
-    /// Of the residual stream, `[pos, d_model]`.
+    /// Gradient of the residual stream, `[pos, d_model]`.
     pub(super) resid: Vec<f32>,
-    /// Of what a sublayer reads, `[pos, d_model]`.
+    /// Gradient of a sublayer's input, `[pos, d_model]`.
     pub(super) input: Vec<f32>,
     /// Of the neurons, `[pos, d_mlp]`.
     pub(super) hidden: Vec<f32>,
@@ -24,13 +24,13 @@ pub struct Adjoints {
 }
 
 impl Adjoints {
-    /// Values held for a sequence of `len` positions, in a width that cannot overflow.
+    /// Number of values for a sequence of `len` positions, as a type that cannot overflow.
     pub(super) fn approximate_values(c: &ModelConfig, len: usize) -> u128 {
         let a_position = 2 * c.d_model + c.d_mlp + 4 * c.d_heads() + len + c.outputs();
         len as u128 * a_position as u128
     }
 
-    /// Room for a sequence of `len` positions.
+    /// Buffers for a sequence of `len` positions.
     pub fn new(c: &ModelConfig, len: usize) -> Self {
         let zeros = |width: usize| vec![0.0; len * width];
         Self {

@@ -15,19 +15,19 @@ use super::one_hot::{OneHot, Sequences};
 use super::weights::Weights;
 use crate::task::{Dataset, Example, Split};
 
-/// A model's shape, and the memory its training reuses.
+/// A model's shape, and the buffers that training reuses.
 #[derive(Clone)]
 pub struct Transformer {
     /// Precision of the loss.
     pub loss_dtype: LossDtype,
-    /// Where each weight lies in the flat buffer of parameters.
+    /// Range of each weight in the flat buffer of parameters.
     pub layout: Arc<Layout>,
-    /// Scratch for the CPU.
+    /// Buffers for the CPU.
     pub workspace: Arc<Workspace>,
 }
 
 impl Transformer {
-    /// A model of that layout.
+    /// A model of this layout.
     pub fn new(layout: Arc<Layout>) -> Self {
         Self { loss_dtype: LossDtype::default(), layout, workspace: Arc::default() }
     }
@@ -35,15 +35,15 @@ impl Transformer {
 
 /// A device that the model can be trained on.
 ///
-/// The default bodies compose the model of dfdx operations. A device that has something better overrides them.
+/// The default bodies compose the model of dfdx operations. A device with a faster way overrides them.
 pub trait Backend: Device<f32> + TensorFromVec<bool> + Cache {
-    /// Whether it has memory of its own: then sequences are copied there, and validated there too.
+    /// Whether the device has its own memory: then sequences are copied to it, and validation runs on it too.
     const HAS_MEMORY: bool = true;
 
-    /// One side of `dataset`, within this device's reach.
+    /// One split of `dataset`, accessible to the device.
     ///
     /// # Errors
-    /// When the device has no room.
+    /// When the device is out of memory.
     fn sequences(
         &self,
         dataset: &Arc<Dataset>,
@@ -53,17 +53,17 @@ pub trait Backend: Device<f32> + TensorFromVec<bool> + Cache {
         Sequences::new(self, dataset, split, config, Self::HAS_MEMORY)
     }
 
-    /// How many sequences of `len` tokens fit into the device's memory at a time, with gradients; a larger batch is
-    /// taken in parts.
+    /// Number of sequences of `len` tokens that fit into the device's memory at a time, with gradients; larger batches
+    /// are split into parts.
     fn room(&self, _model: &Transformer, _len: usize) -> usize {
         usize::MAX
     }
 
-    /// Mean cross-entropy over the targets of the sequences of these numbers, in nats, as a function of the flat buffer `params`,
-    /// `[parameters]`.
+    /// Mean cross-entropy over the targets of the sequences of these indices, in nats, as a function of the flat buffer
+    /// `params`, `[parameters]`.
     ///
     /// # Errors
-    /// When the device fails: out of memory, say.
+    /// When the device fails: out of memory, for example.
     fn loss<T: Tape<f32, Self>>(
         &self,
         model: &Transformer,
@@ -74,11 +74,10 @@ pub trait Backend: Device<f32> + TensorFromVec<bool> + Cache {
         composition(self, model, params, sequences.batch(self, rows)?, &sequences.examples(rows))
     }
 
-    /// Logits of the sequences of these numbers, `[sequence, pos, d_vocab_out]`, as many positions as the
-    /// longest has.
+    /// Logits of the sequences of these indices, `[sequence, pos, d_vocab_out]`, padded to the longest.
     ///
     /// # Errors
-    /// When the device fails: out of memory, say.
+    /// When the device fails: out of memory, for example.
     fn logits(
         &self,
         model: &Transformer,
@@ -91,25 +90,25 @@ pub trait Backend: Device<f32> + TensorFromVec<bool> + Cache {
         Ok(logits.as_vec())
     }
 
-    /// What an error means to a user.
+    /// Explains an error to the user.
     fn explain(error: &Self::Err) -> String {
         error.to_string()
     }
 
-    /// Whether less at a time might do.
+    /// Whether a smaller part of a batch might fit.
     fn is_out_of_memory(_error: &Self::Err) -> bool {
         false
     }
 
-    /// Used and total memory in bytes, of a device that has its own.
+    /// Used and total bytes of the device's own memory, if it has any.
     fn memory(&self) -> Option<(usize, usize)> {
         None
     }
 
-    /// Writes `values` over a fresh gradient or moment, all zeros, of the same length.
+    /// Copies `values` into a fresh gradient or moment of the same length, all zeros.
     ///
-    /// The default goes through the one public kernel that moves a tensor's data into such a buffer: a step of gradient
-    /// descent with no learning rate, whose velocity becomes the decayed parameter itself.
+    /// The default uses the one public kernel that writes a tensor's data into such a buffer: gradient descent with
+    /// learning rate 0, whose velocity becomes the weight-decayed parameter itself.
     ///
     /// # Errors
     /// When the device fails.
@@ -126,7 +125,7 @@ pub trait Backend: Device<f32> + TensorFromVec<bool> + Cache {
     }
 }
 
-/// The composed model on any device, whatever its [`Backend`] prefers: the oracle of the tests.
+/// The composed model on any device, independent of its [`Backend`]: the reference for tests.
 ///
 /// # Errors
 /// When the device fails.
@@ -163,8 +162,8 @@ fn composition<D: Backend, T: Tape<f32, D>>(
 impl Backend for Cpu {
     const HAS_MEMORY: bool = false;
 
-    /// One operation for the whole model: the loss is a scalar, so its gradient is computed on the way and only scaled
-    /// when the tape runs back.
+    /// One operation for the whole model: the loss is a scalar, so its gradient is computed in the forward pass and
+    /// only scaled in the backward pass.
     fn loss<T: Tape<f32, Self>>(
         &self,
         model: &Transformer,

@@ -13,14 +13,14 @@ use super::pass::{backward, cross_entropy, forward};
 use super::weights::Weights;
 use crate::task::Example;
 
-/// Parts a batch is cut into, whatever the number of threads: each sums its own gradients, and the parts are added in
-/// order, so the bits do not depend on who did what.
+/// Number of parts of a batch, whatever the number of threads: each sums its own gradients, and the parts are added in
+/// order, so that the bits do not depend on the threads.
 const CHUNKS: usize = 16;
 
-/// Values of all the parts' gradients together above which there are fewer parts, for memory's sake.
+/// Limit of values in all parts' gradients together: above it a batch has fewer parts, to save memory.
 const MAX_GRADIENT_VALUES: usize = 1 << 26;
 
-/// Memory that training reuses from step to step.
+/// Buffers that training reuses from step to step.
 #[derive(Default)]
 pub struct Workspace {
     scratch: Mutex<Vec<Scratch>>,
@@ -33,16 +33,16 @@ struct Scratch {
     adjoints: Adjoints,
 }
 
-/// What a batch came to.
+/// Loss and gradient of a batch.
 pub struct BatchResult {
     /// Mean cross-entropy over all targets, in nats.
     pub loss: f32,
-    /// Its gradient, in the layout of the weights; empty when it was not asked for.
+    /// Gradient of the loss, in the layout of the weights; empty if not requested.
     pub gradient: Vec<f32>,
 }
 
 impl Workspace {
-    /// Values held, with a gradient, where so many threads train on sequences of `len` tokens; in a width that cannot
+    /// Number of values, with a gradient, for this many threads on sequences of `len` tokens; as a type that cannot
     /// overflow.
     pub fn approximate_values(c: &ModelConfig, len: usize, threads: usize) -> u128 {
         let parameters = c.approximate_parameters();
@@ -89,7 +89,7 @@ impl Workspace {
         mut gradient: Option<&mut Vec<f32>>,
     ) -> f64 {
         let mut total = 0.0;
-        // Sequences of one length, one after the other, share their room.
+        // Consecutive sequences of one length share their buffers.
         for examples in examples.chunk_by(|a, b| a.tokens().len() == b.tokens().len()) {
             let mut scratch = self.take(weights.config(), examples[0].tokens().len());
             scratch.adjoints.loss_dtype = loss_dtype;
@@ -112,7 +112,7 @@ impl Workspace {
 }
 
 impl Scratch {
-    /// The summed loss of one sequence; adds its gradient, `scale` times, if it is asked for.
+    /// The summed loss of one sequence; adds `scale` times its gradient, if requested.
     fn example(
         &mut self,
         weights: &Weights,
@@ -130,7 +130,7 @@ impl Scratch {
     }
 }
 
-/// Elementwise sum, each element's terms in the order of the parts.
+/// Elementwise sum, in the order of the parts.
 fn sum_in_order(parts: &[Vec<f32>], width: usize) -> Vec<f32> {
     const STRIP: usize = 1 << 13;
     let mut total = vec![0.0; width];

@@ -1,6 +1,6 @@
-//! Copies into buffers that are there.
+//! Copies into existing buffers.
 
-/// `Clone` whose `clone_from` keeps the buffers, where the derived one makes new ones.
+/// `Clone` with a `clone_from` that reuses the buffers; the derived one allocates.
 macro_rules! clone_into_buffers {
     ($type:ty: $($field:ident),*) => {
         impl Clone for $type {

@@ -1,10 +1,10 @@
-//! The model as a composition of dfdx operations: what runs on CUDA, and what the fused operation is tested against.
+//! The model as a composition of dfdx operations: runs on CUDA, and is the reference for testing the fused operation.
 //!
-//! Each dfdx operation is a kernel or two and, running back, a few more, so what is chosen here is what a GPU does well.
-//! What is the same for all rows is added as a product with a column of ones: running back that is a product again, where
-//! dfdx's broadcasts sum columns with strided reads. The affine parts of layer norms are folded into the product that
-//! follows. Heads are multiplied one by one over the whole batch: dfdx's product of four axes would launch one kernel a
-//! sequence.
+//! Each dfdx operation launches one or two kernels, and a few more in the backward pass, so the choices here suit a
+//! GPU. Terms equal for all rows are added as a product with a column of ones: its backward pass is again a product,
+//! where dfdx's broadcasts sum columns with strided reads. The affine parts of layer norms are folded into the
+//! following product. Heads are multiplied one by one over the whole batch: dfdx's product of four axes would launch
+//! one kernel per sequence.
 
 use dfdx::prelude::*;
 
@@ -24,14 +24,14 @@ pub(super) fn loss<D: Device<f32>, T: Tape<f32, D>>(
 ) -> Result<Tensor<Rank0, f32, D, T>, D::Err> {
     let rows = batch.sequences * batch.len;
     let logits = logits(device, layout, params, batch.tokens, batch.len)?;
-    // A row of zeros where there is no target: it adds nothing, and its gradient is zero.
+    // Rows without a target are zero: they add nothing, and their gradient is zero.
     let targets = batch.targets.try_reshape_like(&(rows, layout.config.outputs()))?;
     let sum = flat(logits.try_log_softmax::<Axis<1>>()?)?.try_mul(flat(targets)?)?.try_sum()?;
     sum.try_div(-(batch.scored as f32))
 }
 
-/// As [`loss`], with log-softmax and loss on the host in double precision. `targets` are those of every row, padding
-/// included.
+/// Like [`loss`], with log-softmax and loss on the host in double precision. `targets` has one entry per row, including
+/// padding.
 pub(super) fn loss_in_f64<D: Device<f32>, T: Tape<f32, D>>(
     device: &D,
     layout: &Layout,
@@ -44,11 +44,11 @@ pub(super) fn loss_in_f64<D: Device<f32>, T: Tape<f32, D>>(
     let by = (1.0 / scored) as f32;
     let loss = cross_entropy_in_f64(&mut gradient, targets, layout.config.outputs(), by) / scored;
     let gradient = device.try_tensor_from_vec(gradient, *logits.shape())?;
-    // The product's slope is the gradient; its value is not the loss.
+    // The derivative of the product is the gradient, but its value is not the loss.
     shifted(logits.try_mul(gradient)?.try_sum()?, |_| device.try_tensor(loss as f32))
 }
 
-/// Logits of a batch of sequences of `len` tokens, each a row of one-hot vectors; `[batch * pos, d_vocab_out]`.
+/// Logits of a batch of sequences of `len` tokens, each a row of one-hot vectors; result `[batch * pos, d_vocab_out]`.
 pub(super) fn logits<D: Device<f32>, T: Tape<f32, D>>(
     device: &D,
     layout: &Layout,

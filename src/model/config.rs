@@ -7,13 +7,13 @@ use super::ids::HeadId;
 use super::parts::{Activation, Normalization};
 use crate::task::Shape;
 
-/// Parameters above which a model is refused: this is a tool for small transformers.
+/// Most parameters accepted: this is a tool for small transformers.
 const MAX_PARAMETERS: usize = 1 << 28;
 const MAX_CONTEXT: usize = 4096;
-/// Of one sequence; every thread that trains holds one.
+/// Limit for one sequence; every training thread holds one.
 const MAX_ACTIVATIONS_GIB: u128 = 4;
 
-/// The hyperparameters that fix every weight's shape. The default is the notebook's model (60,106 parameters).
+/// The hyperparameters that determine every weight's shape. The default is the notebook's model (60,106 parameters).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelConfig {
@@ -31,7 +31,7 @@ pub struct ModelConfig {
     pub n_ctx: usize,
     /// Size of the vocabulary.
     pub d_vocab: usize,
-    /// Classes that it answers with, where that is not `d_vocab`.
+    /// Number of output classes, if not `d_vocab`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub d_vocab_out: Option<usize>,
     /// The MLP's nonlinearity.
@@ -57,7 +57,7 @@ impl Default for ModelConfig {
     }
 }
 
-/// A model that cannot be.
+/// An invalid model.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum ConfigError {
     /// A dimension out of its range.
@@ -67,9 +67,9 @@ pub enum ConfigError {
         field: &'static str,
         /// Its value.
         value: usize,
-        /// The least it may be.
+        /// Minimum.
         min: usize,
-        /// The most it may be.
+        /// Maximum.
         max: usize,
     },
     /// One sequence would take too much memory.
@@ -77,19 +77,19 @@ pub enum ConfigError {
         "one sequence of this model would take {gib} GiB of activations: more than {MAX_ACTIVATIONS_GIB}"
     )]
     TooMuchMemory {
-        /// How much.
+        /// Size in GiB.
         gib: u128,
     },
-    /// Each dimension would do, but not all together.
+    /// Each dimension alone is valid, but not all together.
     #[error("the model would have {parameters} parameters: more than {MAX_PARAMETERS}")]
     TooLarge {
-        /// How many.
+        /// Number of parameters.
         parameters: u128,
     },
 }
 
 impl ModelConfig {
-    /// Refuses dimensions that are zero or absurd.
+    /// Rejects dimensions that are zero or unreasonable.
     ///
     /// # Errors
     /// Names the first dimension that is out of range, or the number of parameters.
@@ -119,7 +119,7 @@ impl ModelConfig {
         Ok(())
     }
 
-    /// Values kept for one sequence of `len` tokens, in a width that cannot overflow.
+    /// Number of values for one sequence of `len` tokens, as a type that cannot overflow.
     pub fn approximate_activations(&self, len: usize) -> u128 {
         let [layers, heads, d_model, d_heads, d_mlp, len, outputs] =
             [self.n_layers, self.n_heads, self.d_model, self.d_heads(), self.d_mlp, len, self.outputs()]
@@ -127,7 +127,7 @@ impl ModelConfig {
         layers * len * (6 * d_model + 4 * d_heads + 5 * d_mlp + heads * len) + len * (3 * d_model + outputs)
     }
 
-    /// Matrices only, in a width that cannot overflow: for the check before anything is allocated.
+    /// Parameters of the matrices only, as a type that cannot overflow: for the check before allocation.
     pub fn approximate_parameters(&self) -> u128 {
         let [layers, d_model, d_mlp, n_ctx, vocabularies, heads] = [
             self.n_layers,
@@ -141,18 +141,18 @@ impl ModelConfig {
         d_model * (vocabularies + n_ctx) + layers * (4 * d_model * heads + 2 * d_model * d_mlp)
     }
 
-    /// Classes that it answers with: `d_vocab_out`.
+    /// Number of output classes: `d_vocab_out`.
     pub fn outputs(&self) -> usize {
         self.d_vocab_out.unwrap_or(self.d_vocab)
     }
 
-    /// The same, with nothing said twice: of two descriptions of one model there is one.
+    /// The same model in canonical form: redundant settings are removed.
     #[must_use]
     pub fn canonical(self) -> Self {
         Self { d_vocab_out: self.d_vocab_out.filter(|outputs| *outputs != self.d_vocab), ..self }
     }
 
-    /// What it reads and answers.
+    /// Shape of its inputs and outputs.
     pub fn shape(&self) -> Shape {
         Shape { n_ctx: self.n_ctx, d_vocab: self.d_vocab, d_vocab_out: self.outputs() }
     }
@@ -173,7 +173,7 @@ impl ModelConfig {
         self.d_mlp > 0
     }
 
-    /// Whether `mlp.ln` stands between the nonlinearity and `W_out`.
+    /// Whether `mlp.ln` comes between the nonlinearity and `W_out`.
     pub fn has_mlp_norm(&self) -> bool {
         self.has_mlp() && self.act_fn.has_norm()
     }
@@ -188,19 +188,19 @@ impl ModelConfig {
         self.normalization_type == Normalization::Ln
     }
 
-    /// TransformerLens' width of the initial weights: 0.8 / sqrt(`d_model`).
+    /// TransformerLens' scale of the initial weights: 0.8 / sqrt(`d_model`).
     pub fn initializer_range(&self) -> f32 {
         0.8 / (self.d_model as f32).sqrt()
     }
 }
 
 impl Activation {
-    /// Every one.
+    /// All of them.
     pub const ALL: [Self; 3] = [Self::SoluLn, Self::Gelu, Self::Relu];
 }
 
 impl Normalization {
-    /// Every one.
+    /// All of them.
     pub const ALL: [Self; 3] = [Self::Ln, Self::LnPre, Self::None];
 }
 
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_outputs_as_tokens_go_without_saying() {
+    fn as_many_outputs_as_tokens_is_the_default() {
         let says = |d_vocab_out| {
             serde_json::to_string(&ModelConfig { d_vocab_out, ..ModelConfig::default() }.canonical())
         };
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn dimensions_that_are_absurd_together_are_refused_without_overflow() {
+    fn dimensions_that_are_too_large_together_are_refused_without_overflow() {
         let config = ModelConfig { n_layers: 64, d_model: 16_384, d_mlp: 65_536, ..ModelConfig::default() };
         assert!(matches!(config.validate(), Err(ConfigError::TooLarge { .. })));
     }

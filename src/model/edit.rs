@@ -1,4 +1,4 @@
-//! Changes to activations.
+//! Edits of activations.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -31,13 +31,13 @@ impl Hook {
     }
 }
 
-/// Positions at which an edit is made.
+/// Positions of an edit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Positions {
     /// Every one.
     #[default]
     All,
-    /// Those; the ones after the end of a sequence are passed over.
+    /// These positions; those after the end of a sequence are ignored.
     Only(BTreeSet<usize>),
 }
 
@@ -50,18 +50,18 @@ impl Positions {
     }
 }
 
-/// What an edited value becomes.
+/// The replacement of an edited value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// 0.
     Zero,
-    /// Its mean over a stated set of sequences and all positions.
+    /// Its mean over a set of sequences and all their positions.
     Mean,
     /// An attention pattern in place of the head's own.
     Pattern(PatternKind),
 }
 
-/// A change to an activation: a hook of a block, some of its indices, positions, and what the values become.
+/// A change to an activation: a hook of a block, indices, positions, and the replacement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
     /// Block.
@@ -70,14 +70,14 @@ pub struct Edit {
     pub hook: Hook,
     /// Heads or neurons.
     pub indices: Vec<usize>,
-    /// Where.
+    /// Positions.
     pub positions: Positions,
-    /// What the values become.
+    /// The replacement.
     pub change: Change,
 }
 
 impl Edit {
-    /// Values replaced in a sequence of `len` positions; of a pattern those up to the query count.
+    /// Number of values replaced in a sequence of `len` positions; for a pattern, only keys up to the query count.
     pub fn cells(&self, config: &ModelConfig, len: usize) -> usize {
         let width = |position: usize| match self.hook {
             Hook::Pattern => position + 1,
@@ -113,31 +113,31 @@ impl fmt::Display for Edit {
     }
 }
 
-/// What an ablated value becomes.
+/// The replacement of an ablated value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AblationKind {
     /// 0.
     #[default]
     Zero,
-    /// Its mean over a stated set of sequences and all positions.
+    /// Its mean over a set of sequences and all their positions.
     Mean,
 }
 
-/// An attention pattern put in place of a head's own.
+/// An attention pattern that replaces a head's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PatternKind {
-    /// Every key up to the query alike: averaging.
+    /// Equal attention to every key up to the query.
     Uniform,
     /// The query itself.
     Identity,
-    /// The key before the query; the first query sees itself.
+    /// The key before the query; the first query attends to itself.
     Previous,
 }
 
 impl PatternKind {
-    /// Fills the row of one query, `[key]`; it sums to 1.
+    /// Fills the row of one query, `[key]`; the row sums to 1.
     fn fill(self, query: usize, row: &mut [f32]) {
         row.fill(0.0);
         match self {
@@ -148,27 +148,27 @@ impl PatternKind {
     }
 }
 
-/// The edits that the screen and the command line speak of: heads ablated at `attn.hook_z`, neurons at `mlp.hook_post`,
-/// patterns replaced at `attn.hook_pattern`, at every position.
+/// The edits of the screen and the command line: heads ablated at `attn.hook_z`, neurons at `mlp.hook_post`, patterns
+/// replaced at `attn.hook_pattern`, at every position.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Interventions {
     /// Ablated heads.
     pub heads: BTreeSet<HeadId>,
     /// Ablated neurons.
     pub neurons: BTreeSet<NeuronId>,
-    /// What ablated heads and neurons become.
+    /// The replacement for ablated heads and neurons.
     pub kind: AblationKind,
     /// Attention-pattern overrides by head.
     pub patterns: BTreeMap<HeadId, PatternKind>,
 }
 
 impl Interventions {
-    /// Whether nothing is switched off or replaced.
+    /// Whether there are no interventions.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Heads and neurons switched off, and patterns replaced.
+    /// Number of heads and neurons switched off, and of patterns replaced.
     pub fn len(&self) -> usize {
         self.heads.len() + self.neurons.len() + self.patterns.len()
     }
@@ -187,14 +187,14 @@ impl Interventions {
         }
     }
 
-    /// Leaves everything as the model has it.
+    /// Removes all interventions.
     pub fn clear(&mut self) {
         self.heads.clear();
         self.neurons.clear();
         self.patterns.clear();
     }
 
-    /// The same, edit by edit.
+    /// The interventions as a list of edits.
     pub fn edits(&self) -> Vec<Edit> {
         let change = match self.kind {
             AblationKind::Zero => Change::Zero,
@@ -215,12 +215,12 @@ impl Interventions {
         heads.chain(neurons).chain(self.patterns.iter().map(pattern)).collect()
     }
 
-    /// Values replaced in a sequence of `len` positions.
+    /// Number of values replaced in a sequence of `len` positions.
     pub fn cells(&self, config: &ModelConfig, len: usize) -> usize {
         self.edits().iter().map(|edit| edit.cells(config, len)).sum()
     }
 
-    /// The replacement values. Without `means`, an ablation to the mean is one to zero.
+    /// The replacement values. Without `means`, ablation to the mean becomes ablation to zero.
     pub fn patch(&self, config: &ModelConfig, means: Option<&Means>) -> Patch {
         Patch::new(config, &self.edits(), means)
     }
@@ -233,14 +233,14 @@ pub struct Means {
     pub z: Vec<Vec<f32>>,
     /// Of `mlp.hook_post`, `[d_mlp]`.
     pub post: Vec<Vec<f32>>,
-    /// Sequences that were averaged.
+    /// Number of sequences averaged.
     pub sequences: usize,
 }
 
-/// Edits as a pass applies them: values by layer.
+/// Edits in the form that a pass applies: values by layer.
 #[derive(Clone, Debug, Default)]
 pub struct Patch {
-    /// One a layer; none change nothing.
+    /// One per layer; empty ones change nothing.
     pub(super) blocks: Vec<BlockEdit>,
 }
 
@@ -252,7 +252,7 @@ pub(super) struct BlockEdit {
     pub(super) patterns: Vec<PatternEdit>,
 }
 
-/// Columns from `first` on become `values` at some positions.
+/// The columns from `first` on are replaced by `values` at some positions.
 #[derive(Clone, Debug)]
 struct Columns {
     first: usize,
@@ -260,7 +260,7 @@ struct Columns {
     positions: Positions,
 }
 
-/// A head's pattern is replaced at some queries.
+/// Replaces a head's pattern at some queries.
 #[derive(Clone, Debug)]
 pub(super) struct PatternEdit {
     pub(super) head: usize,
@@ -269,8 +269,8 @@ pub(super) struct PatternEdit {
 }
 
 impl Patch {
-    /// Of these edits. Without `means`, a change to the mean is one to zero. Panics where a pattern is put anywhere but at
-    /// [`Hook::Pattern`], or anything else there.
+    /// The patch of these edits. Without `means`, a change to the mean becomes a change to zero. Panics if a pattern is
+    /// set anywhere but at [`Hook::Pattern`], or anything else is set there.
     pub fn new(config: &ModelConfig, edits: &[Edit], means: Option<&Means>) -> Self {
         let mut patch = Self { blocks: vec![BlockEdit::default(); config.n_layers] };
         for edit in edits {
@@ -284,7 +284,7 @@ impl Patch {
 }
 
 impl BlockEdit {
-    /// Adds one index of an edit, `width` values wide.
+    /// Adds one index of an edit, with `width` values.
     fn add(&mut self, edit: &Edit, index: usize, width: usize, means: Option<&Means>) {
         let (first, positions) = (index * width, edit.positions.clone());
         let means = means.filter(|_| edit.change == Change::Mean);

@@ -1,4 +1,4 @@
-//! Weights rewritten so that they are easier to read and compute the same.
+//! Rewrites weights into a form that is easier to read and computes the same.
 
 use std::sync::Arc;
 
@@ -11,12 +11,13 @@ use super::parts::Normalization;
 use super::parts::linear::Folder;
 use super::weights::Weights;
 
-/// What later versions of TransformerLens do beyond the notebook's; neither changes what is computed.
+/// Steps that later versions of TransformerLens add to the notebook's; neither changes the results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoldOptions {
-    /// Centre every matrix that reads a normalised vector over what it reads (`fold_layer_norm`'s `center_weights`).
+    /// Centre every matrix that reads a normalised vector over its input dimension (`fold_layer_norm`'s
+    /// `center_weights`).
     pub center_reading: bool,
-    /// Move what the value biases write into `b_O` (`fold_value_biases`).
+    /// Move the value biases' contribution into `b_O` (`fold_value_biases`).
     pub fold_value_biases: bool,
 }
 
@@ -24,7 +25,7 @@ pub struct FoldOptions {
 /// matrix that reads it, writing weights centred over `d_model`, the unembedding over the vocabulary. Log-probabilities
 /// are unchanged.
 ///
-/// Without layer norms only the unembedding can be centred, and value biases folded.
+/// Without layer norms, this only centres the unembedding and folds value biases.
 pub fn fold(weights: &Weights, options: FoldOptions) -> Weights {
     let (c, from) = (weights.config(), &weights.layout);
     let normalization_type = if c.has_affine_norms() { Normalization::LnPre } else { c.normalization_type };

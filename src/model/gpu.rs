@@ -8,7 +8,7 @@ use super::config::ModelConfig;
 use super::layout::Layout;
 use crate::cuda;
 
-/// Share of the free memory that a part of a batch may take, by the estimate of [`values_per_token`].
+/// Share of the free memory for a part of a batch, as estimated by [`values_per_token`].
 const SHARE: f64 = 0.7;
 
 impl Backend for Cuda {
@@ -35,14 +35,13 @@ impl Backend for Cuda {
     }
 }
 
-/// Bytes without which a model cannot be trained a sequence of `len` tokens at a time: parameters, gradient and moments
-/// with the copies that a step makes, and the activations.
+/// Bytes needed to train on one sequence of `len` tokens at a time: parameters, gradient and moments with the copies of
+/// a step, and the activations.
 pub fn least_memory(layout: &Layout, len: usize) -> usize {
     (6 * layout.len + values_per_token(&layout.config, len) * len) * size_of::<f32>()
 }
 
-/// Values that the composition and its gradients keep for one token: what runs on the emulated GPU took at most, and a
-/// little more.
+/// Number of values that the composition and its gradients keep per token: the maximum on the emulated GPU, rounded up.
 fn values_per_token(c: &ModelConfig, len: usize) -> usize {
     let block = 8 * c.d_model + 6 * c.d_heads() + 7 * c.n_heads * len + 14 * c.d_mlp;
     c.n_layers * block + 8 * c.d_model + 6 * (c.d_vocab + c.outputs())

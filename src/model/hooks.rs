@@ -1,6 +1,6 @@
-//! Activations under TransformerLens' hook names, as they are collected.
+//! Collects activations under TransformerLens' hook names.
 
-/// A tensor to be saved, row-major.
+/// A tensor to save, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedTensor {
     /// TransformerLens' name.
@@ -18,12 +18,12 @@ pub(super) struct Hooks {
 }
 
 impl Hooks {
-    /// Adds one.
+    /// Adds a tensor.
     pub(super) fn push(&mut self, name: &str, shape: &[usize], values: Vec<f32>) {
         self.tensors.push(NamedTensor { name: name.into(), shape: shape.into(), values });
     }
 
-    /// Adds one of the residual stream's width, `[pos, d_model]`.
+    /// Adds a tensor of the residual stream's width, `[pos, d_model]`.
     pub(super) fn stream(&mut self, name: &str, values: Vec<f32>) {
         self.push(name, &[self.len, values.len() / self.len], values);
     }

@@ -1,8 +1,8 @@
-//! Heads and neurons by place.
+//! Identifiers of heads and neurons.
 
 use serde::{Deserialize, Serialize};
 
-/// A head by place.
+/// A head, by layer and index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct HeadId {
     /// Block.
@@ -11,7 +11,7 @@ pub struct HeadId {
     pub head: usize,
 }
 
-/// A neuron by place.
+/// A neuron, by layer and index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NeuronId {
     /// Block.

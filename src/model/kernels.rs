@@ -1,15 +1,15 @@
-//! The row operations that a matrix library does not have.
+//! Row operations that a matrix library does not provide.
 //!
-//! Plain loops that vectorise. [`kernel!`] compiles each for every instruction set and picks the widest that the machine
-//! has when the program runs, so an ordinary build is as quick as one for this very machine. Sums run in sixteen lanes
-//! whose order is fixed, so every instruction set gives the same bits.
+//! Plain loops that vectorise. [`kernel!`] compiles each for every instruction set and picks the widest at run time, so
+//! a portable build is as fast as one for this machine. Sums run in sixteen lanes of fixed order, so every instruction
+//! set gives the same bits.
 
 #![expect(
     clippy::inline_always,
     reason = "only what is inlined into a kernel gets the kernel's instructions"
 )]
 
-/// A function compiled for every instruction set. Its body must call nothing that is not inlined always.
+/// A function compiled for every instruction set. Its body must call only functions that are always inlined.
 macro_rules! kernel {
     ($(#[$doc:meta])* pub fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $body:block) => {
         kernel! { $(#[$doc])* pub fn $name($($arg: $ty),*) -> () $body }
@@ -33,9 +33,9 @@ macro_rules! kernel {
 
 pub(super) use kernel;
 
-/// The instruction set that every kernel runs with on this machine: `x86-v4`, `x86-v3`, `neon`, `scalar`, …
+/// The instruction set of every kernel on this machine: `x86-v4`, `x86-v3`, `neon`, `scalar`, …
 pub fn instruction_set() -> String {
-    // Which variants there are depends on the target.
+    // The variants depend on the target.
     let variant = format!("{:?}", pulp::Arch::new()).to_lowercase();
     let name = variant.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
     let is_level = name.starts_with('v') && cfg!(any(target_arch = "x86", target_arch = "x86_64"));
@@ -110,8 +110,7 @@ pub(super) fn exp(x: f32) -> f32 {
     (p * r * r + r + 1.0) * power
 }
 
-/// ln x to 3e-7 relative, for positive x that are not subnormal; finite and without meaning for the others,
-/// NaN included.
+/// ln x to 3e-7 relative, for positive x that are not subnormal; finite but meaningless for all others, NaN included.
 ///
 /// The reduction and the polynomial are those of the Cephes library's `logf`.
 #[inline(always)]
@@ -190,7 +189,7 @@ kernel! {
 }
 
 kernel! {
-    /// The sum of p ln(`times` p) over a row, in nats; a p of 0 adds 0.
+    /// The sum of p ln(`times` p) over a row, in nats; p = 0 adds 0.
     pub fn sum_p_ln_p(row: &[f32], times: f32) -> f32 {
         fold_lanes([row, row], |total, p, _| total + p * ln(times * p))
     }
@@ -202,7 +201,7 @@ pub fn fill_rows(x: &mut [f32], row: &[f32]) {
 }
 
 kernel! {
-    /// Takes its mean off every row of `x`, `[rows, width]`.
+    /// Subtracts its mean from every row of `x`, `[rows, width]`.
     pub fn centre(x: &mut [f32], width: usize) {
         for row in x.chunks_exact_mut(width) {
             let mean = sum(row) / width as f32;
@@ -218,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exp_is_right_to_float_precision_over_its_whole_range() {
+    fn exp_is_accurate_to_float_precision_over_its_whole_range() {
         let worst = (-860_000..880_000)
             .step_by(7)
             .map(|i| {
@@ -232,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn ln_is_right_to_float_precision_over_its_whole_range() {
+    fn ln_is_accurate_to_float_precision_over_its_whole_range() {
         let worst = (f32::MIN_POSITIVE.to_bits()..f32::INFINITY.to_bits())
             .step_by(977)
             .chain(1.0_f32.to_bits() - 100_000..1.0_f32.to_bits() + 100_000)

@@ -1,8 +1,8 @@
-//! Where each weight lies in the one flat buffer that holds them all.
+//! Range of each weight in the one flat buffer.
 //!
-//! One buffer makes the optimiser one sweep, a snapshot one copy and a checkpoint one tensor. Query, key and value
-//! matrices of all heads lie side by side as one `[d_model, 3 * n_heads * d_head]` matrix so that one product makes
-//! all three; under their TransformerLens names they are strided views of it.
+//! With one buffer, the optimiser is one sweep, a snapshot one copy and a checkpoint one tensor. Query, key and value
+//! matrices of all heads are stored side by side as one `[d_model, 3 * n_heads * d_head]` matrix, so that one product
+//! computes all three; their TransformerLens names are strided views of it.
 
 use std::ops::Range;
 
@@ -26,7 +26,7 @@ pub struct BlockLayout {
 /// The whole model.
 #[derive(Clone, Debug)]
 pub struct Layout {
-    /// What it was made for.
+    /// The model's shape.
     pub config: ModelConfig,
     /// `[d_vocab, d_model]`.
     pub w_e: Range<usize>,
@@ -40,7 +40,7 @@ pub struct Layout {
     pub w_u: Range<usize>,
     /// `[d_vocab_out]`.
     pub b_u: Range<usize>,
-    /// Parameters in all.
+    /// Number of parameters.
     pub len: usize,
     tensors: Vec<TensorView>,
 }
@@ -65,17 +65,17 @@ impl Layout {
         &self.tensors
     }
 
-    /// The weight of that name.
+    /// The weight with this name.
     pub fn tensor(&self, name: &str) -> Option<&TensorView> {
         self.tensors.iter().find(|tensor| tensor.name == name)
     }
 
-    /// Where token and position embeddings lie.
+    /// Ranges of token and position embeddings.
     pub(super) fn embed(&self) -> Places<'_> {
         (&self.w_e, &self.w_pos)
     }
 
-    /// Where the unembedding lies.
+    /// Ranges of the unembedding.
     pub(super) fn unembed(&self) -> UnembedLayout<'_> {
         UnembedLayout { ln_final: self.ln_final.as_ref(), w_u: &self.w_u, b_u: &self.b_u }
     }

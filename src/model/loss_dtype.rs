@@ -1,4 +1,4 @@
-//! In which precision the loss is computed.
+//! Precision of the loss.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Matrix products through the `gemm` crate, behind views whose bounds are checked.
+//! Matrix products with the `gemm` crate, through views with checked bounds.
 
 use gemm::Parallelism;
 
@@ -20,7 +20,7 @@ pub struct MatMut<'a> {
     row_stride: usize,
 }
 
-/// Whether a product replaces or adds.
+/// Whether a product replaces the output or is added to it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Write {
     /// `out = a b`.
@@ -42,13 +42,13 @@ impl<'a> Mat<'a> {
         Self::strided(data, rows, cols, cols)
     }
 
-    /// Row-major, `row_stride` values from one row to the next.
+    /// Row-major, with `row_stride` values between the starts of two rows.
     pub fn strided(data: &'a [f32], rows: usize, cols: usize, row_stride: usize) -> Self {
         assert_inside(data.len(), rows, cols, row_stride, 1);
         Self { data, rows, cols, row_stride, col_stride: 1 }
     }
 
-    /// The transpose, without moving anything.
+    /// The transpose, without a copy.
     #[must_use]
     pub fn t(self) -> Self {
         Self {
@@ -67,14 +67,14 @@ impl<'a> MatMut<'a> {
         Self::strided(data, rows, cols, cols)
     }
 
-    /// Row-major, `row_stride` values from one row to the next.
+    /// Row-major, with `row_stride` values between the starts of two rows.
     pub fn strided(data: &'a mut [f32], rows: usize, cols: usize, row_stride: usize) -> Self {
         assert_inside(data.len(), rows, cols, row_stride, 1);
         Self { data, rows, cols, row_stride }
     }
 }
 
-/// `out = scale * a b` or `out += scale * a b`, on the calling thread. Panics when the shapes do not fit.
+/// `out = scale * a b` or `out += scale * a b`, on the calling thread. Panics if the shapes do not match.
 #[expect(clippy::needless_pass_by_value, reason = "a view to write through is used once")]
 pub fn matmul(out: MatMut<'_>, write: Write, scale: f32, a: Mat<'_>, b: Mat<'_>) {
     assert_eq!((out.rows, out.cols, a.cols), (a.rows, b.cols, b.rows), "shapes of a product");

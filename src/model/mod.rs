@@ -1,4 +1,4 @@
-//! The transformer: its shape, its weights, its forward pass with every activation, its gradients.
+//! The transformer: shape, weights, forward pass with every activation, gradients.
 
 pub mod activations;
 mod adjoints;

@@ -1,4 +1,4 @@
-//! Sequences where a device reads them: as one-hot vectors, which make an embedding a product, and its gradient too.
+//! Sequences on a device, as one-hot vectors: these make an embedding a product, and its gradient too.
 
 use std::sync::Arc;
 
@@ -7,29 +7,30 @@ use dfdx::prelude::*;
 use super::config::ModelConfig;
 use crate::task::{Dataset, Example, Split, Token};
 
-/// Values of both tensors together above which a split stays on the host and batches are copied one by one: 2 GiB.
+/// Limit of values of both tensors together: above it a split stays on the host and batches are copied one by one (2
+/// GiB).
 const MAX_RESIDENT: usize = 1 << 29;
 
 type Matrix<D> = Tensor<(usize, usize), f32, D>;
 
-/// Sequences and their targets. What is shorter than the longest is padded with tokens that are none, which no position
-/// before them sees and nothing scores.
+/// Sequences and their targets. Sequences shorter than the longest are padded with zero vectors: no earlier position
+/// attends to them, and they have no targets.
 #[derive(Clone)]
 pub(super) struct OneHot<D: Device<f32>> {
     /// `[sequence, pos * d_vocab]`.
     pub(super) tokens: Matrix<D>,
-    /// `[sequence, pos * d_vocab_out]`; zeros where there is no target.
+    /// `[sequence, pos * d_vocab_out]`; zeros without a target.
     pub(super) targets: Matrix<D>,
-    /// How many.
+    /// Number of sequences.
     pub(super) sequences: usize,
     /// Tokens in each.
     pub(super) len: usize,
-    /// Targets of all.
+    /// Number of targets.
     pub(super) scored: usize,
 }
 
 impl<D: Device<f32>> OneHot<D> {
-    /// Copies them to the device.
+    /// Copies sequences to the device.
     pub(super) fn of(
         device: &D,
         examples: &[Example<'_>],
@@ -59,7 +60,7 @@ impl<D: Device<f32>> OneHot<D> {
     }
 }
 
-/// One side of a data set, within a device's reach.
+/// One split of a data set, accessible to a device.
 pub struct Sequences<D: Device<f32>> {
     dataset: Arc<Dataset>,
     split: Split,
@@ -69,10 +70,10 @@ pub struct Sequences<D: Device<f32>> {
 }
 
 impl<D: Device<f32>> Sequences<D> {
-    /// One side of `dataset`, copied once to a device that `has_memory` of its own, if it is not too much.
+    /// One split of `dataset`, copied once to a device that `has_memory` of its own, unless too large.
     ///
     /// # Errors
-    /// When the device has no room.
+    /// When the device is out of memory.
     pub(super) fn new(
         device: &D,
         dataset: &Arc<Dataset>,
@@ -87,32 +88,32 @@ impl<D: Device<f32>> Sequences<D> {
         Ok(Self { dataset: Arc::clone(dataset), split, config: config.clone(), len, resident })
     }
 
-    /// How many there are.
+    /// Number of sequences.
     pub fn len(&self) -> usize {
         self.dataset.len(self.split)
     }
 
-    /// Tokens in the longest.
+    /// Length of the longest sequence.
     pub fn longest(&self) -> usize {
         self.len
     }
 
-    /// Targets of those of these numbers.
+    /// Number of targets of the sequences of these indices.
     pub fn scored(&self, rows: &[usize]) -> usize {
         rows.iter().map(|&row| self.dataset.example(self.split, row).scored()).sum()
     }
 
-    /// Whether there are none.
+    /// Whether there are no sequences.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Those of these numbers, on the host.
+    /// The sequences of these indices, on the host.
     pub fn examples(&self, rows: &[usize]) -> Vec<Example<'_>> {
         rows.iter().map(|&row| self.dataset.example(self.split, row)).collect()
     }
 
-    /// Those of these numbers, on the device.
+    /// The sequences of these indices, on the device.
     pub(super) fn batch(&self, device: &D, rows: &[usize]) -> Result<OneHot<D>, D::Err> {
         match &self.resident {
             Some(all) => all.rows(device, rows, self.scored(rows)),

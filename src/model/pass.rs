@@ -1,6 +1,6 @@
-//! The stages of a pass over one sequence in their order, forward, again after an edit, and backward.
+//! The stages of a pass over one sequence in order: forward, forward after an edit, and backward.
 //!
-//! Training, probing and editing all run these stages. The formulas and the names are TransformerLens'.
+//! Training, probing and editing all run these stages. Formulas and names are TransformerLens'.
 
 use super::activations::Activations;
 use super::adjoints::Adjoints;
@@ -10,14 +10,14 @@ use super::parts::{attention, mlp, positions, unembed as readout};
 use super::weights::Weights;
 use crate::task::{Class, Example, Token};
 
-/// Runs `tokens` through the model into `to`, which is replaced where its length differs.
+/// Runs `tokens` through the model into `to`, which is reallocated if its length differs.
 ///
-/// Panics when there are more tokens than `n_ctx`, or one is not in the vocabulary: the edges check both.
+/// Panics if there are more tokens than `n_ctx`, or one is outside the vocabulary: callers check both.
 pub fn forward(weights: &Weights, tokens: &[Token], patch: &Patch, to: &mut Activations) {
     forward_in_steps(weights, tokens, patch, to, &|| ());
 }
 
-/// The same; `between` is called before each block, and may wait.
+/// Like [`forward`]; `between` is called before each block, and may wait.
 pub fn forward_in_steps(
     weights: &Weights,
     tokens: &[Token],
@@ -33,12 +33,12 @@ pub fn forward_in_steps(
     logits(weights, to);
 }
 
-/// Runs only what `patch` changes of the unpatched pass `from`: `to`, a buffer of the same shape, comes to hold what
-/// [`forward`] with the patch would have given.
+/// Runs only what `patch` changes in the unpatched pass `from`. Afterwards `to`, a buffer of the same shape, equals the
+/// result of [`forward`] with the patch.
 pub fn forward_again(weights: &Weights, patch: &Patch, from: &Activations, to: &mut Activations) {
     let touched = |patch: &BlockEdit| !patch.is_empty();
     let Some(first) = patch.blocks.iter().position(touched) else { return to.clone_from(from) };
-    // The blocks after it are written whole.
+    // All later blocks are overwritten completely.
     to.len = from.len;
     to.blocks[..=first].clone_from_slice(&from.blocks[..=first]);
     let block = &patch.blocks[first];
@@ -66,14 +66,14 @@ fn blocks_from(first: usize, weights: &Weights, patch: &Patch, to: &mut Activati
     }
 }
 
-/// From `z` to `resid_mid`.
+/// Computes `resid_mid` from `z`.
 fn write_heads(weights: &Weights, layer: usize, edit: &BlockEdit, to: &mut Activations) {
     let (at, block) = (&weights.layout.blocks[layer].attn, &mut to.blocks[layer]);
     block.resid_mid.copy_from_slice(&block.resid_pre);
     attention::write(weights.params(), at, edit, &mut block.attn.z, &mut block.resid_mid);
 }
 
-/// From `resid_mid` to `post`.
+/// Computes `post` from `resid_mid`.
 fn neurons(weights: &Weights, layer: usize, to: &mut Activations) {
     let block = &mut to.blocks[layer];
     if let (Some(at), Some(to)) = (&weights.layout.blocks[layer].mlp, &mut block.mlp) {
@@ -81,7 +81,7 @@ fn neurons(weights: &Weights, layer: usize, to: &mut Activations) {
     }
 }
 
-/// From `post` to the stream after the block.
+/// Computes the stream after the block from `post`.
 fn write_neurons(weights: &Weights, layer: usize, edit: &BlockEdit, to: &mut Activations) {
     let (blocks, after) = to.blocks.split_at_mut(layer + 1);
     let block = &mut blocks[layer];
@@ -119,14 +119,14 @@ pub fn mlp_out(weights: &Weights, from: &Activations, layer: usize) -> Option<Ve
     Some(mlp::out(weights.params(), at, &mlp.post))
 }
 
-/// Sum over positions that have a target of the cross-entropy of `logits`, `[pos, d_vocab_out]`, in nats. Panics when there
-/// are not as many targets, or none, as positions.
+/// Sum of the cross-entropies of `logits`, `[pos, d_vocab_out]`, over positions with a target, in nats. Panics unless
+/// `targets` has one entry per position.
 pub fn cross_entropy(logits: &[f32], targets: &[Option<Class>], d_vocab_out: usize) -> f64 {
     readout::cross_entropy(&mut logits.to_vec(), targets, d_vocab_out, 1.0)
 }
 
-/// Adds to `grads`, which has the layout of the weights, the gradient of `scale` times the sequence's summed
-/// cross-entropy, and returns that sum unscaled. `from` must hold the pass of its tokens without edits.
+/// Adds the gradient of `scale` times the sequence's summed cross-entropy to `grads`, in the layout of the weights, and
+/// returns the sum unscaled. `from` must hold the pass of these tokens without edits.
 pub fn backward(
     weights: &Weights,
     example: Example<'_>,

@@ -1,11 +1,11 @@
-//! Named views into the flat buffer of weights, and their placing.
+//! Named views into the flat buffer of weights, and their layout.
 
 use std::ops::Range;
 
 /// A weight under its TransformerLens name, as a view into the flat buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorView {
-    /// TransformerLens' name, `blocks.0.attn.W_Q` say.
+    /// TransformerLens' name, `blocks.0.attn.W_Q` for example.
     pub name: String,
     /// TransformerLens' shape.
     pub shape: Vec<usize>,
@@ -19,7 +19,7 @@ impl TensorView {
         self.shape.iter().product()
     }
 
-    /// Whether there are none.
+    /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -37,14 +37,14 @@ impl TensorView {
     }
 }
 
-/// Places weights one after the other.
+/// Lays out weights one after the other.
 #[derive(Default)]
 pub(super) struct LayoutBuilder {
     /// Whether norms carry a weight and a bias.
     pub(super) affine: bool,
-    /// Values placed.
+    /// Number of values laid out so far.
     pub(super) end: usize,
-    /// What is placed, by name.
+    /// The views laid out so far.
     pub(super) tensors: Vec<TensorView>,
 }
 

@@ -1,20 +1,20 @@
-//! Some of a model's settings: what a file or a user says of a model, to complete what its tensors tell.
+//! Some settings of a model, from a file or a user, to complete those that the tensors imply.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::config::ModelConfig;
 
-/// Settings by name, and where they were said.
+/// Settings by name, and their source.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelSettings {
     /// By TransformerLens' names.
     pub values: Map<String, Value>,
-    /// Where they were said, for messages.
+    /// Their source, for messages.
     pub place: String,
 }
 
-/// Settings of TransformerLens that change the numbers and that no model here has, with their neutral value; -1 and
+/// TransformerLens settings that change the results and that no model here supports, with their neutral value; -1 and
 /// `null` are neutral too.
 const UNSUPPORTED: [(&str, &str); 21] = [
     ("gated_mlp", "false"),
@@ -50,11 +50,11 @@ impl ModelSettings {
         Self { values, place: String::new() }
     }
 
-    /// Reads a JSON object of settings, ours or TransformerLens' `cfg.to_dict()`, or a run's with the model's inside.
-    /// Settings that make no difference are passed over.
+    /// Reads a JSON object of settings: ours, TransformerLens' `cfg.to_dict()`, or a run's settings with the model's
+    /// inside. Ignores settings without effect on the results.
     ///
     /// # Errors
-    /// Says what is wrong, or names the setting that is not supported.
+    /// Says what is wrong, or names the unsupported setting.
     pub fn from_json(text: &str, place: String) -> Result<Self, String> {
         let mut all: Map<String, Value> = serde_json::from_str(text).map_err(|error| error.to_string())?;
         if let Some(Value::Object(model)) = all.remove("model") {
@@ -76,7 +76,7 @@ impl ModelSettings {
     }
 }
 
-/// TransformerLens' other ways to say the same.
+/// Converts TransformerLens' alternative settings to ours.
 fn complete(all: &mut Map<String, Value>) {
     if all.get("attn_only") == Some(&json!(true)) {
         all.insert("d_mlp".into(), json!(0));
@@ -97,13 +97,13 @@ fn is_neutral(key: &str, value: &Value) -> bool {
     })
 }
 
-/// Names of the settings of a configuration, which refuses others.
+/// Names of the settings of a configuration that rejects unknown ones.
 pub fn keys_of<T: DeserializeOwned>() -> Vec<String> {
     let unknown = serde_json::from_value::<T>(json!({ "?": 0 })).map_err(|error| error.to_string());
     unknown.err().map_or_else(Vec::new, |message| backticked(&message).skip(1).map(Into::into).collect())
 }
 
-/// The names in backticks in serde's messages: what was found, then what was expected.
+/// The names in backticks in serde's messages: the name found, then those expected.
 pub fn backticked(message: &str) -> impl Iterator<Item = &str> {
     message.split('`').skip(1).step_by(2)
 }

@@ -16,7 +16,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Takes the weights as they are after `step` steps.
+    /// The snapshot of the weights after `step` steps.
     pub fn new(step: usize, weights: Weights) -> Self {
         Self { step, weights }
     }
@@ -26,14 +26,14 @@ impl Snapshot {
         self.weights.config()
     }
 
-    /// The same step with the layer norms folded into the weights, as the notebook does it.
+    /// The same step with the layer norms folded into the weights, as in the notebook.
     #[must_use]
     pub fn folded(&self) -> Self {
         Self::new(self.step, fold(&self.weights, FoldOptions::default()))
     }
 }
 
-/// The last snapshot that was folded: folding takes longer than a keypress may.
+/// The last folded snapshot: folding takes longer than a key press may.
 #[derive(Clone, Debug, Default)]
 pub struct FoldCache(Option<[Arc<Snapshot>; 2]>);
 

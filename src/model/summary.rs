@@ -8,7 +8,7 @@ const NAME: usize = 48;
 const SHAPE: usize = 20;
 const COUNT: usize = 14;
 
-/// A table of every module and weight with shape and number of parameters, in the manner of torchinfo.
+/// A table of every module and weight with shape and number of parameters, in the style of torchinfo.
 pub fn summary(weights: &Weights) -> String {
     let layout = &weights.layout;
     let rule = "=".repeat(NAME + SHAPE + COUNT);
@@ -51,7 +51,7 @@ struct Node<'a> {
     parameters: usize,
 }
 
-/// Modules, told from the dots in the names, each before its weights.
+/// The modules, from the dots in the names, each before its weights.
 fn tree(layout: &Layout) -> Vec<Node<'_>> {
     let mut nodes: Vec<Node<'_>> = Vec::new();
     let mut open: Vec<String> = Vec::new();
@@ -82,7 +82,7 @@ fn tree(layout: &Layout) -> Vec<Node<'_>> {
     nodes
 }
 
-/// Weights with those of one module together.
+/// The weights, grouped by module.
 fn ordered(layout: &Layout) -> Vec<&TensorView> {
     let mut tensors: Vec<_> = layout.tensors().iter().enumerate().collect();
     let first_of = |name: &str| {
@@ -94,7 +94,7 @@ fn ordered(layout: &Layout) -> Vec<&TensorView> {
     tensors.into_iter().map(|(_, tensor)| tensor).collect()
 }
 
-/// `blocks.0` is one module.
+/// `blocks.0` counts as one module.
 fn module_names(path: &[&str]) -> Vec<String> {
     match path {
         ["blocks", layer, rest @ ..] => {

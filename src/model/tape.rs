@@ -1,4 +1,4 @@
-//! Operations on dfdx's tape that are quick on a GPU.
+//! Operations on dfdx's tape that are fast on a GPU.
 
 use dfdx::prelude::*;
 
@@ -19,7 +19,7 @@ pub(super) fn join<S: Shape, R: Shape, D: Device<f32>, T: Tape<f32, D>>(
     x.put_tape(own.merge(tape))
 }
 
-/// In one dimension: dfdx's kernels divide by every size to find where an element lies.
+/// Flattens to one dimension: dfdx's kernels divide by every dimension's size to locate an element.
 pub(super) fn flat<D: Device<f32>, T: Tape<f32, D>>(x: Matrix<D, T>) -> Result<Vector<D, T>, D::Err> {
     let len = x.shape().num_elements();
     x.try_reshape_like(&(len,))
@@ -43,7 +43,7 @@ pub(super) fn multiply<D: Device<f32>, T: Tape<f32, D>>(
     flat(x)?.try_mul(flat(y)?)?.try_reshape_like(&shape)
 }
 
-/// What `shift` makes of `x`, which must differ from `x` by a constant: the gradient is handed on as it is. `x` must not
+/// Replaces `x` by `shift(x)`, which must differ from `x` by a constant: the gradient passes unchanged. `x` must not
 /// have been used before.
 pub(super) fn shifted<S: Shape, D: Device<f32>, T: Tape<f32, D>>(
     x: Tensor<S, f32, D, T>,

@@ -1,4 +1,4 @@
-//! All weights of a model at one moment, in host memory.
+//! All weights of a model at one step, in host memory.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::parts::norm::{Affine, NormLayout};
 use super::place::TensorView;
 use crate::random::{Purpose, stream};
 
-/// How matrices begin.
+/// The initial distribution of matrices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Initialization {
@@ -25,7 +25,7 @@ pub enum Initialization {
 }
 
 impl Initialization {
-    /// Standard deviation of the matrix of that name in its block.
+    /// Standard deviation of the matrix `leaf` of a block.
     fn deviation(self, config: &ModelConfig, leaf: &str) -> f32 {
         match self {
             Self::TransformerLens => config.initializer_range(),
@@ -38,14 +38,14 @@ impl Initialization {
 /// The weights of a model.
 #[derive(Clone, Debug)]
 pub struct Weights {
-    /// Where each weight lies in `values`.
+    /// Range of each weight in `values`.
     pub layout: Arc<Layout>,
     /// `[parameters]`, in the layout's order.
     pub values: Vec<f32>,
 }
 
 impl Weights {
-    /// All zero, layer norm weights too.
+    /// All weights zero, including those of layer norms.
     pub fn zeros(config: &ModelConfig) -> Self {
         let layout = Arc::new(Layout::new(config));
         Self { values: vec![0.0; layout.len], layout }
@@ -78,7 +78,7 @@ impl Weights {
         &self.layout.config
     }
 
-    /// As the parts read them.
+    /// The weights in the form that the parts read.
     pub(super) fn params(&self) -> Params<'_> {
         Params { config: self.config(), values: &self.values }
     }
@@ -93,7 +93,7 @@ impl Weights {
         self.params().affine(norm)
     }
 
-    /// The weight of that TransformerLens name, row-major.
+    /// The weight with this TransformerLens name, row-major.
     pub fn get(&self, name: &str) -> Option<Vec<f32>> {
         self.layout.tensor(name).map(|tensor| self.gather(tensor))
     }
@@ -103,7 +103,7 @@ impl Weights {
         tensor.positions().map(|at| self.values[at]).collect()
     }
 
-    /// Replaces the weight of that name by `values`, row-major. Panics on an unknown name or another length.
+    /// Replaces the weight with this name by `values`, row-major. Panics on an unknown name or a wrong length.
     pub fn set(&mut self, name: &str, values: &[f32]) {
         let tensor = self.layout.tensor(name).unwrap_or_else(|| panic!("no weight {name}")).clone();
         assert_eq!(tensor.len(), values.len(), "{name}");
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_weight_reads_back_as_it_was_set() {
+    fn a_named_weight_reads_back_as_written() {
         let mut weights = Weights::zeros(&ModelConfig { n_layers: 2, ..ModelConfig::default() });
         let values: Vec<f32> = (0..2 * 64 * 32).map(|i| i as f32).collect();
         weights.set("blocks.1.attn.W_K", &values);

@@ -1,4 +1,4 @@
-//! Weights as safetensors under TransformerLens' names.
+//! Weights in safetensors files under TransformerLens names.
 
 mod container;
 mod foreign;
@@ -21,70 +21,70 @@ use crate::memory::{self, TooMuch};
 pub use container::Container;
 pub(crate) use container::{Part, encode};
 
-/// The keys of a file's metadata that hold the model's settings as JSON: today's, and those of older versions.
+/// Metadata keys of the model's settings as JSON: the current one, and those of older versions.
 const CONFIG_KEY: &str = "config";
 const OLDER_CONFIG_KEYS: [&str; 2] = ["headcount.model", "headcount.run"];
-/// The key of a file's metadata that names the task.
+/// Metadata key of the task's name.
 pub(crate) const TASK_KEY: &str = "task";
-/// No model within the limits of [`ModelConfig::validate`] needs a larger file.
+/// Largest file that a valid model ([`ModelConfig::validate`]) needs.
 const MAX_FILE: u64 = 2 << 30;
 
-/// A file of weights that cannot be used.
+/// A weights file that cannot be used.
 #[derive(Debug, Error)]
 pub enum WeightsError {
-    /// The file system's word.
+    /// The file system's error.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// What went wrong.
+        /// The error.
         source: std::io::Error,
     },
-    /// What is wrong in the file.
+    /// The contents are invalid.
     #[error("{}: {problem}", path.display())]
     Invalid {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         problem: Problem,
     },
 }
 
 impl WeightsError {
-    /// Whether other settings would open the file.
+    /// Whether other settings could make the file usable.
     pub fn is_of_settings(&self) -> bool {
         matches!(self, Self::Invalid { problem: Problem::Untold(_) | Problem::Contradiction { .. }, .. })
     }
 }
 
-/// What is wrong in a file of weights.
+/// A problem with a weights file.
 #[derive(Debug, Error)]
 pub enum Problem {
-    /// Not a safetensors file at all.
+    /// Not a safetensors file.
     #[error("not a safetensors file: {0}")]
     Format(String),
-    /// Larger than any model this program takes.
+    /// Larger than any model that this program supports.
     #[error("{0} bytes: too large for a small transformer")]
     TooLarge(u64),
-    /// More than memory holds.
+    /// Larger than the available memory.
     #[error(transparent)]
     Memory(#[from] TooMuch),
-    /// Dimensions that make no model.
+    /// Invalid dimensions.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A weight that must be there is not.
+    /// A required weight is missing.
     #[error("no tensor `{0}`")]
     Missing(String),
-    /// A file of another kind.
+    /// A file of another format.
     #[error("not a safetensors file but {0}")]
     Foreign(String),
     /// The tensors of another kind of model, or of something else.
     #[error("{0}")]
     Names(String),
-    /// Two tensors that have one name without the prefixes of wrappers.
+    /// Two tensors with the same name after removing wrapper prefixes.
     #[error("`{0}` is there twice, with and without a prefix")]
     Twice(String),
-    /// A part of a model that this program does not compute.
+    /// A part of a model that this program does not support.
     #[error("`{name}`: {what} is not supported")]
     Unsupported {
         /// The tensor.
@@ -100,7 +100,7 @@ pub enum Problem {
         /// Its type.
         found: String,
     },
-    /// Another shape than the model's.
+    /// A shape that differs from the model's.
     #[error("`{name}` has shape {found:?}, not {wanted:?}")]
     Shape {
         /// The tensor.
@@ -110,33 +110,33 @@ pub enum Problem {
         /// The model's.
         wanted: Vec<usize>,
     },
-    /// Another number of dimensions than every model's.
+    /// A number of dimensions that no model has.
     #[error("`{name}` has shape {found:?}, not one of {wanted} dimensions")]
     Rank {
         /// The tensor.
         name: String,
         /// Its shape.
         found: Vec<usize>,
-        /// How many dimensions it should have.
+        /// The number of dimensions expected.
         wanted: usize,
     },
-    /// The metadata's settings cannot be read.
+    /// The settings in the metadata cannot be read.
     #[error("its metadata `{key}`: {problem}")]
     Metadata {
-        /// Under which key.
+        /// The key.
         key: &'static str,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// The tensors fit more than one model.
+    /// The tensors fit several models.
     #[error("the tensors do not tell {0}: say in a file for --config, a line `KEY = VALUE` each")]
     Untold(String),
-    /// A setting that these tensors, or the file's own settings, do not have.
+    /// A setting that contradicts these tensors, or the file's own settings.
     #[error("{ours} contradicts {theirs}")]
     Contradiction {
-        /// The setting and where it was given.
+        /// The setting and its source.
         ours: String,
-        /// What the file has.
+        /// The file's setting.
         theirs: String,
     },
 }
@@ -146,25 +146,25 @@ pub enum Problem {
 pub struct Opened {
     /// The weights.
     pub weights: Weights,
-    /// Warnings: tensors that were passed over, values that are not finite.
+    /// Warnings: ignored tensors, values that are not finite.
     pub notes: Vec<String>,
-    /// The task that the file names.
+    /// The task in the file's metadata.
     pub task: Option<String>,
 }
 
-/// Reads weights that headcount or TransformerLens wrote (`safetensors.torch.save_file(model.state_dict(), ...)`;
-/// `mask` and `IGNORE` buffers are skipped). The configuration is what the tensors tell, completed by the file's metadata
-/// and by `given`.
+/// Reads weights written by headcount or TransformerLens (`safetensors.torch.save_file(model.state_dict(), ...)`;
+/// `mask` and `IGNORE` buffers are skipped). The configuration follows from the tensors, completed by the file's
+/// metadata and by `given`.
 ///
 /// # Errors
-/// Names the file, and the tensor that is missing or has another dtype or shape, the settings that are left open, or
-/// those that contradict the file.
+/// Names the file, and the tensor that is missing or has a wrong dtype or shape, the settings that remain undetermined,
+/// or those that contradict the file.
 pub fn read_weights(path: &Path, given: Option<&ModelSettings>) -> Result<Opened, WeightsError> {
     let bytes = read_bounded(path)?;
     parse(&bytes, given).map_err(|problem| WeightsError::Invalid { path: path.into(), problem })
 }
 
-/// Reads a whole safetensors file of reasonable size; files of other kinds are refused by what they are.
+/// Reads a complete safetensors file of limited size; the error for another format names that format.
 ///
 /// # Errors
 /// Names the file.
@@ -186,7 +186,7 @@ pub fn read_bounded(path: &Path) -> Result<Vec<u8>, WeightsError> {
     }
     container::length_of_header(&bytes).map_err(invalid)?;
     let cause = || format!("a file of {} bytes", metadata.len());
-    // The file, and the values in it.
+    // The file's bytes, and the values decoded from them.
     memory::check("reading it", 2 * u128::from(metadata.len()), cause)
         .map_err(|error| invalid(error.into()))?;
     bytes.reserve_exact((metadata.len() as usize).saturating_sub(bytes.len()));
@@ -194,7 +194,7 @@ pub fn read_bounded(path: &Path) -> Result<Vec<u8>, WeightsError> {
     Ok(bytes)
 }
 
-/// As [`read_weights`], from the file's bytes.
+/// Like [`read_weights`], from the file's bytes.
 ///
 /// # Errors
 /// See [`Problem`].
@@ -214,7 +214,7 @@ pub fn parse(bytes: &[u8], given: Option<&ModelSettings>) -> Result<Opened, Prob
     Ok(Opened { weights, notes, task: metadata.get(TASK_KEY).cloned() })
 }
 
-/// The tensors under TransformerLens' names, without its buffers.
+/// The tensors by TransformerLens name, without its buffers.
 fn named(tensors: BTreeMap<String, TensorView<'_>>) -> Result<BTreeMap<String, TensorView<'_>>, Problem> {
     let mut named = BTreeMap::new();
     for (name, tensor) in tensors.into_iter().filter(|(name, _)| !foreign::is_buffer(name)) {
@@ -242,7 +242,7 @@ fn fill(
     tensors: &BTreeMap<String, TensorView<'_>>,
     notes: &mut Vec<String>,
 ) -> Result<Weights, Problem> {
-    // The file may name any model: nothing is allocated for one that it does not hold.
+    // The settings may describe any model: allocate only once all its tensors are found.
     let layout = Layout::new(config);
     for wanted in layout.tensors() {
         let found = tensors.get(&wanted.name).ok_or_else(|| Problem::Missing(wanted.name.clone()))?;
@@ -261,7 +261,7 @@ fn fill(
     Ok(weights)
 }
 
-/// The first few of a list of names.
+/// The first names of a list.
 fn listed(names: &[&str]) -> String {
     const SHOWN: usize = 4;
     let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
@@ -290,7 +290,7 @@ pub(crate) fn to_bytes(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-/// One entry of a file's metadata, without reading its tensors; `None` where there is none.
+/// One entry of a file's metadata, without reading its tensors; `None` if missing.
 pub fn metadata_of(path: &Path, key: &str) -> Option<String> {
     let mut file = File::open(path).ok()?;
     let mut len = [0; 8];
@@ -301,17 +301,17 @@ pub fn metadata_of(path: &Path, key: &str) -> Option<String> {
     Some(header.get("__metadata__")?.get(key)?.as_str()?.to_owned())
 }
 
-/// Bytes of a header that are read for its metadata.
+/// Limit of header bytes read for the metadata.
 const MOST_METADATA: u64 = 1 << 20;
 
-/// The bytes of a file of weights: its metadata say which model and what else is `about`, so that the file explains itself.
+/// Encodes a weights file: the metadata contain the model's settings and `about`, so that the file is self-contained.
 pub fn encode_weights(weights: &Weights, about: &[(&str, String)]) -> Vec<u8> {
     let json = serde_json::to_string(weights.config()).expect("a configuration is always representable");
     let about = about.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
     encode(&parts_of(weights), Some([(CONFIG_KEY.into(), json)].into_iter().chain(about).collect()))
 }
 
-/// The bytes of a safetensors file of these tensors, whose metadata say what they are of.
+/// Encodes a safetensors file of these tensors; `about` becomes its metadata.
 pub(crate) fn encode_tensors(tensors: &[NamedTensor], about: HashMap<String, String>) -> Vec<u8> {
     let part = |tensor: &NamedTensor| Part {
         name: tensor.name.clone(),
@@ -321,7 +321,7 @@ pub(crate) fn encode_tensors(tensors: &[NamedTensor], about: HashMap<String, Str
     encode(&tensors.iter().map(part).collect::<Vec<_>>(), Some(about))
 }
 
-/// The parts of a file of weights.
+/// The tensors of a weights file.
 pub(crate) fn parts_of(weights: &Weights) -> Vec<Part> {
     let part = |tensor: &super::place::TensorView| Part {
         name: tensor.name.clone(),

@@ -1,6 +1,6 @@
-//! Pictures of a screen, for people to review: [`text()`] with readable styles, and [`svg()`].
+//! Pictures of a screen for reviewers: [`text()`] with readable styles, and [`svg()`].
 //!
-//! Both are pure: the same buffer gives the same bytes, whatever the terminal or the time.
+//! Both are pure: the same buffer gives the same bytes, independent of terminal and time.
 
 mod palette;
 mod shapes;
@@ -13,8 +13,7 @@ use ratatui::buffer::{Buffer, Cell, CellWidth};
 pub use svg::svg;
 pub use text::text;
 
-/// The cells of each line that show something of their own, with their columns and widths: what a wide
-/// glyph covers is left out.
+/// The visible cells of each line, with their columns and widths: cells covered by a wide glyph are left out.
 fn lines(buffer: &Buffer) -> impl Iterator<Item = Vec<(u32, u32, &Cell)>> {
     let width = u32::from(buffer.area.width);
     buffer.content.chunks(width.max(1) as usize).map(move |cells| {
@@ -31,7 +30,7 @@ fn lines(buffer: &Buffer) -> impl Iterator<Item = Vec<(u32, u32, &Cell)>> {
     })
 }
 
-/// What a cell shows. A cell that would steer a terminal shows what the terminal would get.
+/// The text of a cell. Control characters are replaced as for a terminal.
 fn glyph(cell: &Cell) -> &str {
     let symbol = cell.symbol();
     if symbol.contains(crate::sanitize::is_hostile) { "?" } else { symbol }

@@ -1,4 +1,4 @@
-//! The colours of a picture. A terminal would use the user's own; a picture has to choose.
+//! The colours of a picture. A terminal uses the user's palette; a picture needs a fixed one.
 
 use ratatui::buffer::Cell;
 use ratatui::style::{Color, Modifier};
@@ -8,7 +8,7 @@ use super::xterm::rgb_of_index;
 /// Red, green, blue.
 pub(super) type Rgb = (u8, u8, u8);
 
-/// What is behind everything.
+/// The background of the picture.
 pub(super) const BACKGROUND: Rgb = (0x14, 0x17, 0x1d);
 
 const FOREGROUND: Rgb = (0xd0, 0xd4, 0xdc);
@@ -33,14 +33,14 @@ const NAMED: [Rgb; 16] = [
     (0xff, 0xff, 0xff),
 ];
 
-/// The foreground and the background of a cell, with what its attributes do to them.
+/// The foreground and background of a cell, after applying its attributes.
 pub(super) fn colors(cell: &Cell) -> (Rgb, Rgb) {
     let (fg, bg) = (resolve(cell.fg, FOREGROUND), resolve(cell.bg, BACKGROUND));
     let (fg, bg) = if cell.modifier.contains(Modifier::REVERSED) { (bg, fg) } else { (fg, bg) };
     if cell.modifier.contains(Modifier::DIM) { (mix(fg, bg), bg) } else { (fg, bg) }
 }
 
-/// As CSS has it.
+/// In CSS notation.
 pub(super) fn hex((r, g, b): Rgb) -> String {
     format!("#{r:02x}{g:02x}{b:02x}")
 }

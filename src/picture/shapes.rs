@@ -1,4 +1,4 @@
-//! Glyphs that fill or join their cells, as rectangles: fonts disagree about them, geometry does not.
+//! Block and line glyphs as rectangles: fonts draw them differently, geometry does not.
 
 /// A rectangle within a cell of [`CELL`], in its pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Shape {
         Self { x, y, width, height, opacity: 100 }
     }
 
-    /// Whether it reaches from one side of the cell to the other.
+    /// Whether the shape spans the cell from left to right.
     pub(super) const fn spans_the_cell(&self) -> bool {
         self.x == 0 && self.width == WIDTH
     }
@@ -75,7 +75,7 @@ fn quadrants(bits: u8) -> Vec<Shape> {
 
 fn braille(character: char) -> Vec<Shape> {
     let bits = u32::from(character) - 0x2800;
-    // The first six dots go down the columns, the last two were added below.
+    // The first six dots are numbered down the columns; the last two form the bottom row.
     let place = |bit: u32| if bit < 6 { (bit / 3, bit % 3) } else { (bit - 6, 3) };
     (0..8)
         .filter(|bit| bits >> bit & 1 == 1)
@@ -90,7 +90,7 @@ fn braille(character: char) -> Vec<Shape> {
 fn lines(character: char) -> Option<Vec<Shape>> {
     let (_, [up, right, down, left]) = ARMS.iter().find(|(all, _)| all.contains(character))?;
     let (x, y) = (WIDTH / 2, HEIGHT / 2);
-    // Each arm covers the crossing, which is as thick as the thickest of them, so that corners close.
+    // Each arm covers the crossing, which is as thick as the thickest arm, so that corners close.
     let thickest = *up.max(down).max(left).max(right);
     let (before, after) = (thickest / 2, thickest - thickest / 2);
     let arms = [
@@ -99,7 +99,7 @@ fn lines(character: char) -> Option<Vec<Shape>> {
         Shape::rect(x - down / 2, y - before, *down, HEIGHT - y + before),
         Shape::rect(0, y - left / 2, x + after, *left),
     ];
-    // A straight line is whole, so that neighbours can be joined.
+    // A straight line is one rectangle, so that neighbours can be joined.
     match [up, right, down, left] {
         [0, right, 0, left] if right == left => Some(vec![Shape::rect(0, y - right / 2, WIDTH, *right)]),
         [up, 0, down, 0] if up == down => Some(vec![Shape::rect(x - up / 2, 0, *up, HEIGHT)]),

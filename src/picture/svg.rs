@@ -9,15 +9,15 @@ use super::palette::{BACKGROUND, Rgb, colors, hex};
 use super::shapes::{CELL, Shape, shapes};
 use super::{glyph, lines};
 
-/// The space around the screen.
+/// The margin around the screen.
 const MARGIN: u32 = 12;
 
 const FONTS: &str = "ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace";
 
-/// The screen as a self-contained SVG image, whose title is for those who cannot see it.
+/// The screen as a self-contained SVG image; the title describes it for screen readers.
 ///
-/// Every cell is where a terminal would have it, whatever the font: text is stretched to its cells, and
-/// block elements, box drawing and braille are rectangles.
+/// Every cell is where a terminal would have it, independent of the font: text is stretched to its cells, and block
+/// elements, box drawing and braille are rectangles.
 pub fn svg(buffer: &Buffer, title: &str) -> String {
     let (width, height) = (u32::from(buffer.area.width) * CELL.0, u32::from(buffer.area.height) * CELL.1);
     let (outer_width, outer_height) = (width + 2 * MARGIN, height + 2 * MARGIN);
@@ -40,7 +40,7 @@ pub fn svg(buffer: &Buffer, title: &str) -> String {
     image
 }
 
-/// What neighbouring cells must share to be drawn as one.
+/// Properties that neighbouring cells must share to be drawn as one.
 #[derive(Clone, Copy, PartialEq)]
 struct Ink {
     fill: Rgb,
@@ -61,11 +61,11 @@ impl Ink {
 /// How a cell joins the one to its right.
 #[derive(Clone, PartialEq)]
 enum Kind {
-    /// ASCII: many make one text.
+    /// ASCII: neighbours are joined into one text.
     Text,
-    /// The same shapes, if they reach from side to side, make longer ones.
+    /// Equal shapes that span the cell are joined with their neighbours.
     Shapes(Vec<Shape>),
-    /// A glyph that a font may draw in any width: stretched to its own cells.
+    /// A glyph whose width depends on the font: stretched to its own cells.
     Lone,
 }
 
@@ -165,7 +165,7 @@ impl Line<'_> {
         if shown.is_empty() {
             return;
         }
-        // Only ASCII has blanks around it, and there a byte is a column.
+        // Only ASCII text includes blanks, and in ASCII a byte is a column.
         let blanks = (run.text.len() - run.text.trim_start().len()) as u32;
         let columns = if run.kind == Kind::Text { shown.len() as u32 } else { run.width };
         let (x, y) = ((run.column + blanks) * CELL.0, self.row * CELL.1 + 12);
@@ -192,12 +192,12 @@ impl Line<'_> {
     }
 
     fn push(&mut self, element: std::fmt::Arguments<'_>) {
-        // A string takes every character.
+        // Writing to a string cannot fail.
         let _ = writeln!(self.image, "{element}");
     }
 }
 
-/// Text for XML 1.0, which has no room at all for most control characters.
+/// Escapes text for XML 1.0, which does not allow most control characters.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,4 +1,4 @@
-//! The screen as text: the format of the view tests' snapshots.
+//! The screen as text: the format of the snapshots of view tests.
 
 use std::fmt::Write;
 
@@ -9,9 +9,8 @@ use super::{glyph, lines};
 
 /// The screen as text that a reviewer can read.
 ///
-/// First the size and a ruler of columns, then the lines, numbered and framed so that blanks at the end
-/// show; then, line by line, the runs of cells that are not in the default style. A run `3..9` covers
-/// the columns 3 to 8.
+/// First the size and a ruler of columns, then the lines, numbered and framed to show trailing blanks; then, per line,
+/// the runs of cells that differ from the default style. A run `3..9` covers the columns 3 to 8.
 ///
 /// ```text
 /// 12x2
@@ -39,11 +38,11 @@ pub fn text(buffer: &Buffer) -> String {
 }
 
 fn push_line(picture: &mut String, line: std::fmt::Arguments<'_>) {
-    // A string takes every character.
+    // Writing to a string cannot fail.
     let _ = writeln!(picture, "{line}");
 }
 
-/// The number of every tenth column, above it.
+/// A ruler with the number of every tenth column.
 fn ruler(width: u16) -> String {
     let mut ruler = String::new();
     for column in (0..width).step_by(10) {
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn no_size_is_too_small() {
+    fn every_size_is_accepted() {
         for (width, height) in [(0, 0), (0, 3), (3, 0)] {
             let picture = text(&Buffer::empty(Rect::new(0, 0, width, height)));
             assert!(picture.starts_with(&format!("{width}x{height}\n")));
@@ -158,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_in_style_alone_shows() {
+    fn a_difference_in_style_alone_is_visible() {
         let plain = Buffer::with_lines(["x"]);
         assert_ne!(text(&plain), text(&Buffer::with_lines(["x".underlined()])));
         assert_ne!(

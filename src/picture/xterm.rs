@@ -25,7 +25,7 @@ pub(crate) const NAMED: [((u8, u8, u8), Color); 16] = [
 /// The six levels of the colour cube, 16 to 231.
 const CUBE: [u8; 6] = [0, 95, 135, 175, 215, 255];
 
-/// The colour of an index of the 256, by xterm's default palette.
+/// The colour of one of the 256 indices, in xterm's default palette.
 pub(crate) fn rgb_of_index(index: u8) -> (u8, u8, u8) {
     match index {
         0..16 => NAMED[usize::from(index)].0,

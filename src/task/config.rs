@@ -1,4 +1,4 @@
-//! Which task, and how much data: the table `task` of a run's settings.
+//! The task and its amount of data: the table `task` of a run's settings.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::{Definition, Settings, Shape, TASKS, Task, find, names};
 
-/// Sequences in a data set, at the most.
+/// Most sequences in a data set.
 const MOST: usize = 10_000_000;
 
 /// Where sequences come from.
@@ -27,15 +27,15 @@ pub enum Source {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TaskConfig {
-    /// Which task.
+    /// The task's name.
     pub name: String,
     /// Where sequences come from.
     pub source: Source,
-    /// Sequences in all.
+    /// Total number of sequences.
     pub sequences: usize,
-    /// The share of them that is trained on (rounded down); the rest validates.
+    /// The share of training sequences (rounded down); the rest validates.
     pub train_fraction: f64,
-    /// The task's own.
+    /// The task's own settings.
     #[serde(flatten)]
     pub settings: Settings,
 }
@@ -52,33 +52,33 @@ impl Default for TaskConfig {
     }
 }
 
-/// Settings that make no task or no data set.
+/// Settings that define no valid task or data set.
 #[derive(Debug, Error)]
 pub enum TaskError {
-    /// No such task.
+    /// Unknown task.
     #[error("task.name = {0:?}: the tasks are {list}", list = names())]
     Name(String),
-    /// No such setting.
+    /// Unknown setting.
     #[error("task.{key}: not a setting of {task}, which has {choices}")]
     Setting {
-        /// As it was given.
+        /// The key given.
         key: String,
         /// The task.
         task: &'static str,
-        /// What there is.
+        /// The valid keys.
         choices: String,
     },
-    /// A setting of the task's own that is out of range.
+    /// A task's own setting out of range.
     #[error("task.{key} = {value}: must be from {} to {}", range.0, range.1)]
     Range {
         /// The setting.
         key: String,
         /// Its value.
         value: usize,
-        /// What it may be.
+        /// The valid range.
         range: (usize, usize),
     },
-    /// A model of another shape than the task's.
+    /// A model whose shape does not fit the task.
     #[error("model.{field} = {found}: {task} needs {wanted}")]
     Shape {
         /// The model's setting.
@@ -87,44 +87,44 @@ pub enum TaskError {
         found: usize,
         /// The task.
         task: &'static str,
-        /// What it must be.
+        /// The required value.
         wanted: String,
     },
-    /// A source that the task does not have.
+    /// A source that the task does not support.
     #[error("task.source = \"exhaustive\": the sequences of {0} cannot be listed")]
     Endless(&'static str),
-    /// Another number of sequences than there are.
+    /// A number of sequences that differs from all there are.
     #[error("task.sequences = {found}: {task} has {all} in all (task.source = \"exhaustive\")")]
     NotAll {
         /// The setting.
         found: usize,
         /// The task.
         task: &'static str,
-        /// How many there are.
+        /// The number of all sequences.
         all: usize,
     },
     /// Too few or too many sequences.
     #[error("task.sequences = {0}: must be from 2 to {MOST}")]
     Sequences(usize),
-    /// One side of the split would be empty.
+    /// A split with an empty side.
     #[error(
         "task.train_fraction = {fraction}: leaves {train} of {sequences} sequences to train on; both sides need one"
     )]
     Fraction {
         /// The setting.
         fraction: f64,
-        /// The sequences it leaves for training.
+        /// Sequences left for training.
         train: usize,
-        /// The sequences in all.
+        /// Total number of sequences.
         sequences: usize,
     },
 }
 
 impl TaskConfig {
-    /// The task's row of the registry.
+    /// The task's definition in the registry.
     ///
     /// # Errors
-    /// Names the tasks when there is none of that name.
+    /// Names the known tasks if this one is unknown.
     pub fn definition(&self) -> Result<&'static Definition, TaskError> {
         find(&self.name).ok_or_else(|| TaskError::Name(self.name.clone()))
     }
@@ -132,7 +132,7 @@ impl TaskConfig {
     /// The task, for a model of this shape.
     ///
     /// # Errors
-    /// Names the setting that is unknown or out of range, or the model's that does not fit.
+    /// Names the setting that is unknown or out of range, or the model's setting that does not fit.
     pub fn task(&self, shape: Shape) -> Result<Arc<dyn Task>, TaskError> {
         let definition = self.definition()?;
         self.check_settings(definition)?;
@@ -168,12 +168,12 @@ impl TaskConfig {
         Ok(())
     }
 
-    /// How many sequences are trained on: the notebook's 1638 of 2048.
+    /// Number of training sequences: the notebook's 1638 of 2048.
     pub fn train_len(&self) -> usize {
         (self.sequences as f64 * self.train_fraction) as usize
     }
 
-    /// Refuses settings that make no task for a model of this shape, or leave a side of the split empty.
+    /// Rejects settings that define no task for a model of this shape, or leave a side of the split empty.
     ///
     /// # Errors
     /// Names the setting and its value.
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_refused_with_the_choices() {
+    fn unknown_names_are_refused_with_the_choices() {
         let other = TaskConfig { name: "majorty".into(), ..TaskConfig::default() };
         is_refused(&other, SHAPE, &["task.name = \"majorty\"", "majority"]);
         let settings = Settings::from([("q".to_owned(), 3)]);
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_is_not_put_to_a_model_that_answers_something_else() {
+    fn a_model_of_another_shape_is_refused() {
         is_refused(
             &TaskConfig::default(),
             Shape { d_vocab_out: 2, ..SHAPE },

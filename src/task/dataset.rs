@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::{Class, Example, Shape, Source, Task, TaskConfig, TaskError, Token};
 use crate::random::{Purpose, stream};
 
-/// Which part of the data.
+/// A part of the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Split {
     /// Trained on.
@@ -22,15 +22,15 @@ pub enum Split {
 pub struct Dataset {
     task: Arc<dyn Task>,
     train: usize,
-    /// Where each sequence starts, and where the last one ends.
+    /// The start of each sequence, and the end of the last.
     offsets: Vec<usize>,
     tokens: Vec<Token>,
     targets: Vec<Option<Class>>,
 }
 
 impl Dataset {
-    /// Bytes that so many sequences of `len` tokens take while they are drawn: tokens and targets, alone and then side by
-    /// side, and the training sequences of the next epoch where they are fresh.
+    /// Bytes of this many sequences of `len` tokens while they are drawn: tokens and targets, separately and then
+    /// joined, and the next epoch's training sequences if they are fresh.
     pub fn approximate_bytes(sequences: usize, len: usize, source: Source) -> u128 {
         const A_SEQUENCE: u128 = 64;
         let cell = (size_of::<Token>() + size_of::<Option<Class>>()) as u128;
@@ -38,19 +38,19 @@ impl Dataset {
         if source == Source::Fresh { 3 * resident } else { 2 * resident }
     }
 
-    /// The sequences that `config`, which must be valid for `task`, takes from its source.
+    /// Generates the sequences of `config`, which must be valid for `task`.
     pub fn generate(task: Arc<dyn Task>, config: &TaskConfig, seed: u64) -> Self {
         Self::of_epoch(task, config, seed, 0)
     }
 
-    /// As [`generate`](Self::generate), with the training sequences of an epoch: another one has others where the source
-    /// is fresh.
+    /// Like [`generate`](Self::generate), with the training sequences of an epoch: these differ between epochs if the
+    /// source is fresh.
     pub fn of_epoch(task: Arc<dyn Task>, config: &TaskConfig, seed: u64, epoch: usize) -> Self {
         let (all, train) = (config.sequences, config.train_len());
         let drawn = |index: usize| task.sequence(&mut stream(seed, Purpose::Data, index as u64));
         let sequences: Vec<_> = match config.source {
             Source::Seeded => (0..all).into_par_iter().map(drawn).collect(),
-            // The numbers of an epoch follow those of the one before.
+            // The indices of an epoch follow those of the previous one.
             Source::Fresh => {
                 let first = if epoch == 0 { 0 } else { all + (epoch - 1) * train };
                 let indices = (first..first + train).into_par_iter().chain(train..all);
@@ -65,7 +65,7 @@ impl Dataset {
         Self { train, ..Self::from_sequences(task, &sequences) }
     }
 
-    /// A validation set alone, of the sequences given; targets are the task's.
+    /// A validation set of the given sequences, without training data; the task gives the targets.
     pub fn from_sequences(task: Arc<dyn Task>, sequences: &[Vec<Token>]) -> Self {
         let targets: Vec<_> = sequences.par_iter().map(|tokens| task.targets(tokens)).collect();
         let mut offsets = vec![0];
@@ -77,7 +77,8 @@ impl Dataset {
         Self { task, train: 0, offsets, tokens: sequences.concat(), targets }
     }
 
-    /// The same with these targets, if there are any, in place of the task's; each sequence has as many as tokens.
+    /// The same data with these targets, if any, instead of the task's; each sequence needs one target or none per
+    /// token.
     pub(super) fn with_targets(self, targets: &[Vec<Option<Class>>]) -> Self {
         if targets.is_empty() {
             return self;
@@ -87,17 +88,17 @@ impl Dataset {
         Self { targets, ..self }
     }
 
-    /// The question that the targets answer.
+    /// The task that defines the targets.
     pub fn task(&self) -> &Arc<dyn Task> {
         &self.task
     }
 
-    /// Tokens in the longest sequence of a split.
+    /// Length of the longest sequence in a split.
     pub fn longest(&self, split: Split) -> usize {
         self.examples(split).iter().map(|example| example.tokens().len()).max().unwrap_or(0)
     }
 
-    /// Sequences in a split.
+    /// Number of sequences in a split.
     pub fn len(&self, split: Split) -> usize {
         match split {
             Split::Train => self.train,
@@ -105,7 +106,7 @@ impl Dataset {
         }
     }
 
-    /// Sequence `index` of a split. Panics when there is no such sequence.
+    /// Sequence `index` of a split. Panics if there is no such sequence.
     pub fn example(&self, split: Split, index: usize) -> Example<'_> {
         assert!(index < self.len(split), "sequence {index} of {}", self.len(split));
         let at = index + if split == Split::Train { 0 } else { self.train };
@@ -120,10 +121,10 @@ impl Dataset {
 }
 
 impl TaskConfig {
-    /// The data, for a model of this shape.
+    /// Draws the data for a model of this shape.
     ///
     /// # Errors
-    /// As [`task`](Self::task).
+    /// Like [`task`](Self::task).
     pub fn dataset(&self, shape: Shape, seed: u64) -> Result<Dataset, TaskError> {
         Ok(Dataset::generate(self.task(shape)?, self, seed))
     }

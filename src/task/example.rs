@@ -1,10 +1,10 @@
-//! A sequence with what is right at each of its positions.
+//! A sequence with its targets.
 
 use std::ops::Deref;
 
 use super::Token;
 
-/// One of the answers that a model chooses from: an index into the output vocabulary.
+/// A class that the model can predict: an index into the output vocabulary.
 pub type Class = Token;
 
 /// The right class at each position, `[pos]`; a position without one is not scored.
@@ -12,7 +12,7 @@ pub type Class = Token;
 pub struct Targets(Vec<Option<Class>>);
 
 impl Targets {
-    /// Of so many positions, none of which is scored.
+    /// Targets for `len` positions, none of them scored.
     pub fn none(len: usize) -> Self {
         Self(vec![None; len])
     }
@@ -38,7 +38,7 @@ impl Deref for Targets {
     }
 }
 
-/// A sequence and its targets: as many of each.
+/// A sequence and its targets, one or none per token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Example<'a> {
     tokens: &'a [Token],
@@ -46,7 +46,7 @@ pub struct Example<'a> {
 }
 
 impl<'a> Example<'a> {
-    /// Panics when there are not as many targets as tokens.
+    /// Panics unless there is one target or none per token.
     pub fn new(tokens: &'a [Token], targets: &'a [Option<Class>]) -> Self {
         assert_eq!(tokens.len(), targets.len(), "a target, or none, for each token");
         Self { tokens, targets }
@@ -62,7 +62,7 @@ impl<'a> Example<'a> {
         self.targets
     }
 
-    /// Positions that are scored.
+    /// Number of scored positions.
     pub fn scored(&self) -> usize {
         self.targets.iter().flatten().count()
     }

@@ -1,4 +1,4 @@
-//! The sequences of a file: each with its own targets, whatever the rule is.
+//! The sequences of a file, each with its own targets, under any rule.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,73 +9,73 @@ use thiserror::Error;
 
 use super::{Class, Dataset, Shape, Targets, Task, Token, Vocabulary};
 
-/// Sequences as a file has them.
+/// The sequences of a file.
 #[derive(Debug, Default)]
 pub struct Listing {
-    /// As headings call it.
+    /// Its name in headings.
     pub name: String,
-    /// Each of at least one token.
+    /// Each has at least one token.
     pub sequences: Vec<Vec<Token>>,
-    /// What is right at each position; none where the file does not say.
+    /// The class at each position; `None` if the file has no targets.
     pub targets: Option<Vec<Vec<Option<Class>>>>,
-    /// Names of the tokens; their numbers where there are none.
+    /// Names of the tokens; `None` for numbers.
     pub vocabulary: Option<Vec<String>>,
-    /// Names of the classes; those of the tokens where there are none.
+    /// Names of the classes; `None` for those of the tokens.
     pub outputs: Option<Vec<String>>,
 }
 
-/// A listing that does not go with a model, or with itself.
+/// A listing that does not fit a model, or contradicts itself.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum ListingError {
-    /// Nothing is listed.
+    /// No sequences.
     #[error("no sequence")]
     Empty,
-    /// Longer than the model reads, or without a token.
+    /// Longer than the model's context, or empty.
     #[error("sequence {index} has {len} tokens: the model takes 1 to {n_ctx}")]
     Length {
-        /// Which sequence.
+        /// Index of the sequence.
         index: usize,
-        /// Its tokens.
+        /// Its length.
         len: usize,
-        /// The most that the model reads.
+        /// Longest sequence of the model.
         n_ctx: usize,
     },
-    /// A token that the model does not have.
+    /// A token outside the model's vocabulary.
     #[error("sequence {index} has token {token}: the model's are 0 to {}", d_vocab - 1)]
     Token {
-        /// Which sequence.
+        /// Index of the sequence.
         index: usize,
         /// The token.
         token: Token,
-        /// Tokens of the model.
+        /// Number of the model's tokens.
         d_vocab: usize,
     },
-    /// Targets of another number than tokens, or a class that the model does not have.
+    /// A wrong number of targets, or a class that the model does not have.
     #[error("the targets of sequence {index}: {problem}")]
     Targets {
-        /// Which sequence.
+        /// Index of the sequence.
         index: usize,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// Another number of names than of tokens or classes.
+    /// A wrong number of names for tokens or classes.
     #[error("{names} names in `{key}`: the model has {len}")]
     Names {
         /// `vocab` or `vocab_out`.
         key: &'static str,
-        /// Names in the file.
+        /// Number of names in the file.
         names: usize,
-        /// Tokens or classes of the model.
+        /// Number of the model's tokens or classes.
         len: usize,
     },
 }
 
 impl Listing {
-    /// All sequences as a validation set for a model of this shape. Where two sequences have the same tokens, a sequence that
-    /// is typed has the targets of the first.
+    /// All sequences as a validation set for a model of this shape. A typed sequence has the targets of the first
+    /// listed sequence with the same tokens.
     ///
     /// # Errors
-    /// Names the sequence and what is wrong with it.
+    /// Names the sequence and the problem.
     pub fn dataset(self, shape: Shape) -> Result<Dataset, ListingError> {
         self.check(shape)?;
         let names =
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn every_sequence_has_its_own_targets_and_a_typed_one_those_of_the_first() {
+    fn every_sequence_has_its_own_targets_and_a_typed_one_has_those_of_the_first() {
         let data = listing().dataset(SHAPE).unwrap();
         assert_eq!((data.len(Split::Train), data.len(Split::Validation)), (0, 3));
         assert_eq!(data.example(Split::Validation, 0).targets(), [None, Some(1), Some(0)]);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_go_with_the_model_is_named() {
+    fn sequences_that_do_not_fit_the_model_are_named() {
         let refused = |listing: Listing| listing.dataset(SHAPE).unwrap_err().to_string();
         assert_eq!(refused(Listing { sequences: vec![], ..listing() }), "no sequence");
         let long = Listing { sequences: vec![vec![0; 5]], targets: None, ..listing() };

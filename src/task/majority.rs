@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Class, Definition, Feature, Targets, Task, Token, Vocabulary};
 
-/// The registry's row.
+/// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
     name: "majority",
     question: "which token has been seen most often so far?",
@@ -70,7 +70,7 @@ const FEATURES: [Feature; 4] = [
     Feature { name: "last seen", short: "seen", key: "last_occurrence", series: last_seen },
 ];
 
-/// How often the token has occurred.
+/// Number of occurrences of the token so far.
 fn count(tokens: &[Token], wanted: Class) -> Vec<f32> {
     let mut count = 0;
     let seen = tokens.iter().map(|&token| {
@@ -80,7 +80,7 @@ fn count(tokens: &[Token], wanted: Class) -> Vec<f32> {
     seen.collect()
 }
 
-/// Its count less that of the most frequent other token.
+/// The token's count minus that of the most frequent other token.
 fn lead(tokens: &[Token], wanted: Class) -> Vec<f32> {
     let mut others = vec![0_u32; usize::from(tokens.iter().copied().max().unwrap_or(0)) + 1];
     let mut most = 0;
@@ -94,7 +94,7 @@ fn lead(tokens: &[Token], wanted: Class) -> Vec<f32> {
     seen.collect()
 }
 
-/// Its share of the positions so far.
+/// The token's share of the positions so far.
 fn share(tokens: &[Token], wanted: Class) -> Vec<f32> {
     count(tokens, wanted).into_iter().zip(1_u16..).map(|(count, so_far)| count / f32::from(so_far)).collect()
 }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn each_feature_is_what_its_name_says() {
+    fn each_feature_matches_its_name() {
         let tokens = [2, 1, 2, 0, 0, 0];
         assert_eq!(count(&tokens, 2), [1.0, 1.0, 2.0, 2.0, 2.0, 2.0]);
         assert_eq!(lead(&tokens, 2), [1.0, 0.0, 1.0, 1.0, 0.0, -1.0]);

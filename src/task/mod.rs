@@ -1,4 +1,4 @@
-//! A question put to a model: sequences of tokens, and for each position the class that is right, or none.
+//! A task for a model: sequences of tokens, and for each position the correct class, or none.
 //!
 //! A task is one file here and one line of [`TASKS`].
 
@@ -30,18 +30,18 @@ pub type Token = u16;
 /// Every built-in task; the first is the default.
 pub const TASKS: [&Definition; 2] = [&majority::DEFINITION, &modular_addition::DEFINITION];
 
-/// What is known of a task before its settings are.
+/// Properties of a task that do not depend on its settings.
 #[derive(Debug)]
 pub struct Definition {
-    /// As `--task` takes it.
+    /// Its name for `--task`.
     pub name: &'static str,
-    /// What is asked, in a sentence.
+    /// The question, in a sentence.
     pub question: &'static str,
     /// How targets follow from tokens, in a sentence.
     pub rule: &'static str,
-    /// What the published model reaches.
+    /// The results of the published model.
     pub published: &'static str,
-    /// Numbers of its own, keys of the table `task`.
+    /// The task's own settings, keys of the table `task`.
     pub settings: &'static [Setting],
     /// Settings of model, task and training that differ from the defaults, as TOML.
     pub recipe: fn(&Settings) -> String,
@@ -49,7 +49,7 @@ pub struct Definition {
     pub task: fn(&Settings, Shape) -> Arc<dyn Task>,
 }
 
-/// A number that belongs to a task.
+/// A setting of a task, a number.
 #[derive(Debug)]
 pub struct Setting {
     /// Its key in the table `task`.
@@ -63,20 +63,20 @@ pub struct Setting {
 /// The values of a task's own settings.
 pub type Settings = BTreeMap<String, usize>;
 
-/// What a model reads and answers.
+/// The shape of a model's inputs and outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Longest sequence.
     pub n_ctx: usize,
     /// Input tokens.
     pub d_vocab: usize,
-    /// Classes.
+    /// Number of classes.
     pub d_vocab_out: usize,
 }
 
-/// A question put to a model, its settings fixed.
+/// A task for a model, with fixed settings.
 pub trait Task: fmt::Debug + Send + Sync {
-    /// As `--task` takes it.
+    /// Its name for `--task`.
     fn name(&self) -> &str;
 
     /// Names of the tokens.
@@ -87,26 +87,27 @@ pub trait Task: fmt::Debug + Send + Sync {
         self.vocabulary()
     }
 
-    /// Tokens in its longest sequence.
+    /// Length of its longest sequence.
     fn n_ctx(&self) -> usize;
 
     /// Draws a sequence.
     fn sequence(&self, random: &mut ChaCha8Rng) -> Vec<Token>;
 
-    /// What is right at each position. Tokens must be of the vocabulary, but need not be a sequence that the task draws.
+    /// The correct class at each position. Tokens must be in the vocabulary, but may form a sequence that the task
+    /// never draws.
     fn targets(&self, tokens: &[Token]) -> Targets;
 
-    /// How many sequences there are in all, where they can be listed.
+    /// Number of all sequences, if they can be enumerated.
     fn inputs(&self) -> Option<usize> {
         None
     }
 
-    /// Sequence `index` of all; only where [`inputs`](Self::inputs) says how many there are.
+    /// Sequence `index` of all; only if [`inputs`](Self::inputs) gives their number.
     fn input(&self, _index: usize) -> Vec<Token> {
         Vec::new()
     }
 
-    /// Series that neurons may follow.
+    /// Series that neurons may track.
     fn features(&self) -> &'static [Feature] {
         &[]
     }
@@ -115,7 +116,7 @@ pub trait Task: fmt::Debug + Send + Sync {
 /// A function of a sequence and a class, at each position.
 #[derive(Debug)]
 pub struct Feature {
-    /// In two words at the most.
+    /// Its name in at most two words.
     pub name: &'static str,
     /// In one word.
     pub short: &'static str,
@@ -125,7 +126,7 @@ pub struct Feature {
     pub series: fn(&[Token], Class) -> Vec<f32>,
 }
 
-/// The task of that name.
+/// The task with this name.
 pub fn find(name: &str) -> Option<&'static Definition> {
     TASKS.into_iter().find(|task| task.name == name)
 }
@@ -136,7 +137,7 @@ pub fn names() -> String {
 }
 
 impl Definition {
-    /// All its settings: those given, defaults for the rest.
+    /// All settings of the task: the given ones, defaults for the rest.
     pub fn settings(&self, given: &Settings) -> Settings {
         let value = |setting: &Setting| given.get(setting.name).copied().unwrap_or(setting.default);
         self.settings.iter().map(|setting| (setting.name.to_owned(), value(setting))).collect()

@@ -1,7 +1,7 @@
 //! Addition modulo a prime (Power et al. 2022; Nanda et al. 2023, "Progress measures for grokking").
 //!
-//! The recipe is the paper's, but for the output vocabulary: the p results, without the `=` that the paper's model could
-//! answer as well.
+//! The recipe is the paper's, except for the output vocabulary: the p results, without the `=` that the paper's model
+//! could also predict.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Class, Definition, Setting, Settings, Targets, Task, Token, Vocabulary};
 
-/// The registry's row.
+/// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
     name: "modular-addition",
     question: "what is a + b modulo p?",
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_sum_has_no_target() {
+    fn a_sequence_that_is_no_sum_has_no_target() {
         let task = ModularAddition::new(7);
         for tokens in [&[1, 2][..], &[1, 2, 3], &[1, 7, 7], &[7, 1, 7]] {
             assert_eq!(task.targets(tokens).iter().flatten().count(), 0, "{tokens:?}");

@@ -1,4 +1,4 @@
-//! No question at all: weights that are explored without knowing what they were trained for.
+//! A task without targets: weights are explored without knowing their training task.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ struct Unlabelled {
     outputs: Vocabulary,
 }
 
-/// Uniform random tokens of a model of this shape, none of them scored.
+/// Uniform random tokens for a model of this shape, none of them scored.
 pub fn unlabelled(shape: Shape) -> Arc<dyn Task> {
     let [vocabulary, outputs] = [shape.d_vocab, shape.d_vocab_out].map(Vocabulary::Numbers);
     Arc::new(Unlabelled { n_ctx: shape.n_ctx, vocabulary, outputs })

@@ -7,17 +7,17 @@ use super::Token;
 /// The names of the tokens 0, 1, 2, ...
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Vocabulary {
-    /// Each token is its number; how many there are.
+    /// Each token is its number; the size of the vocabulary.
     Numbers(usize),
     /// Each token has a name.
     Names(Vec<String>),
 }
 
-/// Names that a message lists in full, at the most.
+/// Most names that a message lists.
 const LISTED: usize = 12;
 
 impl Vocabulary {
-    /// How many tokens there are.
+    /// Number of tokens.
     pub fn len(&self) -> usize {
         match self {
             Self::Numbers(len) => *len,
@@ -25,12 +25,12 @@ impl Vocabulary {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no tokens.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// A token's name; its number where it has none.
+    /// A token's name; its number if unnamed.
     pub fn name(&self, token: Token) -> String {
         match self {
             Self::Names(names) if usize::from(token) < names.len() => names[usize::from(token)].clone(),
@@ -38,7 +38,7 @@ impl Vocabulary {
         }
     }
 
-    /// The token of that name, else of that number.
+    /// The token with this name, or else with this number.
     pub fn parse(&self, text: &str) -> Option<Token> {
         let named = match self {
             Self::Names(names) => names.iter().position(|name| name == text),
@@ -49,7 +49,7 @@ impl Vocabulary {
         (token < self.len()).then_some(token as Token)
     }
 
-    /// Columns that its widest name takes.
+    /// Width of the widest name, in columns.
     pub fn width(&self) -> usize {
         match self {
             Self::Numbers(len) => len.saturating_sub(1).to_string().len(),
@@ -57,7 +57,7 @@ impl Vocabulary {
         }
     }
 
-    /// Whether a name has this character.
+    /// Whether any name contains this character.
     pub fn has(&self, c: char) -> bool {
         match self {
             Self::Numbers(_) => c.is_ascii_digit(),
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_known_by_its_name_and_by_its_number() {
+    fn a_token_is_found_by_its_name_and_by_its_number() {
         let signs = Vocabulary::Names(["0", "1", "="].map(String::from).into());
         assert_eq!(
             ["0", "=", "2", "3", "-", ""].map(|text| signs.parse(text)),

@@ -1,4 +1,4 @@
-//! What the terminal can show, decided once at the start from the flags and the environment.
+//! Capabilities of the terminal, determined once at the start from the flags and the environment.
 
 use std::io::IsTerminal;
 
@@ -69,24 +69,24 @@ pub enum ColorDepth {
 pub enum Glyphs {
     /// Anything in Unicode.
     Utf8,
-    /// What the font of the Linux console has: code page 437.
+    /// The font of the Linux console: code page 437.
     Console,
     /// Bytes below 0x80 only.
     Ascii,
 }
 
-/// What the terminal can show.
+/// Capabilities of the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Capabilities {
     /// The colours that may be written.
     pub color: ColorDepth,
     /// The characters that may be written.
     pub glyphs: Glyphs,
-    /// What is behind the text; `None` until the terminal is asked.
+    /// The background behind the text; `None` until the terminal is asked.
     pub ground: Option<Ground>,
 }
 
-/// What [`Capabilities::detect`] looks at.
+/// Input of [`Capabilities::detect`].
 #[derive(Clone, Copy)]
 pub struct Environment<'a> {
     /// Whether keys can be read.
@@ -97,18 +97,18 @@ pub struct Environment<'a> {
     pub variable: &'a dyn Fn(&str) -> Option<String>,
 }
 
-/// Terminals known for 24-bit colour by their name alone: over SSH `COLORTERM` is rarely passed on.
+/// Terminals with 24-bit colour, recognised by name: over SSH `COLORTERM` is rarely passed on.
 const TRUE_COLOR_TERMINALS: [&str; 7] =
     ["xterm-kitty", "xterm-ghostty", "alacritty", "foot", "wezterm", "contour", "direct"];
 
-/// The hardware terminals of one colour that terminal emulators still pretend to be.
+/// Monochrome hardware terminals that emulators still claim to be.
 const MONOCHROME_TERMINALS: [&str; 6] = ["vt52", "vt100", "vt102", "vt220", "vt320", "xterm-mono"];
 
 impl Capabilities {
-    /// Decides from the flags and the environment, and from nothing else: the terminal is not asked.
+    /// Decides from the flags and the environment only: the terminal is not asked.
     ///
     /// # Errors
-    /// [`TermError::NoTerminal`] when there is no terminal that a screen can be drawn on.
+    /// [`TermError::NoTerminal`] without a terminal that can show a screen.
     pub fn detect(looks: Looks, environment: &Environment<'_>) -> Result<Self, TermError> {
         let unfit = |reason| Err(TermError::NoTerminal { reason });
         if !environment.stdout_is_terminal {
@@ -124,7 +124,7 @@ impl Capabilities {
                 let glyphs = if looks.ascii { Glyphs::Ascii } else { glyphs(name, environment) };
                 let depth = depth(looks.color, name, environment);
                 Ok(match looks.theme {
-                    // It gives no answer, and is black unless a user has changed that.
+                    // The Linux console gives no answer, and is black unless a user has changed it.
                     ThemeChoice::Auto if name == "linux" => {
                         Self { color: depth, glyphs, ground: Some(Ground::Dark) }
                     }
@@ -140,7 +140,7 @@ impl Capabilities {
     /// [`detect`](Self::detect) for this process.
     ///
     /// # Errors
-    /// [`TermError::NoTerminal`] when there is no terminal that a screen can be drawn on.
+    /// [`TermError::NoTerminal`] without a terminal that can show a screen.
     pub fn of_this_process(looks: Looks) -> Result<Self, TermError> {
         Self::detect(
             looks,
@@ -152,12 +152,12 @@ impl Capabilities {
         )
     }
 
-    /// Whether colours depend on what the terminal says about its background.
+    /// Whether colours depend on the terminal's answer about its background.
     pub(super) fn must_ask(self) -> bool {
         self.ground.is_none() && self.color != ColorDepth::None
     }
 
-    /// What the terminal said about it, if anything: without it no colour is known to be readable.
+    /// Adds the terminal's answer about its background, if any: without it no colour is known to be readable.
     pub(super) fn on(self, ground: Option<Ground>) -> Self {
         let color = if ground.is_some() { self.color } else { ColorDepth::None };
         Self { color, ground, ..self }
@@ -165,7 +165,7 @@ impl Capabilities {
 }
 
 impl Glyphs {
-    /// Those of this process's locale.
+    /// The glyphs of this process's locale.
     pub fn of_this_process() -> Self {
         let variable = &|name: &str| std::env::var(name).ok();
         let environment = Environment { stdin_is_terminal: false, stdout_is_terminal: false, variable };
@@ -174,7 +174,7 @@ impl Glyphs {
 }
 
 impl Environment<'_> {
-    /// POSIX treats an empty variable as one that is not set.
+    /// POSIX treats an empty variable as unset.
     fn non_empty(&self, name: &str) -> Option<String> {
         (self.variable)(name).filter(|value| !value.is_empty())
     }
@@ -206,7 +206,7 @@ fn depth_of(terminal: &str) -> ColorDepth {
     }
 }
 
-/// The first of the three that is set decides, even when it is the "C" that switches UTF-8 off.
+/// The first of the three variables that is set decides, even if its value "C" switches UTF-8 off.
 fn glyphs(terminal: &str, environment: &Environment<'_>) -> Glyphs {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| environment.non_empty(name));
     let locale = locale.unwrap_or_default().to_ascii_lowercase();

@@ -1,25 +1,25 @@
-//! The clipboard of the terminal at the other end of the line, by OSC 52.
+//! The clipboard of the remote terminal, by OSC 52.
 
-/// What a terminal is sure to take; some drop longer sequences, and some of them half way.
+/// Length that every terminal accepts; some drop or truncate longer sequences.
 const MOST: usize = 48 * 1024;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// What becomes of a copy, as far as can be known: nothing is asked back.
+/// Result of a copy, as far as known: the terminal sends no reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Copied {
-    /// The terminal is asked.
+    /// The terminal was asked.
     Sent,
-    /// The terminal is asked, through a multiplexer that may keep the text for itself; for the user to read.
+    /// The terminal was asked through a multiplexer that may not pass the text on; a message for the user.
     Perhaps(&'static str),
-    /// Too long for what terminals are sure to take. An earlier copy that is still to be sent, will be.
+    /// Longer than every terminal accepts. A pending earlier copy is still sent.
     TooLong,
 }
 
 const TMUX: &str = "sent; arrives if tmux has `set -s set-clipboard on`, otherwise e writes files";
 const SCREEN: &str = "sent, but screen passes no clipboard on: e writes files";
 
-/// What is known of a copy that is sent.
+/// The result of a sent copy.
 pub(super) fn sent(variable: impl Fn(&str) -> Option<String>) -> Copied {
     let value = |name| variable(name).unwrap_or_default();
     let terminal = value("TERM");
@@ -28,14 +28,14 @@ pub(super) fn sent(variable: impl Fn(&str) -> Option<String>) -> Copied {
     } else if !value("STY").is_empty() {
         Copied::Perhaps(SCREEN)
     } else if terminal.starts_with("screen") {
-        // Over SSH the name is all that is known, and tmux has this one too.
+        // Over SSH only the name is known, and tmux may use this name too.
         Copied::Perhaps(TMUX)
     } else {
         Copied::Sent
     }
 }
 
-/// The sequence that asks the terminal to put this text on its clipboard; `None` where it is too long.
+/// The sequence that puts this text on the terminal's clipboard; `None` if too long.
 pub(super) fn copy(text: &str) -> Option<Vec<u8>> {
     (text.len() <= MOST).then(|| [b"\x1b]52;c;", base64(text.as_bytes()).as_slice(), b"\x07"].concat())
 }
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_examples_of_the_standard() {
+    fn the_examples_of_rfc_4648() {
         let cases = [
             ("", ""),
             ("f", "Zg=="),
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_multiplexer_in_between_is_told_by_the_environment() {
+    fn a_multiplexer_is_recognised_from_the_environment() {
         let of = |variables: &[(&str, &str)]| {
             sent(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
         };

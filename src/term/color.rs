@@ -1,4 +1,4 @@
-//! Colours brought down to what the terminal has.
+//! Reduces colours to those that the terminal supports.
 
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::Color;
@@ -7,8 +7,8 @@ use super::ColorDepth;
 use crate::picture::xterm::{NAMED, rgb_of_index};
 use crate::sanitize::is_hostile;
 
-/// The last look at a frame before it is compared and sent: only colours that the terminal has, and
-/// no character that would steer it. Views are expected to have seen to both already.
+/// Last check of a frame before it is compared and sent: only supported colours, and no control characters. Views
+/// should ensure both already.
 pub(super) fn settle(buffer: &mut Buffer, depth: ColorDepth) {
     for cell in &mut buffer.content {
         cell.fg = quantise(cell.fg, depth);
@@ -39,14 +39,14 @@ fn nearest_named(rgb: (u8, u8, u8)) -> Color {
     nearest.map_or(Color::Reset, |(_, color)| *color)
 }
 
-/// The cube and the greys only: the first sixteen are whatever the user's palette says.
+/// Searches the cube and the greys only: the first sixteen depend on the user's palette.
 fn nearest_index(rgb: (u8, u8, u8)) -> u8 {
     (16..=255).min_by_key(|index| distance(rgb_of_index(*index), rgb)).unwrap_or(16)
 }
 
 fn distance(one: (u8, u8, u8), other: (u8, u8, u8)) -> u32 {
     let square = |a: u8, b: u8| u32::from(a.abs_diff(b)).pow(2);
-    // The eye's weights, roughly: green counts most and blue least.
+    // Roughly the eye's weights: green counts most and blue least.
     3 * square(one.0, other.0) + 6 * square(one.1, other.1) + square(one.2, other.2)
 }
 
@@ -56,7 +56,7 @@ mod tests {
     use ratatui::style::{Modifier, Style};
 
     #[test]
-    fn nothing_but_attributes_survives_without_colours() {
+    fn only_attributes_remain_without_colours() {
         let mut buffer = Buffer::with_lines(["ab"]);
         buffer.set_style(buffer.area, Style::new().red().on_blue().bold().reversed());
         settle(&mut buffer, ColorDepth::None);
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_that_would_steer_the_terminal_is_defused() {
+    fn a_cell_with_control_characters_is_made_harmless() {
         let mut buffer = Buffer::with_lines(["abcd"]);
         buffer[(0, 0)].set_symbol("\x1b");
         buffer[(1, 0)].set_symbol("x\u{202e}");

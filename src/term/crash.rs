@@ -1,5 +1,5 @@
-//! Signals of a crash: an allocation that failed, an overflowed stack, a fault in a library. The process cannot go on,
-//! not even to save, but the terminal is given back.
+//! Signals of a crash: a failed allocation, a stack overflow, a fault in a library. The process cannot continue, not
+//! even to save, but it restores the terminal.
 
 #![expect(
     unsafe_code,
@@ -16,10 +16,10 @@ use super::guard;
 
 pub(super) const SIGNALS: [c_int; 7] = [SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP];
 
-/// What was there before: the runtime's handler tells an overflowed stack from other faults.
+/// The previous handlers: the runtime's distinguishes a stack overflow from other faults.
 static FORMER: OnceLock<[libc::sigaction; SIGNALS.len()]> = OnceLock::new();
 
-/// From now on a crash gives the terminal back first.
+/// Installs the handlers: a crash restores the terminal first.
 pub(super) fn watch() {
     FORMER.get_or_init(|| SIGNALS.map(|signal| install(signal, &handler_of_ours())));
 }
@@ -28,12 +28,12 @@ fn handler_of_ours() -> libc::sigaction {
     // SAFETY: a C structure of integers, which all may be zero.
     let mut action: libc::sigaction = unsafe { mem::zeroed() };
     action.sa_sigaction = on_crash as *const () as usize;
-    // On the stack that the runtime keeps for it: the thread's own may be full.
+    // Use the runtime's alternate stack: the thread's own may be full.
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
     action
 }
 
-/// Returns what was there before.
+/// Returns the previous handler.
 fn install(signal: c_int, action: &libc::sigaction) -> libc::sigaction {
     // SAFETY: as above; both pointers are valid for the call.
     unsafe {
@@ -43,8 +43,8 @@ fn install(signal: c_int, action: &libc::sigaction) -> libc::sigaction {
     }
 }
 
-/// Gives the terminal back and lets the signal do what it would have done: a faulting instruction is executed again when
-/// this returns, and a signal that was sent is sent again. Calls only what may be called in a signal handler.
+/// Restores the terminal, then lets the signal take its former effect: a faulting instruction runs again after the
+/// return, and a sent signal is sent again. Calls only functions that are allowed in a signal handler.
 extern "C" fn on_crash(signal: c_int, info: *mut siginfo_t, _: *mut c_void) {
     guard::give_back_in_a_crash();
     // SAFETY: the kernel passes a valid pointer with SA_SIGINFO.

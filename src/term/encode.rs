@@ -1,15 +1,15 @@
-//! Cells to bytes: the fewest that a plain ANSI terminal needs.
+//! Encodes cells as the fewest bytes that a plain ANSI terminal needs.
 //!
-//! Ours because crossterm's writes named colours as `38;5;n`, one sequence an attribute, and resets at
-//! the end of a frame in which nothing changed.
+//! Replaces crossterm's encoder, which writes named colours as `38;5;n`, one sequence per attribute, and resets at the
+//! end of an unchanged frame.
 
 use std::io::Write;
 
 use ratatui::buffer::{Cell, CellWidth};
 use ratatui::style::{Color, Modifier};
 
-/// Appends what turns the screen before into the screen after, for cells in the order of reading.
-/// No cells, no bytes; colours and attributes are as they were at the end.
+/// Appends the bytes that turn the previous screen into the next one, for cells in reading order. No cells give no
+/// bytes; colours and attributes are reset at the end.
 pub(super) fn cells<'a>(changed: impl Iterator<Item = (u16, u16, &'a Cell)>, bytes: &mut Vec<u8>) {
     let mut pen = Pen::default();
     let mut cursor = None;
@@ -22,7 +22,7 @@ pub(super) fn cells<'a>(changed: impl Iterator<Item = (u16, u16, &'a Cell)>, byt
     pen.change_to(Pen::default(), bytes);
 }
 
-/// Where the cursor is now, if every terminal agrees on it.
+/// The cursor's position after a cell, if all terminals agree on it.
 fn after(x: u16, y: u16, cell: &Cell) -> Option<(u16, u16)> {
     let mut characters = cell.symbol().chars();
     let simple = characters.next().is_some() && characters.next().is_none();
@@ -40,7 +40,7 @@ fn go_to(x: u16, y: u16, cursor: Option<(u16, u16)>, bytes: &mut Vec<u8>) {
     }
 }
 
-/// Memory takes every byte.
+/// Writing to memory cannot fail.
 pub(super) fn append(bytes: &mut Vec<u8>, arguments: std::fmt::Arguments<'_>) {
     let _ = bytes.write_fmt(arguments);
 }
@@ -69,8 +69,8 @@ impl Pen {
         Self { fg: cell.fg, bg: cell.bg, modifier: cell.modifier }
     }
 
-    /// One sequence from this pen to the next. Switching an attribute off goes through a reset: the
-    /// codes for single attributes are not the same everywhere.
+    /// Changes the style in one sequence. Switching an attribute off needs a reset: the codes for single attributes
+    /// differ between terminals.
     fn change_to(&mut self, next: Self, bytes: &mut Vec<u8>) {
         if *self == next {
             return;
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_changed_is_nothing_written() {
+    fn an_unchanged_screen_writes_nothing() {
         let buffer = Buffer::with_lines(["the same".red().bold()]);
         assert_eq!(encoded(&buffer, &buffer), "");
     }
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_glyph_of_doubtful_width_the_cursor_is_placed_again() {
+    fn after_a_glyph_of_uncertain_width_the_cursor_is_placed_again() {
         let after = Buffer::with_lines(["漢x👩‍🚀y"]);
         assert_eq!(from_blank(&after), "\x1b[1;1H漢\x1b[1;3Hx👩‍🚀\x1b[1;6Hy");
     }

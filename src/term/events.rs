@@ -1,55 +1,55 @@
-//! What the terminal layer tells the main loop.
+//! Events that the terminal layer sends to the main loop.
 
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use ratatui::crossterm::event::KeyEvent;
 
-/// Something that happened to the terminal or the process.
+/// An event of the terminal or the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TermEvent {
     /// A key, or a key with modifiers.
     Key(KeyEvent),
-    /// A bracketed paste, as it came: [`sanitize`](super::sanitize()) it before it is shown.
+    /// A bracketed paste, unchanged: [`sanitize`](super::sanitize()) it before showing it.
     Paste(String),
-    /// The terminal has this size now; pass it on to [`Screen::resize`](super::Screen::resize).
+    /// The terminal's size has changed; pass the size to [`Screen::resize`](super::Screen::resize).
     Resize {
         /// Columns.
         width: u16,
         /// Rows.
         height: u16,
     },
-    /// The frame in flight has been written: the screen takes the next one.
+    /// The frame in flight was written: the screen accepts the next one.
     FrameWritten,
     /// The frame in flight was lost; the next one repaints everything.
     WriteFailed(String),
-    /// The terminal is gone. Nothing more will be read or drawn.
+    /// The terminal is gone. Nothing more can be read or drawn.
     HangUp {
-        /// The process was started to outlive its terminal (`nohup`): finish the session and train on.
-        /// Otherwise save and leave; the process is ended in ten seconds if it is still there.
+        /// The process was started to outlive its terminal (`nohup`): finish the session and continue training.
+        /// Otherwise save and leave; after ten seconds the process is ended.
         keep_training: bool,
     },
-    /// A signal that asks for something.
+    /// A signal that requires an action.
     Signal(SignalKind),
-    /// The process was stopped from outside and goes on: [`Session::reclaim`](super::Session::reclaim)
-    /// takes the terminal again. A stop by [`Session::suspend`](super::Session::suspend) is not reported.
+    /// The process continues after a stop from outside: call [`Session::reclaim`](super::Session::reclaim). A stop by
+    /// [`Session::suspend`](super::Session::suspend) is not reported.
     Continued,
-    /// A thread other than the one that owns the screen has panicked.
+    /// A thread has panicked that does not own the screen.
     WorkerPanicked {
         /// The thread's name.
         thread: String,
-        /// What it said, with the place in the source; already sanitized.
+        /// The panic's message and source location; already sanitized.
         message: String,
     },
 }
 
-/// The signals that the main loop acts on. Of those that end the process only the first is reported,
-/// and the process is ended ten seconds later if it is still there.
+/// The signals that the main loop handles. Of the fatal signals only the first is reported; ten seconds later the
+/// process is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SignalKind {
-    /// Any signal that would end the process, by its number: save and leave. (Ctrl-C on the screen is a key.)
+    /// A signal that would end the process, by number: save and leave. (Ctrl-C on the screen is a key.)
     Fatal(u8),
-    /// SIGUSR1, which batch systems send ahead of the end: save. No limit of time applies.
+    /// SIGUSR1, which batch systems send before the end: save, without a time limit.
     User1,
     /// SIGTSTP from another process: [`Session::suspend`](super::Session::suspend).
     Suspend,
@@ -59,8 +59,8 @@ impl SignalKind {
     /// SIGHUP, or the end of the terminal.
     pub const HANG_UP: Self = Self::Fatal(signal_hook::consts::SIGHUP as u8);
 
-    /// The exit status of a process that leaves because of this signal: 128 and the signal's number.
-    /// `None` where the process is not expected to leave.
+    /// The exit status of a process that leaves because of this signal: 128 plus the signal's number. `None` if the
+    /// process should not leave.
     pub fn exit_code(self) -> Option<u8> {
         match self {
             Self::Fatal(number) => Some(128 + number),
@@ -69,13 +69,13 @@ impl SignalKind {
     }
 }
 
-/// The way into the main loop's channel, whatever that channel's events are.
+/// Sends to the main loop's channel, for any type of event.
 #[derive(Clone)]
 pub(super) struct Outlet(Arc<dyn Fn(TermEvent) + Send + Sync>);
 
 impl Outlet {
     pub(super) fn new<T: From<TermEvent> + Send + 'static>(sender: Sender<T>) -> Self {
-        // Nobody listens any more once the main loop is on its way out.
+        // The main loop may have ended.
         Self(Arc::new(move |event| drop(sender.send(event.into()))))
     }
 

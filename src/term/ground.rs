@@ -1,30 +1,30 @@
-//! The background of the terminal, asked for once.
+//! The terminal's background, asked for once.
 //!
-//! The question goes out before the first frame. The key thread finds the answer among the keys, whenever it comes: one
-//! that comes too late for the first frame is dropped, and none is ever taken for keys.
+//! The question is sent before the first frame. The key thread finds the answer among the keys at any time: a late
+//! answer is dropped, and no answer is ever taken for keys.
 
 use std::time::Duration;
 
-/// OSC 11: which colour is behind the text?
+/// OSC 11: asks for the background colour.
 pub(super) const QUESTION: &[u8] = b"\x1b]11;?\x1b\\";
 
-/// How long the first frame may wait for the answer: a terminal that gives none must not be felt.
+/// How long the first frame may wait for the answer: a terminal without an answer must not cause a visible delay.
 pub(super) const PATIENCE: Duration = Duration::from_millis(100);
 
-/// More than this is no answer.
+/// Longest answer accepted.
 const LONGEST_ANSWER: usize = 32;
 
-/// What is behind the text, as far as colours are known to be readable on it.
+/// The background, if colours are known to be readable on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ground {
-    /// About as dark as black, or as Solarized's dark ground.
+    /// Approximately black, or as dark as Solarized's dark background.
     Dark,
-    /// About as light as white, or as Solarized's light ground.
+    /// Approximately white, or as light as Solarized's light background.
     Light,
 }
 
 impl Ground {
-    /// Of what follows `ESC ]` in an answer; `None` where it says nothing, or a colour between dark and light.
+    /// Parses the bytes after `ESC ]` in an answer; `None` without a colour, or for one between dark and light.
     pub(super) fn parse(answer: &[u8]) -> Option<Self> {
         let answer = std::str::from_utf8(answer).ok()?.strip_prefix("11;")?;
         let (_, channels) = answer.split_once(':').filter(|(model, _)| matches!(*model, "rgb" | "rgba"))?;
@@ -38,7 +38,7 @@ impl Ground {
     }
 }
 
-/// The light of a channel of one to four hexadecimal digits.
+/// The brightness of a channel of one to four hexadecimal digits.
 fn channel(digits: &str) -> Option<f64> {
     let most = match digits.len() {
         length @ 1..=4 => (1_u32 << (4 * length)) - 1,
@@ -48,13 +48,13 @@ fn channel(digits: &str) -> Option<f64> {
     Some(if share <= 0.04045 { share / 12.92 } else { ((share + 0.055) / 1.055).powf(2.4) })
 }
 
-/// Where a string that follows `ESC ]` ends, and the bytes up to and with its end; `None` while it may go on.
+/// End of the string after `ESC ]`, without and with its terminator; `None` while it is incomplete.
 pub(super) fn string(bytes: &[u8]) -> Option<(usize, usize)> {
     let end = bytes.iter().take(LONGEST_ANSWER).position(|byte| matches!(byte, 0x07 | 0x1b | 0x18 | 0x1a));
     match end.map(|end| (end, &bytes[end..])) {
         Some((end, [0x1b, b'\\', ..])) => Some((end, end + 2)),
         Some((_, [0x1b])) => None,
-        // Another sequence has broken in, and stands for itself.
+        // Another sequence has interrupted this one, and is parsed separately.
         Some((end, [0x1b, ..])) => Some((end, end)),
         Some((end, _)) => Some((end, end + 1)),
         None if bytes.len() < LONGEST_ANSWER => None,
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn grounds_are_told_by_how_light_they_are() {
+    fn grounds_are_classified_by_their_brightness() {
         for dark in
             ["11;rgb:0000/0000/0000", "11;rgb:00/2b/36", "11;rgba:2828/2828/2828/ffff", "11;rgb:1/1/1"]
         {

@@ -1,4 +1,4 @@
-//! The terminal is borrowed: what is changed on the way in is undone on every way out.
+//! The terminal is borrowed: every exit restores the settings changed at the start.
 
 use std::panic::{self, PanicHookInfo};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,25 +17,25 @@ use super::{TermError, TermEvent, sanitize};
 /// Alternate screen, no cursor, bracketed paste.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[0m";
 
-/// The reverse. It begins with an escape because that ends whatever sequence a frame was cut in.
+/// Reverses `ENTER`. Begins with an escape, which ends any sequence that a frame left incomplete.
 const LEAVE: &[u8] = b"\x1b[?2026l\x1b[0m\x1b[?2004l\x1b[?25h\x1b[?1049l";
 
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// What has to be given back, and how it looked.
+/// The terminal to restore, and its original settings.
 struct Loan {
     tty: Arc<Tty>,
     found: Termios,
     stderr: Option<Held>,
 }
 
-/// The thread whose panic takes the screen down, and where the panics of the others go.
+/// The thread whose panic ends the session, and the outlet for panics of other threads.
 struct Owner {
     thread: ThreadId,
     outlet: Outlet,
 }
 
-// A panic hook can reach nothing else.
+// A panic hook can reach only statics.
 static LOAN: Mutex<Option<Loan>> = Mutex::new(None);
 static OWNER: Mutex<Option<Owner>> = Mutex::new(None);
 static CRASHED: AtomicBool = AtomicBool::new(false);
@@ -44,7 +44,7 @@ fn lock<T>(slot: &'static Mutex<Option<T>>) -> MutexGuard<'static, Option<T>> {
     slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes this thread the owner of the screen, until [`disown`].
+/// Makes this thread the owner of the screen, until [`disown`] is called.
 pub(super) fn own(outlet: Outlet) -> Result<(), TermError> {
     let mut owner = lock(&OWNER);
     if owner.is_some() {
@@ -60,7 +60,7 @@ pub(super) fn disown() {
     lock(&OWNER).take();
 }
 
-/// Takes the terminal, remembering how it was found.
+/// Takes the terminal and saves its settings.
 pub(super) fn borrow(tty: &Arc<Tty>) -> Result<(), TermError> {
     wait_for_the_foreground(tty);
     let found = tty.settings().map_err(TermError::cannot("read the settings of"))?;
@@ -72,7 +72,7 @@ pub(super) fn borrow(tty: &Arc<Tty>) -> Result<(), TermError> {
     entered
 }
 
-/// Takes the terminal again after a stop that gave us no time to give it back.
+/// Takes the terminal again after a stop without time to restore it.
 pub(super) fn reclaim(tty: &Arc<Tty>) -> Result<(), TermError> {
     let found = lock(&LOAN).as_ref().map(|loan| loan.found.clone());
     let Some(found) = found else {
@@ -93,8 +93,8 @@ fn enter(tty: &Tty, mut settings: Termios) -> Result<(), TermError> {
     }
 }
 
-/// Gives the terminal back, the first time it is called after a [`borrow`]. Never fails, never prints,
-/// never waits for long: the terminal may be gone, and this may be a panic.
+/// Restores the terminal, on the first call after a [`borrow`]. Never fails, prints, or waits long: the terminal may be
+/// gone, and the caller may be a panic.
 pub(super) fn give_back() {
     let loan = lock(&LOAN).take();
     if let Some(loan) = loan {
@@ -102,17 +102,17 @@ pub(super) fn give_back() {
     }
 }
 
-/// As [`give_back`], from the handler of a crash: no lock is waited for and no memory is asked for or given back, as
-/// the thread that crashed may hold any lock, the allocator's too.
+/// Like [`give_back`], for a crash handler: waits for no lock and neither allocates nor frees, since the crashed thread
+/// may hold any lock, including the allocator's.
 pub(super) fn give_back_in_a_crash() {
-    // The runtime ends a thread that has overflowed its stack by another crash, after it has said so.
+    // After a stack overflow the runtime ends the thread by a second crash, once it has reported the first.
     if CRASHED.swap(true, Ordering::AcqRel) {
         return;
     }
     let loan = match LOAN.try_lock() {
         Ok(loan) => loan,
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-        // Held for a few instructions only: another thread takes the terminal or gives it back right now.
+        // Held for a few instructions only: another thread is taking or restoring the terminal.
         Err(TryLockError::WouldBlock) => return,
     };
     if let Some(loan) = loan.as_ref() {
@@ -125,7 +125,7 @@ impl Loan {
         if let Some(stderr) = &self.stderr {
             stderr.release();
         }
-        // In the background the shell has its own screen on it, and touching the settings would stop us.
+        // In the background the terminal shows the shell's screen, and changing its settings would stop this process.
         if self.tty.is_ours() {
             write(LEAVE);
             let _ = self.tty.set(&self.found);

@@ -1,4 +1,4 @@
-//! The thread that reads the terminal, and the first to know when it is gone.
+//! The thread that reads the terminal, and the first to notice that it is gone.
 
 use std::io::PipeReader;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use super::keys::{Decoder, Typed};
 use super::tty::{Input, Tty};
 use super::{TermError, TermEvent};
 
-/// Larger than what a terminal driver buffers.
+/// Larger than a terminal driver's buffer.
 const BUFFER: usize = 8192;
 
-/// How long to stay away from a terminal that says it can be read and then has nothing.
+/// Pause when a terminal reports readable data but has none.
 const BREATHER: Duration = Duration::from_millis(50);
 
-/// What there is to do.
+/// The next action.
 enum Next {
     Read,
     Silence,
@@ -29,7 +29,7 @@ enum Next {
     Stop,
 }
 
-/// Reads until the other end of `stop` is dropped, or the terminal is gone: then it calls `hung_up`.
+/// Reads until the other end of `stop` is dropped, or the terminal is gone: then calls `hung_up`.
 pub(super) fn spawn(
     tty: Arc<Tty>,
     esc_delay: Duration,
@@ -48,7 +48,7 @@ pub(super) fn spawn(
         .map_err(|source| TermError::Thread { name: "key", source })
 }
 
-/// Whether the terminal hung up.
+/// Returns whether the terminal hung up.
 fn read_all(
     tty: &Tty,
     mut decoder: Decoder,
@@ -60,7 +60,7 @@ fn read_all(
     let tell = |typed| match typed {
         Typed::Key(key) => outlet.send(TermEvent::Key(key)),
         Typed::Paste(text) => outlet.send(TermEvent::Paste(text)),
-        // Nobody waits for one that comes too late.
+        // A late answer has no receiver.
         Typed::Ground(ground) => drop(grounds.try_send(ground)),
     };
     loop {

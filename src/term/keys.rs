@@ -1,7 +1,7 @@
-//! Bytes from the terminal to keys and pastes.
+//! Decodes bytes from the terminal into keys and pastes.
 //!
-//! Ours because crossterm's reader spins for ever on a terminal that has gone, and sleeps on what is
-//! left when more than a kilobyte arrives at once.
+//! Replaces crossterm's reader, which spins for ever on a terminal that is gone, and leaves data unread when more than
+//! a kilobyte arrives at once.
 
 use std::time::{Duration, Instant};
 
@@ -9,54 +9,54 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::ground::{self, Ground};
 
-/// What the user did.
+/// User input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Typed {
     Key(KeyEvent),
     Paste(String),
-    /// The answer to the question for the background; `None` where it says nothing.
+    /// The answer about the background; `None` if it gives none.
     Ground(Option<Ground>),
 }
 
 /// Collects bytes until they are a key or a paste.
 pub(super) struct Decoder {
-    /// How long a lone escape is waited with before it is a key.
+    /// How long to wait after a lone escape before it counts as a key.
     esc_delay: Duration,
     pending: Vec<u8>,
     paste: Option<Vec<u8>>,
     /// When the last bytes arrived.
     arrived: Instant,
-    /// When a lone escape was taken for a key that may yet prove to be the beginning of a sequence.
+    /// When a lone escape was taken for a key; it may still prove to be the start of a sequence.
     escaped: Option<Instant>,
 }
 
-/// A sequence that has not ended after this many bytes is not one of a keyboard.
+/// A sequence longer than this does not come from a keyboard.
 const LONGEST_SEQUENCE: usize = 32;
 
-/// More than this of a paste is dropped: what is pasted here is a row of tokens.
+/// Longest paste, in bytes; the rest is dropped: pastes here are rows of tokens.
 const LONGEST_PASTE: usize = 1 << 20;
 
-/// How long the rest of a sequence may be under way on a slow line. Without it what has arrived means nothing.
+/// How long the rest of a sequence may take on a slow line. After this an incomplete sequence is dropped.
 const SEQUENCE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// The same for a paste: what follows it must not be taken for keys.
+/// The same for a paste: bytes that follow must not be taken for keys.
 const PASTE_PATIENCE: Duration = Duration::from_secs(5);
 
-/// A terminal sends what a key with Alt means at once; fingers that type escape and a letter take longer.
+/// A terminal sends the bytes of a key with Alt at once; a user who types escape and a letter takes longer.
 const ALT: Duration = Duration::from_millis(50);
 
 const PASTE_BEGINS: &[u8] = b"200~";
 const PASTE_ENDS: &[u8] = b"\x1b[201~";
 
-/// What the first bytes that are waiting mean.
+/// The meaning of the first pending bytes.
 enum Step {
     /// The sequence is not complete.
     More,
-    /// This many bytes mean this key, or nothing.
+    /// This many bytes are this key, or have no meaning.
     Take(usize, Option<KeyEvent>),
-    /// This many bytes begin a paste.
+    /// This many bytes start a paste.
     Paste(usize),
-    /// This many bytes are an answer of the terminal.
+    /// This many bytes are the terminal's answer.
     Answer(usize, Option<Ground>),
 }
 
@@ -66,7 +66,7 @@ impl Decoder {
         Self { esc_delay, pending, paste, arrived, escaped }
     }
 
-    /// Takes what has arrived at this time.
+    /// Decodes bytes that arrived at `now`.
     pub(super) fn feed(&mut self, bytes: &[u8], now: Instant, mut typed: impl FnMut(Typed)) {
         let goes_on = matches!(bytes, [b'[' | b'O', ..] | [b']', b'1', ..]);
         let is_soon = |since: Instant| now.saturating_duration_since(since) < SEQUENCE_PATIENCE;
@@ -82,8 +82,8 @@ impl Decoder {
         self.drain(&mut typed);
     }
 
-    /// Until when to wait for the rest of what has arrived; `None` when nothing waits. The escape key is the beginning
-    /// of every sequence, and only silence tells them apart.
+    /// When to stop waiting for the rest of an incomplete input; `None` if there is none. An escape key is also the
+    /// start of every sequence: only silence distinguishes them.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let patience = match (&self.paste, self.pending.as_slice()) {
             (Some(_), _) => PASTE_PATIENCE,
@@ -94,7 +94,7 @@ impl Decoder {
         Some(self.arrived + patience)
     }
 
-    /// Nothing more arrived until the [`deadline`](Self::deadline), which is now.
+    /// To be called at the [`deadline`](Self::deadline) if nothing more has arrived.
     pub(super) fn silence(&mut self, now: Instant, mut typed: impl FnMut(Typed)) {
         let rest = std::mem::take(&mut self.pending);
         if self.paste.is_some() {
@@ -137,7 +137,7 @@ impl Decoder {
         self.pending.drain(..start);
     }
 
-    /// Whether the paste has ended.
+    /// Returns whether the paste has ended.
     fn drain_paste(&mut self, typed: &mut impl FnMut(Typed)) -> bool {
         let end = self.pending.windows(PASTE_ENDS.len()).position(|window| window == PASTE_ENDS);
         if let Some(end) = end {
@@ -146,7 +146,7 @@ impl Decoder {
             self.end_paste(&text, typed);
             return true;
         }
-        // The last bytes may be the beginning of the end.
+        // The last bytes may be part of the terminator.
         let sure = self.pending.len().saturating_sub(PASTE_ENDS.len() - 1);
         let text = self.pending.drain(..sure);
         if let Some(paste) = &mut self.paste {
@@ -188,10 +188,10 @@ fn alt(mut event: KeyEvent) -> KeyEvent {
     event
 }
 
-/// What follows `ESC [`.
+/// Parses the bytes after `ESC [`.
 fn control_sequence(bytes: &[u8]) -> Step {
     const INTRODUCER: usize = 2;
-    // The Linux console's F1 to F5, and a mouse report of the oldest kind, end elsewhere.
+    // The Linux console's F1 to F5 and the oldest mouse reports have a different end.
     match bytes {
         [b'[', letter @ b'A'..=b'E', ..] => {
             return Step::Take(INTRODUCER + 2, Some(key(KeyCode::F(letter - b'A' + 1))));
@@ -207,12 +207,12 @@ fn control_sequence(bytes: &[u8]) -> Step {
         Some(end) if matches!(bytes[end], 0x40..=0x7e) => {
             Step::Take(INTRODUCER + end + 1, named_key(&bytes[..end], bytes[end]))
         }
-        // Broken off: what broke in stands for itself.
+        // Interrupted: the interrupting bytes are parsed separately.
         Some(end) => Step::Take(INTRODUCER + end, None),
     }
 }
 
-/// A key from the numbers and the last byte of a control sequence.
+/// A key from the parameters and the final byte of a control sequence.
 fn named_key(parameters: &[u8], last: u8) -> Option<KeyEvent> {
     let text = std::str::from_utf8(parameters).ok()?;
     let mut numbers = text.split(';').map(|number| number.parse::<u8>().ok());
@@ -257,7 +257,7 @@ fn numbered_key(number: u8) -> Option<KeyCode> {
     })
 }
 
-/// xterm's encoding: one more than the sum of 1 shift, 2 alt, 4 control.
+/// xterm's encoding: 1 plus the sum of 1 shift, 2 alt, 4 control.
 fn modifiers(number: u8) -> KeyModifiers {
     let bits = number.saturating_sub(1);
     let mut modifiers = KeyModifiers::NONE;
@@ -282,7 +282,7 @@ fn character(bytes: &[u8]) -> Step {
     Step::Take(1, event)
 }
 
-/// One character of UTF-8; a byte that can be none is dropped.
+/// One UTF-8 character; an invalid byte is dropped.
 fn unicode(bytes: &[u8]) -> Step {
     let length = match bytes[0] {
         0x00..=0x7f => 1,
@@ -299,7 +299,7 @@ fn unicode(bytes: &[u8]) -> Step {
     }
 }
 
-/// As crossterm has it: a capital letter carries the shift that made it.
+/// Like crossterm: a capital letter includes the shift modifier.
 fn typed_character(character: char) -> Option<KeyEvent> {
     let modifiers = if character.is_uppercase() { KeyModifiers::SHIFT } else { KeyModifiers::NONE };
     (!character.is_control()).then(|| KeyEvent::new(KeyCode::Char(character), modifiers))

@@ -10,8 +10,8 @@
 //!       └─ frames    one frame at a time ──> terminal, TermEvent::FrameWritten  writer
 //! ```
 //!
-//! The terminal may be slow, stuck or gone at any time. Nothing but the frame thread ever waits for it,
-//! one question is asked of it, before the first frame and with a bound, and all that touches its file is in `tty`.
+//! The terminal may be slow, stuck or gone at any time. Only the frame thread ever waits for it, only one question is
+//! asked of it, before the first frame and with a time limit, and all access to its file is in `tty`.
 
 mod capability;
 mod clipboard;

@@ -1,4 +1,4 @@
-//! The screen: draws in memory, and sends what changed as one frame.
+//! Draws in memory, and sends the changes as one frame.
 
 use std::convert::Infallible;
 
@@ -11,15 +11,15 @@ use super::encode::{self, append};
 use super::writer::Writer;
 use super::{ColorDepth, Copied, clipboard, color};
 
-/// Synchronized output: a terminal that knows it shows the frame at once or not at all.
+/// Synchronized output: a terminal that supports it shows the frame as a whole.
 const BEGIN: &[u8] = b"\x1b[?2026h";
 const END: &[u8] = b"\x1b[?2026l";
 
 /// The whole terminal as a ratatui screen.
 ///
-/// At most one frame is on its way to the terminal. While it is, [`draw`](Self::draw) refuses and the
-/// caller goes on with its life: [`TermEvent::FrameWritten`](super::TermEvent::FrameWritten) says when
-/// to try again. So a terminal that nobody reads delays frames and nothing else.
+/// At most one frame is in flight. Meanwhile [`draw`](Self::draw) returns `false` and the caller continues:
+/// [`TermEvent::FrameWritten`](super::TermEvent::FrameWritten) says when to try again. So a terminal that nobody reads
+/// delays only frames.
 pub struct Screen {
     terminal: Terminal<Canvas>,
     writer: Writer,
@@ -35,20 +35,20 @@ impl Screen {
         screen
     }
 
-    /// The size in cells that the next frame will have.
+    /// The size of the next frame, in cells.
     pub fn size(&self) -> Size {
         self.terminal.backend().size
     }
 
-    /// Whether [`draw`](Self::draw) would draw: no frame is in flight, and there is a cell to draw on.
+    /// Whether [`draw`](Self::draw) would draw: no frame is in flight, and the size is not zero.
     pub fn ready(&self) -> bool {
         self.writer.is_idle() && !Rect::from(self.size()).is_empty()
     }
 
-    /// Draws a frame and sends what differs from the one before. Never waits for the terminal.
+    /// Draws a frame and sends its differences from the previous one. Never waits for the terminal.
     ///
-    /// `false`: nothing was drawn, because the screen was not [`ready`](Self::ready). `true` with
-    /// nothing changed sends no byte, and no `FrameWritten` follows.
+    /// `false`: nothing was drawn, because the screen was not [`ready`](Self::ready). `true` without changes sends no
+    /// bytes, and no `FrameWritten` follows.
     pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> bool {
         if !self.ready() {
             return false;
@@ -68,25 +68,24 @@ impl Screen {
         true
     }
 
-    /// Bytes in all frames so far.
+    /// Total bytes of all frames.
     pub fn bytes_sent(&self) -> usize {
         self.sent
     }
 
-    /// The terminal has a new size: the next frame has it too, and repaints everything.
+    /// Sets a new size: the next frame uses it and repaints everything.
     pub fn resize(&mut self, width: u16, height: u16) {
         self.terminal.backend_mut().size = Size { width, height };
         self.repaint();
     }
 
-    /// The next frame clears the terminal and draws every cell, whatever is thought to be there.
+    /// Makes the next frame clear the terminal and draw every cell.
     pub fn repaint(&mut self) {
-        // Not `Terminal::clear`, which asks for the cursor first.
+        // `Terminal::clear` would ask the terminal for the cursor first.
         let Ok(()) = self.terminal.resize(Rect::from(self.size()));
     }
 
-    /// Asks the terminal, with the next frame, to put this text on the clipboard of the machine that it
-    /// runs on.
+    /// Requests, with the next frame, that the terminal puts this text on the clipboard of its machine.
     pub fn copy(&mut self, text: &str) -> Copied {
         let Some(request) = clipboard::copy(text) else { return Copied::TooLong };
         self.terminal.backend_mut().request = request;
@@ -94,10 +93,10 @@ impl Screen {
     }
 }
 
-/// ratatui's view of the terminal: bytes in memory. It never asks the terminal for anything.
+/// ratatui's backend: bytes in memory. Never asks the terminal for anything.
 struct Canvas {
     bytes: Vec<u8>,
-    /// Goes out with the next frame, whether or not that changes anything.
+    /// Sent with the next frame, even without changes.
     request: Vec<u8>,
     size: Size,
     cursor: Option<Position>,
@@ -109,7 +108,7 @@ impl Canvas {
         Self { bytes: Vec::new(), request: Vec::new(), size, cursor: None, drawn_cursor: None }
     }
 
-    /// What has been drawn since the last call, ready to be written; `None` where nothing was.
+    /// Bytes drawn since the last call, ready to be written; `None` without changes.
     fn take_frame(&mut self) -> Option<Vec<u8>> {
         let moved = self.cursor != self.drawn_cursor;
         if self.bytes.is_empty() && self.request.is_empty() && !moved {
@@ -117,7 +116,7 @@ impl Canvas {
         }
         let mut frame = Vec::with_capacity(self.bytes.len() + 64);
         frame.extend_from_slice(BEGIN);
-        // Drawing moves a visible cursor, so it is hidden for the frame and placed after it.
+        // Drawing moves a visible cursor: hide it during the frame and place it afterwards.
         if self.drawn_cursor.is_some() {
             frame.extend_from_slice(b"\x1b[?25l");
         }
@@ -148,7 +147,7 @@ impl Backend for Canvas {
         Ok(())
     }
 
-    /// ratatui says where right after it says that.
+    /// ratatui sets the position right after this call.
     fn show_cursor(&mut self) -> Result<(), Infallible> {
         Ok(())
     }
@@ -166,10 +165,10 @@ impl Backend for Canvas {
         self.clear_region(ClearType::All)
     }
 
-    /// A full screen is only ever cleared as a whole, and whatever was drawn before it is gone.
+    /// A full screen is always cleared as a whole, so earlier bytes are obsolete.
     fn clear_region(&mut self, _: ClearType) -> Result<(), Infallible> {
         self.bytes.clear();
-        // After a lost frame the pen and the cursor can be anything, and clearing paints with the pen.
+        // After a lost frame, style and cursor are unknown, and clearing uses the current style.
         self.bytes.extend_from_slice(b"\x1b[0m\x1b[2J");
         self.drawn_cursor = Some(Position::MAX);
         Ok(())

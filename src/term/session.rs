@@ -1,4 +1,4 @@
-//! A terminal borrowed for a while, with everything that runs meanwhile.
+//! A session: the borrowed terminal, and the threads that serve it.
 
 use std::io::{self, PipeWriter};
 use std::sync::Arc;
@@ -16,31 +16,31 @@ use super::tty::Tty;
 use super::writer::Writer;
 use super::{Capabilities, Screen, SignalKind, TermError, TermEvent, crash, guard, input};
 
-/// How long a stop may take to come about.
+/// Time limit for a stop to take effect.
 const TIME_TO_STOP: Duration = Duration::from_secs(1);
 
-/// The borrowed terminal. [`finish`](Self::finish) or a drop gives it back; so do a panic of the thread
-/// that started it and the end of the time that a signal allows.
+/// The borrowed terminal. Restored by [`finish`](Self::finish), by a drop, by a panic of the thread that started it,
+/// and at the end of the time that a signal allows.
 pub struct Session {
     screen: Screen,
     capabilities: Capabilities,
     tty: Arc<Tty>,
     continuation: Arc<Continuation>,
     keys: Option<JoinHandle<()>>,
-    /// Dropping it ends the key thread.
+    /// Dropping this ends the key thread.
     stop: Option<PipeWriter>,
 }
 
 impl Session {
-    /// Borrows the terminal: raw mode, alternate screen, no cursor, bracketed paste. From now on keys,
-    /// signals and the fate of frames arrive at `sender`, and panics of other threads too.
+    /// Borrows the terminal: raw mode, alternate screen, no cursor, bracketed paste. From now on `sender` receives
+    /// keys, signals, the results of frames, and panics of other threads.
     ///
-    /// A lone escape is a key when nothing has followed it for `esc_delay`.
+    /// A lone escape becomes a key when nothing follows within `esc_delay`.
     ///
-    /// The calling thread owns the screen: its panic gives the terminal back before it is printed.
+    /// The calling thread owns the screen: if it panics, the terminal is restored before the message is printed.
     ///
     /// # Errors
-    /// When the terminal cannot be opened or set up, or is borrowed already; it is left as it was.
+    /// When the terminal cannot be opened or set up, or is already borrowed; it is then unchanged.
     pub fn start<T>(
         capabilities: Capabilities,
         esc_delay: Duration,
@@ -61,7 +61,7 @@ impl Session {
         let tty = Arc::new(Tty::open()?);
         let keep_training = signals::hang_up_is_ignored();
         let continuation = Arc::new(Continuation::default());
-        // Before the terminal changes, or a signal in between would leave it changed.
+        // Watch signals before the terminal changes: a signal in between would leave it changed.
         signals::watch(&tty, outlet.clone(), Arc::clone(&continuation))?;
         crash::watch();
         guard::borrow(&tty)?;
@@ -84,21 +84,21 @@ impl Session {
         Ok(Self { screen, capabilities, tty, continuation, keys: Some(keys), stop: Some(stop) })
     }
 
-    /// What the terminal can show, with its own answer about its background.
+    /// Capabilities of the terminal, including its answer about the background.
     pub fn capabilities(&self) -> Capabilities {
         self.capabilities
     }
 
-    /// What is drawn on.
+    /// The screen to draw on.
     pub fn screen(&mut self) -> &mut Screen {
         &mut self.screen
     }
 
-    /// Gives the terminal back, stops the whole job, and takes the terminal again when the shell
-    /// continues it. The next frame repaints everything, at the size that the terminal has then.
+    /// Restores the terminal, stops the whole job, and takes the terminal again when the shell continues the job. The
+    /// next frame repaints everything at the current size.
     ///
     /// # Errors
-    /// When the job cannot be stopped, or the terminal not be taken again.
+    /// When the job cannot be stopped, or the terminal cannot be taken again.
     pub fn suspend(&mut self) -> Result<Suspension, TermError> {
         if let Some(objection) = objection() {
             return Ok(Suspension::Refused(objection));
@@ -107,7 +107,7 @@ impl Session {
         self.continuation.expect();
         let stopped = kill_current_process_group(Signal::STOP);
         if stopped.is_ok() {
-            // The stop reaches this thread a moment after the call has returned.
+            // The stop reaches this thread only shortly after the call has returned.
             self.continuation.wait(TIME_TO_STOP);
         }
         self.reclaim()?;
@@ -115,10 +115,10 @@ impl Session {
         Ok(Suspension::Resumed)
     }
 
-    /// Takes the terminal again after [`TermEvent::Continued`]: the shell has used it meanwhile.
+    /// Takes the terminal again after [`TermEvent::Continued`]: the shell has used it in between.
     ///
     /// # Errors
-    /// When the terminal cannot be set up, unless it is gone: then [`TermEvent::HangUp`] says so.
+    /// When the terminal cannot be set up, unless it is gone: then [`TermEvent::HangUp`] reports that.
     pub fn reclaim(&mut self) -> Result<(), TermError> {
         match guard::reclaim(&self.tty) {
             Err(_) if self.tty.is_hung_up() => return Ok(()),
@@ -129,18 +129,18 @@ impl Session {
         Ok(())
     }
 
-    /// Gives the terminal back and ends the threads. Signals are still watched, so that what is left
-    /// to save is saved: a process that is told to leave now has ten seconds to do so.
+    /// Restores the terminal and ends the threads. Signals are still watched, so that the last state is saved: a
+    /// process that must leave now has ten seconds.
     pub fn finish(self) -> Farewell {
         Farewell(Arc::clone(&self.tty))
     }
 }
 
-/// The terminal after it was given back, for a last line.
+/// The restored terminal, for a last line.
 pub struct Farewell(Arc<Tty>);
 
 impl Farewell {
-    /// Writes a line, unless nobody reads the terminal or another job has it.
+    /// Writes a line, unless the terminal is stuck or another job uses it.
     pub fn say(&self, line: &str) {
         if self.0.is_ours() {
             // A terminal that is stuck or gone must not hold up the exit.
@@ -149,7 +149,7 @@ impl Farewell {
     }
 }
 
-/// What the terminal says about its background, if it says so in time.
+/// The terminal's answer about its background, if it arrives in time.
 fn ask(tty: &Tty, answer: &Receiver<Option<Ground>>) -> Option<Ground> {
     let asked = tty.write_within(QUESTION, PATIENCE).ok()?;
     asked.then(|| answer.recv_timeout(PATIENCE).ok().flatten()).flatten()

@@ -1,4 +1,4 @@
-//! Signals become events, and a process that should leave does.
+//! Turns signals into events, and ends a process that does not leave in time.
 
 use std::sync::{Arc, Condvar, Mutex, Once, PoisonError, Weak};
 use std::thread;
@@ -14,13 +14,13 @@ use super::events::Outlet;
 use super::tty::Tty;
 use super::{SignalKind, TermError, TermEvent, crash, guard};
 
-/// A window being dragged sends signals faster than frames can follow.
+/// Dragging a window sends signals faster than frames can follow.
 const RESIZE_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a process that was told to leave may take.
+/// Time limit for a process that must leave.
 const TIME_TO_LEAVE: Duration = Duration::from_secs(10);
 
-/// Tells a stop that [`Session::suspend`](super::Session::suspend) waits for from one from outside.
+/// Distinguishes a stop that [`Session::suspend`](super::Session::suspend) waits for from one from outside.
 #[derive(Default)]
 pub(super) struct Continuation {
     awaited: Mutex<bool>,
@@ -32,15 +32,14 @@ impl Continuation {
         *self.awaited.lock().unwrap_or_else(PoisonError::into_inner) = true;
     }
 
-    /// Waits until the process was continued. The limit is for a stop that never came about: while
-    /// stopped, no time is spent here.
+    /// Waits until the process is continued. `limit` is for a stop that never happens: a stopped process uses no time.
     pub(super) fn wait(&self, limit: Duration) {
         let awaited = self.awaited.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.arrived.wait_timeout_while(awaited, limit, |awaited| *awaited);
         *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
     }
 
-    /// Whether somebody waited for it.
+    /// Returns whether a thread waited for it.
     fn arrive(&self) -> bool {
         let mut awaited = self.awaited.lock().unwrap_or_else(PoisonError::into_inner);
         self.arrived.notify_all();
@@ -48,17 +47,17 @@ impl Continuation {
     }
 }
 
-/// Signals that do not end a process, cannot be caught, or have a meaning of their own here.
+/// Signals that do not end a process, cannot be caught, or have a special meaning here.
 const NOT_FATAL: [i32; 11] =
     [SIGKILL, SIGSTOP, SIGUSR1, SIGXFSZ, SIGCHLD, SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH];
 
-/// Every signal that would end the process, those of the real-time range too, but for the ones of a crash.
+/// Every signal that would end the process, including real-time signals, except those of a crash.
 fn fatal_signals() -> impl Iterator<Item = i32> {
     (1..=64).filter(|signal| !NOT_FATAL.contains(signal) && !crash::SIGNALS.contains(signal))
 }
 
-/// Watches `others` and every signal that would end the process, except those that it was started with ignored (by
-/// `nohup`, or in the background of a script) and those that a profiler has taken.
+/// Watches `others` and every fatal signal, except those ignored at the start (by `nohup`, or in the background of a
+/// script) and those that a profiler uses.
 fn signals(others: &[i32]) -> Result<Signals, TermError> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let signals = Signals::new(others).map_err(TermError::Signals)?;
@@ -66,7 +65,7 @@ fn signals(others: &[i32]) -> Result<Signals, TermError> {
         .filter(|signal| !has(&status, "SigIgn:", *signal) && !has(&status, "SigCgt:", *signal))
     {
         match signals.add_signal(signal) {
-            // The C library keeps some for itself.
+            // The C library reserves some for itself.
             Err(error) if signal <= SIGTERM => return Err(TermError::Signals(error)),
             _ => {}
         }
@@ -74,14 +73,14 @@ fn signals(others: &[i32]) -> Result<Signals, TermError> {
     Ok(signals)
 }
 
-/// Makes a file that has reached its limit of size an error of the write, not the end of the process.
+/// Turns the file size limit into a write error instead of the end of the process.
 pub fn survive_file_size_limit() {
-    // Without the handler such a write still ends the process: nothing to tell anybody about.
+    // If this fails, such a write ends the process as before: nothing to report.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
 
-/// Calls `act` for the first signal that asks the process to leave, and for every one that asks it to save. It has
-/// ten seconds to leave.
+/// Calls `act` for the first signal that requires the process to leave, and for every one that requests a save. The
+/// process then has ten seconds to leave.
 ///
 /// # Errors
 /// When signals cannot be watched.
@@ -103,8 +102,8 @@ pub fn watch_without_a_screen(act: impl Fn(SignalKind) + Send + 'static) -> Resu
     spawned.map(drop).map_err(|source| TermError::Thread { name: "signal", source })
 }
 
-/// Watches signals until the process ends: between the screen's end and the process's, while a last
-/// checkpoint is saved, a signal must neither kill at once nor be lost.
+/// Watches signals until the process ends: after the end of the screen, while a last checkpoint is saved, a signal must
+/// neither kill at once nor be lost.
 pub(super) fn watch(
     tty: &Arc<Tty>,
     outlet: Outlet,
@@ -134,7 +133,7 @@ impl Watcher {
                 match signal {
                     SIGWINCH => resized = true,
                     SIGCONT if self.continuation.arrive() => {}
-                    // With its SIGHUP a lost terminal sends this too; the key thread reports the loss.
+                    // A lost terminal sends this with SIGHUP; the key thread reports the loss.
                     SIGCONT | SIGHUP if self.has_lost_its_terminal() => {}
                     SIGCONT => self.outlet.send(TermEvent::Continued),
                     _ => self.pass_on(kind(signal)),
@@ -163,7 +162,7 @@ impl Watcher {
         self.tty.upgrade().is_some_and(|tty| tty.is_hung_up())
     }
 
-    /// One event for all that happen in a short while: the size is asked for at its end.
+    /// Merges signals within a short time into one event, with the size at the end.
     fn resize(&self) {
         thread::sleep(RESIZE_PAUSE);
         if let Some(tty) = self.tty.upgrade() {
@@ -181,28 +180,27 @@ fn kind(signal: i32) -> Option<SignalKind> {
     }
 }
 
-/// Ends the process with this status if it is still there when it should have left. The first call counts.
+/// Ends the process with this status if it is still running after the time limit. Only the first call counts.
 pub(super) fn leave_in_time(status: u8) {
     static LEAVING: Once = Once::new();
     LEAVING.call_once(|| {
         let leave = move || {
             thread::sleep(TIME_TO_LEAVE);
             guard::give_back();
-            // Not `process::exit`, which runs handlers that may wait for whatever hangs.
+            // `process::exit` would run handlers that may wait for a hanging thread.
             signal_hook::low_level::exit(i32::from(status));
         };
-        // Without a thread to spare there is no limit, and the process leaves by itself or not.
+        // Without a thread there is no time limit.
         let _ = thread::Builder::new().name("deadline".into()).spawn(leave);
     });
 }
 
-/// Whether the process was started with SIGHUP ignored, as `nohup` and `trap '' HUP` do. To be asked
-/// before signals are watched.
+/// Whether the process was started with SIGHUP ignored, by `nohup` or `trap '' HUP`. Call before signals are watched.
 pub(super) fn hang_up_is_ignored() -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| has(&status, "SigIgn:", SIGHUP))
 }
 
-/// Whether a mask in `/proc/PID/status` has this signal.
+/// Whether a mask in `/proc/PID/status` contains this signal.
 fn has(status: &str, mask: &str, signal: i32) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix(mask));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());

@@ -1,5 +1,5 @@
-//! Standard error while the screen is up. What libraries, the allocator or the runtime print there would be drawn over,
-//! and lost with the alternate screen: it is kept, and printed once the terminal is back.
+//! Standard error during a session. Output of libraries, the allocator or the runtime would appear on the screen and
+//! vanish with the alternate screen: it is captured, and printed after the terminal is restored.
 
 use std::os::fd::OwnedFd;
 
@@ -7,13 +7,13 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::{fcntl_dupfd_cloexec, pread};
 use rustix::stdio::{dup2_stderr, stderr};
 
-/// More than this is not printed.
+/// Most bytes printed.
 const MOST: u64 = 16 << 10;
 
-/// How the runtime goes on after the reason why a process is aborted.
+/// Start of the runtime's hint after the reason of an abort.
 const HINT: &[u8] = b"note: run with `RUST_BACKTRACE";
 
-/// Above the three standard files.
+/// First descriptor after the three standard files.
 const FREE: i32 = 3;
 
 pub(super) struct Held {
@@ -22,7 +22,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// `None` where standard error is not a terminal, or cannot be kept.
+    /// `None` if standard error is no terminal, or cannot be captured.
     pub(super) fn start() -> Option<Self> {
         if !rustix::termios::isatty(stderr()) {
             return None;
@@ -33,12 +33,12 @@ impl Held {
         Some(Self { real, kept })
     }
 
-    /// Makes it standard error again. Like [`print`](Self::print) it may be called in the handler of a crash.
+    /// Restores standard error. Like [`print`](Self::print), may be called in a crash handler.
     pub(super) fn release(&self) {
         let _ = dup2_stderr(&self.real);
     }
 
-    /// Writes what was kept, without the runtime's hint.
+    /// Writes the captured output, without the runtime's hint.
     pub(super) fn print(&self, write: impl Fn(&[u8])) {
         let (mut at, mut some) = (0, [0; 1024]);
         while let Ok(count @ 1..) = pread(&self.kept, &mut some, at)

@@ -1,4 +1,4 @@
-//! Ctrl-Z: in raw mode a byte like any other, so stopping is up to us.
+//! Ctrl-Z: in raw mode an ordinary byte, so the program stops itself.
 
 use std::time::Duration;
 use std::{fs, thread};
@@ -7,19 +7,19 @@ use rustix::process::{Pid, Signal, getpgid, getpid, getppid, getsid, kill_curren
 
 use super::tty::Tty;
 
-/// How long a stop takes to reach every thread, roughly.
+/// Approximate time until a stop reaches every thread.
 const STOP_ARRIVES: Duration = Duration::from_millis(10);
 
-/// How a [`Session::suspend`](super::Session::suspend) ended.
+/// Result of [`Session::suspend`](super::Session::suspend).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suspension {
-    /// The process was stopped and goes on; draw again.
+    /// The process was stopped and continued; draw again.
     Resumed,
-    /// Nothing was done, because nobody could continue the process; for the user to read.
+    /// Nothing was done, because no shell could continue the process; a message for the user.
     Refused(&'static str),
 }
 
-/// Why this process must not be stopped, if there is a reason.
+/// Why this process must not be stopped, if so.
 pub(super) fn objection() -> Option<&'static str> {
     let session = getsid(None).ok();
     if session == Some(getpid()) {
@@ -32,8 +32,8 @@ pub(super) fn objection() -> Option<&'static str> {
 
 /// Stops the job until the shell has brought it to the foreground.
 ///
-/// The kernel would do so when we change the terminal's settings, but by then those of the shell's line
-/// editor would have been taken for the ones to give back.
+/// The kernel would also stop a background job that changes the terminal's settings, but by then we would have saved
+/// the settings of the shell's line editor as the ones to restore.
 pub(super) fn wait_for_the_foreground(tty: &Tty) {
     while !tty.is_ours() && objection().is_none() {
         if kill_current_process_group(Signal::TTOU).is_err() {
@@ -43,7 +43,7 @@ pub(super) fn wait_for_the_foreground(tty: &Tty) {
     }
 }
 
-/// The nearest ancestor in another process group: the shell that started this job, if it is one.
+/// The nearest ancestor in another process group: usually the shell that started this job.
 fn parent_of_the_job() -> Option<Pid> {
     let group = getpgid(None).ok()?;
     let mut ancestor = getppid()?;
@@ -53,7 +53,7 @@ fn parent_of_the_job() -> Option<Pid> {
     Some(ancestor)
 }
 
-/// The parent in a line of `/proc/PID/stat`. The name before it may contain anything, brackets too.
+/// The parent in a line of `/proc/PID/stat`. The name before it may contain any characters, even brackets.
 fn parent(stat: &str) -> Option<Pid> {
     let (_, after_name) = stat.rsplit_once(')')?;
     Pid::from_raw(after_name.split_whitespace().nth(1)?.parse().ok()?)

@@ -1,4 +1,4 @@
-//! The terminal as a file: bytes in, bytes out, size and settings. Nothing here blocks without an end.
+//! The terminal as a file: input, output, size and settings. No call blocks for ever.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,19 +14,19 @@ use rustix::termios::{self, OptionalActions, QueueSelector, Termios};
 
 use super::TermError;
 
-/// How long a full terminal is waited for between two looks at whether waiting still makes sense.
+/// How long to wait for a full terminal before checking whether to give up.
 const LOOK_AGAIN: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
 /// The terminal that standard output is connected to.
 pub(super) struct Tty {
     file: OwnedFd,
-    /// Held while bytes are written, so that the writer thread and a restoration never interleave.
+    /// Held during a write, so that the writer thread and a restoration never interleave.
     output: Mutex<()>,
-    /// Set when the terminal is being given back: a frame that does not fit is given up.
+    /// Set while the terminal is being restored: an incomplete frame is abandoned.
     closed: AtomicBool,
 }
 
-/// What a read brought.
+/// Result of a read.
 pub(super) enum Input {
     Bytes(usize),
     Nothing,
@@ -34,13 +34,13 @@ pub(super) enum Input {
 }
 
 impl Tty {
-    /// Opens the terminal a second time: this description alone can then be made non-blocking, while
-    /// the one on standard output is shared with the shell that started us.
+    /// Opens the terminal a second time: only this description becomes non-blocking; the one on standard output is
+    /// shared with the shell.
     pub(super) fn open() -> Result<Self, TermError> {
         let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let by_name = termios::ttyname(rustix::stdio::stdout(), Vec::new())
             .and_then(|name| rustix::fs::open(name, flags, Mode::empty()));
-        // After `su` the device belongs to somebody else, and in a container its name may be missing.
+        // After `su` the device belongs to another user, and in a container its name may be missing.
         let file = by_name
             .or_else(|_| rustix::fs::open("/dev/tty", flags, Mode::empty()))
             .map_err(|error| TermError::Open(error.into()))?;
@@ -51,7 +51,7 @@ impl Tty {
         Self { file, output: Mutex::new(()), closed: AtomicBool::new(true) }
     }
 
-    /// The size in cells; 0 by 0 where the terminal does not know.
+    /// The size in cells; 0 by 0 if unknown.
     pub(super) fn size(&self) -> Size {
         termios::tcgetwinsize(&self.file)
             .map_or(Size::ZERO, |size| Size { width: size.ws_col, height: size.ws_row })
@@ -61,13 +61,13 @@ impl Tty {
         Ok(termios::tcgetattr(&self.file)?)
     }
 
-    /// Takes effect at once: waiting for the output to drain could take for ever.
+    /// Takes effect at once: waiting for the output to drain could block for ever.
     pub(super) fn set(&self, settings: &Termios) -> io::Result<()> {
         Ok(termios::tcsetattr(&self.file, OptionalActions::Now, settings)?)
     }
 
-    /// Whether the terminal is ours to change. A background job must leave it to the shell; where
-    /// there is no job control at all nobody else claims it.
+    /// Whether this process may change the terminal. A background job must leave it to the shell; without job control
+    /// there is no other owner.
     pub(super) fn is_ours(&self) -> bool {
         termios::tcgetpgrp(&self.file).map_or(true, |group| group == rustix::process::getpgrp())
     }
@@ -83,7 +83,7 @@ impl Tty {
         match rustix::io::read(&self.file, buffer) {
             Ok(count) if count > 0 => Input::Bytes(count),
             Err(Errno::AGAIN | Errno::INTR) => Input::Nothing,
-            // An end of file is typed by Ctrl-D when the shell has switched raw mode off meanwhile.
+            // End of file can also mean Ctrl-D, after the shell switched raw mode off.
             _ if self.is_hung_up() => Input::HangUp,
             _ => Input::Nothing,
         }
@@ -93,8 +93,8 @@ impl Tty {
         self.closed.store(false, Ordering::Release);
     }
 
-    /// Writes a frame, however long the terminal takes. `false` when it was given up half way because
-    /// the terminal is being given back.
+    /// Writes a frame, however long the terminal takes. Returns `false` if abandoned because the terminal is being
+    /// restored.
     pub(super) fn write_frame(&self, frame: &[u8]) -> io::Result<bool> {
         let _turn = self.turn();
         if self.closed.load(Ordering::Acquire) {
@@ -110,8 +110,8 @@ impl Tty {
         self.write(bytes, || Instant::now() >= deadline)
     }
 
-    /// Writes the last bytes. When nobody reads the terminal, what waits there is thrown away to make
-    /// room: without the goodbye the terminal would come back in a mode that its owner cannot use.
+    /// Writes the last bytes. If nobody reads the terminal, discards its pending output to make room: without these
+    /// bytes the terminal would stay in an unusable mode.
     pub(super) fn write_last(&self, bytes: &[u8], patience: Duration) {
         self.closed.store(true, Ordering::Release);
         let _turn = self.turn();
@@ -122,7 +122,7 @@ impl Tty {
         }
     }
 
-    /// As [`write_last`](Self::write_last), without waiting for anything: neither for the terminal nor for a turn.
+    /// Like [`write_last`](Self::write_last), but waits neither for the terminal nor for another write.
     pub(super) fn write_at_once(&self, bytes: &[u8]) {
         self.closed.store(true, Ordering::Release);
         if !matches!(self.write(bytes, || true), Ok(true)) {
@@ -163,7 +163,7 @@ pub(super) mod tests {
     use super::*;
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-    /// A pseudo-terminal: the end that a terminal emulator has, and ours in raw mode.
+    /// A pseudo-terminal: the emulator's end, and ours in raw mode.
     pub(in crate::term) fn pair() -> (OwnedFd, Tty) {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
@@ -177,7 +177,7 @@ pub(super) mod tests {
         (master, tty)
     }
 
-    /// What waits to be read at the other end.
+    /// The bytes available at the other end.
     pub(in crate::term) fn waiting(master: &OwnedFd) -> Vec<u8> {
         let (mut all, mut some) = (Vec::new(), [0; 4096]);
         loop {
@@ -191,9 +191,9 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_last_bytes_get_through_to_a_terminal_that_is_full() {
+    fn the_last_bytes_reach_a_full_terminal() {
         let (master, tty) = pair();
-        // The kernel makes some room behind our back for a while.
+        // The kernel frees some buffer space asynchronously for a while.
         while tty.write_within(b"x", Duration::from_millis(50)).unwrap() {}
         assert!(!tty.write_within(b"refused", Duration::from_millis(50)).unwrap());
         let started = Instant::now();

@@ -1,4 +1,4 @@
-//! The thread that hands frames to the terminal, one at a time.
+//! The thread that writes frames to the terminal, one at a time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use super::events::Outlet;
 use super::tty::Tty;
 use super::{TermError, TermEvent};
 
-/// Ends with its `Drop`, once the frame in flight is written or given up.
+/// Its `Drop` waits until the frame in flight is written or abandoned.
 pub(super) struct Writer {
     frames: Option<Sender<Vec<u8>>>,
     state: Arc<State>,
@@ -39,7 +39,7 @@ impl Writer {
         !self.state.busy.load(Ordering::Acquire)
     }
 
-    /// Whether a frame was lost since the last call: then the terminal does not show what we think.
+    /// Whether a frame was lost since the last call: the terminal then shows something else than expected.
     pub(super) fn has_lost_a_frame(&self) -> bool {
         self.state.lost.swap(false, Ordering::AcqRel)
     }
@@ -47,7 +47,7 @@ impl Writer {
     pub(super) fn submit(&self, frame: Vec<u8>) {
         self.state.busy.store(true, Ordering::Release);
         if let Some(frames) = &self.frames {
-            // The thread lives as long as we do.
+            // The thread lives as long as `self`.
             let _ = frames.send(frame);
         }
     }

@@ -1,4 +1,4 @@
-//! One file with all that a run needs to go on: weights, moments, step.
+//! One file with everything that resuming a run needs: weights, moments, step.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -21,10 +21,10 @@ const DATA_KEY: &str = "headcount.data_crc32";
 const CHECKSUM_KEY: &str = "headcount.crc32";
 const FIRST_MOMENT: &str = "optimizer.exp_avg";
 const SECOND_MOMENT: &str = "optimizer.exp_avg_sq";
-/// No header is longer.
+/// Longest header accepted.
 const MAX_HEADER: u64 = 1 << 20;
 
-/// A run between two steps.
+/// The state of a run between two steps.
 #[derive(Clone, Debug)]
 pub struct TrainState {
     /// Steps taken.
@@ -33,17 +33,17 @@ pub struct TrainState {
     pub weights: Weights,
     /// The optimiser's averages.
     pub moments: Moments,
-    /// Validation loss after the last whole epoch, if there was one.
+    /// Validation loss after the last complete epoch, if there was one.
     pub validation_loss: Option<f64>,
 }
 
-/// A checkpoint that cannot be gone on from.
+/// A checkpoint that cannot be resumed from.
 #[derive(Debug, Error)]
 pub enum CheckpointError {
     /// The file cannot be read.
     #[error(transparent)]
     Read(#[from] FileError),
-    /// It is not what was once written.
+    /// The contents differ from what was written.
     #[error("{path}: {problem}")]
     Damaged {
         /// The file.
@@ -51,7 +51,7 @@ pub enum CheckpointError {
         /// What does not fit.
         problem: String,
     },
-    /// It is whole, but of a run on other sequences than these settings give today.
+    /// Intact, but trained on other sequences than these settings produce today.
     #[error("{path}: was trained on other data than these settings give in this version of headcount")]
     OtherData {
         /// The file.
@@ -65,14 +65,14 @@ thread_local! {
     pub(crate) static DECODED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// Tells one data set from another: of every token and label, in order.
+/// Identifies a data set: a hash of every token and label, in order.
 pub fn fingerprint(dataset: &Dataset) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     let mut add = |tokens: &[Token]| tokens.iter().for_each(|token| hasher.update(&token.to_le_bytes()));
     for split in [Split::Train, Split::Validation] {
         for example in dataset.examples(split) {
             add(example.tokens());
-            // A position without a target counts as a token that no vocabulary has.
+            // A position without a target counts as a token outside every vocabulary.
             add(&example.targets().iter().map(|target| target.unwrap_or(Token::MAX)).collect::<Vec<_>>());
         }
     }
@@ -80,14 +80,14 @@ pub fn fingerprint(dataset: &Dataset) -> u32 {
 }
 
 impl TrainState {
-    /// Before the first step.
+    /// The state before the first step.
     pub fn initial(config: &RunConfig) -> Self {
         let weights = Weights::drawn(&config.model, config.train.init, config.seed);
         let moments = Moments::zeros(weights.values.len());
         Self { step: 0, weights, moments, validation_loss: None }
     }
 
-    /// The bytes of a checkpoint of a run with these settings, on data of this fingerprint.
+    /// Encodes a checkpoint of a run with these settings, on data with this fingerprint.
     pub fn encode(&self, config: &RunConfig, data: u32) -> Vec<u8> {
         let moment = |name: &str, values: &[f32]| Part {
             name: name.into(),
@@ -111,10 +111,10 @@ impl TrainState {
         encode(&parts, Some(metadata))
     }
 
-    /// Reads a state back; without `data` it may have been trained on any.
+    /// Reads a state; without `data`, its training data is not checked.
     ///
     /// # Errors
-    /// When the file cannot be read, its checksum does not fit, or it belongs to another run.
+    /// When the file cannot be read, its checksum does not match, or it belongs to another run.
     pub fn load(
         files: &dyn Files,
         path: &Path,
@@ -132,16 +132,16 @@ impl TrainState {
     }
 }
 
-/// Twice what a checkpoint takes, so that nothing is allocated for a file that is none.
+/// Twice the size of a checkpoint, so that nothing is allocated for a file of another kind.
 fn largest(config: &RunConfig) -> u64 {
     let values = 3 * Layout::new(&config.model).len as u64;
     2 * (4 * values + MAX_HEADER)
 }
 
-/// The state in the bytes of a checkpoint, and the fingerprint of the data it was trained on.
+/// Decodes a checkpoint: its state, and the fingerprint of its training data.
 ///
 /// # Errors
-/// Says what does not fit.
+/// Says what does not match.
 pub fn decode(bytes: &[u8], config: &RunConfig) -> Result<(TrainState, u32), String> {
     #[cfg(test)]
     DECODED.set(DECODED.get() + 1);
@@ -196,7 +196,7 @@ fn values(file: &SafeTensors<'_>, config: &RunConfig) -> Result<(Weights, Moment
     Ok((weights, Moments { first, second: floats(SECOND_MOMENT, &[layout.len])? }))
 }
 
-/// Of names, contents and metadata, whatever order a writer put them in.
+/// Checksum of names, contents and metadata, independent of their order in the file.
 fn checksum(metadata: &HashMap<String, String>, mut tensors: Vec<(&str, &[u8])>) -> String {
     let mut hasher = crc32fast::Hasher::new();
     let mut entries: Vec<_> = metadata.iter().collect();
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flipped_bit_anywhere_or_a_lost_end_is_noticed() {
+    fn a_flipped_bit_anywhere_or_a_missing_end_is_noticed() {
         let config = small();
         let bytes = TrainState::initial(&config).encode(&config, 9);
         for at in (0..bytes.len()).step_by(97) {

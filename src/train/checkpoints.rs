@@ -10,34 +10,34 @@ use super::durable::{replace, sweep};
 use super::files::{FileError, Files};
 use crate::model::Weights;
 
-/// Newest checkpoints that are kept, beside the best.
+/// How many of the newest checkpoints are kept, beside the best.
 const KEEP: usize = 3;
 
-/// Where checkpoints are kept, and which there are.
+/// The checkpoints in a directory.
 pub struct Checkpoints {
     files: Arc<dyn Files>,
     directory: PathBuf,
     config: RunConfig,
     data: u32,
-    /// Those that are whole: the validation loss by step.
+    /// Intact checkpoints: validation loss by step.
     kept: BTreeMap<usize, Option<f64>>,
 }
 
-/// What a directory of checkpoints holds.
+/// The contents of a directory of checkpoints.
 pub struct CheckpointScan {
-    /// The newest checkpoint that is whole.
+    /// The newest intact checkpoint.
     pub newest: Option<TrainState>,
-    /// The weights of the others that are whole, by step.
+    /// The weights of the other intact checkpoints, by step.
     pub earlier: Vec<(usize, Weights)>,
-    /// The validation loss of each that is whole, by step.
+    /// The validation loss of each intact checkpoint, by step.
     pub losses: BTreeMap<usize, Option<f64>>,
-    /// The files newer than the newest of them that cannot be gone on from, and why.
+    /// Files newer than `newest` that cannot be resumed from, and why.
     pub skipped: Vec<String>,
-    /// All files that are damaged.
+    /// All damaged files.
     damaged: Vec<PathBuf>,
 }
 
-/// Reads every checkpoint in a directory; without `data` they may have been trained on any.
+/// Reads every checkpoint in a directory; without `data`, their training data is not checked.
 ///
 /// # Errors
 /// When the directory cannot be listed, or one was trained on other data.
@@ -72,7 +72,7 @@ pub fn scan(
                 scan.skipped.clear();
             }
             Err(error @ CheckpointError::OtherData { .. }) => return Err(error),
-            // Another process, which trains, has just removed it.
+            // The process that trains has just removed the file.
             Err(CheckpointError::Read(error)) if error.source.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
                 scan.skipped.push(error.to_string());
@@ -85,7 +85,7 @@ pub fn scan(
     Ok(scan)
 }
 
-/// Files under a checkpoint's name, by step.
+/// Files named like checkpoints, by step.
 pub(super) fn named(files: &dyn Files, directory: &Path) -> Result<BTreeMap<usize, PathBuf>, FileError> {
     let names = match files.list(directory) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
@@ -97,7 +97,7 @@ pub(super) fn named(files: &dyn Files, directory: &Path) -> Result<BTreeMap<usiz
 }
 
 impl Checkpoints {
-    /// Takes over a directory of checkpoints for writing: leftovers are removed, damaged files set aside.
+    /// Opens a directory of checkpoints for writing: removes leftovers, sets damaged files aside.
     ///
     /// # Errors
     /// See `scan`.
@@ -117,15 +117,15 @@ impl Checkpoints {
         Ok((Self { files, directory, config, data, kept }, scan))
     }
 
-    /// Those to come are of a longer run.
+    /// Writes later checkpoints with the settings of a longer run.
     pub(super) fn extend(&mut self, longer: &RunConfig) {
         self.config = longer.clone();
     }
 
-    /// Saves a checkpoint durably and reads it back, then drops those that are neither among the newest nor the best.
+    /// Saves a checkpoint durably and reads it back, then removes all but the newest and the best.
     ///
     /// # Errors
-    /// Names the file; older checkpoints are then untouched.
+    /// Names the file; older checkpoints are then unchanged.
     pub fn save(&mut self, state: &TrainState) -> Result<(), FileError> {
         let path = self.path(state.step);
         let bytes = state.encode(&self.config, self.data);
@@ -144,7 +144,7 @@ impl Checkpoints {
         self.directory.join(format!("step-{step:06}.safetensors"))
     }
 
-    /// One that cannot be removed only takes room, until the next time.
+    /// A checkpoint that cannot be removed only takes space until the next save.
     fn purge(&mut self) {
         let losses = self.kept.iter().filter_map(|(step, loss)| Some((*step, (*loss)?)));
         let best = losses.min_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(step, _)| step);
@@ -159,7 +159,7 @@ impl Checkpoints {
     }
 }
 
-/// Gives a damaged file a name under which nothing looks for it and nothing writes over it.
+/// Renames a damaged file so that nothing reads or overwrites it.
 fn set_aside(files: &dyn Files, path: &Path) {
     let taken = |name: &Path| {
         files

@@ -15,7 +15,7 @@ use crate::task::{Dataset, TaskConfig, TaskError};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunConfig {
-    /// Of data, initial weights and order.
+    /// Seed of data, initial weights and order.
     pub seed: u64,
     /// The model's shape.
     pub model: ModelConfig,
@@ -36,11 +36,11 @@ impl Default for RunConfig {
     }
 }
 
-/// Steps between validations where an epoch is a single step.
+/// Steps between validations when an epoch is a single step.
 const VALIDATE_EVERY: usize = 100;
 
 impl RunConfig {
-    /// Refuses settings that are zero or absurd.
+    /// Rejects settings that are zero or out of any reasonable range.
     ///
     /// # Errors
     /// Names the first such setting.
@@ -75,12 +75,12 @@ impl RunConfig {
         }
     }
 
-    /// As TOML.
+    /// The settings as TOML.
     pub fn to_toml(&self) -> String {
         toml::to_string_pretty(self).expect("a configuration is always representable")
     }
 
-    /// The values of every setting by its dotted name.
+    /// The value of every setting, by dotted name.
     pub(super) fn named(&self) -> BTreeMap<String, String> {
         fn add(to: &mut BTreeMap<String, String>, name: &str, value: &toml::Value) {
             match value {
@@ -97,15 +97,15 @@ impl RunConfig {
         named
     }
 
-    /// Sequences in a whole step: the notebook's 256.
+    /// Sequences in a full step: the notebook's 256.
     pub fn batch_size(&self) -> usize {
         if self.train.batch_size == 0 { self.task.train_len() } else { self.train.batch_size }
     }
 
-    /// The data.
+    /// Draws the data set.
     ///
     /// # Errors
-    /// When there is no such task, or it does not fit the model.
+    /// When the task is unknown, or does not fit the model.
     pub fn dataset(&self) -> Result<Dataset, TaskError> {
         self.task.dataset(self.model.shape(), self.seed)
     }
@@ -129,14 +129,14 @@ impl RunConfig {
         }
     }
 
-    /// Whether this is the run `before`, or what extensions have made of it.
+    /// Whether this is the run `before`, possibly extended.
     pub fn continues(&self, before: &Self) -> bool {
         let (extended, known) = (&self.train.extended, &before.train.extended);
         let end = extended.get(known.len()).map_or_else(|| self.total_steps(), |next| next.from_step);
         extended.starts_with(known) && before.total_steps() == end && self.with_length_of(before) == *before
     }
 
-    /// This run with the length of another, extensions included.
+    /// This run with the length of another, including extensions.
     pub(super) fn with_length_of(&self, other: &Self) -> Self {
         let mut same = self.clone();
         (same.train.epochs, same.train.steps) = (other.train.epochs, other.train.steps);
@@ -145,20 +145,20 @@ impl RunConfig {
     }
 }
 
-/// What a file of weights says of the run that it is from.
+/// What a weights file says about the run that wrote it.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct RunMetadata {
-    /// Of data, initial weights and order.
+    /// Seed of data, initial weights and order.
     pub seed: u64,
     /// Task and data.
     pub task: TaskConfig,
 }
 
 impl RunMetadata {
-    /// The key of the metadata.
+    /// Key of the metadata.
     pub const KEY: &'static str = "run";
 
-    /// The entries of the metadata: the task's name, and the rest as JSON.
+    /// Entries of the metadata: the task's name, and the rest as JSON.
     pub fn entries(config: &RunConfig) -> [(&'static str, String); 2] {
         let told = Self { seed: config.seed, task: config.task.clone() };
         let json = serde_json::to_string(&told).expect("settings are always representable");
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_in_words_of_the_file_with_their_place() {
+    fn mistakes_are_reported_in_words_of_the_file_with_their_place() {
         for (text, place, want) in [
             ("[model]\nn_layers = \"two\"", (2, 12), "model.n_layers = \"two\": a whole number is needed"),
             ("model.n_layers = -1", (1, 18), "model.n_layers = -1: a whole number from 0 is needed"),
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_and_the_models_settings_outside_their_table_are_taken() {
+    fn a_byte_order_mark_and_model_settings_outside_their_table_are_accepted() {
         let config = RunConfig::parse("\u{feff}n_ctx = 9\r\n[train]\r\nepochs = 2\r\n").unwrap();
         assert_eq!((config.model.n_ctx, config.train.epochs), (9, 2));
     }

@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::model::ConfigError;
 use crate::task::TaskError;
 
-/// More tokens in a data set would take gigabytes.
+/// Largest data set in tokens: a larger one would take gigabytes.
 pub(super) const MAX_TOKENS: usize = 1 << 28;
 
 /// Settings that cannot be run.
@@ -25,7 +25,7 @@ pub enum RunConfigError {
     /// The task's part.
     #[error(transparent)]
     Task(#[from] TaskError),
-    /// Each would do, but not both together.
+    /// Each value alone is valid, but not both together.
     #[error(
         "task.sequences = {sequences} of model.n_ctx = {n_ctx} tokens each: more than {MAX_TOKENS} in all"
     )]
@@ -42,7 +42,7 @@ pub enum RunConfigError {
         field: &'static str,
         /// Its value.
         value: f64,
-        /// What it may be.
+        /// The valid range.
         range: &'static str,
     },
     /// Settings that do not go together.

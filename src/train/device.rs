@@ -21,26 +21,26 @@ use crate::model::{Backend, least_memory};
 /// What `--device` says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// The first GPU if there is one that can be used, else the CPU.
+    /// The first usable GPU if there is one, else the CPU.
     #[default]
     Auto,
     /// The CPU.
     Cpu,
-    /// That GPU, or an error.
+    /// The GPU of this number, or an error.
     Cuda(usize),
 }
 
-/// There where NVIDIA's driver is loaded.
+/// Exists where NVIDIA's driver is loaded.
 #[cfg(not(feature = "cuda"))]
 const NVIDIA_DRIVER: &str = "/proc/driver/nvidia/version";
 
-/// A device that cannot be had.
+/// A device that cannot be used.
 #[derive(Debug, Error)]
 pub enum DeviceError {
-    /// Not one of the words.
+    /// An unknown name.
     #[error("`{0}` is no device: auto, cpu, cuda or cuda:N")]
     Unknown(String),
-    /// The program has no GPU code.
+    /// The program was built without GPU code.
     #[cfg(not(feature = "cuda"))]
     #[error("this build has no CUDA: build it with `cargo build --release --features cuda`")]
     NotBuilt,
@@ -74,7 +74,7 @@ impl fmt::Display for DeviceChoice {
 }
 
 impl DeviceChoice {
-    /// Refuses a device that this build cannot have, before anything is started.
+    /// Rejects a device that this build does not support, before anything is started.
     ///
     /// # Errors
     /// When a GPU is asked for by name and the program was built without.
@@ -87,10 +87,10 @@ impl DeviceChoice {
     }
 }
 
-/// As [`train`], on the chosen device, which is opened here. A panic in the trainer comes back as an error.
+/// Like [`train`], on the chosen device, which is opened here. A panic of the trainer is returned as an error.
 ///
 /// # Errors
-/// Those of [`train`], and a device that cannot be opened. Each has been emitted before.
+/// Those of [`train`], and a device that cannot be opened. Each has been emitted already.
 pub fn train_on(
     device: DeviceChoice,
     setup: Setup,
@@ -154,8 +154,8 @@ fn open_and_train(
     }
 }
 
-/// The GPU of that number, having added two numbers on it, for kernels that do not suit it fail only when they are loaded,
-/// and having had so many bytes of its memory.
+/// Opens GPU `ordinal` and tests it: adds two numbers, since incompatible kernels fail only when loaded, and allocates
+/// `bytes`.
 #[cfg(feature = "cuda")]
 fn open_gpu(ordinal: usize, bytes: usize) -> Result<(Gpu, Cuda), String> {
     let gpu = cuda::gpu(ordinal).map_err(|error| error.to_string())?;
@@ -163,7 +163,7 @@ fn open_gpu(ordinal: usize, bytes: usize) -> Result<(Gpu, Cuda), String> {
     let open = || {
         let cuda = Cuda::try_build(ordinal, 0)?;
         drop(Storage::<f32>::try_alloc_len(&cuda, bytes / size_of::<f32>())?);
-        // Memory is kept for the next step, which wants the same again.
+        // Keep freed memory: the next step needs the same sizes again.
         cuda.try_enable_cache()?;
         let two: Tensor<Rank1<2>, f32, _> = cuda.try_tensor([1.0, 1.0])?;
         two.try_add(1.0)?;

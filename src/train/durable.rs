@@ -1,4 +1,4 @@
-//! Files that are whole or not there, whatever happens meanwhile.
+//! Atomic file writes: a file is complete or absent, whatever happens meanwhile.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::files::{FileError, Files};
 
-/// The name under which a file is written before it is whole.
+/// The name of a file while it is being written.
 pub fn temporary(path: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
@@ -22,8 +22,8 @@ fn is_temporary(name: &OsStr) -> bool {
     name.starts_with(b".") && name.ends_with(b".tmp")
 }
 
-/// Replaces `path` by `bytes`: a sibling is written, synced and renamed, and the directory synced. Readable by its owner
-/// alone. On failure the old file, if any, is untouched.
+/// Replaces `path` by `bytes`: writes, syncs and renames a sibling, then syncs the directory. Readable by its owner
+/// only. After an error the old file, if any, is unchanged.
 pub(super) fn replace(files: &dyn Files, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let sibling = temporary(path);
     let written = write_synced(files, &sibling, bytes).and_then(|()| files.rename(&sibling, path));
@@ -47,7 +47,7 @@ fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Removes what writers that were killed have left. One that stays only takes room.
+/// Removes temporary files of killed processes. A file that stays only takes space.
 pub(super) fn sweep(files: &dyn Files, directory: &Path) {
     let names = files.list(directory).unwrap_or_default();
     for name in names.iter().filter(|name| is_temporary(name)) {
@@ -55,7 +55,7 @@ pub(super) fn sweep(files: &dyn Files, directory: &Path) {
     }
 }
 
-/// Makes a directory, and those above it, for its owner alone.
+/// Creates a directory and its parents, for its owner only.
 ///
 /// # Errors
 /// Names the directory.
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_for_their_owner_alone() {
+    fn files_are_for_their_owner_only() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("weights");
         replace(&Disk, &path, b"bytes").unwrap();
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_in_the_way_is_replaced_and_not_followed() {
+    fn a_link_at_the_path_is_replaced_and_not_followed() {
         let dir = tempfile::tempdir().unwrap();
         let (path, elsewhere) = (dir.path().join("weights"), dir.path().join("elsewhere"));
         fs::write(&elsewhere, "precious").unwrap();

@@ -1,4 +1,4 @@
-//! What the trainer says, and what it can be told.
+//! What the trainer reports, and the commands it takes.
 
 use std::sync::Arc;
 
@@ -28,16 +28,16 @@ pub struct EpochMetrics {
     pub epoch: usize,
     /// Steps taken.
     pub step: usize,
-    /// Over the validation sequences.
+    /// Evaluation over the validation sequences.
     pub validation: Evaluation,
 }
 
-/// What a run is going to do; said once, first.
+/// The plan of a run; sent once, first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainPlan {
     /// Task name, for the status line.
     pub task: String,
-    /// Steps at which it ends.
+    /// Step at which the run ends.
     pub total_steps: usize,
     /// Steps in an epoch.
     pub steps_per_epoch: usize,
@@ -45,7 +45,7 @@ pub struct TrainPlan {
     pub start_step: usize,
     /// `cpu`, or the GPU's name and number.
     pub device: String,
-    /// Where the run is kept, if it is.
+    /// Directory of the run, if it is saved.
     pub run_dir: Option<String>,
 }
 
@@ -58,68 +58,68 @@ pub enum RunState {
     Paused,
     /// All steps are taken.
     Finished,
-    /// Told to stop before the end.
+    /// Stopped by a command before the end.
     Stopped,
     /// Ended by an error or a NaN.
     Failed,
 }
 
-/// From the trainer.
+/// An event from the trainer.
 #[derive(Clone, Debug)]
 pub enum TrainEvent {
-    /// The first word of every run.
+    /// The first event of every run.
     Started(TrainPlan),
     /// After every step.
     Step(StepMetrics),
     /// After every validation.
     Epoch(EpochMetrics),
-    /// The weights, before the first step, then every so often, and after the last.
+    /// The weights: before the first step, then at intervals, and after the last step.
     Snapshot(Arc<Snapshot>),
-    /// The run is made longer, on disk too.
+    /// The run was extended, on disk too.
     Extended {
-        /// Steps at which it ends now.
+        /// The new last step.
         total_steps: usize,
-        /// How it goes on after those that were planned before.
+        /// How training continues after the steps planned before.
         by: Extension,
     },
-    /// How full the device's own memory is, in bytes; after snapshots, from a GPU.
+    /// Memory of the GPU, in bytes; after snapshots.
     Memory {
-        /// Taken, by whomever.
+        /// In use, by any process.
         used: usize,
-        /// In all.
+        /// Total.
         total: usize,
     },
-    /// It does something else now.
+    /// The state has changed.
     State(RunState),
-    /// A warning; the run goes on.
+    /// A warning; the run continues.
     Notice(String),
-    /// The newest state could not be saved, and why; `None`: now it is. The next save is another try.
+    /// The newest state could not be saved, and why; `None` once a save succeeds. The next save tries again.
     Unsaved(Option<String>),
-    /// What could not be saved is, at this step, in this new run directory, where the run goes on.
+    /// The unsaved state of this step is now in a new run directory, where the run continues.
     Rescued {
         /// Steps taken.
         step: usize,
-        /// Where the run is kept from now on.
+        /// Directory of the run from now on.
         run_dir: String,
     },
-    /// The run is over, and why; `State(Failed)` follows.
+    /// The run failed, and why; `State(Failed)` follows.
     Failed(String),
 }
 
-/// To the trainer; executed within a step.
+/// A command to the trainer; executed within a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrainCommand {
-    /// Wait after this step.
+    /// Pause after this step.
     Pause,
-    /// Go on.
+    /// Continue.
     Resume,
-    /// Take one step and wait.
+    /// Take one step and pause.
     Step,
-    /// Save a checkpoint and go on.
+    /// Save a checkpoint and continue.
     Save,
-    /// Go on beyond the last step, by half of the recipe.
+    /// Extend the run by half of the recipe.
     Extend,
-    /// Save in a new run directory what cannot be saved in this one, and go on there.
+    /// Save an unsaved state in a new run directory, and continue there.
     Rescue,
     /// Save and end.
     Stop,

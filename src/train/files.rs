@@ -1,4 +1,4 @@
-//! What a run directory asks of a file system: few enough operations that a test can fail, lose or tear each of them.
+//! File system operations of a run directory: few enough that a test can fail, lose or tear each of them.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -13,16 +13,16 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[error("{}: cannot {action}: {source}", path.display())]
 pub struct FileError {
-    /// What was tried.
+    /// The operation.
     pub action: &'static str,
-    /// On what.
+    /// The path.
     pub path: PathBuf,
-    /// The system's word.
+    /// The system's error.
     pub source: io::Error,
 }
 
 impl FileError {
-    /// Says where and what when an operation fails.
+    /// Adds operation and path to an error.
     pub fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self { action, path, source }
@@ -31,53 +31,53 @@ impl FileError {
 
 /// A file open for writing.
 pub trait Written: Write + Send {
-    /// Returns once all that was written would survive a power cut.
+    /// Returns once everything written would survive a power cut.
     ///
     /// # Errors
-    /// When it may not: the file is then as good as lost.
+    /// When that is not certain: the file must then be treated as lost.
     fn sync(&mut self) -> io::Result<()>;
 }
 
-/// Files and their names. Nothing here follows a symbolic link in the last part of a path.
+/// Operations on files and names. None follows a symbolic link in the last part of a path.
 pub trait Files: Send + Sync {
-    /// Makes a file that is not there yet, for its owner alone.
+    /// Creates a new file, for its owner only.
     ///
     /// # Errors
-    /// The system's word.
+    /// The system's error.
     fn create(&self, path: &Path) -> io::Result<Box<dyn Written>>;
-    /// Opens a file to write at its end; makes it where needed, for its owner alone.
+    /// Opens a file to append; creates it if needed, for its owner only.
     ///
     /// # Errors
-    /// The system's word.
+    /// The system's error.
     fn append(&self, path: &Path) -> io::Result<Box<dyn Written>>;
-    /// Reads a regular file of at most `limit` bytes. Never waits, as opening a pipe would.
+    /// Reads a regular file of at most `limit` bytes. Never blocks, as opening a pipe would.
     ///
     /// # Errors
-    /// The system's word, or that the file is none or too large.
+    /// The system's error, or that this is no regular file, or too large.
     fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>>;
-    /// Gives a file another name, in place of any file that has it.
+    /// Renames a file, replacing any file of the new name.
     ///
     /// # Errors
-    /// The system's word.
+    /// The system's error.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
     ///
     /// # Errors
-    /// The system's word.
+    /// The system's error.
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// The names in a directory.
     ///
     /// # Errors
-    /// The system's word.
+    /// The system's error.
     fn list(&self, directory: &Path) -> io::Result<Vec<OsString>>;
     /// Returns once the names in a directory would survive a power cut.
     ///
     /// # Errors
-    /// The system's word.
+    /// The system's error.
     fn sync_directory(&self, directory: &Path) -> io::Result<()>;
 }
 
-/// The real thing.
+/// The real file system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Disk;
 
@@ -87,7 +87,7 @@ impl Written for File {
     }
 }
 
-/// Of one's own, and not through a link.
+/// Options for a file of the owner only, not opened through a link.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());

@@ -1,15 +1,15 @@
-//! What a run takes of the host's memory, and which of its settings that is due to.
+//! Estimates the host memory of a run, and finds the setting that causes it.
 
 use super::config::RunConfig;
 use crate::memory::{self, Size, TooMuch};
 use crate::model::Workspace;
 use crate::task::Dataset;
 
-/// Copies of all parameters beside the gradients, when a checkpoint is saved: weights and moments where the run began and
-/// where it is, a snapshot, and those of the checkpoint as values and as bytes. What a large run took at most.
+/// Copies of all parameters, beside the gradients, when a checkpoint is saved: weights and moments at the start and
+/// now, a snapshot, and the checkpoint's as values and as bytes. The most that a large run needed.
 const COPIES: u128 = 13;
 
-/// The settings that sizes follow from.
+/// The settings that determine sizes.
 const SIZES: [Size<RunConfig>; 9] = [
     Size { name: "model.n_layers", value: |of| of.model.n_layers, set: |of, to| of.model.n_layers = to },
     Size { name: "model.n_heads", value: |of| of.model.n_heads, set: |of, to| of.model.n_heads = to },
@@ -27,30 +27,30 @@ const SIZES: [Size<RunConfig>; 9] = [
 ];
 
 impl RunConfig {
-    /// Bytes that its data set takes.
+    /// Bytes of the data set.
     pub fn data_bytes(&self) -> u128 {
         let len = self.task.task(self.model.shape()).map_or(self.model.n_ctx, |task| task.n_ctx());
         Dataset::approximate_bytes(self.task.sequences, len, self.task.source)
     }
 
-    /// Bytes that its training takes beside the data; with the activations and gradients of so many threads, none where
+    /// Bytes of training beside the data; activations and gradients count for `threads` threads, or not at all when
     /// another device trains.
     pub fn training_bytes(&self, threads: usize) -> u128 {
         let (model, len) = (&self.model, self.model.n_ctx);
         let on_host = if threads == 0 {
             0
         } else {
-            // The validation has room of its own.
+            // Validation has its own buffers.
             let validation = threads as u128 * model.approximate_activations(len);
             Workspace::approximate_values(model, len, threads) + validation
         };
         (COPIES * model.approximate_parameters() + on_host) * size_of::<f32>() as u128
     }
 
-    /// Refuses what takes more bytes than are available, and names the setting that they are due to.
+    /// Rejects more bytes than are available, and names the setting that causes them.
     ///
     /// # Errors
-    /// With the estimate and the setting.
+    /// Gives the estimate and the setting.
     pub fn afford(&self, what: &'static str, bytes: impl Fn(&Self) -> u128) -> Result<(), TooMuch> {
         memory::check(what, bytes(self), || memory::largest(self, &Self::default(), &SIZES, &bytes))
     }

@@ -1,10 +1,10 @@
-//! Parameters that are not trained: chosen by name, held by the values that they had at the start.
+//! Parameters that are not trained: chosen by name, kept at their initial values.
 
 use dfdx::prelude::*;
 
 use crate::model::{Backend, Layout, TensorView};
 
-/// Whether `name` is of the form of `pattern`, in which `*` stands for any characters.
+/// Whether `name` matches `pattern`, in which `*` stands for any characters.
 fn matches(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == name,
@@ -14,20 +14,20 @@ fn matches(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// Whether the model has such a parameter.
+/// Whether a parameter of the model matches.
 pub(super) fn matches_any(pattern: &str, layout: &Layout) -> bool {
     layout.tensors().iter().any(|tensor| matches(pattern, &tensor.name))
 }
 
 type Vector<D, T = NoneTape> = Tensor<(usize,), f32, D, T>;
 
-/// The frozen parameters of a run. In the optimiser's buffer their places are never read: whatever weight decay makes of
-/// them there, model and checkpoints have the values kept here, and their gradient is zero.
+/// The frozen parameters of a run. Their places in the optimiser's buffer are never read, even if weight decay changes
+/// them there: model and checkpoints use the values kept here, and their gradient is zero.
 pub(super) struct Frozen<D: Backend> {
     places: Vec<usize>,
-    /// `[parameters]`: those at `places` count.
+    /// `[parameters]`: only the frozen places are used.
     values: Vec<f32>,
-    /// True where a parameter is trained, `[parameters]`.
+    /// Whether each parameter is trained, `[parameters]`.
     trained: Tensor<(usize,), bool, D>,
     on_device: Vector<D>,
 }
@@ -57,7 +57,7 @@ impl<D: Backend> Frozen<D> {
         }))
     }
 
-    /// The parameters of the model: those of the optimiser, but for the frozen ones.
+    /// The model's parameters: the optimiser's, with the frozen values in their places.
     pub(super) fn held<T: Tape<f32, D> + Merge<NoneTape>>(
         &self,
         params: Vector<D, T>,
@@ -65,12 +65,12 @@ impl<D: Backend> Frozen<D> {
         self.trained.clone().try_choose(params, self.on_device.clone())
     }
 
-    /// The same on the host.
+    /// Like [`held`](Self::held), on the host.
     pub(super) fn hold(&self, params: &mut [f32]) {
         self.places.iter().for_each(|&place| params[place] = self.values[place]);
     }
 
-    /// Averages of a gradient that is always zero.
+    /// Zeroes the moments of frozen parameters: their gradient is always zero.
     pub(super) fn still(&self, moment: &mut [f32]) {
         self.places.iter().for_each(|&place| moment[place] = 0.0);
     }

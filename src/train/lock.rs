@@ -1,4 +1,4 @@
-//! One trainer to a run directory. The system lets go of the lock however its holder ends.
+//! At most one trainer per run directory. The system releases the lock however its holder ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
@@ -12,26 +12,26 @@ use thiserror::Error;
 
 use super::files::FileError;
 
-/// A holder writes its name a moment after it has the lock.
+/// Wait for the holder's name: it is written shortly after the lock is taken.
 const NAME_ARRIVES: Duration = Duration::from_millis(5);
 const LOOKS: usize = 20;
 
-/// Whoever only looks whether it is held keeps others from it for a moment.
+/// Wait for a process that only checks the lock, and holds it for a moment.
 const LOOKER_LEAVES: Duration = Duration::from_millis(1);
 const TRIES: usize = 1000;
 
 /// A lock that cannot be taken.
 #[derive(Debug, Error)]
 pub enum LockError {
-    /// The file system's word.
+    /// The file system's error.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Another process has it.
+    /// Another process holds the lock.
     #[error("held by {0}")]
     Held(String),
 }
 
-/// Held as long as this lives.
+/// Held until dropped.
 #[derive(Debug)]
 pub struct Lock(File);
 
@@ -39,7 +39,7 @@ impl Lock {
     /// Takes the lock of a run directory.
     ///
     /// # Errors
-    /// Names the process that has it.
+    /// Names the process that holds the lock.
     pub fn take(directory: &Path) -> Result<Self, LockError> {
         let path = directory.join("lock");
         let open = as_it_is().write(true).create(true).truncate(false).mode(0o600).open(&path);
@@ -49,13 +49,13 @@ impl Lock {
             Err(TryLockError::WouldBlock) => return Err(LockError::Held(owner(&path))),
             Err(TryLockError::Error(source)) => return Err(FileError::at("lock", &path)(source).into()),
         }
-        // Who holds it is only for the message that others print.
+        // The name is only for the message of other processes.
         let name = format!("{}{}\n", std::process::id(), host());
         let _ = file.set_len(0).and_then(|()| file.write_all(name.as_bytes()));
         Ok(Self(file))
     }
 
-    /// Whether the directory at that path is still the one that was locked: not renamed, removed or replaced.
+    /// Whether the directory at this path is still the locked one: not renamed, removed or replaced.
     pub(super) fn is_of(&self, directory: &Path) -> bool {
         let identity = |of: &std::fs::Metadata| (of.dev(), of.ino());
         let ours = self.0.metadata().map(|ours| identity(&ours));
@@ -63,10 +63,10 @@ impl Lock {
         matches!((ours, theirs), (Ok(ours), Ok(theirs)) if ours == theirs)
     }
 
-    /// Who holds the lock of a run directory, as `process 123 on NAME`; `None` when it is free. Holds up no trainer.
+    /// The holder of a run directory's lock, as `process 123 on NAME`; `None` when it is free. Never blocks a trainer.
     ///
     /// # Errors
-    /// Names the lock's file.
+    /// Names the lock file.
     pub fn holder(directory: &Path) -> Result<Option<String>, FileError> {
         let path = directory.join("lock");
         let file = match as_it_is().open(&path) {
@@ -84,18 +84,18 @@ impl Lock {
     }
 }
 
-/// Follows no link, and waits for no pipe.
+/// Options that follow no link and block on no pipe.
 fn as_it_is() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
     options
 }
 
-/// Locks for oneself alone, past those who only look.
+/// Takes the exclusive lock, retrying while another process only checks it.
 fn try_lock(file: &File) -> Result<(), TryLockError> {
     for _ in 0..TRIES {
         match file.try_lock() {
-            // Only a trainer's lock does not go together with a looker's.
+            // A shared lock fails only against a trainer's exclusive lock.
             Err(TryLockError::WouldBlock) => file.try_lock_shared()?,
             tried => return tried,
         }
@@ -106,8 +106,8 @@ fn try_lock(file: &File) -> Result<(), TryLockError> {
 }
 
 impl Drop for Lock {
-    /// Closing alone would leave it held for as long as a child of this process has a copy of the file, which each child
-    /// has from its birth until it runs its own program.
+    /// Closing the file is not enough: a child of this process holds a copy, and so the lock, from its fork until its
+    /// exec.
     fn drop(&mut self) {
         let _ = self.0.unlock();
     }
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_copy_of_the_file_does_not_keep_it_held() {
+    fn a_copy_of_the_file_does_not_keep_the_lock() {
         let run = tempfile::tempdir().unwrap();
         let lock = Lock::take(run.path()).unwrap();
         let copy = lock.0.try_clone().unwrap();
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_holder_is_named_and_looking_leaves_nothing() {
+    fn the_holder_is_named_and_checking_leaves_nothing() {
         let run = tempfile::tempdir().unwrap();
         assert_eq!(Lock::holder(run.path()).unwrap(), None);
         assert!(!run.path().join("lock").exists());
@@ -159,14 +159,14 @@ mod tests {
     }
 
     #[test]
-    fn whoever_looks_keeps_no_trainer_out() {
+    fn a_process_that_only_checks_blocks_no_trainer() {
         let run = tempfile::tempdir().unwrap();
         drop(Lock::take(run.path()).unwrap());
         let path = run.path().join("lock");
         let looker = File::open(&path).unwrap();
         looker.lock_shared().unwrap();
         let leaves = thread::spawn(move || {
-            // Not before the other has found it locked; later makes no difference.
+            // Only after the main thread found it locked; a later release changes nothing.
             thread::sleep(Duration::from_millis(50));
             looker.unlock().unwrap();
         });

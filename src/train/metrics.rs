@@ -46,12 +46,12 @@ impl From<&EpochMetrics> for MetricsLine {
 }
 
 impl MetricsLine {
-    /// The line, without its end. A value that is not finite becomes null, as JSON has no word for it.
+    /// The line, without its end. A value that is not finite becomes null: JSON cannot represent it.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("numbers and strings are always representable")
     }
 
-    /// Lines of which those of steps count epochs from 0, as older versions wrote them, counted from 1.
+    /// Converts the lines of older versions, whose steps count epochs from 0, to count from 1.
     pub(super) fn counted_from_one(lines: Vec<String>) -> Vec<String> {
         let first = lines.iter().find_map(|line| match Self::event_of(line) {
             Some(TrainEvent::Step(metrics)) => Some(metrics),
@@ -69,13 +69,13 @@ impl MetricsLine {
         counted.collect()
     }
 
-    /// The step a line belongs to; `None` for one that is not whole.
+    /// The step of a line; `None` for an incomplete line.
     pub fn step_of(line: &str) -> Option<usize> {
         serde_json::from_str::<AnyLine>(line).ok().map(|line| line.step)
     }
 
-    /// What the trainer said when it wrote the line; `None` for one that is not whole. Accuracy by position
-    /// and loss by class are not kept.
+    /// The event that the line records; `None` for an incomplete line. Accuracy by position and loss by class are not
+    /// kept.
     pub fn event_of(line: &str) -> Option<TrainEvent> {
         let line: AnyLine = serde_json::from_str(line).ok()?;
         let (step, epoch) = (line.step, line.epoch);
@@ -89,7 +89,7 @@ impl MetricsLine {
     }
 }
 
-/// A line of either kind; null stands for what is not finite.
+/// A line of either kind; null stands for a value that is not finite.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct AnyLine {

@@ -1,4 +1,4 @@
-//! `metrics.jsonl` as it is written: lines wait in memory, and longer while the disk is full.
+//! Writes `metrics.jsonl`: lines are buffered, and for longer while the disk is full.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,9 +7,9 @@ use super::durable::replace;
 use super::files::{FileError, Files, Written};
 use super::metrics::MetricsLine;
 
-/// Lines go to the file in pieces of about this size, and whenever an epoch ends.
+/// Approximate size of one write; the end of an epoch also writes.
 const PIECE: usize = 8 << 10;
-/// More than this is not held back for a disk that is full.
+/// Most bytes buffered while the disk is full.
 const MOST: usize = 8 << 20;
 
 /// The open file.
@@ -17,19 +17,19 @@ pub(super) struct MetricsLog {
     path: PathBuf,
     file: Box<dyn Written>,
     waiting: Vec<u8>,
-    /// Whether the last try to write failed: then every line is another try.
+    /// Whether the last write failed: then every new line tries again.
     failing: bool,
 }
 
 impl MetricsLog {
-    /// Opens the log cut back to `from_step`.
+    /// Opens the log, truncated to `from_step`.
     pub(super) fn open(files: &dyn Files, path: &Path, from_step: usize) -> Result<Self, FileError> {
         cut(files, path, from_step)?;
         let file = files.append(path).map_err(FileError::at("open", path))?;
         Ok(Self { path: path.into(), file, waiting: Vec::new(), failing: false })
     }
 
-    /// Adds a line. After an error it waits for the next try, together with those before it.
+    /// Adds a line. After an error it stays buffered, with the lines before it, until the next write.
     pub(super) fn add(&mut self, line: &MetricsLine) -> Result<(), FileError> {
         if self.waiting.len() < MOST {
             self.waiting.extend(line.to_json().bytes().chain([b'\n']));
@@ -37,21 +37,21 @@ impl MetricsLog {
         if self.waiting.len() < PIECE && !self.failing { Ok(()) } else { self.flush() }
     }
 
-    /// Hands every line to the system.
+    /// Hands all lines to the system.
     pub(super) fn flush(&mut self) -> Result<(), FileError> {
         let written = self.write();
         self.failing = written.is_err();
         written.map_err(FileError::at("write", &self.path))
     }
 
-    /// Returns once every line would survive a power cut.
+    /// Returns once all lines would survive a power cut.
     pub(super) fn sync(&mut self) -> Result<(), FileError> {
         let synced = self.write().and_then(|()| self.file.sync());
         self.failing = synced.is_err();
         synced.map_err(FileError::at("write", &self.path))
     }
 
-    /// What was written is forgotten piece by piece, so that a line cut short is made whole by the next try.
+    /// Removes each written piece from the buffer, so that the next write completes a partial line.
     fn write(&mut self) -> io::Result<()> {
         while !self.waiting.is_empty() {
             match self.file.write(&self.waiting) {
@@ -71,7 +71,7 @@ impl Drop for MetricsLog {
     }
 }
 
-/// The lines that are whole; none where the file cannot be read.
+/// The complete lines; none when there is no file.
 pub(super) fn lines(files: &dyn Files, path: &Path) -> Result<Vec<String>, FileError> {
     match files.read(path, u64::MAX - 1) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -85,7 +85,7 @@ pub(super) fn lines(files: &dyn Files, path: &Path) -> Result<Vec<String>, FileE
     }
 }
 
-/// Lines of steps that will be taken again go; so does whatever is no line.
+/// Removes incomplete lines and those of steps after `from_step`, which will be taken again.
 fn cut(files: &dyn Files, path: &Path, from_step: usize) -> Result<(), FileError> {
     let whole = lines(files, path)?;
     let kept = whole.iter().filter(|line| MetricsLine::step_of(line).is_some_and(|step| step <= from_step));

@@ -1,4 +1,4 @@
-//! The optimisers, over the flat buffer of parameters, on whatever device they live.
+//! The optimisers, over the flat parameter buffer, on any device.
 
 use dfdx::optim::{AdamConfig, Momentum, SgdConfig, WeightDecay};
 use dfdx::prelude::*;
@@ -20,30 +20,30 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// As they are before the first step.
+    /// The moments before the first step.
     pub fn zeros(parameters: usize) -> Self {
         Self { first: vec![0.0; parameters], second: vec![0.0; parameters] }
     }
 }
 
-/// Parameters and moments on their device. dfdx's own optimiser hides its moments; its kernel does not.
+/// Parameters and moments on their device. dfdx's own optimiser hides its moments; its kernel takes them.
 pub struct Optimizer<D: Backend> {
     device: D,
     params: Tensor<(usize,), f32, D>,
     first: Gradients<f32, D>,
     second: Gradients<f32, D>,
     frozen: Option<Frozen<D>>,
-    /// Sequences that are taken at a time; set at the first step.
+    /// Sequences per pass; set at the first step.
     room: Option<usize>,
     recipe: TrainConfig,
     steps: i32,
 }
 
 impl<D: Backend> Optimizer<D> {
-    /// Puts parameters and moments as they are after `steps` steps of the recipe on the device.
+    /// Copies parameters and moments to the device; `steps` of the recipe have been taken.
     ///
     /// # Errors
-    /// When the device fails: out of memory, say.
+    /// When the device fails: out of memory, for example.
     pub fn new(
         device: D,
         weights: &Weights,
@@ -72,10 +72,10 @@ impl<D: Backend> Optimizer<D> {
         })
     }
 
-    /// One step on the sequences of these numbers; returns the loss before it.
+    /// Takes one step on the sequences of these indices; returns the loss before the step.
     ///
     /// # Errors
-    /// When the device fails: out of memory, say.
+    /// When the device fails: out of memory, for example.
     pub fn step(
         &mut self,
         model: &Transformer,
@@ -99,10 +99,10 @@ impl<D: Backend> Optimizer<D> {
         Ok(losses.iter().map(value).sum())
     }
 
-    /// Logits of the sequences of these numbers as the model is now, `[sequence, pos, d_vocab_out]`.
+    /// Logits of the sequences of these indices under the current parameters, `[sequence, pos, d_vocab_out]`.
     ///
     /// # Errors
-    /// When the device fails: out of memory, say.
+    /// When the device fails: out of memory, for example.
     pub fn logits(
         &self,
         model: &Transformer,
@@ -136,7 +136,8 @@ impl<D: Backend> Optimizer<D> {
         }
     }
 
-    /// The gradient of the mean loss over the targets of `rows`, taken `room` of them at a time, and what each part adds to the loss.
+    /// Gradient of the mean loss over the targets of `rows`, accumulated over parts of `room` rows, and each part's
+    /// share of the loss.
     fn part_by_part(
         &self,
         model: &Transformer,
@@ -165,7 +166,7 @@ impl<D: Backend> Optimizer<D> {
         Ok((gradients, losses))
     }
 
-    /// Where it trains.
+    /// The device that trains.
     pub fn device(&self) -> &D {
         &self.device
     }

@@ -1,4 +1,4 @@
-//! How far the runs of a directory are. Checkpoints are counted by name and not decoded: that would take seconds a run.
+//! Progress of the runs in a directory. Checkpoints are counted by name, not decoded: decoding takes seconds per run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,23 +14,23 @@ use super::run_dir_error::RunDirError;
 
 const CONFIG: &str = "config.toml";
 
-/// A run without its weights.
+/// Summary of a run, without its weights.
 pub struct Overview {
     /// The run's settings.
     pub config: RunConfig,
-    /// Step of the newest checkpoint; while it trains, of the newest line of its metrics if that is later.
+    /// Step of the newest checkpoint; during training, of the newest line of metrics if that is later.
     pub step: usize,
-    /// The newest validation up to that step.
+    /// The newest validation up to this step.
     pub validation: Option<EpochMetrics>,
-    /// The process that trains it now.
+    /// The process that trains the run now.
     pub trainer: Option<String>,
 }
 
 impl Overview {
-    /// Reads a run without touching it.
+    /// Reads a run without changing it.
     ///
     /// # Errors
-    /// Names the file that cannot be read, or what is wrong in it.
+    /// Names the file that cannot be read, or the problem in it.
     pub fn of(run: &Path) -> Result<Self, RunDirError> {
         let config = read_config(&run.join(CONFIG))?;
         let trainer = Lock::holder(run)?;
@@ -54,7 +54,7 @@ fn newest_validation(metrics: &[String], step: usize) -> Option<EpochMetrics> {
     })
 }
 
-/// The run directories in `directory`, and itself if it is one, in no order.
+/// Finds the run directories in `directory`, and `directory` itself if it is one; unordered.
 ///
 /// # Errors
 /// When it cannot be listed.

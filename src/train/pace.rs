@@ -1,4 +1,4 @@
-//! What the trainer has been told: to go on, to wait, to end.
+//! Running, paused or stopped: the trainer's response to commands.
 
 use std::sync::mpsc::{Receiver, TryRecvError};
 
@@ -8,14 +8,14 @@ use super::events::TrainCommand;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pace {
     Running,
-    /// One step, then wait.
+    /// Take one step, then wait.
     Once,
     Paused,
     Stop,
 }
 
 impl Pace {
-    /// Hears the commands that wait; while paused, waits for one. `act` does those that change no pace.
+    /// Reads the pending commands; while paused, waits for one. `act` executes those that do not change the pace.
     pub(super) fn next(self, commands: &Receiver<TrainCommand>, act: &mut dyn FnMut(TrainCommand)) -> Self {
         let mut pace = if self == Self::Once { Self::Paused } else { self };
         loop {
@@ -58,10 +58,10 @@ mod tests {
         TrainCommand::Save,
         TrainCommand::Stop,
     ];
-    /// Looks that a command may come after the one before it.
+    /// Polls that may pass between two commands.
     const GAPS: usize = 3;
 
-    /// One order in which commands can reach the trainer: each with the looks that the trainer takes before it is there.
+    /// One order in which commands can reach the trainer: each with the number of polls before it arrives.
     struct Order {
         waiting: Vec<(TrainCommand, usize)>,
         commands: Sender<TrainCommand>,
@@ -69,7 +69,7 @@ mod tests {
     }
 
     impl Order {
-        /// The order of this number, of so many commands.
+        /// Decodes order `number` of `length` commands.
         fn new(mut number: usize, length: usize) -> Self {
             let mut digit = |base: usize| {
                 let digit = number % base;
@@ -81,7 +81,7 @@ mod tests {
             Self { waiting, commands, inbox }
         }
 
-        /// Sends what is there at the next look, and as much more as one needs who would wait for ever.
+        /// Sends the commands due at the next poll, and more if the trainer would otherwise wait for ever.
         fn arrive(&mut self, unheard: &mut VecDeque<TrainCommand>, waits: bool) {
             while let Some((command, gap)) = self.waiting.last_mut() {
                 let needed = waits && !wakes(unheard);
@@ -94,7 +94,7 @@ mod tests {
                 self.waiting.pop();
             }
             if waits && !wakes(unheard) {
-                // Everybody who could wake it has gone, which is a stop too.
+                // Every sender is gone, which also counts as a stop.
                 self.commands = channel().0;
                 unheard.push_back(TrainCommand::Stop);
             }
@@ -108,7 +108,7 @@ mod tests {
         commands.iter().any(acts) || told.next_back() == Some(&TrainCommand::Resume)
     }
 
-    /// What the commands that have arrived must lead to: steps owed, saves done, and the end.
+    /// The expected result of the commands that have arrived: the pace and the number of saves.
     #[derive(Debug, PartialEq)]
     struct Trainer {
         pace: Pace,
@@ -124,14 +124,14 @@ mod tests {
                     TrainCommand::Resume => self.pace = Pace::Running,
                     TrainCommand::Save | TrainCommand::Extend | TrainCommand::Rescue => self.saves += 1,
                     TrainCommand::Stop => return self.pace = Pace::Stop,
-                    // What comes after a step is heard after it.
+                    // Commands after a step are read after that step.
                     TrainCommand::Step => return self.pace = Pace::Once,
                 }
             }
         }
     }
 
-    /// Follows one order to its end.
+    /// Runs one order to its end.
     fn follow(number: usize, length: usize) {
         let mut order = Order::new(number, length);
         let (mut pace, mut saves) = (Pace::Running, 0);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn every_order_of_commands_is_obeyed() {
+    fn every_order_of_commands_is_executed() {
         for length in 1..=5 {
             (0..(COMMANDS.len() * GAPS).pow(length)).for_each(|number| follow(number, length as usize));
         }

@@ -1,4 +1,4 @@
-//! How a run is trained: `[train]` of `config.toml`.
+//! The training recipe: `[train]` of `config.toml`.
 
 use std::fmt;
 
@@ -7,51 +7,51 @@ use serde::{Deserialize, Serialize};
 use super::config_error::RunConfigError;
 use crate::model::{Initialization, LossDtype};
 
-/// What makes a step of a gradient, as PyTorch's optimisers of these names do.
+/// The optimiser, with PyTorch's update rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OptimizerKind {
     /// Adam with decoupled weight decay.
     #[default]
     AdamW,
-    /// Adam whose weight decay is part of the gradient.
+    /// Adam with weight decay added to the gradient.
     Adam,
-    /// Gradient descent, with momentum if wanted. The first moment is its velocity.
+    /// Gradient descent, optionally with momentum. The first moment is the velocity.
     Sgd,
 }
 
-/// How the learning rate goes from the first step to the last.
+/// The learning rate over the steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScheduleKind {
-    /// Smith & Topin's cycle, as PyTorch's `OneCycleLR` computes it; moves beta1 too.
+    /// Smith & Topin's one-cycle policy, as in PyTorch's `OneCycleLR`; also moves beta1.
     #[default]
     OneCycle,
     /// `max_lr` after the warm-up.
     Constant,
-    /// From `max_lr` to `final_lr` on a straight line.
+    /// From `max_lr` to `final_lr`, linearly.
     Linear,
-    /// From `max_lr` to `final_lr` on half a cosine.
+    /// From `max_lr` to `final_lr` along half a cosine.
     Cosine,
 }
 
-/// How a run goes on beyond its first end.
+/// The learning rate after the original end of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Extend {
-    /// The rate of the last step is held.
+    /// Keeps the rate of the last step.
     Constant,
-    /// The rate restarts at a tenth of `max_lr` and decays again to that of the last step.
+    /// Restarts at a tenth of `max_lr` and decays again to the rate of the last step.
     Decay,
 }
 
-/// A run made longer: what was done, and where.
+/// One extension of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Extension {
-    /// Steps of the run before it was made longer.
+    /// Steps of the run before the extension.
     pub from_step: usize,
-    /// How it goes on.
+    /// How the learning rate continues.
     pub schedule: Extend,
     /// The first learning rate.
     pub lr: f64,
@@ -70,43 +70,43 @@ impl fmt::Display for Extension {
     }
 }
 
-/// How the model is trained. The default is the notebook's recipe.
+/// The training recipe. The default is the notebook's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
     /// Passes over the training sequences.
     pub epochs: usize,
-    /// Steps in all; where this is not 0 it counts, and `epochs` does not.
+    /// Total steps; if not 0, `epochs` is ignored.
     pub steps: usize,
-    /// Sequences in a step; the last step of an epoch takes what is left. 0: all of them, unshuffled.
+    /// Sequences per step; the last step of an epoch takes the rest. 0: all of them, unshuffled.
     pub batch_size: usize,
-    /// What makes a step of a gradient.
+    /// The optimiser.
     pub optimizer: OptimizerKind,
-    /// Peak of the schedule.
+    /// Peak learning rate.
     pub max_lr: f64,
-    /// The learning rate from step to step.
+    /// The learning rate over the steps.
     pub schedule: ScheduleKind,
-    /// Steps in which the rate rises to `max_lr` on a straight line; not with `one_cycle`.
+    /// Steps of linear warm-up to `max_lr`; not with `one_cycle`.
     pub warmup_steps: usize,
-    /// The last rate of `linear` and `cosine`.
+    /// The last learning rate of `linear` and `cosine`.
     pub final_lr: f64,
-    /// Decay of the averages of the gradient and of its square; `one_cycle` moves the first by itself.
+    /// Decay of the averages of the gradient and of its square; `one_cycle` sets the first itself.
     pub betas: [f64; 2],
-    /// Of `sgd`.
+    /// Momentum of `sgd`.
     pub momentum: f64,
-    /// On every parameter: decoupled (per unit of learning rate) with `adamw`, else added to the gradient.
+    /// Applied to every parameter: decoupled (per unit of learning rate) with `adamw`, else added to the gradient.
     pub weight_decay: f64,
-    /// Where the weights begin.
+    /// Initialisation of the weights.
     pub init: Initialization,
-    /// Parameters that are not trained: TransformerLens' names, `*` for any characters.
+    /// Parameters that are not trained: TransformerLens names, `*` for any characters.
     pub frozen: Vec<String>,
     /// Precision of log-softmax and loss.
     pub loss_dtype: LossDtype,
-    /// Steps between validations. 0: an epoch, or 100 steps where an epoch is a single one.
+    /// Steps between validations. 0: an epoch, or 100 steps if an epoch is a single step.
     pub validate_every: usize,
     /// Steps between checkpoints.
     pub checkpoint_every: usize,
-    /// How the run was made longer; written by `--resume` with more epochs or steps.
+    /// Extensions; written by `--resume` with more epochs or steps.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub extended: Vec<Extension>,
 }
@@ -136,7 +136,7 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
-    /// Refuses settings that are out of range, or that others would have passed over.
+    /// Rejects settings that are out of range or would be ignored.
     pub(super) fn validate(&self) -> Result<(), RunConfigError> {
         self.in_range()?;
         self.consistent()
@@ -168,7 +168,7 @@ impl TrainConfig {
         Ok(())
     }
 
-    /// Refuses settings that would be passed over.
+    /// Rejects settings that would be ignored.
     fn consistent(&self) -> Result<(), RunConfigError> {
         let (plain, betas) = (Self::default(), self.betas.map(f64::to_bits));
         let one_cycle = self.schedule == ScheduleKind::OneCycle;
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_that_would_be_passed_over_are_refused_by_name() {
+    fn settings_that_would_be_ignored_are_refused_by_name() {
         let refused = |text: &str| {
             let train: TrainConfig = toml::from_str(text).unwrap();
             train.validate().unwrap_err().to_string()
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_published_recipe_of_modular_addition_can_be_said() {
+    fn the_published_recipe_of_modular_addition_can_be_expressed() {
         let text = "optimizer = 'adamw'\nmax_lr = 0.001\nweight_decay = 1.0\nbetas = [0.9, 0.98]\n\
                     schedule = 'constant'\nwarmup_steps = 10\nsteps = 25000\nbatch_size = 0\n\
                     loss_dtype = 'f64'\ninit = 'progress_measures'\n\

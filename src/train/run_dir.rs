@@ -1,4 +1,4 @@
-//! The directory that a run lives in.
+//! The directory of a run.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -23,13 +23,13 @@ use crate::model::Weights;
 use crate::model::weights_file::encode_weights;
 use crate::task::Dataset;
 
-/// The weights alone, under TransformerLens' names, in a run's directory.
+/// The file of a run directory with the weights alone, under TransformerLens names.
 pub const WEIGHTS_FILE: &str = "weights.safetensors";
 
-/// Names that a rescue tries.
+/// Most names tried for a rescue.
 const MOST_RESCUED: usize = 1000;
 
-/// No configuration is longer.
+/// Longest configuration accepted.
 const MAX_CONFIG: u64 = 256 << 10;
 
 /// A run directory, held by this process for writing.
@@ -38,38 +38,37 @@ pub struct RunDir {
     files: Arc<dyn Files>,
     metrics: MetricsLog,
     checkpoints: Checkpoints,
-    /// Name of the task, for the weights' file.
-    /// What its files of weights say of the run.
+    /// Metadata of the weights files: the task's name and the other settings of the run.
     about: [(&'static str, String); 2],
     lock: Lock,
 }
 
-/// A run directory that was taken for writing.
+/// A run directory opened for writing.
 pub struct Opened {
     /// The directory.
     pub run_dir: RunDir,
-    /// Where to go on from: the newest checkpoint that is whole, or the beginning.
+    /// State to resume from: the newest intact checkpoint, or the start.
     pub state: TrainState,
     /// The weights of earlier checkpoints, by step.
     pub earlier: Vec<(usize, Weights)>,
-    /// Newer checkpoints that are not whole, and why.
+    /// Newer checkpoints that are damaged, and why.
     pub skipped: Vec<String>,
 }
 
-/// What lies in a run directory.
+/// The contents of a run directory.
 pub struct Found {
     /// The run's settings.
     pub config: RunConfig,
-    /// The newest checkpoint that is whole, if any.
+    /// The newest intact checkpoint, if any.
     pub state: Option<TrainState>,
-    /// The weights of earlier ones, by step.
+    /// The weights of earlier checkpoints, by step.
     pub earlier: Vec<(usize, Weights)>,
-    /// Newer ones that are not, and why.
+    /// Newer checkpoints that are damaged, and why.
     pub skipped: Vec<String>,
 }
 
 impl Found {
-    /// Steps taken at the newest whole checkpoint.
+    /// Steps taken at the newest intact checkpoint.
     pub fn step(&self) -> usize {
         self.state.as_ref().map_or(0, |state| state.step)
     }
@@ -80,10 +79,10 @@ impl Found {
     }
 }
 
-/// The settings of the run in a directory; `None` when there is no run.
+/// Reads the settings of the run in a directory; `None` without a run.
 ///
 /// # Errors
-/// When its `config.toml` cannot be read, or the directory holds something else.
+/// When its `config.toml` cannot be read, or the directory holds other files.
 pub fn settings_of(path: &Path) -> Result<Option<RunConfig>, RunDirError> {
     let file = path.join("config.toml");
     if !file.exists() {
@@ -96,10 +95,10 @@ pub fn settings_of(path: &Path) -> Result<Option<RunConfig>, RunDirError> {
     read_config(&file).map(Some)
 }
 
-/// Reads what is in a run directory, every checkpoint, without touching it; `None` when there is no run.
+/// Reads a run directory with every checkpoint, without changing it; `None` without a run.
 ///
 /// # Errors
-/// When its `config.toml` cannot be read, or the directory holds something else.
+/// When its `config.toml` cannot be read, or the directory holds other files.
 pub fn look(path: &Path) -> Result<Option<Found>, RunDirError> {
     let Some(config) = settings_of(path)? else { return Ok(None) };
     let CheckpointScan { newest, earlier, skipped, .. } =
@@ -109,7 +108,7 @@ pub fn look(path: &Path) -> Result<Option<Found>, RunDirError> {
 
 const CHECKPOINTS: &str = "checkpoints";
 
-/// Whether there is nothing but what a start that was cut short leaves.
+/// Whether the directory holds only what an interrupted start leaves.
 fn holds_nothing(path: &Path) -> bool {
     let is_ours =
         |name: &std::ffi::OsStr| [CHECKPOINTS, "lock", ".config.toml.tmp"].iter().any(|own| name == *own);
@@ -117,7 +116,7 @@ fn holds_nothing(path: &Path) -> bool {
         .map_or(true, |mut entries| entries.all(|entry| entry.is_ok_and(|e| is_ours(&e.file_name()))))
 }
 
-/// Reads a configuration file, a whole run's.
+/// Reads the configuration file of a run.
 ///
 /// # Errors
 /// Names the file, line, column and key.
@@ -125,7 +124,7 @@ pub fn read_config(path: &Path) -> Result<RunConfig, RunDirError> {
     read_text(path, RunConfig::parse)
 }
 
-/// Reads a configuration file for the settings that are in it.
+/// Reads only the settings that a configuration file contains.
 ///
 /// # Errors
 /// Names the file, line, column and key.
@@ -148,14 +147,14 @@ fn read_text<T>(path: &Path, parse: impl Fn(&str) -> Result<T, RunConfigError>) 
     })
 }
 
-/// What the trainer said up to `step`, from `metrics.jsonl`. A file that cannot be read says nothing.
+/// The trainer's events up to `step`, from `metrics.jsonl`; none if the file cannot be read.
 pub fn past_metrics(path: &Path, step: usize) -> Vec<TrainEvent> {
     let lines = lines(&Disk, &path.join("metrics.jsonl")).unwrap_or_default();
     let until = lines.iter().filter(|line| MetricsLine::step_of(line).is_some_and(|at| at <= step));
     until.filter_map(|line| MetricsLine::event_of(line)).collect()
 }
 
-/// The step of the newest file that has a checkpoint's name, if there is one.
+/// Step of the newest file named like a checkpoint, if any.
 ///
 /// # Errors
 /// When the checkpoints cannot be listed.
@@ -163,7 +162,7 @@ pub fn newest_step(path: &Path) -> Result<Option<usize>, FileError> {
     Ok(named(&Disk, &path.join(CHECKPOINTS))?.into_keys().next_back())
 }
 
-/// Weights of every checkpoint after `step` that is whole, by step.
+/// Weights of every intact checkpoint after `step`, by step.
 pub fn weights_since(path: &Path, config: &RunConfig, step: usize) -> Vec<(usize, Weights)> {
     let mut files = named(&Disk, &path.join(CHECKPOINTS)).unwrap_or_default();
     files.retain(|of, _| *of > step);
@@ -172,16 +171,16 @@ pub fn weights_since(path: &Path, config: &RunConfig, step: usize) -> Vec<(usize
 }
 
 impl RunDir {
-    /// Takes a directory for a run with these settings on this data, making it where needed. `metrics.jsonl` is cut back
-    /// to the step that training goes on from, and what a killed process has left is removed.
+    /// Opens a directory for a run with these settings on this data, creating it if needed. Truncates `metrics.jsonl`
+    /// to the step that training resumes from, and removes leftovers of a killed process.
     ///
     /// # Errors
-    /// When it cannot be written, another process holds it, or it holds a run with other settings or on other data.
+    /// When the directory cannot be written, is locked, or holds a run with other settings or data.
     pub fn open(path: &Path, config: &RunConfig, dataset: &Dataset) -> Result<Opened, RunDirError> {
         Self::open_on(Arc::new(Disk), path, config, dataset)
     }
 
-    /// As [`open`](Self::open), on any file system. Directories and lock are the real one's.
+    /// Like [`open`](Self::open), on any file system. Directories and lock are still those of the disk.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -220,7 +219,7 @@ impl RunDir {
         Ok(Opened { run_dir, state, earlier, skipped })
     }
 
-    /// Where it is.
+    /// Path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -228,41 +227,42 @@ impl RunDir {
     /// Adds a step's line to `metrics.jsonl`.
     ///
     /// # Errors
-    /// Names the file; the line waits for the next try.
+    /// Names the file; the next write includes the line.
     pub fn log_step(&mut self, metrics: &StepMetrics) -> Result<(), FileError> {
         self.metrics.add(&MetricsLine::Step(metrics.clone()))
     }
 
-    /// Adds an epoch's line to `metrics.jsonl`, and makes all lines so far readable to others.
+    /// Adds an epoch's line to `metrics.jsonl`, and hands all lines so far to the system, so that other processes can
+    /// read them.
     ///
     /// # Errors
-    /// Names the file; the lines wait for the next try.
+    /// Names the file; the next write includes the lines.
     pub fn log_epoch(&mut self, metrics: &EpochMetrics) -> Result<(), FileError> {
         self.metrics.add(&MetricsLine::from(metrics))?;
         self.metrics.flush()
     }
 
-    /// Makes every line so far durable: to be called before the checkpoint that comes after them is saved.
+    /// Makes all lines so far durable: call it before saving the checkpoint that follows them.
     ///
     /// # Errors
-    /// Names the file; lines that are not written wait for the next try.
+    /// Names the file; the next write includes the missing lines.
     pub fn sync_metrics(&mut self) -> Result<(), FileError> {
         self.metrics.sync()
     }
 
-    /// Saves a checkpoint durably, then drops those that are neither among the newest nor the best.
+    /// Saves a checkpoint durably, then removes all but the newest and the best.
     ///
     /// # Errors
-    /// Names the file; older checkpoints are then untouched.
+    /// Names the file; older checkpoints are then unchanged.
     pub fn save(&mut self, state: &TrainState) -> Result<(), FileError> {
         self.is_in_place()?;
         self.checkpoints.save(state)
     }
 
-    /// Takes the settings of a longer run, for itself and for the checkpoints to come.
+    /// Stores the settings of a longer run, for this directory and later checkpoints.
     ///
     /// # Errors
-    /// Names the file; the run is then as long as it was.
+    /// Names the file; the length of the run is then unchanged.
     pub fn extend(&mut self, longer: &RunConfig) -> Result<(), FileError> {
         self.is_in_place()?;
         replace(&*self.files, &self.path.join("config.toml"), longer.to_toml().as_bytes())?;
@@ -270,10 +270,10 @@ impl RunDir {
         Ok(())
     }
 
-    /// Whether what is written to its path arrives in the directory that was opened.
+    /// Whether the directory at its path is still the one that was opened.
     ///
     /// # Errors
-    /// Says so when it was renamed, removed or replaced.
+    /// When the directory was renamed, removed or replaced.
     pub fn is_in_place(&self) -> Result<(), FileError> {
         if self.lock.is_of(&self.path) {
             return Ok(());
@@ -282,8 +282,8 @@ impl RunDir {
         Err(FileError::at("save there", &self.path)(gone))
     }
 
-    /// Keeps a state that could not be saved here in a new run directory, beside this one or else in the working
-    /// directory: that directory, or `None` if neither takes it.
+    /// Saves a state that could not be saved here in a new run directory, beside this one or else in the working
+    /// directory. Returns that directory, or `None` if both fail.
     pub fn rescue(&self, config: &RunConfig, dataset: &Dataset, state: &TrainState) -> Option<Self> {
         let name = self.path.file_name().unwrap_or("run".as_ref()).to_string_lossy();
         let folders = [self.path.parent(), Some(Path::new(""))];
@@ -307,13 +307,13 @@ impl RunDir {
     /// Writes `weights.safetensors`: the weights alone, under TransformerLens' names.
     ///
     /// # Errors
-    /// Names the file; an older one is then untouched.
+    /// Names the file; an older one is then unchanged.
     pub fn export(&self, weights: &Weights) -> Result<(), FileError> {
         replace(&*self.files, &self.path.join(WEIGHTS_FILE), &encode_weights(weights, &self.about))
     }
 }
 
-/// Refuses to go on with a run under other settings than its own.
+/// Refuses to resume a run with other settings.
 ///
 /// # Errors
 /// Names the settings that differ.

@@ -12,38 +12,38 @@ use super::lock::LockError;
 /// A run directory that cannot be used.
 #[derive(Debug, Error)]
 pub enum RunDirError {
-    /// The file system's word.
+    /// The file system's error.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A checkpoint that makes going on impossible.
+    /// A checkpoint that prevents resuming.
     #[error(transparent)]
     Checkpoint(CheckpointError),
-    /// Its `config.toml`.
+    /// The run's `config.toml`.
     #[error("{place}: {source}")]
     Config {
         /// File, and line and column where known.
         place: String,
-        /// What is wrong.
+        /// The problem.
         source: RunConfigError,
     },
-    /// Settings on the command line that the run was not started with.
+    /// Settings on the command line that differ from the run's.
     #[error("{path} was started with {theirs}: it cannot go on with {ours}")]
     Contradiction {
         /// The directory.
         path: String,
-        /// What was asked for.
+        /// The setting requested.
         ours: String,
-        /// What is there.
+        /// The setting of the run.
         theirs: String,
     },
-    /// More steps than the run has, where nobody asked to make it longer.
+    /// More steps than the run has, without a request to extend it.
     #[error("{path} was started with {theirs}: `headcount train --resume` with {ours} makes it longer")]
     Longer {
         /// The directory.
         path: String,
-        /// What was asked for.
+        /// The length requested.
         ours: String,
-        /// What is there.
+        /// The length of the run.
         theirs: String,
     },
     /// Fewer steps than the run has.
@@ -53,7 +53,7 @@ pub enum RunDirError {
     Shorter {
         /// The directory.
         path: String,
-        /// Steps asked for.
+        /// Steps requested.
         ours: usize,
         /// Steps of the run.
         theirs: usize,
@@ -65,10 +65,10 @@ pub enum RunDirError {
     Locked {
         /// The directory.
         path: String,
-        /// Who.
+        /// The holder of the lock.
         owner: String,
     },
-    /// A run is there already.
+    /// A run exists already.
     #[error(
         "{path} already holds a run ({done} of {total} steps): give --resume{} to go on with it, or another --run",
         if done < total { "" } else { " and more --epochs" }
@@ -87,7 +87,7 @@ pub enum RunDirError {
 }
 
 impl RunDirError {
-    /// Why the lock of `directory` cannot be taken.
+    /// The error for a lock of `directory` that cannot be taken.
     pub fn of_lock(directory: &Path, error: LockError) -> Self {
         match error {
             LockError::File(error) => Self::File(error),

@@ -5,17 +5,17 @@ use std::f64::consts::PI;
 use super::config::RunConfig;
 use super::recipe::{Extend, Extension, ScheduleKind};
 
-/// Share of the steps in which the learning rate rises.
+/// Share of the steps with a rising learning rate.
 const RISING: f64 = 0.3;
-/// The first rate is the largest over this.
+/// Ratio of the peak rate to the first rate.
 const DIV_FACTOR: f64 = 25.0;
-/// The last rate is the first over this.
+/// Ratio of the first rate to the last rate.
 const FINAL_DIV_FACTOR: f64 = 1e4;
-/// beta1 falls from the second to the first while the rate rises, and comes back.
+/// beta1 falls from the second value to the first while the rate rises, then returns.
 const BETA1: [f64; 2] = [0.85, 0.95];
-/// An extension that decays begins at `max_lr` over this.
+/// A decaying extension begins at `max_lr` divided by this.
 const RESTART_FACTOR: f64 = 10.0;
-/// A schedule that ends below `max_lr` over this has decayed: holding its last rate would train nothing.
+/// A schedule that ends below `max_lr` divided by this has decayed: its last rate would train nothing.
 const DECAYED_FACTOR: f64 = 100.0;
 
 /// Learning rate and beta1 of one step.
@@ -37,7 +37,7 @@ pub struct Schedule<'a> {
 }
 
 impl<'a> Schedule<'a> {
-    /// Of a run with these settings.
+    /// The schedule of a run with these settings.
     pub fn of(config: &'a RunConfig) -> Self {
         let total = config.total_steps();
         let recipe = config.train.extended.first().map_or(total, |extension| extension.from_step);
@@ -74,7 +74,7 @@ impl<'a> Schedule<'a> {
         Rates { lr, beta1: train.betas[0] }
     }
 
-    /// What a longer run does after the last step of this one; chosen by where the schedule ends unless `how` says.
+    /// The extension after the last step of this run: `how`, or else the one that suits the end of the schedule.
     pub(super) fn extension(&self, how: Option<Extend>) -> Extension {
         let (from_step, max_lr) = (self.total, self.config.train.max_lr);
         let final_lr = self.at(from_step.saturating_sub(1)).lr;
@@ -89,8 +89,8 @@ impl<'a> Schedule<'a> {
 }
 
 impl RunConfig {
-    /// This run made as long as `wanted`, which must be longer and otherwise equal. An extension says how it goes on: as
-    /// `how` says, else as suits the end of its schedule. `None` where `wanted` is not such a run.
+    /// This run extended to the length of `wanted`, which must be longer and otherwise equal. The extension is `how`,
+    /// or else the one that suits the end of the schedule. `None` if `wanted` is not such a run.
     pub fn extended_to(&self, wanted: &Self, how: Option<Extend>) -> Option<Self> {
         if wanted.with_length_of(self) != *self || wanted.total_steps() <= self.total_steps() {
             return None;
@@ -101,8 +101,8 @@ impl RunConfig {
         Some(longer)
     }
 
-    /// This run made longer by half of its recipe, in the way that suits the end of its schedule. `None` where that is out
-    /// of range.
+    /// This run extended by half of its recipe, in the way that suits the end of its schedule. `None` if that is out of
+    /// range.
     pub fn extended_by_half(&self) -> Option<Self> {
         let half = Schedule::of(self).recipe.div_ceil(2);
         let mut wanted = self.clone();
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn any_length_of_schedule_is_finite_and_within_its_bounds() {
+    fn a_schedule_of_any_length_is_finite_and_within_its_bounds() {
         for total_steps in 1..50 {
             let schedule = OneCycle { max_lr: 0.01, total_steps };
             for step in 0..total_steps {
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn schedules_warm_up_and_end_where_they_say() {
+    fn schedules_warm_up_and_end_at_the_stated_rates() {
         let train = TrainConfig { warmup_steps: 4, final_lr: 0.002, steps: 11, ..TrainConfig::default() };
         for (schedule, middle, last) in [
             (ScheduleKind::Constant, 0.01, 0.01),
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_run_keeps_the_rates_of_the_steps_before_and_goes_on_as_it_says() {
+    fn an_extended_run_keeps_the_earlier_rates_and_continues_as_stated() {
         let short = run(TrainConfig { steps: 20, ..TrainConfig::default() });
         let longer = |steps: usize, how| {
             let wanted = run(TrainConfig { steps, ..TrainConfig::default() });
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_made_longer_by_half_of_its_recipe_each_time() {
+    fn a_run_is_extended_by_half_of_its_recipe_each_time() {
         let by_steps = run(TrainConfig { steps: 21, ..TrainConfig::default() });
         let once = by_steps.extended_by_half().unwrap();
         let twice = once.extended_by_half().unwrap();

@@ -1,5 +1,5 @@
-//! Settings as a user writes them. Each is checked by itself, so that a mistake is told with its name and its place, in
-//! words of the file and not of the program.
+//! Settings as a user writes them. Each is checked alone, so that an error names the setting and its place, in words of
+//! the file and not of the program.
 
 use std::ops::Range;
 
@@ -12,18 +12,18 @@ use super::config::RunConfig;
 use super::config_error::RunConfigError;
 use crate::model::{ModelConfig, ModelSettings, backticked, keys_of};
 
-/// Some settings of a run, each of which is a setting and of the right kind.
+/// Some settings of a run, each with a known name and a value of the right type.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     table: Table,
 }
 
 impl Settings {
-    /// Reads TOML, `[model] act_fn` and the like; settings of the model may stand outside their table. JSON is taken for
-    /// the model's settings alone, as TransformerLens' `cfg.to_dict()` gives them.
+    /// Reads TOML, `[model] act_fn` and the like; model settings may stand outside their table. JSON must hold model
+    /// settings only, as TransformerLens' `cfg.to_dict()` writes them.
     ///
     /// # Errors
-    /// Names the setting, what is wrong with it, and what would do.
+    /// Names the setting, the problem, and what would be valid.
     pub fn parse(text: &str) -> Result<Self, RunConfigError> {
         let text = without_mark(text);
         if text.trim_start().starts_with('{') {
@@ -47,7 +47,7 @@ impl Settings {
         Ok(Self { table: Table::from_iter([("model".into(), model)]) })
     }
 
-    /// What is said of the model.
+    /// The settings of the model.
     pub fn model(&self, place: &str) -> ModelSettings {
         let values = match self.table.get("model").map(serde_json::to_value) {
             Some(Ok(Json::Object(values))) => values,
@@ -56,10 +56,10 @@ impl Settings {
         ModelSettings { values, place: place.into() }
     }
 
-    /// The run that differs from `base` in these settings. It is not validated.
+    /// `base` with these settings replaced. Not validated.
     ///
     /// # Errors
-    /// When the settings do not go together.
+    /// When the settings contradict each other.
     pub fn over(&self, base: &RunConfig) -> Result<RunConfig, RunConfigError> {
         let fail = |problem: &str| RunConfigError::Text { problem: problem.into(), at: None };
         let mut table = Table::try_from(base).map_err(|error| fail(&error.to_string()))?;
@@ -67,10 +67,10 @@ impl Settings {
         RunConfig::deserialize(table).map_err(|error| fail(error.message()))
     }
 
-    /// The run with these settings and those of its task's recipe for the others. It is not validated.
+    /// A run with these settings, and the others from the recipe of its task. Not validated.
     ///
     /// # Errors
-    /// When there is no such task, or the settings do not go together.
+    /// When the task is unknown, or the settings contradict each other.
     pub fn run(&self) -> Result<RunConfig, RunConfigError> {
         let mut base = RunConfig::default();
         base.task.name = self.task().unwrap_or(&base.task.name).to_owned();
@@ -80,20 +80,20 @@ impl Settings {
         self.over(&recipe.over(&base)?)
     }
 
-    /// The name of the task, if there is one among these settings.
+    /// The task's name, if it is set.
     pub fn task(&self) -> Option<&str> {
         self.table.get("task")?.get("name")?.as_str()
     }
 
-    /// The seed, if there is one among these settings.
+    /// The seed, if it is set.
     pub fn seed(&self) -> Option<u64> {
         self.table.get("seed")?.as_integer()?.try_into().ok()
     }
 
-    /// Takes a setting as `--set` has it, `train.max_lr=0.01`; a text needs no quotes.
+    /// Adds a setting as `--set` takes it, `train.max_lr=0.01`; a string needs no quotes.
     ///
     /// # Errors
-    /// Names the setting, what is wrong with it, and what would do.
+    /// Names the setting, the problem, and what would be valid.
     pub fn set(&mut self, assignment: &str) -> Result<(), RunConfigError> {
         let fail = |problem: &str| RunConfigError::Text { problem: problem.into(), at: None };
         let (key, value) = assignment.split_once('=').ok_or_else(|| fail("KEY=VALUE is needed"))?;
@@ -133,13 +133,13 @@ impl Settings {
     }
 }
 
-/// Whether a key at the top is one of the model's.
+/// Whether a top-level key belongs to the model.
 fn is_of_model(path: &[String], key: &str) -> bool {
     let is_in = |keys: Vec<String>| keys.iter().any(|own| own == key);
     path.is_empty() && !is_in(keys_of::<RunConfig>()) && is_in(keys_of::<ModelConfig>())
 }
 
-/// Adds settings to a table; whether one of them was there.
+/// Adds settings to a table; returns whether one of them was already set.
 fn merge(table: &mut Table, more: &Table) -> bool {
     let mut again = false;
     for (key, value) in more {
@@ -159,7 +159,7 @@ fn nested(path: &[String], value: &Value) -> Table {
     }
 }
 
-/// The program's own message about a setting alone.
+/// The program's own error for one setting alone.
 fn refusal(path: &[String], value: &Value) -> Option<String> {
     RunConfig::deserialize(nested(path, value)).err().map(|error| error.message().to_owned())
 }
@@ -191,7 +191,7 @@ fn check<T>(
     Err(RunConfigError::Text { problem, at: Some(place(text, start)) })
 }
 
-/// What a setting must be, from the program's word for its type.
+/// Describes the required value, from serde's name for its type.
 fn needed(path: &[String], value: &Value, message: &str) -> String {
     let negative = matches!(value, Value::Integer(number) if *number < 0);
     let choices =
@@ -211,7 +211,7 @@ fn needed(path: &[String], value: &Value, message: &str) -> String {
     }
 }
 
-/// The names that could have been meant: the nearest, or all.
+/// Suggests names: the nearest, or all.
 fn near(found: &str, choices: &[&str]) -> String {
     let nearest = choices.iter().map(|name| (distance(found, name), name)).min();
     match nearest {
@@ -224,7 +224,7 @@ fn listed<'a>(choices: impl Iterator<Item = &'a str>) -> String {
     choices.map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }
 
-/// Letters to add, remove, replace or swap with their neighbour.
+/// Edit distance in letters: add, remove, replace, or swap neighbours.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().collect());
     let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
@@ -243,7 +243,7 @@ fn distance(a: &str, b: &str) -> usize {
     rows[a.len()][b.len()]
 }
 
-/// A value as it was written, shortened.
+/// A value as written, shortened.
 fn one_line(written: &str) -> String {
     const LONGEST: usize = 60;
     let line = written.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -253,7 +253,7 @@ fn one_line(written: &str) -> String {
     }
 }
 
-/// Text without a byte order mark, which some editors put first.
+/// Text without a byte order mark, which some editors add.
 fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
@@ -279,7 +279,7 @@ impl RunConfig {
 }
 
 impl RunConfigError {
-    /// The same, of a text that the user did not write in a file.
+    /// The same error without a place: the text does not come from a file of the user.
     pub(super) fn without_place(self) -> Self {
         match self {
             Self::Text { problem, .. } => Self::Text { problem, at: None },
@@ -287,17 +287,17 @@ impl RunConfigError {
         }
     }
 
-    /// Line and column (from 1) in `text`, where the error has a place.
+    /// Line and column (from 1) in `text`, if the error has a place.
     pub fn position(&self, text: &str) -> Option<(usize, usize)> {
         match self {
             Self::Text { at, .. } => *at,
-            // Each begins with the setting's name.
+            // These messages begin with the setting's name.
             other => place_of(other.to_string().split_once(" = ")?.0, text),
         }
     }
 }
 
-/// Line and column of the value of a setting, `model.d_head` say.
+/// Line and column of a setting's value, `model.d_head` for example.
 fn place_of(setting: &str, text: &str) -> Option<(usize, usize)> {
     let text = without_mark(text);
     let table = DeTable::parse(text).ok()?;

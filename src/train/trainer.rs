@@ -24,27 +24,27 @@ use crate::model::{Backend, Patch, Sequences, Snapshot, Transformer, Weights};
 use crate::random::{Purpose, stream};
 use crate::task::{Dataset, Source, Split};
 
-/// Snapshots are published no more often.
+/// Shortest time between two snapshots.
 const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Between two snapshots passes at least so many times what the last one took: a hundredth of the time goes into them.
+/// A snapshot is due after this many times the duration of the last one: at most 1 % of the time goes into snapshots.
 const SNAPSHOT_SHARE: u32 = 100;
 
-/// All that a run starts from.
+/// Everything that a run starts from.
 pub struct Setup {
     /// The settings.
     pub config: RunConfig,
-    /// Drawn from the settings.
+    /// Drawn according to the settings.
     pub dataset: Arc<Dataset>,
-    /// Where to start.
+    /// The first state.
     pub state: TrainState,
-    /// Where to keep it; without one nothing is saved.
+    /// Where to save; without a directory nothing is saved.
     pub run_dir: Option<RunDir>,
     /// Stop after this step of the schedule.
     pub stop_at: Option<usize>,
 }
 
-/// Why a run ended before its time.
+/// Why a run ended early.
 #[derive(Debug, Error)]
 pub enum TrainError {
     /// A loss or a weight is NaN or infinite.
@@ -57,25 +57,25 @@ pub enum TrainError {
         /// The newest step that was saved or published.
         last_good: usize,
     },
-    /// dfdx's word: out of memory, say.
+    /// dfdx's error: out of memory, for example.
     #[error("step {step}: the device failed: {message}")]
     Device {
         /// The step.
         step: usize,
-        /// What it said.
+        /// dfdx's message.
         message: String,
     },
-    /// The end of the run could not be written.
+    /// The final state could not be saved.
     #[error("step {step} is not saved: {source}; {}", told(rescued.as_deref()))]
     NotSaved {
         /// The step.
         step: usize,
         /// Why.
         source: FileError,
-        /// The new run directory that has the state instead.
+        /// New run directory with the state instead.
         rescued: Option<PathBuf>,
     },
-    /// The end of the run is saved, but `weights.safetensors` could not be written.
+    /// The final state is saved, but `weights.safetensors` could not be written.
     #[error("step {step} is saved, but its weights are not exported: {source}")]
     NotExported {
         /// The step.
@@ -83,7 +83,7 @@ pub enum TrainError {
         /// Why.
         source: FileError,
     },
-    /// The trainer's code failed.
+    /// The trainer panicked.
     #[error("the trainer died: {0}")]
     Panicked(String),
 }
@@ -100,17 +100,17 @@ fn told(rescued: Option<&Path>) -> String {
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Every step is taken.
+    /// Every step was taken.
     Finished,
-    /// It was told to stop, or reached `stop_at`.
+    /// Stopped by a command, or at `stop_at`.
     Stopped,
 }
 
-/// Trains on `device` until the schedule, `stop_at` or a command ends it. Blocks; call it on a thread of its own, where
-/// the device was made. Everything worth knowing goes to `emit`, which must not block.
+/// Trains on `device` until the schedule, `stop_at` or a command ends the run. Blocks: call it on its own thread, the
+/// one that created the device. Reports to `emit`, which must not block.
 ///
 /// # Errors
-/// When a value is not finite, the device fails, or the end cannot be written. What can be saved is saved first.
+/// When a value is not finite, the device fails, or the final state cannot be saved. Saves first what can be saved.
 pub fn train<D: Backend>(
     device: D,
     device_name: &str,
@@ -152,15 +152,15 @@ struct Trainer<'a, D: Backend> {
     step: usize,
     /// Step of the newest checkpoint.
     saved: Option<usize>,
-    /// Step of `weights.safetensors`, once this trainer has written it: what it finds there may be of any step.
+    /// Step of `weights.safetensors`, once this trainer has written it: an older file may be of any step.
     exported: Option<usize>,
     /// Step of the last snapshot, and when the next is due.
     published: Option<(usize, Instant)>,
     order: Option<(usize, Vec<usize>)>,
     validation_loss: Option<f64>,
-    /// Whether the last try to save failed.
+    /// Whether the last save failed.
     unsaved: bool,
-    /// Whether the last try to write `metrics.jsonl` failed.
+    /// Whether the last write to `metrics.jsonl` failed.
     unlogged: bool,
     emit: &'a mut dyn FnMut(TrainEvent),
 }
@@ -218,7 +218,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
     fn run(&mut self, commands: &Receiver<TrainCommand>) -> Result<Outcome, TrainError> {
         self.publish();
         if self.step < self.end() {
-            // A directory that cannot be written to is better found now than after the first hour.
+            // Discover an unwritable directory now rather than after an hour.
             self.save();
         }
         let mut pace = Pace::Running;
@@ -279,7 +279,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
         TrainError::NotFinite { step, what, last_good: self.saved.unwrap_or(0) }
     }
 
-    /// Draws the sequences of an epoch, where it has its own, and their order.
+    /// Draws an epoch's sequences, if each epoch has its own, and their order.
     fn begin(&mut self, epoch: usize) -> Result<(), TrainError> {
         if self.order.as_ref().is_some_and(|(of, _)| *of == epoch) {
             return Ok(());
@@ -299,7 +299,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
         Ok(())
     }
 
-    /// Where the sequences of the next step stand in the order of their epoch.
+    /// Range of the next step's sequences in the order of their epoch.
     fn batch(&self, epoch: usize) -> Range<usize> {
         let size = self.setup.config.batch_size();
         let first = (self.step - epoch * self.setup.config.steps_per_epoch()) * size;
@@ -320,7 +320,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
         Ok(())
     }
 
-    /// `None` where the device is the host.
+    /// Evaluates on the device; `None` if that is the host.
     fn evaluate_on_device(&self) -> Result<Option<Evaluation>, D::Err> {
         if !D::HAS_MEMORY {
             return Ok(None);

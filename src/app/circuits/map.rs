@@ -1,6 +1,6 @@
-//! What can be mapped of a head's circuits, and a map as it is shown.
+//! The maps of a head's circuits, and a map as shown.
 
-/// What is mapped.
+/// The kinds of maps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum CircuitMap {
     /// How well a query token matches a key token.
@@ -15,7 +15,7 @@ pub(crate) enum CircuitMap {
 }
 
 impl CircuitMap {
-    /// What is worth seeing below it, where there is room.
+    /// The map to show below it if there is room.
     pub(crate) fn companion(self) -> Option<Self> {
         match self {
             Self::QkTokens | Self::OvNeurons => Some(Self::OvLogits),
@@ -44,15 +44,15 @@ impl CircuitMap {
     }
 }
 
-/// What a match of query and key is divided by.
+/// What the product of query and key is divided by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum QkScale {
-    /// Nothing: the weights alone.
+    /// Undivided: the weights alone.
     #[default]
     Weights,
-    /// The root of the head's width, as attention scores are.
+    /// The square root of `d_head`, as attention scores are.
     Head,
-    /// That, and the mean layer norm scale of this sequence, of the query and of the key.
+    /// That, and the mean layer norm scales of query and key over this sequence.
     HeadAndNorm,
 }
 
@@ -66,7 +66,7 @@ impl QkScale {
     }
 }
 
-/// A map as it is shown.
+/// A map as shown.
 pub(crate) struct MapInView<'a> {
     pub(crate) kind: CircuitMap,
     pub(crate) rows: usize,
@@ -88,7 +88,7 @@ impl MapInView<'_> {
         (!is_masked).then(|| self.values.get(row * width + col).copied().unwrap_or(f32::NAN) * self.factor)
     }
 
-    /// What a column stands for.
+    /// The index of the token, position, class or neuron in a column.
     pub(crate) fn name_of(&self, col: usize) -> usize {
         self.order.and_then(|order| order.get(col).copied()).unwrap_or(col)
     }

@@ -19,16 +19,16 @@ pub(crate) use map::{CircuitMap, MapInView, QkScale};
 pub(crate) struct Circuits {
     pub(crate) map: CircuitMap,
     pub(crate) scale: QkScale,
-    /// Whether the ranked paths were moved in last, rather than the map.
+    /// Whether the cursor moved last in the ranked paths, rather than in the map.
     in_paths: bool,
 }
 
-/// Maps of all heads that take more bytes are not computed: an allocation that fails ends the program.
+/// Larger maps of all heads are not computed, in bytes: a failed allocation ends the program.
 const MOST_MAP_BYTES: u128 = 2 << 30;
 
 impl App {
-    /// The bytes of every head's maps over the vocabulary, `[d_vocab, d_vocab | d_vocab_out | d_mlp]`, where they are too
-    /// many.
+    /// Bytes of all heads' maps over the vocabulary, `[d_vocab, d_vocab | d_vocab_out | d_mlp]`, if too large to
+    /// compute.
     pub(crate) fn circuits_too_large(&self) -> Option<u128> {
         let model = &self.options.model;
         let [heads, d_vocab, width] =
@@ -78,7 +78,7 @@ impl App {
         })
     }
 
-    /// What a match of query and key is multiplied with.
+    /// Factor of the product of query and key.
     fn qk_factor(&self) -> f32 {
         let by_head = 1.0 / (self.options.model.d_head as f32).sqrt();
         match self.circuits.scale {
@@ -88,7 +88,7 @@ impl App {
         }
     }
 
-    /// The same as a factor of a panel's columns: what the products of weights are divided by.
+    /// The same scale as a divisor for a panel's columns.
     pub(super) fn qk_scale(&self) -> Factor {
         let name = match self.circuits.scale {
             QkScale::Weights => "1",
@@ -99,7 +99,7 @@ impl App {
         Factor { name, value: Arc::new(move |_| by) }
     }
 
-    /// Mean layer norm scale before the cursor's layer over the sequence in view; `None` without norms.
+    /// Mean layer norm scale before the cursor's layer over the current sequence; `None` without norms.
     pub(crate) fn mean_norm_scale(&self) -> Option<f32> {
         let has_norms = self.options.model.normalization_type != Normalization::None;
         let probe = self.probe.as_deref().filter(|probe| has_norms && !probe.is_empty())?;
@@ -119,13 +119,13 @@ impl App {
         driven
     }
 
-    /// Paths through the cursor's layer to the target at its position; `None` before they are known, or if they are too
+    /// Paths through the cursor's layer to the target at the cursor's position; `None` until known, or if there are too
     /// many to rank at every key.
     pub(crate) fn ranked_paths(&self) -> Option<&[TokenPath]> {
         self.studies.paths().map(|(_, paths)| paths.as_slice())
     }
 
-    /// The place of the path under the cursor in the ranking, while the cursor moves among paths.
+    /// Rank of the path under the cursor, while the cursor moves among paths.
     pub(crate) fn chosen_path(&self) -> Option<usize> {
         let is_here = |path: &TokenPath| {
             (usize::from(path.token), path.head, path.neuron)
@@ -134,7 +134,7 @@ impl App {
         self.ranked_paths().filter(|_| self.circuits.in_paths)?.iter().position(is_here)
     }
 
-    /// Takes the cursor to another path, its token, head and neuron.
+    /// Moves the cursor to another path: to its token, head and neuron.
     pub(super) fn move_path(&mut self, by: isize) {
         let to = self.chosen_path().map(|at| moved(at, by, self.ranked_paths().map_or(0, <[_]>::len)));
         let Some(&path) = self.ranked_paths().and_then(|paths| paths.get(to.unwrap_or(0))) else {
@@ -153,13 +153,13 @@ impl App {
         self.circuits.in_paths = true;
     }
 
-    /// How many paths there are through a layer.
+    /// Number of paths through a layer.
     pub(crate) fn paths_of_layer(&self) -> usize {
         let model = &self.options.model;
         model.n_heads.saturating_mul(model.d_vocab).saturating_mul(model.d_mlp)
     }
 
-    /// Turns from the paths to the map.
+    /// Returns the cursor from the paths to the map.
     pub(super) fn leave_paths(&mut self) {
         self.circuits.in_paths = false;
     }
@@ -184,13 +184,13 @@ impl App {
         }
     }
 
-    /// Shows the next map; whoever turns to the map leaves the paths.
+    /// Shows the next map and returns the cursor to it.
     pub(super) fn next_circuit_map(&mut self) {
         self.circuits.in_paths = false;
         self.circuits.map = self.next_map();
     }
 
-    /// The map after this one; there are none of neurons without neurons.
+    /// The next map; a model without neurons has no map of neurons.
     fn next_map(&self) -> CircuitMap {
         let next = self.circuits.map.next();
         let skipped = next == CircuitMap::OvNeurons && !self.options.model.has_mlp();

@@ -1,4 +1,4 @@
-//! A key, and what it offers.
+//! A key and its action.
 
 use std::borrow::Cow;
 
@@ -6,26 +6,26 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::app::{App, Command};
 
-/// What a key does when it is pressed.
+/// The action of a key.
 pub(crate) type Effect = Box<dyn FnOnce(&mut App) -> Vec<Command>>;
 
-/// What a key would do now: this gates the key, its hint and its line of help alike.
+/// What a key would do now: decides whether the key works and has a hint, and its line of help.
 pub(crate) enum Offer {
-    /// This.
+    /// An action.
     Do(Effect),
-    /// This, which is not worth a hint now.
+    /// An action that needs no hint now.
     Quiet(Effect),
-    /// Nothing, for this reason.
+    /// No action, for this reason.
     Nothing(Cow<'static, str>),
 }
 
 impl Offer {
-    /// An effect that asks for something.
+    /// An action that returns commands.
     pub(crate) fn act(effect: impl FnOnce(&mut App) -> Vec<Command> + 'static) -> Self {
         Self::Do(Box::new(effect))
     }
 
-    /// An effect on the state alone.
+    /// An action on the state alone.
     pub(crate) fn set(effect: impl FnOnce(&mut App) + 'static) -> Self {
         Self::act(|app| {
             effect(app);
@@ -33,12 +33,12 @@ impl Offer {
         })
     }
 
-    /// No effect, and why.
+    /// No action, and why.
     pub(crate) fn nothing(why: impl Into<Cow<'static, str>>) -> Self {
         Self::Nothing(why.into())
     }
 
-    /// Without a hint unless `is_useful`.
+    /// Removes the hint unless `is_useful`.
     #[must_use]
     pub(crate) fn hinted_if(self, is_useful: bool) -> Self {
         match self {
@@ -55,22 +55,22 @@ pub struct Key {
     control: bool,
 }
 
-/// A line of a table.
+/// A row of a key table.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding {
-    /// Any of these keys.
+    /// Each of these keys triggers it.
     pub keys: &'static [Key],
     pub(crate) offer: fn(&App) -> Offer,
-    /// For the key line: a word or two; [`JOIN`] if the word before covers it too; empty if only the list has it.
+    /// Hint in the key line: a word or two; [`JOIN`] if it shares the previous hint; empty without a hint.
     pub hint: &'static str,
-    /// For the list of keys.
+    /// Text in the list of keys.
     pub help: &'static str,
 }
 
-/// The hint of a key that shares the word of the binding before it: `← →` position.
+/// The hint of a key that shares the previous binding's hint: `← →` position.
 pub const JOIN: &str = "&";
 
-/// A line of a table.
+/// A row of a key table.
 pub(crate) const fn bind(
     keys: &'static [Key],
     offer: fn(&App) -> Offer,
@@ -86,7 +86,7 @@ impl Key {
         Self { code: KeyCode::Char(c), control: false }
     }
 
-    /// A character with control.
+    /// A character with Control.
     pub(crate) const fn ctrl(c: char) -> Self {
         Self { code: KeyCode::Char(c), control: true }
     }
@@ -96,7 +96,7 @@ impl Key {
         Self { code, control: false }
     }
 
-    /// The key of an event. A capital letter is its own key, so shift says nothing more; other modifiers make no key of ours.
+    /// The key of an event. Shift is ignored: a capital letter is its own key. Other modifiers give `None`.
     pub fn of(event: &KeyEvent) -> Option<Self> {
         let control = event.modifiers.contains(KeyModifiers::CONTROL);
         let foreign = KeyModifiers::ALT | KeyModifiers::SUPER | KeyModifiers::HYPER | KeyModifiers::META;
@@ -108,7 +108,7 @@ impl Key {
         (!event.modifiers.intersects(foreign)).then_some(Self { code, control })
     }
 
-    /// The event of pressing it.
+    /// The event of pressing this key.
     pub fn event(self) -> KeyEvent {
         let control = if self.control { KeyModifiers::CONTROL } else { KeyModifiers::NONE };
         KeyEvent::new(self.code, control)
@@ -122,7 +122,7 @@ impl Key {
         }
     }
 
-    /// As it is written on screen; arrows in words where there is no Unicode.
+    /// Its name on screen; arrows as words without Unicode.
     pub fn name(self, unicode: bool) -> String {
         match self.code {
             KeyCode::Char(' ') => "space".into(),
@@ -143,17 +143,17 @@ impl Key {
 }
 
 impl Binding {
-    /// Whether it ends the program: it answers the question whether to.
+    /// Whether it ends the program: it confirms the question whether to quit.
     pub(crate) fn is_end(&self) -> bool {
         self.keys.iter().any(|key| [Key::ch('q'), Key::ctrl('c')].contains(key))
     }
 
-    /// Whether it only takes back a question.
+    /// Whether it only dismisses a question.
     pub(crate) fn is_dismissal(&self) -> bool {
         self.keys.contains(&Key::code(KeyCode::Esc))
     }
 
-    /// Its keys, as written on screen.
+    /// The names of its keys on screen.
     pub fn key_names(&self, unicode: bool) -> String {
         let names: Vec<String> = self.keys.iter().map(|key| key.name(unicode)).collect();
         names.join(" ")

@@ -1,19 +1,19 @@
-//! The keys of every view.
+//! The keys that every view has.
 
 use ratatui::crossterm::event::KeyCode;
 
 use super::{Binding, JOIN, Key, Offer, bind};
 use crate::app::{App, Command, Notice};
 
-/// Keys that serve the terminal, whatever has the focus.
+/// Keys for the terminal itself, in every focus.
 pub(super) const TERMINAL: &[Key] = &[Key::ctrl('l'), Key::ctrl('z')];
 
-/// Whether anything is edited: without that some keys make no sense.
+/// An offer that needs edits; otherwise says `why`.
 fn if_edited(app: &App, why: &'static str, offer: fn() -> Offer) -> Offer {
     if app.ablation.off.is_empty() { Offer::nothing(why) } else { offer() }
 }
 
-/// The table; the keys of all day come first, for the key line shows as many as fit.
+/// The key table; the most common keys come first: the key line shows as many as fit.
 pub(super) const KEYS: &[Binding] = &[
     bind(
         &[Key::ch('R')],
@@ -63,25 +63,25 @@ pub(super) const KEYS: &[Binding] = &[
     ),
     bind(
         &[Key::ch('[')],
-        |app| sanitize(app, "there is no earlier snapshot", |app| app.timeline.back()),
+        |app| scrub_offer(app, "there is no earlier snapshot", |app| app.timeline.back()),
         "step",
         "the previous snapshot",
     ),
     bind(
         &[Key::ch(']')],
-        |app| sanitize(app, "this is the newest snapshot", |app| app.timeline.forward()),
+        |app| scrub_offer(app, "this is the newest snapshot", |app| app.timeline.forward()),
         JOIN,
         "the next snapshot; after the newest, follow the run",
     ),
     bind(
         &[Key::ch('{')],
-        |app| sanitize(app, "there is no snapshot yet", |app| app.timeline.first()),
+        |app| scrub_offer(app, "there is no snapshot yet", |app| app.timeline.first()),
         "",
         "the first snapshot",
     ),
     bind(
         &[Key::ch('}')],
-        |app| sanitize(app, "this is the newest snapshot", |app| app.timeline.follow()),
+        |app| scrub_offer(app, "this is the newest snapshot", |app| app.timeline.follow()),
         "",
         "follow the run",
     ),
@@ -213,12 +213,12 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[Key::ctrl('c')], |_| Offer::act(App::quit), "", "save and quit without asking"),
 ];
 
-/// Looks at another snapshot; where there is none, says why.
+/// Goes to another snapshot; without one, says why.
 fn look(why: &'static str, change: fn(&mut App) -> bool) -> Offer {
     Offer::act(move |app| if change(app) { app.look_again() } else { app.say(Notice::info(why)) })
 }
 
-/// The same among several snapshots.
-fn sanitize(app: &App, why: &'static str, change: fn(&mut App) -> bool) -> Offer {
+/// The same, hinted only if there are several snapshots.
+fn scrub_offer(app: &App, why: &'static str, change: fn(&mut App) -> bool) -> Offer {
     look(why, change).hinted_if(app.timeline.all().nth(1).is_some())
 }

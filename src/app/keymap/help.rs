@@ -9,7 +9,7 @@ fn scroll(by: isize) -> Offer {
     Offer::set(move |app| app.scroll_help(by))
 }
 
-/// The table.
+/// The key table.
 pub(super) const KEYS: &[Binding] = &[
     bind(UP, |_| scroll(-1), "scroll", "a line up"),
     bind(DOWN, |_| scroll(1), JOIN, "a line down"),

@@ -1,4 +1,4 @@
-//! What `?` lists: every key, and what the numbers in view mean.
+//! The help of `?`: every key, and the definitions of the numbers on screen.
 
 use unicode_width::UnicodeWidthStr;
 
@@ -9,16 +9,16 @@ use crate::figure::Spec;
 /// Columns for the keys and the names.
 pub(crate) const NAMES: u16 = 18;
 
-/// How a line of the list is meant.
+/// The kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The heading of a part.
+    /// The heading of a section.
     Title,
-    /// A key that does something now.
+    /// A key that works now.
     Key,
-    /// One that does nothing now.
+    /// A key that does nothing now.
     Moot,
-    /// A question of the view in front.
+    /// A question of the current view.
     Question,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Line {
     pub(crate) text: String,
 }
 
-/// The list: the keys of the view in front, what its numbers mean, and all other keys.
+/// The list: keys of the current view, definitions of its numbers, and all other keys.
 pub(crate) fn lines(app: &App, unicode: bool) -> Vec<Line> {
     let here = Context::View(app.view);
     let mut all = keys(app, here, unicode);
@@ -54,7 +54,7 @@ fn keys(app: &App, context: Context, unicode: bool) -> Vec<Line> {
     [title].into_iter().chain(context.bindings().map(line)).collect()
 }
 
-/// The questions of the view in front, each once.
+/// The questions of the current view, each once.
 fn questions(app: &App) -> Vec<Line> {
     let mut specs: Vec<&Spec> = Vec::new();
     for spec in app.view.room().panels.iter().flat_map(|panel| panel.questions) {
@@ -79,7 +79,7 @@ fn questions(app: &App) -> Vec<Line> {
     all
 }
 
-/// Words in lines of so many columns.
+/// Wraps words to lines of `width` columns.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

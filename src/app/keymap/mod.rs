@@ -1,4 +1,4 @@
-//! Every key, in one table a context: it dispatches, fills the key line and the help, and makes the README's table.
+//! All keys, one table per context: the tables dispatch keys, and fill the key line, the help and the README.
 
 mod binding;
 mod everywhere;
@@ -14,16 +14,16 @@ pub use binding::{Binding, JOIN, Key};
 pub(crate) use binding::{DOWN, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 pub(crate) use listing::{Kind, NAMES, lines as help};
 
-/// Where a key holds.
+/// Where a key is active.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Context {
     /// In every view.
     Everywhere,
     /// In one view.
     View(ViewId),
-    /// While tokens are being typed, and then no other context holds.
+    /// While tokens are typed; no other context is active then.
     Typing,
-    /// While the list of keys is shown, and then no other context holds.
+    /// While the list of keys is shown; no other context is active then.
     Help,
 }
 
@@ -34,7 +34,7 @@ impl Context {
         [Self::Everywhere].into_iter().chain(views).chain([Self::Typing, Self::Help])
     }
 
-    /// Its heading.
+    /// Heading of the context.
     pub fn title(self) -> &'static str {
         match self {
             Self::Everywhere => "Everywhere",
@@ -44,7 +44,7 @@ impl Context {
         }
     }
 
-    /// Its keys; those of a view are its room's, and the key that opens a view holds everywhere.
+    /// Bindings of the context; a view's are in its `Room`, and the key that opens a view is active everywhere.
     pub fn bindings(self) -> impl Iterator<Item = &'static Binding> {
         let (keys, rooms): (&'static [Binding], &[ViewId]) = match self {
             Self::Everywhere => (everywhere::KEYS, ViewId::ALL),
@@ -55,7 +55,7 @@ impl Context {
         keys.iter().chain(rooms.iter().map(|view| &view.room().open))
     }
 
-    /// Whether no other context holds at the same time.
+    /// Whether no other context is active at the same time.
     pub fn is_alone(self) -> bool {
         matches!(self, Self::Typing | Self::Help)
     }
@@ -64,12 +64,12 @@ impl Context {
 /// The binding of a key in a context.
 pub fn find(context: Context, key: Key) -> Option<&'static Binding> {
     let bound = |context: Context| context.bindings().find(|binding| binding.keys.contains(&key));
-    // The terminal's own needs come first, whatever has the focus.
+    // Keys for the terminal take precedence in every focus.
     let is_terminals = everywhere::TERMINAL.contains(&key);
     bound(context).or_else(|| bound(Context::Everywhere).filter(|_| !context.is_alone() || is_terminals))
 }
 
-/// The hints of a context for the key line, of those keys that would do something: the keys, and the word.
+/// Hints for the key line, as keys and word, of the keys that would act now.
 pub(crate) fn hints(app: &App, context: Context, unicode: bool, moot: &[Key]) -> Vec<(String, &'static str)> {
     let mut hints: Vec<(String, &'static str)> = Vec::new();
     let is_offered = |binding: &&Binding| {
@@ -86,7 +86,7 @@ pub(crate) fn hints(app: &App, context: Context, unicode: bool, moot: &[Key]) ->
                 hints.push((key, binding.hint));
             }
         } else if let Some((keys, _)) = hints.last_mut().filter(|_| joined_to_offered && is_offered) {
-            // `zZ` reads well, `LeftRight` does not.
+            // `zZ` is readable, `LeftRight` is not.
             if key.chars().count() > 1 {
                 keys.push('/');
             }

@@ -6,12 +6,12 @@ use super::{Binding, JOIN, Key, Offer, bind};
 use crate::app::App;
 use crate::app::sequence::Edit;
 
-/// A change of the tokens that are typed.
+/// A change of the typed tokens.
 fn edit(change: fn(&mut Edit) -> Result<(), String>) -> Offer {
     Offer::act(move |app| app.edit(change))
 }
 
-/// The same of a change that cannot fail.
+/// A change of the typed tokens that cannot fail.
 fn change(change: fn(&mut Edit)) -> Offer {
     Offer::act(move |app| {
         app.edit(|edit| {
@@ -21,7 +21,7 @@ fn change(change: fn(&mut Edit)) -> Offer {
     })
 }
 
-/// The table.
+/// The key table.
 pub(super) const KEYS: &[Binding] = &[
     bind(
         &[Key::code(KeyCode::Left)],

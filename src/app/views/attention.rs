@@ -66,12 +66,12 @@ const PANELS: &[PanelEntry] = &[
             mean_grid, opened_by: |app| app.settings.patterns = Patterns::Mean),
 ];
 
-/// Attention over what uniform attention would give: by the place of the query among the leading entries.
+/// Attention relative to uniform attention; `query` finds the query among the leading indices.
 fn times_uniform(query: impl Fn(&[usize]) -> usize + Send + Sync + 'static) -> Factor {
     Factor { name: "query+1", value: Arc::new(move |lead| (query(lead) + 1) as f64) }
 }
 
-/// Attention times what the key would write.
+/// Attention times the length of the vector that the key's value writes.
 fn times_norm(app: &App, probe: &Arc<Probe>, key: fn(&[usize]) -> usize) -> Factor {
     let (norms, edits, id) = (probe.value_norm(), probe.current_edits(), app.cursor.head_id());
     let value =
@@ -140,7 +140,7 @@ fn mean_grid(app: &App) -> Option<Panel> {
     Some(panel)
 }
 
-/// Two figures of this sequence's patterns, and the scores, which are of others.
+/// Two figures of this sequence's patterns, and the scores, which cover the validation set.
 pub(crate) fn heads(app: &App) -> Option<Panel> {
     let probe = app.answered()?;
     let (entropy, kl) = (probe.mean_entropy(), probe.mean_kl_from_uniform());
@@ -186,7 +186,7 @@ const KEYS: &[Binding] = &[
 fn asks(app: &App) -> Vec<Asked> {
     let off = &app.ablation.off;
     let heads = app.of_validation().map(|subject| (subject.edited(off), Question::Heads));
-    // What replacing patterns does stands where it is done.
+    // The effect of replaced patterns is shown in this view, where they are replaced.
     let edits = app.of_edits().filter(|_| !off.patterns.is_empty());
     heads.into_iter().chain(edits).collect()
 }

@@ -1,4 +1,4 @@
-//! View 5: what the weights alone say.
+//! View 5: the weights alone.
 
 use std::sync::Arc;
 
@@ -86,7 +86,7 @@ fn map(app: &App, name: &'static str, figure: &Arc<Figure>) -> Panel {
     Panel::new(name, figure.axes[2..].to_vec()).with(Column::new("value", figure, at))
 }
 
-/// The same, scaled as the view is set.
+/// Scales a map by the view's setting.
 fn scaled(app: &App, mut panel: Panel) -> Panel {
     let scale = app.qk_scale();
     panel.columns = panel.columns.into_iter().map(|column| column.times(scale.clone())).collect();
@@ -111,7 +111,7 @@ fn qk_positions(app: &App) -> Option<Panel> {
     Some(scaled(app, panel))
 }
 
-/// Neurons stand in the order of the map: the most driven first.
+/// Neurons are in the order of the map: most driven first.
 fn ov_neurons(app: &App) -> Option<Panel> {
     let (answer, found) = app.studies.drive(app.cursor.head_id())?;
     let figure = circuits::drive(answer, found, app.options.dataset.task());

@@ -1,4 +1,4 @@
-//! View 6: what is switched off, and what that does.
+//! View 6: the edits and their effect.
 
 use std::sync::Arc;
 
@@ -96,7 +96,7 @@ pub(crate) fn effect(app: &App) -> Option<Panel> {
     Some(panel)
 }
 
-/// The sequence by position, where anything is edited.
+/// The sequence by position, if there are edits.
 pub(crate) fn positions(app: &App) -> Option<Panel> {
     edited(app)?;
     (POSITIONS_PANEL.build)(app)

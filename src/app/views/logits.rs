@@ -68,7 +68,7 @@ const PANELS: &[PanelEntry] = &[
     ),
 ];
 
-/// The sequence: here and in the view of edits.
+/// The sequence: shared with the view of edits.
 pub(crate) const POSITIONS_PANEL: PanelEntry = panel!(
     "positions",
     "the sequence by position: token, label, prediction and loss, clean and edited",
@@ -87,7 +87,7 @@ fn positions(app: &App) -> Option<Panel> {
     Some(panel)
 }
 
-/// The logits at the cursor: here and in the view of edits.
+/// The logits at the cursor: shared with the view of edits.
 pub(crate) const LOGITS_PANEL: PanelEntry = panel!(
     "class_logits",
     "the logit and the probability of each class at the cursor",
@@ -95,7 +95,7 @@ pub(crate) const LOGITS_PANEL: PanelEntry = panel!(
     logits
 );
 
-/// A column clean, and edited if anything is: `at` are the places after that of the edits.
+/// A clean column, and an edited one if there are edits: `at` are the indices after the edits axis.
 pub(crate) fn clean_and_edited(
     name: &str,
     probe: &Probe,

@@ -1,6 +1,7 @@
-//! A room per view: its keys and where they make sense, and what it asks.
+//! One `Room` per view: its keys, when they are active, and its questions.
 //!
-//! A new view is a file here with its `ROOM`, a file of the same name in `view` with its `LOOK`, and its name in the list.
+//! A new view needs a file here with its `ROOM`, a file of the same name in `view` with its `LOOK`, and its name in the
+//! list.
 
 pub(crate) mod attention;
 pub(crate) mod circuits;
@@ -25,33 +26,33 @@ macro_rules! for_each_view {
 }
 pub(crate) use for_each_view;
 
-/// Everything about a view but its looks.
+/// Everything about a view except its drawing.
 pub(crate) struct Room {
-    /// Its name on the tab.
+    /// Name on the tab.
     pub(crate) title: &'static str,
-    /// The same where there is little room.
+    /// Short name for narrow screens.
     pub(crate) short: &'static str,
-    /// The key that opens it.
+    /// The key that opens the view.
     pub(crate) open: Binding,
-    /// The keys that hold in it.
+    /// Keys that are active in the view.
     pub(crate) keys: &'static [Binding],
-    /// Whether it shows anything of the target.
+    /// Whether it shows numbers about the target.
     pub(crate) has_target: bool,
-    /// Whether its cursor has a key beside the position.
+    /// Whether its cursor has a key position beside the query position.
     pub(crate) has_key: bool,
     /// What `space` does to the component under the cursor.
     pub(crate) toggle: fn(&App) -> Offer,
-    /// What it asks beyond the probe.
+    /// Its questions beyond the probe.
     pub(crate) asks: fn(&App) -> Vec<Asked>,
-    /// Brings what is kept for it up to date.
+    /// Updates the state that the view keeps.
     pub(crate) prepare: fn(&mut App),
-    /// Its numbers.
+    /// Its panels.
     pub(crate) panels: &'static [PanelEntry],
-    /// The name of the panel that has the focus: `y` copies it.
+    /// The name of the focused panel: `y` copies it.
     pub(crate) focus: fn(&App) -> &'static str,
-    /// Whether its numbers are of the run, not of the sequence.
+    /// Whether its numbers are about the run rather than the sequence.
     pub(crate) is_of_run: bool,
-    /// Why a panel may have no numbers although everything is answered.
+    /// Why a panel may be empty although everything is answered.
     pub(crate) lacks: fn(&App) -> &'static str,
 }
 
@@ -70,27 +71,27 @@ impl ViewId {
     /// Every view, in the order of the tabs.
     pub const ALL: &'static [Self] = ROOMS;
 
-    /// Everything about it but its looks.
+    /// Everything about the view except its drawing.
     pub(crate) fn room(self) -> &'static Room {
         self.0
     }
 
-    /// The key that shows it.
+    /// The key that shows the view.
     pub fn number(self) -> String {
         self.0.open.key_names(true)
     }
 
-    /// Its name.
+    /// The view's name.
     pub fn title(self) -> &'static str {
         self.0.title
     }
 
-    /// Its place in the order of the tabs.
+    /// Index of its tab.
     pub(crate) fn place(self) -> usize {
         Self::ALL.iter().position(|view| *view == self).unwrap_or_default()
     }
 
-    /// The view `by` tabs on, around the end.
+    /// The view `by` tabs further, wrapping around.
     pub(super) fn next(self, by: isize) -> Self {
         let len = Self::ALL.len().cast_signed();
         Self::ALL[(self.place().cast_signed() + by).rem_euclid(len).cast_unsigned()]
@@ -122,7 +123,7 @@ pub(crate) const fn view(room: &'static Room) -> ViewId {
     ViewId(room)
 }
 
-/// Positions move the same way in every view over a sequence.
+/// Positions move alike in all views of a sequence.
 pub(crate) fn position(by: isize) -> Offer {
     Offer::set(move |app| app.move_position(by))
 }

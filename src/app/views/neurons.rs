@@ -80,7 +80,7 @@ fn with_neurons(app: &App) -> Option<&Arc<Probe>> {
     app.answered().filter(|probe| probe.config().has_mlp())
 }
 
-/// A neuron that is off has its own values under `clean` and what replaced them under `edited`.
+/// For a neuron that is off, `clean` holds its own values and `edited` the replacement.
 pub(crate) fn neurons(app: &App) -> Option<Panel> {
     let probe = with_neurons(app)?;
     let layer = At::Fixed(app.cursor.layer);

@@ -93,14 +93,14 @@ const PANELS: &[PanelEntry] = &[
     ),
 ];
 
-/// The weights that a number of the run is of, at the step that it was taken.
+/// The subject of a number of the run: the newest weights, and the step of the number.
 fn of_run(app: &App, over: Over, step: Option<usize>) -> Option<Arc<Subject>> {
     let subject = app.subject(app.timeline.newest()?, WeightForm::Trained).over(over);
     let taken_at = step.or(Some(app.trainer.step));
     Some(Arc::new(Subject { taken_at, ..subject }))
 }
 
-/// A series of the run by step: mean, least and largest of neighbouring steps.
+/// A series of the run by step: mean, minimum and maximum of neighbouring steps.
 fn series(app: &App, spec: &'static Spec, over: Over, series: &Series) -> Option<Arc<Figure>> {
     let points: Vec<(usize, Bucket)> = series.points().collect();
     let of = of_run(app, over, None).filter(|_| !points.is_empty())?;
@@ -110,7 +110,7 @@ fn series(app: &App, spec: &'static Spec, over: Over, series: &Series) -> Option
     ];
     Some(Figure::new(spec, axes, &of, move |at| {
         let bucket = points[at[0]].1;
-        // Measured in f32: more digits would be noise.
+        // Losses are computed in f32: more digits would be noise.
         [bucket.mean(), Some(bucket.min), Some(bucket.max)][at[1]].map(|x| x as f32).into()
     }))
 }
@@ -135,7 +135,7 @@ fn validations(app: &App) -> Option<Panel> {
     Some(panel.with(column("loss", &loss)).with(column("accuracy", &accuracy)))
 }
 
-/// The validation that the view shows.
+/// The validation on screen.
 pub(crate) fn validated(app: &App) -> Option<accuracy::Figures> {
     let (evaluation, study) = app.validation()?;
     let of = match study {

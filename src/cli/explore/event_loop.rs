@@ -14,21 +14,21 @@ use super::EXPORTS;
 use super::export;
 use super::frames::{Awaited, Pending, TRAINING_FRAME};
 use super::pulse::{Pulse, RATE_INTERVAL};
-use super::worker::{WATCH_INTERVAL, Word, Worker};
+use super::worker::{WATCH_INTERVAL, Worker, WorkerMessage};
 use crate::app::{App, Command, Event, Notice};
 use crate::picture;
 use crate::term::{Copied, Session, SignalKind, Suspension, TermError, TermEvent, sanitize};
 use crate::train::{TrainCommand, TrainEvent};
 use crate::view;
 
-/// Anything that happens.
+/// Any event of the session.
 pub enum LoopEvent {
-    /// To the terminal or the process.
+    /// From the terminal or the system.
     Term(TermEvent),
-    /// To the run.
+    /// From the trainer.
     Train(TrainEvent),
-    /// A question is answered, or has come to nothing.
-    Inquiry(Word),
+    /// An answer, or a question that failed.
+    Inquiry(WorkerMessage),
 }
 
 impl From<TermEvent> for LoopEvent {
@@ -37,25 +37,25 @@ impl From<TermEvent> for LoopEvent {
     }
 }
 
-/// What is drawn on.
+/// Where the app is drawn.
 pub trait Display {
-    /// Draws the app: the bytes that it took; `None` when the last frame is still on its way.
+    /// Draws the app and returns the number of bytes written; `None` while the previous frame is still on its way.
     fn draw(&mut self, app: &App) -> Option<usize>;
-    /// The size has changed.
+    /// Records the new size.
     fn resize(&mut self, width: u16, height: u16);
-    /// The next frame draws every cell.
+    /// Makes the next frame draw every cell.
     fn repaint(&mut self);
-    /// Puts text on the clipboard of the terminal.
+    /// Copies text to the terminal's clipboard.
     fn copy(&mut self, text: &str) -> Copied;
-    /// Gives the terminal back until the process is continued; or says why not.
+    /// Releases the terminal until the process is continued; returns the reason if that is impossible.
     ///
     /// # Errors
-    /// When the terminal cannot be taken again.
+    /// When the terminal cannot be reclaimed.
     fn suspend(&mut self) -> Result<Option<&'static str>, TermError>;
-    /// Takes the terminal after the process was continued from outside.
+    /// Reclaims the terminal after the process was continued from outside.
     ///
     /// # Errors
-    /// When it cannot be taken.
+    /// When it cannot be reclaimed.
     fn reclaim(&mut self) -> Result<(), TermError>;
 }
 
@@ -95,14 +95,14 @@ impl Display for Session {
 pub enum End {
     /// The user quit.
     Quit,
-    /// A signal, or the terminal's end, told the process to leave.
+    /// A signal or the end of the terminal stops the process.
     Signal(SignalKind),
-    /// The terminal is gone, and the process is to outlive it.
+    /// The terminal is gone, and the process continues without it.
     Detached,
 }
 
 impl End {
-    /// The signal that ended it.
+    /// The signal that ended the loop.
     pub fn signal(&self) -> Option<SignalKind> {
         match self {
             Self::Signal(kind) => Some(*kind),
@@ -111,33 +111,33 @@ impl End {
     }
 }
 
-/// The loop and all it touches.
+/// The event loop and everything it needs.
 pub struct EventLoop<'a, D: Display> {
     /// The state.
     pub app: App,
     /// The screen.
     pub display: D,
-    /// Everything that happens.
+    /// Incoming events.
     pub loop_events: &'a Receiver<LoopEvent>,
-    /// To the trainer, if one is there.
+    /// Commands to the trainer, if there is one.
     pub trainer: Option<Sender<TrainCommand>>,
-    /// To the threads that answer questions.
+    /// The threads that answer questions.
     pub worker: Worker,
-    /// How fast training goes.
+    /// Training speed.
     pub pulse: Pulse,
-    /// The answers that the user waits for.
+    /// Answers that the user waits for.
     pub awaited: Awaited,
-    /// The directory of exports.
+    /// Directory of exports.
     pub exports: PathBuf,
-    /// Bytes a second for the frames that nothing but training asks for.
+    /// Bandwidth budget for training frames, in bytes per second.
     pub line_rate: u32,
 }
 
 impl<D: Display> EventLoop<'_, D> {
-    /// Runs until something ends it; `first` are the commands that the app was born with.
+    /// Runs until something ends the loop; `first` are the app's initial commands.
     ///
     /// # Errors
-    /// When the terminal cannot be taken back after a stop, or every sender is gone.
+    /// When the terminal cannot be reclaimed after a stop, or every sender is gone.
     pub fn run(&mut self, first: Vec<Command>) -> Result<End, TermError> {
         let mut pending = Pending { now: true, ..Pending::default() };
         if let Some(end) = self.execute(first)? {
@@ -171,22 +171,22 @@ impl<D: Display> EventLoop<'_, D> {
         }
     }
 
-    /// Whether to draw without regard to the bandwidth budget: after a key, and for what the user should know at once.
+    /// Whether to ignore the bandwidth budget: after a key, and for what the user should see at once.
     fn is_urgent(&mut self, loop_event: &LoopEvent) -> bool {
         match loop_event {
             LoopEvent::Train(event) => {
                 !matches!(event, TrainEvent::Step(_) | TrainEvent::Epoch(_) | TrainEvent::Snapshot(_))
             }
             LoopEvent::Term(event) => *event != TermEvent::FrameWritten,
-            LoopEvent::Inquiry(Word::Answer(answer)) => self.awaited.is_answered(&answer.inquiry),
-            LoopEvent::Inquiry(Word::Failure(_)) => true,
+            LoopEvent::Inquiry(WorkerMessage::Answer(answer)) => self.awaited.is_answered(&answer.inquiry),
+            LoopEvent::Inquiry(WorkerMessage::Failure(_)) => true,
         }
     }
 
-    /// The next loop_event; `None` when it is time for something else.
+    /// The next event; `None` when something else is due.
     fn wait(&mut self, pending: &Pending) -> Result<Option<LoopEvent>, TermError> {
         let frame = pending.dirty.then(|| {
-            // A frame that is due but could not be drawn waits for word from the writer.
+            // A due frame that could not be drawn waits until the writer reports.
             let grace = self.awaited.grace(Instant::now());
             let left = if pending.now { grace } else { pending.left().max(grace) };
             if left.is_zero() { TRAINING_FRAME } else { left }
@@ -206,7 +206,7 @@ impl<D: Display> EventLoop<'_, D> {
         match received {
             Ok(loop_event) => Ok(Some(loop_event)),
             Err(RecvTimeoutError::Timeout) => Ok(None),
-            // Asked again it would answer the same at once, for ever.
+            // Every further call would fail at once in the same way, in an endless loop.
             Err(RecvTimeoutError::Disconnected) => Err(TermError::Deaf),
         }
     }
@@ -227,8 +227,8 @@ impl<D: Display> EventLoop<'_, D> {
                 self.pulse.hear(&event, Instant::now());
                 Event::Train(sanitized(event))
             }
-            LoopEvent::Inquiry(Word::Answer(answer)) => Event::Answer(answer),
-            LoopEvent::Inquiry(Word::Failure(failure)) => Event::InquiryFailed(failure),
+            LoopEvent::Inquiry(WorkerMessage::Answer(answer)) => Event::Answer(answer),
+            LoopEvent::Inquiry(WorkerMessage::Failure(failure)) => Event::InquiryFailed(failure),
         };
         let commands = self.app.update(event);
         self.execute(commands)
@@ -308,13 +308,13 @@ impl<D: Display> EventLoop<'_, D> {
 
     fn tell(&self, command: TrainCommand) {
         if let Some(trainer) = &self.trainer {
-            // A trainer that has ended needs no telling.
+            // A trainer that has ended needs no command.
             let _ = trainer.send(command);
         }
     }
 }
 
-/// Names of files, and what the system says about them, come from outside.
+/// File names and system messages come from outside.
 fn sanitized(event: TrainEvent) -> TrainEvent {
     let clean = |text: String| sanitize(&text).into_owned();
     match event {
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn when_nobody_is_left_to_report_anything_the_loop_ends_with_an_error() {
+    fn a_loop_without_senders_ends_with_an_error() {
         let model = ModelConfig { d_model: 8, d_head: 4, d_mlp: 8, n_ctx: 4, ..ModelConfig::default() };
         let task = TaskConfig { sequences: 4, train_fraction: 0.5, ..TaskConfig::default() };
         let dataset = Arc::new(task.dataset(model.shape(), 1).unwrap());

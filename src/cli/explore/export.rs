@@ -1,4 +1,4 @@
-//! Writes what is exported from the screen: its numbers, and its picture.
+//! Writes exports of the screen: its numbers and its picture.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -8,10 +8,10 @@ use std::path::Path;
 use crate::app::{Export, Notice};
 use crate::term::sanitize;
 
-/// Names of one start that are tried.
+/// Most names tried for one prefix.
 const MOST: usize = 10_000;
 
-/// Writes the files under a name that is free, for their owner alone, and says which; or what went wrong.
+/// Writes the files under a free name, readable by their owner only; the notice gives the name or the error.
 pub fn write(dir: &Path, export: &Export, svg: &str) -> Notice {
     match try_write(dir, export, svg) {
         Ok(name) => {
@@ -22,7 +22,7 @@ pub fn write(dir: &Path, export: &Export, svg: &str) -> Notice {
 }
 
 fn try_write(dir: &Path, export: &Export, svg: &str) -> Result<String, String> {
-    // Only its last part: in a run's place that was removed anything that lies there keeps the next run out.
+    // Creates the last directory only: files in place of a removed run would block the next run there.
     match DirBuilder::new().mode(0o700).create(dir) {
         Err(error) if !dir.is_dir() => return Err(format!("{}: {error}", dir.display())),
         _ => {}
@@ -35,7 +35,7 @@ fn try_write(dir: &Path, export: &Export, svg: &str) -> Result<String, String> {
             continue;
         }
         match files.iter().try_for_each(|(kind, text)| write_new(&dir.join(format!("{name}.{kind}")), text)) {
-            // Someone else took the name meanwhile.
+            // Another process took the name meanwhile.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(format!("{}: {error}", dir.join(name).display())),
             Ok(()) => return Ok(name),
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_a_notice() {
+    fn a_failed_export_is_a_notice() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         std::fs::write(&file, "").unwrap();
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_directory_that_was_removed_is_not_made_again() {
+    fn a_removed_run_directory_is_not_created_again() {
         let dir = tempfile::tempdir().unwrap();
         let run = dir.path().join("run");
         let notice = write(&run.join("exports"), &export(), "");

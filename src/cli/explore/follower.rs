@@ -1,4 +1,4 @@
-//! The thread that follows a run which another process trains, from checkpoint to checkpoint, as long as it is that run.
+//! The thread that follows a run of another process, from checkpoint to checkpoint, until another run replaces it.
 
 use std::io::{self, ErrorKind};
 use std::ops::ControlFlow;
@@ -13,10 +13,10 @@ use crate::model::Snapshot;
 use crate::train::run_dir::{newest_step, past_metrics, read_config, weights_since};
 use crate::train::{Lock, RunConfig, RunDirError, TrainEvent};
 
-/// Between two looks at the directory.
+/// Time between two looks at the directory.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// A run, the step up to which it is known, and who trains it.
+/// A run, the last step read from it, and the process that trains it.
 pub(super) struct Follower {
     pub(super) run: PathBuf,
     pub(super) config: RunConfig,
@@ -25,16 +25,16 @@ pub(super) struct Follower {
     pub(super) trainer: Option<String>,
 }
 
-/// Why nothing is trained here.
+/// The event that says why nothing is trained here.
 pub(super) fn read_only(trainer: &str) -> TrainEvent {
     TrainEvent::Notice(format!("read-only: {trainer} trains this run"))
 }
 
 impl Follower {
-    /// Looks until the run is another or gone, the process ends, or nobody listens.
+    /// Polls the directory until the run is gone or replaced, the process ends, or the receiver is gone.
     ///
     /// # Errors
-    /// When the system has no thread to give.
+    /// When the system cannot start a thread.
     pub(super) fn spawn(mut self, sender: Sender<LoopEvent>) -> io::Result<()> {
         let follow = move || {
             loop {
@@ -51,34 +51,34 @@ impl Follower {
         thread::Builder::new().name("follower".into()).spawn(follow).map(drop)
     }
 
-    /// What has been saved, and who trains now; or why there is nothing left to follow.
+    /// New snapshots, metrics and trainer; or why there is nothing left to follow.
     fn news(&mut self) -> ControlFlow<String, Vec<TrainEvent>> {
         if let Some(why) = self.lost() {
             return ControlFlow::Break(why);
         }
-        // Whoever ends saves before the lock is free: asked in this order, nothing of it is missed.
+        // A trainer saves before it releases the lock: reading the lock first misses no save.
         let trainer = Lock::holder(&self.run).unwrap_or_else(|_| self.trainer.clone());
         let mut news = self.saved();
         news.extend(self.turn(trainer));
         ControlFlow::Continue(news)
     }
 
-    /// Says so when the run is no longer there, or no longer the one that is shown.
+    /// Why the run can no longer be followed: it is gone, or another run is in its place.
     fn lost(&mut self) -> Option<String> {
         let shown = self.step;
         match read_config(&self.run.join("config.toml")) {
-            // Whoever trains it may have made it longer.
+            // The trainer may have extended the run.
             Ok(config) if config.continues(&self.config) => self.config = config,
             Err(RunDirError::File(error)) if error.source.kind() == ErrorKind::NotFound => {
                 return Some(format!("this run is gone: shown is what it was at step {shown}"));
             }
-            // Perhaps only for a while.
+            // The error may be temporary.
             Err(RunDirError::File(_)) => return None,
             Ok(_) | Err(_) => {
                 return Some(format!("another run is here now: shown is the one before, at step {shown}"));
             }
         }
-        // Without a single checkpoint it is about to be something else.
+        // Without any checkpoint, wait: the directory is about to change.
         let newest = newest_step(&self.run).ok().flatten().filter(|newest| *newest < shown)?;
         Some(format!("this run went back to step {newest}: shown is what it was before, at step {shown}"))
     }
@@ -96,7 +96,7 @@ impl Follower {
         metrics.into_iter().chain(snapshots.into_iter().map(TrainEvent::Snapshot)).collect()
     }
 
-    /// Says so when the trainer has ended, or another has begun.
+    /// Reports that the trainer has ended or that another process has begun to train.
     fn turn(&mut self, trainer: Option<String>) -> Option<TrainEvent> {
         if trainer == self.trainer {
             return None;
@@ -133,7 +133,7 @@ mod tests {
     use crate::task::TaskConfig;
     use crate::train::{RunDir, TrainConfig, TrainState};
 
-    /// Eighteen steps.
+    /// A run of eighteen steps.
     fn small() -> RunConfig {
         RunConfig {
             model: ModelConfig { d_model: 8, d_head: 4, d_mlp: 12, n_ctx: 6, ..ModelConfig::default() },
@@ -143,7 +143,7 @@ mod tests {
         }
     }
 
-    /// A run directory held for training, with a checkpoint of this step.
+    /// A run directory held for training, with a checkpoint at `step`.
     fn trained(run: &Path, config: &RunConfig, step: usize) -> RunDir {
         let dataset = config.dataset().unwrap();
         let mut run_dir = RunDir::open(run, config, &dataset).unwrap().run_dir;
@@ -155,7 +155,7 @@ mod tests {
         Follower { run: run.into(), config: small(), step, trainer: Lock::holder(run).unwrap() }
     }
 
-    /// Snapshots by their step, and notices.
+    /// Snapshots by step, and notices.
     fn told(follower: &mut Follower) -> Vec<String> {
         let ControlFlow::Continue(events) = follower.news() else { panic!("the run is not followed on") };
         let word = |event| match event {
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_trainer_is_told_once_and_after_what_it_saved() {
+    fn the_end_of_a_trainer_is_reported_once_after_its_last_saves() {
         let folder = tempfile::tempdir().unwrap();
         let run = folder.path().join("run");
         let trainer = trained(&run, &small(), 0);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_is_gone_or_another_is_followed_no_further() {
+    fn a_missing_or_replaced_run_is_no_longer_followed() {
         let folder = tempfile::tempdir().unwrap();
         let run = folder.path().join("run");
         let mut follower = follow(&run, 8);

@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use crate::inquiry::{AskedBy, Inquiry};
 
-/// Between two frames that nothing but training asks for, at least and at most.
+/// Shortest and longest time between two training frames.
 pub(super) const TRAINING_FRAME: Duration = Duration::from_millis(100);
 const RAREST_FRAME: Duration = Duration::from_secs(4);
 
 /// How long a frame waits for the answers to a key: most come sooner, and one frame shows both.
 const GRACE: Duration = Duration::from_millis(30);
 
-/// Quick questions of the user, whose answers are drawn at once: those that only follow the training are not.
+/// Quick questions of the user, whose answers are drawn at once; questions that follow training do not count.
 #[derive(Debug, Default)]
 pub struct Awaited {
     asked: Vec<Inquiry>,
@@ -28,7 +28,7 @@ impl Awaited {
         }
     }
 
-    /// Takes note of an answer. Whether it is drawn at once: of a study, or the last that is waited for.
+    /// Records an answer. Returns whether to draw it at once: it answers a study, or is the last awaited.
     pub(super) fn is_answered(&mut self, answer: &Inquiry) -> bool {
         let before = self.asked.len();
         self.asked.retain(|asked| {
@@ -37,21 +37,21 @@ impl Awaited {
         if self.asked.is_empty() {
             self.since = None;
         }
-        // No training asks for a study.
+        // Training never asks for a study.
         !answer.question.is_quick() || self.asked.len() < before
     }
 
-    /// How long a frame still waits for answers.
+    /// How much longer a frame waits for answers.
     pub(super) fn grace(&self, now: Instant) -> Duration {
         self.since.map_or(Duration::ZERO, |since| (since + GRACE).saturating_duration_since(now))
     }
 }
 
-/// What is to be drawn, and when.
+/// Whether a frame is due, and when.
 #[derive(Default)]
 pub(super) struct Pending {
     pub(super) dirty: bool,
-    /// Without waiting for the next training frame.
+    /// Draw without waiting for the next training frame.
     pub(super) now: bool,
     /// When the next training frame is due.
     pub(super) next: Option<Instant>,
@@ -65,7 +65,7 @@ impl Pending {
         Self { next: Some(Instant::now() + pause_after(bytes, line_rate)), ..Self::default() }
     }
 
-    /// Until the next training frame is due.
+    /// Time until the next training frame is due.
     pub(super) fn left(&self) -> Duration {
         self.next.map_or(Duration::ZERO, |next| next.saturating_duration_since(Instant::now()))
     }
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_take_what_the_line_is_given_and_the_rarest_is_four_seconds_later() {
+    fn training_frames_keep_to_the_budget_and_are_at_most_four_seconds_apart() {
         for rate in [800, 6144] {
             for bytes in [0, 100, 500, 1000, 3000] {
                 let pause = pause_after(bytes, rate).as_secs_f64();

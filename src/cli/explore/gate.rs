@@ -1,18 +1,18 @@
-//! Where a study stands aside for a question of the user, in the midst of a pass too: two passes at once take each other's
-//! memory and caches.
+//! Pauses studies while a question of the user is answered, even within a pass: two passes at once compete for memory
+//! and caches.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use crate::inquiry::Aside;
+use crate::inquiry::YieldPoint;
 
-/// A study goes on after so long in any case: a question may hang.
+/// Longest pause of a study: a question may hang.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// Open unless a question is being answered. Each answer lets a study take one step further, so that it advances however
-/// many questions there are.
+/// Open unless a question is being answered. Each answer lets a study take one step, so that studies advance under any
+/// number of questions.
 #[derive(Default)]
 pub(super) struct Gate {
     is_closed: AtomicBool,
@@ -26,11 +26,11 @@ struct State {
     closed_by: Option<ThreadId>,
 }
 
-/// A question that is being answered.
+/// Marks a question as being answered, until dropped.
 pub(super) struct Urgent<'a>(&'a Gate);
 
 impl Gate {
-    /// Closed until the result is dropped.
+    /// Closes the gate until the result is dropped.
     pub(super) fn close(&self) -> Urgent<'_> {
         self.state().closed_by = Some(thread::current().id());
         self.is_closed.store(true, Ordering::Relaxed);
@@ -50,7 +50,7 @@ impl Gate {
     }
 }
 
-impl Aside for Gate {
+impl YieldPoint for Gate {
     fn is_urgent(&self) -> bool {
         self.state().closed_by == Some(thread::current().id())
     }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_study_waits_for_the_answer_and_takes_one_step_even_when_the_next_question_is_there() {
+    fn a_study_takes_one_step_after_each_answer_even_if_another_question_waits() {
         let gate = Gate::default();
         gate.wait();
         let (sender, steps) = channel();

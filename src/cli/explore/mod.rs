@@ -13,7 +13,7 @@ mod worker;
 pub use event_loop::{Display, End, EventLoop, LoopEvent};
 pub use frames::Awaited;
 pub use pulse::Pulse;
-pub use worker::{Word, Worker};
+pub use worker::{Worker, WorkerMessage};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,11 +29,11 @@ use crate::term::{Capabilities, Ground, Session, SignalKind, survive_file_size_l
 use crate::train::{Outcome, Setup, TrainEvent};
 use trainer::Trainer;
 
-/// Where `e` writes: in the run's directory, or in the working directory where there is no run.
+/// Where `e` writes: in the run's directory, or without a run in the working directory.
 const EXPORTS: &str = "exports";
 
 pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
-    // Before anything is read or written: without a screen nothing else matters.
+    // Check the screen before any file is read or written.
     let capabilities =
         Capabilities::of_this_process(args.looks).map_err(|error| Failure::Usage(error.to_string()))?;
     survive_file_size_limit();
@@ -53,7 +53,7 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     }
     let session = Session::start(capabilities, Duration::from_millis(args.esc_delay), sender.clone())
         .map_err(|error| Failure::Failed(error.to_string()))?;
-    // The terminal itself has a say in them.
+    // The terminal's replies can change the capabilities.
     let capabilities = session.capabilities();
     let (app, first) = App::new(AppOptions {
         model: plan.config.model.clone(),
@@ -67,7 +67,7 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     });
     let answers = sender.clone();
     let worker = Worker::spawn(Arc::clone(&plan.dataset), plan.config.seed, move |word| {
-        // The loop may have ended before the answer came.
+        // The loop may end before the answer arrives.
         let _ = answers.send(LoopEvent::Inquiry(word));
     });
     let worker =
@@ -120,8 +120,8 @@ fn run_event_loop(
     ended_by.and_then(SignalKind::exit_code).map_or(Ok(()), |status| Err(Failure::Signal(status)))
 }
 
-/// Has the trainer save, or end by itself where the process is to outlive its terminal. The signal that ends us, if one
-/// does, and how the training ended, if there is a terminal left to say so.
+/// Makes the trainer save and stop, or finish alone if the process outlives its terminal. Returns the signal that ends
+/// the process, if any, and the outcome of training if a terminal is left to show it.
 fn leave<E>(
     end: &Result<End, E>,
     trainer: Option<Trainer>,

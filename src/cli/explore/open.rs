@@ -1,4 +1,4 @@
-//! What the screen is opened on: a run that trains, one that is finished, one that another process trains, or a file.
+//! What the screen opens: a run to train, a finished run, a run of another process, or a file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,16 +14,16 @@ use crate::term::sanitize;
 use crate::train::run_dir::{Found, look, newest_step, past_metrics};
 use crate::train::{DeviceChoice, Opened, RunConfig, RunDir, RunDirError, TrainEvent, TrainState};
 
-/// What is opened.
+/// What the screen opens.
 pub struct Plan {
     pub config: RunConfig,
     pub dataset: Arc<Dataset>,
-    /// What the app hears before anything else.
+    /// Events that the app receives first.
     pub past: Vec<TrainEvent>,
     pub mode: Mode,
-    /// What is trained, if anything is.
+    /// The run to train, if any.
     pub(super) training: Option<(RunDir, TrainState)>,
-    /// What another process trains.
+    /// The run that another process trains, if any.
     pub(super) follower: Option<Follower>,
 }
 
@@ -35,7 +35,7 @@ fn exploring(path: &Path) -> Mode {
     Mode::Exploring { weights: sanitize(&path.display().to_string()).into_owned() }
 }
 
-/// Weights that nobody trains.
+/// Opens weights that no process trains.
 pub fn weights(
     path: &Path,
     (settings, data): (&SettingsArgs, Option<&Path>),
@@ -61,7 +61,7 @@ pub(super) fn run(
     device: DeviceChoice,
 ) -> Result<Plan, Failure> {
     afford::explore(&config, None)?;
-    // Checkpoints are decoded once: here, or by whoever takes the run for training.
+    // Decode checkpoints once: here, or when the run is taken for training.
     if found
         && newest_step(&path)?.is_some_and(|newest| newest >= config.total_steps())
         && let Some(found) = look(&path)?.filter(Found::is_finished)
@@ -84,7 +84,7 @@ pub(super) fn run(
     Ok(Plan { config, dataset, past, mode: Mode::Live, training, follower: None })
 }
 
-/// What is kept of a run, whoever trains it.
+/// Opens what a run has saved, whichever process trains it.
 pub fn kept(path: &Path) -> Result<Plan, Failure> {
     let nothing = || Failure::Usage(format!("--run {}: no run with a checkpoint is there", path.display()));
     let found = look(path)?.ok_or_else(nothing)?;
@@ -93,7 +93,7 @@ pub fn kept(path: &Path) -> Result<Plan, Failure> {
     plan_of(path, found, &config).ok_or_else(nothing)
 }
 
-/// A run as its files have it; `None` without a checkpoint.
+/// The plan for a run's files; `None` without a checkpoint.
 fn plan_of(path: &Path, found: Found, config: &RunConfig) -> Option<Plan> {
     let Found { state, earlier, skipped, .. } = found;
     let past = past(path, &state?, earlier, &skipped);
@@ -101,7 +101,7 @@ fn plan_of(path: &Path, found: Found, config: &RunConfig) -> Option<Plan> {
     Some(Plan { config: config.clone(), dataset, past, mode, training: None, follower: None })
 }
 
-/// A run that another process trains: what is saved of it.
+/// Opens what is saved of a run that another process trains.
 fn read_only(
     path: &Path,
     config: RunConfig,
@@ -121,7 +121,7 @@ fn read_only(
     Ok(Plan { config, dataset, past, mode: exploring(path), training: None, follower })
 }
 
-/// What the trainer said until the step of `newest`, and what it saved.
+/// The trainer's events up to the step of `newest`, and the saved weights as snapshots.
 fn past(
     path: &Path,
     newest: &TrainState,
@@ -129,7 +129,7 @@ fn past(
     skipped: &[String],
 ) -> Vec<TrainEvent> {
     let skipped = skipped.iter().map(|why| TrainEvent::Notice(format!("skipped a checkpoint: {why}")));
-    // Before its first step a run has only been drawn, and the trainer publishes that.
+    // At step 0 the trainer publishes the initial weights itself.
     let newest_kept = (newest.step > 0).then(|| (newest.step, newest.weights.clone()));
     let weights = earlier.into_iter().chain(newest_kept);
     let snapshots =

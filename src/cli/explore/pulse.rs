@@ -1,4 +1,4 @@
-//! How fast training goes, and whether it has gone silent.
+//! Training speed, and whether the trainer is silent.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use crate::app::Event;
 use crate::train::{RunState, TrainEvent};
 
-/// Between two looks at how fast training goes.
+/// Time between two reports of the training speed.
 pub(super) const RATE_INTERVAL: Duration = Duration::from_secs(1);
 /// Steps per second are measured over the last steps up to this age.
 const RATE_WINDOW: Duration = Duration::from_secs(5);
-/// A trainer is called silent after this many of its own median steps, and no sooner than a second.
+/// A trainer counts as silent after this many of its mean step times, and not before one second.
 const SILENT_STEPS: u32 = 10;
 
-/// How fast the trainer takes steps, and whether it has gone silent.
+/// Measures the training speed and notices a silent trainer.
 #[derive(Default)]
 pub struct Pulse {
     running: bool,
@@ -26,12 +26,12 @@ impl Pulse {
         self.running
     }
 
-    /// Whether the trainer has said nothing for much longer than a step takes.
+    /// Whether the trainer has reported nothing for much longer than a step takes.
     pub fn is_silent(&self) -> bool {
         self.running && self.pace().is_some_and(|(pace, latest)| is_long(latest.elapsed(), pace))
     }
 
-    /// How long a step takes, and when the last one was.
+    /// Mean time of a step, and when the last step was.
     fn pace(&self) -> Option<(Duration, Instant)> {
         let ((first, since), (last, latest)) = (self.steps.front()?, self.steps.back()?);
         (last != first).then(|| ((*latest - *since) / (*last - *first) as u32, *latest))
@@ -52,7 +52,7 @@ impl Pulse {
         }
     }
 
-    /// What there is to say, at most once a second.
+    /// Events to report, at most once per second.
     pub(super) fn take(&mut self, now: Instant) -> Vec<Event> {
         let due = self.running && self.told.is_none_or(|told| now - told >= RATE_INTERVAL);
         let Some((pace, latest)) = self.pace().filter(|_| due) else { return Vec::new() };

@@ -1,4 +1,4 @@
-//! The thread that trains, as long as the screen is there and, if it must, longer.
+//! The thread that trains, as long as the screen is open and, if required, longer.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -11,13 +11,13 @@ use super::event_loop::LoopEvent;
 use crate::term::{SignalKind, TermEvent};
 use crate::train::{DeviceChoice, Outcome, Setup, TrainCommand, TrainError, train_on};
 
-/// How long a trainer that had fallen silent is waited for.
+/// How long to wait for a silent trainer.
 const PATIENCE: Duration = Duration::from_millis(1500);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
-/// Between two looks at a trainer that nobody watches.
+/// Time between two looks at a trainer without a screen.
 const NAP: Duration = Duration::from_millis(50);
 
-/// The thread; if it is dropped while it trains, it saves first.
+/// The training thread; when dropped during training, it saves first.
 pub(super) struct Trainer {
     pub(super) commands: Sender<TrainCommand>,
     thread: Option<JoinHandle<Result<Outcome, TrainError>>>,
@@ -30,7 +30,7 @@ impl Trainer {
         sender: Sender<LoopEvent>,
     ) -> Result<Self, Failure> {
         let (commands, inbox) = channel();
-        // The loop may have ended before the trainer has.
+        // The loop may end before the trainer does.
         let mut emit = move |event| {
             #[cfg(debug_assertions)]
             fault::strike(fault::Place::Trainer, &event);
@@ -43,7 +43,7 @@ impl Trainer {
         Ok(Self { commands, thread: Some(thread) })
     }
 
-    /// Has it save and stop. One that had fallen silent is not waited for long.
+    /// Makes the trainer save and stop. Waits only briefly for a silent trainer.
     pub(super) fn stop(mut self, is_silent: bool) -> Result<Outcome, Failure> {
         let _ = self.commands.send(TrainCommand::Stop);
         let deadline = is_silent.then(|| Instant::now() + PATIENCE);
@@ -59,15 +59,15 @@ impl Trainer {
         self.join()
     }
 
-    /// Lets it train to its end without a screen, unless a signal says otherwise: that is returned.
+    /// Lets it train to the end without a screen, unless a signal arrives: returns that signal.
     pub(super) fn outlive_the_screen(
         self,
         loop_events: &Receiver<LoopEvent>,
     ) -> Result<Option<SignalKind>, Failure> {
-        // Nobody is left to press a key.
+        // Without a screen no key can resume training.
         let _ = self.commands.send(TrainCommand::Resume);
         while !self.is_finished() {
-            // Waking up for every step would take a processor's hundredth.
+            // Waking up for every step would cost 1 % of a core.
             thread::sleep(NAP);
             for loop_event in loop_events.try_iter() {
                 match loop_event {
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trainer_that_hangs_is_left_behind() {
+    fn a_trainer_that_hangs_is_abandoned() {
         let (commands, inbox) = channel();
         let hang = move || {
             thread::sleep(Duration::from_secs(60));

@@ -1,7 +1,7 @@
 //! The threads that serve the schedule: one for the user's questions, one for studies.
 //!
-//! A thread that panics gives up its question and goes on with an empty bench. One that does not return from a step is
-//! left behind, and another takes its place.
+//! A thread that panics reports its question as failed and continues with an empty bench. A thread that hangs in a step
+//! is abandoned and replaced.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -20,23 +20,23 @@ use crate::task::Dataset;
 
 /// How long a step may take before its thread counts as hanging: many times the longest pass.
 const HANGS: Duration = Duration::from_secs(60);
-/// Between two looks at whether a thread hangs.
+/// Time between two checks for hanging threads.
 pub(super) const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What a thread has to say.
-pub enum Word {
+/// A message from a thread.
+pub enum WorkerMessage {
     /// An answer.
     Answer(Box<Answer>),
-    /// A question that came to nothing.
+    /// A question that failed.
     Failure(InquiryFailure),
 }
 
 struct State {
     schedule: Schedule,
     bench: Arc<Bench>,
-    /// When each lane began its step.
+    /// Start of each lane's current step.
     busy: [Option<Instant>; 2],
-    /// Rises when a lane's thread is left behind.
+    /// Incremented when a lane's thread is abandoned.
     epochs: [u64; 2],
     stop: bool,
 }
@@ -46,17 +46,17 @@ struct Shared {
     arrived: Condvar,
     data: Arc<Dataset>,
     seed: u64,
-    say: Box<dyn Fn(Word) + Send + Sync>,
-    /// Where studies wait for the answer to a question.
+    say: Box<dyn Fn(WorkerMessage) + Send + Sync>,
+    /// Where studies pause for the answer to a question.
     gate: Arc<Gate>,
 }
 
-/// The way to the threads; they end when this is dropped.
+/// Handle of the threads; dropping it ends them.
 pub struct Worker {
     shared: Arc<Shared>,
 }
 
-/// Long work takes whole cores for a while: half of them leaves the training room.
+/// Long work occupies whole cores for a while: half of the cores stay free for training.
 fn pool() -> std::io::Result<ThreadPool> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     threads::pool(cores.div_ceil(2), "study")
@@ -66,14 +66,14 @@ impl Worker {
     /// Starts the threads. `say` must not block.
     ///
     /// # Errors
-    /// When the system has no thread to give.
+    /// When the system cannot start a thread.
     pub fn spawn(
         data: Arc<Dataset>,
         seed: u64,
-        say: impl Fn(Word) + Send + Sync + 'static,
+        say: impl Fn(WorkerMessage) + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
         let gate = Arc::new(Gate::default());
-        let bench = Bench::new(Arc::clone(&data), seed, Some(pool()?)).with_aside(gate.clone());
+        let bench = Bench::new(Arc::clone(&data), seed, Some(pool()?)).with_yield_point(gate.clone());
         let state = State {
             schedule: Schedule::default(),
             bench: Arc::new(bench),
@@ -100,12 +100,12 @@ impl Worker {
         self.shared.arrived.notify_all();
     }
 
-    /// Whether a step is under way.
+    /// Whether a step is running.
     pub(super) fn is_busy(&self) -> bool {
         self.shared.state().busy.iter().any(Option::is_some)
     }
 
-    /// Leaves behind a thread that hangs, and starts another.
+    /// Abandons each hanging thread and starts another.
     pub(super) fn watch(&self, now: Instant) -> Vec<InquiryFailure> {
         #[cfg(debug_assertions)]
         let limit = fault::patience(HANGS);
@@ -136,7 +136,7 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // A step that is under way is not waited for: it would hold up the way out.
+        // Do not wait for a running step: that would delay the exit.
         self.shared.state().stop = true;
         self.shared.arrived.notify_all();
     }
@@ -149,10 +149,10 @@ impl Shared {
 
     fn new_bench(&self) -> Arc<Bench> {
         let bench = Bench::new(Arc::clone(&self.data), self.seed, pool().ok());
-        Arc::new(bench.with_aside(self.gate.clone()))
+        Arc::new(bench.with_yield_point(self.gate.clone()))
     }
 
-    /// Steps what a lane has to do, until the end or until another thread has taken the lane over.
+    /// Executes a lane's steps until the end, or until another thread has taken over the lane.
     fn serve(&self, lane: Lane, epoch: u64) {
         let at = lane as usize;
         let mut state = self.state();
@@ -182,13 +182,14 @@ impl Shared {
                 Ok(progress) => state
                     .schedule
                     .stepped(lane, task, progress, &bench)
-                    .map(|answer| Word::Answer(Box::new(answer))),
+                    .map(|answer| WorkerMessage::Answer(Box::new(answer))),
                 Err(payload) => {
                     state.bench = self.new_bench();
                     let what = format!("died and was started again: {}", fault_message(payload.as_ref()));
                     let given_up = state.schedule.give_up(lane);
-                    given_up
-                        .map(|inquiry| Word::Failure(InquiryFailure { generation: inquiry.generation, what }))
+                    given_up.map(|inquiry| {
+                        WorkerMessage::Failure(InquiryFailure { generation: inquiry.generation, what })
+                    })
                 }
             };
             drop(state);
@@ -200,7 +201,7 @@ impl Shared {
     }
 }
 
-/// The words of a panic.
+/// The message of a panic.
 fn fault_message(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())

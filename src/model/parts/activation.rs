@@ -33,7 +33,7 @@ impl fmt::Display for Activation {
     }
 }
 
-/// What `solu_ln` computes on the way; empty otherwise.
+/// Intermediate values of `solu_ln`; empty otherwise.
 #[derive(Debug)]
 pub struct Inner {
     /// `softmax(pre)` over the neurons, `[pos, d_mlp]`.
@@ -52,14 +52,14 @@ impl Activation {
         self == Self::SoluLn
     }
 
-    /// Room for `len` positions.
+    /// Buffers for `len` positions.
     pub(crate) fn inner(self, len: usize, d_mlp: usize) -> Inner {
         let width = if self.has_norm() { d_mlp } else { 0 };
         let zeros = || vec![0.0; len * width];
         Inner { softmaxed: zeros(), mid: zeros(), ln: Normed::new(len, width) }
     }
 
-    /// From `pre` to `post`, both `[pos, d_mlp]`; `affine` is `mlp.ln`'s.
+    /// Computes `post` from `pre`, both `[pos, d_mlp]`; `affine` is `mlp.ln`'s.
     pub(crate) fn forward(
         self,
         pre: &[f32],
@@ -78,7 +78,7 @@ impl Activation {
         }
     }
 
-    /// In: the gradient of `post`; out, in place: that of `pre`. `ln` is the place of `mlp.ln`.
+    /// In: dL/d`post`; out, in place: dL/d`pre`. `ln` is the range of `mlp.ln`.
     pub(crate) fn backward(
         self,
         values: &[f32],
@@ -98,7 +98,7 @@ impl Activation {
         }
     }
 
-    /// From `pre` to what `W_out` reads, but for the weight and bias of `mlp.ln`.
+    /// Computes the input of `W_out` from `pre`, without the weight and bias of `mlp.ln`.
     pub(crate) fn composed<D: Device<f32>, T: Tape<f32, D>>(
         self,
         pre: Matrix<D, T>,
@@ -116,7 +116,7 @@ impl Activation {
 }
 
 impl Hooks {
-    /// What lies between `mlp.hook_pre` and `mlp.hook_post`.
+    /// The hooks between `mlp.hook_pre` and `mlp.hook_post`.
     pub(crate) fn inner(&mut self, mlp: &str, from: &Inner) {
         let width = from.mid.len() / self.len;
         if width > 0 {
@@ -136,7 +136,7 @@ fn scale_by(grad: &mut [f32], pre: &[f32], derivative: impl Fn(f32) -> f32) {
 }
 
 kernel! {
-    /// `SoLU` of each row of `pre`: `mid = pre * softmax(pre)`; `softmaxed` keeps the softmax for the way back.
+    /// SoLU of each row of `pre`: `mid = pre * softmax(pre)`; `softmaxed` keeps the softmax for the backward pass.
     pub fn solu(pre: &[f32], width: usize, softmaxed: &mut [f32], mid: &mut [f32]) {
         let rows = pre.chunks_exact(width).zip(softmaxed.chunks_exact_mut(width));
         for ((pre, p), mid) in rows.zip(mid.chunks_exact_mut(width)) {
@@ -150,7 +150,7 @@ kernel! {
 }
 
 kernel! {
-    /// Backward of [`solu`]. In: the gradient of `mid`; out, in place: that of `pre`.
+    /// Backward of [`solu`]. In: dL/d`mid`; out, in place: dL/d`pre`.
     pub fn solu_backward(grad: &mut [f32], pre: &[f32], softmaxed: &[f32], mid: &[f32], width: usize) {
         let rows = grad.chunks_exact_mut(width).zip(pre.chunks_exact(width));
         for (((grad, pre), p), mid) in rows.zip(softmaxed.chunks_exact(width)).zip(mid.chunks_exact(width)) {
@@ -179,8 +179,9 @@ fn gelu_derivative(x: f32) -> f32 {
     phi(x) + x * density
 }
 
-/// Exact GELU. dfdx 0.13's `accurate_gelu` has the right value but a slope that is `(sqrt(2) - 1) x phi(x)` too steep, phi
-/// being the normal density, whose own slope is `-x phi(x)`: adding a zero with that slope puts it right.
+/// Exact GELU. dfdx 0.13's `accurate_gelu` has the right value, but a derivative too large by `(sqrt(2) - 1) x phi(x)`,
+/// phi being the normal density. Since phi has the derivative `-x phi(x)`, adding a multiple of phi, minus its value as
+/// a constant, corrects this.
 fn composed_gelu<D: Device<f32>, T: Tape<f32, D>>(x: Matrix<D, T>) -> Result<Matrix<D, T>, D::Err> {
     let excess = (std::f32::consts::SQRT_2 - 1.0) / (2.0 * std::f32::consts::PI).sqrt();
     let density = x.with_empty_tape().try_square()?.try_mul(-0.5)?.try_exp()?.try_mul(excess)?;

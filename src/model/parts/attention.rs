@@ -1,4 +1,4 @@
-//! Attention: queries, keys and values of all heads as one product, a pattern by head, and what the heads write.
+//! Attention: queries, keys and values of all heads as one product, a pattern per head, and the heads' outputs.
 
 use std::ops::Range;
 
@@ -16,10 +16,10 @@ use crate::model::matmul::{Mat, MatMut, Write, matmul};
 use crate::model::place::{LayoutBuilder, TensorView};
 use crate::model::tape::{Matrix, Stack, add, join, shifted};
 
-/// Queries a causal product handles together: it skips the keys after the last of them.
+/// Queries per block of a causal product, which skips the keys after the last of them.
 const CAUSAL_BLOCK: usize = 32;
 
-/// Where the weights of a block's attention lie.
+/// Ranges of the weights of a block's attention.
 #[derive(Clone, Debug)]
 pub struct AttentionLayout {
     /// `ln1`, unless folded or absent.
@@ -35,7 +35,7 @@ pub struct AttentionLayout {
 }
 
 impl LayoutBuilder {
-    /// Attention of the block whose names begin with `block`.
+    /// Lays out attention in the block with the name prefix `block`.
     pub(crate) fn attention(&mut self, c: &ModelConfig, block: &str) -> AttentionLayout {
         let ln1 = self.norm(&format!("{block}.ln1"), c.d_model);
         let (w_qkv, b_qkv) = self.qkv(c, &format!("{block}.attn"));
@@ -66,10 +66,10 @@ impl LayoutBuilder {
     }
 }
 
-/// Attention of a block.
+/// Attention activations of a block.
 #[derive(Debug)]
 pub struct AttentionActivations {
-    /// What the query, key and value matrices read, `[pos, d_model]`.
+    /// Input of the query, key and value matrices, `[pos, d_model]`.
     pub input: Vec<f32>,
     /// `[pos, 3, n_heads, d_head]`: queries, keys, values side by side.
     pub qkv: Vec<f32>,
@@ -82,7 +82,7 @@ pub struct AttentionActivations {
 clone_into_buffers!(AttentionActivations: input, qkv, pattern, z);
 
 impl AttentionActivations {
-    /// Room for `len` positions.
+    /// Buffers for `len` positions.
     pub(crate) fn new(c: &ModelConfig, len: usize) -> Self {
         let zeros = |width: usize| vec![0.0; len * width];
         Self {
@@ -94,7 +94,7 @@ impl AttentionActivations {
     }
 }
 
-/// From the residual stream to `z`.
+/// Computes `z` from the residual stream.
 pub(crate) fn forward(
     of: Params<'_>,
     at: &AttentionLayout,
@@ -114,7 +114,7 @@ pub(crate) fn forward(
     edit_patterns(c, edit, attn, len);
 }
 
-/// Replaces patterns, and `z` with them.
+/// Replaces patterns, and recomputes `z`.
 pub(crate) fn edit_patterns(c: &ModelConfig, edit: &BlockEdit, attn: &mut AttentionActivations, len: usize) {
     for edit in &edit.patterns {
         edit.apply(&mut attn.pattern[edit.head * len * len..][..len * len], len);
@@ -122,7 +122,7 @@ pub(crate) fn edit_patterns(c: &ModelConfig, edit: &BlockEdit, attn: &mut Attent
     }
 }
 
-/// Adds what the heads write to `stream`, after the edits of `z`.
+/// Adds the heads' outputs to `stream`, after the edits of `z`.
 pub(crate) fn write(
     of: Params<'_>,
     at: &AttentionLayout,
@@ -135,7 +135,7 @@ pub(crate) fn write(
     of.project(z, d_heads, (&at.w_o, &at.b_o), stream);
 }
 
-/// `z` of one head: its values mixed by its pattern.
+/// Computes `z` of one head: its values weighted by its pattern.
 fn mix(c: &ModelConfig, head: usize, attn: &mut AttentionActivations, len: usize) {
     let pattern = &attn.pattern[head * len * len..][..len * len];
     for (first, end) in causal_blocks(len) {
@@ -146,7 +146,7 @@ fn mix(c: &ModelConfig, head: usize, attn: &mut AttentionActivations, len: usize
     }
 }
 
-/// `q k / sqrt(d_head)` up to the diagonal (and up to the end of its block beyond), `[query, key]`.
+/// `q k / sqrt(d_head)` up to the diagonal (and beyond, up to the end of the block), `[query, key]`.
 fn scores(c: &ModelConfig, head: usize, qkv: &[f32], len: usize, out: &mut [f32]) {
     let scale = 1.0 / (c.d_head as f32).sqrt();
     for (first, end) in causal_blocks(len) {
@@ -157,7 +157,7 @@ fn scores(c: &ModelConfig, head: usize, qkv: &[f32], len: usize, out: &mut [f32]
     }
 }
 
-/// A third of [`AttentionActivations::qkv`].
+/// One third of [`AttentionActivations::qkv`].
 #[derive(Clone, Copy)]
 enum Part {
     Query = 0,
@@ -170,7 +170,7 @@ fn head_offset(c: &ModelConfig, part: Part, head: usize) -> usize {
     part as usize * c.d_heads() + head * c.d_head
 }
 
-/// One head's queries, keys or values at some positions, `[positions, d_head]`.
+/// Queries, keys or values of one head at some positions, `[positions, d_head]`.
 fn head_columns<'a>(
     c: &ModelConfig,
     qkv: &'a [f32],
@@ -183,13 +183,13 @@ fn head_columns<'a>(
     Mat::strided(&qkv[first..], positions.len(), c.d_head, width)
 }
 
-/// `(first, end)` of each block of queries; keys from `end` on lie after all of them.
+/// `(first, end)` of each block of queries; keys from `end` on come after all its queries.
 fn causal_blocks(len: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..len).step_by(CAUSAL_BLOCK).map(move |first| (first, (first + CAUSAL_BLOCK).min(len)))
 }
 
 kernel! {
-    /// Softmax of each row of `scores`, `[query, key]`, over the keys up to the query; 0 for the others.
+    /// Softmax of each row of `scores`, `[query, key]`, over the keys up to the query; 0 for later keys.
     pub fn causal_softmax(scores: &mut [f32], len: usize) {
         for (query, row) in scores.chunks_exact_mut(len).enumerate() {
             let (seen, unseen) = row.split_at_mut(query + 1);
@@ -199,7 +199,7 @@ kernel! {
     }
 }
 
-/// In: the gradient of the stream after attention, in `scratch`; out, in place: that of the stream before.
+/// In: the gradient of the stream after attention, in `scratch`; out, in place: the gradient of the stream before.
 pub(crate) fn backward(
     of: Params<'_>,
     at: &AttentionLayout,
@@ -217,7 +217,7 @@ pub(crate) fn backward(
     kernels::add(&mut scratch.resid, &scratch.input);
 }
 
-/// Gradients of one head's queries, keys and values from that of its `z`.
+/// Gradients of one head's queries, keys and values from the gradient of its `z`.
 fn attend(c: &ModelConfig, head: usize, attn: &AttentionActivations, scratch: &mut Adjoints) {
     let (len, width, d_heads) = (scratch.logits.len() / c.outputs(), 3 * c.d_heads(), c.d_heads());
     let pattern = &attn.pattern[head * len * len..][..len * len];
@@ -239,7 +239,7 @@ fn attend(c: &ModelConfig, head: usize, attn: &AttentionActivations, scratch: &m
             let to = &mut scratch.qkv[first * width + head_offset(c, part, head)..];
             matmul(MatMut::strided(to, rows, c.d_head, width), Write::Set, scale, a, b);
         };
-        // A query looks back from `first`; a key or value is looked at from `first` on.
+        // Query gradients use keys before `end`; key and value gradients use queries from `first` on.
         let below = |matrix| Mat::strided(matrix, len - first, rows, len).t();
         let keys = head_columns(c, &attn.qkv, Part::Key, head, 0..end);
         out(Part::Query, scale, Mat::strided(&scores[first * len..], rows, end, len), keys);
@@ -250,9 +250,9 @@ fn attend(c: &ModelConfig, head: usize, attn: &AttentionActivations, scratch: &m
 }
 
 kernel! {
-    /// Backward of [`causal_softmax`] for one head. In: the gradient of the pattern, `[query, key]`; out, in place: that of
-    /// the scores. The inner product of a row of the pattern with its gradient equals that of `z` with its own,
-    /// which is shorter; `z` and `z_grad` are `[pos, stride]`, of which the head has the first `d_head` columns.
+    /// Backward of [`causal_softmax`] for one head. In: dL/dpattern, `[query, key]`; out, in place: dL/dscores. The
+    /// inner product of a pattern's row with its gradient equals that of `z` with its gradient, which is shorter; `z`
+    /// and `z_grad` are `[pos, stride]`, and the head has the first `d_head` columns.
     pub fn causal_softmax_backward(
         grad: &mut [f32],
         pattern: &[f32],
@@ -328,7 +328,7 @@ impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
         add(stream, out)
     }
 
-    /// Values averaged by the pattern of a head, `[batch * pos, d_head]`. The tape of `qkv` stays with it.
+    /// Values averaged by a head's pattern, `[batch * pos, d_head]`. The tape of `qkv` is kept.
     fn head(
         &self,
         qkv: &Matrix<D, T>,
@@ -350,7 +350,7 @@ impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
         scores.try_softmax::<Axis<2>>()?.try_matmul(v)?.try_reshape_like(&(rows, d_head))
     }
 
-    /// 0 where a query may look, -infinity after it, `[query, key]`.
+    /// 0 up to the query, -infinity after it, `[query, key]`.
     fn causal_mask(&self) -> Result<Matrix<D, NoneTape>, D::Err> {
         let len = self.len;
         let cell = |i: usize| if i % len > i / len { f32::NEG_INFINITY } else { 0.0 };
@@ -366,7 +366,7 @@ impl Folder<'_> {
         self.copy(&from.b_o, &to.b_o);
     }
 
-    /// A pattern's rows sum to 1, so a value bias writes the same at every position: `b_O += b_V W_O`.
+    /// The rows of a pattern sum to 1, so a value bias adds the same at every position: `b_O += b_V W_O`.
     pub(crate) fn value_biases(&mut self, at: &AttentionLayout) {
         let c = self.from.config;
         let first = at.b_qkv.start + 2 * c.d_heads();
@@ -386,7 +386,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_widest_instructions_give_the_bits_of_the_plainest() {
+    fn the_widest_instructions_give_the_same_bits_as_the_plainest() {
         let scores: Vec<f32> = (0..129 * 129).map(|i| (i as f32 * 0.77).sin() * 5.0).collect();
         let mut wide = scores.clone();
         causal_softmax(&mut wide, 129);

@@ -1,4 +1,5 @@
-//! A matrix with its bias, which may read the residual stream through a norm: what attention, MLP and unembedding are made of.
+//! A matrix with bias, possibly reading the residual stream through a norm: the building block of attention, MLP and
+//! unembedding.
 
 use std::ops::Range;
 
@@ -10,10 +11,10 @@ use crate::model::kernels;
 use crate::model::matmul::{Mat, MatMut, Write, matmul};
 use crate::model::tape::{Matrix, Vector, add};
 
-/// Where a matrix and its bias lie in the flat buffer.
+/// Ranges of a matrix and of its bias in the flat buffer.
 pub(crate) type Place<'a> = (&'a Range<usize>, &'a Range<usize>);
 
-/// The weights as the parts read them.
+/// The weights in the form that the parts read.
 #[derive(Clone, Copy)]
 pub(crate) struct Params<'a> {
     pub(crate) config: &'a ModelConfig,
@@ -77,7 +78,7 @@ pub(crate) fn linear_backward(
     matmul(MatMut::new(x_grad, rows, width), Write::Set, 1.0, out_grad_rows, transposed);
 }
 
-/// The model as it is composed on a device: its parameters with their tape, and the size of the batch.
+/// The composed model on a device: its parameters with their tape, and the size of the batch.
 pub(crate) struct Composition<'a, D: Device<f32>, T: Tape<f32, D>> {
     pub(crate) device: &'a D,
     pub(crate) config: &'a ModelConfig,
@@ -89,12 +90,12 @@ pub(crate) struct Composition<'a, D: Device<f32>, T: Tape<f32, D>> {
 }
 
 impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
-    /// Part of the parameters as a matrix of so many rows.
+    /// A range of the parameters as a matrix with `rows` rows.
     pub(crate) fn matrix(&self, at: &Range<usize>, rows: usize) -> Result<Matrix<D, T>, D::Err> {
         self.params.retaped::<T>().try_slice((at.clone(),))?.try_reshape_like(&(rows, at.len() / rows))
     }
 
-    /// The product that reads what the norm at `norm` makes of `x`, whose mean and deviation are taken here.
+    /// The product that reads `x` through the norm at `norm`; mean and deviation of `x` are computed here.
     pub(crate) fn linear_of_normed(
         &self,
         x: Matrix<D, T>,
@@ -104,7 +105,7 @@ impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
         self.linear(self.config.normalization_type.composed(x)?, norm, place)
     }
 
-    /// `(x * norm.w + norm.b) weight + bias`, with the norm's part done to the weight and the bias.
+    /// `(x * norm.w + norm.b) weight + bias`, with the norm applied to weight and bias.
     pub(crate) fn linear(
         &self,
         x: Matrix<D, T>,
@@ -124,11 +125,11 @@ impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
     }
 }
 
-/// Weights on their way into a form that is easier to read.
+/// Weights being folded.
 pub(crate) struct Folder<'a> {
     pub(crate) from: Params<'a>,
     pub(crate) to: Vec<f32>,
-    /// Whether matrices that read a normalised vector are centred over what they read.
+    /// Whether to centre matrices that read a normalised vector over their input dimension.
     pub(crate) center_reading: bool,
 }
 
@@ -137,7 +138,7 @@ impl Folder<'_> {
         self.to[to.clone()].copy_from_slice(self.from.part(from));
     }
 
-    /// Copies a matrix and bias that read the residual stream through a norm, and folds the norm in.
+    /// Copies a matrix and bias that read the stream through a norm, and folds the norm into them.
     pub(crate) fn read(&mut self, from: Place<'_>, norm: Option<&NormLayout>, to: Place<'_>) {
         self.copy(from.0, to.0);
         self.copy(from.1, to.1);
@@ -146,7 +147,7 @@ impl Folder<'_> {
         }
     }
 
-    /// Folds a norm into the matrix and bias at `to`, which read it.
+    /// Folds a norm into the matrix and bias at `to` that read it.
     pub(crate) fn fold_norm(&mut self, norm: Option<&NormLayout>, to: Place<'_>) {
         if let Some(affine) = self.from.affine(norm) {
             let (before, bias) = self.to.split_at_mut(to.1.start);

@@ -34,7 +34,7 @@ pub struct MlpLayout {
 }
 
 impl LayoutBuilder {
-    /// The MLP of the block whose names begin with `block`.
+    /// Lays out the MLP in the block with the name prefix `block`.
     pub(crate) fn mlp(&mut self, c: &ModelConfig, block: &str) -> MlpLayout {
         let name = |part: &str| format!("{block}.{part}");
         MlpLayout {
@@ -48,25 +48,25 @@ impl LayoutBuilder {
     }
 }
 
-/// MLP of a block.
+/// MLP activations of a block.
 #[derive(Debug)]
 pub struct MlpActivations {
     /// Norm of the input, of width `d_model`.
     pub ln2: Normed,
-    /// What `W_in` reads, `[pos, d_model]`.
+    /// Input of `W_in`, `[pos, d_model]`.
     pub input: Vec<f32>,
-    /// Before the nonlinearity, `[pos, d_mlp]`.
+    /// Input of the nonlinearity, `[pos, d_mlp]`.
     pub pre: Vec<f32>,
     /// Between `pre` and `post`.
     pub inner: Inner,
-    /// What `W_out` reads, `[pos, d_mlp]`.
+    /// Input of `W_out`, `[pos, d_mlp]`.
     pub post: Vec<f32>,
 }
 
 clone_into_buffers!(MlpActivations: ln2, input, pre, inner, post);
 
 impl MlpActivations {
-    /// Room for `len` positions.
+    /// Buffers for `len` positions.
     pub(crate) fn new(c: &ModelConfig, len: usize) -> Self {
         let zeros = |width: usize| vec![0.0; len * width];
         Self {
@@ -79,7 +79,7 @@ impl MlpActivations {
     }
 }
 
-/// From the residual stream to `post`.
+/// Computes `post` from the residual stream.
 pub(crate) fn forward(of: Params<'_>, at: &MlpLayout, stream: &[f32], to: &mut MlpActivations) {
     let c = of.config;
     c.normalization_type.forward(stream, c.d_model, of.affine(at.ln2.as_ref()), &mut to.ln2, &mut to.input);
@@ -87,13 +87,13 @@ pub(crate) fn forward(of: Params<'_>, at: &MlpLayout, stream: &[f32], to: &mut M
     c.act_fn.forward(&to.pre, c.d_mlp, of.affine(at.ln.as_ref()), &mut to.inner, &mut to.post);
 }
 
-/// Adds what the neurons write to `stream`, after the edits of `post`.
+/// Adds the neurons' output to `stream`, after the edits of `post`.
 pub(crate) fn write(of: Params<'_>, at: &MlpLayout, edit: &BlockEdit, post: &mut [f32], stream: &mut [f32]) {
     edit.apply_to_post(post, of.config.d_mlp);
     of.project(post, of.config.d_mlp, (&at.w_out, &at.b_out), stream);
 }
 
-/// In: the gradient of the stream after the MLP, in `scratch`; out, in place: that of the stream before.
+/// In: the gradient of the stream after the MLP, in `scratch`; out, in place: the gradient of the stream before.
 pub(crate) fn backward(
     of: Params<'_>,
     at: &MlpLayout,

@@ -1,5 +1,5 @@
-//! The parts that a model is made of. A file a part: where its weights lie, its rows forward and backward, its hooks, its
-//! form composed of dfdx operations, and what folding does to it.
+//! The parts of a model, one file each: ranges of its weights, forward and backward pass, hooks, composition of dfdx
+//! operations, and folding.
 
 pub(super) mod activation;
 pub(super) mod attention;

@@ -1,4 +1,4 @@
-//! Layer norm: (x - mean) / sqrt(variance + eps), then weight and bias where it has them.
+//! Layer norm: (x - mean) / sqrt(variance + eps), then weight and bias, if any.
 
 use std::fmt;
 use std::ops::Range;
@@ -12,16 +12,16 @@ use crate::model::kernels::{accumulate, dot, kernel, sum};
 use crate::model::place::LayoutBuilder;
 use crate::model::tape::Matrix;
 
-/// What is added to a variance before its root, TransformerLens' default.
+/// Added to the variance before the square root, TransformerLens' default.
 pub const LAYER_NORM_EPS: f32 = 1e-5;
 
-/// What stands before each matrix that reads the residual stream.
+/// The normalisation before each matrix that reads the residual stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Normalization {
     /// Layer norm with weight and bias.
     #[serde(rename = "LN")]
     Ln,
-    /// Layer norm without weight and bias: they have been folded into the next matrix.
+    /// Layer norm without weight and bias: they are folded into the next matrix.
     #[serde(rename = "LNPre")]
     LnPre,
     /// Nothing.
@@ -39,17 +39,17 @@ impl fmt::Display for Normalization {
     }
 }
 
-/// Weight and bias of a layer norm, each `[width]`.
+/// Ranges of a layer norm's weight and bias, each `[width]`.
 #[derive(Clone, Debug)]
 pub struct NormLayout {
-    /// Where `w` lies.
+    /// Range of `w`.
     pub w: Range<usize>,
-    /// Where `b` lies.
+    /// Range of `b`.
     pub b: Range<usize>,
 }
 
 impl LayoutBuilder {
-    /// Weight and bias of a norm, where it has them.
+    /// Lays out the weight and bias of a norm, if it has them.
     pub(crate) fn norm(&mut self, name: &str, width: usize) -> Option<NormLayout> {
         self.affine.then(|| NormLayout {
             w: self.tensor(&format!("{name}.w"), &[width]),
@@ -67,7 +67,7 @@ pub struct Affine<'a> {
     pub b: &'a [f32],
 }
 
-/// A layer norm's results for a sequence.
+/// Results of a layer norm for a sequence.
 #[derive(Debug, Default)]
 pub struct Normed {
     /// sqrt(variance + eps), `[pos]`: `hook_scale`.
@@ -79,7 +79,7 @@ pub struct Normed {
 clone_into_buffers!(Normed: scale, normalized);
 
 impl Normed {
-    /// Room for `len` positions.
+    /// Buffers for `len` positions.
     pub fn new(len: usize, width: usize) -> Self {
         Self { scale: vec![1.0; len], normalized: vec![0.0; len * width] }
     }
@@ -114,7 +114,7 @@ kernel! {
     }
 }
 
-/// Gradients of a norm's weight and bias, to be added to.
+/// Gradients of a norm's weight and bias, to accumulate into.
 pub struct AffineGrad<'a> {
     /// Of the weight.
     pub w: &'a mut [f32],
@@ -123,7 +123,7 @@ pub struct AffineGrad<'a> {
 }
 
 kernel! {
-    /// Backward of [`layer_norm`]. In: the gradient of `out`, `[pos, width]`; out, in place: that of `x`.
+    /// Backward of [`layer_norm`]. In: dL/d`out`, `[pos, width]`; out, in place: dL/d`x`.
     pub fn layer_norm_backward(
         grad: &mut [f32],
         from: &Normed,
@@ -152,7 +152,7 @@ kernel! {
 }
 
 impl Normalization {
-    /// `out` is the norm of each row of `x`, `[pos, width]`, or `x` itself where there is none.
+    /// Sets `out` to the norm of each row of `x`, `[pos, width]`, or to `x` without a norm.
     pub(crate) fn forward(
         self,
         x: &[f32],
@@ -164,8 +164,8 @@ impl Normalization {
         if self == Self::None { out.copy_from_slice(x) } else { layer_norm(x, width, affine, to, out) }
     }
 
-    /// In: the gradient of `out` of [`forward`](Self::forward); out, in place: that of `x`. Adds the gradients of weight
-    /// and bias, which lie at `at`, to `grads`.
+    /// In: dL/d`out` of [`forward`](Self::forward); out, in place: dL/d`x`. Adds the gradients of weight and bias, at
+    /// range `at`, to `grads`.
     pub(crate) fn backward(
         self,
         values: &[f32],
@@ -179,7 +179,7 @@ impl Normalization {
         }
     }
 
-    /// The norm of each row, without weight and bias: those are folded into the product that follows.
+    /// The norm of each row without weight and bias, which are folded into the next product.
     pub(crate) fn composed<D: Device<f32>, T: Tape<f32, D>>(
         self,
         x: Matrix<D, T>,
@@ -188,7 +188,7 @@ impl Normalization {
     }
 }
 
-/// Backward of a norm that is always there.
+/// Backward of a norm that is always present.
 pub(crate) fn affine_backward(
     values: &[f32],
     at: Option<&NormLayout>,
@@ -217,7 +217,7 @@ impl Affine<'_> {
     }
 }
 
-/// Centres every column of a matrix: a normalised vector has no mean, so the mean of a column never counts.
+/// Centres every column of a matrix: a normalised vector has mean 0, so the mean of a column has no effect.
 pub(crate) fn centre_columns(matrix: &mut [f32], cols: usize) {
     let rows = matrix.len() / cols;
     for col in 0..cols {

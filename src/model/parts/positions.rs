@@ -10,7 +10,7 @@ use crate::model::kernels;
 use crate::model::tape::{Matrix, add};
 use crate::task::Token;
 
-/// Where `W_E`, `[d_vocab, d_model]`, and `W_pos`, `[n_ctx, d_model]`, lie.
+/// Ranges of `W_E`, `[d_vocab, d_model]`, and `W_pos`, `[n_ctx, d_model]`, in the flat buffer.
 pub(crate) type Places<'a> = (&'a Range<usize>, &'a Range<usize>);
 
 /// Writes the embeddings of `tokens` to `stream`, `[pos, d_model]`.
@@ -24,7 +24,7 @@ pub(crate) fn embed(of: Params<'_>, at: Places<'_>, tokens: &[Token], stream: &m
     }
 }
 
-/// Adds the gradients of both embeddings, from that of the stream.
+/// Adds the gradients of both embeddings, given the gradient of the stream.
 pub(crate) fn backward(at: Places<'_>, tokens: &[Token], stream: &[f32], grads: &mut [f32]) {
     let d_model = stream.len() / tokens.len();
     for (position, (row, &token)) in stream.chunks_exact(d_model).zip(tokens).enumerate() {

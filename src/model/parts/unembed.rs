@@ -1,4 +1,4 @@
-//! From the residual stream to logits, and their loss.
+//! Logits from the residual stream, and their loss.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use crate::model::loss_dtype::LossDtype;
 use crate::model::tape::{Matrix, join};
 use crate::task::Class;
 
-/// Where `ln_final`, `W_U` and `b_U` lie.
+/// Ranges of `ln_final`, `W_U` and `b_U`.
 #[derive(Clone, Copy)]
 pub(crate) struct UnembedLayout<'a> {
     pub(crate) ln_final: Option<&'a NormLayout>,
@@ -27,7 +27,7 @@ impl<'a> UnembedLayout<'a> {
     }
 }
 
-/// Logits of `stream`, `[pos, d_model]`; `normed` is the final norm, `input` what `W_U` reads.
+/// Logits of `stream`, `[pos, d_model]`; `normed` is the final norm, `input` the input of `W_U`.
 pub(crate) fn forward(
     of: Params<'_>,
     at: UnembedLayout<'_>,
@@ -41,8 +41,8 @@ pub(crate) fn forward(
 }
 
 kernel! {
-    /// Sum of the cross-entropies of `logits`, `[pos, d_vocab_out]`, where there are targets, in nats. Leaves `scale` times
-    /// their gradient in `logits`. Panics when there are not as many targets, or none, as rows.
+    /// Sum of the cross-entropies of `logits`, `[pos, d_vocab_out]`, over rows with a target, in nats. Leaves `by`
+    /// times their gradient in `logits`. Panics unless `targets` has one entry per row.
     pub fn cross_entropy(logits: &mut [f32], targets: &[Option<Class>], width: usize, by: f32) -> f64 {
         assert_eq!(logits.len(), targets.len() * width, "a target, or none, for each row of logits");
         let mut loss = 0.0;
@@ -60,7 +60,7 @@ kernel! {
     }
 }
 
-/// As [`cross_entropy`], with softmax and loss in double precision: a loss of 1e-8 still has a gradient.
+/// Like [`cross_entropy`], with softmax and loss in double precision: a loss of 1e-8 still has a gradient.
 pub fn cross_entropy_in_f64(logits: &mut [f32], targets: &[Option<Class>], width: usize, by: f32) -> f64 {
     assert_eq!(logits.len(), targets.len() * width, "a target, or none, for each row of logits");
     let mut loss = 0.0;
@@ -81,8 +81,8 @@ pub fn cross_entropy_in_f64(logits: &mut [f32], targets: &[Option<Class>], width
     loss
 }
 
-/// The loss of the logits in `scratch`, summed over positions, and the gradient of `by` times that: of the weights, added
-/// to `grads`, and of the last residual stream.
+/// The loss of the logits in `scratch`, summed over positions. Computes the gradients of `by` times the loss: adds
+/// those of the weights to `grads`, and sets that of the last residual stream.
 pub(crate) fn backward(
     of: Params<'_>,
     at: UnembedLayout<'_>,
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "a target, or none, for each row of logits")]
-    fn a_loss_is_not_taken_of_part_of_a_sequence() {
+    fn a_loss_over_part_of_a_sequence_is_refused() {
         cross_entropy(&mut [0.0; 6], &[Some(1)], 3, 1.0);
     }
 

@@ -1,5 +1,5 @@
-//! The safetensors container. The header is read here, and not by the crate, which takes a repeated key in silence and
-//! refuses metadata that are numbers.
+//! The safetensors container. The header is parsed here and not by the crate, which accepts repeated keys silently and
+//! rejects numbers in metadata.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -11,13 +11,13 @@ use serde_json::Value;
 
 use super::Problem;
 
-/// No header may be longer.
+/// Longest header accepted.
 const MAX_HEADER: u64 = 1 << 20;
 const METADATA: &str = "__metadata__";
 
-/// What a safetensors file holds.
+/// The contents of a safetensors file.
 pub struct Container<'a> {
-    /// Notes of whoever wrote the file; numbers as text.
+    /// Metadata; numbers as text.
     pub metadata: BTreeMap<String, String>,
     /// The tensors by name.
     pub tensors: BTreeMap<String, TensorView<'a>>,
@@ -27,7 +27,7 @@ impl<'a> Container<'a> {
     /// Reads a file's bytes: the tensors must fill the file without gaps or overlaps.
     ///
     /// # Errors
-    /// Says what is wrong in the header.
+    /// Says what is wrong with the header.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Problem> {
         let (header, data) = split(bytes)?;
         let header: Header = serde_json::from_slice(header)
@@ -44,7 +44,7 @@ impl<'a> Container<'a> {
             end = info.data_offsets.1;
             let bytes =
                 data.get(info.data_offsets.0..end).ok_or_else(|| bad("lies beyond the end of the file"))?;
-            // The crate multiplies without a check.
+            // The crate multiplies without checking for overflow.
             let bits = info.shape.iter().try_fold(info.dtype.bitsize(), |bits, &size| bits.checked_mul(size));
             let view = bits.and_then(|_| TensorView::new(info.dtype, info.shape.clone(), bytes).ok());
             let view = view.ok_or_else(|| bad("has another number of bytes than its shape says"))?;
@@ -57,7 +57,7 @@ impl<'a> Container<'a> {
     }
 }
 
-/// The length that a file's first bytes give its header.
+/// The header's length, from a file's first bytes.
 pub(super) fn length_of_header(bytes: &[u8]) -> Result<usize, Problem> {
     let Some(length) = bytes.first_chunk() else {
         return Err(Problem::Format(format!("{} bytes", bytes.len())));
@@ -68,7 +68,7 @@ pub(super) fn length_of_header(bytes: &[u8]) -> Result<usize, Problem> {
     }
 }
 
-/// The header's text and what follows.
+/// The header's text and the data after it.
 fn split(bytes: &[u8]) -> Result<(&[u8], &[u8]), Problem> {
     let length = length_of_header(bytes)?;
     bytes[8..].split_at_checked(length).ok_or_else(|| Problem::Format("cut off within its header".into()))
@@ -143,7 +143,7 @@ impl<'de> Deserialize<'de> for Metadata {
     }
 }
 
-/// A tensor as a file holds it.
+/// A tensor in the form stored in a file.
 pub(crate) struct Part {
     /// Its name.
     pub(crate) name: String,
@@ -153,7 +153,7 @@ pub(crate) struct Part {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// A header to write: metadata first, so that the same model is the same bytes.
+/// A header to write: metadata first, so that the same model gives the same bytes.
 struct Outline<'a>(&'a BTreeMap<String, String>, &'a [(&'a str, TensorInfo)]);
 
 impl Serialize for Outline<'_> {
@@ -167,7 +167,7 @@ impl Serialize for Outline<'_> {
     }
 }
 
-/// The bytes of a safetensors file of these parts.
+/// Encodes a safetensors file of these tensors.
 pub(crate) fn encode(parts: &[Part], metadata: Option<HashMap<String, String>>) -> Vec<u8> {
     let metadata = metadata.into_iter().flatten().collect();
     let mut parts: Vec<&Part> = parts.iter().collect();

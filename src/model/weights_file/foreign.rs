@@ -1,8 +1,8 @@
-//! Files that others write, told by their first bytes or by the names of their tensors.
+//! Recognises files of other programs by their first bytes or their tensor names.
 
 use std::collections::BTreeMap;
 
-/// Bytes of a file's beginning that [`by_content`] looks at.
+/// Number of first bytes that [`by_content`] inspects.
 pub(super) const HEAD: usize = 4096;
 
 const TO_SAFETENSORS: &str =
@@ -10,7 +10,7 @@ const TO_SAFETENSORS: &str =
 const NOT_YET: &str = "cannot be opened yet; save_file a HookedTransformer's state dict, README section \"Weights to and \
                        from Python\"";
 
-/// What a file is, and what to do about it, when its beginning is that of a known format that is not safetensors.
+/// Names the known format of a file that is not safetensors, and says what to do.
 pub(super) fn by_content(head: &[u8]) -> Option<String> {
     let holds = |part: &[u8]| head.windows(part.len()).any(|window| window == part);
     let what = match head {
@@ -22,7 +22,7 @@ pub(super) fn by_content(head: &[u8]) -> Option<String> {
             "a NumPy archive (npz): save its arrays with safetensors.numpy.save_file"
         }
         [b'P', b'K', 3, 4, ..] => "a zip archive",
-        // torch's own magic number, before torch 1.6.
+        // PyTorch's magic number, before torch 1.6.
         [0x80, 2..=5, ..] if holds(&[0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19]) => {
             return Some(format!("a PyTorch checkpoint: {TO_SAFETENSORS}"));
         }
@@ -55,15 +55,15 @@ fn is_markup(head: &[u8]) -> bool {
     start.starts_with(b"<!doctype") || start.starts_with(b"<html") || start.starts_with(b"<?xml")
 }
 
-/// A header's length is never printable: its upper bytes are 0.
+/// A safetensors header length is never printable: its upper bytes are 0.
 fn is_text(head: &[u8]) -> bool {
     head.len() >= 8 && head[..8].iter().all(|byte| (0x20..0x7f).contains(byte) || b"\t\r\n".contains(byte))
 }
 
-/// Prefixes of wrappers around a model: a trainer's attribute, torch.compile, DistributedDataParallel.
+/// Prefixes that wrappers add: a trainer's attribute, torch.compile, DistributedDataParallel.
 const WRAPPERS: [&str; 3] = ["model.", "_orig_mod.", "module."];
 
-/// A tensor's name without the wrappers around the model.
+/// A tensor's name without wrapper prefixes.
 pub(super) fn unwrapped(name: &str) -> &str {
     match WRAPPERS.iter().find_map(|wrapper| name.strip_prefix(wrapper)) {
         Some(inner) => unwrapped(inner),
@@ -71,13 +71,13 @@ pub(super) fn unwrapped(name: &str) -> &str {
     }
 }
 
-/// Whether a tensor is a constant that TransformerLens keeps in its state dict, or a moment in our checkpoints.
+/// Whether a tensor is a constant in TransformerLens' state dict, or a moment in our checkpoints.
 pub(super) fn is_buffer(name: &str) -> bool {
     let (module, leaf) = name.rsplit_once('.').unwrap_or_default();
     matches!(leaf, "mask" | "IGNORE" | "rotary_sin" | "rotary_cos" | "alibi") || module == "optimizer"
 }
 
-/// Parts that some of TransformerLens' models have, and that would change the numbers.
+/// Parts of some TransformerLens models that would change the results and are not supported.
 pub(super) fn unsupported_part(name: &str) -> Option<&'static str> {
     let parts = [
         (".mlp.W_gate", "a gated MLP"),
@@ -95,7 +95,7 @@ pub(super) fn unsupported_part(name: &str) -> Option<&'static str> {
     parts.iter().find(|(part, _)| name.contains(part)).map(|(_, what)| *what)
 }
 
-/// Whose names these are, when they are not those of TransformerLens 3's HookedTransformer.
+/// The origin of these names, if not TransformerLens 3's HookedTransformer.
 pub(super) fn by_names<T>(tensors: &BTreeMap<String, T>) -> Option<String> {
     let has = |part: &str| tensors.keys().find(|name| format!(".{name}.").contains(part));
     let families = [

@@ -1,5 +1,5 @@
-//! Which model a file's tensors belong to: what they tell, what the file's metadata and the user say, and what is left to
-//! ask for.
+//! Determines the model of a file's tensors: from the tensors, the file's metadata and the user's settings; names the
+//! settings that remain undetermined.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::model::settings::ModelSettings;
 
 type Tensors<'a> = BTreeMap<String, TensorView<'a>>;
 
-/// The one model that has these tensors and all of these settings.
+/// The one model with these tensors and all of these settings.
 pub(super) fn settle(tensors: &Tensors<'_>, said: &[&ModelSettings]) -> Result<ModelConfig, Problem> {
     let dimensions = dimensions(tensors)?;
     let mut candidates = candidates(&dimensions, tensors)?;
@@ -39,7 +39,7 @@ pub(super) fn settle(tensors: &Tensors<'_>, said: &[&ModelSettings]) -> Result<M
     Ok(config.map_err(|error| Problem::Format(format!("its config: {error}")))?.canonical())
 }
 
-/// What the candidates leave open: `act_fn ("gelu" or "relu")`.
+/// The settings that distinguish the candidates: `act_fn ("gelu" or "relu")`.
 fn question(key: &str, candidates: &[Map<String, Value>]) -> Option<String> {
     let choices = choices(key, candidates);
     (choices.len() > 1).then(|| format!("{key} ({})", choices.join(" or ")))
@@ -73,7 +73,7 @@ fn shape<const N: usize>(tensors: &Tensors<'_>, name: &str) -> Result<[usize; N]
     found.try_into().map_err(|_| Problem::Rank { name: name.into(), found: found.into(), wanted: N })
 }
 
-/// What shapes tell, in a model of which nothing else is known.
+/// The dimensions that follow from shapes alone.
 fn dimensions(tensors: &Tensors<'_>) -> Result<ModelConfig, Problem> {
     let [d_vocab, d_model] = shape(tensors, "embed.W_E")?;
     let [n_ctx, _] = shape(tensors, "pos_embed.W_pos")?;
@@ -90,8 +90,8 @@ fn dimensions(tensors: &Tensors<'_>) -> Result<ModelConfig, Problem> {
     Ok(told)
 }
 
-/// Settings that tensors tell, each with every value under which a model has these tensors, and no others of those that
-/// tell models apart.
+/// Settings that the tensors determine, each with every value that gives a model exactly these tensors, counting only
+/// tensors that differ between models.
 fn candidates(told: &ModelConfig, tensors: &Tensors<'_>) -> Result<Vec<Map<String, Value>>, Problem> {
     let forms: Vec<(ModelConfig, Vec<String>)> =
         forms(told).map(|form| (form.clone(), names(&form))).collect();
@@ -109,7 +109,7 @@ fn candidates(told: &ModelConfig, tensors: &Tensors<'_>) -> Result<Vec<Map<Strin
     Ok(candidates)
 }
 
-/// One layer of every model of these dimensions.
+/// All models of one layer with these dimensions.
 fn forms(told: &ModelConfig) -> impl Iterator<Item = ModelConfig> {
     let activations = if told.has_mlp() { &Activation::ALL[..] } else { &Activation::ALL[..1] };
     Normalization::ALL.into_iter().flat_map(move |normalization_type| {

@@ -70,7 +70,7 @@ fn an_empty_screen_is_an_image_too() {
     assert!(image.starts_with("<svg ") && image.ends_with("</svg>\n"));
 }
 
-/// Enough of XML for what we write: tags nest, attributes are quoted, no stray markup, legal characters.
+/// Checks the XML that we write: tags nest, attributes are quoted, no stray markup, legal characters.
 fn assert_well_formed(xml: &str) {
     let mut open = Vec::new();
     for tag in xml.split('<').skip(1) {

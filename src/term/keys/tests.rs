@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 const ESC_DELAY: Duration = Duration::from_millis(200);
 
-/// Everything typed when each piece arrives so long after the one before it, with a silence at the end.
+/// Everything typed when each piece arrives after its delay, with a silence at the end.
 fn typed_at(pieces: &[(Duration, &[u8])]) -> Vec<Typed> {
     let mut decoder = Decoder::new(ESC_DELAY);
     let (mut now, mut typed) = (Instant::now(), Vec::new());
@@ -45,7 +45,7 @@ fn paste(text: &str) -> Typed {
 fn an_answer_of_the_terminal_is_never_a_key() {
     let answer = b"\x1b]11;rgb:fdfd/f6f6/e3e3\x1b\\";
     let light = Typed::Ground(Some(Ground::Light));
-    // A slow line may hold up the rest for longer than a lone escape is waited with.
+    // A slow line may delay the rest for longer than the wait after a lone escape.
     let pause = Duration::from_millis(300);
     for split in 2..answer.len() {
         let (begun, rest) = answer.split_at(split);
@@ -110,14 +110,14 @@ fn escape_is_a_key_only_after_a_silence() {
 }
 
 #[test]
-fn fingers_that_type_escape_and_a_letter_mean_both() {
+fn escape_and_a_letter_typed_by_hand_are_two_keys() {
     let esc_then =
         |pause, then: &[u8]| typed_at(&[(Duration::ZERO, b"\x1b"), (Duration::from_millis(pause), then)]);
     let [esc, q] = [KeyCode::Esc, KeyCode::Char('q')].map(|code| Typed::Key(key(code)));
     for pause in [60, 199, 200, 900, 5000] {
         assert_eq!(esc_then(pause, b"q"), [esc.clone(), q.clone()], "{pause} ms");
     }
-    // What follows an escape so soon may be the rest of an arrow; later it is a key.
+    // Bytes that follow an escape this soon may be the rest of an arrow; later they are keys.
     assert_eq!(esc_then(1100, b"["), std::slice::from_ref(&esc));
     assert_eq!(esc_then(1300, b"["), [esc.clone(), Typed::Key(key(KeyCode::Char('[')))]);
     let another_between = typed_at(&[
@@ -128,7 +128,7 @@ fn fingers_that_type_escape_and_a_letter_mean_both() {
     assert_eq!(another_between, [esc, q, Typed::Key(key(KeyCode::Char('[')))]);
 }
 
-/// What keyboards send for the keys that are not characters, in every dialect.
+/// The bytes of keys that are not characters, in every dialect.
 const SEQUENCES: [&[u8]; 38] = [
     b"\x1b[A",
     b"\x1b[B",
@@ -171,14 +171,14 @@ const SEQUENCES: [&[u8]; 38] = [
 ];
 
 #[test]
-fn a_sequence_that_is_held_up_is_its_key_and_never_another() {
+fn a_delayed_sequence_is_its_key_and_never_another() {
     let esc = Typed::Key(key(KeyCode::Esc));
     for sequence in SEQUENCES {
         let whole = typed_in(&[sequence]);
         assert_eq!(whole.len(), 1, "{sequence:?}");
         for pause in [20, 49, 50, 60, 120, 199, 200, 201, 300, 500, 700, 900].map(Duration::from_millis) {
             let with_escape = [vec![esc.clone()], whole.clone()].concat();
-            // An escape alone for so long is a key; what it began is one all the same.
+            // A lone escape for this long is a key, and the sequence it started is its own key too.
             let expected = |first| if first == 1 && pause >= ESC_DELAY { &with_escape } else { &whole };
             for cut in 1..sequence.len() {
                 let (first, second) = sequence.split_at(cut);
@@ -224,7 +224,7 @@ fn a_paste_is_one_event_and_never_a_key() {
 }
 
 #[test]
-fn a_huge_paste_is_cut_and_takes_no_time() {
+fn a_huge_paste_is_cut_and_fast() {
     let mut huge = b"\x1b[200~".to_vec();
     huge.resize(3 * LONGEST_PASTE, b'7');
     huge.extend_from_slice(b"\x1b[201~q");
@@ -235,7 +235,7 @@ fn a_huge_paste_is_cut_and_takes_no_time() {
 }
 
 #[test]
-fn reports_that_nobody_asked_for_are_not_keys() {
+fn unrequested_reports_are_not_keys() {
     for junk in [
         b"\x1b[M !!".as_slice(),
         b"\x1b[<35;10;10M",

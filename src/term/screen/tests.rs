@@ -30,7 +30,7 @@ fn setting() -> Setting {
 }
 
 impl Setting {
-    /// Draws, waits until it is written, and returns what arrived.
+    /// Draws, waits for the write, and returns the bytes that arrived.
     fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> String {
         assert!(self.screen.draw(render));
         let event = self.events.recv_timeout(Duration::from_secs(5)).unwrap();
@@ -85,7 +85,7 @@ fn a_copy_goes_out_once_with_the_next_frame() {
     let mut setting = setting();
     setting.draw(hello);
     assert_ne!(setting.screen.copy("\x1b7"), Copied::TooLong);
-    // What cannot be sent takes nothing away from what is still to be sent.
+    // A copy that is too long does not affect the pending one.
     assert_eq!(setting.screen.copy(&"x".repeat(1 << 20)), Copied::TooLong);
     assert_eq!(setting.draw(hello), "\x1b[?2026h\x1b]52;c;Gzc=\x07\x1b[?2026l");
     assert!(setting.screen.draw(hello));
@@ -93,7 +93,7 @@ fn a_copy_goes_out_once_with_the_next_frame() {
 }
 
 #[test]
-fn a_lost_frame_is_made_up_for_by_a_full_repaint() {
+fn after_a_lost_frame_everything_is_repainted() {
     let mut setting = setting();
     let first = setting.draw(hello);
     setting.tty.write_last(b"", Duration::ZERO);
@@ -103,7 +103,7 @@ fn a_lost_frame_is_made_up_for_by_a_full_repaint() {
 }
 
 #[test]
-fn no_size_is_no_frame() {
+fn without_a_size_there_is_no_frame() {
     let mut setting = setting();
     setting.draw(hello);
     for (width, height) in [(0, 0), (0, 5), (5, 0)] {
@@ -115,7 +115,7 @@ fn no_size_is_no_frame() {
 }
 
 #[test]
-fn a_cell_that_would_steer_the_terminal_does_not_reach_it() {
+fn a_cell_with_control_characters_does_not_reach_the_terminal() {
     let mut setting = setting();
     let sent = setting.draw(|frame| {
         frame.buffer_mut()[(0, 0)].set_symbol("\x1b]52;c;eA==\x07");

@@ -1,4 +1,4 @@
-//! What a trainer leaves on disk: checkpoints, the weights alone, and the lines of its metrics.
+//! What a trainer saves: checkpoints, the weights alone, and lines of metrics.
 
 use super::super::checkpoint::TrainState;
 use super::super::events::TrainEvent;
@@ -9,7 +9,7 @@ use super::{Setup, Trainer};
 use crate::model::Backend;
 
 impl<D: Backend> Trainer<'_, D> {
-    /// Saves and exports. Training goes on without what could not be written, which has been said.
+    /// Saves and exports. After an error, which is reported, training continues.
     pub(super) fn save(&mut self) {
         if self.save_checkpoint().is_ok()
             && let Err(error) = self.export()
@@ -18,7 +18,7 @@ impl<D: Backend> Trainer<'_, D> {
         }
     }
 
-    /// Saves the state durably. An error has been said; older checkpoints are then as they were.
+    /// Saves the state durably. Errors are reported; older checkpoints are then unchanged.
     pub(super) fn save_checkpoint(&mut self) -> Result<(), FileError> {
         if self.saved == Some(self.step) {
             return Ok(());
@@ -26,7 +26,7 @@ impl<D: Backend> Trainer<'_, D> {
         self.sync_metrics();
         let state = self.state();
         if state.weights.first_non_finite().is_some() {
-            // The next step ends the run, and must find the last good state on disk.
+            // The next step fails, and the last good state must stay on disk.
             return Ok(());
         }
         let Some(dir) = &mut self.setup.run_dir else { return Ok(()) };
@@ -44,7 +44,7 @@ impl<D: Backend> Trainer<'_, D> {
         saved
     }
 
-    /// Makes the run longer: first on disk, so that what is saved from now on is of the longer run.
+    /// Extends the run: first on disk, so that later saves belong to the longer run.
     pub(super) fn extend(&mut self) {
         let event = match self.try_extend() {
             Ok(by) => TrainEvent::Extended { total_steps: self.setup.config.total_steps(), by },
@@ -63,19 +63,19 @@ impl<D: Backend> Trainer<'_, D> {
         Ok(by)
     }
 
-    /// Saves the last state. One that was saved before must still be where the run is looked for.
+    /// Saves the final state. Even a state saved earlier must still be at the run's path.
     pub(super) fn save_at_the_end(&mut self) -> Result<(), FileError> {
         self.save_checkpoint()?;
         self.setup.run_dir.as_ref().map_or(Ok(()), RunDir::is_in_place)
     }
 
-    /// Keeps a state that could not be saved in another place, if one takes it.
+    /// Saves an unsaved state in another directory, if possible.
     pub(super) fn rescue(&self) -> Option<RunDir> {
         let Setup { run_dir, config, dataset, .. } = &self.setup;
         run_dir.as_ref()?.rescue(config, dataset, &self.state())
     }
 
-    /// Saves in another place what cannot be saved here, and goes on there.
+    /// Saves an unsaved state in another directory, and continues there.
     pub(super) fn rescue_and_go_on(&mut self) {
         if !self.unsaved {
             return self.save();
@@ -113,7 +113,7 @@ impl<D: Backend> Trainer<'_, D> {
         self.note_log(&synced);
     }
 
-    /// Says that lines cannot be written when it begins, and when they can again: they wait meanwhile.
+    /// Reports the first failed write of metrics and the first that succeeds again; lines are buffered meanwhile.
     pub(super) fn note_log(&mut self, result: &Result<(), FileError>) {
         match result {
             Err(error) if !self.unlogged => (self.emit)(TrainEvent::Notice(error.to_string())),
