@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn the_loss_on_the_label_is_shown_beside_the_loss_over_all() {
         let text = of(&[28]).to_string();
-        assert!(text.contains("loss on this label 0.0012 -> 8.250 (random sets: 0.0015)\n"), "{text}");
+        assert!(text.contains("loss on this label 0.00123 -> 8.250 (random sets: 0.00150)\n"), "{text}");
         assert!(text.ends_with("loss over all labels 0.1000 -> 0.2000 (random sets: 0.1200)\n"), "{text}");
         let json = serde_json::to_value(of(&[28])).unwrap();
         assert_eq!(json["class_loss_after"], 8.25);

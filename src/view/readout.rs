@@ -56,7 +56,7 @@ fn cell(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area
     let broken = measure.row(query).iter().any(|p| p.is_nan());
     let of_query = |x: f32| if broken { "NaN".into() } else { number(x) };
     pair(ink, area, 3, "attention", &number(a));
-    pair(ink, area, 4, "uniform", &format!("{}  {:.2} x", number(uniform), a / uniform));
+    pair(ink, area, 4, "uniform │", &format!("{}  {:.2} x", number(uniform), a / uniform));
     let norm = summary.value_norms[key];
     let weighed = if measure.is_mean {
         "of no sequence".into()
@@ -116,13 +116,13 @@ fn strongest(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>,
         AttentionScale::RelativeToUniform => "x uniform",
         AttentionScale::InfoWeighted => "A|vW_O|",
     };
-    // Weighted by values attention has no chance level.
-    let (uniform, right) = match measure.scale {
-        AttentionScale::Raw => (Some(1.0 / (query + 1) as f32), "│ uniform"),
-        AttentionScale::RelativeToUniform => (Some(1.0), "│ uniform"),
-        AttentionScale::InfoWeighted => (None, ""),
+    let uniform = match measure.scale {
+        AttentionScale::Raw => Some(1.0 / (query + 1) as f32),
+        AttentionScale::RelativeToUniform => Some(1.0),
+        // Weighted by values, attention has no chance level.
+        AttentionScale::InfoWeighted => None,
     };
-    ink.rule(area, 0, &format!("strongest keys, {by}"), right);
+    ink.rule(area, 0, &format!("strongest keys, {by}"), "");
     let mut keys: Vec<(usize, f32)> = (0..=query).map(|key| (key, measure.value(query, key))).collect();
     keys.sort_by(|a, b| b.1.total_cmp(&a.1));
     let largest = keys.first().map_or(1.0, |first| first.1).max(f32::MIN_POSITIVE);
