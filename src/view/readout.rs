@@ -128,7 +128,7 @@ fn strongest(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>,
     let largest = keys.first().map_or(1.0, |first| first.1).max(f32::MIN_POSITIVE);
     // Room for the longest key, the longest token in brackets, and the longest figure.
     let key_end = digits(query).max(4) + 1;
-    let value_end = key_end + digits(probe.config().d_vocab.saturating_sub(1)).max(3) + 3 + 7;
+    let value_end = key_end + digits(probe.config().d_vocab.saturating_sub(1)).max(3) + 3 + 8;
     for (y, (key, value)) in (1..area.height).zip(keys) {
         let role = if key == key_of_cursor { Role::Cursor } else { Role::Plain };
         ink.text_right(area, key_end, y, &key.to_string(), role);
