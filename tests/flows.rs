@@ -953,3 +953,17 @@ fn the_help_says_what_the_numbers_are_and_dims_what_does_nothing() {
     // Nothing is off: there is no line to go to, but positions there are.
     assert_ne!(style("PgUp"), style("← h"));
 }
+
+#[test]
+fn the_scale_of_a_raw_map_is_that_of_the_queries_in_view() {
+    let mut screen = running();
+    let top = |screen: &Screen| -> f64 {
+        let text = screen.text();
+        let (_, rest) = text.split_once('≥').expect("the legend says where it is clipped");
+        rest.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    screen.keys("20");
+    let first = top(&screen);
+    screen.keys("$");
+    assert!(top(&screen) < first / 2.0, "{first} for the first queries, {} for the last", top(&screen));
+}

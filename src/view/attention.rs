@@ -21,7 +21,7 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let Some(probe) = app.probe.as_deref().filter(|probe| !probe.is_empty()) else {
         return nothing_yet(ink, app, area, "attention");
     };
-    let measure = Measure::new(app, probe);
+    let mut measure = Measure::new(app, probe);
     // What replacing patterns does stands where it is done.
     let changed = u16::from(!app.ablation.off.patterns.is_empty() && area.height > 8);
     if changed > 0 {
@@ -33,7 +33,7 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let show_readout = area.width >= 56;
     let map_width = if show_readout { area.width - readout_width - 1 } else { area.width };
     let (left, right) = beside(area, map_width);
-    map(ink, app, probe, &measure, left);
+    map(ink, app, probe, &mut measure, left);
     if show_readout {
         readout::render(ink, app, probe, &measure, right);
     }
@@ -48,7 +48,7 @@ fn cell_size(zoom: Zoom, len: usize, rows: usize, columns: usize) -> (usize, u16
     }
 }
 
-fn map(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area: Rect) {
+fn map(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &mut Measure<'_>, area: Rect) {
     let plot = part(area, AXIS, 2, area.width, area.height.saturating_sub(3));
     let rows = ink.heat_rows(plot.height);
     let (factor, cell) = cell_size(app.settings.zoom, measure.len, rows, usize::from(plot.width));
@@ -65,6 +65,9 @@ fn map(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area:
     let key = app.cursor.key.min(query);
     let rows = window(query / factor, cells, rows);
     let cols = window(key / factor, cells, usize::from(plot.width / cell));
+    let positions =
+        |cells: &std::ops::Range<usize>| cells.start * factor..(cells.end * factor).min(measure.len);
+    measure.fit(positions(&rows), positions(&cols));
     key_ticks(ink, area, &cols, factor, cell, key);
     for (line, row) in rows.clone().step_by(ink.heat_rows(1)).enumerate() {
         query_tick(ink, area, line as u16 + 2, row, factor, query);

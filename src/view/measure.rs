@@ -1,5 +1,7 @@
 //! Attention probabilities in the units of a scale: where they stand on its colours, and what its ends mean.
 
+use std::ops::Range;
+
 use super::heat::Heat;
 use super::ink::Ink;
 use super::number::figure;
@@ -55,8 +57,12 @@ impl<'a> Measure<'a> {
         if app.settings.patterns == Patterns::Mean {
             measure.average(app, at);
         }
-        measure.top = measure.top();
         measure
+    }
+
+    /// Sets the top of the scale by the queries and keys on screen. To be called before anything is drawn.
+    pub(super) fn fit(&mut self, queries: Range<usize>, keys: Range<usize>) {
+        self.top = self.top_of(queries, keys);
     }
 
     /// Takes a head's mean pattern instead, once it is known.
@@ -96,12 +102,12 @@ impl<'a> Measure<'a> {
     }
 
     /// The value that one in a hundred exceeds: the first queries, which have little choice, would darken all the rest.
-    fn top(&self) -> f32 {
-        let len = self.len;
+    fn top_of(&self, queries: Range<usize>, keys: Range<usize>) -> f32 {
         // Of a long context a sample tells as much, and a frame must not take longer for it.
-        let stride = len.div_ceil(SAMPLES).max(1);
-        let cells = (0..len).step_by(stride);
-        let cells = cells.flat_map(|query| (0..=query).step_by(stride).map(move |key| (query, key)));
+        let stride = queries.len().max(keys.len()).div_ceil(SAMPLES).max(1);
+        let keys_of = |query| keys.clone().step_by(stride).take_while(move |key| *key <= query);
+        let cells = queries.step_by(stride);
+        let cells = cells.flat_map(|query| keys_of(query).map(move |key| (query, key)));
         let size = |value: f32| match self.scale {
             AttentionScale::RelativeToUniform => value.max(1e-6).log2().abs(),
             AttentionScale::Raw | AttentionScale::InfoWeighted => value,
