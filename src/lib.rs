@@ -1,7 +1,7 @@
 //! Train a small transformer and look inside it, in the terminal.
 //!
-//! The program is [`cli`]; everything that it computes is here for other programs too. Every number comes about the same
-//! way:
+//! The program is [`cli`]; everything that it computes is here for other programs too. Every number is produced in the
+//! same way:
 //!
 //! ```text
 //!  subject ── of which weights, sequence and edits ──┐

@@ -39,7 +39,6 @@ pub fn forward_again(weights: &Weights, patch: &Patch, from: &Activations, to: &
     let touched = |patch: &BlockEdit| !patch.is_empty();
     let Some(first) = patch.blocks.iter().position(touched) else { return to.clone_from(from) };
     // All later blocks are overwritten completely.
-    to.len = from.len;
     to.blocks[..=first].clone_from_slice(&from.blocks[..=first]);
     let block = &patch.blocks[first];
     if block.touches_attention() {

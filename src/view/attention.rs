@@ -69,9 +69,7 @@ fn map(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &mut Measure<'_>, a
         |cells: &std::ops::Range<usize>| cells.start * factor..(cells.end * factor).min(measure.len);
     measure.fit(positions(&rows), positions(&cols));
     key_ticks(ink, area, &cols, factor, cell, key);
-    for (line, row) in rows.clone().step_by(ink.heat_rows(1)).enumerate() {
-        query_tick(ink, area, line as u16 + 2, row, factor, query);
-    }
+    ink.row_ticks(lines(area, 2, area.height), AXIS, rows.clone(), (factor, query));
     let map = HeatMap {
         rows,
         cols,
@@ -128,18 +126,6 @@ fn key_ticks(
         } else {
             ink.text(area, at, 1, &text, Role::Strong);
         }
-    }
-}
-
-fn query_tick(ink: &mut Ink<'_>, area: Rect, y: u16, row: usize, factor: usize, query: usize) {
-    let lines = row..row + ink.heat_rows(1);
-    let here = lines.contains(&(query / factor));
-    let marked =
-        if here { Some(query / factor) } else { lines.into_iter().find(|line| line * factor % 10 < factor) };
-    if let Some(at) = marked {
-        let number = if here { query } else { at * factor };
-        let (text, role) = ink.row_tick(number, at > row, here);
-        ink.text_right(area, AXIS, y, &text, role);
     }
 }
 

@@ -172,15 +172,7 @@ fn over_positions(ink: &mut Ink<'_>, map: &MapInView<'_>, area: Rect) -> (u16, f
     let cols = window(map.cursor.1, map.cols, usize::from(plot.width));
     let largest = largest(map, &rows, &cols);
     col_ticks(ink, map, area, &cols, 1);
-    for (y, row) in (0..).zip(rows.clone().step_by(per_line)) {
-        let lines = row..row + per_line;
-        let here = lines.contains(&map.cursor.0);
-        let marked = if here { Some(map.cursor.0) } else { lines.into_iter().find(|line| line % 10 == 0) };
-        if let Some(at) = marked {
-            let (text, role) = ink.row_tick(at, at > row, here);
-            ink.text_right(area, AXIS, y, &text, role);
-        }
-    }
+    ink.row_ticks(area, AXIS, rows.clone(), (1, map.cursor.0));
     let shown = u16::try_from(rows.len().div_ceil(per_line)).unwrap_or(u16::MAX);
     let heat = |row: usize, col: usize| {
         map.value(row, col).map_or(Heat::Blank, |value| Heat::of(value, |x| x / largest / 2.0 + 0.5))

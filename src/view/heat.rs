@@ -44,14 +44,30 @@ impl Ink<'_> {
         usize::from(lines) * if self.theme.has_halves() { 2 } else { 1 }
     }
 
-    /// The number of a map's row, beside its line: after the number an edge at the half of the line that the row has.
-    pub(super) fn row_tick(&self, number: usize, is_lower: bool, here: bool) -> (String, Role) {
-        let edge = if is_lower { '▁' } else { '▔' };
-        match (self.theme.has_halves(), here) {
-            (true, true) => (format!("▸{number}{edge}"), Role::Strong),
-            (true, false) => (format!("{number}{edge}"), Role::Faint),
-            (false, true) => (format!("{number}▸"), Role::Strong),
-            (false, false) => (format!("{number} "), Role::Faint),
+    /// Numbers beside a map's lines, up to column `end`: every tenth position and the cursor's. A row pools `factor`
+    /// positions. In half blocks an edge after the number is at its row's half of the line.
+    pub(super) fn row_ticks(
+        &mut self,
+        area: Rect,
+        end: u16,
+        rows: Range<usize>,
+        (factor, cursor): (usize, usize),
+    ) {
+        let per_line = self.heat_rows(1);
+        for (y, first) in (0..).zip(rows.step_by(per_line)) {
+            let mut line = first..first + per_line;
+            let here = line.contains(&(cursor / factor));
+            let row = if here { Some(cursor / factor) } else { line.find(|row| row * factor % 10 < factor) };
+            let Some(row) = row else { continue };
+            let (number, edge) =
+                (if here { cursor } else { row * factor }, if row > first { '▁' } else { '▔' });
+            let text = match (self.theme.has_halves(), here) {
+                (true, true) => format!("▸{number}{edge}"),
+                (true, false) => format!("{number}{edge}"),
+                (false, true) => format!("{number}▸"),
+                (false, false) => format!("{number} "),
+            };
+            self.text_right(area, end, y, &text, if here { Role::Strong } else { Role::Faint });
         }
     }
 
@@ -139,15 +155,17 @@ mod tests {
 
     #[test]
     fn a_row_number_says_which_half_of_the_line_is_meant() {
-        let area = Rect::new(0, 0, 1, 1);
-        let mut buffer = Buffer::empty(area);
-        let mut tick = |glyphs, is_lower, here| {
+        let area = Rect::new(0, 0, 4, 3);
+        let ticks = |glyphs, cursor| {
             let theme = Theme { depth: ColorDepth::TrueColor, glyphs, ground: Ground::Dark };
-            Ink::new(&mut buffer, theme).row_tick(37, is_lower, here).0
+            let mut buffer = Buffer::empty(area);
+            Ink::new(&mut buffer, theme).row_ticks(area, 4, 35..41, (1, cursor));
+            let line = |y| (0..4).map(|x| buffer[(x, y)].symbol()).collect::<String>();
+            [0, 1, 2].map(line)
         };
-        assert_eq!(tick(Glyphs::Utf8, false, false), "37▔");
-        assert_eq!(tick(Glyphs::Utf8, true, true), "▸37▁");
-        assert_eq!(tick(Glyphs::Ascii, false, true), "37▸");
+        assert_eq!(ticks(Glyphs::Utf8, 36), ["▸36▁", "    ", " 40▁"]);
+        assert_eq!(ticks(Glyphs::Utf8, 37), ["    ", "▸37▔", " 40▁"]);
+        assert_eq!(ticks(Glyphs::Ascii, 35), [" 35>", "    ", "    "]);
     }
 
     #[test]

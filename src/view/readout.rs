@@ -125,7 +125,8 @@ fn strongest(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>,
     ink.rule(area, 0, &format!("strongest keys, {by}"), "");
     let mut keys: Vec<(usize, f32)> = (0..=query).map(|key| (key, measure.value(query, key))).collect();
     keys.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let largest = keys.first().map_or(1.0, |first| first.1).max(f32::MIN_POSITIVE);
+    let finite = keys.iter().map(|(_, value)| *value).filter(|value| value.is_finite());
+    let largest = finite.fold(f32::MIN_POSITIVE, f32::max);
     // Room for the longest key, the longest token in brackets, and the longest figure.
     let key_end = digits(query).max(4) + 1;
     let value_end = key_end + digits(probe.config().d_vocab.saturating_sub(1)).max(3) + 3 + 8;
@@ -138,12 +139,29 @@ fn strongest(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>,
         ink.text_right(area, value_end, y, &figure(f64::from(value)), role);
         let first = value_end + 1;
         let columns = area.width.saturating_sub(first + 2);
-        let x = |value: f32| first + (value / largest * f32::from(columns)).round() as u16;
-        if let Some(uniform) = uniform.filter(|uniform| *uniform <= largest) {
-            ink.text(area, x(uniform), y, "│", Role::Faint);
+        let column = |value: f32| on_scale(value, largest, columns).map(|at| first + at);
+        if let Some(x) = uniform.and_then(column) {
+            ink.text(area, x, y, "│", Role::Faint);
         }
-        if value.is_finite() {
-            ink.text(area, x(value.max(0.0)), y, "●", Role::Bar);
+        if let Some(x) = column(value) {
+            ink.text(area, x, y, "●", Role::Bar);
         }
+    }
+}
+
+/// Column of a value on a scale from 0 to `largest`; `None` outside the scale, and for a value that is not a number.
+fn on_scale(value: f32, largest: f32, columns: u16) -> Option<u16> {
+    (0.0..=largest).contains(&value).then(|| (value / largest * f32::from(columns)).round() as u16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_numbers_on_the_scale_have_a_column() {
+        let columns = [0.0, 0.5, 2.0, 2.1, f32::INFINITY, f32::NAN].map(|value| on_scale(value, 2.0, 20));
+        assert_eq!(columns, [Some(0), Some(5), Some(20), None, None, None]);
+        assert_eq!(on_scale(0.3, f32::MIN_POSITIVE, 20), None, "no finite value at all");
     }
 }

@@ -61,8 +61,11 @@ impl Pending {
     /// After a frame of `bytes`, on a line that carries `line_rate` bytes a second for training. After a key's frame the
     /// pause is twice as long: the next key often comes soon, and finds the line free.
     pub(super) fn drawn(bytes: usize, line_rate: u32, by_key: bool) -> Self {
-        let bytes = if by_key { 2 * bytes } else { bytes };
-        Self { next: Some(Instant::now() + pause_after(bytes, line_rate)), ..Self::default() }
+        Self { next: Some(Instant::now() + Self::pause(bytes, line_rate, by_key)), ..Self::default() }
+    }
+
+    fn pause(bytes: usize, line_rate: u32, by_key: bool) -> Duration {
+        pause_after(if by_key { 2 * bytes } else { bytes }, line_rate)
     }
 
     /// Time until the next training frame is due.
@@ -92,5 +95,11 @@ mod tests {
         }
         assert!(pause_after(1500, 6144) <= Duration::from_millis(250), "four frames a second");
         assert_eq!(pause_after(1 << 20, 0), RAREST_FRAME);
+        assert_eq!(Pending::pause(800, 800, false), Duration::from_secs(1));
+        assert_eq!(
+            Pending::pause(800, 800, true),
+            Duration::from_secs(2),
+            "the next key finds the line free"
+        );
     }
 }
