@@ -185,7 +185,8 @@ fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
         return;
     };
     let set = format!("accuracy, {} val sequences", validation.sequences);
-    ink.rule(area, 0, &set, &validated(app, study));
+    let of = format!("error 1e-4 to 1, log; {}", validated(app, study));
+    ink.rule(area, 0, &set, &of);
     let body = lines(area, 1, area.height);
     let mut x = ink.text(body, 1, 0, "overall ", Role::Faint);
     x = ink.text(body, x, 0, &percent(validation.accuracy), Role::Strong);
@@ -213,7 +214,7 @@ fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
         return;
     }
     classes::render(ink, table, &[("right", &validation.accuracy_by_class)]);
-    classes::render_bars(ink, table, 2, &validation.accuracy_by_class);
+    classes::render_errors(ink, table, 2, &validation.accuracy_by_class);
     by_position(ink, &validation.accuracy_by_position, lines(body, 4, body.height));
 }
 
