@@ -87,7 +87,8 @@ pub(super) fn render_errors(ink: &mut Ink<'_>, area: Rect, y: u16, values: &[Opt
     if !fits(values.len(), area.width) {
         return;
     }
-    ink.text(area, 1, y, "error", Role::Faint);
+    let floor = format!("err{}1e-4", ink.at_least());
+    ink.text(area, 1, y, &floor, Role::Faint);
     let pitch = pitch(values.len());
     for (class, value) in values.iter().enumerate() {
         ink.error(part(area, LABEL + class as u16 * pitch + 1, y, pitch - 1, 1), *value);

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::widgets::Row;
 
-use super::ink::{Ink, lines};
+use super::ink::{Ink, lines, width};
 use super::number::{figure, percent, signed};
 use super::theme::Role;
 use super::{provenance_of, target};
@@ -11,9 +11,6 @@ use crate::app::App;
 use crate::app::views::logits::lens_of_stream;
 use crate::figure::Datum;
 use crate::inquiry::Probe;
-
-/// Columns: place in the stream, to the target, output, loss, accuracy.
-const WIDTHS: [u16; 5] = [13, 22, 6, 27, 6];
 
 /// Lines it takes: a heading, the names of the columns, a line a place.
 pub(super) fn height(app: &App) -> u16 {
@@ -27,7 +24,7 @@ pub(super) fn height(app: &App) -> u16 {
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let lens = app.lens_of(probe);
     let position = app.position_in(probe);
-    let name = target::short(app, probe, position, 20);
+    let name = target::short(app, probe, position, 8);
     let of = lens.map_or(probe.subject.step(), |(answer, _)| answer.step());
     let of = provenance_of(app, of, probe.subject.form);
     ink.rule(area, 0, &format!("logit lens at position {position}"), &format!("centred, {of}"));
@@ -63,5 +60,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
             ink.right(of_data("validation_accuracy", percent), Role::Plain),
         ]));
     }
-    ink.table(lines(area, 1, area.height), &WIDTHS, rows);
+    let names = (0..panel.len()).map(|row| width(&panel.lead[0].name(row).to_string())).max();
+    let widths = [1 + names.unwrap_or_default(), 11, 7, 26, 6];
+    ink.table(lines(area, 1, area.height), &widths, rows);
 }

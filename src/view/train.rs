@@ -185,8 +185,7 @@ fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
         return;
     };
     let set = format!("accuracy, {} val sequences", validation.sequences);
-    let of = format!("error 1e-4 to 1, log; {}", validated(app, study));
-    ink.rule(area, 0, &set, &of);
+    ink.rule(area, 0, &set, &validated(app, study));
     let body = lines(area, 1, area.height);
     let mut x = ink.text(body, 1, 0, "overall ", Role::Faint);
     x = ink.text(body, x, 0, &percent(validation.accuracy), Role::Strong);
@@ -209,6 +208,7 @@ fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let table = part(body, 0, 1, body.width, body.height);
     if !classes::fits(classes.len(), area.width) && area.height >= 16 {
         let lines_of_classes = (classes.len() as u16).min(body.height - 12);
+        ink.text_right(body, body.width - 1, 1, "error, log scale, 1e-4 to 1", Role::Faint);
         classes::render_list(ink, lines(body, 2, lines_of_classes), classes);
         by_position(ink, &validation.accuracy_by_position, lines(body, 3 + lines_of_classes, body.height));
         return;
