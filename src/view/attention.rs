@@ -12,24 +12,23 @@ use super::{Look, at_another, nothing_yet, provenance_of, readout, replaced};
 use crate::app::{App, Zoom};
 use crate::inquiry::Probe;
 
-/// Columns for the queries' numbers.
+/// Width of the query labels.
 const AXIS: u16 = 5;
 
 pub(super) const LOOK: Look = Look { render, moot: |_, _| &[] };
 
-/// Draws the view.
 fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let Some(probe) = app.probe.as_deref().filter(|probe| !probe.is_empty()) else {
         return nothing_yet(ink, app, area, "attention");
     };
     let mut measure = Measure::new(app, probe);
-    // What replacing patterns does stands where it is done.
+    // The effect of replaced patterns is shown in the view where patterns are replaced.
     let changed = u16::from(!app.ablation.off.patterns.is_empty() && area.height > 8);
     if changed > 0 {
         replaced::render(ink, app, lines(area, 0, 1));
     }
     let area = lines(area, changed, area.height);
-    // The queries beside a narrow map would say little: the map goes first.
+    // A narrow readout would be unreadable: the map has priority.
     let readout_width = if area.width >= 120 { 42 } else { 31 };
     let show_readout = area.width >= 56;
     let map_width = if show_readout { area.width - readout_width - 1 } else { area.width };
@@ -40,7 +39,7 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     }
 }
 
-/// Positions a cell of the map averages over, and the columns it takes.
+/// Positions averaged in one map cell, and the cell's width in columns.
 fn cell_size(zoom: Zoom, len: usize, rows: usize, columns: usize) -> (usize, u16) {
     match zoom {
         Zoom::One => (1, 1),
@@ -78,7 +77,7 @@ fn map(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &mut Measure<'_>, a
     legend(ink, area, measure);
 }
 
-/// The mean over a cell's queries and keys, of those that may attend.
+/// Mean over a cell's query-key pairs, without the masked ones.
 fn average(measure: &Measure<'_>, len: usize, factor: usize, row: usize, col: usize) -> Heat {
     let queries = row * factor..((row + 1) * factor).min(len);
     let (mut sum, mut count) = (0.0, 0_u32);
@@ -101,7 +100,7 @@ fn key_ticks(
 ) {
     ink.text(area, 0, 1, "q \\ k", Role::Faint);
     let x = |col: usize| AXIS + (col - cols.start + 1) as u16 * cell - 1;
-    // So far apart that the numbers do not run into each other, nor into the cursor's.
+    // Spacing that keeps labels from touching each other or the cursor's label.
     let far = |step: &usize| step / factor * usize::from(cell) >= 5;
     let step = [10, 20, 50, 100, 200, 500, 1000].into_iter().find(far).unwrap_or(1000);
     let is_clear = |col: usize| {
@@ -115,7 +114,7 @@ fn key_ticks(
     }
     if cols.contains(&(key / factor)) {
         let text = format!("▾{key}");
-        // A label that would be cut goes to the left of its column.
+        // A label that would be cut off goes to the left of its column.
         let at = x(key / factor);
         if at + width(&text) > area.width {
             ink.text_right(area, at + 1, 1, &format!("{key}▾"), Role::Strong);

@@ -1,4 +1,4 @@
-//! Bars in roles: a share, a signed value from zero, and a bar a column as a sparkline.
+//! Bars in theme roles: horizontal shares, signed bars around an axis, and sparklines.
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -9,16 +9,16 @@ use super::theme::Role;
 use super::widgets::{ZeroBar, share_of_cells};
 use crate::term::Glyphs;
 
-/// A bar of a curve: its height, of 0 to 1, and its style. NaN is drawn as `?`.
+/// A sparkline column: height (0 to 1) and style. NaN is drawn as `?`.
 pub(super) type Bar = (f32, Style);
 
 impl Ink<'_> {
-    /// A bar over the first line of the area, for a share of 0 to 1.
+    /// A horizontal bar on the first line of the area; `share` is 0 to 1.
     pub(super) fn bar(&mut self, area: Rect, share: f32, role: Role) {
         self.zero_bar(area, (0, f32::from(area.width)), share, [role, role]);
     }
 
-    /// A bar from an axis after `left` cells, `unit` cells for a value of 1.
+    /// A signed bar: the axis is `left` cells from the edge, a value of 1 is `unit` cells long.
     pub(super) fn zero_bar(
         &mut self,
         area: Rect,
@@ -31,9 +31,9 @@ impl Ink<'_> {
         self.draw(ZeroBar { left, unit, value, negative, positive, axis, has_eighths }, area);
     }
 
-    /// On the line of a [`zero_bar`](Self::zero_bar), the value before the edits.
+    /// Marks the clean value on the line of a [`zero_bar`](Self::zero_bar).
     pub(super) fn mark_before(&mut self, area: Rect, (left, unit): (u16, f32), value: f32) {
-        // A cell on either side of the axis is the first of that side.
+        // At least one cell from the axis, which must stay visible.
         let cells = (value * unit).abs().ceil().max(1.0) as u16;
         let x = if value < 0.0 { left.saturating_sub(cells) } else { left.saturating_add(cells) };
         if value.is_finite() {
@@ -42,7 +42,7 @@ impl Ink<'_> {
         }
     }
 
-    /// Bars as high as the area, a column each, from its left edge on.
+    /// A sparkline over the whole area, one column per bar.
     pub(super) fn curve(&mut self, area: Rect, bars: impl Iterator<Item = Bar>) {
         let height = area.height;
         let bars: Vec<SparklineBar> = bars

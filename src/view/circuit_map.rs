@@ -1,4 +1,4 @@
-//! A head's map: queries by keys, or tokens by what they write.
+//! A head's circuit as a map: query by key, or token by logit or neuron.
 
 use std::ops::Range;
 
@@ -13,13 +13,13 @@ use super::theme::Role;
 use super::widgets::{Heat, NUMBER, Scale, SignedMap};
 use crate::app::{App, CircuitMap, MapInView, QkScale};
 
-/// Columns for the rows' numbers.
+/// Width of the row labels.
 const AXIS: u16 = 6;
 
-/// Cells that are looked at in every frame.
+/// Largest map whose maximum is computed in every frame, in cells.
 const MOST_CELLS: usize = 1 << 17;
 
-/// What is mapped, and what its rows and columns are.
+/// Title of a map, and the names of its rows and columns.
 fn names(kind: CircuitMap) -> (&'static str, &'static str, &'static str) {
     match kind {
         CircuitMap::QkTokens => ("QK of tokens", "query token", "key token"),
@@ -29,10 +29,10 @@ fn names(kind: CircuitMap) -> (&'static str, &'static str, &'static str) {
     }
 }
 
-/// Lines around a map: heading, columns, scale, what it was divided by, cursor; and a gap.
+/// Lines around a map: heading, column labels, legend, divisor, cursor value, and a gap.
 const CHROME: usize = 6;
 
-/// Draws the map, and where there is room the one that goes with it.
+/// Draws the chosen map and, where there is room, its companion.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let kind = app.circuits.map;
     let both = 2 * (app.options.model.d_vocab + CHROME);
@@ -46,7 +46,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     }
 }
 
-/// A map with its axes, its scale and the number under the cursor.
+/// Draws a map with axes, legend and the value under the cursor.
 fn map(ink: &mut Ink<'_>, app: &App, kind: CircuitMap, area: Rect) {
     let (title, row_name, col_name) = names(kind);
     let id = app.cursor.head_id();
@@ -80,7 +80,7 @@ fn map(ink: &mut Ink<'_>, app: &App, kind: CircuitMap, area: Rect) {
     }
 }
 
-/// What the numbers have been divided by, or how they are read.
+/// The divisor of the values, or how to read them.
 fn scale(app: &App, kind: CircuitMap) -> String {
     match (kind, app.circuits.scale) {
         (CircuitMap::OvLogits, _) => "if attended to, before layer norms".into(),
@@ -118,13 +118,13 @@ fn under_cursor(
     ink.text(area, x, y, &value, Role::Strong);
 }
 
-/// Four digits and the sign.
+/// [`figure`] with a plus sign for positive numbers.
 fn figure_signed(x: f32) -> String {
     let text = figure(f64::from(x));
     if x > 0.0 { format!("+{text}") } else { text }
 }
 
-/// The neurons that the cursor's token drives most.
+/// Lists the neurons driven most by the token under the cursor.
 fn driven(ink: &mut Ink<'_>, app: &App, area: Rect, y: u16) {
     let token = app.cursor.token;
     let mut x = ink.text(area, 1, y, &format!("token {token} drives most"), Role::Faint);
@@ -137,7 +137,7 @@ fn driven(ink: &mut Ink<'_>, app: &App, area: Rect, y: u16) {
     }
 }
 
-/// Columns of the screen that a cell of a map takes in an area with an axis.
+/// Width of a map cell in screen columns.
 fn cell_width(map: &MapInView<'_>, area: Rect) -> u16 {
     if map.kind == CircuitMap::QkPositions {
         return 1;
@@ -146,21 +146,21 @@ fn cell_width(map: &MapInView<'_>, area: Rect) -> u16 {
     (width / u16::try_from(map.cols).unwrap_or(u16::MAX).max(1)).clamp(2, NUMBER + 1)
 }
 
-/// What of a map was drawn: the lines taken, the end of the scale, and the unit of the cells' numbers.
+/// The drawn part of a map: lines used, end of the scale, unit of the numbers in cells.
 struct Drawn {
     rows: u16,
     largest: f32,
     unit: Option<String>,
 }
 
-/// A line a row; a cell has room for its sign at least.
+/// One line per row; each cell has room for at least a sign.
 fn over_tokens(ink: &mut Ink<'_>, map: &MapInView<'_>, area: Rect) -> Drawn {
     let plot = part(area, AXIS, 0, area.width, area.height);
     let cell = cell_width(map, area);
     let rows = window(map.cursor.0, map.rows, usize::from(plot.height));
     let cols = window(map.cursor.1, map.cols, usize::from(plot.width / cell));
     let value = |row: usize, col: usize| map.value(row, col).unwrap_or(f32::NAN);
-    // One scale for the whole map, unless looking at all of it would hold up the frame.
+    // One scale for the whole map, unless finding its maximum would delay the frame.
     let is_small = map.rows.saturating_mul(map.cols) <= MOST_CELLS;
     let largest =
         if is_small { largest(map, &(0..map.rows), &(0..map.cols)) } else { largest(map, &rows, &cols) };
@@ -175,7 +175,7 @@ fn over_tokens(ink: &mut Ink<'_>, map: &MapInView<'_>, area: Rect) -> Drawn {
     Drawn { rows: shown, largest, unit: map.unit() }
 }
 
-/// As many positions as fit, two queries a line where the terminal can.
+/// As many positions as fit; two queries per line if the terminal has half blocks.
 fn over_positions(ink: &mut Ink<'_>, map: &MapInView<'_>, area: Rect) -> Drawn {
     let plot = part(area, AXIS, 0, area.width, area.height);
     let per_line = ink.theme.map_rows(1);
@@ -193,7 +193,7 @@ fn over_positions(ink: &mut Ink<'_>, map: &MapInView<'_>, area: Rect) -> Drawn {
     Drawn { rows: shown, largest, unit: None }
 }
 
-/// The largest size among some cells.
+/// Largest absolute value among some cells.
 fn largest(map: &MapInView<'_>, rows: &Range<usize>, cols: &Range<usize>) -> f32 {
     let cells = rows.clone().flat_map(|row| cols.clone().filter_map(move |col| map.value(row, col)));
     cells.filter(|x| x.is_finite()).fold(0.0, |most: f32, x| most.max(x.abs())).max(f32::MIN_POSITIVE)
@@ -205,13 +205,13 @@ fn row_tick(ink: &mut Ink<'_>, area: Rect, y: u16, row: usize, here: bool) {
     ink.text_right(area, if here { AXIS } else { AXIS - 1 }, y, &text, role);
 }
 
-/// Numbers over the columns, as many as do not run into each other; the cursor's always.
+/// Column labels that do not touch each other; the cursor's label is always drawn.
 fn col_ticks(ink: &mut Ink<'_>, map: &MapInView<'_>, area: Rect, cols: &Range<usize>, cell: u16) {
     let above = Rect { y: area.y.saturating_sub(1), height: 1, ..area };
     let end = |col: usize| AXIS.saturating_add(((col - cols.start) as u16 + 1).saturating_mul(cell));
     let here = format!("{}▾", map.name_of(map.cursor.1));
     let here_end = if cols.contains(&map.cursor.1) { end(map.cursor.1) } else { 0 };
-    // The axes' names stand at the left.
+    // The left edge holds the axis names.
     let mut free = AXIS;
     for col in cols.clone() {
         let text = map.name_of(col).to_string();

@@ -1,4 +1,4 @@
-//! View 5: what the weights alone say: a head's map beside its figures, and ranked paths.
+//! View 5: circuits of the weights alone: a head's map, its figures, and ranked paths.
 
 use ratatui::layout::Rect;
 
@@ -7,12 +7,11 @@ use super::theme::Role;
 use super::{Look, circuit_map, head_facts, paths};
 use crate::app::App;
 
-/// Columns of the figures and paths, on a narrow and on a wide screen.
+/// Width of the figures and paths on a narrow and on a wide screen.
 const FACTS: [u16; 2] = [36, 52];
 
 pub(super) const LOOK: Look = Look { render, moot: |_, _| &[] };
 
-/// Draws the view.
 fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     if let Some(bytes) = app.circuits_too_large() {
         ink.rule(area, 0, "circuits", "");

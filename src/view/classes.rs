@@ -1,4 +1,4 @@
-//! Accuracy per class, a column each; where there are too many classes, the worst.
+//! Accuracy per class, one column each; if there are too many classes, the least accurate ones.
 
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Row;
@@ -8,18 +8,18 @@ use super::number::share;
 use super::theme::Role;
 use super::widgets::Dots;
 
-/// Columns for the names of lines.
+/// Width of the line names.
 const LABEL: u16 = 9;
 
-/// Columns for a class of so many, with a gap.
+/// Width of a class column, including the gap.
 fn pitch(classes: usize) -> u16 {
     digits(classes.saturating_sub(1)).max(4) + 1
 }
 
-/// A line of the table: its name and a share per class.
+/// A line of the table: its name and the accuracy per class.
 pub(super) type Line<'a> = (&'a str, &'a [Option<f64>]);
 
-/// Draws the table: a line of classes, then the lines. The last line decides which classes are the worst.
+/// Draws a heading of classes, then the lines. The last line decides which classes are the least accurate.
 pub(super) fn render(ink: &mut Ink<'_>, area: Rect, table: &[Line<'_>]) {
     let Some((_, deciding)) = table.last() else { return };
     let pitch = pitch(deciding.len());
@@ -47,12 +47,12 @@ pub(super) fn render(ink: &mut Ink<'_>, area: Rect, table: &[Line<'_>]) {
     }
 }
 
-/// Whether a class lost more than a tenth.
+/// Whether the accuracy of a class fell by more than 0.1.
 fn fell(before: Option<f64>, after: Option<f64>) -> bool {
     matches!((before, after), (Some(before), Some(after)) if before - after > 0.1)
 }
 
-/// Draws a line per class, with its error; where there are too many, the worst.
+/// Draws one line per class with its error; if there are too many classes, the least accurate ones.
 pub(super) fn render_list(ink: &mut Ink<'_>, area: Rect, values: &[Option<f64>]) {
     let mut classes: Vec<usize> = (0..values.len()).collect();
     let room = usize::from(area.height);
@@ -77,12 +77,12 @@ pub(super) fn render_list(ink: &mut Ink<'_>, area: Rect, values: &[Option<f64>])
     }
 }
 
-/// Whether a table of so many classes fits in so many columns.
+/// Whether a table of `classes` columns fits in `width`.
 pub(super) fn fits(classes: usize, width: u16) -> bool {
     classes <= usize::from(width.saturating_sub(LABEL) / pitch(classes))
 }
 
-/// Errors under the columns of a table of one line, on a logarithmic scale from [`FLOOR`] to 1.
+/// Draws error rates below a one-line table, on a logarithmic scale from [`FLOOR`] to 1.
 pub(super) fn render_errors(ink: &mut Ink<'_>, area: Rect, y: u16, values: &[Option<f64>]) {
     if !fits(values.len(), area.width) {
         return;
@@ -95,18 +95,18 @@ pub(super) fn render_errors(ink: &mut Ink<'_>, area: Rect, y: u16, values: &[Opt
     }
 }
 
-/// The lowest error on the scale.
+/// Lower end of the error scale.
 pub(super) const FLOOR: f64 = 1e-4;
 
 impl Ink<'_> {
-    /// The share of wrong answers as a mark on a logarithmic scale over the area's width; no error at all stands at its left.
+    /// Marks an error rate on a logarithmic scale over the area's width; zero errors are at the left end.
     fn error(&mut self, area: Rect, accuracy: Option<f64>) {
         let scale = Dots { low: FLOOR.log10(), high: 0.0, marks: &[] };
         let Some(error) = accuracy.map(|accuracy| 1.0 - accuracy) else { return };
         if error <= 0.0 {
             return self.put(area, 0, 0, '0', self.theme.style(Role::Faint));
         }
-        // Half cells, for a class has few.
+        // Half cells double the resolution: a class column is narrow.
         let Some(half) = scale.column(error.max(FLOOR).log10(), 2 * area.width) else { return };
         let mark = if half % 2 == 0 { '▌' } else { '▐' };
         self.put(area, half / 2, 0, mark, self.theme.style(Role::Bar));

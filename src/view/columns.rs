@@ -1,4 +1,4 @@
-//! Positions of the sequence as columns: the strip and every panel over positions share them, so that they line up.
+//! Columns of positions, shared by the strip and every panel over positions so that they line up.
 
 use std::iter::repeat_n;
 use std::ops::Range;
@@ -11,36 +11,36 @@ use super::ink::{Ink, part};
 use crate::app::App;
 use crate::task::Vocabulary;
 
-/// Columns for the names of lines.
+/// Width of the line names.
 const LABEL: u16 = 10;
 
-/// Which positions are on screen, and where.
+/// The positions on screen and their columns.
 #[derive(Clone, Debug)]
 pub(super) struct Columns {
     /// Positions on screen.
     pub(super) shown: Range<usize>,
-    /// Columns a position takes: a mark, then its digits.
+    /// Width of a position: a mark, then its digits.
     pub(super) pitch: u16,
 }
 
 impl Columns {
-    /// For a screen of that width; the cursor is always on it.
+    /// Columns for a screen of `width`; the cursor's position is always visible.
     pub(super) fn new(app: &App, width: u16) -> Self {
         let widths = [app.task().vocabulary(), app.task().outputs()].map(Vocabulary::width);
         let pitch = widths[0].max(widths[1]) as u16 + 1;
-        // While tokens are typed, one more can follow the last.
+        // While typing, a token can be appended.
         let len = app.sequence.tokens.len() + usize::from(app.edit_state().is_some());
         let room = usize::from(width.saturating_sub(LABEL + 1) / pitch);
         let cursor = app.edit_state().map_or(app.cursor.position, |edit| edit.at);
         Self { shown: window(cursor, len, room), pitch }
     }
 
-    /// The column of a position's mark; its digits follow.
+    /// Column of a position's mark; the digits follow.
     pub(super) fn x(&self, position: usize) -> u16 {
         LABEL + (position - self.shown.start) as u16 * self.pitch
     }
 
-    /// A curve, with a bar over each position's last digit, so that bars of neighbours stay apart.
+    /// A sparkline with a bar over each position's last digit only, which leaves gaps between neighbours.
     pub(super) fn digits(&self, ink: &mut Ink<'_>, area: Rect, bar: impl Fn(usize) -> Option<Bar>) {
         let blank = (0.0, Style::new());
         let bars = self.shown.clone().flat_map(|at| {
@@ -50,7 +50,7 @@ impl Columns {
         ink.curve(part(area, LABEL, 0, area.width, area.height), bars);
     }
 
-    /// A curve, with a bar as wide as a position's columns; where there is none the columns are blank.
+    /// A sparkline with bars as wide as a position; positions without a bar are blank.
     pub(super) fn curve(&self, ink: &mut Ink<'_>, area: Rect, bar: impl Fn(usize) -> Option<Bar>) {
         let blank = (0.0, Style::new());
         let bars = self.shown.clone().flat_map(|at| repeat_n(bar(at).unwrap_or(blank), self.pitch.into()));
@@ -58,8 +58,8 @@ impl Columns {
     }
 }
 
-/// Which `room` of `len` things to show so that `cursor` is among them. It turns half a page at a time, so that things
-/// mostly stay where they are.
+/// The `room` entries of `len` to show, including `cursor`. Scrolls by half a page, so that most cursor moves do not
+/// move the list.
 pub(super) fn window(cursor: usize, len: usize, room: usize) -> Range<usize> {
     if len <= room {
         return 0..len;
@@ -69,7 +69,7 @@ pub(super) fn window(cursor: usize, len: usize, room: usize) -> Range<usize> {
     first..first + room
 }
 
-/// ` 3-12 of 14` for a heading, where not all of a list is shown.
+/// ` 3-12 of 14` for a heading; empty if the whole list is shown.
 pub(super) fn of_all(shown: &Range<usize>, len: usize) -> String {
     if shown.len() >= len { String::new() } else { format!(" {}-{} of {len}", shown.start + 1, shown.end) }
 }

@@ -1,4 +1,4 @@
-//! Every component's contribution to the target at every position, as a heat map under the strip's columns.
+//! Heat map of contributions to the target, component by position, aligned with the strip.
 
 use ratatui::layout::Rect;
 
@@ -12,15 +12,15 @@ use crate::app::App;
 use crate::app::views::logits::component_map;
 use crate::inquiry::Probe;
 
-/// Columns for the components' names: as wide as the strip's.
+/// Width of the component names, equal to the strip's line names.
 const NAMES: u16 = 10;
 
-/// Lines it takes: a heading, a line per component, the scale.
+/// Height of the panel: heading, one line per component, legend.
 pub(super) fn height(probe: &Probe) -> u16 {
     u16::try_from(probe.clean.attribution.components.len()).unwrap_or(u16::MAX).saturating_add(2)
 }
 
-/// A component's name, shortened where its layer would be cut off.
+/// A component's name, abbreviated if it would not fit with its layer.
 fn short(component: Component) -> String {
     let name = component.to_string();
     if name.len() < usize::from(NAMES) {
@@ -30,7 +30,6 @@ fn short(component: Component) -> String {
     }
 }
 
-/// Draws the map.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let components = &probe.current().attribution.components;
     let columns = Columns::new(app, area.width);
@@ -47,7 +46,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         let role = if at == app.cursor.component { Role::Strong } else { Role::Faint };
         ink.draw(ink.span(short(*component), role), line);
     }
-    // A line each, so that the names fit: both halves of a line show the same.
+    // One line per component, for its name: both half-cell rows of a line show the same value.
     let per_line = ink.theme.map_rows(1);
     let frame = Frame { rows: 0..components.len() * per_line, cols, cell: columns.pitch, cursor: None };
     let plot = part(area, NAMES, 1, area.width, area.height.saturating_sub(2));

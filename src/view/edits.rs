@@ -1,4 +1,4 @@
-//! View 6: what is switched off, and what that does.
+//! View 6: the edits and their effect.
 
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -16,7 +16,6 @@ use crate::model::{AblationKind, PatternKind};
 
 pub(super) const LOOK: Look = Look { render, moot: |_, _| &[] };
 
-/// Draws the view.
 fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let Some(probe) = app.probe.as_deref().filter(|probe| !probe.is_empty()) else {
         return nothing_yet(ink, app, area, "ablation");

@@ -1,4 +1,4 @@
-//! The ablation in numbers: this sequence, the validation set, and random sets of the same size.
+//! Loss and accuracy before and after the ablation: this sequence, the validation set, and random sets of the same size.
 
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
@@ -14,13 +14,13 @@ use crate::app::views::edits::{effect, effect_here};
 use crate::figure::Panel;
 use crate::inquiry::{AblationReport, Answer};
 
-/// Lines it takes: headings, loss, accuracy, and the losses on a line.
+/// Height of the panel: heading, loss, accuracy, and the line of losses.
 pub(super) const HEIGHT: u16 = 4;
 
-/// Columns: names, this sequence, the validation set; random sets take the rest.
+/// Column widths: names, this sequence, the validation set; random sets take the rest.
 const WIDTHS: [u16; 3] = [9, 19, 19];
 
-/// Draws the table, and below it the losses on one line.
+/// Draws the table, and the losses as marks on the line below.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let here = effect_here(app).map(|panel| change(ink, &panel, "")).unwrap_or_default();
     let known = app.ablation_figures().zip(effect(app));
@@ -52,7 +52,7 @@ fn with<'a>(heading: Line<'a>, [loss, accuracy]: [Line<'a>; 2]) -> [Line<'a>; 3]
     [heading, loss, accuracy]
 }
 
-/// Loss and accuracy, clean and edited; `pending` where a number is not known.
+/// Loss and accuracy, clean and edited; `pending` stands for an unknown number.
 fn change(ink: &Ink<'_>, panel: &Panel, pending: &str) -> [Line<'static>; 2] {
     [("loss", figure as fn(f64) -> String), ("accuracy", percent)].map(|(name, text)| {
         let values = panel.values(name);
@@ -65,7 +65,7 @@ fn change(ink: &Ink<'_>, panel: &Panel, pending: &str) -> [Line<'static>; 2] {
     })
 }
 
-/// Mean and standard deviation of the random sets' losses and accuracies, under a heading.
+/// Heading, then mean and standard deviation of loss and accuracy over the random sets.
 fn random_sets(ink: &Ink<'_>, app: &App, report: &AblationReport) -> [Line<'static>; 3] {
     let line = |text: String, role| Line::from(ink.span(text, role));
     let Some(controls) = &report.controls else {
@@ -95,7 +95,7 @@ fn random_sets(ink: &Ink<'_>, app: &App, report: &AblationReport) -> [Line<'stat
     with(line(title, Role::Faint), [loss, accuracy])
 }
 
-/// The validation losses on one line: before, after, and each random set's. Says when they are of another step than the one in
+/// Validation losses as marks on one line: before, after, and each random set. Names the step if it is not the step in
 /// view.
 fn losses(
     ink: &mut Ink<'_>,

@@ -1,4 +1,4 @@
-//! Characters that the terminal's font has, one for one so that nothing moves.
+//! Replaces characters that the terminal's font lacks, one cell by one cell so that the layout stays.
 
 use ratatui::buffer::{Buffer, CellWidth};
 
@@ -6,7 +6,6 @@ use super::theme::Theme;
 use crate::term::Glyphs;
 
 impl Theme {
-    /// Replaces the characters that the terminal does not have, cell for cell.
     pub(super) fn in_its_font(self, buffer: &mut Buffer) {
         let nearest = match self.glyphs {
             Glyphs::Utf8 => return,
@@ -17,7 +16,7 @@ impl Theme {
             let symbol = buffer.content[at].symbol();
             let (first, cells) = (symbol.chars().next().unwrap_or(' '), usize::from(symbol.cell_width()));
             if cells > 1 {
-                // Of an ideogram the cells alone are kept.
+                // A wide character becomes one `?` per cell.
                 buffer.content[at..].iter_mut().take(cells).for_each(|cell| {
                     cell.set_char('?');
                 });
@@ -52,10 +51,10 @@ fn ascii(glyph: char) -> char {
     }
 }
 
-/// What code page 437 has beyond ASCII, of all that is drawn.
+/// The drawn non-ASCII characters that code page 437 contains.
 const CONSOLE: &str = "─│┤┼═█▄▌▐▀■•○♦·²≤≥←↑→↓◄▲►▼";
 
-/// The nearest character of code page 437, which is the font of a Linux console unless another was loaded.
+/// The nearest character of code page 437, the default font of the Linux console.
 fn console(glyph: char) -> char {
     match glyph {
         c if c.is_ascii() || CONSOLE.contains(c) => c,

@@ -1,4 +1,4 @@
-//! The heads' circuits in a few numbers each.
+//! Copying scores and singular values of the heads' circuits.
 
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -14,23 +14,22 @@ use crate::app::views::circuits::{copying, singular_values};
 use crate::figure::Panel;
 use crate::model::HeadId;
 
-/// Lines about the head under the cursor, with a heading.
+/// Lines about the head under the cursor, including the heading.
 const HEAD: u16 = 4;
 
-/// Lines it wants.
+/// Preferred height.
 pub(super) fn height(app: &App) -> u16 {
     let heads = app.options.model.n_layers * app.options.model.n_heads;
     HEAD.saturating_add(if heads > 1 { u16::try_from(heads + 1).unwrap_or(u16::MAX) } else { 0 })
 }
 
-/// The singular values of a head, of a map that `name`s a column.
+/// A head's singular values from the column `name`.
 fn values(panel: &Panel, name: &str, id: HeadId) -> Vec<f64> {
     let Some(column) = panel.column(&[name]) else { return Vec::new() };
     let ranks = 0..panel.lead[2].len();
     ranks.filter_map(|rank| column.at(&[id.layer, id.head, rank]).number()).collect()
 }
 
-/// Draws them.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let (Some(scores), Some(singular)) = (copying(app), singular_values(app)) else { return };
     let (id, c) = (app.cursor.head_id(), &app.options.model);
@@ -66,7 +65,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     ink.table(lines(area, HEAD + 1, area.height), &[names, 7, 7, 7], rows);
 }
 
-/// The copying score, or why a head of finite weights has none.
+/// The copying score as text, or the reason why it is undefined.
 fn copying_score(score: f64, singular: &[f64], is_of_tokens: bool) -> String {
     let is_finite = singular.iter().all(|x| x.is_finite()) && !singular.is_empty();
     match score.is_nan() && is_finite {
@@ -76,7 +75,7 @@ fn copying_score(score: f64, singular: &[f64], is_of_tokens: bool) -> String {
     }
 }
 
-/// The leading singular values, as many as fit.
+/// As many leading singular values as fit.
 fn leading(values: &[f64], width: u16) -> String {
     if values.is_empty() {
         return "NaN".into();

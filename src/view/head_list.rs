@@ -1,4 +1,4 @@
-//! Every head in a line: how spread its attention is here, and over the validation set what it looks for.
+//! One line per head: entropy and divergence on this sequence, detection scores over the validation set.
 
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -13,12 +13,12 @@ use crate::inquiry::Probe;
 use crate::model::HeadId;
 use crate::task::Split;
 
-/// Marks, entropy, divergence from uniform, and scores as a previous token, duplicate token, induction and uniform head.
+/// Column headings and widths: entropy, divergence from uniform, and the previous-token, duplicate-token, induction and
+/// uniform scores.
 const SHORT: [(&str, u16); 6] = [("H", 4), ("KL", 4), ("pre", 3), ("dup", 3), ("ind", 3), ("uni", 3)];
-/// The same where there is room.
+/// Longer headings for a wide panel.
 const LONG: [(&str, u16); 6] = [("H", 4), ("KL", 6), ("prev", 5), ("dup", 5), ("ind", 5), ("unif", 5)];
 
-/// Draws the list.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let study = app.studies.heads();
     let has_data = app.options.dataset.len(Split::Validation) > 0;
@@ -28,7 +28,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let config = probe.config();
     let name = digits(config.n_layers.saturating_sub(1)) + 1 + digits(config.n_heads.saturating_sub(1));
     let widths: Vec<u16> = [2 + name].into_iter().chain(columns.map(|column| column.1)).collect();
-    // The rest is what the heading says.
+    // `here` marks the columns of this sequence; the rule above names the sequences of the scores.
     let heading = [ink.left(" here", Role::Faint)].into_iter();
     let heading = Row::new(heading.chain(columns.map(|(name, _)| ink.right(name, Role::Faint))));
     let Some(panel) = heads(app) else { return ink.table(lines(area, 1, 1), &widths, [heading]) };
@@ -51,17 +51,17 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     ink.table(lines(area, 1, area.height), &widths, rows);
 }
 
-/// A few nats in four columns: `3.88`, `.002`.
+/// A number of nats in four columns: `3.88`, `.002`.
 fn four(x: f32) -> String {
     match x.abs() {
-        // Rounding can leave nothing below zero.
+        // Rounding errors can make the value slightly negative.
         size if size < 0.0005 => ".000".into(),
         size if size < 0.9995 => format!("{x:.3}").replacen("0.", ".", 1),
         _ => format!("{x:.2}"),
     }
 }
 
-/// A share in three columns: `.96`. Only the whole is `1`, and only nothing is `.00`.
+/// A share in three columns: `.96`. Only exactly 1 is written `1`, only exactly 0 `.00`.
 fn short(x: f32) -> String {
     match x {
         x if x.is_nan() => "NaN".into(),

@@ -1,4 +1,4 @@
-//! The list of keys and of what the numbers mean, over the whole view.
+//! The help overlay: keys, and definitions of the numbers.
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Text};
@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::app::keymap::{self, Kind, NAMES};
 use crate::term::Glyphs;
 
-/// Draws the list, from line `first` on: the keys of the view in front come first.
+/// Draws the help from line `first` on; the current view's keys come first.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect, first: usize) {
     let all = keymap::help(app, ink.theme.glyphs != Glyphs::Ascii);
     let shown = usize::from(area.height.saturating_sub(1));

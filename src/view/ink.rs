@@ -1,4 +1,4 @@
-//! Writing into a rectangle of the screen: clipped, and in roles.
+//! Drawing primitives: clipped to an area, styled by theme roles.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use ratatui::widgets::{Block, Borders, StatefulWidget, Widget};
 use super::theme::{Role, Theme};
 use crate::term::Glyphs;
 
-/// The screen being drawn. Coordinates are relative to the area that is given with them; what lies outside is dropped.
+/// The frame being drawn. Coordinates are relative to the given area; drawing outside the area is clipped.
 pub(super) struct Ink<'a> {
     buffer: &'a mut Buffer,
     pub(super) theme: Theme,
@@ -22,17 +22,14 @@ impl<'a> Ink<'a> {
         Self { buffer, theme }
     }
 
-    /// A widget.
     pub(super) fn draw(&mut self, widget: impl Widget, area: Rect) {
         widget.render(area, self.buffer);
     }
 
-    /// The same of a widget with a place in its list.
     pub(super) fn draw_stateful<W: StatefulWidget>(&mut self, widget: W, area: Rect, state: &mut W::State) {
         widget.render(area, self.buffer, state);
     }
 
-    /// One character.
     pub(super) fn put(&mut self, area: Rect, x: u16, y: u16, glyph: char, style: Style) {
         if x >= area.width || y >= area.height {
             return;
@@ -42,12 +39,12 @@ impl<'a> Ink<'a> {
         }
     }
 
-    /// Text from a place on, cut at the right edge. Returns the column after it.
+    /// Text cut at the right edge. Returns the column after the text.
     pub(super) fn text(&mut self, area: Rect, x: u16, y: u16, text: &str, role: Role) -> u16 {
         self.styled(area, x, y, text, self.theme.style(role))
     }
 
-    /// The same in a style of its own.
+    /// [`text`](Self::text) in any style.
     pub(super) fn styled(&mut self, area: Rect, x: u16, y: u16, text: &str, style: Style) -> u16 {
         let text = drawable(text);
         let room = area.intersection(self.buffer.area).width.saturating_sub(x);
@@ -57,55 +54,54 @@ impl<'a> Ink<'a> {
         x.saturating_add(width(&text))
     }
 
-    /// Text that ends before column `end`.
+    /// Right-aligned text that ends before column `end`.
     pub(super) fn text_right(&mut self, area: Rect, end: u16, y: u16, text: &str, role: Role) {
         let len = width(text);
         self.text(area, end.saturating_sub(len), y, text, role);
     }
 
-    /// A text in a role.
     pub(super) fn span<'t>(&self, text: impl Into<Cow<'t, str>>, role: Role) -> Span<'t> {
         Span::styled(text, self.theme.style(role))
     }
 
-    /// From before to after: a `>` alone would compare them.
+    /// Separates before and after; in ASCII `->`, because `>` alone reads as a comparison.
     pub(super) fn arrow(&self) -> &'static str {
         if self.theme.glyphs == Glyphs::Ascii { " -> " } else { " → " }
     }
 
-    /// Before a bound that values may lie beyond: a `>` alone would leave the bound out.
+    /// Lower bound; `>=` in ASCII, because the bound is included.
     pub(super) fn at_least(&self) -> &'static str {
         if self.theme.glyphs == Glyphs::Ascii { ">=" } else { "≥" }
     }
 
-    /// Before a bound that values may lie below.
+    /// Upper bound.
     pub(super) fn at_most(&self) -> &'static str {
         if self.theme.glyphs == Glyphs::Ascii { "<=" } else { "≤" }
     }
 
-    /// The sides of the cursor's cell.
+    /// Marks to the left and right of the cursor's cell.
     pub(super) fn brackets(&self) -> (char, char) {
         if self.theme.glyphs == Glyphs::Ascii { ('(', ')') } else { ('▐', '▌') }
     }
 
-    /// Marks what is drawn in an area as of an earlier question.
+    /// Dims an area whose numbers belong to an earlier question.
     pub(super) fn dim(&mut self, area: Rect) {
         self.buffer.set_style(area, Style::new().add_modifier(Modifier::DIM));
     }
 
-    /// The same, and says so in its heading.
+    /// Dims an area and writes `computing` into its heading.
     pub(super) fn computing(&mut self, area: Rect) {
         self.dim(area);
         self.text_right(area, area.width, 0, " computing ", Role::Warning);
     }
 
-    /// A heading across the area: `── left ─────── right ──`. The right part gives way to the left one.
+    /// A heading across the area: `── left ─────── right ──`. If room is short, the right part is shortened first.
     pub(super) fn rule(&mut self, area: Rect, y: u16, left: &str, right: &str) {
         let faint = self.theme.style(Role::Faint);
         let title = Line::from(vec![Span::styled("──", faint), self.span(format!(" {left} "), Role::Title)]);
         let room = usize::from(area.width).saturating_sub(title.width());
         let mut rule = Block::new().borders(Borders::TOP).border_style(faint).title(title);
-        // Where room is short, the last part says most: `trained weights, step 287`.
+        // If room is short, keep the last part: `step 287` of `trained weights, step 287`.
         let short = right.rsplit(", ").next().unwrap_or_default();
         let fits = |right: &&str| !right.is_empty() && usize::from(width(right)) + 4 < room;
         if let Some(right) = [right, short].into_iter().find(fits) {
@@ -115,7 +111,7 @@ impl<'a> Ink<'a> {
     }
 }
 
-/// Cells that text takes: an ideogram or an emoji two, a combining mark none.
+/// Width of a text in cells: two for an ideogram or emoji, none for a combining mark.
 pub(super) fn width(text: &str) -> u16 {
     if text.is_ascii() {
         return u16::try_from(text.len()).unwrap_or(u16::MAX);
@@ -123,12 +119,12 @@ pub(super) fn width(text: &str) -> u16 {
     graphemes(&Span::raw(drawable(text))).map(CellWidth::cell_width).fold(0, u16::saturating_add)
 }
 
-/// Columns of a number's digits.
+/// Number of decimal digits.
 pub(super) fn digits(number: usize) -> u16 {
     number.checked_ilog10().map_or(1, |log| log as u16 + 1)
 }
 
-/// The end of a text where the whole does not fit into so many cells: of a path the end says most.
+/// The text, or its end if the whole does not fit in `room` cells: the end of a path is the most specific part.
 pub(super) fn tail(text: &str, room: u16) -> Cow<'_, str> {
     if width(text) <= room {
         return text.into();
@@ -145,8 +141,8 @@ pub(super) fn tail(text: &str, room: u16) -> Cow<'_, str> {
     format!("…{}", all[all.len() - kept..].concat()).into()
 }
 
-/// A text in at most so many lines of so many cells, broken between words where it can be. Of one that is longer the
-/// middle is left out: what happened stands at the beginning, why at the end, and a path between them.
+/// Wraps a text into at most `most` lines of `room` cells. A longer text loses its middle: messages begin with the
+/// event, end with the cause, and have a path in between.
 pub(super) fn wrap(text: &str, room: u16, most: usize) -> Vec<String> {
     let mut lines = broken(text, room);
     let mut budget = room.saturating_mul(u16::try_from(most).unwrap_or(u16::MAX));
@@ -158,13 +154,13 @@ pub(super) fn wrap(text: &str, room: u16, most: usize) -> Vec<String> {
     lines
 }
 
-/// Lines of at most so many cells; a word that is longer than a line is broken too.
+/// Lines of at most `room` cells; words longer than a line are broken.
 fn broken(text: &str, room: u16) -> Vec<String> {
     let text = Span::raw(drawable(text));
     let (mut lines, mut line, mut used) = (Vec::new(), String::new(), 0);
     for grapheme in graphemes(&text) {
         if used + grapheme.cell_width() > room && !line.is_empty() {
-            // From the last blank or slash on, unless there is none.
+            // Break after the last blank or slash, if there is one.
             let rest = line.rfind([' ', '/']).map(|blank| line.split_off(blank + 1)).unwrap_or_default();
             lines.push(std::mem::replace(&mut line, rest));
             used = width(&line);
@@ -176,17 +172,17 @@ fn broken(text: &str, room: u16) -> Vec<String> {
     lines
 }
 
-/// What a reader takes for one character.
+/// User-perceived characters.
 pub(super) fn graphemes<'a>(text: &'a Span<'_>) -> impl Iterator<Item = &'a str> {
     text.styled_graphemes(Style::new()).map(|grapheme| grapheme.symbol)
 }
 
-/// Control characters from an error or a file name must not move anything.
+/// Blanks control characters: error texts and file names may contain some.
 fn drawable(text: &str) -> Cow<'_, str> {
     if text.contains(char::is_control) { text.replace(char::is_control, " ").into() } else { text.into() }
 }
 
-/// The part of an area from column `x` and line `y` on, at most so large.
+/// The part of an area from column `x` and line `y` on, at most `width` by `height`.
 pub(super) fn part(area: Rect, x: u16, y: u16, width: u16, height: u16) -> Rect {
     let (x, y) = (x.min(area.width), y.min(area.height));
     Rect {
@@ -197,12 +193,12 @@ pub(super) fn part(area: Rect, x: u16, y: u16, width: u16, height: u16) -> Rect 
     }
 }
 
-/// The lines of an area from `y` on, at most so many.
+/// At most `height` lines of an area, from line `y` on.
 pub(super) fn lines(area: Rect, y: u16, height: u16) -> Rect {
     part(area, 0, y, area.width, height)
 }
 
-/// Two areas beside each other, a column apart.
+/// Splits an area at column `left` into two, one column apart.
 pub(super) fn beside(area: Rect, left: u16) -> (Rect, Rect) {
     let left = left.min(area.width);
     (part(area, 0, 0, left, area.height), part(area, left.saturating_add(1), 0, area.width, area.height))

@@ -1,4 +1,4 @@
-//! The last line: a message, a question, or the keys that act here.
+//! The key line: a message, a question, or the keys of the current view.
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Text};
@@ -10,13 +10,13 @@ use crate::app::keymap::{self, Context};
 use crate::app::{App, Focus, Level};
 use crate::term::Glyphs;
 
-/// Lines that a message may take, over what is drawn there.
+/// Most lines of a message; it covers the end of the view.
 const MESSAGE: usize = 4;
 
-/// Draws the last line of the screen; `panel` is where the view is.
+/// Draws the key line; `panel` is the area of the view.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, screen: Rect, panel: Rect) {
     let area = lines(screen, screen.height - 1, 1);
-    // It is answered by the next key, whatever else is said meanwhile.
+    // The next key answers the question, so no message may hide the question.
     if matches!(app.focus, Focus::Quit) {
         message(ink, screen, &app.quit_question(), Role::Warning);
         return;
@@ -33,7 +33,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, screen: Rect, panel: Rect) {
     hints(ink, app, area, panel);
 }
 
-/// A text at the end of the screen, over what is drawn there where it takes more than a line.
+/// Draws a message on the last lines of the screen, over the view if it takes more than one line.
 fn message(ink: &mut Ink<'_>, screen: Rect, text: &str, role: Role) {
     let text = wrap(text, screen.width - 2, MESSAGE);
     let area = lines(screen, screen.height - text.len() as u16, screen.height);
@@ -50,7 +50,7 @@ fn hints(ink: &mut Ink<'_>, app: &App, area: Rect, panel: Rect) {
     let mut end = area.width;
     if !context.is_alone() {
         hints.extend(keymap::hints(app, Context::Everywhere, unicode, &[]));
-        // Where the rest is listed must always be said.
+        // The key that lists all keys must always be visible.
         ink.text_right(area, area.width, 0, "? keys", Role::Key);
         end = end.saturating_sub(7);
     }

@@ -1,4 +1,4 @@
-//! What the stream would answer after each sublayer: at this position, and over the validation set.
+//! Logit lens after each sublayer: at this position, and over the validation set.
 
 use ratatui::layout::Rect;
 use ratatui::widgets::Row;
@@ -12,7 +12,7 @@ use crate::app::views::logits::lens_of_stream;
 use crate::figure::Datum;
 use crate::inquiry::Probe;
 
-/// Lines it takes: a heading, the names of the columns, a line a place.
+/// Height of the panel: heading, column names, one line per place.
 pub(super) fn height(app: &App) -> u16 {
     // Before each block, after its attention, and at the end.
     let model = &app.options.model;
@@ -20,7 +20,6 @@ pub(super) fn height(app: &App) -> u16 {
     u16::try_from(places).unwrap_or(u16::MAX).saturating_add(2)
 }
 
-/// Draws the panel.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let lens = app.lens_of(probe);
     let position = app.position_in(probe);

@@ -1,4 +1,4 @@
-//! The logits of the tokens at the cursor's position, before and after the ablation.
+//! Logits at the cursor's position, before and after the ablation.
 
 use ratatui::layout::{Constraint, Layout, Margin, Rect};
 use ratatui::text::Line;
@@ -18,7 +18,7 @@ struct Logits<'a> {
     after: Option<&'a [f32]>,
     probabilities: Vec<f32>,
     label: Option<usize>,
-    /// `None` where logits are no numbers: the largest of them is none.
+    /// `None` if a logit is NaN: there is no largest logit.
     prediction: Option<usize>,
 }
 
@@ -37,13 +37,13 @@ impl<'a> Logits<'a> {
         self.after.unwrap_or(self.before)
     }
 
-    /// The smallest and the largest finite value, 0 among them.
+    /// The range of the finite logits, extended to 0.
     fn range(&self) -> (f32, f32) {
         let all = self.before.iter().chain(self.after.unwrap_or_default());
         all.copied().filter(|x| x.is_finite()).fold((0.0, 0.0), |(low, high), x| (x.min(low), x.max(high)))
     }
 
-    /// As many tokens as there is room for, in their order: the label, the prediction, then the highest.
+    /// The `room` tokens to show, in index order: label and prediction first, then the highest logits.
     fn shown(&self, room: usize) -> Vec<usize> {
         let must = |token: usize| [self.label, self.prediction].contains(&Some(token));
         let logits = self.current();
@@ -51,7 +51,7 @@ impl<'a> Logits<'a> {
         let order = |a: &usize, b: &usize| {
             must(*b).cmp(&must(*a)).then(logits[*b].total_cmp(&logits[*a])).then(a.cmp(b))
         };
-        // Of a large vocabulary only the top is put in order.
+        // Selection before sorting: sorting a large vocabulary is slow.
         if room < tokens.len() {
             tokens.select_nth_unstable_by(room, order);
             tokens.truncate(room);
@@ -61,33 +61,33 @@ impl<'a> Logits<'a> {
     }
 }
 
-/// Bars from zero with the same unit on both sides of it.
+/// Signed bars with the same unit on both sides of the axis.
 struct Bars {
     /// Cells on either side of the axis.
     sides: (u16, u16),
-    /// What a cell stands for.
+    /// Value per cell.
     unit: f32,
 }
 
 impl Bars {
-    /// So that the whole range finds room in so many cells; `low` is at most 0, and `high` at least.
+    /// Fits the range into `cells`; `low` is at most 0, `high` at least 0.
     fn new((low, high): (f32, f32), cells: u16) -> Self {
         let all = cells.saturating_sub(1);
         let share = if high > low { -low / (high - low) } else { 0.0 };
-        // A side with anything on it has a cell.
+        // A side that has any value gets at least one cell.
         let (least, most) = (u16::from(low < 0.0), all.saturating_sub(u16::from(high > 0.0)));
         let left = ((share * f32::from(all)).round() as u16).min(most).max(least.min(all));
         let unit = |end: f32, cells: u16| if cells > 0 { end / f32::from(cells) } else { 0.0 };
         Self { sides: (left, all - left), unit: unit(-low, left).max(unit(high, all - left)) }
     }
 
-    /// What the ends of the cells stand for.
+    /// The values at both ends.
     fn legend(&self) -> String {
         let end = |cells: u16| f32::from(cells) * self.unit;
         format!("{} to {}", signed(-end(self.sides.0)), signed(end(self.sides.1)))
     }
 
-    /// A bar for the logit as things are; where there are edits, a mark for the one before.
+    /// A bar for the current logit and, with edits, a mark for the clean logit.
     fn draw(&self, ink: &mut Ink<'_>, area: Rect, logits: &Logits<'_>, token: usize) {
         if self.unit > 0.0 {
             let scale = (self.sides.0, 1.0 / self.unit);
@@ -99,7 +99,6 @@ impl Bars {
     }
 }
 
-/// Draws the panel.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let position = app.position_in(probe);
     let logits = Logits::of(probe, position);
@@ -128,7 +127,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     }
 }
 
-/// Columns for the classes' names.
+/// Width of the class names.
 fn name_width(app: &App) -> u16 {
     (app.task().outputs().width() as u16).max(5)
 }
@@ -137,7 +136,7 @@ fn row(ink: &Ink<'_>, app: &App, logits: &Logits<'_>, token: usize) -> Row<'stat
     let is_label = Some(token) == logits.label;
     let is_said = Some(token) == logits.prediction;
     let role = if is_said { Role::Strong } else { Role::Plain };
-    // One letter each, for there is no room for words: the heading spells them.
+    // One letter each for lack of room; the heading spells out both.
     let said = if is_label || logits.label.is_none() { Role::Good } else { Role::Wrong };
     let marks = [(is_label, "L", Role::Good), (is_said, "O", said)]
         .map(|(is, mark, role)| ink.span(if is { mark } else { " " }, role));

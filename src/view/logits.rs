@@ -1,4 +1,4 @@
-//! View 3: what each component adds to the target.
+//! View 3: the contribution of each component to the target.
 
 use std::ops::Range;
 
@@ -18,16 +18,15 @@ use crate::app::{App, LogitPanel, MlpRow};
 use crate::figure::Panel;
 use crate::inquiry::Probe;
 
-/// Lines of the panel over positions.
+/// Height of the profile over positions.
 const PROFILE: u16 = 5;
 
-/// Profile or lens: where both are in view, there is nothing to choose.
+/// The key that chooses profile or lens: without effect if both are in view.
 const CHOICE: &[Key] = &[Key::ch('v')];
 
 pub(super) const LOOK: Look =
     Look { render, moot: |app, area| if shows_all(app, area) { CHOICE } else { &[] } };
 
-/// Draws the view.
 fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let Some(probe) = app.probe.as_deref().filter(|probe| !probe.is_empty()) else {
         return nothing_yet(ink, app, area, "logits");
@@ -76,7 +75,7 @@ impl Lower {
     }
 }
 
-/// The panels below the list: what does not push out the components and their sum.
+/// The panels that fit below the list of components and its sum.
 fn panels(app: &App, probe: &Probe, height: u16) -> Vec<Lower> {
     let asked = if app.settings.logits == LogitPanel::Lens { Lower::Lens } else { Lower::Profile };
     let parts = if app.settings.mlp == MlpRow::Split && probe.config().has_mlp() { 2 } else { 0 };
@@ -91,7 +90,7 @@ fn panels(app: &App, probe: &Probe, height: u16) -> Vec<Lower> {
     chosen.map_or_else(one, <[Lower]>::to_vec)
 }
 
-/// Whether the panels that one could choose between are both in view.
+/// Whether both profile and lens are in view.
 fn shows_all(app: &App, area: Rect) -> bool {
     let probe = app.probe.as_deref().filter(|probe| !probe.is_empty());
     let shown = probe.map(|probe| panels(app, probe, area.height)).unwrap_or_default();
@@ -101,20 +100,20 @@ fn shows_all(app: &App, area: Rect) -> bool {
 /// A line of the list: a component, or a part of an MLP.
 struct Line {
     name: String,
-    /// Its place among the components; `None` for a part.
+    /// Index among the components; `None` for a part.
     component: Option<usize>,
-    /// With nothing edited, and as things are.
+    /// Clean, and with the current edits.
     values: [f32; 2],
     is_off: bool,
 }
 
-/// A line of a panel of contributions, clean and as things are.
+/// A contribution, clean and with the current edits.
 fn both(panel: &Panel, at: usize) -> [f32; 2] {
     let number = |names: &[&str]| panel.column(names).map_or(f32::NAN, |column| column.number(&[at]) as f32);
     [number(&["clean"]), number(&["edited", "clean"])]
 }
 
-/// Every component in order; where an MLP is split, the cursor's neuron and the rest of it below.
+/// Every component in order; below a split MLP the cursor's neuron and the rest of the MLP.
 fn rows(app: &App, probe: &Probe) -> Vec<Line> {
     let (Some(panel), off) = (components(app), &app.ablation.off) else { return Vec::new() };
     let split = Some(Component::Mlp(app.cursor.layer)).filter(|_| app.settings.mlp == MlpRow::Split);
@@ -150,7 +149,7 @@ fn component_list(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     if probe.ablated.is_some() && width(&title) + width(both) + 4 <= area.width {
         title.push_str(both);
     }
-    // The sum is of all of them.
+    // The sum below is over all components, not only the listed ones.
     if shown.len() < rows.len() {
         title.push_str(", components");
         title.push_str(&of_all(&shown, rows.len()));
@@ -166,7 +165,7 @@ fn component_list(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     sum(ink, app, &drawn, lines(area, shown.len() as u16 + 1, area.height));
 }
 
-/// The rows to show: the parts of a split MLP stay in view as long as the cursor does too.
+/// The rows to show: the cursor's row and, if possible, the parts of a split MLP.
 fn in_view(rows: &[Line], selected: usize, room: usize) -> Range<usize> {
     let around = |at: usize| window(at, rows.len(), room);
     let last_part = rows.iter().rposition(|row| row.component.is_none());
@@ -174,7 +173,7 @@ fn in_view(rows: &[Line], selected: usize, room: usize) -> Range<usize> {
     shown.unwrap_or_else(|| around(selected))
 }
 
-/// The sum of the components, the logit, and how far they are apart.
+/// The sum of the components, the logit, and their difference.
 fn sum(ink: &mut Ink<'_>, app: &App, drawn: &Drawn, area: Rect) {
     let Some(panel) = sums(app) else { return };
     let residual = scientific(both(&panel, 3)[1]);
@@ -200,12 +199,12 @@ fn sum(ink: &mut Ink<'_>, app: &App, drawn: &Drawn, area: Rect) {
     ink.table(area, &widths, rows);
 }
 
-/// As small numbers are compared.
+/// Exponent notation: the size of rounding errors matters, not their digits.
 fn scientific(x: f32) -> String {
     if x == 0.0 { "0".into() } else { format!("{x:.1e}") }
 }
 
-/// How the list is drawn.
+/// Scale, selection and columns of the list.
 struct Drawn {
     largest: f32,
     /// The row under the cursor.
@@ -215,12 +214,12 @@ struct Drawn {
 }
 
 impl Drawn {
-    /// Columns: the component with its marks, and its numbers.
+    /// Column widths: the component with its marks, then its numbers.
     fn widths(&self) -> &'static [u16] {
         if self.is_ablated { &[15, 7, 7] } else { &[15, 7] }
     }
 
-    /// The table and, beside it, the bars.
+    /// The areas of the table and of the bars beside it.
     fn columns(&self, area: Rect) -> [Rect; 2] {
         let table = self.widths().iter().map(|width| width + 1).sum();
         area.layout(&Layout::horizontal([Constraint::Length(table), Constraint::Min(0)]))
@@ -238,7 +237,7 @@ impl Drawn {
         Row::new([name].into_iter().chain(numbers))
     }
 
-    /// A bar for the contribution as things are; where there are edits, a mark for the one before.
+    /// A bar for the current contribution and, with edits, a mark for the clean contribution.
     fn bar(&self, ink: &mut Ink<'_>, line: Rect, row: &Line) {
         if self.largest > 0.0 {
             let left = line.width.saturating_sub(2) / 2;

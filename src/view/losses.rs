@@ -1,4 +1,4 @@
-//! The loss at each position of the sequence, before and after the edits, under the strip's columns.
+//! Loss by position, before and after the edits, aligned with the strip.
 
 use ratatui::layout::Rect;
 
@@ -9,18 +9,18 @@ use super::theme::Role;
 use crate::app::App;
 use crate::app::views::edits::positions;
 
-/// Lines it takes.
+/// Height of the panel.
 pub(super) const HEIGHT: u16 = 3;
 
-/// Bottom of the scale, in nats: what lies below has the lowest bar.
+/// Lower end of the scale, in nats; smaller losses get the lowest bar.
 const FLOOR: f64 = 1e-3;
 
-/// Height of a loss on a logarithmic scale from [`FLOOR`] to `top`, of 0 to 1; more than nothing, for 0 is no gap.
+/// Height of a loss on a logarithmic scale from [`FLOOR`] to `top`, 0 to 1; never 0, which would look like a missing
+/// value.
 fn height(loss: f64, top: f64) -> f32 {
     if loss.is_nan() { f32::NAN } else { ((loss / FLOOR).ln() / (top / FLOOR).ln()).clamp(0.01, 1.0) as f32 }
 }
 
-/// Draws the panel.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let Some(panel) = positions(app) else { return };
     let [before, after] = ["loss_clean", "loss_edited"].map(|name| panel.values(name));

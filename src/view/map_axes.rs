@@ -1,4 +1,4 @@
-//! Around maps: numbers beside the rows, and the scale below.
+//! Row labels and legends of maps.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use super::number::figure;
 use super::theme::Role;
 use super::widgets::{Heat, HeatMap, Ramp, Scale};
 
-/// What to draw of a map: rows and columns, the columns of the screen that a cell takes, and the cursor.
+/// The visible part of a map: rows and columns, cell width in screen columns, and cursor.
 pub(super) struct Frame {
     pub(super) rows: Range<usize>,
     pub(super) cols: Range<usize>,
@@ -18,7 +18,6 @@ pub(super) struct Frame {
 }
 
 impl Ink<'_> {
-    /// A heat map of `value(row, column)`.
     pub(super) fn heat_map(
         &mut self,
         area: Rect,
@@ -32,8 +31,8 @@ impl Ink<'_> {
         self.draw(&HeatMap { rows, cols, cell, ramp, cursor, cursor_style, bad_style, value }, area);
     }
 
-    /// Numbers beside a map's lines, at the area's right edge: every tenth position and the cursor's. A row pools `factor`
-    /// positions. In half blocks an edge after the number is at its row's half of the line.
+    /// Labels of every tenth row and the cursor's row, at the area's right edge. A row averages `factor` positions. With
+    /// half blocks, the mark after a label is in the half of the line that its row occupies.
     pub(super) fn row_ticks(&mut self, area: Rect, rows: Range<usize>, (factor, cursor): (usize, usize)) {
         let per_line = self.theme.map_rows(1);
         for (y, first) in (0..).zip(rows.step_by(per_line)) {
@@ -54,19 +53,18 @@ impl Ink<'_> {
         }
     }
 
-    /// The steps of a scale, from 0 to 1. Returns the column after them.
+    /// The steps of a scale, from 0 to 1. Returns the column after the steps.
     pub(super) fn legend(&mut self, area: Rect, x: u16, y: u16, ramp: Ramp) -> u16 {
         self.draw(ramp, super::ink::part(area, x, y, area.width, 1));
         x + ramp.steps() as u16
     }
 
-    /// The legend of a heat map of signed numbers.
     pub(super) fn heat_legend(&mut self, area: Rect, x: u16, y: u16, largest: f32) -> u16 {
         let ramp = self.theme.ramp(Scale::Diverging);
         self.ends(area, x, y, largest, |ink, x| ink.legend(area, x, y, ramp))
     }
 
-    /// The legend of a map whose cells say their sign. Returns the column after the legend.
+    /// The legend of a map with signs in its cells. Returns the column after the legend.
     pub(super) fn signed_legend(&mut self, area: Rect, x: u16, y: u16, largest: f32) -> u16 {
         let ramp = self.theme.ramp(Scale::Diverging);
         self.ends(area, x, y, largest, |ink, x| {

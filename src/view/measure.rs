@@ -1,4 +1,4 @@
-//! Attention probabilities in the units of a scale: where they stand on its colours, and what its ends mean.
+//! Attention probabilities in the units of the chosen scale, and the scale's ends.
 
 use std::ops::Range;
 
@@ -8,29 +8,29 @@ use super::widgets::{Heat, Scale};
 use crate::app::{App, AttentionScale, Patterns};
 use crate::inquiry::Probe;
 
-/// Ends of the relative scale: so many times uniform, and so little of it.
-/// Not less than 2: rounding and noise would fill the colours.
+/// Candidate ends of the relative scale: from 1/r to r times uniform attention. At least 2, so that noise does not take
+/// up the whole scale.
 const RATIOS: [f32; 5] = [2.0, 4.0, 8.0, 16.0, 64.0];
 
-/// Queries, and keys of each, that the scale's end is taken from.
+/// Most queries, and keys per query, sampled for the end of the scale.
 const SAMPLES: usize = 256;
 
-/// What a scale makes of an attention probability.
+/// A head's attention pattern in the chosen scale.
 pub(super) struct Measure<'a> {
     pub(super) scale: AttentionScale,
-    /// Whether these are means over the validation set.
+    /// Whether the pattern is the mean over the validation set.
     pub(super) is_mean: bool,
     /// Sequences averaged over.
     pub(super) sequences: usize,
-    /// The step that it is of.
+    /// Step of the weights.
     pub(super) step: usize,
-    /// `[query, key]`, both of `stride`.
+    /// `[query, key]`, each row `stride` long.
     pattern: &'a [f32],
     stride: usize,
-    /// Positions that are shown.
+    /// Number of positions shown.
     pub(super) len: usize,
     norms: &'a [f32],
-    /// What the scale's top colour stands for: a value, or for the relative scale so many times uniform.
+    /// Value at the top of the scale; for the relative scale, the ratio to uniform attention.
     top: f32,
 }
 
@@ -59,12 +59,12 @@ impl<'a> Measure<'a> {
         measure
     }
 
-    /// Sets the top of the scale by the queries and keys on screen. To be called before anything is drawn.
+    /// Sets the top of the scale from the queries and keys on screen. Call before drawing.
     pub(super) fn fit(&mut self, queries: Range<usize>, keys: Range<usize>) {
         self.top = self.top_of(queries, keys);
     }
 
-    /// Takes a head's mean pattern instead, once it is known.
+    /// Switches to the head's mean pattern, if known.
     fn average(&mut self, app: &'a App, head: usize) {
         let Some((study, averages)) = app.studies.heads() else { return };
         let Some(averages) = averages.get(head) else { return };
@@ -74,23 +74,22 @@ impl<'a> Measure<'a> {
         }
         (self.pattern, self.stride, self.len) = (&averages.pattern, stride, self.len.min(stride));
         (self.is_mean, self.sequences, self.step) = (true, study.sequences, study.step());
-        // A mean has no values to weigh it with.
+        // A mean pattern has no value vectors.
         if self.scale == AttentionScale::InfoWeighted {
             self.scale = AttentionScale::Raw;
         }
     }
 
-    /// Attention to a key.
     pub(super) fn attention(&self, query: usize, key: usize) -> f32 {
         self.row(query)[key]
     }
 
-    /// Attention to every key, those after the query included.
+    /// Attention to every key, including masked keys after the query.
     pub(super) fn row(&self, query: usize) -> &[f32] {
         &self.pattern[query * self.stride..][..self.stride]
     }
 
-    /// A cell in units of the scale.
+    /// A cell's value in units of the scale.
     pub(super) fn value(&self, query: usize, key: usize) -> f32 {
         let attention = self.attention(query, key);
         match self.scale {
@@ -100,9 +99,9 @@ impl<'a> Measure<'a> {
         }
     }
 
-    /// The value that one in a hundred exceeds: the first queries, which have little choice, would darken all the rest.
+    /// The 99th percentile: the first queries have few keys and so large attention, which would dominate a maximum.
     fn top_of(&self, queries: Range<usize>, keys: Range<usize>) -> f32 {
-        // Of a long context a sample tells as much, and a frame must not take longer for it.
+        // Sample long contexts: the percentile is nearly the same, and the frame time stays bounded.
         let stride = queries.len().max(keys.len()).div_ceil(SAMPLES).max(1);
         let keys_of = |query| keys.clone().step_by(stride).take_while(move |key| *key <= query);
         let cells = queries.step_by(stride);
@@ -119,7 +118,7 @@ impl<'a> Measure<'a> {
         let at = (sizes.len() - 1) * 99 / 100;
         let (_, top, _) = sizes.select_nth_unstable_by(at, f32::total_cmp);
         match self.scale {
-            // Round numbers, so that the scale stays while the cursor moves from head to head.
+            // Round ratios, so that the scale rarely changes from head to head.
             AttentionScale::RelativeToUniform => {
                 RATIOS.into_iter().find(|ratio| ratio.log2() >= *top).unwrap_or(RATIOS[RATIOS.len() - 1])
             }
@@ -134,7 +133,7 @@ impl<'a> Measure<'a> {
         }
     }
 
-    /// On the colours, from 0 to 1.
+    /// Place of a value on the colour scale, 0 to 1.
     pub(super) fn heat(&self, value: f32) -> Heat {
         match self.scale {
             AttentionScale::RelativeToUniform => {
@@ -144,7 +143,7 @@ impl<'a> Measure<'a> {
         }
     }
 
-    /// The numbers at the ends of the scale, which values beyond share with them.
+    /// Labels of the scale's ends; values beyond an end have its colour.
     pub(super) fn ends(&self, ink: &Ink<'_>) -> (String, String) {
         let (most, least) = (ink.at_most(), ink.at_least());
         let top = || figure(f64::from(self.top));

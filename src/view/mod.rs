@@ -1,4 +1,4 @@
-//! How the app looks: pure functions from `&App` to a frame. No channel, no thread, no clock, no file.
+//! Rendering: pure functions from `&App` to a frame. No channel, no thread, no clock, no file.
 //!
 //! ```text
 //!  majority  training  287/420  ━━━━━━━━──────  loss 0.0442  val 0.0586  acc 98.1%  13.9/s  cpu      status
@@ -14,7 +14,7 @@
 //!  ← → position  ↑ ↓ neuron  s sort  p pick  space off  …                            ? keys          key line
 //! ```
 //!
-//! A panel is a file; panels over positions use the strip's columns, so that they line up with it.
+//! One file per panel; panels over positions use the strip's columns, so that they line up with the strip.
 
 mod attention;
 mod bars;
@@ -66,7 +66,7 @@ use crate::term::Ground;
 use ink::{Ink, lines};
 use theme::{Role, Theme};
 
-/// Below this headings run into each other, and nobody can tell which number is whose.
+/// On a narrower screen headings overlap, and numbers cannot be told apart.
 const MIN_WIDTH: u16 = 56;
 const MIN_HEIGHT: u16 = 10;
 
@@ -75,10 +75,10 @@ pub fn draw(frame: &mut Frame<'_>, app: &App) {
     paint(frame.buffer_mut(), app, app.options.ground);
 }
 
-/// The whole screen as it is drawn now, at the size the app was last told.
+/// The current screen as a buffer, at the app's last known size.
 pub fn still(app: &App) -> Buffer {
     let mut buffer = Buffer::empty(Rect::new(0, 0, app.size.0, app.size.1));
-    // A picture has its own ground.
+    // An exported picture always has a dark background.
     paint(&mut buffer, app, Ground::Dark);
     buffer
 }
@@ -104,7 +104,7 @@ fn screen(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let banner = text.len() as u16;
     status::render_banner(ink, &text, lines(area, 2, banner));
     let body = lines(area, 2 + banner, area.height - 3 - banner);
-    // On a very low screen the view comes first: the strip repeats what it says.
+    // On a very low screen the view has priority over the strip.
     let strip = strip::height(app).min(body.height / 3);
     let panel = lines(body, strip, body.height);
     if let Focus::Help(first) = app.focus {
@@ -112,21 +112,21 @@ fn screen(ink: &mut Ink<'_>, app: &App, area: Rect) {
     } else {
         strip::render(ink, app, lines(body, 0, strip));
         (look_of(app).render)(ink, app, panel);
-        // Drawn of the last answer, under a caption that is the next one's.
+        // The strip still shows the previous answer, while its heading names the new sequence.
         if app.is_computing() {
             ink.dim(lines(body, 2, strip.saturating_sub(2)));
             let is_of_training = app.view().room().is_of_run;
             ink.computing(if is_of_training { lines(panel, 0, 0) } else { panel });
         }
     }
-    // Last, because a long message covers the end of the view.
+    // Drawn last: a long message covers the end of the view.
     keyline::render(ink, app, area, panel);
 }
 
-/// How a view looks.
+/// The drawing functions of a view.
 struct Look {
     render: fn(&mut Ink<'_>, &App, Rect),
-    /// Keys that choose between panels which are all in view.
+    /// Keys without effect at this size: the panels to choose from are all visible.
     moot: fn(&App, Rect) -> &'static [Key],
 }
 
@@ -137,12 +137,11 @@ macro_rules! looks {
 }
 for_each_view!(looks);
 
-/// How the view in front looks.
 fn look_of(app: &App) -> &'static Look {
     &LOOKS[app.view.place()]
 }
 
-/// Says in a view why it has no numbers yet.
+/// Draws a view without numbers, with the reason.
 fn nothing_yet(ink: &mut Ink<'_>, app: &App, area: Rect, title: &str) {
     ink.rule(area, 0, title, "");
     let text = match (&app.trainer.failure, app.timeline.current()) {
@@ -154,18 +153,18 @@ fn nothing_yet(ink: &mut Ink<'_>, app: &App, area: Rect, title: &str) {
     ink.text(area, 2, 2, text, Role::Faint);
 }
 
-/// Which weights the circuits are of: always folded, for layer norms have no place in a product of weights.
+/// Heading of the circuits' weights: always folded, because a product of weights cannot contain a layer norm.
 fn provenance_of_circuits(app: &App) -> String {
     let step = app.studies.circuits().map_or(0, |(study, _)| study.step());
     if app.is_without_step() { "folded weights".into() } else { format!("step {step}, folded weights") }
 }
 
-/// Which weights the numbers are of, for the headings.
+/// Heading of the weights of a probe.
 fn provenance(app: &App, probe: &Probe) -> String {
     provenance_of(app, probe.subject.step(), probe.subject.form)
 }
 
-/// The same of weights at a step.
+/// Heading of the weights at a step.
 fn provenance_of(app: &App, step: usize, form: WeightForm) -> String {
     let form = form.words();
     match &app.options.mode {
@@ -175,12 +174,12 @@ fn provenance_of(app: &App, step: usize, form: WeightForm) -> String {
     }
 }
 
-/// How many sequences a study is over, and of which step if that is not the one in view: `410 seq. @282`.
+/// Number of sequences of a study, and its step if another step is in view: `410 seq. @282`.
 fn taken(app: &App, study: &Answer) -> String {
     format!("{} seq.{}", study.sequences, at_another(app, study.step()))
 }
 
-/// ` @282` for figures of that step, if it is not the one in view.
+/// ` @282` for figures of that step, if another step is in view.
 fn at_another(app: &App, step: usize) -> String {
     let is_stale = app.timeline.current().is_some_and(|current| current.step != step);
     if is_stale { format!(" @{step}") } else { String::new() }

@@ -1,4 +1,4 @@
-//! Neurons by positions as a heat map, in the order of the list.
+//! Heat map of activations, neuron by position, in the order of the neuron list.
 
 use std::ops::Range;
 
@@ -14,10 +14,10 @@ use crate::app::App;
 use crate::inquiry::Probe;
 use crate::model::NeuronId;
 
-/// Columns for the neurons' numbers.
+/// Width of the row labels.
 const AXIS: u16 = 10;
 
-/// Positions on the map and the columns each takes: the strip's, or as many as fit.
+/// Positions on the map and the cell width: those of the strip, or as many positions as fit.
 fn columns(app: &App, probe: &Probe, position: usize, plot: Rect, aligned: bool) -> (Range<usize>, u16) {
     if aligned {
         let columns = Columns::new(app, plot.width + AXIS);
@@ -27,7 +27,7 @@ fn columns(app: &App, probe: &Probe, position: usize, plot: Rect, aligned: bool)
     (window(position, probe.len(), usize::from(plot.width / cell)), cell)
 }
 
-/// Draws the map; `aligned` where it lies right under the strip.
+/// Draws the map; `aligned` if the map is directly below the strip.
 pub(super) fn render(
     ink: &mut Ink<'_>,
     app: &App,
@@ -75,19 +75,19 @@ pub(super) fn render(
     ink.heat_legend(area, AXIS, area.height.saturating_sub(1), largest);
 }
 
-/// Over the columns, the label wherever it is another than before.
+/// Writes the label above each column where the label changes.
 fn labels(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect, cols: &Range<usize>, cell: u16) {
     ink.text_right(area, AXIS - 1, 1, "label", Role::Faint);
     let mut free = AXIS;
     for position in cols.clone().filter(|&at| at == cols.start || label_changes(probe, at)) {
         let Some(label) = probe.label(position) else { continue };
         let text = app.task().outputs().name(label);
-        // The strip's columns begin with a mark.
+        // A strip column starts with the cell of a mark.
         let x = AXIS + (position - cols.start) as u16 * cell + u16::from(cell > 1);
         if x >= free && x + width(&text) <= area.width {
             free = ink.text(area, x, 1, &text, Role::Changed) + 1;
         } else if free > AXIS && free <= area.width {
-            // A label without room is no lack of a change.
+            // A dot shows that the label changes, although there is no room for the label.
             ink.text(area, free - 1, 1, "·", Role::Faint);
         }
     }

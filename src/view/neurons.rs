@@ -1,4 +1,4 @@
-//! View 4: a layer's neurons at the cursor's position.
+//! View 4: neurons of a layer at the cursor's position.
 
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text;
@@ -16,12 +16,11 @@ use crate::figure::{Column, Datum, Panel};
 use crate::inquiry::Probe;
 use crate::model::NeuronId;
 
-/// Traces or map: where both are in view, there is nothing to choose.
+/// The key that chooses traces or map: without effect if both are in view.
 const CHOICE: &[Key] = &[Key::ch('v')];
 
 pub(super) const LOOK: Look = Look { render, moot: |_, area| if shows_all(area) { CHOICE } else { &[] } };
 
-/// Draws the view.
 fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let Some(probe) = app.probe.as_deref().filter(|probe| !probe.is_empty()) else {
         return nothing_yet(ink, app, area, "neurons");
@@ -37,7 +36,6 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let top = lines(area, 0, area.height - lower);
     let bottom = lines(area, top.height, lower);
     if shows_all(area) {
-        // The map beside the list, the traces below.
         let (left, right) = beside(top, 64);
         list(ink, app, probe, &panel, left);
         neuron_map::render(ink, app, probe, &order, right, false);
@@ -51,7 +49,7 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     }
 }
 
-/// Whether there is room for the map and the traces, and nothing to choose.
+/// Whether both the map and the traces fit.
 fn shows_all(area: Rect) -> bool {
     area.width >= 120
 }
@@ -65,9 +63,8 @@ fn lower_height(app: &App, area: Rect) -> u16 {
     }
 }
 
-/// The columns of the panel.
 struct Columns<'a> {
-    /// Clean, and as things are.
+    /// Clean, and with the current edits.
     activation: [Option<&'a Column>; 2],
     contribution: [Option<&'a Column>; 2],
     favours: Option<&'a Column>,
@@ -89,7 +86,6 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// A neuron of the list.
 #[derive(Clone, Copy)]
 struct Line {
     neuron: usize,
@@ -97,14 +93,14 @@ struct Line {
 }
 
 impl Line {
-    /// The numbers. A clean one among those as things are stands in brackets.
+    /// The numbers of a row; brackets mark a clean value among edited ones.
     fn cells(self, ink: &Ink<'_>, columns: &Columns<'_>) -> Row<'static> {
         let plain = if self.is_off { Role::Faint } else { Role::Plain };
         let clean = |text: String| if self.is_off { format!("({text})") } else { text };
         let cell =
             |column: Option<&Column>| column.map_or(Datum::Nothing, |column| column.at(&[self.neuron]));
         let favours = match cell(columns.favours) {
-            // Of directions that are no numbers none is the largest.
+            // A direction that contains NaN has no largest logit.
             Datum::Nothing => "?".into(),
             class => class.to_string(),
         };
@@ -118,7 +114,7 @@ impl Line {
         ])
     }
 
-    /// A number, clean or as things are: a neuron that is off is shown as it would be, so that it keeps its place.
+    /// The current value; for an ablated neuron the clean value, so that its place in the sorted list stays.
     fn number(self, columns: [Option<&Column>; 2]) -> f32 {
         columns[usize::from(!self.is_off)].map_or(f32::NAN, |column| column.number(&[self.neuron]) as f32)
     }
@@ -134,7 +130,7 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, panel: &Panel, area: Rect) 
     let clean = if probe.ablated.is_some() { "clean " } else { "" };
     let title = format!("layer {} at {position}, by {clean}{by}", app.cursor.layer);
     ink.rule(area, 0, &title, &provenance(app, probe));
-    // A long name has its place in the logits view.
+    // The logits view has room for long names.
     let (target, tracks) = (target::short(app, probe, position, 14), tracks(app));
     let columns = Columns::of(panel);
     let tracked =
@@ -170,7 +166,6 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, panel: &Panel, area: Rect) 
     }
 }
 
-/// The row of the cursor's neuron.
 fn selected(app: &App, panel: &Panel) -> usize {
     (0..panel.len()).find(|row| panel.entry(*row) == app.cursor.neuron).unwrap_or_default()
 }
@@ -184,12 +179,12 @@ fn bar(ink: &mut Ink<'_>, area: Rect, line: Line, share: f32) {
     ink.bar(area, share.abs(), role);
 }
 
-/// Two decimals, where they say anything.
+/// Two decimals, or four digits for a large number.
 fn decimals(x: f32) -> String {
     if x.abs() < 1e4 { format!("{x:.2}") } else { figure(f64::from(x)) }
 }
 
-/// The heading of what each neuron tracks, with the step it is of if that is not the one in view.
+/// Heading of the tracked classes, with their step if another step is in view.
 fn tracks(app: &App) -> String {
     let is_last = app.cursor.layer + 1 == app.options.model.n_layers;
     let current = app.timeline.current().map(|snapshot| snapshot.step);
@@ -199,7 +194,7 @@ fn tracks(app: &App) -> String {
     }
 }
 
-/// The neurons' numbers, and before them: the cursor, switched off, picked.
+/// The neurons' numbers, each after its marks: cursor, switched off, picked.
 fn name_list(ink: &mut Ink<'_>, app: &App, shown: &[Line], area: Rect) {
     let row = |line: &Line| {
         let id = NeuronId { layer: app.cursor.layer, neuron: line.neuron };

@@ -1,4 +1,4 @@
-//! Ranked ways from a token through a head and a neuron to the target, as the weights say and as measured.
+//! Ranked paths from a token through a head and a neuron to the target: scores by the weights, and measured values.
 
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -14,19 +14,18 @@ use crate::inquiry::Probe;
 use crate::inquiry::TokenPath;
 use crate::model::NeuronId;
 
-/// The longest number with a sign: `-99.99`.
+/// Width of the longest number: `-99.99`.
 const SIGNED: u16 = 6;
 const DRIVE: usize = 4;
-/// The columns.
+/// Column headings.
 const SHORT: [&str; 6] = ["tok", "head", "neur", "weights", "drive", "adds"];
 const LONG: [&str; 6] = ["token", "head", "neuron", "weights", "drive", "neuron adds"];
-/// The same in words.
+/// Explanation of the last three columns.
 const LEGEND: [&str; 2] = [
     "weights: by weights alone; drive: of hook_pre here",
     "neuron adds: to the centred logit, all its paths",
 ];
 
-/// Draws the list.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let Some(probe) = app.probe.as_deref().filter(|probe| !probe.is_empty()) else { return };
     let position = app.position_in(probe);
@@ -44,7 +43,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let is_wide = area.width >= 50;
     let names = if is_wide { LONG } else { SHORT };
     let widths = widths(app, names);
-    // A path's other numbers tell its drive.
+    // `drive` is the column to drop: the other numbers imply it.
     let all = widths.iter().map(|width| width + 1).sum::<u16>() <= area.width + 1;
     let kept = |column: &usize| all || *column != DRIVE;
     let widths: Vec<u16> = (0..names.len()).filter(kept).map(|column| widths[column]).collect();
@@ -67,18 +66,18 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     }
 }
 
-/// Columns of the cells: as wide as their names and their longest numbers, and two marks before the first.
+/// Column widths: the heading or the longest number, and two marks before the first column.
 fn widths(app: &App, names: [&str; 6]) -> [u16; 6] {
     let model = &app.options.model;
     let largest = |len: usize| digits(len.saturating_sub(1));
     let head = largest(model.n_layers) + 1 + largest(model.n_heads);
-    // No mark stands before the first heading.
+    // The first heading has no marks before it.
     let token = (2 + largest(model.d_vocab)).max(1 + width(names[0]));
     let values = [token, head, largest(model.d_mlp), SIGNED, SIGNED, SIGNED];
     std::array::from_fn(|column| values[column].max(width(names[column])))
 }
 
-/// The step of what is measured, where the weights' column is of another.
+/// The step of the measured columns, if the circuits are of another step.
 fn measured(app: &App, probe: &Probe) -> String {
     let circuits = app.studies.circuits().map(|(study, _)| study.step());
     let step = probe.subject.step();
@@ -89,7 +88,7 @@ fn measured(app: &App, probe: &Probe) -> String {
     }
 }
 
-/// A path; what its neuron adds is said once, for it is not this path's alone.
+/// A row. A neuron's contribution is written only at its first path: the value belongs to the neuron, not to one path.
 fn row(
     ink: &Ink<'_>,
     app: &App,

@@ -1,4 +1,4 @@
-//! One component's contribution to the target at every position, under the strip's columns.
+//! One component's contribution to the target at every position, aligned with the strip.
 
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
@@ -13,7 +13,7 @@ use crate::app::views::logits::profile;
 use crate::inquiry::Probe;
 use crate::term::Glyphs;
 
-/// Draws the panel: above the line what is positive, below it what is negative.
+/// Draws the panel: positive contributions above the line, negative below.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let Some(panel) = profile(app) else { return };
     let Some(shown) = panel.column(&["edited", "clean"]) else { return };
@@ -47,8 +47,8 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     ink.text(body, x.min(body.width.saturating_sub(width(&text))), 2, &text, Role::Strong);
 }
 
-/// A bar that hangs down, for 0 to 1: the rest of the cell in inverse video, for there are no eighths that hang. A font without
-/// eighths shows the size from below.
+/// A bar (0 to 1) that hangs from the top of its cell: the complement in inverse video, because Unicode has no upper
+/// eighths. In a font without eighths the bar grows from the bottom.
 fn hanging(share: f32, style: Style, has_eighths: bool) -> Bar {
     if has_eighths {
         (1.0 - share.max(1.0 / 8.0), style.add_modifier(Modifier::REVERSED))

@@ -1,4 +1,4 @@
-//! Beside the attention map: the cell, its query and the heads in numbers.
+//! The panel beside the attention map: the cell under the cursor, its query, and the heads in numbers.
 
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Row;
@@ -14,22 +14,21 @@ use crate::app::{App, AttentionScale};
 use crate::inquiry::Probe;
 use crate::model::PatternKind;
 
-/// Lines about the cell and its query.
+/// Height of the facts about the cell and its query.
 const CELL: u16 = 8;
 
-/// Lines below which a ranking of keys says little: a heading, and two keys.
+/// Least useful height of the ranking of keys: a heading and two keys.
 const KEYS: u16 = 3;
 
-/// Draws the readout.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area: Rect) {
     cell(ink, app, probe, measure, lines(area, 0, CELL));
     let config = probe.config();
     let heads = (config.n_layers * config.n_heads) as u16;
     let below = area.height.saturating_sub(CELL);
-    // The list of heads gets what it needs; of many heads the ranking of keys leaves at least half.
+    // The head list gets the height it needs, up to all but `KEYS` lines.
     let most = (below / 2).max(below.saturating_sub(KEYS));
     let heads_height = (heads + 2).min(most);
-    // Headings alone say nothing.
+    // A head list of headings alone is useless.
     let heads_height = if heads_height < 3 { 0 } else { heads_height };
     strongest(ink, app, probe, measure, lines(area, CELL, below - heads_height));
     head_list::render(ink, app, probe, lines(area, area.height - heads_height, heads_height));
@@ -45,12 +44,12 @@ fn cell(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area
     let uniform = 1.0 / (query + 1) as f32;
     let title = if measure.is_mean { "this cell of the mean" } else { "this cell" };
     ink.rule(area, 0, &format!("{title}{}", state(app)), "");
-    // A mean is over sequences with other tokens.
+    // A mean pattern is over sequences with different tokens.
     let token = |at: usize| {
         if measure.is_mean { String::new() } else { format!(" (token {})", probe.tokens()[at]) }
     };
     let number = |x: f32| figure(f64::from(x));
-    // An entropy leaves out what is not a number, and so would look like one.
+    // The entropy skips NaN and would look valid.
     let broken = measure.row(query).iter().any(|p| p.is_nan());
     let of_query = |x: f32| if broken { "NaN".into() } else { number(x) };
     let norm = summary.value_norms[key];
@@ -84,7 +83,7 @@ fn cell(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area
     ink.facts(lines(area, 1, CELL - 1), facts);
 }
 
-/// What was done to the head.
+/// The edit of the cursor's head, in words.
 fn state(app: &App) -> &'static str {
     let (off, id) = (&app.ablation.off, app.cursor.head_id());
     match (off.heads.contains(&id), off.patterns.get(&id)) {
@@ -100,7 +99,7 @@ fn entropy_of(pattern: &[f32]) -> f32 {
     -pattern.iter().filter(|p| **p > 0.0).map(|p| p * p.ln()).sum::<f32>()
 }
 
-/// The first of some texts that fits beside a name; the last in any case.
+/// The first text that fits beside a name, or the last one.
 fn fitting(area: Rect, texts: &[String]) -> String {
     let fits = |text: &&String| VALUE + width(text) <= area.width;
     texts.iter().find(fits).or(texts.last()).cloned().unwrap_or_default()
@@ -117,7 +116,7 @@ fn strongest(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>,
     let uniform = match measure.scale {
         AttentionScale::Raw => Some(1.0 / (query + 1) as f32),
         AttentionScale::RelativeToUniform => Some(1.0),
-        // Weighted by values, attention has no chance level.
+        // Attention weighted by value norms has no chance level.
         AttentionScale::InfoWeighted => None,
     };
     ink.rule(area, 0, &format!("strongest keys, {by}"), "");
@@ -125,7 +124,7 @@ fn strongest(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>,
     keys.sort_by(|a, b| b.1.total_cmp(&a.1));
     let finite = keys.iter().map(|(_, value)| *value).filter(|value| value.is_finite());
     let largest = finite.fold(f32::MIN_POSITIVE, f32::max);
-    // Room for the longest key, the longest token in brackets, and the longest figure.
+    // Widths of the longest key, the longest token in brackets, and the longest figure.
     let token = digits(probe.config().d_vocab.saturating_sub(1)).max(3) + 2;
     let widths = [digits(query).max(4) + 1, token, 8];
     let table = Constraint::Length(widths.iter().sum::<u16>() + 3);

@@ -1,4 +1,4 @@
-//! What replacing attention patterns does, in one line above them.
+//! The effect of replaced attention patterns, in one line above the patterns.
 
 use ratatui::layout::Rect;
 
@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::app::views::edits::{effect, effect_here};
 use crate::figure::Panel;
 
-/// Draws as much of the line as fits: accuracy and loss over this sequence, then over the validation set.
+/// Draws as many numbers as fit: accuracy and loss of this sequence, then of the validation set.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let off = &app.ablation.off;
     let patterns = count(off.patterns.len(), "pattern");
@@ -26,14 +26,14 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     }
 }
 
-/// A figure before and after.
+/// A number before and after.
 struct Change {
     name: String,
     before: String,
     after: String,
 }
 
-/// The loss over this sequence is what can be done without first, then that over the validation set.
+/// Drops changes that do not fit: first the loss of this sequence, then the loss and the accuracy of the validation set.
 fn fitting(mut changes: Vec<Change>, room: u16, arrow: &str) -> Vec<Change> {
     let length = |change: &Change| {
         1 + width(&change.name) + width(&change.before) + width(arrow) + width(&change.after)
@@ -46,7 +46,7 @@ fn fitting(mut changes: Vec<Change>, room: u16, arrow: &str) -> Vec<Change> {
     changes
 }
 
-/// Each figure that is known.
+/// All known changes.
 fn changes(app: &App) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut change = |name: &str, before, after| changes.push(Change { name: name.into(), before, after });

@@ -1,4 +1,4 @@
-//! The first line: how the run is doing. The banner: what failed.
+//! The status line: state of the run. The banner: failures.
 
 use std::borrow::Cow;
 
@@ -12,13 +12,13 @@ use super::theme::Role;
 use crate::app::{App, Mode};
 use crate::train::RunState;
 
-/// A piece of the line; the highest rank is dropped first where room is short.
+/// A piece of the line; if room is short, the piece with the highest rank is dropped first.
 struct Piece<'a> {
     rank: u8,
     spans: Vec<Span<'a>>,
 }
 
-/// A value in a role, with what it is before it.
+/// A value after its label.
 fn piece<'a>(
     ink: &Ink<'_>,
     rank: u8,
@@ -30,7 +30,7 @@ fn piece<'a>(
     Piece { rank, spans: label.into_iter().chain([ink.span(value, role)]).collect() }
 }
 
-/// The state, always also a word.
+/// The state as a word: colour alone must not carry it.
 fn state(app: &App) -> (&'static str, Role) {
     match app.trainer.state {
         None => ("starting", Role::Warning),
@@ -85,7 +85,7 @@ fn pieces<'a>(ink: &Ink<'_>, app: &'a App) -> Vec<Piece<'a>> {
         pieces.push(piece(4, "", format!("{rate:.1}/s").into(), Role::Plain));
     }
     if let Some(plan) = &trainer.plan {
-        // The number of a GPU stays on narrow screens; its name and memory are in the first view there.
+        // On narrow screens only the GPU's number fits; view 1 then has its name and memory.
         let (device, name) = plan.device.split_once(' ').unwrap_or((&plan.device, ""));
         pieces.push(piece(if name.is_empty() { 5 } else { 4 }, "", device.into(), Role::Faint));
         pieces.extend((!name.is_empty()).then(|| piece(5, "", name.into(), Role::Faint)));
@@ -94,10 +94,10 @@ fn pieces<'a>(ink: &Ink<'_>, app: &'a App) -> Vec<Piece<'a>> {
     pieces
 }
 
-/// Cells below which the end of a path says little.
+/// Least number of cells in which the end of a path is useful.
 const MIN_PATH: u16 = 20;
 
-/// Of the name of what is explored, the end, where the whole would push everything else out.
+/// Shortens the name of the explored run or file to its end, if the whole would displace other pieces.
 fn shorten(pieces: &mut [Piece<'_>], excess: u16) {
     let Some(name) = pieces.get_mut(1).and_then(|piece| piece.spans.get_mut(1)) else { return };
     let room = width(&name.content).saturating_sub(excess).max(MIN_PATH);
@@ -108,11 +108,11 @@ fn piece_width(piece: &Piece<'_>) -> u16 {
     piece.spans.iter().map(|span| width(&span.content)).fold(0, u16::saturating_add)
 }
 
-/// Columns below which a progress bar says nothing.
+/// Least useful width of a progress bar.
 const MIN_BAR: u16 = 6;
 const MAX_BAR: u16 = 30;
 
-/// Draws the first line.
+/// Draws the status line.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let mut pieces = pieces(ink, app);
     let needed = |pieces: &[Piece<'_>], gap: u16| {
@@ -131,7 +131,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let mut x = 1;
     for piece in pieces {
         if piece.spans.is_empty() {
-            // The gauge leaves a column before its line, for a label.
+            // `LineGauge` reserves a column for its empty label.
             let cells = (MIN_BAR + spare).min(MAX_BAR);
             progress(ink, app, part(area, x - 1, 0, cells + 1, 1));
             x += cells + gap;
@@ -149,7 +149,7 @@ fn progress(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let gauge = LineGauge::default()
         .ratio(app.trainer.step.min(total) as f64 / total as f64)
         .label("")
-        // One for one, both symbols would look alike without Unicode.
+        // Replaced character by character, both symbols would be `-` in ASCII.
         .filled_symbol(if ink.theme.has_halves() { "━" } else { "=" })
         .unfilled_symbol("─")
         .filled_style(ink.theme.style(Role::Good))
@@ -157,12 +157,11 @@ fn progress(ink: &mut Ink<'_>, app: &App, area: Rect) {
     ink.draw(gauge, area);
 }
 
-/// What stays on the screen: that the run has failed, that the newest state is not on disk, or that a question came to
-/// nothing.
+/// The most serious lasting problem: training failed, the newest state is not on disk, or a question failed.
 fn banner(app: &App) -> Option<String> {
     let trainer = &app.trainer;
     let failed = trainer.failure.as_ref().map(|why| {
-        // Many a failure names its step itself.
+        // Some errors already name the step.
         let step =
             if why.starts_with("step ") { String::new() } else { format!(" at step {}", trainer.step) };
         format!("TRAINING FAILED{step}: {why}")
@@ -175,15 +174,14 @@ fn banner(app: &App) -> Option<String> {
     failed.or_else(unsaved).or_else(analysis)
 }
 
-/// Lines that a banner may take.
+/// Most lines of the banner.
 const BANNER: usize = 3;
 
-/// Its lines, on a screen of that width: none while nothing failed.
+/// The banner wrapped to a screen of `width`; empty if nothing failed.
 pub(super) fn banner_lines(app: &App, width: u16) -> Vec<String> {
     banner(app).map(|text| wrap(&text, width.saturating_sub(2), BANNER)).unwrap_or_default()
 }
 
-/// Draws the banner of what has failed, which stays.
 pub(super) fn render_banner(ink: &mut Ink<'_>, text: &[String], area: Rect) {
     let text = text.iter().map(String::as_str).collect::<Text>();
     let banner = Paragraph::new(text).block(Block::new().padding(Padding::horizontal(1)));

@@ -1,4 +1,4 @@
-//! The sequence: its tokens, their labels, and what the model says.
+//! The strip: tokens, labels and predictions of the sequence.
 
 use ratatui::layout::Rect;
 
@@ -9,7 +9,7 @@ use crate::analysis::Pass;
 use crate::app::App;
 use crate::inquiry::Probe;
 
-/// Lines it takes: ruler, tokens, labels, predictions, and those with the ablation.
+/// Height of the strip: ruler, tokens, labels, predictions, and predictions with the ablation.
 pub(super) fn height(app: &App) -> u16 {
     if has_diff(app) { 5 } else { 4 }
 }
@@ -18,7 +18,7 @@ fn has_diff(app: &App) -> bool {
     app.settings.diff && !app.ablation.off.is_empty()
 }
 
-/// A cell of a line: the token, a mark on each side of it, and how it looks.
+/// A cell of a line: text, style, and a mark on each side.
 struct Cell {
     text: String,
     left: char,
@@ -30,7 +30,7 @@ fn cell(text: String, role: Role) -> Cell {
     Cell { text, left: ' ', right: ' ', role }
 }
 
-/// Draws the strip, as many of its lines as fit.
+/// Draws as many lines of the strip as fit.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let columns = Columns::new(app, area.width);
     ruler(ink, app, area, &columns);
@@ -40,7 +40,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         ink.text(area, 1, 3, "output    (nothing computed yet)", Role::Faint);
         return;
     };
-    // What comes later changes nothing before it: as far as the tokens agree, the last answer holds.
+    // Attention is causal: predictions before the first changed token are still valid.
     let known = probe.tokens().iter().zip(app.tokens()).take_while(|(a, b)| a == b).count();
     row(ink, app, area, 2, "label", &columns, |position| {
         let label = probe.label(position).filter(|_| position < known);
@@ -57,13 +57,13 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
 }
 
 fn output(app: &App, probe: &Probe, position: usize, pass: &Pass) -> Cell {
-    // Of logits that are no numbers the largest is none.
+    // Logits with NaN have no largest one.
     let Some(prediction) = pass.predictions[position] else {
         return Cell { left: '!', ..cell("?".into(), Role::Wrong) };
     };
     let name = app.task().outputs().name(prediction);
     match probe.label(position) {
-        // Nobody asks what is predicted here.
+        // The position is not scored.
         None => cell(name, Role::Faint),
         Some(label) if label == prediction => cell(name, Role::Plain),
         Some(_) => Cell { left: '!', ..cell(name, Role::Wrong) },
@@ -77,7 +77,7 @@ fn ablated(app: &App, probe: &Probe, position: usize) -> Option<Cell> {
     Some(if changed { Cell { left: '[', right: ']', role: Role::Changed, ..plain } } else { plain })
 }
 
-/// What the sequence is, and the number of every tenth position and of the cursor's.
+/// The sequence's name, and the number of every tenth position and of the cursor's position.
 fn ruler(ink: &mut Ink<'_>, app: &App, area: Rect, columns: &Columns) {
     let name = match app.edit_state() {
         Some(edit) if edit.insert => "inserting".into(),
@@ -87,7 +87,7 @@ fn ruler(ink: &mut Ink<'_>, app: &App, area: Rect, columns: &Columns) {
     let free = ink.text(area, 1, 0, &name, Role::Title);
     let digits = columns.pitch - 1;
     let at = app.edit_state().map_or(app.cursor.position, |edit| edit.at);
-    // A number beside the cursor's would run into it.
+    // Leave out numbers that would touch the cursor's.
     let is_clear = |position: usize| position.abs_diff(at) * usize::from(columns.pitch) > 5;
     for position in columns.shown.clone().filter(|position| position % 10 == 0 && is_clear(*position)) {
         let (number, end) = (position.to_string(), columns.x(position) + 1 + digits);
@@ -143,7 +143,7 @@ fn row(
             (left, _) => left,
         };
         mark(ink, area, x, y, left);
-        // The key is marked in the view where there is one.
+        // Only some views have a key cursor.
         let key = app.view.room().has_key && position == app.cursor.key && app.edit_state().is_none();
         let over = match (here, key && y == 1) {
             (true, _) => Some(Role::Cursor),
@@ -161,7 +161,7 @@ fn row(
     }
 }
 
-/// What stands between two cells.
+/// Draws the mark between two cells.
 fn mark(ink: &mut Ink<'_>, area: Rect, x: u16, y: u16, mark: char) {
     let (open, close) = ink.brackets();
     let role = match mark {
@@ -173,7 +173,7 @@ fn mark(ink: &mut Ink<'_>, area: Rect, x: u16, y: u16, mark: char) {
     ink.put(area, x, y, mark, ink.theme.style(role));
 }
 
-/// A cell's text, to the right of its columns.
+/// Draws a cell's text, right-aligned.
 fn digits(ink: &mut Ink<'_>, line: Rect, x: u16, cell: &Cell, room: u16, over: Option<Role>) {
     let style = ink.theme.style(cell.role);
     let style = over.map_or(style, |over| style.patch(ink.theme.style(over)));

@@ -1,4 +1,4 @@
-//! Tables in roles.
+//! Tables in theme roles.
 
 use std::borrow::Cow;
 
@@ -9,11 +9,11 @@ use ratatui::widgets::{Cell, Row, Table};
 use super::ink::Ink;
 use super::theme::Role;
 
-/// Where the values of facts stand.
+/// Column of the values of [`facts`](Ink::facts).
 pub(super) const VALUE: u16 = 11;
 
 impl Ink<'_> {
-    /// A table with a blank column between cells. Columns without room are left out, from the right.
+    /// A table with one blank column between cells. Columns that do not fit are left out, from the right.
     pub(super) fn table<'t>(&mut self, area: Rect, widths: &[u16], rows: impl IntoIterator<Item = Row<'t>>) {
         let mut end = 0;
         let fits = |width: &&u16| {
@@ -25,7 +25,7 @@ impl Ink<'_> {
         self.draw(Table::new(rows, widths), area);
     }
 
-    /// Facts, a line each: a name, and from column [`VALUE`] on its value.
+    /// One line per fact: a name, and its value from column [`VALUE`] on.
     pub(super) fn facts<'t>(&mut self, area: Rect, facts: impl IntoIterator<Item = (&'t str, String)>) {
         let rows = facts.into_iter().map(|(name, value)| {
             Row::new([self.left(format!(" {name}"), Role::Faint), self.left(value, Role::Plain)])
@@ -34,17 +34,17 @@ impl Ink<'_> {
         self.table(area, &[VALUE - 1, area.width.saturating_sub(VALUE)], rows);
     }
 
-    /// A cell: text at the left.
+    /// A left-aligned cell.
     pub(super) fn left<'t>(&self, text: impl Into<Cow<'t, str>>, role: Role) -> Cell<'t> {
         Cell::new(self.span(text, role))
     }
 
-    /// A cell: text at the right.
+    /// A right-aligned cell.
     pub(super) fn right<'t>(&self, text: impl Into<Cow<'t, str>>, role: Role) -> Cell<'t> {
         Cell::new(Line::from(self.span(text, role)).right_aligned())
     }
 
-    /// The marks before a row: on it the cursor, and whether it is edited.
+    /// The marks before a row: cursor and edit.
     pub(super) fn marks(&self, is_selected: bool, is_edited: bool) -> [Span<'static>; 2] {
         let mark = |is, mark: &'static str, role| self.span(if is { mark } else { " " }, role);
         [mark(is_selected, "▸", Role::Strong), mark(is_edited, "✕", Role::Off)]

@@ -1,4 +1,4 @@
-//! The second line: the views, what is off, and which snapshot the numbers are of.
+//! The second line: views, edits, and the snapshot of the numbers.
 
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -11,7 +11,7 @@ use crate::app::{App, Look, ViewId};
 /// The snapshot in view, in words: `● live @287`.
 fn look(app: &App) -> (String, Role) {
     let Some(current) = app.timeline.current() else { return ("no weights yet".into(), Role::Faint) };
-    // Until the answer for another snapshot is there, the numbers are of the one before.
+    // Until a new snapshot has its answer, the numbers belong to the previous one.
     let step = app.probe.as_ref().map_or(current.step, |probe| probe.subject.step());
     let newest = app.timeline.newest().map_or(step, |newest| newest.step);
     match app.timeline.look {
@@ -24,7 +24,7 @@ fn look(app: &App) -> (String, Role) {
     }
 }
 
-/// How much of the views' names there is room for; the one in front is named in any case.
+/// Abbreviation of the view names; the current view is always named in full.
 enum Names {
     Whole,
     Short,
@@ -42,10 +42,9 @@ impl Names {
     }
 }
 
-/// Draws the second line.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let (look, role) = look(app);
-    // Beside the step, for those numbers that have no room to say it themselves.
+    // Some headings have no room for the form of the weights.
     let folded = app.probe.as_ref().is_some_and(|probe| probe.subject.form.is_folded());
     let look = if folded { format!("folded {look}") } else { look };
     let off = app.ablation.off.len();

@@ -1,4 +1,4 @@
-//! What contributions are measured on, in words.
+//! The target of contributions, in words.
 
 use super::ink::width;
 use crate::analysis::Target;
@@ -18,7 +18,7 @@ pub(super) fn name(app: &App, probe: &Probe, position: usize) -> String {
     format!("{kind} {}{minus}", named(target.plus))
 }
 
-/// The same, or `target` where it is longer than `most` columns.
+/// The target, or `target` if its name is longer than `most` columns.
 pub(super) fn short(app: &App, probe: &Probe, position: usize, most: u16) -> String {
     let name = name(app, probe, position);
     if width(&name) > most { "target".into() } else { name }

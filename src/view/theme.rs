@@ -1,20 +1,19 @@
-//! Colours as named roles, in this one file.
+//! Colours as named roles.
 //!
-//! Roles use the terminal's own sixteen colours, so that they fit whatever palette the user chose. Only heat scales,
-//! which need many ordered steps, use 256 or 24-bit colours where the terminal has them. Whatever a colour says is also
-//! said by a character, a word or a number.
+//! Roles use the 256-colour palette, or the ANSI colours on terminals without one; heat scales, which need many ordered
+//! steps, also use 24-bit colours. No meaning is carried by colour alone: a character, a word or a number repeats it.
 
 use ratatui::style::{Color, Modifier, Style};
 
 use super::widgets::{Ramp, Scale};
 use crate::term::{ColorDepth, Glyphs, Ground};
 
-/// What a piece of text is.
+/// The meaning of a piece of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     /// A number or a word.
     Plain,
-    /// What matters most in its line.
+    /// The most important part of a line.
     Strong,
     /// Labels, rules, units.
     Faint,
@@ -22,11 +21,11 @@ pub(super) enum Role {
     Title,
     /// A key.
     Key,
-    /// What the cursor is on.
+    /// The entry under the cursor.
     Cursor,
-    /// A word for a good state.
+    /// A good state.
     Good,
-    /// A word for a state to look at.
+    /// A state that needs attention.
     Warning,
     /// Wrong, broken, NaN.
     Wrong,
@@ -40,18 +39,18 @@ pub(super) enum Role {
     Bar,
     /// The second series: validation, or with the ablation.
     Second,
-    /// A positive part.
+    /// A positive value.
     Positive,
-    /// A negative part.
+    /// A negative value.
     Negative,
 }
 
-/// How things look on this terminal.
+/// Colours and characters for this terminal.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Theme {
     pub(super) depth: ColorDepth,
     pub(super) glyphs: Glyphs,
-    /// What roles have to be readable on; heat scales bring their own.
+    /// The background that roles must be readable on; heat scales set their own.
     pub(super) ground: Ground,
 }
 
@@ -64,7 +63,7 @@ fn modifier(role: Role) -> Modifier {
     }
 }
 
-/// Of the 256, on black and on Solarized's dark ground.
+/// Colours of the 256-colour palette, readable on black and on Solarized's dark background.
 fn dark(role: Role) -> Option<u8> {
     Some(match role {
         Role::Plain | Role::Strong | Role::Cursor => return None,
@@ -78,7 +77,7 @@ fn dark(role: Role) -> Option<u8> {
     })
 }
 
-/// Of the 256, on white and on Solarized's light ground.
+/// Colours of the 256-colour palette, readable on white and on Solarized's light background.
 fn light(role: Role) -> Option<u8> {
     Some(match role {
         Role::Plain | Role::Strong | Role::Cursor => return None,
@@ -92,8 +91,8 @@ fn light(role: Role) -> Option<u8> {
     })
 }
 
-/// Of the sixteen few are bright enough on a dark ground in every common palette: Solarized's bright black is its
-/// ground, VGA's yellow a brown. On a light ground there is none but black.
+/// The few ANSI colours that are bright enough on a dark background in every common palette: Solarized's bright black
+/// is its background, VGA's yellow is brown. On a light background only black qualifies.
 fn dark_16(role: Role) -> Option<Color> {
     match role {
         Role::Title | Role::Key | Role::Bar => Some(Color::Cyan),
@@ -121,12 +120,12 @@ impl Theme {
         self.glyphs != Glyphs::Ascii && self.depth != ColorDepth::None
     }
 
-    /// A scale of colours, or of characters where there are no halves.
+    /// A scale of colours, or of characters if a cell cannot show two values.
     pub(super) fn ramp(self, scale: Scale) -> Ramp {
         Ramp { scale, depth: self.depth, has_halves: self.has_halves() }
     }
 
-    /// Rows of a map that fit on so many lines.
+    /// Map rows that fit on `lines`.
     pub(super) fn map_rows(self, lines: u16) -> usize {
         usize::from(lines) * if self.has_halves() { 2 } else { 1 }
     }

@@ -1,4 +1,4 @@
-//! Picked neurons, and their sum, over positions: curves under the strip's columns.
+//! Traces of the picked neurons and of their sum over positions, aligned with the strip.
 
 use ratatui::layout::Rect;
 
@@ -11,14 +11,13 @@ use crate::app::views::neurons::traces;
 use crate::inquiry::Probe;
 use crate::model::NeuronId;
 
-/// Lines it wants: a heading, a line each, and the sum of several.
+/// Preferred height: heading, one line per neuron, and a sum if there are several.
 pub(super) fn height(app: &App) -> u16 {
     let picked = app.traced().len();
     let overlay = if app.settings.overlay.is_some() { OVERLAY } else { 0 };
     u16::try_from(1 + picked + usize::from(picked > 1) + usize::from(overlay)).unwrap_or(u16::MAX)
 }
 
-/// Draws the traces.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     if area.height == 0 {
         return;
@@ -35,7 +34,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         let [clean, edited] =
             ["clean", "edited"].map(|edits| format!("neuron.{}.{}_{edits}", id.layer, id.neuron));
         let is_off = app.ablation.off.neurons.contains(id);
-        // A neuron that is off is shown as it would be.
+        // For an ablated neuron show the clean activation.
         let names = [edited.as_str(), clean.as_str()];
         let column = panel.column(&names[usize::from(is_off)..]);
         let number = |position: usize| column.map_or(f32::NAN, |column| column.number(&[position]) as f32);
@@ -47,7 +46,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         0 => "trace of the neuron under the cursor (p picks it)".into(),
         n => format!("traces of {}{}", super::number::count(n, "picked neuron"), app.picked_for()),
     };
-    // The sum is worth more than the last neurons of a long list.
+    // The sum has priority over the last neurons of a long list.
     let sum = ids.len() > 1 && area.height > 2;
     let sums: Vec<f32> = (0..probe.len()).map(|at| values.iter().map(|values| values[at]).sum()).collect();
     let top = self::largest(sums.iter());
@@ -66,10 +65,10 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     }
 }
 
-/// Lines of the overlay: its curve, and how well each hypothesis fits.
+/// Height of the overlay: the curve of a feature, and R² of each feature.
 const OVERLAY: u16 = 2;
 
-/// What the sum might be following, on the same positions, and R² of each such feature.
+/// Draws a feature that the sum may follow, and R² of each feature.
 fn overlay(ink: &mut Ink<'_>, app: &App, probe: &Probe, shown: usize, area: Rect) {
     let Some((feature, class)) = app.task().features().get(shown).zip(app.traced_token()) else { return };
     let values = (feature.series)(probe.tokens(), class);
@@ -78,11 +77,11 @@ fn overlay(ink: &mut Ink<'_>, app: &App, probe: &Probe, shown: usize, area: Rect
     trace(ink, (app, probe), area, 0, &name, &values, (top, Role::Second));
     let fit = app.studies.fit(&app.traced(), class);
     let of = match &app.traced()[..] {
-        // A name like 0.27 would be taken for the figure.
+        // Without `of`, a neuron's name like 0.27 would look like the value.
         [one] => format!("of {}", one.neuron),
         _ => "sum".into(),
     };
-    // What is switched off in view is on there.
+    // R² is measured without edits, even if neurons are switched off.
     let all_on = if app.ablation.off.is_empty() { "" } else { ", all on" };
     let over =
         fit.map_or_else(|| "computing".into(), |(study, _)| format!("{}{all_on}", super::taken(app, study)));
@@ -99,7 +98,7 @@ fn largest<'a>(values: impl Iterator<Item = &'a f32>) -> f32 {
     values.copied().filter(|value| value.is_finite()).fold(0.0, f32::max)
 }
 
-/// A curve; a line before a column says that the label changes there.
+/// Draws a trace; a vertical line before a position marks a change of the label.
 fn trace(
     ink: &mut Ink<'_>,
     (app, probe): (&App, &Probe),
@@ -123,14 +122,14 @@ fn trace(
             ink.put(body, x, 0, '│', faint);
         }
         if values[position] < -0.01 * largest {
-            // A negative value has no height here: a dot says that it is not zero.
+            // A negative value has no bar: a dot tells it from zero.
             let style = if position == app.cursor.position { here } else { negative };
             ink.put(body, x + columns.pitch - 1, 0, '·', style);
         }
     }
 }
 
-/// Whether the label is another than at the position before.
+/// Whether the label differs from the previous position's.
 pub(super) fn label_changes(probe: &Probe, position: usize) -> bool {
     position > 0 && probe.label(position) != probe.label(position - 1)
 }

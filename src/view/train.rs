@@ -16,12 +16,11 @@ use crate::task::{self, Split};
 use crate::term::Glyphs;
 use crate::train::EpochMetrics;
 
-/// Lines of the accuracy panel.
+/// Height of the accuracy panel.
 const ACCURACY: u16 = 7;
 
 pub(super) const LOOK: Look = Look { render, moot: |_, _| &[] };
 
-/// Draws the view.
 fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     if area.width >= 120 {
         let (left, right) = beside(area, area.width * 3 / 5);
@@ -46,7 +45,7 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     accuracy(ink, app, lines(area, top.height + 1, accuracy_height));
 }
 
-/// Why there is no curve yet.
+/// The reason why there is no curve yet.
 fn empty(app: &App) -> &'static str {
     match (app.is_exploring(), app.trainer.plan.is_some()) {
         (true, _) => "only explored: no metrics of training here",
@@ -72,10 +71,9 @@ fn loss(ink: &mut Ink<'_>, app: &App, area: Rect) {
     loss_words(ink, history, lines(area, area.height.saturating_sub(1), 1));
 }
 
-/// Buckets, each with the step it begins at.
+/// Buckets, each with its first step.
 type Points<'a> = &'a [(usize, Bucket)];
 
-/// Draws a curve and marks.
 fn curves(
     ink: &mut Ink<'_>,
     app: &App,
@@ -97,12 +95,12 @@ fn curves(
     ink.draw(&Curves { line, marks, steps, is_log, empty, look }, area);
 }
 
-/// The mark of the second curve.
+/// The mark of validation losses.
 fn mark(ink: &Ink<'_>) -> char {
     if ink.theme.glyphs == Glyphs::Ascii { 'o' } else { '◆' }
 }
 
-/// The key to the curves, with their newest values; and in words what the curves cannot show.
+/// The legend of the curves with their newest values, and the first step with NaN, which a curve cannot show.
 fn loss_words(ink: &mut Ink<'_>, history: &History, area: Rect) {
     let sample = if ink.theme.glyphs == Glyphs::Utf8 { "⠤⠤" } else { "." };
     let mark = mark(ink).to_string();
@@ -153,14 +151,14 @@ fn learning_rate(ink: &mut Ink<'_>, app: &App, area: Rect) {
     series(ink, plot, (&values, mean), (0.0, largest), Role::Bar);
 }
 
-/// What stands for the values that share a column.
+/// Reduces the values that share a column.
 type Pooled = fn(&[f64]) -> f64;
 
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// A curve over a whole area: values are pooled or repeated to its width.
+/// A sparkline over the whole area; values are pooled or repeated to fill its width.
 pub(super) fn series(
     ink: &mut Ink<'_>,
     area: Rect,
@@ -199,7 +197,7 @@ fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
     if let (Some(plan), Some(memory)) = (&app.trainer.plan, status::memory(app)) {
         let gpu = format!("{}  {memory}", plan.device);
         let at = body.width.saturating_sub(width(&gpu) + 1);
-        // Where it does not fit, the screen is wide enough for the first line to say it.
+        // If there is no room here, the screen is wide enough for the status line to show the GPU.
         if at >= x + 2 {
             ink.text(body, at, 0, &gpu, Role::Faint);
         }
@@ -218,7 +216,7 @@ fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
     by_position(ink, &validation.accuracy_by_position, lines(body, 4, body.height));
 }
 
-/// How labels follow from tokens; where room is short the last clause, which says what would otherwise be guessed.
+/// The task's rule, or its last clause if room is short: that clause holds the less obvious part (ties, for example).
 fn rule(app: &App, room: u16) -> Option<String> {
     let rule = task::find(app.task().name())?.rule;
     let last = rule.rsplit("; ").next().unwrap_or_default();
@@ -233,7 +231,7 @@ fn not_validated(app: &App) -> &'static str {
     }
 }
 
-/// Which weights were validated.
+/// Heading of the validated weights.
 fn validated(app: &App, study: Option<&Answer>) -> String {
     match (study, &app.history.validation) {
         (Some(study), _) => {
@@ -246,16 +244,16 @@ fn validated(app: &App, study: Option<&Answer>) -> String {
     }
 }
 
-/// Of accuracies that share a column: a mean would hide the worst position.
+/// The least of the accuracies that share a column: a mean would hide the worst position.
 fn least(values: &[f64]) -> f64 {
     values.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
-/// Accuracy along the sequence; a run's files do not keep it.
+/// Accuracy by position; empty until computed, because metrics.jsonl does not store it.
 fn by_position(ink: &mut Ink<'_>, values: &[Option<f64>], area: Rect) {
     let area = lines(area, 0, 9);
     let scored: Vec<f64> = values.iter().flatten().copied().collect();
-    // One position is no curve: its accuracy stands above, as that of the last one.
+    // A single position makes no curve; its accuracy is already in the line above.
     if scored.len() == 1 {
         return;
     }
@@ -265,7 +263,7 @@ fn by_position(ink: &mut Ink<'_>, values: &[Option<f64>], area: Rect) {
         return;
     }
     let low = scored.iter().copied().fold(1.0, f64::min);
-    // The lowest is not nothing.
+    // The lowest accuracy still gets a visible bar.
     let range = (low - 0.001, 1.0);
     if area.height > 2 {
         let text = format!("lowest by position 0 to {}: {}", values.len() - 1, percent(low));

@@ -1,4 +1,4 @@
-//! The colours that terminals show for the sixteen, and their grounds.
+//! Background colours and ANSI palettes of common terminals.
 
 #![expect(clippy::unreadable_literal, reason = "colours are written RRGGBB")]
 
@@ -9,7 +9,7 @@ use crate::view::widgets::rgb;
 
 pub(in crate::view) type Rgb = (u8, u8, u8);
 
-/// The sixteen as they are published, in the order of their numbers.
+/// Published palettes, in the order of the ANSI colour numbers.
 const XTERM: [u32; 16] = [
     0x000000, 0xcd0000, 0x00cd00, 0xcdcd00, 0x0000ee, 0xcd00cd, 0x00cdcd, 0xe5e5e5, 0x7f7f7f, 0xff0000,
     0x00ff00, 0xffff00, 0x5c5cff, 0xff00ff, 0x00ffff, 0xffffff,
@@ -23,7 +23,7 @@ const SOLARIZED: [u32; 16] = [
     0x586e75, 0x657b83, 0x839496, 0x6c71c4, 0x93a1a1, 0xfdf6e3,
 ];
 
-/// A terminal's ground, and its palette.
+/// Kind of background, background colour and palette of each terminal.
 pub(in crate::view) const TERMINALS: [(Ground, u32, [u32; 16]); 6] = [
     (Ground::Dark, 0x000000, XTERM),
     (Ground::Dark, 0x000000, VGA),

@@ -43,7 +43,7 @@ fn every_role_is_readable_on_every_ground_that_its_theme_is_for() {
             for role in ROLES {
                 let style = theme.style(role);
                 assert_eq!(style.bg, None, "{role:?}");
-                // The default foreground is the user's own choice.
+                // The user chooses the default foreground.
                 let Some(color) = style.fg else { continue };
                 let contrast = contrast(seen(color, &palette), split(paper));
                 assert!(contrast >= 4.5, "{role:?} at {depth:?} on {paper:06x}: {contrast:.2}");

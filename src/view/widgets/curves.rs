@@ -1,4 +1,4 @@
-//! Curves of buckets over the steps of a run: the mean and the range of each column, with gaps where a value is not a number.
+//! Curves of buckets over training steps: mean and range of each column, with gaps at NaN.
 
 use std::ops::RangeInclusive;
 
@@ -11,27 +11,26 @@ use ratatui::widgets::Widget;
 use crate::app::Bucket;
 use crate::view::number::figure;
 
-/// Columns for the numbers of the vertical axis, and its line.
+/// Width of the vertical axis with its numbers.
 const AXIS: u16 = 8;
 
-/// Two curves on one pair of axes.
+/// A line and a series of marks on the same axes.
 pub(in crate::view) struct Curves<'a> {
-    /// Each with the step it begins at, rising.
+    /// Buckets, each with its first step, in ascending order.
     pub(in crate::view) line: &'a [(usize, Bucket)],
-    /// Few, each shown as a mark.
+    /// Sparse buckets, drawn as marks.
     pub(in crate::view) marks: &'a [(usize, Bucket)],
     pub(in crate::view) steps: RangeInclusive<usize>,
-    /// Whether the vertical axis is logarithmic.
+    /// Makes the vertical axis logarithmic.
     pub(in crate::view) is_log: bool,
-    /// What to say while there is nothing.
+    /// Text to show without any data.
     pub(in crate::view) empty: &'a str,
     pub(in crate::view) look: CurveLook,
 }
 
-/// How curves look.
 #[derive(Clone, Copy)]
 pub(in crate::view) struct CurveLook {
-    /// Whether the font has Braille, whose dots divide a cell; without them a point is a full stop.
+    /// Whether the font has Braille characters, which draw 2x4 dots per cell; otherwise a point is drawn as `.`.
     pub(in crate::view) has_braille: bool,
     pub(in crate::view) mark: char,
     pub(in crate::view) line: Style,
@@ -40,7 +39,7 @@ pub(in crate::view) struct CurveLook {
     pub(in crate::view) bad: Style,
 }
 
-/// The vertical axis, in units of the scale.
+/// The vertical axis, in log units if the axis is logarithmic.
 struct Axis {
     low: f64,
     high: f64,
@@ -48,24 +47,24 @@ struct Axis {
 }
 
 impl Axis {
-    /// Room for every finite value; `None` if there is none.
+    /// An axis for all finite values; `None` if there are none.
     fn of(points: &[(usize, Bucket)], marks: &[(usize, Bucket)], is_log: bool) -> Option<Self> {
         let buckets = points.iter().chain(marks).map(|(_, bucket)| bucket).filter(|bucket| bucket.count > 0);
         let unit = |x: f64| to_unit(x, is_log);
         let ends = buckets.map(|bucket| (unit(bucket.min), unit(bucket.max)));
         let (low, high) = ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
-        // A flat curve runs through the middle.
+        // Centre a flat curve.
         let (low, high) = if high - low < 1e-9 { (low - 0.5, high + 0.5) } else { (low, high) };
         Some(Self { low, high, is_log })
     }
 
-    /// The dot of a value, from 0 at the top.
+    /// Dot row of a value, 0 at the top.
     fn dot(&self, value: f64, dots: usize) -> usize {
         let share = (self.high - to_unit(value, self.is_log)) / (self.high - self.low);
         ((share * (dots.saturating_sub(1)) as f64).round().max(0.0) as usize).min(dots.saturating_sub(1))
     }
 
-    /// The value at a share of the height, from the top.
+    /// Value at a share of the height, measured from the top.
     fn value(&self, share: f64) -> f64 {
         let unit = self.high - share * (self.high - self.low);
         if self.is_log { 10_f64.powf(unit) } else { unit }
@@ -99,8 +98,8 @@ impl Widget for &Curves<'_> {
 }
 
 impl Curves<'_> {
-    /// Marks, not so dense that they hide the curve; the newest always. Values up to the next mark that have none of their own
-    /// and lie far from this one are shown as its range: no spike vanishes.
+    /// Draws marks, thinned so that they do not hide the curve; the newest value always has one. A mark has a range bar for
+    /// the values that it replaces, so that no spike vanishes.
     fn marked(&self, plot: Rect, axis: &Axis, buffer: &mut Buffer) {
         let line = |value: f64| (axis.dot(value, usize::from(plot.height) * 4) / 4) as u16;
         for (column, newest, all) in marked(self, plot.width) {
@@ -165,7 +164,7 @@ impl Curves<'_> {
     }
 }
 
-/// A straight line between two dots, without the first: a fall is a line and not a scatter.
+/// Draws a straight line between two dots, without the first: a steep fall stays connected.
 fn join(from: (usize, usize), to: (usize, usize), ink_column: &mut impl FnMut(usize, usize, usize)) {
     let span = (to.0 - from.0).max(1);
     let at = |column: usize| {
@@ -174,14 +173,14 @@ fn join(from: (usize, usize), to: (usize, usize), ink_column: &mut impl FnMut(us
     };
     for column in from.0 + 1..=to.0 {
         let (before, here) = (at(column - 1), at(column));
-        // From beside the dot before, so that a flat line is one dot thick.
+        // Start one dot after the previous column's dot, so that the line is one dot thick.
         let start =
             if before < here { before + 1 } else { before.saturating_sub(usize::from(before > here)) };
         ink_column(column, start.min(here), start.max(here));
     }
 }
 
-/// The column of a step, among so many.
+/// The column of a step in a plot of `width`.
 fn place(step: usize, chart: &Curves<'_>, width: u16) -> u16 {
     let (first, last) = (*chart.steps.start(), *chart.steps.end());
     let span = last.saturating_sub(first).max(1);
@@ -190,7 +189,7 @@ fn place(step: usize, chart: &Curves<'_>, width: u16) -> u16 {
     column.min(width.saturating_sub(1))
 }
 
-/// The columns of the marks, two free ones between them, each with the newest value and all values that it stands for.
+/// The columns of the marks, two free columns apart, each with its newest value and all values that it replaces.
 fn marked(chart: &Curves<'_>, width: u16) -> Vec<(u16, f64, Bucket)> {
     let mut marks: Vec<(u16, f64, Bucket)> = Vec::new();
     for (step, bucket) in chart.marks.iter().rev() {
@@ -204,7 +203,7 @@ fn marked(chart: &Curves<'_>, width: u16) -> Vec<(u16, f64, Bucket)> {
     marks
 }
 
-/// The buckets, put together by the column they fall on.
+/// Merges the buckets that share a column.
 fn per_column(chart: &Curves<'_>, width: usize) -> Vec<(usize, Bucket)> {
     let mut columns: Vec<(usize, Bucket)> = Vec::new();
     for (step, bucket) in chart.line.iter().filter(|(step, _)| chart.steps.contains(step)) {

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
-/// A value and its mark; of marks in one column the last is shown.
+/// A value and its mark; in a shared column the last mark is shown.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::view) struct Dot {
     pub(in crate::view) value: f64,
@@ -13,7 +13,7 @@ pub(in crate::view) struct Dot {
     pub(in crate::view) style: Style,
 }
 
-/// Marks on a line from `low` to `high`; values outside it have none, nor has NaN.
+/// Marks on a line from `low` to `high`; values outside the range and NaN are left out.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::view) struct Dots<'a> {
     pub(in crate::view) low: f64,
@@ -22,7 +22,7 @@ pub(in crate::view) struct Dots<'a> {
 }
 
 impl Dots<'_> {
-    /// Column of a value among so many.
+    /// Column of a value on a line of `columns`.
     pub(in crate::view) fn column(&self, value: f64, columns: u16) -> Option<u16> {
         let is_on = self.high > self.low && (self.low..=self.high).contains(&value);
         let share = (value - self.low) / (self.high - self.low);

@@ -1,4 +1,4 @@
-//! Heat maps: two lines of numbers in one line of text where the terminal has half blocks and colours.
+//! Heat maps: two map rows per line of text if the terminal has half blocks and colours.
 
 use std::ops::Range;
 
@@ -12,43 +12,42 @@ use super::Ramp;
 /// A cell of a map.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::view) enum Heat {
-    /// There is nothing.
+    /// No value.
     Blank,
-    /// Not a number.
+    /// NaN or infinite.
     Bad,
-    /// On the scale, of 0 to 1.
+    /// Place on the scale, 0 to 1.
     At(f32),
 }
 
 impl Heat {
-    /// A value on a scale: `to_scale` maps it to 0 to 1.
+    /// The place of a value; `to_scale` maps values to 0 to 1.
     pub(in crate::view) fn of(value: f32, to_scale: impl Fn(f32) -> f32) -> Self {
         if value.is_finite() { Self::At(to_scale(value).clamp(0.0, 1.0)) } else { Self::Bad }
     }
 
-    /// A value on a diverging scale from `-largest` to `largest`.
+    /// The place of a value on a diverging scale from `-largest` to `largest`.
     pub(in crate::view) fn signed(value: f32, largest: f32) -> Self {
         Self::of(value, |x| x / largest / 2.0 + 0.5)
     }
 }
 
-/// A map of `value(row, column)`, from the area's corner on.
+/// A map of `value(row, column)`, from the area's top left corner.
 pub(in crate::view) struct HeatMap<F> {
     pub(in crate::view) rows: Range<usize>,
     pub(in crate::view) cols: Range<usize>,
-    /// Columns of the screen that a cell takes.
+    /// Cell width in screen columns.
     pub(in crate::view) cell: u16,
     pub(in crate::view) ramp: Ramp,
-    /// Row and column. The cursor is a mark on the colour of the value under it, and hides the other half of its line.
+    /// Row and column. The cursor is a mark on its value's colour, and hides the other map row of the same line.
     pub(in crate::view) cursor: Option<(usize, usize)>,
-    /// Of the cursor where there are no halves.
+    /// Style of the cursor without half blocks.
     pub(in crate::view) cursor_style: Style,
-    /// Of what is not a number.
+    /// Style of NaN and infinite values.
     pub(in crate::view) bad_style: Style,
     pub(in crate::view) value: F,
 }
 
-/// The mark of the cursor.
 const CURSOR: char = '◆';
 
 impl<F: Fn(usize, usize) -> Heat> Widget for &HeatMap<F> {
@@ -69,7 +68,7 @@ impl<F: Fn(usize, usize) -> Heat> Widget for &HeatMap<F> {
 }
 
 impl<F: Fn(usize, usize) -> Heat> HeatMap<F> {
-    /// The characters of a cell's last column, where a position's number ends, and of its others, and their style.
+    /// Character of a cell's last column (the column of the position's last digit), character of the other columns, style.
     fn cell(&self, row: usize, col: usize) -> (char, char, Style) {
         let here = |row: usize| self.cursor == Some((row, col));
         let upper = (self.value)(row, col);
@@ -96,7 +95,7 @@ impl<F: Fn(usize, usize) -> Heat> HeatMap<F> {
             Heat::At(x) => Some(self.ramp.color(x)),
             Heat::Blank | Heat::Bad => None,
         };
-        // The ground is the other half's colour, which may be a number.
+        // The background shows the value in the other half of the line.
         let bad = |other: Heat| match other {
             Heat::At(x) => self.ramp.text(x),
             Heat::Blank | Heat::Bad => self.bad_style,

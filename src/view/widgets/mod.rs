@@ -1,4 +1,4 @@
-//! Widgets that ratatui lacks. They know of ratatui alone, and of nothing in this program but its character sets.
+//! Widgets that ratatui lacks. They depend on ratatui and on this program's character sets only.
 //!
 //! | widget | why ratatui's own does not serve |
 //! |---|---|

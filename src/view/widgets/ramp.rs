@@ -15,11 +15,11 @@ use crate::term::ColorDepth;
 pub(in crate::view) enum Scale {
     /// From 0 to 1, dark to bright.
     Sequential,
-    /// From 0 over one half, where the scale is darkest, to 1: blue, grey, orange.
+    /// From 0 (blue) over one half (grey, darkest) to 1 (orange).
     Diverging,
 }
 
-/// A scale on this terminal. As a widget: the scale's steps from 0 to 1, a column each.
+/// A scale on this terminal. As a widget: the legend, one column per step from 0 to 1.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::view) struct Ramp {
     pub(in crate::view) scale: Scale,
@@ -33,11 +33,11 @@ const SEQUENTIAL: [u32; 16] = [
     0x440154, 0x481a6c, 0x472f7d, 0x414487, 0x39568c, 0x31688e, 0x2a788e, 0x23888e, 0x1f988b, 0x22a884,
     0x35b779, 0x54c568, 0x7ad151, 0xa5db36, 0xd2e21b, 0xfde725,
 ];
-/// The nearest of the 256, each lighter than the one before.
+/// The nearest colours of the 256-colour palette, each lighter than the previous one.
 const SEQUENTIAL_256: [u8; 16] = [53, 54, 55, 24, 25, 61, 30, 31, 35, 36, 37, 78, 113, 149, 184, 226];
-/// Of the sixteen, those that are each lighter than the one before in every common palette.
+/// ANSI colours whose order of lightness is the same in every common palette.
 const SEQUENTIAL_16: [Color; 5] = [Color::Black, Color::Blue, Color::Cyan, Color::Gray, Color::White];
-/// The middle of the diverging scale: values within [`MIDDLE`] of it have no sign worth a colour.
+/// The middle of the diverging scale, for values within [`MIDDLE`] of zero.
 const GREY: u32 = 0x262626;
 /// From the middle outwards.
 const BELOW: [u32; 8] = [0x2c3841, 0x334a5c, 0x3a5b77, 0x406d92, 0x467fae, 0x4d90c9, 0x54a2e4, 0x5ab4ff];
@@ -47,21 +47,21 @@ const BELOW_256: [u8; 8] = [19, 20, 24, 25, 31, 38, 75, 81];
 const ABOVE_256: [u8; 8] = [52, 58, 94, 130, 136, 172, 178, 220];
 const BELOW_16: [Color; 2] = [Color::Blue, Color::Cyan];
 const ABOVE_16: [Color; 2] = [Color::Red, Color::Yellow];
-/// Share of a side of the diverging scale that the middle takes.
+/// Share of each side of the diverging scale that is drawn in the middle colour.
 const MIDDLE: f32 = 0.02;
 
-/// Ink on paper, where there are no colours. None is blank, which is no number; none is a plus or a minus, which is a sign.
+/// Steps without colours, ordered by ink. No blank, which means no value, and no plus or minus, which mean a sign.
 const SHADES: [char; 8] = ['.', ',', ':', 'o', 'x', '%', '#', '@'];
-/// The same with a sign: letters below zero, digits above.
+/// Signed steps without colours: letters below zero, digits above.
 const SIGNED_SHADES: [char; 19] =
     ['i', 'h', 'g', 'f', 'e', 'd', 'c', 'b', 'a', '.', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
 
-/// The step of `x` of 0 to 1. A NaN, which callers draw otherwise, is the lowest.
+/// The step of `x`, which is 0 to 1. NaN, which callers draw separately, is step 0.
 fn step(x: f32, steps: usize) -> usize {
     ((x * steps as f32) as usize).min(steps - 1)
 }
 
-/// The step of `x` of 0 to 1 among those of the middle and of either side.
+/// The step of `x`, which is 0 to 1, on a diverging scale.
 fn fold<T: Copy>(x: f32, below: &[T], middle: T, above: &[T]) -> T {
     let distance = (x - 0.5) * 2.0;
     let side = if distance < 0.0 { below } else { above };
@@ -69,7 +69,6 @@ fn fold<T: Copy>(x: f32, below: &[T], middle: T, above: &[T]) -> T {
 }
 
 impl Ramp {
-    /// Number of its steps.
     pub(in crate::view) fn steps(self) -> usize {
         match (self.has_halves, self.scale, self.depth) {
             (false, Scale::Sequential, _) => SHADES.len(),
@@ -80,7 +79,7 @@ impl Ramp {
         }
     }
 
-    /// The character for `x` of 0 to 1 where halves cannot be shown.
+    /// The character for `x`, which is 0 to 1, on a terminal without half blocks.
     pub(in crate::view) fn shade(self, x: f32) -> char {
         match self.scale {
             Scale::Sequential => SHADES[step(x, SHADES.len())],
@@ -88,7 +87,7 @@ impl Ramp {
         }
     }
 
-    /// The colour for `x` of 0 to 1.
+    /// The colour for `x`, which is 0 to 1.
     pub(in crate::view) fn color(self, x: f32) -> Color {
         match (self.depth, self.scale) {
             (ColorDepth::None, _) => Color::Reset,
@@ -101,12 +100,12 @@ impl Ramp {
         }
     }
 
-    /// Whether text is readable on the scale: nobody knows how bright the sixteen colours are.
+    /// Whether text is readable on the scale: the brightness of ANSI colours is unknown.
     pub(in crate::view) fn has_text(self) -> bool {
         self.depth > ColorDepth::Ansi16
     }
 
-    /// Text on the colour for `x` of 0 to 1. Of the sixteen colours: on the first half of the scale white, then black.
+    /// The style of text on the colour for `x`, which is 0 to 1.
     pub(in crate::view) fn text(self, x: f32) -> Style {
         let paper = self.color(x);
         match (self.depth, rgb(paper)) {
@@ -138,12 +137,12 @@ impl Widget for Ramp {
     }
 }
 
-/// The light of a colour that means the same on every terminal, of 0 to 1.
+/// Relative luminance of a colour, 0 to 1.
 pub(in crate::view) fn luminance((r, g, b): (u8, u8, u8)) -> f64 {
     0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
 }
 
-/// The light of an sRGB channel, of 0 to 1.
+/// Linear light of an sRGB channel, 0 to 1.
 fn linear(channel: u8) -> f64 {
     match f64::from(channel) / 255.0 {
         share if share <= 0.04045 => share / 12.92,
@@ -151,7 +150,7 @@ fn linear(channel: u8) -> f64 {
     }
 }
 
-/// A colour that means the same on every terminal.
+/// The RGB value of a colour; `None` for ANSI colours, which depend on the terminal.
 pub(in crate::view) fn rgb(color: Color) -> Option<(u8, u8, u8)> {
     match color {
         Color::Rgb(r, g, b) => Some((r, g, b)),

@@ -1,4 +1,4 @@
-//! Maps of signed numbers: each cell says its sign, and its number where there is room.
+//! Maps of signed numbers: each cell shows its sign, and its number if there is room.
 
 use std::ops::Range;
 
@@ -10,22 +10,22 @@ use ratatui::widgets::Widget;
 use super::{Ramp, Scale};
 use crate::view::number::{signed, signed_fraction};
 
-/// Columns from which on a cell holds its number.
+/// Least width of a cell with its number.
 pub(in crate::view) const NUMBER: u16 = 6;
 
-/// A map of `value(row, column)`, a line a row, from the area's corner on.
+/// A map of `value(row, column)`, one line per row, from the area's top left corner.
 pub(in crate::view) struct SignedMap<F> {
     pub(in crate::view) rows: Range<usize>,
     pub(in crate::view) cols: Range<usize>,
-    /// Columns of the screen that a cell takes: 2 or more.
+    /// Cell width in screen columns, at least 2.
     pub(in crate::view) cell: u16,
-    /// Row and column; their cell is in inverse video.
+    /// Row and column of the cell in inverse video.
     pub(in crate::view) cursor: (usize, usize),
-    /// Value at the ends of the scale.
+    /// Absolute value at the ends of the scale.
     pub(in crate::view) largest: f32,
-    /// A diverging scale.
+    /// Must be a diverging scale.
     pub(in crate::view) ramp: Ramp,
-    /// Of what is not a number.
+    /// Style of NaN and infinite values.
     pub(in crate::view) bad_style: Style,
     pub(in crate::view) value: F,
 }
@@ -59,7 +59,7 @@ impl<F> SignedMap<F> {
             _ if self.cell >= NUMBER && (0.01..0.1).contains(&largest) => signed_fraction(value),
             _ if self.cell >= NUMBER => signed(value * 10.0_f32.powi(-power(largest))),
             true => sign(share).to_string(),
-            // Without colours ink says how large the number is, beside the sign.
+            // Without colours the amount of ink shows the absolute value.
             false => {
                 let ink = Ramp { scale: Scale::Sequential, ..self.ramp };
                 format!("{}{}", sign(share), ink.shade(share.abs()))
@@ -68,19 +68,19 @@ impl<F> SignedMap<F> {
         (text, style)
     }
 
-    /// What the numbers in the cells are in, where it is not ones: `1e-3`.
+    /// The unit of the numbers in cells, if not 1: `1e-3`.
     pub(in crate::view) fn unit(&self) -> Option<String> {
         let power = power(self.largest);
         (self.cell >= NUMBER && power != 0).then(|| format!("1e{power}"))
     }
 }
 
-/// The power of ten that the numbers in cells are in: of a scale this small two or three decimals leave a digit or none.
+/// Power of ten of the unit: two or three decimals show too few digits of numbers below 0.01.
 fn power(largest: f32) -> i32 {
     if largest > f32::MIN_POSITIVE && largest < 0.01 { largest.log10().floor() as i32 } else { 0 }
 }
 
-/// The sign of a share of the scale; what is nearly nothing has none.
+/// The sign of a share of the scale; values near zero have none.
 fn sign(share: f32) -> char {
     match share {
         share if share > 0.02 => '+',

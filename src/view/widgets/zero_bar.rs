@@ -1,4 +1,4 @@
-//! Bars from zero, out of eighths of a cell.
+//! Signed bars from zero, with a resolution of an eighth of a cell.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -6,7 +6,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::symbols::block;
 use ratatui::widgets::Widget;
 
-/// From nothing to a full cell, growing to the right.
+/// Empty to full cell, filled from the left.
 const RIGHT: [&str; 9] = [
     " ",
     block::ONE_EIGHTH,
@@ -19,24 +19,24 @@ const RIGHT: [&str; 9] = [
     block::FULL,
 ];
 
-/// Eighths of `cells` that `share` of 0 to 1 fills; NaN fills none. More than nothing shows.
+/// Eighths of a cell that `share` (0 to 1) of `cells` fills; 0 for NaN, at least 1 for a positive share.
 pub(in crate::view) fn share_of_cells(share: f32, cells: u16) -> u64 {
     let filled = (share.clamp(0.0, 1.0) * f32::from(cells) * 8.0).round();
     if share > 0.0 { filled.max(1.0) as u64 } else { 0 }
 }
 
-/// A bar in one line: to the right of its axis if positive, to the left if negative.
+/// A bar on one line: to the right of its axis if positive, to the left if negative.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::view) struct ZeroBar {
-    /// Cells left of the axis; with 0, the bar has no axis and grows to the right from the edge.
+    /// Cells left of the axis. With 0 there is no axis, and the bar starts at the left edge.
     pub(in crate::view) left: u16,
-    /// Cells that a value of 1 takes.
+    /// Cells per 1.
     pub(in crate::view) unit: f32,
     pub(in crate::view) value: f32,
     pub(in crate::view) negative: Style,
     pub(in crate::view) positive: Style,
     pub(in crate::view) axis: Style,
-    /// Whether the font has eighths of a cell, or halves alone.
+    /// Whether the font has eighths of a cell, or only halves.
     pub(in crate::view) has_eighths: bool,
 }
 
@@ -65,15 +65,15 @@ impl Widget for ZeroBar {
     }
 }
 
-/// Eighths of each cell that a bar of so many begins or fills.
+/// Eighths filled in each cell of a bar of `filled` eighths.
 fn eighths(filled: u64) -> impl Iterator<Item = usize> {
     (0..filled.div_ceil(8)).map(move |cell| (filled - cell * 8).min(8) as usize)
 }
 
 impl ZeroBar {
-    /// The first cell is the rest of the cell in inverse video: there are no eighths that grow to the left.
+    /// The end of the bar is the complement in inverse video: Unicode has no eighths that fill from the right.
     fn to_the_left(self, filled: u64, area: Rect, buffer: &mut Buffer) {
-        // A font without eighths has no other half of them either.
+        // Without eighths, round to halves.
         let filled = if self.has_eighths { filled } else { ((filled + 2) / 4 * 4).max(4) };
         for (x, left) in (area.x..area.x + self.left).rev().zip(eighths(filled)) {
             let cell = &mut buffer[(x, area.y)];
@@ -92,7 +92,7 @@ impl ZeroBar {
 mod tests {
     use super::*;
 
-    /// Eighths of a cell that are filled.
+    /// Filled eighths of a cell.
     fn filled(buffer: &Buffer, x: u16) -> usize {
         let cell = &buffer[(x, 0)];
         match RIGHT.iter().position(|other| *other == cell.symbol()) {

@@ -9,15 +9,15 @@ fn ramp(scale: Scale, depth: ColorDepth) -> Ramp {
     Ramp { scale, depth, has_halves: depth != ColorDepth::None }
 }
 
-/// Eyes: all cones, without those for long waves (protanopia), without those for middle waves (deuteranopia).
+/// Colour vision as matrices on linear sRGB: normal, protanopia, deuteranopia.
 const EYES: [[[f64; 3]; 3]; 3] = [
     [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
-    // Viénot, Brettel and Mollon 1999, on linear sRGB.
+    // Viénot, Brettel and Mollon 1999.
     [[0.11238, 0.88762, 0.0], [0.11238, 0.88762, 0.0], [0.00401, -0.00401, 1.0]],
     [[0.29275, 0.70725, 0.0], [0.29275, 0.70725, 0.0], [-0.02234, 0.02234, 1.0]],
 ];
 
-/// CIE L*a*b* of a colour as some eyes see it.
+/// CIE L*a*b* of a colour under a kind of colour vision.
 fn lab((r, g, b): (u8, u8, u8), eyes: &[[f64; 3]; 3]) -> [f64; 3] {
     let light = [r, g, b].map(linear);
     let product = |m: &[[f64; 3]; 3], v: [f64; 3]| m.map(|row| row[0] * v[0] + row[1] * v[1] + row[2] * v[2]);
@@ -34,7 +34,7 @@ fn apart(a: [f64; 3], b: [f64; 3]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
 }
 
-/// The colours of a ramp as they are seen, from `x` of 0 to 1.
+/// The perceived colours of a ramp, from 0 to 1.
 fn colors(
     ramp: Ramp,
     palette: &[u32; 16],
