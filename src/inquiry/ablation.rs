@@ -15,9 +15,9 @@ use crate::task::Task;
 pub static EDITED_LOSS: Spec = Spec {
     name: "edited_loss",
     unit: "nats",
-    definition: "mean cross-entropy over all targets of the validation set: clean, edited, and with random sets in place of the \
-                 edited neurons: each neuron drawn from those of its layer nearest in mean |activation|, heads and patterns edited \
-                 alike; only where neurons are edited",
+    definition: "mean cross-entropy over all targets of the validation set: clean, edited, and, if neurons are \
+                 edited, with random sets in their place, drawn from the neurons of the same layer nearest in mean \
+                 |activation|, with the same edits of heads and patterns",
     baseline: "that of the random sets",
     axes: &[Dim::Edits],
     ..Spec::BARE

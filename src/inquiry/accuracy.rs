@@ -12,7 +12,7 @@ use crate::task::Task;
 pub static SET_LOSS: Spec = Spec {
     name: "set_loss",
     unit: "nats",
-    definition: "mean cross-entropy over all targets of the validation set, nothing edited",
+    definition: "mean cross-entropy over all targets of the validation set, without edits",
     baseline: "ln d_vocab_out",
     axes: &[Dim::Edits],
     ..Spec::BARE
@@ -21,7 +21,7 @@ pub static SET_LOSS: Spec = Spec {
 /// Accuracy over a set.
 pub static ACCURACY: Spec = Spec {
     name: "accuracy",
-    definition: "share of all targets of the validation set that are predicted, nothing edited",
+    definition: "share of all targets of the validation set that are predicted, without edits",
     baseline: "1/d_vocab_out, of a uniform guess",
     axes: &[Dim::Edits],
     ..Spec::BARE

@@ -19,7 +19,8 @@ pub static PATTERN: Spec = Spec {
 /// Length of the vector that a key would write.
 pub static VALUE_NORM: Spec = Spec {
     name: "value_norm",
-    definition: "|v W_O|: the length of what a key would write if it got all of the attention, v with b_V; the same for a head that is off",
+    definition: "|v W_O|, with b_V in v: the norm of what the head would write if all attention went to this key; \
+                 edits of the head do not change it",
     source: "Kobayashi et al. 2020",
     axes: &[Dim::Edits, Dim::Layer, Dim::Head, Dim::Key],
     ..Spec::BARE
@@ -29,7 +30,7 @@ pub static VALUE_NORM: Spec = Spec {
 pub static ENTROPY: Spec = Spec {
     name: "entropy",
     unit: "nats",
-    definition: "-sum over keys of A ln A, of a query's attention A",
+    definition: "-sum over keys of A ln A, for a query's attention A",
     source: "Shannon 1948",
     baseline: "ln(query+1), of uniform attention",
     axes: &[Dim::Edits, Dim::Layer, Dim::Head, Dim::Query],

@@ -33,8 +33,8 @@ pub static QK_POSITIONS: Spec = Spec {
 /// From tokens to logits.
 pub static OV_LOGITS: Spec = Spec {
     name: "ov_circuit",
-    definition: "W_E W_V W_O W_U: what a token, attended to, adds to each logit, of the folded weights, W_U \
-                 centred over classes, without the final norm's scale",
+    definition: "W_E W_V W_O W_U: what an attended token adds to each logit, of the folded weights, W_U centred \
+                 over classes, without the final norm's scale",
     source: "Elhage et al. 2021, OV circuit",
     axes: &[Dim::Layer, Dim::Head, Dim::Token, Dim::Class],
     ..Spec::BARE
@@ -43,8 +43,8 @@ pub static OV_LOGITS: Spec = Spec {
 /// From tokens to neurons.
 pub static OV_NEURONS: Spec = Spec {
     name: "ov_circuit_to_neurons",
-    definition: "W_E W_V W_O W_in of one head, of the folded weights, less the mean over tokens: how a token, attended \
-                 to, drives each neuron of the layer",
+    definition: "W_E W_V W_O W_in of one head, of the folded weights, minus the mean over tokens: how an attended \
+                 token drives each neuron of the layer",
     source: "Elhage et al. 2021, OV circuit",
     axes: &[Dim::Token, Dim::Neuron],
     ..Spec::BARE
@@ -53,8 +53,8 @@ pub static OV_NEURONS: Spec = Spec {
 /// Whether a head copies.
 pub static COPYING_SCORE: Spec = Spec {
     name: "copying_score",
-    definition: "the sum of the eigenvalues of ov_circuit over the sum of their sizes: 1 where all are positive, -1 where all \
-                 are negative; none where classes are not the tokens",
+    definition: "the sum of the eigenvalues of ov_circuit divided by the sum of their absolute values: 1 if all \
+                 are positive, -1 if all are negative; none if the classes are not the tokens",
     source: "Elhage et al. 2021",
     baseline: "about 0, of random weights",
     axes: &[Dim::Layer, Dim::Head],

@@ -12,10 +12,10 @@ use crate::task::{Class, Task};
 /// How well a feature explains neurons.
 pub static R_SQUARED: Spec = Spec {
     name: "r_squared",
-    definition: "1 - the variance that is left of the neurons' summed activation after a straight line in a feature, over their \
-                 variance",
+    definition: "1 - residual variance / variance of the neurons' summed activation, for a straight line in a \
+                 feature",
     source: "least squares with an intercept",
-    baseline: "0, of a feature without relation",
+    baseline: "0, of an unrelated feature",
     axes: &[Dim::Hypothesis],
     ..Spec::BARE
 };

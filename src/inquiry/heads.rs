@@ -21,8 +21,8 @@ pub static MEAN_PATTERN: Spec = Spec {
 /// Heads that attend to the previous position.
 pub static PREVIOUS_SCORE: Spec = Spec {
     name: "previous_score",
-    definition: "mean attention to the position before, over queries that have one; averaged over sequences",
-    source: "as TransformerLens' detection pattern, of such queries alone",
+    definition: "mean attention to the previous position, over queries that have one; averaged over sequences",
+    source: "TransformerLens' detection pattern, over these queries only",
     baseline: "uniform attention gives the mean of 1/(query+1) over queries from 1 on",
     axes: &[Dim::Layer, Dim::Head],
     ..Spec::BARE
@@ -31,9 +31,9 @@ pub static PREVIOUS_SCORE: Spec = Spec {
 /// Heads that attend to the same token.
 pub static DUPLICATE_SCORE: Spec = Spec {
     name: "duplicate_score",
-    definition: "mean attention to earlier positions with the query's own token, over queries that have one; averaged \
-                 over the sequences that have such a query",
-    source: "as TransformerLens' detection pattern, of such queries alone",
+    definition: "mean attention to earlier positions with the query's token, over queries with such a position; \
+                 averaged over sequences with such a query",
+    source: "TransformerLens' detection pattern, over these queries only",
     baseline: "uniform attention gives the share of such keys",
     axes: &[Dim::Layer, Dim::Head],
     ..Spec::BARE
@@ -42,9 +42,9 @@ pub static DUPLICATE_SCORE: Spec = Spec {
 /// Heads that attend to the token after an earlier occurrence.
 pub static INDUCTION_SCORE: Spec = Spec {
     name: "induction_score",
-    definition: "mean attention to positions after an earlier occurrence of the query's token, over queries that have \
-                 one; averaged over the sequences that have such a query",
-    source: "Olsson et al. 2022; as TransformerLens' detection pattern, of such queries alone",
+    definition: "mean attention to positions after an earlier occurrence of the query's token, over queries with \
+                 such a position; averaged over sequences with such a query",
+    source: "Olsson et al. 2022; TransformerLens' detection pattern, over these queries only",
     baseline: "uniform attention gives the share of such keys",
     axes: &[Dim::Layer, Dim::Head],
     ..Spec::BARE

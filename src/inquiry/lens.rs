@@ -16,8 +16,8 @@ use crate::figure::{Axis, Datum, Dim, Figure, Spec, Subject};
 pub static LENS_LOGIT: Spec = Spec {
     name: "lens_logit",
     unit: "logit",
-    definition: "the stream at a place through the final norm, with the place's own scale, and W_U, less the mean over classes: \
-                 at the target of the position, with the edits in force",
+    definition: "the residual stream at a place, through the final norm with the scale of that place, and W_U, \
+                 minus the mean over classes; for the target at each position, with the current edits",
     source: "nostalgebraist 2020",
     axes: &[Dim::Place, Dim::Position],
     ..Spec::BARE
@@ -26,7 +26,7 @@ pub static LENS_LOGIT: Spec = Spec {
 /// The lens' prediction.
 pub static LENS_PREDICTION: Spec = Spec {
     name: "lens_prediction",
-    definition: "the class that the logit lens gives the largest logit, with the edits in force",
+    definition: "the class with the largest logit of the logit lens, with the current edits",
     source: "nostalgebraist 2020",
     axes: &[Dim::Place, Dim::Position],
     ..Spec::BARE
@@ -36,7 +36,7 @@ pub static LENS_PREDICTION: Spec = Spec {
 pub static LENS_LOSS: Spec = Spec {
     name: "lens_loss",
     unit: "nats",
-    definition: "mean cross-entropy of the logit lens over the targets of the validation set, nothing edited",
+    definition: "mean cross-entropy of the logit lens over the targets of the validation set, without edits",
     source: "nostalgebraist 2020",
     baseline: "ln d_vocab_out",
     axes: &[Dim::Place],
@@ -45,7 +45,7 @@ pub static LENS_LOSS: Spec = Spec {
 /// Accuracy of the lens.
 pub static LENS_ACCURACY: Spec = Spec {
     name: "lens_accuracy",
-    definition: "share of the targets of the validation set that the logit lens gives, nothing edited",
+    definition: "share of the targets of the validation set that the logit lens predicts, without edits",
     source: "nostalgebraist 2020",
     baseline: "1/d_vocab_out, of a uniform guess",
     axes: &[Dim::Place],

@@ -11,7 +11,7 @@ use crate::model::NeuronId;
 /// Logits.
 pub static LOGITS: Spec = Spec {
     name: "logit",
-    definition: "what the unembedding gives for each class",
+    definition: "the output of the unembedding for each class",
     source: "TransformerLens HookedTransformer's logits",
     axes: &[Dim::Edits, Dim::Position, Dim::Class],
     ..Spec::BARE
@@ -60,7 +60,7 @@ pub static TOKEN: Spec =
 /// Targets.
 pub static TARGET: Spec = Spec {
     name: "target",
-    definition: "the class that the task has for each position; none where the position is not scored",
+    definition: "the correct class at each position; none where the position is not scored",
     axes: &[Dim::Position],
     ..Spec::BARE
 };
@@ -69,9 +69,9 @@ pub static TARGET: Spec = Spec {
 pub static CONTRIBUTION: Spec = Spec {
     name: "contribution",
     unit: "logit",
-    definition: "direct logit attribution: a component's output, centred, divided by the final norm's scale, times the norm's weight \
-                 and W_U, centred over classes; at the target of the position, which is that of the clean pass: edits do not change \
-                 the target. Without a label the target label is the prediction",
+    definition: "direct logit attribution to the target at each position: a component's centred output, divided by \
+                 the final norm's scale, times the norm's weight and W_U, centred over classes. The target is that \
+                 of the clean pass, with or without edits; a missing label is replaced by the prediction",
     source: "TransformerLens ActivationCache.logit_attrs, over centred logits",
     axes: &[Dim::Edits, Dim::Component, Dim::Position],
     ..Spec::BARE
@@ -81,7 +81,7 @@ pub static CONTRIBUTION: Spec = Spec {
 pub static MLP_PARTS: Spec = Spec {
     name: "mlp_split",
     unit: "logit",
-    definition: "the contribution of an MLP in two: one neuron, and all else with b_out",
+    definition: "the contribution of an MLP in two parts: one neuron, and the rest with b_out",
     axes: &[Dim::Edits, Dim::Part, Dim::Position],
     ..Spec::BARE
 };
@@ -90,8 +90,8 @@ pub static MLP_PARTS: Spec = Spec {
 pub static SUM: Spec = Spec {
     name: "sum",
     unit: "logit",
-    definition: "the sum of all contributions, the logit less its mean over classes, their difference, which is rounding, and \
-                 the largest such difference at any position and class",
+    definition: "the sum of all contributions; the logit minus its mean over classes; their difference, which is \
+                 rounding error; the largest such difference at any position and class",
     axes: &[Dim::Edits, Dim::Part, Dim::Position],
     ..Spec::BARE
 };

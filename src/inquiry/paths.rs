@@ -16,11 +16,10 @@ use crate::task::{Task, Token};
 /// Paths from tokens to a target.
 pub static PATHS: Spec = Spec {
     name: "token_paths",
-    definition: "ways from a token through a head and a neuron of its layer to the target, the largest |score| first. score: \
-                 ov_circuit_to_neurons times what the neuron adds to the target for an activation of 1, both by the folded weights, whichever form \
-                 is looked at. drive: what \
-                 the token's positions add to the neuron's hook_pre at the query. \
-                 neuron_contribution: that of the whole neuron at the query",
+    definition: "paths from a token through a head and a neuron of its layer to the target, largest |score| first. \
+                 score: ov_circuit_to_neurons times what the neuron adds to the target per unit of activation, \
+                 both always from the folded weights. drive: what the token's positions add to the neuron's \
+                 hook_pre at the query. neuron_contribution: contribution of the whole neuron at the query",
     source: "Elhage et al. 2021, virtual weights",
     axes: &[Dim::Rank, Dim::Part],
     ..Spec::BARE

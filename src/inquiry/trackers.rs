@@ -12,8 +12,9 @@ use crate::task::{Class, Task};
 pub static TRACKING: Spec = Spec {
     name: "tracking",
     unit: "logit",
-    definition: "what a neuron of the last layer adds to the class's logit, on average where the class is the target, less where \
-                 another is; only of neurons that raise the class's logit and are more active where the class is the target",
+    definition: "mean contribution of a last-layer neuron to the class's logit where the class is the target, \
+                 minus the mean where another class is; only for neurons that raise the class's logit and are more \
+                 active where the class is the target",
     baseline: "0",
     axes: &[Dim::Class, Dim::Neuron],
     ..Spec::BARE
@@ -22,7 +23,7 @@ pub static TRACKING: Spec = Spec {
 /// Rank of a neuron among those that track a class.
 pub static TRACKING_RANK: Spec = Spec {
     name: "tracking_rank",
-    definition: "the place of a neuron among those that track the class, the strongest first",
+    definition: "rank of a neuron among those that track the class, strongest first",
     axes: &[Dim::Class, Dim::Neuron],
     ..Spec::BARE
 };
@@ -30,7 +31,7 @@ pub static TRACKING_RANK: Spec = Spec {
 /// The class that a neuron tracks best.
 pub static TRACKS: Spec = Spec {
     name: "tracks",
-    definition: "the class among whose tracking neurons a neuron stands highest; known of the last layer",
+    definition: "the class in whose tracking_rank the neuron ranks highest; only for the last layer",
     axes: &[Dim::Layer, Dim::Neuron],
     ..Spec::BARE
 };
