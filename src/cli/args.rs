@@ -43,19 +43,19 @@ pub enum Command {
     /// Switch neurons and heads off and compare
     #[command(after_help = examples::ABLATE)]
     Ablate(AblateArgs),
-    /// Numbers of a view, a panel or a question, as the screen has them
+    /// Write the numbers that a view, a panel or a question shows
     #[command(after_help = examples::SHOW)]
     Show(Box<ShowArgs>),
-    /// What models can be trained for
+    /// List the tasks that models can be trained for
     #[command(after_help = examples::TASKS)]
     Tasks(TasksArgs),
-    /// Runs in a directory, and how far each is
+    /// List the runs of a directory and their progress
     #[command(after_help = examples::RUNS)]
     Runs(RunsArgs),
-    /// Completions of commands and options for a shell, on stdout
+    /// Write completions for a shell to stdout
     #[command(after_help = examples::COMPLETIONS)]
     Completions(CompletionsArgs),
-    /// The manual page, on stdout
+    /// Write the manual page to stdout
     #[command(after_help = examples::MAN)]
     Man,
 }
@@ -63,10 +63,10 @@ pub enum Command {
 /// Settings of model, task and training.
 #[derive(Args, Clone, Debug, Default)]
 pub struct SettingsArgs {
-    /// What the model is trained for: `headcount tasks` lists the choices
+    /// Task of the model; `headcount tasks` lists the choices
     #[arg(long, value_name = "NAME")]
     pub task: Option<String>,
-    /// Settings of model, task and training; the task's recipe has the others
+    /// Settings of model, task and training; missing ones come from the task's recipe
     #[arg(long, value_name = "FILE.toml")]
     pub config: Option<PathBuf>,
     /// A setting by its dotted name, as in the run's config.toml; may be repeated
@@ -74,7 +74,7 @@ pub struct SettingsArgs {
     pub set: Vec<String>,
 }
 
-/// What decides a run's settings.
+/// A run and its settings.
 #[derive(Args, Clone, Debug, Default)]
 pub struct RunArgs {
     /// Run directory [default: runs/<task>-<seed>]
@@ -105,11 +105,11 @@ pub struct ExploreArgs {
     pub data: Option<PathBuf>,
     #[command(flatten)]
     pub looks: Looks,
-    /// Milliseconds until an Esc is a key: a slow line may hold up the rest of what an arrow sends
+    /// Milliseconds until an Esc byte counts as the Esc key: on a slow line the rest of an arrow key's sequence may be late
     #[arg(long, value_name = "MS", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub esc_delay: u64,
-    /// Bytes a second for the frames that training alone asks for, of which one comes every four seconds in any case; 800 suits
-    /// a line of 9,600 bit/s
+    /// Bytes per second for screen updates that training alone causes; at least one update is sent every four seconds. 800
+    /// suits a line of 9,600 bit/s
     #[arg(long, value_name = "BYTES", default_value_t = 6144, value_parser = clap::value_parser!(u32).range(100..))]
     pub line_rate: u32,
 }
@@ -118,25 +118,25 @@ pub struct ExploreArgs {
 pub struct TrainArgs {
     #[command(flatten)]
     pub run: RunArgs,
-    /// Stop after this step of the schedule that --epochs sets
+    /// Stop after this step, and leave the schedule as --epochs sets it
     #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
-    /// Go on from the newest checkpoint that is whole, or start if there is none; with more --epochs make the run longer
+    /// Resume from the newest intact checkpoint, or start if there is none; with more --epochs extend the run
     #[arg(long)]
     pub resume: bool,
-    /// Learning rate of a run made longer: hold the last one, or restart at a tenth of max_lr and decay to the last one
-    /// again [default: decay where the schedule has decayed, else constant]
+    /// Learning rate of an extended run: hold the last rate, or restart at a tenth of max_lr and decay to the last rate
+    /// again [default: decay if the schedule has decayed, else constant]
     #[arg(long, value_name = "HOW", requires = "resume", value_enum)]
     pub extend: Option<ExtendArg>,
-    /// No progress
+    /// Print no progress
     #[arg(long)]
     pub quiet: bool,
-    /// Metrics on stdout, a line of JSON each
+    /// Write metrics to stdout, one JSON object per line
     #[arg(long)]
     pub json: bool,
 }
 
-/// How a run that is made longer goes on.
+/// Learning rate of an extended run.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum ExtendArg {
     Constant,
@@ -152,12 +152,12 @@ impl From<ExtendArg> for Extend {
     }
 }
 
-/// A file of weights; of a run's directory the one that its training ended with.
+/// Accepts a weights file, or a run directory in place of its `weights.safetensors`.
 fn weights_parser() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().map(|path| if path.is_dir() { path.join(WEIGHTS_FILE) } else { path })
 }
 
-/// A model to look into.
+/// A model to inspect.
 #[derive(Args, Clone, Debug)]
 pub struct WeightsArgs {
     /// Weights under TransformerLens' names, or the directory of a run
@@ -167,37 +167,37 @@ pub struct WeightsArgs {
     pub settings: SettingsArgs,
 }
 
-/// A sequence to look at.
+/// A sequence to inspect.
 #[derive(Args, Clone, Debug)]
 pub struct TokensArgs {
-    /// One sequence: tokens separated by commas or white space, or those in FILE (`-`: standard input); @FILE:N is its line N
+    /// One sequence: tokens separated by commas or white space, or read from FILE (`-`: standard input); @FILE:N reads line N
     #[arg(long, value_name = "1,5,3,…|@FILE[:N]|@-")]
     pub tokens: String,
 }
 
 #[derive(Args, Debug)]
 pub struct TasksArgs {
-    /// This one alone
+    /// Show only this task
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
-    /// JSON on stdout
+    /// Write JSON to stdout
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct RunsArgs {
-    /// Where to look: its subdirectories that are runs, and itself if it is one [default: runs]
+    /// Directory of runs, or a single run [default: runs]
     #[arg(value_name = "DIR")]
     pub directory: Option<PathBuf>,
-    /// JSON on stdout
+    /// Write JSON to stdout
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct CompletionsArgs {
-    /// The shell to complete in
+    /// Shell to complete for
     #[arg(value_enum, value_name = "SHELL")]
     pub shell: Shell,
 }
@@ -224,7 +224,7 @@ pub enum Inspect {
         #[arg(long, value_name = "FILE.safetensors")]
         out: PathBuf,
     },
-    /// What each component adds to each logit: one [pos, vocab] tensor a component
+    /// Contribution of each component to each logit: one [pos, vocab] tensor per component
     #[command(after_help = examples::ATTRIBUTION)]
     Attribution {
         #[command(flatten)]
@@ -235,7 +235,7 @@ pub enum Inspect {
         #[arg(long, value_name = "FILE.safetensors")]
         out: PathBuf,
     },
-    /// Which tokens each head looks from and to, and what it writes: qk.L.H, ov_neuron.L.H, ov_logit.L.H
+    /// Each head's QK circuit, and OV circuits to neurons and to logits: qk.L.H, ov_neuron.L.H, ov_logit.L.H
     #[command(after_help = examples::CIRCUITS)]
     Circuits {
         #[command(flatten)]
@@ -247,18 +247,18 @@ pub enum Inspect {
         #[arg(long, value_name = "FILE.safetensors")]
         out: PathBuf,
     },
-    /// For each token the neurons that track it, and what their loss costs beside random ones
+    /// Neurons that track each token, and the effect of ablating them, beside random neurons
     #[command(after_help = examples::TRACKERS)]
     Trackers {
         #[command(flatten)]
         weights: WeightsArgs,
-        /// Neurons in a set, at the most
+        /// Most neurons per token
         #[arg(long, value_name = "N", default_value_t = 4)]
         top: usize,
-        /// Random sets of like activity to compare with
+        /// Random sets of similar activity to compare with
         #[arg(long, value_name = "N", default_value_t = 5)]
         controls: usize,
-        /// JSON on stdout
+        /// Write JSON to stdout
         #[arg(long)]
         json: bool,
     },
@@ -270,7 +270,7 @@ pub enum Inspect {
         /// Centre the matrices that read a normalised vector, as later TransformerLens does
         #[arg(long)]
         center_reading: bool,
-        /// Move what the value biases write into b_O, as later TransformerLens does
+        /// Move the output of the value biases into b_O, as later TransformerLens does
         #[arg(long)]
         fold_value_biases: bool,
         /// Where to write; `-` is standard output
@@ -285,13 +285,13 @@ pub enum Inspect {
     },
 }
 
-/// What ablated values become.
+/// Replacement of ablated values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum KindArg {
     /// 0
     #[default]
     Zero,
-    /// Their mean over the sequences and positions of --mean-over
+    /// Mean over the sequences and positions of --mean-over
     Mean,
 }
 
@@ -324,14 +324,14 @@ impl FromStr for PlaceArg {
     }
 }
 
-/// A pattern to attend with.
+/// An attention pattern in place of the model's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PatternArg {
-    /// Every key up to the query alike
+    /// Equal attention to every key up to the query
     Uniform,
-    /// The query itself
+    /// Attention to the query's own position only
     Identity,
-    /// The key before the query
+    /// Attention to the previous position only
     Previous,
 }
 
@@ -345,7 +345,7 @@ impl From<PatternArg> for PatternKind {
     }
 }
 
-/// What is switched off or replaced.
+/// The edits.
 #[derive(Args, Clone, Debug, Default)]
 pub struct EditArgs {
     /// Neurons to switch off: by number in --layer, or as LAYER.NEURON
@@ -360,16 +360,16 @@ pub struct EditArgs {
     /// Heads whose pattern is replaced [default: all of the layer]
     #[arg(long, value_name = "0,1.0,…", value_delimiter = ',', requires = "pattern")]
     pub pattern_heads: Vec<PlaceArg>,
-    /// The layer of those that are given by number alone
+    /// Layer of the heads and neurons given by number alone
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub layer: usize,
-    /// What they become
+    /// Replacement of the values switched off
     #[arg(long, value_enum, default_value_t)]
     pub kind: KindArg,
 }
 
 impl EditArgs {
-    /// Whether nothing is.
+    /// Whether there are no edits.
     pub fn is_empty(&self) -> bool {
         self.neurons.is_empty() && self.heads.is_empty() && self.pattern.is_none()
     }
@@ -389,7 +389,7 @@ pub struct AblateArgs {
     /// Fold the layer norms into the weights first
     #[arg(long)]
     pub folded: bool,
-    /// One JSON object on stdout
+    /// Write one JSON object to stdout
     #[arg(long)]
     pub json: bool,
 }

@@ -91,7 +91,7 @@ mod tests {
 
     use super::super::Cli;
 
-    /// The commands of the examples, by the command whose help has them.
+    /// Each example, with the command whose help contains it.
     fn examples(command: &Command) -> Vec<(String, String)> {
         let help = command.get_after_help().expect("every command has examples").to_string();
         let name = command.get_name();
@@ -100,7 +100,7 @@ mod tests {
         own.chain(commands.flat_map(examples)).collect()
     }
 
-    /// The words that the shell passes on.
+    /// The arguments of the line, without a comment, redirection or pipe.
     fn words(line: &str) -> Vec<&str> {
         line.split_whitespace().take_while(|word| !["#", ">", "|"].contains(word)).collect()
     }

@@ -6,15 +6,15 @@ use clap::{Args, ValueEnum};
 
 use super::{EditArgs, PlaceArg, SettingsArgs, weights_parser};
 
-/// How numbers are written.
+/// Output format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For a person, rounded
+    /// Aligned columns, rounded numbers
     #[default]
     Text,
-    /// One panel, a row a line
+    /// One panel as comma-separated values
     Csv,
-    /// Panels with what each column means and is of
+    /// Panels, with definition and subject of each column
     Json,
     /// The measured columns as tensors
     Safetensors,
@@ -27,7 +27,7 @@ pub struct ShowArgs {
     /// What to show: --list names them all
     #[arg(value_name = "QUESTION|PANEL|VIEW", required_unless_present = "list")]
     pub what: Option<String>,
-    /// Every view, panel and question with its definition
+    /// List every view, panel and question with its definition
     #[arg(long)]
     pub list: bool,
     /// Weights under TransformerLens' names, or the directory of a run
@@ -36,7 +36,7 @@ pub struct ShowArgs {
     /// A run, with its metrics and kept weights
     #[arg(long, value_name = "DIR", conflicts_with_all = ["task", "config", "set", "seed"])]
     pub run: Option<PathBuf>,
-    /// The kept weights of the run nearest to this step [default: the newest]
+    /// Use the run's kept weights nearest to this step [default: the newest]
     #[arg(long, value_name = "N", requires = "run")]
     pub step: Option<usize>,
     #[command(flatten)]
@@ -44,7 +44,7 @@ pub struct ShowArgs {
     /// Sequences in place of the task's, with their targets: tensors `tokens`, `targets` (-100: not scored) and `lengths`
     #[arg(long, value_name = "FILE.safetensors", requires = "weights", conflicts_with = "task")]
     pub data: Option<PathBuf>,
-    /// Seed of the task's data [default: the run's that the weights lie in, else 23]
+    /// Seed of the task's data [default: that of the run that contains the weights, else 23]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// One sequence, as `ablate` takes it [default: the first of the validation set]
@@ -59,7 +59,7 @@ pub struct ShowArgs {
     /// The cursor's position, or query [default: the middle of the sequence]
     #[arg(long, value_name = "N")]
     pub position: Option<usize>,
-    /// What contributions are to: label, prediction, runner-up (label minus runner-up) or a class by its name
+    /// Target of contributions: label, prediction, runner-up (label minus runner-up) or a class by its name
     #[arg(long, value_name = "TARGET")]
     pub target: Option<String>,
     /// Fold the layer norms into the weights first
@@ -67,13 +67,13 @@ pub struct ShowArgs {
     pub folded: bool,
     #[command(flatten)]
     pub edits: EditArgs,
-    /// Random sets that edited neurons are compared with
+    /// Random sets to compare edited neurons with
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub controls: usize,
     /// Subtract the same numbers of another subject
     #[arg(long, value_name = "step=N|tokens=T|weights=FILE|edits=none")]
     pub minus: Option<String>,
-    /// How the numbers are written
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
     /// Where to write; `-` is standard output
