@@ -40,7 +40,7 @@ impl NeuronDirections {
         argmax(self.of(layer, neuron))
     }
 
-    /// Contribution of a neuron to a target at a position: its activation times its direction over the final norm's
+    /// Contribution of a neuron to a target at a position: its activation times its direction, divided by the final norm's
     /// scale. The contributions of a layer's neurons and its `b_out` sum to the layer's MLP contribution.
     pub fn contribution(
         &self,

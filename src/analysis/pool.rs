@@ -30,7 +30,7 @@ impl ActivationPool {
         }
     }
 
-    /// A kept buffer of this shape, or a fresh one. It holds the values of another pass. Drops buffers of other shapes.
+    /// A kept buffer of this shape, with the values of another pass, or a fresh one. Drops buffers of other shapes.
     pub(super) fn take(self: &Arc<Self>, config: &ModelConfig, len: usize) -> PooledActivations {
         let mut buffers = self.buffers();
         buffers.retain(|kept| kept.fits(config, len));

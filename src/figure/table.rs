@@ -172,7 +172,7 @@ impl<'a> Meaning<'a> {
     }
 }
 
-/// The entries of a column on the axes that no row varies, by axis: an entry, or `mean`.
+/// A column's entries on the axes that are fixed for all rows, by axis; `mean` for an averaged axis.
 fn fixed(column: &super::Column) -> BTreeMap<&'static str, Datum> {
     let entry = |(axis, at): (&Axis, &At)| {
         let entry = match at {

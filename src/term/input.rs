@@ -1,4 +1,4 @@
-//! The thread that reads the terminal, and the first to notice that it is gone.
+//! The thread that reads the terminal and detects a hang-up.
 
 use std::io::PipeReader;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ enum Next {
     Stop,
 }
 
-/// Reads until the other end of `stop` is dropped, or the terminal is gone: then calls `hung_up`.
+/// Reads until the other end of `stop` is dropped or the terminal hangs up; calls `hung_up` only on a hang-up.
 pub(super) fn spawn(
     tty: Arc<Tty>,
     esc_delay: Duration,

@@ -34,7 +34,7 @@ const SNAPSHOT_SHARE: u32 = 100;
 pub struct Setup {
     /// The settings.
     pub config: RunConfig,
-    /// Drawn according to the settings.
+    /// The data drawn according to the settings.
     pub dataset: Arc<Dataset>,
     /// The first state.
     pub state: TrainState,
@@ -52,7 +52,7 @@ pub enum TrainError {
     NotFinite {
         /// The step.
         step: usize,
-        /// `the loss`, or the first such weight.
+        /// `the loss`, or the first weight that is not finite.
         what: String,
         /// The newest step that was saved or published.
         last_good: usize,

@@ -218,7 +218,7 @@ fn look(why: &'static str, change: fn(&mut App) -> bool) -> Offer {
     Offer::act(move |app| if change(app) { app.look_again() } else { app.say(Notice::info(why)) })
 }
 
-/// The same, hinted only if there are several snapshots.
+/// [`look`], hinted only if there are several snapshots.
 fn scrub_offer(app: &App, why: &'static str, change: fn(&mut App) -> bool) -> Offer {
     look(why, change).hinted_if(app.timeline.all().nth(1).is_some())
 }

@@ -1,7 +1,7 @@
 //! One `Room` per view: its keys, when they are active, and its questions.
 //!
-//! A new view needs a file here with its `ROOM`, a file of the same name in `view` with its `LOOK`, and its name in the
-//! list.
+//! A new view needs a file here with its `ROOM`, a file of the same name in `view` with its `LOOK`, and its name in
+//! `for_each_view`.
 
 pub(crate) mod attention;
 pub(crate) mod circuits;
@@ -123,7 +123,7 @@ pub(crate) const fn view(room: &'static Room) -> ViewId {
     ViewId(room)
 }
 
-/// Positions move alike in all views of a sequence.
+/// Moves the position; the same in all views of a sequence.
 pub(crate) fn position(by: isize) -> Offer {
     Offer::set(move |app| app.move_position(by))
 }
