@@ -34,9 +34,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Layers, each of which knows only those below: [`cli`] and [`term`] at the edge; [`app`] and [`view`], the screen's state
-//! and how it looks; [`picture`], a drawn screen as text or SVG; then [`inquiry`], [`figure`], [`train`], [`analysis`],
-//! [`model`] and [`task`], which know of no screen. [`random`] knows nothing and serves all.
+//! Each layer depends only on the layers below: [`cli`] and [`term`] at the edge; [`app`] and [`view`], the screen's
+//! state and its drawing; [`picture`], a drawn screen as text or SVG; then [`inquiry`], [`figure`], [`train`],
+//! [`analysis`], [`model`] and [`task`], which are independent of the screen. [`random`] depends on nothing.
 
 pub mod analysis;
 pub mod app;

@@ -39,8 +39,8 @@ pub struct Size<C> {
     pub set: fn(&mut C, usize),
 }
 
-/// `name = value` of the setting that causes the bytes of `config`: the one that saves most when set to its value in
-/// `usual`.
+/// `name = value` of the setting that takes most of the bytes of `config`: reset to its value in `usual`, it would save
+/// most.
 pub fn largest<C: Clone>(config: &C, usual: &C, sizes: &[Size<C>], bytes: impl Fn(&C) -> u128) -> String {
     let without = |size: &Size<C>| {
         let mut smaller = config.clone();

@@ -1,4 +1,4 @@
-//! Circuits from the weights alone: which tokens a head attends from and to, and what it writes then.
+//! Circuits from the weights alone: which tokens a head attends from and to, and what the head then writes.
 //!
 //! Everything here describes the direct path from the embeddings; layer norm scales and biases are left out, so fold
 //! the weights first (`model::fold`).
@@ -163,8 +163,8 @@ fn transposed(matrix: &[f32], rows: usize, cols: usize) -> Vec<f32> {
 const MOST_ITERATIONS: usize = 100;
 
 /// Singular values of `a b^T`, both with `width` columns, largest first; empty if a value is not finite or the
-/// decomposition does not converge. With more rows than columns: those of the small product of the two R factors, which
-/// are the same, and zeros.
+/// decomposition does not converge. With more rows than columns, computed from the small product of the two R factors,
+/// which has the same non-zero singular values, and padded with zeros.
 fn singular_values(a: &[f32], b: &[f32], width: usize) -> Vec<f32> {
     if a.iter().chain(b).any(|x| !x.is_finite()) {
         return Vec::new();

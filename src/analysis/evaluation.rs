@@ -18,9 +18,9 @@ pub struct Evaluation {
     pub sequences: usize,
     /// Mean cross-entropy, in nats.
     pub loss: f64,
-    /// Share of right predictions.
+    /// Share of correct predictions.
     pub accuracy: f64,
-    /// Share of right predictions at the last position of each sequence; NaN without targets there.
+    /// Share of correct predictions at the last position of each sequence; NaN without targets there.
     pub accuracy_last: f64,
     /// By class; `None` for a class that never occurs.
     pub accuracy_by_class: Vec<Option<f64>>,

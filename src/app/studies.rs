@@ -37,12 +37,12 @@ struct Slot {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Studies(Vec<Slot>);
 
-/// Whether to ask again about a newer snapshot.
+/// The questions to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refresh {
-    /// Yes.
+    /// All questions of the view, again if the answer is of an older snapshot.
     Newer,
-    /// No: only what was never asked.
+    /// Only questions that were never asked, and quick ones, which always follow the snapshot.
     Missing,
 }
 

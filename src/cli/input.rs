@@ -264,7 +264,7 @@ pub struct Requested {
 pub enum Length {
     /// It must not change.
     Fixed,
-    /// More steps extend the run, in the given way, or else in the one that suits the end of its schedule.
+    /// More steps extend the run: as given, or by default as suits the end of its schedule.
     Extensible(Option<Extend>),
 }
 

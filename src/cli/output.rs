@@ -26,7 +26,7 @@ pub enum Destination {
 }
 
 impl Destination {
-    /// Follows links one by one: those of /proc name open descriptors, and their text is no path.
+    /// Follows links one by one: links in /proc stand for open descriptors, and their text is not a path.
     pub fn of(out: &Path) -> io::Result<Self> {
         if out == Path::new("-") {
             return Ok(Self::Stdout);

@@ -42,7 +42,7 @@ impl Datum {
         }
     }
 
-    /// The value as a number; `None` if it is none.
+    /// The value as a number; `None` for other values.
     pub fn number(&self) -> Option<f64> {
         match self {
             Self::Whole(n) => Some(*n as f64),

@@ -82,8 +82,8 @@ impl Decoder {
         self.drain(&mut typed);
     }
 
-    /// When to stop waiting for the rest of an incomplete input; `None` if there is none. An escape key is also the
-    /// start of every sequence: only silence distinguishes them.
+    /// When to stop waiting for the rest of an incomplete input; `None` if no input is incomplete. The escape byte alone is
+    /// a key, and also starts every sequence: only silence distinguishes them.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let patience = match (&self.paste, self.pending.as_slice()) {
             (Some(_), _) => PASTE_PATIENCE,

@@ -40,7 +40,7 @@ pub struct Optimizer<D: Backend> {
 }
 
 impl<D: Backend> Optimizer<D> {
-    /// Copies parameters and moments to the device; `steps` of the recipe have been taken.
+    /// Copies parameters and moments to the device, after `steps` steps of the recipe.
     ///
     /// # Errors
     /// When the device fails: out of memory, for example.

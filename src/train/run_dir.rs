@@ -180,7 +180,7 @@ impl RunDir {
         Self::open_on(Arc::new(Disk), path, config, dataset)
     }
 
-    /// Like [`open`](Self::open), on any file system. Directories and lock are still those of the disk.
+    /// Like [`open`](Self::open), on any file system, except that directories and the lock are on the disk.
     ///
     /// # Errors
     /// As [`open`](Self::open).

@@ -74,7 +74,7 @@ impl<'a> Schedule<'a> {
         Rates { lr, beta1: train.betas[0] }
     }
 
-    /// The extension after the last step of this run: `how`, or else the one that suits the end of the schedule.
+    /// The extension after the last step of this run: `how`, or by default as suits the end of the schedule.
     pub(super) fn extension(&self, how: Option<Extend>) -> Extension {
         let (from_step, max_lr) = (self.total, self.config.train.max_lr);
         let final_lr = self.at(from_step.saturating_sub(1)).lr;
@@ -89,8 +89,8 @@ impl<'a> Schedule<'a> {
 }
 
 impl RunConfig {
-    /// This run extended to the length of `wanted`, which must be longer and otherwise equal. The extension is `how`,
-    /// or else the one that suits the end of the schedule. `None` if `wanted` is not such a run.
+    /// This run extended to the length of `wanted`, which must be longer and otherwise equal; `None` if not. The extension
+    /// is `how`, or by default as suits the end of the schedule.
     pub fn extended_to(&self, wanted: &Self, how: Option<Extend>) -> Option<Self> {
         if wanted.with_length_of(self) != *self || wanted.total_steps() <= self.total_steps() {
             return None;

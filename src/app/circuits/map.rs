@@ -44,7 +44,7 @@ impl CircuitMap {
     }
 }
 
-/// What the product of query and key is divided by.
+/// The divisor of the product of query and key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum QkScale {
     /// Undivided: the weights alone.

@@ -1,4 +1,4 @@
-//! View 3: what each component adds to the target.
+//! View 3: the contribution of each component to the target.
 
 use std::sync::Arc;
 

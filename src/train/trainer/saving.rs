@@ -1,4 +1,4 @@
-//! What a trainer saves: checkpoints, the weights alone, and lines of metrics.
+//! Saves checkpoints, the weights alone, and lines of metrics.
 
 use super::super::checkpoint::TrainState;
 use super::super::events::TrainEvent;
@@ -63,7 +63,7 @@ impl<D: Backend> Trainer<'_, D> {
         Ok(by)
     }
 
-    /// Saves the final state. Even a state saved earlier must still be at the run's path.
+    /// Saves the final state. Fails if the directory, even with a state saved earlier, is no longer at the run's path.
     pub(super) fn save_at_the_end(&mut self) -> Result<(), FileError> {
         self.save_checkpoint()?;
         self.setup.run_dir.as_ref().map_or(Ok(()), RunDir::is_in_place)
