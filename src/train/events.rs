@@ -1,4 +1,4 @@
-//! What the trainer reports, and the commands it takes.
+//! Reports of the trainer, and commands to the trainer.
 
 use std::sync::Arc;
 

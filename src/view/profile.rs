@@ -47,8 +47,8 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     ink.text(body, x.min(body.width.saturating_sub(width(&text))), 2, &text, Role::Strong);
 }
 
-/// A bar (0 to 1) that hangs from the top of its cell: the complement in inverse video, because Unicode has no upper
-/// eighths. In a font without eighths the bar grows from the bottom.
+/// A bar (0 to 1) that hangs from the top of its cell: the complement in inverse video, because block characters fill
+/// eighths only from the bottom. In a font without eighths the bar grows from the bottom.
 fn hanging(share: f32, style: Style, has_eighths: bool) -> Bar {
     if has_eighths {
         (1.0 - share.max(1.0 / 8.0), style.add_modifier(Modifier::REVERSED))

@@ -71,7 +71,7 @@ fn eighths(filled: u64) -> impl Iterator<Item = usize> {
 }
 
 impl ZeroBar {
-    /// The end of the bar is the complement in inverse video: Unicode has no eighths that fill from the right.
+    /// The end of the bar is the complement in inverse video: block characters fill eighths only from the left.
     fn to_the_left(self, filled: u64, area: Rect, buffer: &mut Buffer) {
         // Without eighths, round to halves.
         let filled = if self.has_eighths { filled } else { ((filled + 2) / 4 * 4).max(4) };
