@@ -135,13 +135,13 @@ fn the_names_of_other_libraries_are_refused_by_whose_they_are() {
         ("bert.encoder.layer.0.attention.self.query.weight", "BERT's names"),
         ("encoder.layers.0.self_attn.in_proj_weight", "torch.nn's MultiheadAttention and Transformer"),
         ("layers.0.self_attn.in_proj_weight", "torch.nn's MultiheadAttention and Transformer"),
-        ("blocks.0.attn.q.weight", "TransformerLens 4's TransformerBridge"),
-        ("blocks.0.attn.q._original_component.weight", "TransformerLens 4's TransformerBridge"),
+        ("embed.weight", "no tensor `unembed.weight`"),
+        ("embed._original_component.weight", "no tensor `unembed.weight`"),
         ("blocks.0.attn.hook_q", "holds activations"),
         ("tokens", "holds a data set"),
         ("foo", "no tensor `embed.W_E`"),
     ] {
-        let file = bare(&vec![(name.into(), vec![2], vec![0; 8])]);
+        let file = bare(&vec![(name.into(), vec![1, 2], vec![0; 8])]);
         folder.refuses(&file, &[], 1, &[words, "headcount: w: "]);
     }
 }
@@ -154,10 +154,12 @@ fn what_tensors_do_not_tell_is_asked_for() {
         &open(Normalization::Ln, Activation::Gelu),
         &[],
         2,
-        &["do not tell act_fn (\"gelu\" or \"relu\")", "--config"],
+        &["do not tell act_fn (\"gelu\" or \"relu\" or \"gelu_new\" or \"silu\" or \"solu\")", "--config"],
     );
-    let asked =
-        ["normalization_type (\"LNPre\" or \"none\")", "act_fn (\"solu_ln\" or \"gelu\" or \"relu\")"];
+    let asked = [
+        "normalization_type (\"LNPre\" or \"RMSPre\" or \"none\")",
+        "act_fn (\"solu_ln\" or \"gelu\" or \"relu\" or \"gelu_new\" or \"silu\" or \"solu\")",
+    ];
     folder.refuses(&open(Normalization::LnPre, Activation::SoluLn), &[], 2, &asked);
     folder.refuses(&open(Normalization::None, Activation::Relu), &[], 2, &asked);
     let attention_only = ModelConfig { d_mlp: 0, ..model(Normalization::None, Activation::Relu) };
@@ -196,11 +198,11 @@ fn a_configuration_completes_what_the_tensors_tell() {
         &none,
         &["--config", "c"],
         2,
-        &["do not tell act_fn (\"solu_ln\" or \"gelu\" or \"relu\")"],
+        &["do not tell act_fn (\"solu_ln\" or \"gelu\" or \"relu\" or \"gelu_new\" or \"silu\" or \"solu\")"],
     );
     for (text, words) in [
         ("d_mlp = 64", ["model.d_mlp = 64 (c)", "12 (the tensors)"]),
-        ("act_fn = \"solu_ln\"", ["model.act_fn = \"solu_ln\" (c)", "\"gelu\" or \"relu\" (the tensors)"]),
+        ("act_fn = \"solu_ln\"", ["model.act_fn = \"solu_ln\" (c)", "\"gelu\" or \"relu\" or \"gelu_new\""]),
         (
             "normalization_type = \"LNPre\"",
             ["model.normalization_type = \"LNPre\" (c)", "\"LN\" (the tensors)"],
