@@ -27,6 +27,12 @@ const CONFIG_KEY: &str = "config";
 const OLDER_CONFIG_KEYS: [&str; 2] = ["headcount.model", "headcount.run"];
 /// Metadata key of the task's name.
 pub(crate) const TASK_KEY: &str = "task";
+/// Metadata key of the tokens' names, a JSON list.
+pub(crate) const VOCABULARY_KEY: &str = "vocab";
+/// Metadata key of the classes' names, a JSON list.
+pub(crate) const OUTPUTS_KEY: &str = "vocab_out";
+/// Metadata that stay true of other weights made of these.
+const LASTING: [&str; 4] = [TASK_KEY, "run", VOCABULARY_KEY, OUTPUTS_KEY];
 /// Largest file that a valid model ([`ModelConfig::validate`]) needs.
 const MAX_FILE: u64 = 2 << 30;
 
@@ -149,8 +155,8 @@ pub struct Opened {
     pub weights: Weights,
     /// Warnings: conversions, absent biases, ignored tensors, values that are not finite.
     pub notes: Vec<String>,
-    /// The task in the file's metadata.
-    pub task: Option<String>,
+    /// The file's metadata about task, run and vocabulary.
+    pub about: Vec<(String, String)>,
 }
 
 /// Reads weights written by headcount or by TransformerLens 3 or 4 (`safetensors.torch.save_file(model.state_dict(),
@@ -213,7 +219,8 @@ pub fn parse(bytes: &[u8], given: Option<&ModelSettings>) -> Result<Opened, Prob
         let count = weights.values.iter().filter(|value| !value.is_finite()).count();
         notes.push(format!("{count} values are not finite, the first in `{name}`"));
     }
-    Ok(Opened { weights, notes, task: metadata.get(TASK_KEY).cloned() })
+    let about = metadata.into_iter().filter(|(key, _)| LASTING.contains(&key.as_str())).collect();
+    Ok(Opened { weights, notes, about })
 }
 
 /// The settings in a file's metadata.

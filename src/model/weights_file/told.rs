@@ -22,7 +22,7 @@ pub(super) fn settle(tensors: &Tensors<'_>, said: &[&ModelSettings]) -> Result<M
     for settings in said {
         for (key, value) in &settings.values {
             let fits = |candidate: &Map<String, Value>| {
-                candidate.get(key).is_none_or(|own| is_same(own, value)) && sizes.allow(key, value)
+                candidate.get(key).is_none_or(|own| is_same(own, value)) && sizes.allow(candidate, key, value)
             };
             if !candidates.iter().any(fits) {
                 return Err(contradiction((key, value), settings, (&candidates, &sizes), by.get(key)));
@@ -141,10 +141,18 @@ impl Sizes {
         always.into_iter().chain(heads.into_iter().flatten()).chain(self.n_ctx.map(|_| "n_ctx"))
     }
 
-    /// Whether a setting agrees with the width of all heads together.
-    fn allow(&self, key: &str, value: &Value) -> bool {
-        let divides = |of: u64| of > 0 && (self.heads.1 as u64).is_multiple_of(of);
-        !matches!(key, "n_heads" | "d_head") || value.as_u64().is_some_and(divides)
+    /// Whether a setting agrees with the width of all heads together, and with the other setting of heads if known.
+    fn allow(&self, candidate: &Map<String, Value>, key: &str, value: &Value) -> bool {
+        let other = match key {
+            "n_heads" => candidate.get("d_head"),
+            "d_head" => candidate.get("n_heads"),
+            _ => return true,
+        };
+        let (width, other) = (self.heads.1 as u64, other.and_then(Value::as_u64));
+        value.as_u64().is_some_and(|value| match other {
+            Some(other) => value.checked_mul(other) == Some(width),
+            None => value > 0 && width.is_multiple_of(value),
+        })
     }
 
     /// Adds the number of heads, given their width, or the reverse.
