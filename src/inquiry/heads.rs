@@ -53,7 +53,7 @@ pub static INDUCTION_SCORE: Spec = Spec {
 /// Heads that average.
 pub static UNIFORM_SCORE: Spec = Spec {
     name: "uniform_score",
-    definition: "1 - the mean total variation distance from uniform attention over the keys up to the query",
+    definition: "1 - the mean total variation distance from uniform attention over the keys that the query sees",
     baseline: "1, of uniform attention",
     axes: &[Dim::Layer, Dim::Head],
     ..Spec::BARE
