@@ -112,7 +112,7 @@ impl AblationOutcome {
             layer,
             kind: interventions.kind,
             mean_over: None,
-            cells: interventions.cells(config, tokens.len()),
+            cells: interventions.cells(config, &before.activations.keys),
             weights: "trained",
             weights_file: String::new(),
         }

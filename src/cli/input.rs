@@ -9,7 +9,7 @@ use safetensors::tensor::Dtype;
 
 use super::args::{RunArgs, SettingsArgs, TokensArgs, WeightsArgs};
 use super::{Failure, say};
-use crate::model::weights_file::{Container, metadata_of, read_bounded};
+use crate::model::weights_file::{Container, TASK_KEY, metadata_of, read_bounded};
 use crate::model::{ModelConfig, Opened, Weights, read_weights};
 use crate::task::{Dataset, Listing, Task, Token, Vocabulary, unlabelled};
 use crate::train::run_dir::{self, read_config, read_settings, refuse_contradictions};
@@ -205,7 +205,7 @@ fn whole_numbers(file: &Container<'_>, name: &str) -> Result<Option<Whole>, Stri
 }
 
 /// The settings of the run that weights belong to: the given ones, then those of the run that contains the file, then
-/// those of the task's recipe.
+/// those of the task's recipe. Without labels if nothing names the task.
 pub fn settings_of(weights: &Path, args: &SettingsArgs, model: &ModelConfig) -> Result<RunConfig, Failure> {
     let said = said(args)?;
     let invalid = |error: RunConfigError| match &args.config {
@@ -214,8 +214,12 @@ pub fn settings_of(weights: &Path, args: &SettingsArgs, model: &ModelConfig) -> 
     };
     let around = run_around(weights, model).or_else(|| run_told(weights, model));
     let around = around.filter(|run| said.task().is_none_or(|task| task == run.task.name));
+    let is_known = around.is_some() || said.task().is_some();
     let run = around.map_or_else(|| said.run(), |run| said.over(&run)).map_err(invalid)?;
-    let run = RunConfig { model: model.clone(), ..run };
+    let mut run = RunConfig { model: model.clone(), ..run };
+    if !is_known {
+        unlabelled(model.shape()).name().clone_into(&mut run.task.name);
+    }
     // A default task may not be the task of these weights.
     if said.task().is_some() || run.task.task(model.shape()).is_ok() {
         run.validate().map_err(invalid)?;
@@ -232,10 +236,20 @@ fn run_around(weights: &Path, model: &ModelConfig) -> Option<RunConfig> {
     configs.find(fits)
 }
 
-/// The run settings stored in a weights file, if the task fits this model.
+/// The run settings stored in a weights file, or those of the recipe of the task that it names, if the task fits this
+/// model.
 fn run_told(weights: &Path, model: &ModelConfig) -> Option<RunConfig> {
-    let RunMetadata { seed, task } = serde_json::from_str(&metadata_of(weights, RunMetadata::KEY)?).ok()?;
-    let run = RunConfig { seed, task, model: model.clone(), ..RunConfig::default() };
+    let stored = || {
+        let json = RunMetadata::KEYS.iter().find_map(|key| metadata_of(weights, key))?;
+        let RunMetadata { seed, task } = serde_json::from_str(&json).ok()?;
+        Some(RunConfig { seed, task, ..RunConfig::default() })
+    };
+    let named = || {
+        let mut settings = Settings::default();
+        settings.set(&format!("task.name={:?}", metadata_of(weights, TASK_KEY)?)).ok()?;
+        settings.run().ok()
+    };
+    let run = RunConfig { model: model.clone(), ..stored().or_else(named)? };
     run.task.task(model.shape()).is_ok().then_some(run)
 }
 
