@@ -93,12 +93,12 @@ fn means(args: &AblateArgs, weights: &Weights) -> Result<Option<(Means, String)>
     }
     let config = weights.config();
     let (dataset, name) = if let Some(path) = &args.mean_over {
-        let dataset = input::data(path, config)?;
+        let dataset = input::data(path, None, config)?;
         (dataset, path.display().to_string())
     } else {
         let run = input::settings_of(&args.weights.weights, &args.weights.settings, config)?;
         afford::means(&run)?;
-        (input::dataset_of(&run), format!("the validation set of seed {}", run.seed))
+        (input::dataset_of(&run)?, format!("the validation set of seed {}", run.seed))
     };
     let (means, _) = evaluation::means(weights, &dataset.examples(Split::Validation));
     let sequences = count(dataset.len(Split::Validation), "sequence");

@@ -12,6 +12,7 @@ use clap_complete::Shell;
 
 use super::version;
 use crate::model::{AblationKind, PatternKind};
+use crate::task::TargetRule;
 use crate::term::Looks;
 use crate::train::run_dir::WEIGHTS_FILE;
 use crate::train::{DeviceChoice, Extend};
@@ -74,6 +75,31 @@ pub struct SettingsArgs {
     pub set: Vec<String>,
 }
 
+/// A data set of one's own.
+#[derive(Args, Clone, Debug, Default)]
+pub struct DataArgs {
+    /// Sequences with their targets: tensors `tokens`, `targets` (-100: not scored), `lengths` and `train`, or JSON lines
+    #[arg(long, value_name = "FILE", conflicts_with = "task")]
+    pub data: Option<PathBuf>,
+    /// Targets that follow from the tokens of --data
+    #[arg(long, value_name = "RULE", value_enum, requires = "data")]
+    pub targets: Option<TargetsArg>,
+}
+
+impl DataArgs {
+    /// The rule of the targets, if they follow from the tokens.
+    pub fn rule(&self) -> Option<TargetRule> {
+        self.targets.map(|TargetsArg::NextToken| TargetRule::NextToken)
+    }
+}
+
+/// Targets that follow from tokens.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum TargetsArg {
+    /// The next token, none at the last position
+    NextToken,
+}
+
 /// What decides a run's settings.
 #[derive(Args, Clone, Debug, Default)]
 pub struct RunArgs {
@@ -82,6 +108,8 @@ pub struct RunArgs {
     pub run: Option<PathBuf>,
     #[command(flatten)]
     pub settings: SettingsArgs,
+    #[command(flatten)]
+    pub data: DataArgs,
     /// Seed of data, initial weights and order [default: 23]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -100,9 +128,6 @@ pub struct ExploreArgs {
     /// Explore these weights, or those of a run's directory, without training
     #[arg(long, value_name = "FILE.safetensors", value_parser = weights_parser(), conflicts_with_all = ["run", "epochs"])]
     pub weights: Option<PathBuf>,
-    /// Sequences to explore, with their targets: tensors `tokens`, `targets` (-100: not scored) and `lengths`
-    #[arg(long, value_name = "FILE.safetensors", requires = "weights")]
-    pub data: Option<PathBuf>,
     #[command(flatten)]
     pub looks: Looks,
     /// Milliseconds until an Esc is a key: a slow line may hold up the rest of what an arrow sends

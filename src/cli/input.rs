@@ -5,15 +5,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use safetensors::tensor::Dtype;
-
-use super::args::{RunArgs, SettingsArgs, TokensArgs, WeightsArgs};
+use super::args::{DataArgs, RunArgs, SettingsArgs, TokensArgs, WeightsArgs};
 use super::{Failure, say};
-use crate::model::weights_file::{Container, metadata_of, read_bounded};
+use crate::model::weights_file::metadata_of;
 use crate::model::{ModelConfig, Opened, Weights, read_weights};
-use crate::task::{Dataset, Listing, Task, Token, Vocabulary, unlabelled};
+use crate::task::{DataSource, Dataset, TargetRule, Task, Token, Vocabulary, unlabelled};
 use crate::train::run_dir::{self, read_config, read_settings, refuse_contradictions};
-use crate::train::{Extend, FileError, RunConfig, RunConfigError, RunMetadata, Settings};
+use crate::train::{DataFile, Extend, FileError, RunConfig, RunConfigError, RunMetadata, Settings};
 
 /// Longest text of a sequence that a model accepts.
 const MAX_TOKENS_FILE: u64 = 1 << 20;
@@ -125,83 +123,9 @@ fn words(text: &str) -> Result<Vec<&str>, String> {
     Ok(words)
 }
 
-/// The sequences of a safetensors file: `tokens` `[sequences, pos]`, optionally `targets` of the same shape (-100: not
-/// scored), `lengths` `[sequences]`, and the names of tokens and classes as metadata `vocab` and `vocab_out`.
-pub fn data(path: &Path, config: &ModelConfig) -> Result<Dataset, Failure> {
-    let bytes = read_bounded(path)?;
-    let invalid = |problem: String| Failure::Failed(format!("{}: {problem}", path.display()));
-    let file = Container::parse(&bytes).map_err(|problem| invalid(problem.to_string()))?;
-    let listing = listing(&file).map_err(invalid)?;
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let listing = Listing { name, ..listing };
-    listing.dataset(config.shape()).map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))
-}
-
-fn listing(file: &Container<'_>) -> Result<Listing, String> {
-    let (shape, tokens) = whole_numbers(file, "tokens")?.ok_or("no tensor `tokens`")?;
-    let &[rows, width] = &shape[..] else {
-        return Err(format!("`tokens` has shape {shape:?}, not [sequences, positions]"));
-    };
-    let of_shape = |name: &str, wanted: &[usize]| match whole_numbers(file, name)? {
-        Some((shape, _)) if shape != wanted => Err(format!("`{name}` has shape {shape:?}, not {wanted:?}")),
-        found => Ok(found.map(|(_, values)| values)),
-    };
-    let (targets, lengths) = (of_shape("targets", &shape)?, of_shape("lengths", &[rows])?);
-    let len = |row: usize| -> Result<usize, String> {
-        let Some(len) = lengths.as_ref().map(|lengths| lengths[row]) else { return Ok(width) };
-        let len = usize::try_from(len).ok().filter(|len| *len <= width);
-        len.ok_or_else(|| {
-            format!(
-                "`lengths` of sequence {row}: {:?}, not 0 to {width}",
-                lengths.as_ref().map(|all| all[row])
-            )
-        })
-    };
-    let token = |value: &i64| Token::try_from(*value).map_err(|_| format!("`tokens` holds {value}"));
-    let target = |value: &i64| match *value {
-        UNSCORED => Ok(None),
-        class => Token::try_from(class).map(Some).map_err(|_| format!("`targets` holds {class}")),
-    };
-    let row = |values: &'_ [i64], row: usize| -> Result<std::ops::Range<usize>, String> {
-        debug_assert_eq!(values.len(), rows * width);
-        Ok(row * width..row * width + len(row)?)
-    };
-    let sequences = (0..rows)
-        .map(|at| tokens[row(&tokens, at)?].iter().map(token).collect())
-        .collect::<Result<_, _>>()?;
-    let targets = targets
-        .map(|values| (0..rows).map(|at| values[row(&values, at)?].iter().map(target).collect()).collect());
-    let names = |key: &str| {
-        let text = file.metadata.get(key);
-        let names = text.map(|text| serde_json::from_str(text)).transpose();
-        names.map_err(|error| format!("its metadata `{key}`, which should be a JSON list of names: {error}"))
-    };
-    Ok(Listing {
-        name: String::new(),
-        sequences,
-        targets: targets.transpose()?,
-        vocabulary: names("vocab")?,
-        outputs: names("vocab_out")?,
-    })
-}
-
-/// As in PyTorch's cross-entropy: a target that is not scored.
-const UNSCORED: i64 = -100;
-
-/// Shape and values of a tensor.
-type Whole = (Vec<usize>, Vec<i64>);
-
-/// A tensor of integers; `None` if the file has none of this name.
-fn whole_numbers(file: &Container<'_>, name: &str) -> Result<Option<Whole>, String> {
-    let Some(tensor) = file.tensors.get(name) else { return Ok(None) };
-    let bytes = tensor.data();
-    let values = match tensor.dtype() {
-        Dtype::U8 => bytes.iter().map(|byte| i64::from(*byte)).collect(),
-        Dtype::I32 => bytes.as_chunks().0.iter().map(|four| i32::from_le_bytes(*four).into()).collect(),
-        Dtype::I64 => bytes.as_chunks().0.iter().map(|eight| i64::from_le_bytes(*eight)).collect(),
-        other => return Err(format!("`{name}` is {other:?}, not U8, I32 or I64")),
-    };
-    Ok(Some((tensor.shape().to_vec(), values)))
+/// The sequences of `--data` or `--mean-over`, checked against the model.
+pub fn data(path: &Path, rule: Option<TargetRule>, config: &ModelConfig) -> Result<Dataset, Failure> {
+    Ok(DataFile::read(path, rule)?.dataset(path, config)?)
 }
 
 /// The settings of the run that weights belong to: the given ones, then those of the run that contains the file, then
@@ -236,17 +160,25 @@ fn run_around(weights: &Path, model: &ModelConfig) -> Option<RunConfig> {
 fn run_told(weights: &Path, model: &ModelConfig) -> Option<RunConfig> {
     let RunMetadata { seed, task } = serde_json::from_str(&metadata_of(weights, RunMetadata::KEY)?).ok()?;
     let run = RunConfig { seed, task, model: model.clone(), ..RunConfig::default() };
-    run.task.task(model.shape()).is_ok().then_some(run)
+    (run.task.data.is_some() || run.task.task(model.shape()).is_ok()).then_some(run)
 }
 
-/// The task of the weights, from their run's settings; without labels if the task does not fit.
+/// The task of the weights, from their run's settings; without labels if the task does not fit or its file is gone.
 pub fn task_of(run: &RunConfig) -> Arc<dyn Task> {
-    run.task.task(run.model.shape()).unwrap_or_else(|_| unlabelled(run.model.shape()))
+    let of_file = run.task.data.as_ref().and_then(|_| run.dataset().ok());
+    let task = of_file.map(|data| Arc::clone(data.task())).or_else(|| run.task.task(run.model.shape()).ok());
+    task.unwrap_or_else(|| unlabelled(run.model.shape()))
 }
 
 /// The data of the task.
-pub fn dataset_of(run: &RunConfig) -> Dataset {
-    Dataset::generate(task_of(run), &run.task, run.seed)
+///
+/// # Errors
+/// When the data file of the run is gone or has changed.
+pub fn dataset_of(run: &RunConfig) -> Result<Dataset, Failure> {
+    match &run.task.data {
+        Some(_) => Ok(run.dataset()?),
+        None => Ok(Dataset::generate(task_of(run), &run.task, run.seed)),
+    }
 }
 
 /// A run directory with the requested settings, and whether a run exists.
@@ -279,11 +211,22 @@ pub fn requested(args: &RunArgs, length: Length) -> Result<Requested, Failure> {
         read_config(path)?;
     }
     let said = said(&args.settings)?;
+    let own = own_data(&args.data, &said)?;
     let RunConfig { seed, task, .. } = RunConfig::default();
-    let (seed, task) =
-        (args.seed.or(said.seed()).unwrap_or(seed), said.task().unwrap_or(&task.name).to_owned());
+    let task = own.as_ref().map_or(&task.name, |(file, _)| &file.listing.name);
+    let (seed, task) = (args.seed.or(said.seed()).unwrap_or(seed), said.task().unwrap_or(task).to_owned());
     let path = args.run.clone().unwrap_or_else(|| Path::new("runs").join(format!("{task}-{seed}")));
-    let found = run_dir::settings_of(&path)?;
+    let mut found = run_dir::settings_of(&path)?;
+    let said = match (own, found.as_mut().and_then(|found| found.task.data.as_mut())) {
+        (None, _) => said,
+        (Some((file, source)), None) => said.or(&Settings::of_data(&file.listing, &source)),
+        (Some((file, source)), Some(theirs)) => {
+            file.unchanged(Path::new(&source.file), theirs)?;
+            // The file may have been moved.
+            theirs.file = source.file;
+            said
+        }
+    };
     let is_this = |found: &&RunConfig| said.task().is_none_or(|task| task == found.task.name);
     let goes_on = found.as_ref().filter(|_| args.settings.config.is_none()).filter(is_this);
     let config = goes_on.map_or_else(|| said.run(), |found| said.over(found));
@@ -309,6 +252,25 @@ pub fn requested(args: &RunArgs, length: Length) -> Result<Requested, Failure> {
         }
     }
     Ok(Requested { path, config, found: found.is_some() })
+}
+
+/// The data set on the command line or in its settings, and its source for a run's settings.
+fn own_data(args: &DataArgs, said: &Settings) -> Result<Option<(DataFile, DataSource)>, Failure> {
+    let configured = said.data().map_err(|error| Failure::Usage(error.to_string()))?;
+    let (path, rule) = match (&args.data, configured) {
+        (Some(path), _) => (path.clone(), args.rule()),
+        (None, Some(source)) => (PathBuf::from(source.file), source.targets),
+        (None, None) => return Ok(None),
+    };
+    let file = DataFile::read(&path, rule)?;
+    if file.listing.train.is_some() && said.has_task_setting("train_fraction") {
+        let path = path.display();
+        return Err(Failure::Usage(format!(
+            "task.train_fraction: {path} marks its training sequences itself"
+        )));
+    }
+    let source = file.source(&path)?;
+    Ok(Some((file, source)))
 }
 
 /// The settings of model, task and training on the command line.

@@ -148,7 +148,7 @@ fn print_trackers(args: &WeightsArgs, (top, controls): (usize, usize), json: boo
     }
     let run = input::settings_of(&args.weights, &args.settings, config)?;
     afford::trackers(&run, input::task_of(&run).features().len())?;
-    let dataset = input::dataset_of(&run);
+    let dataset = input::dataset_of(&run)?;
     let found = token_trackers(&weights, &dataset, (top, controls), run.seed);
     if json {
         return print(&serde_json::to_string(&found).map_err(|error| Failure::Failed(error.to_string()))?);

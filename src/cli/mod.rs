@@ -30,7 +30,7 @@ use clap::error::ErrorKind;
 use crate::model::WeightsError;
 use crate::task::TaskError;
 use crate::term::sanitize;
-use crate::train::{DeviceError, FileError, RunDirError, TrainError};
+use crate::train::{DataError, DeviceError, FileError, RunDirError, TrainError};
 use args::{Cli, Command};
 
 /// A command that failed; its one line goes to stderr.
@@ -90,6 +90,15 @@ impl From<TrainError> for Failure {
 impl From<TaskError> for Failure {
     fn from(error: TaskError) -> Self {
         Self::Usage(error.to_string())
+    }
+}
+
+impl From<DataError> for Failure {
+    fn from(error: DataError) -> Self {
+        match &error {
+            DataError::Unfit { .. } | DataError::Task(_) => Self::Usage(error.to_string()),
+            _ => Self::Failed(error.to_string()),
+        }
     }
 }
 

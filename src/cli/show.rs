@@ -51,6 +51,9 @@ pub fn run(args: &ShowArgs) -> Result<(), Failure> {
 /// Refuses options that would have no effect.
 fn check(args: &ShowArgs) -> Result<(), Failure> {
     let usage = |why: &str| Err(Failure::Usage(why.into()));
+    if args.data.data.is_some() && args.weights.is_none() {
+        return usage("--data: a run has its own: give --weights");
+    }
     if args.step.is_some() && args.run.is_none() {
         return usage("--step: steps are those of a run: give --run");
     }
@@ -277,7 +280,7 @@ struct Desk {
 impl Desk {
     fn open(args: &ShowArgs, from: Option<&App>) -> Result<Self, Failure> {
         let plan = match (&args.weights, &args.run) {
-            (Some(weights), _) => open::weights(weights, (&args.settings, args.data.as_deref()), args.seed)?,
+            (Some(weights), _) => open::weights(weights, (&args.settings, &args.data), args.seed)?,
             (None, Some(run)) => open::kept(run)?,
             (None, None) => return Err(Failure::Usage("show: give --weights FILE or --run DIR".into())),
         };

@@ -11,6 +11,7 @@ use toml::{Spanned, Table, Value};
 use super::config::RunConfig;
 use super::config_error::RunConfigError;
 use crate::model::{ModelConfig, ModelSettings, backticked, keys_of};
+use crate::task::{DataSource, Listing, Shape};
 
 /// Some settings of a run, each with a known name and a value of the right type.
 #[derive(Clone, Debug, Default)]
@@ -75,6 +76,9 @@ impl Settings {
         let mut base = RunConfig::default();
         base.task.name = self.task().unwrap_or(&base.task.name).to_owned();
         let own = self.over(&base)?.task;
+        if own.data.is_some() {
+            return self.over(&base);
+        }
         let recipe = own.definition()?.recipe;
         let recipe = Self::parse(&recipe(&own.definition()?.settings(&own.settings)))?;
         self.over(&recipe.over(&base)?)
@@ -83,6 +87,45 @@ impl Settings {
     /// The task's name, if it is set.
     pub fn task(&self) -> Option<&str> {
         self.table.get("task")?.get("name")?.as_str()
+    }
+
+    /// The data file, if one is set.
+    ///
+    /// # Errors
+    /// When the settings contradict each other.
+    pub fn data(&self) -> Result<Option<DataSource>, RunConfigError> {
+        Ok(self.over(&RunConfig::default())?.task.data)
+    }
+
+    /// Whether a setting of the task is set.
+    pub fn has_task_setting(&self, key: &str) -> bool {
+        self.table.get("task").is_some_and(|task| task.get(key).is_some())
+    }
+
+    /// These settings; where they leave a choice, that of `base`.
+    #[must_use]
+    pub fn or(&self, base: &Self) -> Self {
+        let mut table = base.table.clone();
+        merge(&mut table, &self.table);
+        Self { table }
+    }
+
+    /// The settings that follow from a data set: the task with its sequences, and the model's sizes.
+    pub fn of_data(listing: &Listing, source: &DataSource) -> Self {
+        let Shape { n_ctx, d_vocab, d_vocab_out } = listing.shape();
+        let number = |number: usize| Value::Integer(number as i64);
+        let data = Value::try_from(source).expect("a path and a checksum are always representable");
+        let model = [("n_ctx", n_ctx), ("d_vocab", d_vocab), ("d_vocab_out", d_vocab_out)];
+        let model = model.map(|(key, value)| (key.to_owned(), number(value)));
+        let task = [
+            ("name".to_owned(), Value::String(listing.name.clone())),
+            ("sequences".to_owned(), number(listing.rows.len())),
+            ("data".to_owned(), data),
+        ];
+        let tables = [("model", Table::from_iter(model)), ("task", Table::from_iter(task))];
+        Self {
+            table: tables.map(|(name, table)| (name.to_owned(), Value::Table(table))).into_iter().collect(),
+        }
     }
 
     /// The seed, if it is set.
