@@ -49,6 +49,7 @@ fn models() -> [Model; 3] {
         source: Source::Exhaustive,
         sequences: p * p,
         train_fraction: 0.5,
+        ..TaskConfig::default()
     };
     let initial = |config: &ModelConfig| Weights::initial(config, 3);
     [

@@ -16,7 +16,7 @@ mod target;
 pub mod total;
 mod trackers;
 
-pub use ablation::AblationOutcome;
+pub use ablation::{AblationOutcome, Each, Scores, donors};
 pub use attention::HeadSummary;
 pub use attribution::{Attribution, Component};
 pub use evaluation::{Controls, Evaluation, Tally, evaluate};

@@ -41,9 +41,12 @@ pub enum Command {
     /// Write numbers of a model to a file or to stdout
     #[command(after_help = examples::INSPECT)]
     Inspect(InspectArgs),
+    /// Loss and accuracy over a set of sequences, by class and by position
+    #[command(after_help = examples::EVAL)]
+    Eval(EvalArgs),
     /// Switch neurons and heads off and compare
     #[command(after_help = examples::ABLATE)]
-    Ablate(AblateArgs),
+    Ablate(Box<AblateArgs>),
     /// Numbers of a view, a panel or a question, as the screen has them
     #[command(after_help = examples::SHOW)]
     Show(Box<ShowArgs>),
@@ -200,6 +203,39 @@ pub struct TokensArgs {
     pub tokens: String,
 }
 
+/// Weights to measure, and the sequences to measure on.
+#[derive(Args, Clone, Debug)]
+pub struct MeasuredArgs {
+    /// Weights under TransformerLens' names, or the directory of a run
+    #[arg(long, value_name = "FILE.safetensors", value_parser = weights_parser(), conflicts_with = "run")]
+    pub weights: Option<PathBuf>,
+    /// A run, in place of --weights
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["task", "config", "set"])]
+    pub run: Option<PathBuf>,
+    /// The kept weights of the run nearest to this step [default: the newest]
+    #[arg(long, value_name = "N", requires = "run")]
+    pub step: Option<usize>,
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Seed of the task's data [default: the run's that the weights lie in, else 23]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+pub struct EvalArgs {
+    #[command(flatten)]
+    pub measured: MeasuredArgs,
+    /// List class, position or both
+    #[arg(long, value_name = "class,position", value_delimiter = ',')]
+    pub by: Vec<String>,
+    /// One JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
 #[derive(Args, Debug)]
 pub struct TasksArgs {
     /// This one alone
@@ -310,14 +346,40 @@ pub enum Inspect {
     },
 }
 
-/// What ablated values become.
+/// What edited values become on the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum KindArg {
     /// 0
     #[default]
     Zero,
+    /// Their mean over the sequences and positions of the validation set
+    Mean,
+}
+
+/// What ablated values become.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum AblationKindArg {
+    /// 0
+    #[default]
+    Zero,
     /// Their mean over the sequences and positions of --mean-over
     Mean,
+    /// Their mean over the sequences of --mean-over at each position, rows with their padding
+    MeanPosition,
+    /// Their values in another sequence of --mean-over, drawn by --seed
+    Resample,
+}
+
+impl AblationKindArg {
+    /// Its name in files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Zero => "zero",
+            Self::Mean => "mean",
+            Self::MeanPosition => "mean-position",
+            Self::Resample => "resample",
+        }
+    }
 }
 
 impl From<KindArg> for AblationKind {
@@ -388,9 +450,6 @@ pub struct EditArgs {
     /// The layer of those that are given by number alone
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub layer: usize,
-    /// What they become
-    #[arg(long, value_enum, default_value_t)]
-    pub kind: KindArg,
 }
 
 impl EditArgs {
@@ -403,13 +462,20 @@ impl EditArgs {
 #[derive(Args, Debug)]
 pub struct AblateArgs {
     #[command(flatten)]
-    pub weights: WeightsArgs,
-    #[command(flatten)]
-    pub tokens: TokensArgs,
+    pub measured: MeasuredArgs,
+    /// One sequence, in place of a set: tokens separated by commas or white space, or those in FILE; @FILE:N is its line N
+    #[arg(long, value_name = "1,5,3,…|@FILE[:N]|@-")]
+    pub tokens: Option<String>,
     #[command(flatten)]
     pub edits: EditArgs,
-    /// Sequences (tensor `tokens`) for the mean over sequences and positions [default: the task's validation set]
-    #[arg(long, value_name = "FILE.safetensors")]
+    /// What they become
+    #[arg(long, value_enum, default_value_t)]
+    pub kind: AblationKindArg,
+    /// At these positions alone: numbers, ranges, and wherever a token is
+    #[arg(long, value_name = "3,5-9,token=7")]
+    pub positions: Option<String>,
+    /// Sequences for the mean over sequences and positions, or at each position [default: --data, or the validation set]
+    #[arg(long, value_name = "FILE")]
     pub mean_over: Option<PathBuf>,
     /// Fold the layer norms into the weights first
     #[arg(long)]

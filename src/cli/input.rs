@@ -18,13 +18,13 @@ const MAX_TOKENS_FILE: u64 = 1 << 20;
 
 /// Opens weights; warnings go to stderr.
 pub fn weights(args: &WeightsArgs) -> Result<Weights, Failure> {
-    Ok(opened(args)?.weights)
+    Ok(opened(&args.weights, &args.settings)?.weights)
 }
 
 /// Like [`weights`], with the other contents of the file.
-pub fn opened(args: &WeightsArgs) -> Result<Opened, Failure> {
-    let opened = completed(&args.weights, &args.settings)?;
-    opened.notes.iter().for_each(|note| say(&format!("headcount: {}: {note}", args.weights.display())));
+pub fn opened(weights: &Path, settings: &SettingsArgs) -> Result<Opened, Failure> {
+    let opened = completed(weights, settings)?;
+    opened.notes.iter().for_each(|note| say(&format!("headcount: {}: {note}", weights.display())));
     Ok(opened)
 }
 
@@ -131,14 +131,37 @@ pub fn data(path: &Path, rule: Option<TargetRule>, config: &ModelConfig) -> Resu
 /// The settings of the run that weights belong to: the given ones, then those of the run that contains the file, then
 /// those of the task's recipe.
 pub fn settings_of(weights: &Path, args: &SettingsArgs, model: &ModelConfig) -> Result<RunConfig, Failure> {
+    match known_settings_of(weights, args, model)? {
+        Some(known) => Ok(known),
+        None => completed_settings(None, args, model),
+    }
+}
+
+/// Like [`settings_of`]; `None` if neither a setting nor the run names the task of the weights.
+pub fn known_settings_of(
+    weights: &Path,
+    args: &SettingsArgs,
+    model: &ModelConfig,
+) -> Result<Option<RunConfig>, Failure> {
+    let said = said(args)?;
+    let around = run_around(weights, model).or_else(|| run_told(weights, model));
+    let around = around.filter(|run| said.task().is_none_or(|task| task == run.task.name));
+    let is_known = around.is_some() || said.task().is_some();
+    is_known.then(|| completed_settings(around, args, model)).transpose()
+}
+
+/// The given settings over those of a run, or over those of the task's recipe.
+fn completed_settings(
+    run: Option<RunConfig>,
+    args: &SettingsArgs,
+    model: &ModelConfig,
+) -> Result<RunConfig, Failure> {
     let said = said(args)?;
     let invalid = |error: RunConfigError| match &args.config {
         Some(path) => Failure::Usage(format!("{}: {error}", path.display())),
         None => Failure::Usage(error.to_string()),
     };
-    let around = run_around(weights, model).or_else(|| run_told(weights, model));
-    let around = around.filter(|run| said.task().is_none_or(|task| task == run.task.name));
-    let run = around.map_or_else(|| said.run(), |run| said.over(&run)).map_err(invalid)?;
+    let run = run.map_or_else(|| said.run(), |run| said.over(&run)).map_err(invalid)?;
     let run = RunConfig { model: model.clone(), ..run };
     // A default task may not be the task of these weights.
     if said.task().is_some() || run.task.task(model.shape()).is_ok() {
@@ -210,7 +233,8 @@ pub fn requested(args: &RunArgs, length: Length) -> Result<Requested, Failure> {
         // A file without other options must be a complete run: report a mistake with its place.
         read_config(path)?;
     }
-    let said = said(&args.settings)?;
+    let mut said = said(&args.settings)?;
+    let usage = |error: RunConfigError| Failure::Usage(error.to_string());
     let own = own_data(&args.data, &said)?;
     let RunConfig { seed, task, .. } = RunConfig::default();
     let task = own.as_ref().map_or(&task.name, |(file, _)| &file.listing.name);
@@ -224,13 +248,15 @@ pub fn requested(args: &RunArgs, length: Length) -> Result<Requested, Failure> {
             file.unchanged(Path::new(&source.file), theirs)?;
             // The file may have been moved.
             theirs.file = source.file;
+            if args.data.targets.is_some() {
+                said.set("task.data.targets=next-token").map_err(usage)?;
+            }
             said
         }
     };
     let is_this = |found: &&RunConfig| said.task().is_none_or(|task| task == found.task.name);
     let goes_on = found.as_ref().filter(|_| args.settings.config.is_none()).filter(is_this);
     let config = goes_on.map_or_else(|| said.run(), |found| said.over(found));
-    let usage = |error: RunConfigError| Failure::Usage(error.to_string());
     let mut config = config.map_err(usage)?;
     config.model = config.model.canonical();
     config.seed = args.seed.unwrap_or(config.seed);

@@ -65,7 +65,7 @@ struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     fn open(args: &'a WeightsArgs, folded: bool) -> Result<Self, Failure> {
-        let opened = input::opened(args)?;
+        let opened = input::opened(&args.weights, &args.settings)?;
         let trained = Self { args, weights: opened.weights, task: opened.task, form: "trained" };
         Ok(if folded { trained.fold(FoldOptions::default()) } else { trained })
     }

@@ -4,6 +4,7 @@ mod ablate;
 mod afford;
 mod args;
 mod completions;
+mod eval;
 pub mod explore;
 #[cfg(debug_assertions)]
 mod fault;
@@ -11,7 +12,9 @@ mod input;
 mod inspect;
 mod last_words;
 mod man;
+mod measured;
 mod output;
+mod positions;
 mod runs;
 mod saved;
 mod show;
@@ -127,6 +130,7 @@ pub fn main() -> ExitCode {
     let done = threads::start().and_then(|()| match cli.command {
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
+        Some(Command::Eval(args)) => eval::run(&args),
         Some(Command::Ablate(args)) => ablate::run(&args),
         Some(Command::Show(args)) => show::run(&args),
         Some(Command::Tasks(args)) => tasks::run(&args),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
-use super::{Example, Rows, Shape, Source, Targets, Task, TaskConfig, TaskError, Token};
+use super::{Example, ListingError, Rows, Shape, Source, Targets, Task, TaskConfig, TaskError, Token};
 use crate::random::{Purpose, stream};
 
 /// A part of the data.
@@ -102,9 +102,24 @@ impl Dataset {
         self.rows.example(self.row(split, index))
     }
 
-    /// The tokens of sequence `index` of a split, with the padding that follows in its file, if any.
-    pub fn padded(&self, split: Split, index: usize) -> &[Token] {
-        self.rows.padded(self.row(split, index))
+    /// The validation set with the padding of its rows, up to `n_ctx` tokens each, as part of the sequences; without
+    /// targets.
+    ///
+    /// # Errors
+    /// Names the row whose padding is no token of the model.
+    pub fn padded(&self, n_ctx: usize) -> Result<Self, ListingError> {
+        let mut rows = Rows::default();
+        for &row in &self.order[self.train..] {
+            let padded = self.rows.padded(row);
+            let padded = &padded[..padded.len().min(n_ctx)];
+            let is_token = |token: &Token| usize::from(*token) < self.task.vocabulary().len();
+            if let Some(position) = padded.iter().position(|token| !is_token(token)) {
+                return Err(ListingError::Padding { index: row, position });
+            }
+            rows.push(padded, &Targets::none(padded.len()), padded.len());
+        }
+        let order = (0..rows.len()).collect();
+        Ok(Self::of_rows(Arc::clone(&self.task), Arc::new(rows), order, 0))
     }
 
     fn row(&self, split: Split, index: usize) -> usize {

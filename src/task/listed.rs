@@ -84,6 +84,16 @@ pub enum ListingError {
         /// Number of the model's tokens or classes.
         len: usize,
     },
+    /// Padding that the model cannot run.
+    #[error(
+        "sequence {index} has no token at position {position}, in its padding, which the mean at each position is over"
+    )]
+    Padding {
+        /// Index of the sequence.
+        index: usize,
+        /// The position.
+        position: usize,
+    },
     /// A number of sequences that differs from the setting.
     #[error("{found} sequences: task.sequences = {wanted}")]
     Sequences {

@@ -185,9 +185,14 @@ impl DataFile {
             let listing = tensors::listing(&bytes, rule).map_err(invalid)?;
             (bytes, listing)
         };
+        if listing.rows.is_empty() {
+            return Err(unfit(path)(ListingError::Empty));
+        }
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let crc32 = format!("{:08x}", crc32fast::hash(&bytes));
-        Ok(Self { listing: Listing { name, ..listing }, crc32 })
+        // Names of other classes than the tokens that a rule gives.
+        let outputs = listing.outputs.filter(|_| rule.is_none());
+        Ok(Self { listing: Listing { name, outputs, ..listing }, crc32 })
     }
 
     /// The sequences that are not for training as a validation set.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{DataArgs, EditArgs, PlaceArg, SettingsArgs, weights_parser};
+use super::{DataArgs, EditArgs, KindArg, PlaceArg, SettingsArgs, weights_parser};
 
 /// How numbers are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -66,6 +66,9 @@ pub struct ShowArgs {
     pub folded: bool,
     #[command(flatten)]
     pub edits: EditArgs,
+    /// What edited heads and neurons become
+    #[arg(long, value_enum, default_value_t)]
+    pub kind: KindArg,
     /// Random sets that edited neurons are compared with
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub controls: usize,

@@ -30,10 +30,11 @@ pub(super) fn listing(text: &[u8], rule: Option<TargetRule>) -> Result<Listing, 
             continue;
         }
         let line: Line = serde_json::from_slice(line).map_err(|error| of_line(number, &error))?;
-        let is_heading = places.is_empty() && line.tokens.is_none();
+        let has_names = line.vocab.is_some() || line.vocab_out.is_some();
+        let is_heading = places.is_empty() && line.tokens.is_none() && has_names;
         vocabulary = vocabulary.or(line.vocab);
         outputs = outputs.or(line.vocab_out);
-        if is_heading && (vocabulary.is_some() || outputs.is_some()) {
+        if is_heading {
             continue;
         }
         let place = Place::Line(number);
