@@ -189,15 +189,17 @@ fn without_unicode_no_byte_is_above_ascii() {
 }
 
 #[test]
-fn raw_colours_are_in_the_theme_alone() {
-    let view = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/view");
-    for entry in std::fs::read_dir(view).unwrap() {
-        let path = entry.unwrap().path();
-        if path.file_stem().is_some_and(|name| name == "theme") {
-            continue;
+fn raw_colours_are_in_the_theme_and_the_ramps_alone() {
+    let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/view")];
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if !["theme", "ramp", "palettes"].iter().any(|name| path.file_stem().unwrap() == *name) {
+                let text = std::fs::read_to_string(&path).unwrap();
+                assert!(!text.contains("Color::"), "{}", path.display());
+            }
         }
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(!text.contains("Color::"), "{}", path.display());
     }
 }
 

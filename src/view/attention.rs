@@ -3,10 +3,11 @@
 use ratatui::layout::Rect;
 
 use super::columns::window;
-use super::heat::{Heat, HeatMap};
 use super::ink::{Ink, beside, digits, lines, part, width};
+use super::map_axes::Frame;
 use super::measure::Measure;
 use super::theme::Role;
+use super::widgets::Heat;
 use super::{Look, at_another, nothing_yet, provenance_of, readout, replaced};
 use crate::app::{App, Zoom};
 use crate::inquiry::Probe;
@@ -50,7 +51,7 @@ fn cell_size(zoom: Zoom, len: usize, rows: usize, columns: usize) -> (usize, u16
 
 fn map(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &mut Measure<'_>, area: Rect) {
     let plot = part(area, AXIS, 2, area.width, area.height.saturating_sub(3));
-    let rows = ink.heat_rows(plot.height);
+    let rows = ink.theme.map_rows(plot.height);
     let (factor, cell) = cell_size(app.settings.zoom, measure.len, rows, usize::from(plot.width));
     let cells = measure.len.div_ceil(factor);
     let head = format!("head {}.{}", app.cursor.layer, app.cursor.head);
@@ -69,16 +70,11 @@ fn map(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &mut Measure<'_>, a
         |cells: &std::ops::Range<usize>| cells.start * factor..(cells.end * factor).min(measure.len);
     measure.fit(positions(&rows), positions(&cols));
     key_ticks(ink, area, &cols, factor, cell, key);
-    ink.row_ticks(lines(area, 2, area.height), AXIS, rows.clone(), (factor, query));
-    let map = HeatMap {
-        rows,
-        cols,
-        cell,
-        scale: measure.colors(),
-        cursor: Some((query / factor, key / factor)),
-        value: |row, col| average(measure, measure.len, factor, row, col),
-    };
-    ink.heat(plot, &map);
+    ink.row_ticks(part(area, 0, 2, AXIS, area.height), rows.clone(), (factor, query));
+    let frame = Frame { rows, cols, cell, cursor: Some((query / factor, key / factor)) };
+    ink.heat_map(plot, frame, measure.scale_of_colors(), |row, col| {
+        average(measure, measure.len, factor, row, col)
+    });
     legend(ink, area, measure);
 }
 
@@ -133,7 +129,7 @@ fn legend(ink: &mut Ink<'_>, area: Rect, measure: &Measure<'_>) {
     let y = area.height.saturating_sub(1);
     let (low, high) = measure.ends(ink);
     let x = ink.text(area, AXIS, y, &format!("{low} "), Role::Faint);
-    let x = ink.legend(area, x, y, measure.colors());
+    let x = ink.legend(area, x, y, ink.theme.ramp(measure.scale_of_colors()));
     let x = ink.text(area, x, y, &format!(" {high}"), Role::Faint);
     if measure.is_mean {
         ink.text(area, x, y, &format!(", {} seq.", measure.sequences), Role::Faint);

@@ -5,12 +5,12 @@ use std::ops::Range;
 use ratatui::layout::Rect;
 
 use super::columns::window;
-use super::heat::{Heat, HeatMap};
 use super::ink::{Ink, lines, part, width};
+use super::map_axes::Frame;
 use super::number::{figure, signed};
 use super::provenance_of_circuits;
-use super::signed_map::{NUMBER, SignedMap};
-use super::theme::{Role, Scale};
+use super::theme::Role;
+use super::widgets::{Heat, NUMBER, Scale, SignedMap};
 use crate::app::{App, CircuitMap, MapInView, QkScale};
 
 /// Columns for the rows' numbers.
@@ -59,7 +59,7 @@ fn map(ink: &mut Ink<'_>, app: &App, kind: CircuitMap, area: Rect) {
     ink.text(area, 0, 1, &format!("{} \\ {}", initial(row_name), initial(col_name)), Role::Faint);
     let below = if map.kind == CircuitMap::OvNeurons { 4 } else { 3 };
     let body = lines(area, 2, area.height.saturating_sub(2 + below));
-    let (rows, largest) = if map.kind == CircuitMap::QkPositions {
+    let Drawn { rows, largest, unit } = if map.kind == CircuitMap::QkPositions {
         over_positions(ink, &map, body)
     } else {
         over_tokens(ink, &map, body)
@@ -70,7 +70,9 @@ fn map(ink: &mut Ink<'_>, app: &App, kind: CircuitMap, area: Rect) {
     } else {
         ink.signed_legend(area, AXIS, y, largest)
     };
-    ink.signed_unit(area, x, y, cell_width(&map, area), largest);
+    if let Some(unit) = unit {
+        ink.text(area, x + 2, y, &format!("cells in {unit}"), Role::Faint);
+    }
     ink.text(area, 1, y + 1, &scale(app, kind), Role::Faint);
     under_cursor(ink, &map, area, y + 2, (row_name, col_name));
     if map.kind == CircuitMap::OvNeurons {
@@ -144,8 +146,15 @@ fn cell_width(map: &MapInView<'_>, area: Rect) -> u16 {
     (width / u16::try_from(map.cols).unwrap_or(u16::MAX).max(1)).clamp(2, NUMBER + 1)
 }
 
-/// A line a row; a cell has room for its sign at least. Returns the lines taken, and the end of the scale.
-fn over_tokens(ink: &mut Ink<'_>, map: &MapInView<'_>, area: Rect) -> (u16, f32) {
+/// What of a map was drawn: the lines taken, the end of the scale, and the unit of the cells' numbers.
+struct Drawn {
+    rows: u16,
+    largest: f32,
+    unit: Option<String>,
+}
+
+/// A line a row; a cell has room for its sign at least.
+fn over_tokens(ink: &mut Ink<'_>, map: &MapInView<'_>, area: Rect) -> Drawn {
     let plot = part(area, AXIS, 0, area.width, area.height);
     let cell = cell_width(map, area);
     let rows = window(map.cursor.0, map.rows, usize::from(plot.height));
@@ -160,26 +169,28 @@ fn over_tokens(ink: &mut Ink<'_>, map: &MapInView<'_>, area: Rect) -> (u16, f32)
         row_tick(ink, area, y, row, row == map.cursor.0);
     }
     let shown = u16::try_from(rows.len()).unwrap_or(u16::MAX);
-    ink.signed_map(plot, &SignedMap { rows, cols, cell, cursor: map.cursor, largest, value });
-    (shown, largest)
+    let (ramp, bad_style) = (ink.theme.ramp(Scale::Diverging), ink.theme.style(Role::Wrong));
+    let map = SignedMap { rows, cols, cell, cursor: map.cursor, largest, ramp, bad_style, value };
+    ink.draw(&map, plot);
+    Drawn { rows: shown, largest, unit: map.unit() }
 }
 
 /// As many positions as fit, two queries a line where the terminal can.
-fn over_positions(ink: &mut Ink<'_>, map: &MapInView<'_>, area: Rect) -> (u16, f32) {
+fn over_positions(ink: &mut Ink<'_>, map: &MapInView<'_>, area: Rect) -> Drawn {
     let plot = part(area, AXIS, 0, area.width, area.height);
-    let per_line = ink.heat_rows(1);
-    let rows = window(map.cursor.0, map.rows, ink.heat_rows(plot.height));
+    let per_line = ink.theme.map_rows(1);
+    let rows = window(map.cursor.0, map.rows, ink.theme.map_rows(plot.height));
     let cols = window(map.cursor.1, map.cols, usize::from(plot.width));
     let largest = largest(map, &rows, &cols);
     col_ticks(ink, map, area, &cols, 1);
-    ink.row_ticks(area, AXIS, rows.clone(), (1, map.cursor.0));
+    ink.row_ticks(part(area, 0, 0, AXIS, area.height), rows.clone(), (1, map.cursor.0));
     let shown = u16::try_from(rows.len().div_ceil(per_line)).unwrap_or(u16::MAX);
     let heat = |row: usize, col: usize| {
-        map.value(row, col).map_or(Heat::Blank, |value| Heat::of(value, |x| x / largest / 2.0 + 0.5))
+        map.value(row, col).map_or(Heat::Blank, |value| Heat::signed(value, largest))
     };
-    let map = HeatMap { rows, cols, cell: 1, scale: Scale::Diverging, cursor: Some(map.cursor), value: heat };
-    ink.heat(plot, &map);
-    (shown, largest)
+    let frame = Frame { rows, cols, cell: 1, cursor: Some(map.cursor) };
+    ink.heat_map(plot, frame, Scale::Diverging, heat);
+    Drawn { rows: shown, largest, unit: None }
 }
 
 /// The largest size among some cells.

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::ink::{Ink, digits};
+use super::ink::{Ink, digits, part};
 use super::number::share;
 use super::theme::Role;
 
@@ -64,7 +64,7 @@ pub(super) fn render_list(ink: &mut Ink<'_>, area: Rect, values: &[Option<f64>])
         ink.text_right(area, LABEL + 3, y, &class.to_string(), Role::Plain);
         ink.text_right(area, LABEL + 9, y, &share(values[class]), Role::Plain);
         let filled = values[class].unwrap_or_default() as f32;
-        ink.bar(area, LABEL + 10, y, area.width.saturating_sub(LABEL + 11), filled, Role::Bar);
+        ink.bar(part(area, LABEL + 10, y, area.width.saturating_sub(LABEL + 11), 1), filled, Role::Bar);
     }
 }
 
@@ -81,6 +81,6 @@ pub(super) fn render_bars(ink: &mut Ink<'_>, area: Rect, y: u16, values: &[Optio
     let pitch = pitch(values.len());
     for (class, value) in values.iter().enumerate() {
         let x = LABEL + class as u16 * pitch + 1;
-        ink.bar(area, x, y, pitch - 1, value.unwrap_or_default() as f32, Role::Bar);
+        ink.bar(part(area, x, y, pitch - 1, 1), value.unwrap_or_default() as f32, Role::Bar);
     }
 }

@@ -1,7 +1,13 @@
 //! Positions of the sequence as columns: the strip and every panel over positions share them, so that they line up.
 
+use std::iter::repeat_n;
 use std::ops::Range;
 
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::bars::Bar;
+use super::ink::{Ink, part};
 use crate::app::App;
 use crate::task::Vocabulary;
 
@@ -32,6 +38,23 @@ impl Columns {
     /// The column of a position's mark; its digits follow.
     pub(super) fn x(&self, position: usize) -> u16 {
         LABEL + (position - self.shown.start) as u16 * self.pitch
+    }
+
+    /// A curve, with a bar over each position's last digit, so that bars of neighbours stay apart.
+    pub(super) fn digits(&self, ink: &mut Ink<'_>, area: Rect, bar: impl Fn(usize) -> Option<Bar>) {
+        let blank = (0.0, Style::new());
+        let bars = self.shown.clone().flat_map(|at| {
+            let bar = bar(at).unwrap_or(blank);
+            repeat_n(blank, usize::from(self.pitch) - 1).chain([bar])
+        });
+        ink.curve(part(area, LABEL, 0, area.width, area.height), bars);
+    }
+
+    /// A curve, with a bar as wide as a position's columns; where there is none the columns are blank.
+    pub(super) fn curve(&self, ink: &mut Ink<'_>, area: Rect, bar: impl Fn(usize) -> Option<Bar>) {
+        let blank = (0.0, Style::new());
+        let bars = self.shown.clone().flat_map(|at| repeat_n(bar(at).unwrap_or(blank), self.pitch.into()));
+        ink.curve(part(area, LABEL, 0, area.width, area.height), bars);
     }
 }
 

@@ -3,9 +3,10 @@
 use ratatui::layout::Rect;
 
 use super::columns::Columns;
-use super::heat::{Heat, HeatMap};
 use super::ink::{Ink, part};
-use super::theme::{Role, Scale};
+use super::map_axes::Frame;
+use super::theme::Role;
+use super::widgets::{Heat, Scale};
 use crate::analysis::Component;
 use crate::app::App;
 use crate::app::views::logits::component_map;
@@ -31,33 +32,25 @@ fn short(component: Component) -> String {
 
 /// Draws the map.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
-    let attribution = &probe.current().attribution;
+    let components = &probe.current().attribution.components;
     let columns = Columns::new(app, area.width);
-    let shown = columns.shown.start.min(probe.len())..columns.shown.end.min(probe.len());
+    let cols = columns.shown.start.min(probe.len())..columns.shown.end.min(probe.len());
     let Some(panel) = component_map(app) else { return };
     let Some(contribution) = panel.column(&["edited", "clean"]) else { return };
     let value = |component: usize, at: usize| contribution.number(&[component, at]) as f32;
-    let all =
-        (0..attribution.components.len()).flat_map(|component| shown.clone().map(move |at| (component, at)));
+    let all = (0..components.len()).flat_map(|component| cols.clone().map(move |at| (component, at)));
     let finite = all.map(|(component, at)| value(component, at)).filter(|value| value.is_finite());
     let largest = finite.fold(0.0, |a: f32, value| a.max(value.abs())).max(f32::MIN_POSITIVE);
     ink.rule(area, 0, "every component to each position's target", "");
-    for (y, component) in (1..).zip(&attribution.components) {
-        let role = if usize::from(y - 1) == app.cursor.component { Role::Strong } else { Role::Faint };
-        ink.text(part(area, 0, 0, NAMES - 1, area.height), 0, y, &short(*component), role);
+    let names = part(area, 0, 1, NAMES - 1, components.len() as u16);
+    for (at, (line, component)) in names.rows().zip(components).enumerate() {
+        let role = if at == app.cursor.component { Role::Strong } else { Role::Faint };
+        ink.draw(ink.span(short(*component), role), line);
     }
     // A line each, so that the names fit: both halves of a line show the same.
-    let per_line = ink.heat_rows(1);
-    let map = HeatMap {
-        rows: 0..attribution.components.len() * per_line,
-        cols: shown,
-        cell: columns.pitch,
-        scale: Scale::Diverging,
-        cursor: None,
-        value: |row: usize, col: usize| Heat::of(value(row / per_line, col), |x| x / largest / 2.0 + 0.5),
-    };
+    let per_line = ink.theme.map_rows(1);
+    let frame = Frame { rows: 0..components.len() * per_line, cols, cell: columns.pitch, cursor: None };
     let plot = part(area, NAMES, 1, area.width, area.height.saturating_sub(2));
-    ink.heat(plot, &map);
-    let y = area.height.saturating_sub(1);
-    ink.heat_legend(area, NAMES, y, largest);
+    ink.heat_map(plot, frame, Scale::Diverging, |row, col| Heat::signed(value(row / per_line, col), largest));
+    ink.heat_legend(area, NAMES, area.height.saturating_sub(1), largest);
 }

@@ -1,31 +1,30 @@
 //! Characters that the terminal's font has, one for one so that nothing moves.
 
-use std::borrow::Cow;
+use ratatui::buffer::{Buffer, CellWidth};
 
-use ratatui::buffer::CellWidth;
-use ratatui::text::Span;
-
-use super::ink::graphemes;
 use super::theme::Theme;
 use crate::term::Glyphs;
 
 impl Theme {
-    /// The nearest character that the terminal has.
-    pub(super) fn glyph(self, glyph: char) -> char {
-        match self.glyphs {
-            Glyphs::Utf8 => glyph,
-            Glyphs::Console => console(glyph),
-            Glyphs::Ascii => ascii(glyph),
-        }
-    }
-
-    /// The nearest text, cell for cell.
-    pub(super) fn in_its_font(self, text: &str) -> Cow<'static, str> {
-        let cells = |grapheme: &str| match grapheme.chars().next() {
-            Some(glyph) if grapheme.cell_width() == 1 => self.glyph(glyph).into(),
-            _ => "?".repeat(grapheme.cell_width().into()),
+    /// Replaces the characters that the terminal does not have, cell for cell.
+    pub(super) fn in_its_font(self, buffer: &mut Buffer) {
+        let nearest = match self.glyphs {
+            Glyphs::Utf8 => return,
+            Glyphs::Console => console,
+            Glyphs::Ascii => ascii,
         };
-        graphemes(&Span::raw(text)).map(cells).collect::<String>().into()
+        for at in 0..buffer.content.len() {
+            let symbol = buffer.content[at].symbol();
+            let (first, cells) = (symbol.chars().next().unwrap_or(' '), usize::from(symbol.cell_width()));
+            if cells > 1 {
+                // Of an ideogram the cells alone are kept.
+                buffer.content[at..].iter_mut().take(cells).for_each(|cell| {
+                    cell.set_char('?');
+                });
+            } else if !symbol.is_ascii() {
+                buffer.content[at].set_char(nearest(first));
+            }
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The list of keys and of what the numbers mean, over the whole view.
 
 use ratatui::layout::Rect;
+use ratatui::text::{Line, Text};
+use ratatui::widgets::{Block, Padding, Paragraph, Scrollbar, ScrollbarOrientation, ScrollbarState};
 
 use super::ink::{Ink, lines, width};
 use super::theme::Role;
@@ -20,14 +22,24 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect, first: usize) {
         &format!("{} to {last} of {}", (first + 1).min(last), all.len()),
     );
     let body = lines(area, 1, area.height);
-    for (y, line) in (0..).zip(all.iter().skip(first).take(shown)) {
+    let text = all.iter().skip(first).take(shown).map(|line| {
         let (name, text) = match line.kind {
             Kind::Title => (Role::Title, Role::Plain),
             Kind::Key => (Role::Key, Role::Plain),
             Kind::Moot => (Role::Faint, Role::Faint),
             Kind::Question => (Role::Strong, Role::Plain),
         };
-        let x = ink.text(body, 1, y, &line.name, name);
-        ink.text(body, x.max(NAMES.max(width(&line.name) + 2)), y, &line.text, text);
-    }
+        let gap = usize::from(NAMES.saturating_sub(1 + width(&line.name)).max(1));
+        Line::from(vec![ink.span(&line.name, name), " ".repeat(gap).into(), ink.span(&line.text, text)])
+    });
+    let help = Paragraph::new(text.collect::<Text>()).block(Block::new().padding(Padding::left(1)));
+    ink.draw(help, body);
+    let mut place = ScrollbarState::new(all.len().saturating_sub(shown)).position(first);
+    let bar = Scrollbar::new(ScrollbarOrientation::VerticalRight)
+        .begin_symbol(None)
+        .end_symbol(None)
+        .track_symbol(Some("│"))
+        .thumb_symbol("█")
+        .style(ink.theme.style(Role::Faint));
+    ink.draw_stateful(bar, body, &mut place);
 }

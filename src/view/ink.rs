@@ -1,22 +1,15 @@
-//! Writing into a rectangle of the screen: clipped, in roles, and in characters that the terminal has.
+//! Writing into a rectangle of the screen: clipped, and in roles.
 
 use std::borrow::Cow;
 
 use ratatui::buffer::{Buffer, CellWidth};
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
-use ratatui::text::Span as Graphemes;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Borders, Cell, StatefulWidget, Widget};
 
 use super::theme::{Role, Theme};
 use crate::term::Glyphs;
-
-/// A piece of a line.
-pub(super) type Span<'a> = (Cow<'a, str>, Role);
-
-/// A piece of a line.
-pub(super) fn span<'a>(text: impl Into<Cow<'a, str>>, role: Role) -> Span<'a> {
-    (text.into(), role)
-}
 
 /// The screen being drawn. Coordinates are relative to the area that is given with them; what lies outside is dropped.
 pub(super) struct Ink<'a> {
@@ -29,12 +22,21 @@ impl<'a> Ink<'a> {
         Self { buffer, theme }
     }
 
+    /// A widget.
+    pub(super) fn draw(&mut self, widget: impl Widget, area: Rect) {
+        widget.render(area, self.buffer);
+    }
+
+    /// The same of a widget with a place in its list.
+    pub(super) fn draw_stateful<W: StatefulWidget>(&mut self, widget: W, area: Rect, state: &mut W::State) {
+        widget.render(area, self.buffer, state);
+    }
+
     /// One character.
     pub(super) fn put(&mut self, area: Rect, x: u16, y: u16, glyph: char, style: Style) {
         if x >= area.width || y >= area.height {
             return;
         }
-        let glyph = self.theme.glyph(glyph);
         if let Some(cell) = self.buffer.cell_mut((area.x + x, area.y + y)) {
             cell.set_char(glyph).set_style(style);
         }
@@ -48,7 +50,6 @@ impl<'a> Ink<'a> {
     /// The same in a style of its own.
     pub(super) fn styled(&mut self, area: Rect, x: u16, y: u16, text: &str, style: Style) -> u16 {
         let text = drawable(text);
-        let text = if self.theme.glyphs == Glyphs::Utf8 { text } else { self.theme.in_its_font(&text) };
         let room = area.intersection(self.buffer.area).width.saturating_sub(x);
         if room > 0 && y < area.height {
             self.buffer.set_stringn(area.x + x, area.y + y, &text, room.into(), style);
@@ -56,17 +57,25 @@ impl<'a> Ink<'a> {
         x.saturating_add(width(&text))
     }
 
-    /// Blanks, whatever was drawn there.
-    pub(super) fn clear(&mut self, area: Rect) {
-        for at in area.intersection(self.buffer.area).positions() {
-            self.buffer[at].reset();
-        }
-    }
-
     /// Text that ends before column `end`.
     pub(super) fn text_right(&mut self, area: Rect, end: u16, y: u16, text: &str, role: Role) {
         let len = width(text);
         self.text(area, end.saturating_sub(len), y, text, role);
+    }
+
+    /// A text in a role.
+    pub(super) fn span<'t>(&self, text: impl Into<Cow<'t, str>>, role: Role) -> Span<'t> {
+        Span::styled(text, self.theme.style(role))
+    }
+
+    /// A table's cell: text at the left.
+    pub(super) fn left<'t>(&self, text: impl Into<Cow<'t, str>>, role: Role) -> Cell<'t> {
+        Cell::new(self.span(text, role))
+    }
+
+    /// A table's cell: text at the right.
+    pub(super) fn right<'t>(&self, text: impl Into<Cow<'t, str>>, role: Role) -> Cell<'t> {
+        Cell::new(Line::from(self.span(text, role)).right_aligned())
     }
 
     /// From before to after: a `>` alone would compare them.
@@ -84,14 +93,9 @@ impl<'a> Ink<'a> {
         if self.theme.glyphs == Glyphs::Ascii { "<=" } else { "≤" }
     }
 
-    /// The sides of what the cursor is on.
+    /// The sides of the cursor's cell.
     pub(super) fn brackets(&self) -> (char, char) {
         if self.theme.glyphs == Glyphs::Ascii { ('(', ')') } else { ('▐', '▌') }
-    }
-
-    /// Spans from a place on. Returns the column after them.
-    pub(super) fn spans(&mut self, area: Rect, x: u16, y: u16, spans: &[Span<'_>]) -> u16 {
-        spans.iter().fold(x, |x, (text, role)| self.text(area, x, y, text, *role))
     }
 
     /// Marks what is drawn in an area as of an earlier question.
@@ -105,20 +109,19 @@ impl<'a> Ink<'a> {
         self.text_right(area, area.width, 0, " computing ", Role::Warning);
     }
 
-    /// A heading across the area: `── left ─────── right ──`. What is right gives way to what is left.
+    /// A heading across the area: `── left ─────── right ──`. The right part gives way to the left one.
     pub(super) fn rule(&mut self, area: Rect, y: u16, left: &str, right: &str) {
-        let line = "─".repeat(usize::from(area.width));
-        self.text(area, 0, y, &line, Role::Faint);
-        let end = self.text(area, 2, y, &format!(" {left} "), Role::Title);
-        // Where room is short, what comes last says most: `trained weights, step 287`.
+        let faint = self.theme.style(Role::Faint);
+        let title = Line::from(vec![Span::styled("──", faint), self.span(format!(" {left} "), Role::Title)]);
+        let room = usize::from(area.width).saturating_sub(title.width());
+        let mut rule = Block::new().borders(Borders::TOP).border_style(faint).title(title);
+        // Where room is short, the last part says most: `trained weights, step 287`.
         let short = right.rsplit(", ").next().unwrap_or_default();
-        for right in [right, short].into_iter().filter(|right| !right.is_empty()) {
-            let start = area.width.saturating_sub(width(right) + 4);
-            if start > end {
-                self.text(area, start, y, &format!(" {right} "), Role::Faint);
-                return;
-            }
+        let fits = |right: &&str| !right.is_empty() && usize::from(width(right)) + 4 < room;
+        if let Some(right) = [right, short].into_iter().find(fits) {
+            rule = rule.title(Line::styled(format!(" {right} ──"), faint).right_aligned());
         }
+        self.draw(rule, lines(area, y, 1));
     }
 }
 
@@ -127,7 +130,7 @@ pub(super) fn width(text: &str) -> u16 {
     if text.is_ascii() {
         return u16::try_from(text.len()).unwrap_or(u16::MAX);
     }
-    graphemes(&Graphemes::raw(drawable(text))).map(CellWidth::cell_width).fold(0, u16::saturating_add)
+    graphemes(&Span::raw(drawable(text))).map(CellWidth::cell_width).fold(0, u16::saturating_add)
 }
 
 /// Columns of a number's digits.
@@ -140,7 +143,7 @@ pub(super) fn tail(text: &str, room: u16) -> Cow<'_, str> {
     if width(text) <= room {
         return text.into();
     }
-    let text = Graphemes::raw(drawable(text));
+    let text = Span::raw(drawable(text));
     let all: Vec<&str> = graphemes(&text).collect();
     // The ellipsis takes the first cell.
     let mut used = 1;
@@ -167,7 +170,7 @@ pub(super) fn wrap(text: &str, room: u16, most: usize) -> Vec<String> {
 
 /// Lines of at most so many cells; a word that is longer than a line is broken too.
 fn broken(text: &str, room: u16) -> Vec<String> {
-    let text = Graphemes::raw(drawable(text));
+    let text = Span::raw(drawable(text));
     let (mut lines, mut line, mut used) = (Vec::new(), String::new(), 0);
     for grapheme in graphemes(&text) {
         if used + grapheme.cell_width() > room && !line.is_empty() {
@@ -184,7 +187,7 @@ fn broken(text: &str, room: u16) -> Vec<String> {
 }
 
 /// What a reader takes for one character.
-pub(super) fn graphemes<'a>(text: &'a Graphemes<'_>) -> impl Iterator<Item = &'a str> {
+pub(super) fn graphemes<'a>(text: &'a Span<'_>) -> impl Iterator<Item = &'a str> {
     text.styled_graphemes(Style::new()).map(|grapheme| grapheme.symbol)
 }
 

@@ -1,8 +1,10 @@
 //! The last line: a message, a question, or the keys that act here.
 
 use ratatui::layout::Rect;
+use ratatui::text::{Line, Text};
+use ratatui::widgets::{Block, Clear, Padding, Paragraph};
 
-use super::ink::{Ink, lines, width, wrap};
+use super::ink::{Ink, lines, part, wrap};
 use super::theme::Role;
 use crate::app::keymap::{self, Context};
 use crate::app::{App, Focus, Level};
@@ -35,10 +37,9 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, screen: Rect, panel: Rect) {
 fn message(ink: &mut Ink<'_>, screen: Rect, text: &str, role: Role) {
     let text = wrap(text, screen.width - 2, MESSAGE);
     let area = lines(screen, screen.height - text.len() as u16, screen.height);
-    ink.clear(area);
-    for (y, line) in (0..).zip(&text) {
-        ink.text(area, 1, y, line, role);
-    }
+    let text = Text::from_iter(text).style(ink.theme.style(role));
+    ink.draw(Clear, area);
+    ink.draw(Paragraph::new(text).block(Block::new().padding(Padding::horizontal(1))), area);
 }
 
 fn hints(ink: &mut Ink<'_>, app: &App, area: Rect, panel: Rect) {
@@ -54,11 +55,12 @@ fn hints(ink: &mut Ink<'_>, app: &App, area: Rect, panel: Rect) {
         end = end.saturating_sub(7);
     }
     let mut x = 1;
-    for (keys, what) in &hints {
-        if x + width(keys) + 1 + width(what) > end {
-            continue;
+    for (keys, what) in hints {
+        let hint = Line::from(vec![ink.span(keys, Role::Key), " ".into(), ink.span(what, Role::Plain)]);
+        let cells = u16::try_from(hint.width()).unwrap_or(u16::MAX);
+        if cells.saturating_add(x) <= end {
+            ink.draw(hint, part(area, x, 0, cells, 1));
+            x += cells + 2;
         }
-        x = ink.text(area, x, 0, keys, Role::Key);
-        x = ink.text(area, x + 1, 0, what, Role::Plain) + 2;
     }
 }

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::ink::{Ink, width};
+use super::ink::{Ink, part, width};
 use super::number::{probability, signed};
 use super::theme::Role;
 use crate::app::App;
@@ -90,9 +90,9 @@ impl Bars {
         format!("{} to {}", signed(-end(self.sides.0)), signed(end(self.sides.1)))
     }
 
-    fn draw(&self, ink: &mut Ink<'_>, area: Rect, at: (u16, u16), value: f32) {
+    fn draw(&self, ink: &mut Ink<'_>, area: Rect, value: f32) {
         if self.unit > 0.0 {
-            ink.bar_from_zero(area, at, self.sides, value / self.unit, [Role::Negative, Role::Bar]);
+            ink.zero_bar(area, (self.sides.0, 1.0 / self.unit), value, [Role::Negative, Role::Bar]);
         }
     }
 }
@@ -114,7 +114,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     }
     for (y, token) in (2..).zip(shown) {
         row(ink, app, area, y, &logits, token);
-        bars.draw(ink, area, (x, y), logits.current()[token]);
+        bars.draw(ink, part(area, x, y, area.width.saturating_sub(x + 1), 1), logits.current()[token]);
     }
 }
 

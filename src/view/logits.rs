@@ -5,7 +5,7 @@ use std::ops::Range;
 use ratatui::layout::Rect;
 
 use super::columns::{of_all, window};
-use super::ink::{Ink, beside, lines, width};
+use super::ink::{Ink, beside, lines, part, width};
 use super::number::{figure, signed};
 use super::theme::Role;
 use super::{Look, component_map, lens, logit_row, nothing_yet, profile, provenance, target};
@@ -227,7 +227,9 @@ fn component_row(ink: &mut Ink<'_>, area: Rect, y: u16, row: &Line, line: Drawn)
         end = at;
     }
     if line.largest > 0.0 {
-        let cells = area.width.saturating_sub(end + 2);
-        ink.signed_bar(area, end + 1, y, cells, row.values[1] / line.largest);
+        let plot = part(area, end + 1, y, area.width.saturating_sub(end + 2), 1);
+        let left = plot.width.saturating_sub(1) / 2;
+        let scale = (left, f32::from(left) / line.largest);
+        ink.zero_bar(plot, scale, row.values[1], [Role::Negative, Role::Positive]);
     }
 }

@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use super::heat::Heat;
 use super::ink::Ink;
 use super::number::figure;
-use super::theme::Scale;
+use super::widgets::{Heat, Scale};
 use crate::app::{App, AttentionScale, Patterns};
 use crate::inquiry::Probe;
 
@@ -128,7 +127,7 @@ impl<'a> Measure<'a> {
         }
     }
 
-    pub(super) fn colors(&self) -> Scale {
+    pub(super) fn scale_of_colors(&self) -> Scale {
         match self.scale {
             AttentionScale::RelativeToUniform => Scale::Diverging,
             AttentionScale::Raw | AttentionScale::InfoWeighted => Scale::Sequential,

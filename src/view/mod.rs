@@ -18,7 +18,6 @@
 
 mod attention;
 mod bars;
-mod chart;
 mod circuit_map;
 mod circuits;
 mod classes;
@@ -29,7 +28,6 @@ mod figures;
 mod glyphs;
 mod head_facts;
 mod head_list;
-mod heat;
 mod help;
 mod ink;
 mod keyline;
@@ -37,6 +35,7 @@ mod lens;
 mod logit_row;
 mod logits;
 mod losses;
+mod map_axes;
 mod measure;
 mod neuron_map;
 mod neurons;
@@ -44,7 +43,6 @@ mod paths;
 mod profile;
 mod readout;
 mod replaced;
-mod signed_map;
 mod status;
 mod strip;
 mod tabs;
@@ -52,6 +50,7 @@ mod target;
 mod theme;
 mod traces;
 mod train;
+mod widgets;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -94,6 +93,7 @@ fn paint(buffer: &mut Buffer, app: &App, ground: Ground) {
         return;
     }
     screen(&mut ink, app, area);
+    theme.in_its_font(buffer);
 }
 
 fn screen(ink: &mut Ink<'_>, app: &App, area: Rect) {

@@ -5,10 +5,11 @@ use std::ops::Range;
 use ratatui::layout::Rect;
 
 use super::columns::{Columns, window};
-use super::heat::{Heat, HeatMap};
 use super::ink::{Ink, part, width};
-use super::theme::{Role, Scale};
+use super::map_axes::Frame;
+use super::theme::Role;
 use super::traces::label_changes;
+use super::widgets::{Heat, Scale};
 use crate::app::App;
 use crate::inquiry::Probe;
 use crate::model::NeuronId;
@@ -43,7 +44,7 @@ pub(super) fn render(
     let rows = window(
         order.iter().position(|neuron| *neuron == app.cursor.neuron).unwrap_or_default(),
         order.len(),
-        ink.heat_rows(plot.height),
+        ink.theme.map_rows(plot.height),
     );
     let position = app.position_in(probe);
     let (cols, cell) = columns(app, probe, position, plot, aligned);
@@ -56,8 +57,8 @@ pub(super) fn render(
         &format!("activations, positions {} to {}", cols.start, cols.end.saturating_sub(1)),
         "",
     );
-    for (line, row) in rows.clone().step_by(ink.heat_rows(1)).enumerate() {
-        let pair = &order[row..(row + ink.heat_rows(1)).min(rows.end)];
+    for (line, row) in rows.clone().step_by(ink.theme.map_rows(1)).enumerate() {
+        let pair = &order[row..(row + ink.theme.map_rows(1)).min(rows.end)];
         let mut name: Vec<String> = pair.iter().map(ToString::to_string).collect();
         if name.join(" ").len() >= usize::from(AXIS) {
             name.truncate(1);
@@ -68,15 +69,9 @@ pub(super) fn render(
     }
     labels(ink, app, probe, area, &cols, cell);
     let cursor = order[rows.clone()].iter().position(|neuron| *neuron == app.cursor.neuron);
-    let map = HeatMap {
-        cursor: cursor.map(|at| (rows.start + at, position)),
-        rows,
-        cols,
-        cell,
-        scale: Scale::Diverging,
-        value: |row: usize, col: usize| Heat::of(value(order[row], col), |x| x / largest / 2.0 + 0.5),
-    };
-    ink.heat(plot, &map);
+    let cursor = cursor.map(|at| (rows.start + at, position));
+    let frame = Frame { rows, cols, cell, cursor };
+    ink.heat_map(plot, frame, Scale::Diverging, |row, col| Heat::signed(value(order[row], col), largest));
     ink.heat_legend(area, AXIS, area.height.saturating_sub(1), largest);
 }
 

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::columns::window;
-use super::ink::{Ink, beside, digits, lines};
+use super::ink::{Ink, beside, digits, lines, part};
 use super::number::{figure, signed};
 use super::theme::Role;
 use super::{Look, neuron_map, nothing_yet, provenance, target, traces};
@@ -189,7 +189,7 @@ fn bar(ink: &mut Ink<'_>, area: Rect, line: Line, room: u16, share: f32) {
         (false, true) => Role::Negative,
         (false, false) => Role::Bar,
     };
-    ink.bar(area, LEGEND, 0, room, share.abs(), role);
+    ink.bar(part(area, LEGEND, 0, room, 1), share.abs(), role);
 }
 
 fn numbers(ink: &mut Ink<'_>, area: Rect, line: Line, columns: &Columns<'_>, cells: &Cells) {

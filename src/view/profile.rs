@@ -1,8 +1,9 @@
 //! One component's contribution to the target at every position, under the strip's columns.
 
 use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
 
-use super::bars::column;
+use super::bars::Bar;
 use super::columns::Columns;
 use super::ink::{Ink, lines, width};
 use super::number::{figure, signed};
@@ -10,6 +11,7 @@ use super::theme::Role;
 use crate::app::App;
 use crate::app::views::logits::profile;
 use crate::inquiry::Probe;
+use crate::term::Glyphs;
 
 /// Draws the panel: above the line what is positive, below it what is negative.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
@@ -26,31 +28,58 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     for (y, label) in ["+", "-", "value"].into_iter().enumerate() {
         ink.text(body, 1, y as u16, label, Role::Faint);
     }
-    for position in columns.shown.clone().filter(|position| *position < probe.len()) {
-        let x = columns.x(position) + columns.pitch - 1;
+    let [up, down] = [Role::Positive, Role::Negative].map(|role| ink.theme.style(role));
+    let share = |position: usize| {
         let value = value(position);
-        if !value.is_finite() {
-            ink.text(body, x, 0, "?", Role::Wrong);
-            continue;
-        }
-        let share = if largest > 0.0 { value / largest } else { 0.0 };
-        let up = ink.theme.style(Role::Positive);
-        ink.put(body, x, 0, column(share.max(0.0)), up);
-        let down = ink.theme.style(Role::Negative);
-        ink.put(body, x, 1, hanging(-share), down);
-        if position == app.position_in(probe) {
-            let text = signed(value);
-            ink.text(body, x.min(body.width.saturating_sub(width(&text))), 2, &text, Role::Strong);
-        }
+        if value.is_nan() || largest > 0.0 { value / largest } else { 0.0 }
+    };
+    let shares = columns.shown.clone().filter(|position| *position < probe.len()).map(share);
+    let shares: Vec<f32> = shares.collect();
+    let has_eighths = ink.theme.glyphs == Glyphs::Utf8;
+    let of = |position: usize| shares.get(position - columns.shown.start).copied();
+    columns.digits(ink, lines(body, 0, 1), |position| of(position).map(|share| (share, up)));
+    columns.digits(ink, lines(body, 1, 1), |position| {
+        of(position).filter(|share| *share < 0.0).map(|share| hanging(-share, down, has_eighths))
+    });
+    let position = app.position_in(probe);
+    let text = signed(value(position));
+    let x = columns.x(position) + columns.pitch - 1;
+    ink.text(body, x.min(body.width.saturating_sub(width(&text))), 2, &text, Role::Strong);
+}
+
+/// A bar that hangs down, for 0 to 1: the rest of the cell in inverse video, for there are no eighths that hang. A font without
+/// eighths shows the size from below.
+fn hanging(share: f32, style: Style, has_eighths: bool) -> Bar {
+    if has_eighths {
+        (1.0 - share.max(1.0 / 8.0), style.add_modifier(Modifier::REVERSED))
+    } else {
+        (share, style)
     }
 }
 
-/// A column that hangs down, for 0 to 1: there are only three such characters.
-fn hanging(x: f32) -> char {
-    match x {
-        x if x <= 0.0 => ' ',
-        x if x < 0.33 => '▔',
-        x if x < 0.75 => '▀',
-        _ => '█',
+#[cfg(test)]
+mod tests {
+    use ratatui::buffer::Buffer;
+
+    use super::*;
+    use crate::term::{ColorDepth, Ground};
+    use crate::view::theme::Theme;
+
+    #[test]
+    fn a_bar_hangs_as_many_eighths_as_the_same_value_stands() {
+        let theme = Theme { depth: ColorDepth::Ansi16, glyphs: Glyphs::Utf8, ground: Ground::Dark };
+        let area = Rect::new(0, 0, 8, 1);
+        let glyphs = |bars: &mut dyn Iterator<Item = Bar>| {
+            let mut buffer = Buffer::empty(area);
+            Ink::new(&mut buffer, theme).curve(area, bars);
+            let reversed = |x| buffer[(x, 0)].modifier.contains(Modifier::REVERSED);
+            (0..8).map(|x| (buffer[(x, 0)].symbol().to_owned(), reversed(x))).collect::<Vec<_>>()
+        };
+        let eighth = |at: u8| f32::from(at) / 8.0;
+        let standing = glyphs(&mut (0..8).map(|at| (eighth(at), Style::new())));
+        let hung = glyphs(&mut (1..=8).rev().map(|at| hanging(eighth(at), Style::new(), true)));
+        let glyph = |cells: Vec<(String, bool)>| cells.into_iter().map(|cell| cell.0).collect::<String>();
+        assert!(hung.iter().all(|cell| cell.1));
+        assert_eq!(glyph(standing), glyph(hung));
     }
 }

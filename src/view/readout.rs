@@ -3,10 +3,11 @@
 use ratatui::layout::Rect;
 
 use super::head_list;
-use super::ink::{Ink, digits, lines, width};
+use super::ink::{Ink, digits, lines, part, width};
 use super::measure::Measure;
 use super::number::figure;
 use super::theme::Role;
+use super::widgets::{Dot, Dots};
 use crate::app::{App, AttentionScale};
 use crate::inquiry::Probe;
 use crate::model::PatternKind;
@@ -137,31 +138,9 @@ fn strongest(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>,
             ink.text(area, key_end + 1, y, &format!("({})", probe.tokens()[key]), Role::Faint);
         }
         ink.text_right(area, value_end, y, &figure(f64::from(value)), role);
-        let first = value_end + 1;
-        let columns = area.width.saturating_sub(first + 2);
-        let column = |value: f32| on_scale(value, largest, columns).map(|at| first + at);
-        if let Some(x) = uniform.and_then(column) {
-            ink.text(area, x, y, "│", Role::Faint);
-        }
-        if let Some(x) = column(value) {
-            ink.text(area, x, y, "●", Role::Bar);
-        }
-    }
-}
-
-/// Column of a value on a scale from 0 to `largest`; `None` outside the scale, and for a value that is not a number.
-fn on_scale(value: f32, largest: f32, columns: u16) -> Option<u16> {
-    (0.0..=largest).contains(&value).then(|| (value / largest * f32::from(columns)).round() as u16)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_numbers_on_the_scale_have_a_column() {
-        let columns = [0.0, 0.5, 2.0, 2.1, f32::INFINITY, f32::NAN].map(|value| on_scale(value, 2.0, 20));
-        assert_eq!(columns, [Some(0), Some(5), Some(20), None, None, None]);
-        assert_eq!(on_scale(0.3, f32::MIN_POSITIVE, 20), None, "no finite value at all");
+        let plot = part(area, value_end + 1, y, area.width.saturating_sub(value_end + 2), 1);
+        let dot = |value: f32, mark, role| Dot { value: value.into(), mark, style: ink.theme.style(role) };
+        let dots = [dot(uniform.unwrap_or(f32::NAN), '│', Role::Faint), dot(value, '●', Role::Bar)];
+        ink.draw(&Dots { low: 0.0, high: largest.into(), marks: &dots }, plot);
     }
 }

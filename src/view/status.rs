@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 
 use ratatui::layout::Rect;
+use ratatui::text::{Line, Span, Text};
+use ratatui::widgets::{Block, LineGauge, Padding, Paragraph};
 
-use super::ink::{Ink, Span, span, tail, width, wrap};
+use super::ink::{Ink, part, tail, width, wrap};
 use super::number::{figure, percent};
 use super::theme::Role;
 use crate::app::{App, Mode};
@@ -16,9 +18,16 @@ struct Piece<'a> {
     spans: Vec<Span<'a>>,
 }
 
-fn piece<'a>(rank: u8, label: &'static str, value: impl Into<Cow<'a, str>>, role: Role) -> Piece<'a> {
-    let label = (!label.is_empty()).then(|| span(format!("{label} "), Role::Faint));
-    Piece { rank, spans: label.into_iter().chain([span(value, role)]).collect() }
+/// A value in a role, with what it is before it.
+fn piece<'a>(
+    ink: &Ink<'_>,
+    rank: u8,
+    label: &'static str,
+    value: impl Into<Cow<'a, str>>,
+    role: Role,
+) -> Piece<'a> {
+    let label = (!label.is_empty()).then(|| ink.span(format!("{label} "), Role::Faint));
+    Piece { rank, spans: label.into_iter().chain([ink.span(value, role)]).collect() }
 }
 
 /// The state, always also a word.
@@ -45,42 +54,43 @@ pub(super) fn memory(app: &App) -> Option<String> {
     Some(format!("{:.1}/{:.0} GiB", gibibytes(used), gibibytes(total)))
 }
 
-fn pieces(app: &App) -> Vec<Piece<'_>> {
-    let mut pieces = vec![piece(0, "", app.options.title.as_str(), Role::Title)];
+fn pieces<'a>(ink: &Ink<'_>, app: &'a App) -> Vec<Piece<'a>> {
+    let piece = |rank, label, value: Cow<'a, str>, role| piece(ink, rank, label, value, role);
+    let mut pieces = vec![piece(0, "", app.options.title.as_str().into(), Role::Title)];
     let trainer = &app.trainer;
     if let Mode::Exploring { weights } = &app.options.mode {
-        pieces.push(piece(0, "exploring", weights.as_str(), Role::Strong));
+        pieces.push(piece(0, "exploring", weights.as_str().into(), Role::Strong));
     } else {
         let (word, role) = state(app);
-        pieces.push(piece(0, "", word, role));
+        pieces.push(piece(0, "", word.into(), role));
     }
     if let Some(total) = trainer.total() {
-        pieces.push(piece(1, "", format!("{}/{total}", trainer.step), Role::Strong));
+        pieces.push(piece(1, "", format!("{}/{total}", trainer.step).into(), Role::Strong));
         pieces.push(Piece { rank: 3, spans: Vec::new() });
     }
     if trainer.plan.is_some() {
-        pieces.push(piece(6, "epoch", trainer.epoch.to_string(), Role::Plain));
+        pieces.push(piece(6, "epoch", trainer.epoch.to_string().into(), Role::Plain));
     }
     if let Some((_, loss)) = app.history.train_loss.last {
-        pieces.push(piece(2, "loss", figure(loss), number_role(loss)));
+        pieces.push(piece(2, "loss", figure(loss).into(), number_role(loss)));
     }
     if let Some(validation) = &app.history.validation {
         let validation = &validation.validation;
-        pieces.push(piece(2, "val", figure(validation.loss), number_role(validation.loss)));
-        pieces.push(piece(2, "acc", percent(validation.accuracy), Role::Strong));
+        pieces.push(piece(2, "val", figure(validation.loss).into(), number_role(validation.loss)));
+        pieces.push(piece(2, "acc", percent(validation.accuracy).into(), Role::Strong));
     }
     if let Some(silent) = trainer.silent.filter(|_| trainer.state == Some(RunState::Running)) {
-        pieces.push(piece(1, "", format!("silent {silent:.0}s"), Role::Warning));
+        pieces.push(piece(1, "", format!("silent {silent:.0}s").into(), Role::Warning));
     } else if let Some(rate) = trainer.rate {
-        pieces.push(piece(4, "", format!("{rate:.1}/s"), Role::Plain));
+        pieces.push(piece(4, "", format!("{rate:.1}/s").into(), Role::Plain));
     }
     if let Some(plan) = &trainer.plan {
         // The number of a GPU stays on narrow screens; its name and memory are in the first view there.
         let (device, name) = plan.device.split_once(' ').unwrap_or((&plan.device, ""));
-        pieces.push(piece(if name.is_empty() { 5 } else { 4 }, "", device, Role::Faint));
-        pieces.extend((!name.is_empty()).then(|| piece(5, "", name, Role::Faint)));
+        pieces.push(piece(if name.is_empty() { 5 } else { 4 }, "", device.into(), Role::Faint));
+        pieces.extend((!name.is_empty()).then(|| piece(5, "", name.into(), Role::Faint)));
     }
-    pieces.extend(memory(app).map(|memory| piece(5, "", memory, Role::Faint)));
+    pieces.extend(memory(app).map(|memory| piece(5, "", memory.into(), Role::Faint)));
     pieces
 }
 
@@ -89,13 +99,13 @@ const MIN_PATH: u16 = 20;
 
 /// Of the name of what is explored, the end, where the whole would push everything else out.
 fn shorten(pieces: &mut [Piece<'_>], excess: u16) {
-    let Some((name, _)) = pieces.get_mut(1).and_then(|piece| piece.spans.get_mut(1)) else { return };
-    let room = width(name).saturating_sub(excess).max(MIN_PATH);
-    *name = tail(name, room).into_owned().into();
+    let Some(name) = pieces.get_mut(1).and_then(|piece| piece.spans.get_mut(1)) else { return };
+    let room = width(&name.content).saturating_sub(excess).max(MIN_PATH);
+    name.content = tail(&name.content, room).into_owned().into();
 }
 
 fn piece_width(piece: &Piece<'_>) -> u16 {
-    piece.spans.iter().map(|(text, _)| width(text)).fold(0, u16::saturating_add)
+    piece.spans.iter().map(|span| width(&span.content)).fold(0, u16::saturating_add)
 }
 
 /// Columns below which a progress bar says nothing.
@@ -104,7 +114,7 @@ const MAX_BAR: u16 = 30;
 
 /// Draws the first line.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
-    let mut pieces = pieces(app);
+    let mut pieces = pieces(ink, app);
     let needed = |pieces: &[Piece<'_>], gap: u16| {
         let bar = |piece: &Piece<'_>| if piece.spans.is_empty() { MIN_BAR } else { piece_width(piece) };
         pieces.iter().map(|piece| bar(piece).saturating_add(gap)).fold(0, u16::saturating_add)
@@ -119,26 +129,32 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let gap = if needed(&pieces, 2) > area.width { 1 } else { 2 };
     let spare = area.width.saturating_sub(needed(&pieces, gap));
     let mut x = 1;
-    for piece in &pieces {
+    for piece in pieces {
         if piece.spans.is_empty() {
+            // The gauge leaves a column before its line, for a label.
             let cells = (MIN_BAR + spare).min(MAX_BAR);
-            progress(ink, app, area, x, cells);
+            progress(ink, app, part(area, x - 1, 0, cells + 1, 1));
             x += cells + gap;
         } else {
-            x = ink.spans(area, x, 0, &piece.spans) + gap;
+            let line = Line::from(piece.spans);
+            let cells = u16::try_from(line.width()).unwrap_or(u16::MAX);
+            ink.draw(line, part(area, x, 0, area.width, 1));
+            x = x.saturating_add(cells).saturating_add(gap);
         }
     }
 }
 
-fn progress(ink: &mut Ink<'_>, app: &App, area: Rect, x: u16, cells: u16) {
+fn progress(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let total = app.trainer.total().unwrap_or_default().max(1);
-    let done = (usize::from(cells) * app.trainer.step.min(total) / total) as u16;
-    for cell in 0..cells {
-        let (glyph, role) = if cell < done { ('━', Role::Good) } else { ('─', Role::Faint) };
-        // One for one, both would look alike without Unicode.
-        let glyph = if cell < done && !ink.theme.has_halves() { '=' } else { glyph };
-        ink.put(area, x + cell, 0, glyph, ink.theme.style(role));
-    }
+    let gauge = LineGauge::default()
+        .ratio(app.trainer.step.min(total) as f64 / total as f64)
+        .label("")
+        // One for one, both symbols would look alike without Unicode.
+        .filled_symbol(if ink.theme.has_halves() { "━" } else { "=" })
+        .unfilled_symbol("─")
+        .filled_style(ink.theme.style(Role::Good))
+        .unfilled_style(ink.theme.style(Role::Faint));
+    ink.draw(gauge, area);
 }
 
 /// What stays on the screen: that the run has failed, that the newest state is not on disk, or that a question came to
@@ -169,9 +185,7 @@ pub(super) fn banner_lines(app: &App, width: u16) -> Vec<String> {
 
 /// Draws the banner of what has failed, which stays.
 pub(super) fn render_banner(ink: &mut Ink<'_>, text: &[String], area: Rect) {
-    let blanks = " ".repeat(area.width.into());
-    for (y, line) in (0..).zip(text) {
-        ink.text(area, 0, y, &blanks, Role::Banner);
-        ink.text(area, 1, y, line, Role::Banner);
-    }
+    let text = text.iter().map(String::as_str).collect::<Text>();
+    let banner = Paragraph::new(text).block(Block::new().padding(Padding::horizontal(1)));
+    ink.draw(banner.style(ink.theme.style(Role::Banner)), area);
 }

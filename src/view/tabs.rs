@@ -1,8 +1,10 @@
 //! The second line: the views, what is off, and which snapshot the numbers are of.
 
 use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::Tabs;
 
-use super::ink::{Ink, width};
+use super::ink::{Ink, part, width};
 use super::theme::Role;
 use crate::app::{App, Look, ViewId};
 
@@ -55,16 +57,19 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     };
     let names = [Names::Whole, Names::Short].into_iter().find(fits).unwrap_or(Names::Numbers);
     let (open, close) = ink.brackets();
-    let mut x = 0;
-    for &view in ViewId::ALL {
-        let text = names.of(view, app.view);
-        x = if view == app.view {
-            ink.text(area, x, 0, &format!("{open}{text}{close}"), Role::Cursor)
-        } else {
-            ink.text(area, x, 0, &format!(" {text} "), Role::Plain)
-        };
-    }
-    let start = area.width.saturating_sub(right).max(x + 1);
-    let x = ink.text(area, start, 0, &off, Role::Off);
-    ink.text(area, x, 0, &look, role);
+    let title = |view: ViewId| {
+        let name = names.of(view, app.view);
+        if view == app.view { format!("{open}{name}{close}") } else { format!(" {name} ") }
+    };
+    let titles: Vec<String> = ViewId::ALL.iter().map(|view| title(*view)).collect();
+    let used = titles.iter().map(|title| width(title)).sum::<u16>();
+    let tabs = Tabs::new(titles)
+        .select(app.view.place())
+        .divider("")
+        .padding("", "")
+        .highlight_style(ink.theme.style(Role::Cursor));
+    ink.draw(tabs, area);
+    let start = area.width.saturating_sub(right).max(used + 1);
+    let state = Line::from(vec![ink.span(off, Role::Off), ink.span(look, role)]);
+    ink.draw(state, part(area, start, 0, area.width, 1));
 }

@@ -4,11 +4,9 @@
 //! which need many ordered steps, use 256 or 24-bit colours where the terminal has them. Whatever a colour says is also
 //! said by a character, a word or a number.
 
-#![expect(clippy::unreadable_literal, reason = "colours are written RRGGBB")]
-
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::picture::xterm::rgb_of_index;
+use super::widgets::{Ramp, Scale};
 use crate::term::{ColorDepth, Glyphs, Ground};
 
 /// What a piece of text is.
@@ -48,15 +46,6 @@ pub(super) enum Role {
     Negative,
 }
 
-/// A scale of colours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scale {
-    /// From 0 to 1, dark to bright.
-    Sequential,
-    /// From 0 over one half, where it is darkest, to 1: blue, dark, orange.
-    Diverging,
-}
-
 /// How things look on this terminal.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Theme {
@@ -65,37 +54,6 @@ pub(super) struct Theme {
     /// What roles have to be readable on; heat scales bring their own.
     pub(super) ground: Ground,
 }
-
-/// Viridis, sixteen steps: perceptually even, and ordered for colour-blind eyes.
-const SEQUENTIAL: [u32; 16] = [
-    0x440154, 0x481a6c, 0x472f7d, 0x414487, 0x39568c, 0x31688e, 0x2a788e, 0x23888e, 0x1f988b, 0x22a884,
-    0x35b779, 0x54c568, 0x7ad151, 0xa5db36, 0xd2e21b, 0xfde725,
-];
-/// Its neighbours among the 256, each lighter than the one before.
-const SEQUENTIAL_256: [u8; 16] = [53, 54, 55, 24, 25, 61, 30, 31, 35, 36, 37, 78, 113, 149, 184, 226];
-const SEQUENTIAL_16: [Color; 8] = [
-    Color::Black,
-    Color::Blue,
-    Color::Red,
-    Color::Magenta,
-    Color::LightRed,
-    Color::Yellow,
-    Color::LightYellow,
-    Color::White,
-];
-/// From the middle outwards.
-const BELOW: [u32; 8] = [0x262626, 0x2d3a45, 0x354f64, 0x3c6383, 0x4477a2, 0x4b8bc1, 0x53a0e0, 0x5ab4ff];
-const ABOVE: [u32; 8] = [0x262626, 0x453a21, 0x644d1b, 0x836116, 0xa27510, 0xc1890b, 0xe09c05, 0xffb000];
-const BELOW_256: [u8; 8] = [235, 237, 23, 25, 31, 38, 75, 81];
-const ABOVE_256: [u8; 8] = [235, 58, 94, 130, 136, 178, 214, 220];
-const BELOW_16: [Color; 4] = [Color::Black, Color::Blue, Color::LightBlue, Color::LightCyan];
-const ABOVE_16: [Color; 4] = [Color::Black, Color::Red, Color::Yellow, Color::LightYellow];
-
-/// Ink on paper, where there are no colours; a plus or a minus would be taken for a sign.
-const SHADES: [char; 8] = [' ', '.', ':', 'o', 'x', '%', '#', '@'];
-/// The same with a sign: letters below zero, digits above.
-const SIGNED_SHADES: [char; 19] =
-    ['i', 'h', 'g', 'f', 'e', 'd', 'c', 'b', 'a', '.', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
 
 fn modifier(role: Role) -> Modifier {
     match role {
@@ -163,107 +121,18 @@ impl Theme {
         self.glyphs != Glyphs::Ascii && self.depth != ColorDepth::None
     }
 
-    /// Steps of a heat scale.
-    pub(super) fn steps(self, scale: Scale) -> usize {
-        if !self.has_halves() {
-            return if scale == Scale::Diverging { SIGNED_SHADES.len() } else { SHADES.len() };
-        }
-        match self.depth {
-            ColorDepth::TrueColor | ColorDepth::Indexed256 => 16,
-            ColorDepth::Ansi16 | ColorDepth::None => 8,
-        }
+    /// A scale of colours, or of characters where there are no halves.
+    pub(super) fn ramp(self, scale: Scale) -> Ramp {
+        Ramp { scale, depth: self.depth, has_halves: self.has_halves() }
     }
 
-    /// The character for `x` of 0 to 1 where halves cannot be shown.
-    pub(super) fn shade(scale: Scale, x: f32) -> char {
-        match scale {
-            Scale::Sequential => SHADES[step(x, SHADES.len())],
-            Scale::Diverging => SIGNED_SHADES[step(x, SIGNED_SHADES.len())],
-        }
-    }
-
-    /// The colour for `x` of 0 to 1.
-    pub(super) fn heat(self, scale: Scale, x: f32) -> Color {
-        let rich = matches!(self.depth, ColorDepth::TrueColor);
-        match (self.depth, scale) {
-            (ColorDepth::None, _) => Color::Reset,
-            (ColorDepth::Ansi16, Scale::Sequential) => SEQUENTIAL_16[step(x, 8)],
-            (ColorDepth::Ansi16, Scale::Diverging) => {
-                let (below, at) = fold(x, 4);
-                if below { BELOW_16[at] } else { ABOVE_16[at] }
-            }
-            (_, Scale::Sequential) if rich => Color::from_u32(SEQUENTIAL[step(x, 16)]),
-            (_, Scale::Sequential) => Color::Indexed(SEQUENTIAL_256[step(x, 16)]),
-            (_, Scale::Diverging) => {
-                let (below, at) = fold(x, 8);
-                match (rich, below) {
-                    (true, true) => Color::from_u32(BELOW[at]),
-                    (true, false) => Color::from_u32(ABOVE[at]),
-                    (false, true) => Color::Indexed(BELOW_256[at]),
-                    (false, false) => Color::Indexed(ABOVE_256[at]),
-                }
-            }
-        }
-    }
-
-    /// A block in the colour for `x` of 0 to 1.
-    pub(super) fn heat_style(self, scale: Scale, x: f32) -> Style {
-        if self.depth == ColorDepth::None { Style::new() } else { Style::new().fg(self.heat(scale, x)) }
-    }
-
-    /// Whether text is readable on a heat scale: of the sixteen colours nobody knows how bright they are.
-    pub(super) fn has_heat_text(self) -> bool {
-        self.depth > ColorDepth::Ansi16
-    }
-
-    /// Text upon the colour for `x` of 0 to 1.
-    pub(super) fn heat_text(self, scale: Scale, x: f32) -> Style {
-        if !self.has_heat_text() {
-            return Style::new();
-        }
-        let paper = self.heat(scale, x);
-        let is_bright = rgb(paper).is_some_and(|rgb| luminance(rgb) > 0.18);
-        Style::new().fg(Color::Indexed(if is_bright { 16 } else { 231 })).bg(paper)
-    }
-
-    /// The colour of a heat map's cell under the cursor: in no scale.
-    pub(super) fn heat_cursor(self) -> Color {
-        match self.depth {
-            ColorDepth::None => Color::Reset,
-            ColorDepth::Ansi16 => Color::LightMagenta,
-            ColorDepth::Indexed256 | ColorDepth::TrueColor => Color::Indexed(213),
-        }
+    /// Rows of a map that fit on so many lines.
+    pub(super) fn map_rows(self, lines: u16) -> usize {
+        usize::from(lines) * if self.has_halves() { 2 } else { 1 }
     }
 }
 
-/// The light of a colour that means the same on every terminal, of 0 to 1.
-fn luminance((r, g, b): (u8, u8, u8)) -> f64 {
-    let linear = |channel: u8| match f64::from(channel) / 255.0 {
-        share if share <= 0.04045 => share / 12.92,
-        share => ((share + 0.055) / 1.055).powf(2.4),
-    };
-    0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
-}
-
-/// A colour that means the same on every terminal.
-fn rgb(color: Color) -> Option<(u8, u8, u8)> {
-    match color {
-        Color::Rgb(r, g, b) => Some((r, g, b)),
-        Color::Indexed(index @ 16..) => Some(rgb_of_index(index)),
-        _ => None,
-    }
-}
-
-/// The step of `x` of 0 to 1. A NaN, which callers draw otherwise, is the lowest.
-fn step(x: f32, steps: usize) -> usize {
-    ((x * steps as f32) as usize).min(steps - 1)
-}
-
-/// Whether `x` of 0 to 1 lies below the middle, and the step of its distance from it.
-fn fold(x: f32, steps: usize) -> (bool, usize) {
-    let distance = (x - 0.5) * 2.0;
-    (distance < 0.0, step(distance.abs(), steps))
-}
-
+#[cfg(test)]
+pub(super) mod palettes;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,6 @@
 
 use ratatui::layout::Rect;
 
-use super::bars::column;
 use super::columns::Columns;
 use super::ink::{Ink, lines};
 use super::number::{figure, share};
@@ -113,27 +112,20 @@ fn trace(
     let body = lines(area, y, 1);
     ink.text(body, 1, 0, label, Role::Plain);
     let columns = Columns::new(app, area.width);
+    let [here, plain, negative, faint] =
+        [Role::Strong, plain, Role::Negative, Role::Faint].map(|role| ink.theme.style(role));
+    let style = |position: usize| if position == app.cursor.position { here } else { plain };
+    let height = |value: f32| if value.is_nan() || largest > 0.0 { value / largest } else { 0.0 };
+    columns.curve(ink, body, |position| values.get(position).map(|&value| (height(value), style(position))));
     for position in columns.shown.clone().filter(|position| *position < values.len()) {
-        let value = values[position];
-        let (x, here) = (columns.x(position), position == app.cursor.position);
-        let glyph =
-            if value.is_finite() { column(if largest > 0.0 { value / largest } else { 0.0 }) } else { '?' };
-        let role = match (here, value < 0.0) {
-            (true, _) => Role::Strong,
-            (false, true) => Role::Negative,
-            (false, false) => plain,
-        };
-        let first = u16::from(columns.pitch > 1 && label_changes(probe, position));
-        if first > 0 {
-            ink.put(body, x, 0, '│', ink.theme.style(Role::Faint));
+        let x = columns.x(position);
+        if columns.pitch > 1 && label_changes(probe, position) {
+            ink.put(body, x, 0, '│', faint);
         }
-        if value < -0.01 * largest {
+        if values[position] < -0.01 * largest {
             // A negative value has no height here: a dot says that it is not zero.
-            ink.put(body, x + columns.pitch - 1, 0, '·', ink.theme.style(role));
-            continue;
-        }
-        for part in first..columns.pitch {
-            ink.put(body, x + part, 0, glyph, ink.theme.style(role));
+            let style = if position == app.cursor.position { here } else { negative };
+            ink.put(body, x + columns.pitch - 1, 0, '·', style);
         }
     }
 }

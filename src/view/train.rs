@@ -1,16 +1,19 @@
 //! View 1: loss, learning rate, accuracy.
 
+use std::ops::RangeInclusive;
+
 use ratatui::layout::Rect;
 
-use super::chart::Chart;
 use super::classes;
 use super::ink::{Ink, beside, lines, part, width};
 use super::number::{count, figure, percent};
 use super::theme::Role;
+use super::widgets::{CurveLook, Curves};
 use super::{Look, status};
 use crate::app::{App, Bucket, History, LossScale, Series};
 use crate::inquiry::Answer;
 use crate::task::{self, Split};
+use crate::term::Glyphs;
 use crate::train::EpochMetrics;
 
 /// Lines of the accuracy panel.
@@ -65,21 +68,44 @@ fn loss(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let last = |series: &Series| series.last.map_or(0, |last| last.0);
     let last = last(&history.train_loss).max(last(&history.validation_loss));
     let body = lines(area, 1, area.height.saturating_sub(2));
-    let chart = Chart {
-        line: &line,
-        marks: &marks,
-        steps: first..=last,
-        scale: app.settings.loss,
-        empty: empty(app),
-    };
-    ink.chart(body, &chart);
+    curves(ink, app, body, (&line, &marks), first..=last, empty(app));
     loss_words(ink, history, lines(area, area.height.saturating_sub(1), 1));
+}
+
+/// Buckets, each with the step it begins at.
+type Points<'a> = &'a [(usize, Bucket)];
+
+/// Draws a curve and marks.
+fn curves(
+    ink: &mut Ink<'_>,
+    app: &App,
+    area: Rect,
+    (line, marks): (Points<'_>, Points<'_>),
+    steps: RangeInclusive<usize>,
+    empty: &str,
+) {
+    let style = |role| ink.theme.style(role);
+    let look = CurveLook {
+        has_braille: ink.theme.glyphs == Glyphs::Utf8,
+        mark: mark(ink),
+        line: style(Role::Bar),
+        marks: style(Role::Second),
+        axis: style(Role::Faint),
+        bad: style(Role::Wrong),
+    };
+    let is_log = app.settings.loss == LossScale::Log;
+    ink.draw(&Curves { line, marks, steps, is_log, empty, look }, area);
+}
+
+/// The mark of the second curve.
+fn mark(ink: &Ink<'_>) -> char {
+    if ink.theme.glyphs == Glyphs::Ascii { 'o' } else { '◆' }
 }
 
 /// The key to the curves, with their newest values; and in words what the curves cannot show.
 fn loss_words(ink: &mut Ink<'_>, history: &History, area: Rect) {
-    let sample = ink.sample();
-    let mark = ink.mark().to_string();
+    let sample = if ink.theme.glyphs == Glyphs::Utf8 { "⠤⠤" } else { "." };
+    let mark = mark(ink).to_string();
     let mut x = 2;
     for (sign, role, name, series) in [
         (sample, Role::Bar, "train", &history.train_loss),
@@ -107,9 +133,7 @@ fn recent(ink: &mut Ink<'_>, app: &App, area: Rect) {
         if points.is_empty() { "last steps".into() } else { format!("last {}", count(points.len(), "step")) };
     ink.rule(area, 0, &title, "");
     let (first, last) = (points.first().map_or(0, |p| p.0), points.last().map_or(0, |p| p.0));
-    let chart =
-        Chart { line: &points, marks: &[], steps: first..=last, scale: app.settings.loss, empty: "none yet" };
-    ink.chart(lines(area, 1, area.height.saturating_sub(1)), &chart);
+    curves(ink, app, lines(area, 1, area.height), (&points, &[]), first..=last, "none yet");
 }
 
 fn learning_rate(ink: &mut Ink<'_>, app: &App, area: Rect) {
@@ -146,12 +170,12 @@ pub(super) fn series(
 ) {
     let columns = usize::from(area.width).min(values.len() * 4);
     let unit = |x: f64| if high > low { ((x - low) / (high - low)) as f32 } else { 1.0 };
+    let style = ink.theme.style(role);
     let bars = (0..columns).map(|column| {
         let (from, to) = (column * values.len() / columns, (column + 1) * values.len() / columns);
-        let bucket = &values[from..to.max(from + 1)];
-        (column as u16, unit(pooled(bucket)))
+        (unit(pooled(&values[from..to.max(from + 1)])), style)
     });
-    ink.columns(area, bars, role);
+    ink.curve(area, bars);
 }
 
 fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
@@ -267,7 +291,7 @@ mod tests {
     use ratatui::buffer::Buffer;
 
     use super::*;
-    use crate::term::{ColorDepth, Glyphs, Ground};
+    use crate::term::{ColorDepth, Ground};
     use crate::view::theme::Theme;
 
     #[test]

@@ -1,0 +1,121 @@
+//! Around maps: numbers beside the rows, and the scale below.
+
+use std::ops::Range;
+
+use ratatui::layout::Rect;
+
+use super::ink::Ink;
+use super::number::figure;
+use super::theme::Role;
+use super::widgets::{Heat, HeatMap, Ramp, Scale};
+
+/// What to draw of a map: rows and columns, the columns of the screen that a cell takes, and the cursor.
+pub(super) struct Frame {
+    pub(super) rows: Range<usize>,
+    pub(super) cols: Range<usize>,
+    pub(super) cell: u16,
+    pub(super) cursor: Option<(usize, usize)>,
+}
+
+impl Ink<'_> {
+    /// A heat map of `value(row, column)`.
+    pub(super) fn heat_map(
+        &mut self,
+        area: Rect,
+        Frame { rows, cols, cell, cursor }: Frame,
+        scale: Scale,
+        value: impl Fn(usize, usize) -> Heat,
+    ) {
+        let theme = self.theme;
+        let (cursor_style, bad_style) = (theme.style(Role::Cursor), theme.style(Role::Wrong));
+        let ramp = theme.ramp(scale);
+        self.draw(&HeatMap { rows, cols, cell, ramp, cursor, cursor_style, bad_style, value }, area);
+    }
+
+    /// Numbers beside a map's lines, at the area's right edge: every tenth position and the cursor's. A row pools `factor`
+    /// positions. In half blocks an edge after the number is at its row's half of the line.
+    pub(super) fn row_ticks(&mut self, area: Rect, rows: Range<usize>, (factor, cursor): (usize, usize)) {
+        let per_line = self.theme.map_rows(1);
+        for (y, first) in (0..).zip(rows.step_by(per_line)) {
+            let mut line = first..first + per_line;
+            let here = line.contains(&(cursor / factor));
+            let row = if here { Some(cursor / factor) } else { line.find(|row| row * factor % 10 < factor) };
+            let Some(row) = row else { continue };
+            let (number, edge) =
+                (if here { cursor } else { row * factor }, if row > first { '▁' } else { '▔' });
+            let text = match (self.theme.has_halves(), here) {
+                (true, true) => format!("▸{number}{edge}"),
+                (true, false) => format!("{number}{edge}"),
+                (false, true) => format!("{number}▸"),
+                (false, false) => format!("{number} "),
+            };
+            let role = if here { Role::Strong } else { Role::Faint };
+            self.text_right(area, area.width, y, &text, role);
+        }
+    }
+
+    /// The steps of a scale, from 0 to 1. Returns the column after them.
+    pub(super) fn legend(&mut self, area: Rect, x: u16, y: u16, ramp: Ramp) -> u16 {
+        self.draw(ramp, super::ink::part(area, x, y, area.width, 1));
+        x + ramp.steps() as u16
+    }
+
+    /// The legend of a heat map of signed numbers.
+    pub(super) fn heat_legend(&mut self, area: Rect, x: u16, y: u16, largest: f32) -> u16 {
+        let ramp = self.theme.ramp(Scale::Diverging);
+        self.ends(area, x, y, largest, |ink, x| ink.legend(area, x, y, ramp))
+    }
+
+    /// The legend of a map whose cells say their sign. Returns the column after the legend.
+    pub(super) fn signed_legend(&mut self, area: Rect, x: u16, y: u16, largest: f32) -> u16 {
+        let ramp = self.theme.ramp(Scale::Diverging);
+        self.ends(area, x, y, largest, |ink, x| {
+            if ramp.has_text() {
+                ink.legend(area, x, y, ramp)
+            } else {
+                ink.text(area, x, y, "-@ to +@", Role::Faint)
+            }
+        })
+    }
+
+    fn ends(
+        &mut self,
+        area: Rect,
+        x: u16,
+        y: u16,
+        largest: f32,
+        scale: impl FnOnce(&mut Self, u16) -> u16,
+    ) -> u16 {
+        if largest <= f32::MIN_POSITIVE {
+            return self.text(area, x, y, "nothing but zero or NaN", Role::Faint);
+        }
+        let end = figure(f64::from(largest));
+        let x = self.text(area, x, y, &format!("-{end} "), Role::Faint);
+        let x = scale(self, x);
+        self.text(area, x, y, &format!(" +{end}"), Role::Faint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::buffer::Buffer;
+
+    use super::*;
+    use crate::term::{ColorDepth, Glyphs, Ground};
+    use crate::view::theme::Theme;
+
+    #[test]
+    fn a_row_number_says_which_half_of_the_line_is_meant() {
+        let area = Rect::new(0, 0, 4, 3);
+        let ticks = |glyphs, cursor| {
+            let theme = Theme { depth: ColorDepth::TrueColor, glyphs, ground: Ground::Dark };
+            let mut buffer = Buffer::empty(area);
+            Ink::new(&mut buffer, theme).row_ticks(area, 35..41, (1, cursor));
+            let line = |y| (0..4).map(|x| buffer[(x, y)].symbol()).collect::<String>();
+            [0, 1, 2].map(line)
+        };
+        assert_eq!(ticks(Glyphs::Utf8, 36), ["▸36▁", "    ", " 40▁"]);
+        assert_eq!(ticks(Glyphs::Utf8, 37), ["    ", "▸37▔", " 40▁"]);
+        assert_eq!(ticks(Glyphs::Ascii, 35), [" 35▸", "    ", "    "]);
+    }
+}
