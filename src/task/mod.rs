@@ -9,6 +9,7 @@ mod listed;
 mod majority;
 mod modular_addition;
 mod rows;
+mod splitting;
 mod unlabelled;
 mod vocabulary;
 
