@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
 use super::args::EvalArgs;
 use super::measured::Measured;
@@ -138,19 +139,26 @@ impl fmt::Display for Report {
                 By::Class => ("class", &self.by_class),
                 By::Position => ("position", &self.by_position),
             };
-            groups.iter().try_for_each(|group| group.write(noun, f))?;
+            let width = groups.iter().map(|group| group.name().width()).max().unwrap_or(0);
+            groups.iter().try_for_each(|group| group.write((noun, width), f))?;
         }
         Ok(())
     }
 }
 
 impl Group {
-    fn write(&self, noun: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = self.class.or(self.position).map_or(String::new(), |number| number.to_string());
-        let name = self.name.as_ref().unwrap_or(&number);
+    /// Its name, or else its number.
+    fn name(&self) -> String {
+        let number = || self.class.or(self.position).map_or(String::new(), |number| number.to_string());
+        self.name.clone().unwrap_or_else(number)
+    }
+
+    fn write(&self, (noun, width): (&str, usize), f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name();
+        let gap = width - name.width();
         let loss = self.loss.map_or("-".into(), |loss| format!("{loss:.4}"));
         let accuracy = self.accuracy.map_or("-".into(), percent);
         let targets = count(self.targets, "target");
-        writeln!(f, "{noun} {name:>6}  loss {loss:>8}  accuracy {accuracy:>6}  {targets}")
+        writeln!(f, "{noun} {:gap$}{name}  loss {loss:>8}  accuracy {accuracy:>6}  {targets}", "")
     }
 }

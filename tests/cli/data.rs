@@ -365,7 +365,7 @@ fn the_evaluation_of_a_set_is_over_its_targets_alone() {
     assert_eq!((&eval["by_class"][1]["class"], &eval["by_class"][1]["name"]), (&1.into(), &"yes".into()));
     let text = run(dir.path(), &[&args[..], &["--by", "class,position"]].concat()).stdout;
     assert!(text.contains("own: own.safetensors (9 sequences, 31 targets)"), "{text}");
-    assert!(text.contains("class    yes  loss ") && text.contains("position      4  loss "), "{text}");
+    assert!(text.contains("class yes  loss ") && text.contains("position 4  loss "), "{text}");
     refuses(
         dir.path(),
         &[&args[..], &["--by", "tie"]].concat(),

@@ -38,9 +38,16 @@ impl<'a> Integers<'a> {
 pub(super) fn listing(bytes: &[u8], rule: Option<TargetRule>) -> Result<Listing, DataProblem> {
     let file = Container::parse(bytes)?;
     let tokens = file.tensors.get("tokens").ok_or(DataProblem::NoTokens(Place::File))?;
-    let &[rows, width] = tokens.shape() else {
-        let found = tokens.shape().to_vec();
-        return Err(DataProblem::Shape { name: "tokens", found, wanted: "[sequences, positions]".into() });
+    let (rows, width) = match *tokens.shape() {
+        [rows, width] if rows == 0 || width > 0 => (rows, width),
+        _ => {
+            let found = tokens.shape().to_vec();
+            return Err(DataProblem::Shape {
+                name: "tokens",
+                found,
+                wanted: "[sequences, positions]".into(),
+            });
+        }
     };
     let tokens = Integers::of("tokens", tokens)?;
     let targets = integers(&file, "targets", &[rows, width]).filter(|_| rule.is_none()).transpose()?;
