@@ -189,10 +189,11 @@ fn an_evaluation_is_asked_for_once_and_only_where_it_is_seen() {
     // A newer snapshot does not evaluate by itself: the figures say of which step they are.
     screen.snapshot(25, trained());
     assert_eq!(screen.evaluations, 1);
-    screen.must_show("taken at step 20, trained weights: Enter refreshes");
+    screen.must_show("step 20, trained weights: Enter refreshes");
     screen.keys("<enter>");
     assert_eq!(screen.evaluations, 2);
-    screen.must_show("validation figures taken at step 25, trained weights");
+    screen.must_not_show("Enter refreshes");
+    screen.must_show("step 25, trained weights");
     screen.keys("m");
     assert_eq!(screen.evaluations, 3);
     screen.must_show("ablating to the mean over sequences and positions of the validation set");

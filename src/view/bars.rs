@@ -31,6 +31,17 @@ impl Ink<'_> {
         self.draw(ZeroBar { left, unit, value, negative, positive, axis, has_eighths }, area);
     }
 
+    /// On the line of a [`zero_bar`](Self::zero_bar), the value before the edits.
+    pub(super) fn mark_before(&mut self, area: Rect, (left, unit): (u16, f32), value: f32) {
+        // A cell on either side of the axis is the first of that side.
+        let cells = (value * unit).abs().ceil().max(1.0) as u16;
+        let x = if value < 0.0 { left.saturating_sub(cells) } else { left.saturating_add(cells) };
+        if value.is_finite() {
+            let style = self.theme.style(Role::Strong);
+            self.put(area, x.min(area.width.saturating_sub(1)), 0, '○', style);
+        }
+    }
+
     /// Bars as high as the area, a column each, from its left edge on.
     pub(super) fn curve(&mut self, area: Rect, bars: impl Iterator<Item = Bar>) {
         let height = area.height;

@@ -1,10 +1,12 @@
 //! Accuracy per class, a column each; where there are too many classes, the worst.
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::widgets::Row;
 
 use super::ink::{Ink, digits, part};
 use super::number::share;
 use super::theme::Role;
+use super::widgets::Dots;
 
 /// Columns for the names of lines.
 const LABEL: u16 = 9;
@@ -50,7 +52,7 @@ fn fell(before: Option<f64>, after: Option<f64>) -> bool {
     matches!((before, after), (Some(before), Some(after)) if before - after > 0.1)
 }
 
-/// Draws a line per class, with a bar; where there are too many, the worst.
+/// Draws a line per class, with its error; where there are too many, the worst.
 pub(super) fn render_list(ink: &mut Ink<'_>, area: Rect, values: &[Option<f64>]) {
     let mut classes: Vec<usize> = (0..values.len()).collect();
     let room = usize::from(area.height);
@@ -59,12 +61,19 @@ pub(super) fn render_list(ink: &mut Ink<'_>, area: Rect, values: &[Option<f64>])
         let known = |class: &usize| values[*class].unwrap_or(f64::INFINITY);
         classes.sort_by(|a, b| known(a).total_cmp(&known(b)));
     }
-    for (y, class) in (0..area.height).zip(classes) {
-        ink.text(area, 1, y, word, Role::Faint);
-        ink.text_right(area, LABEL + 3, y, &class.to_string(), Role::Plain);
-        ink.text_right(area, LABEL + 9, y, &share(values[class]), Role::Plain);
-        let filled = values[class].unwrap_or_default() as f32;
-        ink.bar(part(area, LABEL + 10, y, area.width.saturating_sub(LABEL + 11), 1), filled, Role::Bar);
+    classes.truncate(room);
+    let columns = Layout::horizontal([Constraint::Length(LABEL + 10), Constraint::Min(0)]).spacing(1);
+    let [table, plot] = area.layout(&columns);
+    let row = |class: &usize| {
+        let (number, share) = (class.to_string(), share(values[*class]));
+        let cells = [ink.right(number, Role::Plain), ink.right(share, Role::Plain)];
+        Row::new([ink.left(format!(" {word}"), Role::Faint)].into_iter().chain(cells))
+    };
+    let rows: Vec<Row<'_>> = classes.iter().map(row).collect();
+    ink.table(table, &[LABEL - 1, 5, 4], rows);
+    let plot = Rect { width: plot.width.saturating_sub(1), ..plot };
+    for (line, class) in plot.rows().zip(classes) {
+        ink.error(line, values[class]);
     }
 }
 
@@ -73,14 +82,56 @@ pub(super) fn fits(classes: usize, width: u16) -> bool {
     classes <= usize::from(width.saturating_sub(LABEL) / pitch(classes))
 }
 
-/// Bars under the columns of a table of one line.
-pub(super) fn render_bars(ink: &mut Ink<'_>, area: Rect, y: u16, values: &[Option<f64>]) {
+/// Errors under the columns of a table of one line, on a logarithmic scale from [`FLOOR`] to 1.
+pub(super) fn render_errors(ink: &mut Ink<'_>, area: Rect, y: u16, values: &[Option<f64>]) {
     if !fits(values.len(), area.width) {
         return;
     }
+    let floor = format!("err{}1e-4", ink.at_least());
+    ink.text(area, 1, y, &floor, Role::Faint);
     let pitch = pitch(values.len());
     for (class, value) in values.iter().enumerate() {
-        let x = LABEL + class as u16 * pitch + 1;
-        ink.bar(part(area, x, y, pitch - 1, 1), value.unwrap_or_default() as f32, Role::Bar);
+        ink.error(part(area, LABEL + class as u16 * pitch + 1, y, pitch - 1, 1), *value);
+    }
+}
+
+/// The lowest error on the scale.
+pub(super) const FLOOR: f64 = 1e-4;
+
+impl Ink<'_> {
+    /// The share of wrong answers as a mark on a logarithmic scale over the area's width; no error at all stands at its left.
+    fn error(&mut self, area: Rect, accuracy: Option<f64>) {
+        let scale = Dots { low: FLOOR.log10(), high: 0.0, marks: &[] };
+        let Some(error) = accuracy.map(|accuracy| 1.0 - accuracy) else { return };
+        if error <= 0.0 {
+            return self.put(area, 0, 0, '0', self.theme.style(Role::Faint));
+        }
+        // Half cells, for a class has few.
+        let Some(half) = scale.column(error.max(FLOOR).log10(), 2 * area.width) else { return };
+        let mark = if half % 2 == 0 { '▌' } else { '▐' };
+        self.put(area, half / 2, 0, mark, self.theme.style(Role::Bar));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::buffer::Buffer;
+
+    use super::*;
+    use crate::term::{ColorDepth, Glyphs, Ground};
+    use crate::view::theme::Theme;
+
+    #[test]
+    fn accuracies_near_one_stand_apart_by_their_errors() {
+        let area = Rect::new(0, 0, 4, 1);
+        let theme = Theme { depth: ColorDepth::None, glyphs: Glyphs::Utf8, ground: Ground::Dark };
+        let place = |accuracy: f64| {
+            let mut buffer = Buffer::empty(area);
+            Ink::new(&mut buffer, theme).error(area, Some(accuracy));
+            let at = buffer.content().iter().position(|cell| cell.symbol() != " ").unwrap();
+            (at, buffer[(at as u16, 0)].symbol().chars().next().unwrap())
+        };
+        let places = [0.5, 0.95, 0.98, 0.995, 0.999, 0.9999, 1.0].map(place);
+        assert_eq!(places, [(3, '▌'), (2, '▐'), (2, '▌'), (1, '▐'), (1, '▌'), (0, '▌'), (0, '0')]);
     }
 }

@@ -1,6 +1,8 @@
 //! View 6: what is switched off, and what that does.
 
 use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::Row;
 
 use super::columns::{of_all, window};
 use super::figures;
@@ -71,10 +73,10 @@ fn nothing_off(ink: &mut Ink<'_>, area: Rect) {
         ("m", "zero, or the mean over the validation set"),
         ("6", "here again: loss and accuracy before and after, beside random sets"),
     ];
-    for (y, (key, text)) in (2..).zip(how) {
-        ink.text(area, 2, y, key, Role::Key);
-        ink.text(area, 10, y, text, Role::Plain);
-    }
+    let rows: Vec<Row<'_>> = how
+        .map(|(key, text)| Row::new([ink.left(format!("  {key}"), Role::Key), ink.left(text, Role::Plain)]))
+        .into();
+    ink.table(lines(area, 2, area.height), &[9, area.width.saturating_sub(10)], rows);
 }
 
 fn name(line: InterventionRow) -> String {
@@ -97,10 +99,9 @@ fn list(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let selected = app.cursor.off_line.min(names.len().saturating_sub(1));
     let shown = window(selected, names.len(), usize::from(area.height.saturating_sub(1)));
     ink.rule(area, 0, &format!("off{}", of_all(&shown, names.len())), "space: on again");
-    for (y, at) in (1..).zip(shown) {
+    for (line, at) in lines(area, 1, area.height).rows().zip(shown) {
         let role = if at == selected { Role::Cursor } else { Role::Plain };
-        ink.text(area, 0, y, if at == selected { "▸" } else { " " }, Role::Strong);
-        ink.text(area, 1, y, "✕", Role::Off);
-        ink.text(area, 3, y, &names[at], role);
+        let [cursor, off] = ink.marks(at == selected, true);
+        ink.draw(Line::from(vec![cursor, off, " ".into(), ink.span(&names[at], role)]), line);
     }
 }

@@ -1,64 +1,80 @@
 //! The ablation in numbers: this sequence, the validation set, and random sets of the same size.
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::Line;
+use ratatui::widgets::Row;
 
-use super::ink::Ink;
+use super::ink::{Ink, lines, width};
 use super::number::{figure, percent};
 use super::theme::Role;
+use super::widgets::{Dot, Dots};
 use crate::analysis::Controls;
 use crate::app::App;
 use crate::app::views::edits::{effect, effect_here};
 use crate::figure::Panel;
 use crate::inquiry::{AblationReport, Answer};
 
-/// Lines it takes.
+/// Lines it takes: headings, loss, accuracy, and the losses on a line.
 pub(super) const HEIGHT: u16 = 4;
 
-/// Columns of the parts.
-const SEQUENCE: u16 = 10;
+/// Columns: names, this sequence, the validation set; random sets take the rest.
+const WIDTHS: [u16; 3] = [9, 19, 19];
 
-/// Draws the table.
+/// Draws the table, and below it the losses on one line.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
-    let validation = SEQUENCE + 20;
-    let controls = validation + 20;
-    ink.text(area, 1, 1, "loss", Role::Faint);
-    ink.text(area, 1, 2, "accuracy", Role::Faint);
-    ink.text(area, SEQUENCE, 0, "this sequence", Role::Faint);
-    if let Some(here) = effect_here(app) {
-        change(ink, area, SEQUENCE, &here, "");
-    }
-    let (Some((answer, report)), Some(panel)) = (app.ablation_figures(), effect(app)) else {
-        ink.text(area, validation, 0, "validation set", Role::Faint);
-        ink.text(area, validation, 1, "computing", Role::Faint);
-        return;
+    let here = effect_here(app).map(|panel| change(ink, &panel, "")).unwrap_or_default();
+    let known = app.ablation_figures().zip(effect(app));
+    let (over, validation, controls) = match &known {
+        Some(((answer, report), panel)) => {
+            let step = super::at_another(app, answer.step());
+            let over = format!("validation ({}){step}", report.before.sequences);
+            (over, change(ink, panel, "computing"), random_sets(ink, app, report))
+        }
+        None => (
+            "validation set".into(),
+            [Line::from(ink.span("computing", Role::Faint)), Line::default()],
+            Default::default(),
+        ),
     };
-    ink.text(area, validation, 0, &format!("validation ({})", report.before.sequences), Role::Faint);
-    change(ink, area, validation, &panel, "computing");
-    random_sets(ink, app, report, area, controls);
-    stale(ink, app, answer, area);
-}
-
-/// Loss and accuracy, clean and edited, in two lines; `pending` where a number is not known.
-fn change(ink: &mut Ink<'_>, area: Rect, x: u16, panel: &Panel, pending: &str) {
-    let texts: [fn(f64) -> String; 2] = [figure, percent];
-    for ((name, y), text) in ["loss", "accuracy"].into_iter().zip([1, 2]).zip(texts) {
-        let values = panel.values(name);
-        let text = |edits: usize| values.get(edits).copied().flatten().map_or_else(|| pending.into(), text);
-        let x = ink.text(area, x, y, &text(0), Role::Plain);
-        let x = ink.text(area, x, y, ink.arrow(), Role::Faint);
-        ink.text(area, x, y, &text(1), Role::Strong);
+    let faint = |text: &str| Line::from(ink.span(text.to_owned(), Role::Faint));
+    let names = ["", " loss", " accuracy"].map(faint);
+    let columns = [names, with(faint("this sequence"), here), with(faint(&over), validation), controls];
+    let rest = area.width.saturating_sub(WIDTHS.iter().sum::<u16>() + 3);
+    let rows: Vec<Row<'_>> =
+        (0..3).map(|row| Row::new(columns.iter().map(move |column| column[row].clone()))).collect();
+    ink.table(lines(area, 0, 3), &[WIDTHS[0], WIDTHS[1], WIDTHS[2], rest], rows);
+    if let Some(((answer, report), panel)) = known {
+        losses(ink, app, (answer, report), &panel, lines(area, 3, 1));
     }
 }
 
-fn random_sets(ink: &mut Ink<'_>, app: &App, report: &AblationReport, area: Rect, x: u16) {
+fn with<'a>(heading: Line<'a>, [loss, accuracy]: [Line<'a>; 2]) -> [Line<'a>; 3] {
+    [heading, loss, accuracy]
+}
+
+/// Loss and accuracy, clean and edited; `pending` where a number is not known.
+fn change(ink: &Ink<'_>, panel: &Panel, pending: &str) -> [Line<'static>; 2] {
+    [("loss", figure as fn(f64) -> String), ("accuracy", percent)].map(|(name, text)| {
+        let values = panel.values(name);
+        let text =
+            |edits: usize| values.get(edits).copied().flatten().map_or_else(|| pending.to_owned(), text);
+        let [before, arrow, after] =
+            [(text(0), Role::Plain), (ink.arrow().to_owned(), Role::Faint), (text(1), Role::Strong)]
+                .map(|(text, role)| ink.span(text, role));
+        Line::from(vec![before, arrow, after])
+    })
+}
+
+/// Mean and standard deviation of the random sets' losses and accuracies, under a heading.
+fn random_sets(ink: &Ink<'_>, app: &App, report: &AblationReport) -> [Line<'static>; 3] {
+    let line = |text: String, role| Line::from(ink.span(text, role));
     let Some(controls) = &report.controls else {
         let text = match (app.ablation.off.neurons.is_empty(), &report.after) {
             (true, _) => "random sets: neurons only",
             (false, None) => "",
             (false, Some(_)) => "too few for random sets",
         };
-        ink.text(area, x, 0, text, Role::Faint);
-        return;
+        return with(line(text.into(), Role::Faint), Default::default());
     };
     let Controls { planned, losses, .. } = controls;
     let off = &app.ablation.off;
@@ -69,29 +85,52 @@ fn random_sets(ink: &mut Ink<'_>, app: &App, report: &AblationReport, area: Rect
         (false, true) => format!("{planned} matched random sets"),
         (false, false) => format!("{planned} random sets, heads off"),
     };
-    ink.text(area, x, 0, &title, Role::Faint);
-    let spread = |(mean, deviation): (f64, f64)| format!("{} sd {}", figure(mean), figure(deviation));
-    if let Some(loss) = controls.loss() {
-        let end = ink.text(area, x, 1, &spread(loss), Role::Plain);
-        let worst = controls.worst_loss().map(figure).unwrap_or_default();
-        ink.text(area, end + 1, 1, &format!("max {worst}"), Role::Plain);
-    }
-    if let Some((mean, deviation)) = controls.accuracy() {
-        ink.text(area, x, 2, &format!("{} sd {}", percent(mean), percent(deviation)), Role::Plain);
-    }
+    let worst = controls.worst_loss().map(figure).unwrap_or_default();
+    let of = |text: fn(f64) -> String| {
+        move |(mean, deviation): (f64, f64)| format!("{} sd {}", text(mean), text(deviation))
+    };
+    let loss = controls.loss().map(of(figure)).map(|text| format!("{text} max {worst}"));
+    let accuracy = controls.accuracy().map(of(percent));
+    let [loss, accuracy] = [loss, accuracy].map(|text| line(text.unwrap_or_default(), Role::Plain));
+    with(line(title, Role::Faint), [loss, accuracy])
 }
 
-/// Says when the figures are of another step than the one in view.
-fn stale(ink: &mut Ink<'_>, app: &App, answer: &Answer, area: Rect) {
+/// The validation losses on one line: before, after, and each random set's. Says when they are of another step than the one in
+/// view.
+fn losses(
+    ink: &mut Ink<'_>,
+    app: &App,
+    (answer, report): (&Answer, &AblationReport),
+    panel: &Panel,
+    area: Rect,
+) {
+    let random = report.controls.iter().flat_map(|controls| &controls.losses);
+    let random = random.map(|loss| (*loss, '·', Role::Plain));
+    let ends = panel.values("loss").into_iter().zip([('○', Role::Bar), ('●', Role::Second)]);
+    let ends = ends.filter_map(|(loss, (mark, role))| Some((loss?, mark, role)));
+    let marks: Vec<Dot> = random
+        .chain(ends)
+        .map(|(value, mark, role)| Dot { value, mark, style: ink.theme.style(role) })
+        .collect();
     let current = app.timeline.current().map(|current| current.step);
-    if app.is_without_step() {
-        return;
-    }
-    let (step, form) = (answer.step(), answer.form().words());
-    let taken = format!("validation figures taken at step {step}, {form}");
-    if current == Some(step) {
-        ink.text(area, 1, 3, &taken, Role::Faint);
+    let is_stale = !app.is_without_step() && current != Some(answer.step());
+    let legend = if is_stale {
+        let form = answer.form().words();
+        ink.span(format!(" step {}, {form}: Enter refreshes", answer.step()), Role::Warning)
     } else {
-        ink.text(area, 1, 3, &format!("{taken}: Enter refreshes"), Role::Warning);
+        ink.span(" loss ○ before ● after · random", Role::Faint)
+    };
+    let finite = || marks.iter().map(|dot| dot.value).filter(|loss| loss.is_finite());
+    let (low, high) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
+    let numbers = if low < high { [figure(low), figure(high)] } else { Default::default() };
+    let widths = [width(&legend.content), width(&numbers[0]), 0, width(&numbers[1])];
+    let widths = widths.map(|width| if width == 0 { Constraint::Min(0) } else { Constraint::Length(width) });
+    let [words, left, plot, right] = area.layout(&Layout::horizontal(widths).spacing(1));
+    ink.draw(legend, words);
+    if low < high && plot.width > 10 {
+        let [low_text, high_text] = numbers.map(|number| ink.span(number, Role::Faint));
+        ink.draw(low_text, left);
+        ink.draw(high_text, right);
+        ink.draw(&Dots { low, high, marks: &marks }, plot);
     }
 }

@@ -42,6 +42,7 @@ fn ascii(glyph: char) -> char {
         '█' | '■' => '#',
         '│' | '┤' | '┼' => '|',
         '✕' | '×' => 'x',
+        '○' => 'o',
         '▸' | '→' | '▶' | '≥' => '>',
         '◂' | '←' | '◀' | '≤' => '<',
         '▾' | '↓' => 'v',
@@ -52,7 +53,7 @@ fn ascii(glyph: char) -> char {
 }
 
 /// What code page 437 has beyond ASCII, of all that is drawn.
-const CONSOLE: &str = "─│┤┼═█▄▌▐▀■•♦·²≤≥←↑→↓◄▲►▼";
+const CONSOLE: &str = "─│┤┼═█▄▌▐▀■•○♦·²≤≥←↑→↓◄▲►▼";
 
 /// The nearest character of code page 437, which is the font of a Linux console unless another was loaded.
 fn console(glyph: char) -> char {

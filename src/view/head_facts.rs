@@ -1,9 +1,11 @@
 //! The heads' circuits in a few numbers each.
 
 use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::{Cell, Row};
 
 use super::columns::{of_all, window};
-use super::ink::Ink;
+use super::ink::{Ink, lines};
 use super::number::{figure, signed};
 use super::provenance_of_circuits;
 use super::theme::Role;
@@ -36,9 +38,12 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let [qk, ov] = ["qk", "ov"].map(|name| values(&singular, name, id));
     let mark = if app.ablation.off.heads.contains(&id) { "  ✕ off" } else { "" };
     ink.rule(area, 0, &format!("head {}.{}{mark}", id.layer, id.head), &provenance_of_circuits(app));
-    fact(ink, area, 1, "copying", &copying_score(score(id), &ov, c.outputs() == c.d_vocab));
-    fact(ink, area, 2, "QK sing.", &leading(&qk, area.width));
-    fact(ink, area, 3, "OV sing.", &leading(&ov, area.width));
+    let facts = [
+        ("copying", copying_score(score(id), &ov, c.outputs() == c.d_vocab)),
+        ("QK sing.", leading(&qk, area.width)),
+        ("OV sing.", leading(&ov, area.width)),
+    ];
+    ink.facts(lines(area, 1, HEAD - 1), facts);
     let heads: Vec<HeadId> = c.heads().collect();
     if heads.len() < 2 || area.height <= HEAD + 1 {
         return;
@@ -46,23 +51,19 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let selected = heads.iter().position(|other| *other == id).unwrap_or_default();
     let shown = window(selected, heads.len(), usize::from(area.height - HEAD - 1));
     ink.rule(area, HEAD, &format!("heads{}", of_all(&shown, heads.len())), "copying, QK, OV");
-    for (y, at) in (HEAD + 1..).zip(shown) {
-        let id = heads[at];
-        let role = if at == selected { Role::Cursor } else { Role::Plain };
-        ink.text(area, 1, y, if at == selected { "▸" } else { " " }, Role::Strong);
-        ink.text(area, 2, y, &format!("{}.{}", id.layer, id.head), role);
-        let [qk, ov] = [0, 1].map(|map| figure(singular.columns[map].number(&[id.layer, id.head, 0])));
-        let end = area.width.saturating_sub(2);
-        ink.text_right(area, end.saturating_sub(16), y, &signed(score(id) as f32), Role::Plain);
-        ink.text_right(area, end.saturating_sub(8), y, &qk, Role::Plain);
-        ink.text_right(area, end, y, &ov, Role::Plain);
-    }
-}
-
-/// A fact: what it is, and its number.
-fn fact(ink: &mut Ink<'_>, area: Rect, y: u16, name: &str, value: &str) {
-    ink.text(area, 1, y, name, Role::Faint);
-    ink.text(area, 11, y, value, Role::Plain);
+    let rows: Vec<Row<'_>> = shown
+        .map(|at| {
+            let id = heads[at];
+            let role = if at == selected { Role::Cursor } else { Role::Plain };
+            let name = ink.span(format!("{}.{}", id.layer, id.head), role);
+            let [cursor, _] = ink.marks(at == selected, false);
+            let [qk, ov] = [0, 1].map(|map| figure(singular.columns[map].number(&[id.layer, id.head, 0])));
+            let numbers = [signed(score(id) as f32), qk, ov].map(|text| ink.right(text, Role::Plain));
+            Row::new([Cell::new(Line::from(vec![" ".into(), cursor, name]))].into_iter().chain(numbers))
+        })
+        .collect();
+    let names = area.width.saturating_sub(2 + 3 * 8);
+    ink.table(lines(area, HEAD + 1, area.height), &[names, 7, 7, 7], rows);
 }
 
 /// The copying score, or why a head of finite weights has none.

@@ -1,6 +1,8 @@
 //! Every head in a line: how spread its attention is here, and over the validation set what it looks for.
 
 use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::{Cell, Row};
 
 use super::columns::{of_all, window};
 use super::ink::{Ink, digits, lines};
@@ -11,13 +13,10 @@ use crate::inquiry::Probe;
 use crate::model::HeadId;
 use crate::task::Split;
 
-/// The columns: entropy, divergence from uniform, and scores as a previous token, duplicate token, induction and uniform
-/// head.
-const COLUMNS: [&str; 6] = ["H", "KL", "pre", "dup", "ind", "uni"];
+/// Marks, entropy, divergence from uniform, and scores as a previous token, duplicate token, induction and uniform head.
+const SHORT: [(&str, u16); 6] = [("H", 4), ("KL", 4), ("pre", 3), ("dup", 3), ("ind", 3), ("uni", 3)];
 /// The same where there is room.
-const LONG: [&str; 6] = ["H", "KL", "prev", "dup", "ind", "unif"];
-/// Where the first ends, beside the heads' names.
-const FIRST: u16 = 7;
+const LONG: [(&str, u16); 6] = [("H", 4), ("KL", 6), ("prev", 5), ("dup", 5), ("ind", 5), ("unif", 5)];
 
 /// Draws the list.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
@@ -25,37 +24,31 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let has_data = app.options.dataset.len(Split::Validation) > 0;
     let pending = || if has_data { "scores: computing".into() } else { String::new() };
     let over = study.map_or_else(pending, |(study, _)| format!("scores, {}", super::taken(app, study)));
-    let (pitch, names) = if area.width >= 40 { (6, LONG) } else { (4, COLUMNS) };
+    let columns = if area.width >= 40 { LONG } else { SHORT };
     let config = probe.config();
     let name = digits(config.n_layers.saturating_sub(1)) + 1 + digits(config.n_heads.saturating_sub(1));
-    let first = FIRST + name;
-    let ends = (0..6).map(|at| if at == 0 { first } else { first + 1 + pitch * at });
-    // Beside long names the last has no room.
-    let ends: Vec<u16> = ends.filter(|end| *end <= area.width).collect();
+    let widths: Vec<u16> = [2 + name].into_iter().chain(columns.map(|column| column.1)).collect();
     // The rest is what the heading says.
-    ink.text(area, 2, 1, "here:", Role::Faint);
-    for (end, name) in ends.iter().zip(names) {
-        ink.text_right(area, *end, 1, name, Role::Faint);
-    }
-    let Some(panel) = heads(app) else { return };
+    let heading = [ink.left(" here", Role::Faint)].into_iter();
+    let heading = Row::new(heading.chain(columns.map(|(name, _)| ink.right(name, Role::Faint))));
+    let Some(panel) = heads(app) else { return ink.table(lines(area, 1, 1), &widths, [heading]) };
     let selected = app.cursor.layer * config.n_heads + app.cursor.head;
-    let body = lines(area, 2, area.height);
-    let shown = window(selected, panel.len(), usize::from(body.height));
+    let shown = window(selected, panel.len(), usize::from(area.height.saturating_sub(2)));
     ink.rule(area, 0, &format!("heads{}", of_all(&shown, panel.len())), &over);
-    for (y, at) in (0..).zip(shown) {
+    let rows = shown.map(|at| {
         let id = HeadId { layer: at / config.n_heads, head: at % config.n_heads };
+        let is_edited = app.ablation.off.heads.contains(&id) || app.ablation.off.patterns.contains_key(&id);
         let role = if at == selected { Role::Cursor } else { Role::Plain };
-        ink.text(body, 0, y, if at == selected { "▸" } else { " " }, Role::Strong);
-        if app.ablation.off.heads.contains(&id) || app.ablation.off.patterns.contains_key(&id) {
-            ink.text(body, 1, y, "✕", Role::Off);
-        }
-        ink.text(body, 2, y, &format!("{}.{}", id.layer, id.head), role);
-        for ((column, cell), end) in panel.columns.iter().enumerate().zip(&ends) {
+        let [cursor, off] = ink.marks(at == selected, is_edited);
+        let name = Line::from(vec![cursor, off, ink.span(format!("{}.{}", id.layer, id.head), role)]);
+        let numbers = panel.columns.iter().enumerate().map(|(column, cell)| {
             let value = cell.number(&[id.layer, id.head]) as f32;
-            let text = if column < 2 { four(value) } else { short(value) };
-            ink.text_right(body, *end, y, &text, Role::Plain);
-        }
-    }
+            ink.right(if column < 2 { four(value) } else { short(value) }, Role::Plain)
+        });
+        Row::new([Cell::new(name)].into_iter().chain(numbers))
+    });
+    let rows: Vec<Row<'_>> = [heading].into_iter().chain(rows).collect();
+    ink.table(lines(area, 1, area.height), &widths, rows);
 }
 
 /// A few nats in four columns: `3.88`, `.002`.

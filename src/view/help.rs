@@ -32,7 +32,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect, first: usize) {
         let gap = usize::from(NAMES.saturating_sub(1 + width(&line.name)).max(1));
         Line::from(vec![ink.span(&line.name, name), " ".repeat(gap).into(), ink.span(&line.text, text)])
     });
-    let help = Paragraph::new(text.collect::<Text>()).block(Block::new().padding(Padding::left(1)));
+    let help = Paragraph::new(text.collect::<Text>()).block(Block::new().padding(Padding::horizontal(1)));
     ink.draw(help, body);
     let mut place = ScrollbarState::new(all.len().saturating_sub(shown)).position(first);
     let bar = Scrollbar::new(ScrollbarOrientation::VerticalRight)

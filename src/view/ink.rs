@@ -6,7 +6,7 @@ use ratatui::buffer::{Buffer, CellWidth};
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Borders, Cell, StatefulWidget, Widget};
+use ratatui::widgets::{Block, Borders, StatefulWidget, Widget};
 
 use super::theme::{Role, Theme};
 use crate::term::Glyphs;
@@ -66,16 +66,6 @@ impl<'a> Ink<'a> {
     /// A text in a role.
     pub(super) fn span<'t>(&self, text: impl Into<Cow<'t, str>>, role: Role) -> Span<'t> {
         Span::styled(text, self.theme.style(role))
-    }
-
-    /// A table's cell: text at the left.
-    pub(super) fn left<'t>(&self, text: impl Into<Cow<'t, str>>, role: Role) -> Cell<'t> {
-        Cell::new(self.span(text, role))
-    }
-
-    /// A table's cell: text at the right.
-    pub(super) fn right<'t>(&self, text: impl Into<Cow<'t, str>>, role: Role) -> Cell<'t> {
-        Cell::new(Line::from(self.span(text, role)).right_aligned())
     }
 
     /// From before to after: a `>` alone would compare them.

@@ -1,8 +1,9 @@
 //! What the stream would answer after each sublayer: at this position, and over the validation set.
 
 use ratatui::layout::Rect;
+use ratatui::widgets::Row;
 
-use super::ink::Ink;
+use super::ink::{Ink, lines, width};
 use super::number::{figure, percent, signed};
 use super::theme::Role;
 use super::{provenance_of, target};
@@ -10,9 +11,6 @@ use crate::app::App;
 use crate::app::views::logits::lens_of_stream;
 use crate::figure::Datum;
 use crate::inquiry::Probe;
-
-/// Columns at which the numbers end: to the target, output, loss, accuracy.
-const ENDS: [u16; 4] = [36, 43, 71, 78];
 
 /// Lines it takes: a heading, the names of the columns, a line a place.
 pub(super) fn height(app: &App) -> u16 {
@@ -26,7 +24,7 @@ pub(super) fn height(app: &App) -> u16 {
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let lens = app.lens_of(probe);
     let position = app.position_in(probe);
-    let name = target::short(app, probe, position, 20);
+    let name = target::short(app, probe, position, 8);
     let of = lens.map_or(probe.subject.step(), |(answer, _)| answer.step());
     let of = provenance_of(app, of, probe.subject.form);
     ink.rule(area, 0, &format!("logit lens at position {position}"), &format!("centred, {of}"));
@@ -37,35 +35,32 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let study = app.studies.lens();
     let sequences =
         study.map_or_else(String::new, |(study, _)| format!("all on, {} loss", super::taken(app, study)));
-    let [to, says, loss, accuracy] = ENDS;
-    ink.text(area, 1, 1, "read from", Role::Faint);
-    ink.text_right(area, to, 1, &format!("to {name}"), Role::Faint);
-    ink.text_right(area, says, 1, "output", Role::Faint);
-    ink.text_right(area, loss, 1, &sequences, Role::Faint);
-    ink.text_right(area, accuracy, 1, "acc", Role::Faint);
+    let heading = [format!("to {name}"), "output".into(), sequences, "acc".into()];
+    let heading = heading.map(|name| ink.right(name, Role::Faint));
+    let mut rows = vec![Row::new([ink.left(" read from", Role::Faint)].into_iter().chain(heading))];
     let label = probe.label(position).map(|label| Datum::class(app.task(), label));
     let cell =
         |name: &str, at: usize| panel.column(&[name]).map_or(Datum::Nothing, |column| column.at(&[at]));
-    for (y, row) in (2..area.height).zip(0..panel.len()) {
-        ink.text(area, 1, y, &panel.lead[0].name(row).to_string(), Role::Plain);
+    for row in 0..panel.len() {
         let value = cell("target", row).number().unwrap_or(f64::NAN);
         let role = if value.is_finite() { Role::Strong } else { Role::Wrong };
-        ink.text_right(area, to, y, &signed(value as f32), role);
         let output = cell("prediction", row);
-        let (text, role) = match &label {
+        let (text, said) = match &label {
             _ if output == Datum::Nothing => ("?".into(), Role::Wrong),
             None => (output.to_string(), Role::Plain),
             Some(label) if *label == output => (output.to_string(), Role::Good),
             Some(_) => (format!("!{output}"), Role::Wrong),
         };
-        ink.text_right(area, says, y, &text, role);
-        for (name, end, text) in [
-            ("validation_loss", loss, figure as fn(f64) -> String),
-            ("validation_accuracy", accuracy, percent),
-        ] {
-            if let Some(value) = cell(name, row).number() {
-                ink.text_right(area, end, y, &text(value), Role::Plain);
-            }
-        }
+        let of_data = |name, text: fn(f64) -> String| cell(name, row).number().map(text).unwrap_or_default();
+        rows.push(Row::new([
+            ink.left(format!(" {}", panel.lead[0].name(row)), Role::Plain),
+            ink.right(signed(value as f32), role),
+            ink.right(text, said),
+            ink.right(of_data("validation_loss", figure), Role::Plain),
+            ink.right(of_data("validation_accuracy", percent), Role::Plain),
+        ]));
     }
+    let names = (0..panel.len()).map(|row| width(&panel.lead[0].name(row).to_string())).max();
+    let widths = [1 + names.unwrap_or_default(), 11, 7, 26, 6];
+    ink.table(lines(area, 1, area.height), &widths, rows);
 }

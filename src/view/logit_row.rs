@@ -1,18 +1,15 @@
 //! The logits of the tokens at the cursor's position, before and after the ablation.
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Margin, Rect};
+use ratatui::text::Line;
+use ratatui::widgets::{Cell, Row};
 
-use super::ink::{Ink, part, width};
+use super::ink::{Ink, lines, width};
 use super::number::{probability, signed};
 use super::theme::Role;
 use crate::app::App;
 use crate::inquiry::Probe;
 use crate::task::Class;
-
-/// Columns at which the numbers end: before, after, the probability after these many more.
-const BEFORE: u16 = 18;
-const AFTER: u16 = 26;
-const PROBABILITY: u16 = 8;
 
 /// The logits at a position.
 struct Logits<'a> {
@@ -90,9 +87,14 @@ impl Bars {
         format!("{} to {}", signed(-end(self.sides.0)), signed(end(self.sides.1)))
     }
 
-    fn draw(&self, ink: &mut Ink<'_>, area: Rect, value: f32) {
+    /// A bar for the logit as things are; where there are edits, a mark for the one before.
+    fn draw(&self, ink: &mut Ink<'_>, area: Rect, logits: &Logits<'_>, token: usize) {
         if self.unit > 0.0 {
-            ink.zero_bar(area, (self.sides.0, 1.0 / self.unit), value, [Role::Negative, Role::Bar]);
+            let scale = (self.sides.0, 1.0 / self.unit);
+            ink.zero_bar(area, scale, logits.current()[token], [Role::Negative, Role::Bar]);
+            if logits.after.is_some() {
+                ink.mark_before(area, scale, logits.before[token]);
+            }
         }
     }
 }
@@ -105,37 +107,48 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let which = if shown.len() < logits.before.len() { "highest logits" } else { "logits" };
     ink.rule(area, 0, &format!("{which} at position {position}"), "Label Output");
     let is_ablated = logits.after.is_some();
-    let names = if is_ablated { "token  raw before   after  p after" } else { "token   raw logit       p" };
-    ink.text(area, 1, 1, names, Role::Faint);
-    let x = if is_ablated { AFTER } else { BEFORE } + PROBABILITY + 1;
-    let bars = Bars::new(logits.range(), area.width.saturating_sub(x + 1));
-    if x + width(&bars.legend()) + 2 < area.width {
-        ink.text_right(area, area.width - 1, 1, &bars.legend(), Role::Faint);
+    let names: &[&str] = if is_ablated { &["raw before", "after", "p after"] } else { &["raw logit", "p"] };
+    let mut widths = vec![name_width(app) + 3, 10, 7];
+    widths.extend(is_ablated.then_some(7));
+    let used = widths.iter().map(|width| width + 1).sum::<u16>() - 1;
+    let [table, plot] = lines(area, 1, area.height)
+        .layout(&Layout::horizontal([Constraint::Length(used), Constraint::Min(0)]));
+    let plot = plot.inner(Margin::new(1, 0));
+    let bars = Bars::new(logits.range(), plot.width);
+    if width(&bars.legend()) <= plot.width {
+        let legend = Line::from(ink.span(bars.legend(), Role::Faint));
+        ink.draw(legend.right_aligned(), lines(plot, 0, 1));
     }
-    for (y, token) in (2..).zip(shown) {
-        row(ink, app, area, y, &logits, token);
-        bars.draw(ink, part(area, x, y, area.width.saturating_sub(x + 1), 1), logits.current()[token]);
+    let names = names.iter().map(|name| ink.right(*name, Role::Faint));
+    let mut rows = vec![Row::new([ink.left(" token", Role::Faint)].into_iter().chain(names))];
+    rows.extend(shown.iter().map(|token| row(ink, app, &logits, *token)));
+    ink.table(table, &widths, rows);
+    for (line, token) in lines(plot, 1, plot.height).rows().zip(shown) {
+        bars.draw(ink, line, &logits, token);
     }
 }
 
-fn row(ink: &mut Ink<'_>, app: &App, area: Rect, y: u16, logits: &Logits<'_>, token: usize) {
+/// Columns for the classes' names.
+fn name_width(app: &App) -> u16 {
+    (app.task().outputs().width() as u16).max(5)
+}
+
+fn row(ink: &Ink<'_>, app: &App, logits: &Logits<'_>, token: usize) -> Row<'static> {
     let is_label = Some(token) == logits.label;
     let is_said = Some(token) == logits.prediction;
     let role = if is_said { Role::Strong } else { Role::Plain };
-    ink.text_right(area, 6, y, &app.task().outputs().name(token as Class), role);
     // One letter each, for there is no room for words: the heading spells them.
-    if is_label {
-        ink.text(area, 7, y, "L", Role::Good);
-    }
-    if is_said {
-        ink.text(area, 8, y, "O", if is_label || logits.label.is_none() { Role::Good } else { Role::Wrong });
-    }
-    ink.text_right(area, BEFORE, y, &signed(logits.before[token]), role);
-    let end = logits.after.map_or(BEFORE, |after| {
-        ink.text_right(area, AFTER, y, &signed(after[token]), role);
-        AFTER
-    });
-    ink.text_right(area, end + PROBABILITY, y, &probability(logits.probabilities[token]), role);
+    let said = if is_label || logits.label.is_none() { Role::Good } else { Role::Wrong };
+    let marks = [(is_label, "L", Role::Good), (is_said, "O", said)]
+        .map(|(is, mark, role)| ink.span(if is { mark } else { " " }, role));
+    let name = app.task().outputs().name(token as Class);
+    let blanks = " ".repeat(name_width(app).saturating_sub(width(&name)).into());
+    let name = [ink.span(blanks + &name, role), " ".into()].into_iter().chain(marks);
+    let numbers =
+        [Some(logits.before), logits.after].into_iter().flatten().map(|logits| signed(logits[token]));
+    let numbers = numbers.chain([probability(logits.probabilities[token])]);
+    let cells = [Cell::new(name.collect::<Line<'_>>())];
+    Row::new(cells.into_iter().chain(numbers.map(|number| ink.right(number, role))))
 }
 
 #[cfg(test)]

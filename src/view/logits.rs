@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text;
+use ratatui::widgets::{Cell, Row};
 
 use super::columns::{of_all, window};
 use super::ink::{Ink, beside, lines, part, width};
@@ -154,12 +156,14 @@ fn component_list(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         title.push_str(&of_all(&shown, rows.len()));
     }
     ink.rule(area, 0, &title, &format!("bars to {}, {}", figure(f64::from(largest)), provenance(app, probe)));
-    let is_ablated = probe.ablated.is_some();
-    for (y, at) in (1..).zip(shown.clone()) {
-        component_row(ink, area, y, &rows[at], Drawn { largest, selected: at == selected, is_ablated });
+    let drawn = Drawn { largest, selected, is_ablated: probe.ablated.is_some() };
+    let [table, plot] = drawn.columns(area);
+    let body: Vec<Row<'_>> = shown.clone().map(|at| drawn.row(ink, &rows[at], at)).collect();
+    ink.table(lines(table, 1, shown.len() as u16), drawn.widths(), body);
+    for (line, at) in lines(plot, 1, plot.height).rows().zip(shown.clone()) {
+        drawn.bar(ink, line, &rows[at]);
     }
-    let below = shown.len() as u16 + 1;
-    sum(ink, app, is_ablated, lines(area, below, area.height));
+    sum(ink, app, &drawn, lines(area, shown.len() as u16 + 1, area.height));
 }
 
 /// The rows to show: the parts of a split MLP stay in view as long as the cursor does too.
@@ -171,65 +175,79 @@ fn in_view(rows: &[Line], selected: usize, room: usize) -> Range<usize> {
 }
 
 /// The sum of the components, the logit, and how far they are apart.
-fn sum(ink: &mut Ink<'_>, app: &App, is_ablated: bool, area: Rect) {
+fn sum(ink: &mut Ink<'_>, app: &App, drawn: &Drawn, area: Rect) {
     let Some(panel) = sums(app) else { return };
-    let passes = if is_ablated { &[0, 1][..] } else { &[1] };
-    for (pass, end) in passes.iter().zip(ENDS) {
-        let value = |part: usize| both(&panel, part)[*pass];
-        for (y, text) in (0..).zip([signed(value(0)), signed(value(1)), scientific(value(2))]) {
-            ink.text_right(area, end, y, &text, Role::Strong);
-        }
-    }
     let residual = scientific(both(&panel, 3)[1]);
     let most = ink.at_most();
-    let meanings = if is_ablated {
+    let meanings = if drawn.is_ablated {
         [String::new(), "centred".into(), format!("{most}{residual}")]
     } else {
         ["of all components".into(), "centred over tokens".into(), format!("anywhere {most}{residual}")]
     };
-    for (y, (name, meaning)) in (0..).zip(["sum", "logit", "sum - logit"].into_iter().zip(meanings)) {
-        ink.text(area, 3, y, name, Role::Strong);
-        ink.text(area, ENDS[passes.len() - 1] + 1, y, &meaning, Role::Faint);
-    }
+    let texts: [fn(f32) -> String; 3] = [signed, signed, scientific];
+    let names = ["sum", "logit", "sum - logit"].into_iter().enumerate().zip(texts).zip(meanings);
+    let rows: Vec<Row<'_>> = names
+        .map(|(((part, name), text), meaning)| {
+            let values = both(&panel, part);
+            let values = if drawn.is_ablated { &values[..] } else { &values[1..] };
+            let numbers = values.iter().map(|value| ink.right(text(*value), Role::Strong));
+            let name = [ink.left(format!("   {name}"), Role::Strong)].into_iter();
+            Row::new(name.chain(numbers).chain([ink.left(meaning, Role::Faint)]))
+        })
+        .collect();
+    let rest = drawn.columns(area)[1].width;
+    let widths: Vec<u16> = drawn.widths().iter().copied().chain([rest]).collect();
+    ink.table(area, &widths, rows);
 }
-
-/// Columns at which the numbers end: the only ones, or those before and those after the ablation.
-const ENDS: [u16; 2] = [23, 31];
 
 /// As small numbers are compared.
 fn scientific(x: f32) -> String {
     if x == 0.0 { "0".into() } else { format!("{x:.1e}") }
 }
 
-/// How a row is drawn.
-#[derive(Clone, Copy)]
+/// How the list is drawn.
 struct Drawn {
     largest: f32,
-    selected: bool,
-    /// Whether the numbers before and after an ablation stand side by side.
+    /// The row under the cursor.
+    selected: usize,
+    /// Whether the numbers before and after the edits stand side by side.
     is_ablated: bool,
 }
 
-fn component_row(ink: &mut Ink<'_>, area: Rect, y: u16, row: &Line, line: Drawn) {
-    if line.selected {
-        ink.text(area, 0, y, "▸", Role::Strong);
+impl Drawn {
+    /// Columns: the component with its marks, and its numbers.
+    fn widths(&self) -> &'static [u16] {
+        if self.is_ablated { &[15, 7, 7] } else { &[15, 7] }
     }
-    if row.is_off {
-        ink.text(area, 1, y, "✕", Role::Off);
+
+    /// The table and, beside it, the bars.
+    fn columns(&self, area: Rect) -> [Rect; 2] {
+        let table = self.widths().iter().map(|width| width + 1).sum();
+        area.layout(&Layout::horizontal([Constraint::Length(table), Constraint::Min(0)]))
     }
-    let plain = if row.component.is_some() { Role::Plain } else { Role::Faint };
-    ink.text(area, 3, y, &row.name, if line.selected { Role::Cursor } else { plain });
-    let values = if line.is_ablated { &row.values[..] } else { &row.values[1..] };
-    let mut end = 0;
-    for (value, at) in values.iter().zip(ENDS) {
-        let role = if value.is_finite() { plain } else { Role::Wrong };
-        ink.text_right(area, at, y, &signed(*value), role);
-        end = at;
+
+    fn row(&self, ink: &Ink<'_>, row: &Line, at: usize) -> Row<'static> {
+        let plain = if row.component.is_some() { Role::Plain } else { Role::Faint };
+        let [cursor, off] = ink.marks(at == self.selected, row.is_off);
+        let name = ink.span(row.name.clone(), if at == self.selected { Role::Cursor } else { plain });
+        let name = Cell::new(text::Line::from(vec![cursor, off, " ".into(), name]));
+        let values = if self.is_ablated { &row.values[..] } else { &row.values[1..] };
+        let numbers = values
+            .iter()
+            .map(|value| ink.right(signed(*value), if value.is_finite() { plain } else { Role::Wrong }));
+        Row::new([name].into_iter().chain(numbers))
     }
-    if line.largest > 0.0 {
-        let plot = part(area, end + 1, y, area.width.saturating_sub(end + 2), 1);
-        let left = plot.width.saturating_sub(1) / 2;
-        let scale = (left, f32::from(left) / line.largest);
-        ink.zero_bar(plot, scale, row.values[1], [Role::Negative, Role::Positive]);
+
+    /// A bar for the contribution as things are; where there are edits, a mark for the one before.
+    fn bar(&self, ink: &mut Ink<'_>, line: Rect, row: &Line) {
+        if self.largest > 0.0 {
+            let left = line.width.saturating_sub(2) / 2;
+            let scale = (left, f32::from(left) / self.largest);
+            let line = part(line, 0, 0, 2 * left + 1, 1);
+            ink.zero_bar(line, scale, row.values[1], [Role::Negative, Role::Positive]);
+            if self.is_ablated {
+                ink.mark_before(line, scale, row.values[0]);
+            }
+        }
     }
 }

@@ -45,6 +45,7 @@ mod readout;
 mod replaced;
 mod status;
 mod strip;
+mod table;
 mod tabs;
 mod target;
 mod theme;

@@ -1,9 +1,11 @@
 //! View 4: a layer's neurons at the cursor's position.
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text;
+use ratatui::widgets::{Cell, Row};
 
 use super::columns::window;
-use super::ink::{Ink, beside, digits, lines, part};
+use super::ink::{Ink, beside, digits, lines};
 use super::number::{figure, signed};
 use super::theme::Role;
 use super::{Look, neuron_map, nothing_yet, provenance, target, traces};
@@ -63,31 +65,6 @@ fn lower_height(app: &App, area: Rect) -> u16 {
     }
 }
 
-/// Column of the bars, and above them of what they say.
-const LEGEND: u16 = 11;
-
-/// Columns at which a row's cells end: they share what the bars leave.
-struct Cells {
-    activation: u16,
-    target: u16,
-    favours: u16,
-    tracks: u16,
-}
-
-impl Cells {
-    fn new(width: u16, target: &str, tracks: u16) -> Self {
-        let end = width.saturating_sub(2);
-        let favours = end.saturating_sub(tracks.max(9) + 1);
-        let to = favours.saturating_sub(8);
-        Self {
-            activation: to.saturating_sub(super::ink::width(target) + 6),
-            target: to,
-            favours,
-            tracks: end,
-        }
-    }
-}
-
 /// The columns of the panel.
 struct Columns<'a> {
     /// Clean, and as things are.
@@ -120,6 +97,27 @@ struct Line {
 }
 
 impl Line {
+    /// The numbers. A clean one among those as things are stands in brackets.
+    fn cells(self, ink: &Ink<'_>, columns: &Columns<'_>) -> Row<'static> {
+        let plain = if self.is_off { Role::Faint } else { Role::Plain };
+        let clean = |text: String| if self.is_off { format!("({text})") } else { text };
+        let cell =
+            |column: Option<&Column>| column.map_or(Datum::Nothing, |column| column.at(&[self.neuron]));
+        let favours = match cell(columns.favours) {
+            // Of directions that are no numbers none is the largest.
+            Datum::Nothing => "?".into(),
+            class => class.to_string(),
+        };
+        let effect = cell(columns.effect).number();
+        let tracks = effect.map(|effect| format!("{} {}", cell(columns.tracks), signed(effect as f32)));
+        Row::new([
+            ink.right(clean(decimals(self.number(columns.activation))), plain),
+            ink.right(clean(signed(self.number(columns.contribution))), plain),
+            ink.right(favours, Role::Plain),
+            ink.right(tracks.unwrap_or_default(), Role::Plain),
+        ])
+    }
+
     /// A number, clean or as things are: a neuron that is off is shown as it would be, so that it keeps its place.
     fn number(self, columns: [Option<&Column>; 2]) -> f32 {
         columns[usize::from(!self.is_off)].map_or(f32::NAN, |column| column.number(&[self.neuron]) as f32)
@@ -138,43 +136,37 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, panel: &Panel, area: Rect) 
     ink.rule(area, 0, &title, &provenance(app, probe));
     // A long name has its place in the logits view.
     let (target, tracks) = (target::short(app, probe, position, 14), tracks(app));
-    let tracked = digits(probe.config().d_vocab.saturating_sub(1)) + 7;
-    let cells = Cells::new(area.width, &target, super::ink::width(&tracks).max(tracked));
-    ink.text(area, 4, 1, "neuron", Role::Faint);
-    let heading = format!("activation   to {target}");
-    ink.text_right(area, cells.target, 1, &heading, Role::Faint);
-    ink.text_right(area, cells.favours, 1, "favours", Role::Faint);
-    ink.text_right(area, cells.tracks, 1, &tracks, Role::Faint);
     let columns = Columns::of(panel);
+    let tracked =
+        (digits(probe.config().d_vocab.saturating_sub(1)) + 7).max(9).max(super::ink::width(&tracks));
+    let widths = [10, super::ink::width(&target) + 3, 7, tracked];
     let line = |neuron: usize| {
         let id = NeuronId { layer: app.cursor.layer, neuron };
         Line { neuron, is_off: app.ablation.off.neurons.contains(&id) }
     };
     let sizes = (0..panel.len()).map(|row| line(row).number(columns.activation).abs());
     let largest = sizes.filter(|a| a.is_finite()).fold(0.0, f32::max);
-    let scale = if largest > 0.0 && area.width >= 60 {
-        format!("bars to {}", figure(f64::from(largest)))
-    } else {
-        String::new()
-    };
-    let legends = if app.ablation.off.neurons.iter().any(|id| id.layer == app.cursor.layer) {
-        // What is off says what it would do, or there would be nothing to choose by.
-        ["✕ clean, ".to_owned() + &scale, "✕ clean".into()]
-    } else {
-        [scale, String::new()]
-    };
-    let room = cells.target.saturating_sub(super::ink::width(&heading) + LEGEND + 1);
-    let legend = legends.iter().find(|legend| super::ink::width(legend) <= room);
-    ink.text(area, LEGEND, 1, legend.map_or("", |legend| legend.trim_end_matches(", ")), Role::Faint);
-    let rows = usize::from(area.height.saturating_sub(2));
-    for (y, at) in (2..).zip(window(selected(app, panel), panel.len(), rows)) {
-        let (area, line) = (lines(area, y, 1), line(panel.entry(at)));
-        marks(ink, app, area, line);
-        if largest > 0.0 && area.width >= 60 {
-            let share = line.number(columns.activation) / largest;
-            bar(ink, area, line, cells.activation.saturating_sub(12 + 7), share);
+    let room = usize::from(area.height.saturating_sub(2));
+    let shown = window(selected(app, panel), panel.len(), room).map(|at| line(panel.entry(at)));
+    let shown: Vec<Line> = shown.collect();
+    let numbers = Constraint::Length(widths.iter().sum::<u16>() + 3);
+    let parts = Layout::horizontal([Constraint::Length(10), Constraint::Min(0), numbers]).spacing(1);
+    let body = Rect { width: area.width.saturating_sub(2), ..lines(area, 1, area.height) };
+    let [names, bars, numbers] = body.layout(&parts);
+    name_list(ink, app, &shown, names);
+    let heading = ["activation".into(), format!("to {target}"), "favours".into(), tracks];
+    let heading = Row::new(heading.map(|name| ink.right(name, Role::Faint)));
+    let rows = shown.iter().map(|line| line.cells(ink, &columns));
+    let rows: Vec<Row<'_>> = [heading].into_iter().chain(rows).collect();
+    ink.table(numbers, &widths, rows);
+    if largest > 0.0 && area.width >= 60 {
+        let legend = format!("bars to {}", figure(f64::from(largest)));
+        if super::ink::width(&legend) <= bars.width {
+            ink.draw(ink.span(legend, Role::Faint), lines(bars, 0, 1));
         }
-        numbers(ink, area, line, &columns, &cells);
+        for (row, line) in lines(bars, 1, bars.height).rows().zip(&shown) {
+            bar(ink, row, *line, line.number(columns.activation) / largest);
+        }
     }
 }
 
@@ -183,30 +175,13 @@ fn selected(app: &App, panel: &Panel) -> usize {
     (0..panel.len()).find(|row| panel.entry(*row) == app.cursor.neuron).unwrap_or_default()
 }
 
-fn bar(ink: &mut Ink<'_>, area: Rect, line: Line, room: u16, share: f32) {
+fn bar(ink: &mut Ink<'_>, area: Rect, line: Line, share: f32) {
     let role = match (line.is_off, share < 0.0) {
         (true, _) => Role::Faint,
         (false, true) => Role::Negative,
         (false, false) => Role::Bar,
     };
-    ink.bar(part(area, LEGEND, 0, room, 1), share.abs(), role);
-}
-
-fn numbers(ink: &mut Ink<'_>, area: Rect, line: Line, columns: &Columns<'_>, cells: &Cells) {
-    let plain = if line.is_off { Role::Faint } else { Role::Plain };
-    ink.text_right(area, cells.activation, 0, &decimals(line.number(columns.activation)), plain);
-    ink.text_right(area, cells.target, 0, &signed(line.number(columns.contribution)), plain);
-    let cell = |column: Option<&Column>| column.map_or(Datum::Nothing, |column| column.at(&[line.neuron]));
-    let favours = match cell(columns.favours) {
-        // Of directions that are no numbers none is the largest.
-        Datum::Nothing => "?".into(),
-        class => class.to_string(),
-    };
-    ink.text_right(area, cells.favours, 0, &favours, Role::Plain);
-    if let Some(effect) = cell(columns.effect).number() {
-        let text = format!("{} {}", cell(columns.tracks), signed(effect as f32));
-        ink.text_right(area, cells.tracks, 0, &text, Role::Plain);
-    }
+    ink.bar(area, share.abs(), role);
 }
 
 /// Two decimals, where they say anything.
@@ -224,19 +199,18 @@ fn tracks(app: &App) -> String {
     }
 }
 
-/// The neuron's number, and before it: the cursor, switched off, picked.
-fn marks(ink: &mut Ink<'_>, app: &App, area: Rect, line: Line) {
-    let id = NeuronId { layer: app.cursor.layer, neuron: line.neuron };
-    let is_selected = line.neuron == app.cursor.neuron;
-    if is_selected {
-        ink.text(area, 0, 0, "▸", Role::Strong);
-    }
-    if line.is_off {
-        ink.text(area, 1, 0, "✕", Role::Off);
-    }
-    if app.settings.picked.contains(&id) {
-        ink.text(area, 3, 0, "◆", Role::Second);
-    }
-    let role = if is_selected { Role::Cursor } else { Role::Plain };
-    ink.text_right(area, 10, 0, &line.neuron.to_string(), role);
+/// The neurons' numbers, and before them: the cursor, switched off, picked.
+fn name_list(ink: &mut Ink<'_>, app: &App, shown: &[Line], area: Rect) {
+    let row = |line: &Line| {
+        let id = NeuronId { layer: app.cursor.layer, neuron: line.neuron };
+        let is_selected = line.neuron == app.cursor.neuron;
+        let [cursor, off] = ink.marks(is_selected, line.is_off);
+        let picked = ink.span(if app.settings.picked.contains(&id) { " ◆" } else { "  " }, Role::Second);
+        let role = if is_selected { Role::Cursor } else { Role::Plain };
+        let marks = Cell::new(text::Line::from(vec![cursor, off, picked]));
+        Row::new([marks, ink.right(line.neuron.to_string(), role)])
+    };
+    let rows: Vec<Row<'_>> = shown.iter().map(row).collect();
+    ink.table(lines(area, 1, area.height), &[4, area.width.saturating_sub(5)], rows);
+    ink.text_right(area, area.width, 0, "neuron", Role::Faint);
 }

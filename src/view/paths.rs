@@ -1,6 +1,8 @@
 //! Ranked ways from a token through a head and a neuron to the target, as the weights say and as measured.
 
 use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::{Cell, Row};
 
 use super::columns::window;
 use super::ink::{Ink, digits, lines, width};
@@ -12,13 +14,10 @@ use crate::inquiry::Probe;
 use crate::inquiry::TokenPath;
 use crate::model::NeuronId;
 
-/// Columns for the cursor and for what is off.
-const MARKS: u16 = 2;
 /// The longest number with a sign: `-99.99`.
 const SIGNED: u16 = 6;
 const DRIVE: usize = 4;
-const ADDS: usize = 5;
-/// What the columns are.
+/// The columns.
 const SHORT: [&str; 6] = ["tok", "head", "neur", "weights", "drive", "adds"];
 const LONG: [&str; 6] = ["token", "head", "neuron", "weights", "drive", "neuron adds"];
 /// The same in words.
@@ -44,44 +43,39 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     };
     let is_wide = area.width >= 50;
     let names = if is_wide { LONG } else { SHORT };
-    let ends = ends(app, names, area.width);
-    for (end, name) in ends.into_iter().zip(names).filter(|(end, _)| *end > 0) {
-        ink.text_right(area, end, 1, name, Role::Faint);
-    }
+    let widths = widths(app, names);
+    // A path's other numbers tell its drive.
+    let all = widths.iter().map(|width| width + 1).sum::<u16>() <= area.width + 1;
+    let kept = |column: &usize| all || *column != DRIVE;
+    let widths: Vec<u16> = (0..names.len()).filter(kept).map(|column| widths[column]).collect();
     let below = if is_wide && area.height >= 12 { LEGEND.len() as u16 } else { 0 };
-    let body = lines(area, 2, area.height.saturating_sub(2 + below));
     let chosen = app.chosen_path();
-    let shown = window(chosen.unwrap_or(0), paths.len(), usize::from(body.height));
-    for (y, at) in (0..).zip(shown.clone()) {
+    let room = usize::from(area.height.saturating_sub(2 + below));
+    let shown = window(chosen.unwrap_or(0), paths.len(), room);
+    let mut rows = vec![names.map(|name| ink.right(name, Role::Faint))];
+    rows.extend(shown.clone().map(|at| {
         let is_first = !paths[shown.start..at].iter().any(|above| above.neuron == paths[at].neuron);
-        row(ink, app, lines(body, y, 1), &paths[at], (chosen == Some(at), is_first, ends));
-    }
+        row(ink, app, &paths[at], (chosen == Some(at), is_first, widths[0]))
+    }));
+    let rows = rows.into_iter().map(|row| {
+        let cells = row.into_iter().enumerate().filter(|(column, _)| kept(column));
+        Row::new(cells.map(|(_, cell)| cell).collect::<Vec<_>>())
+    });
+    ink.table(lines(area, 1, area.height.saturating_sub(1 + below)), &widths, rows);
     for (y, words) in (area.height - below..).zip(LEGEND.iter().take(below.into())) {
         ink.text(area, 1, y, words, Role::Faint);
     }
 }
 
-/// Columns at which the names and the numbers end, 0 of one that there is no room for: what a path drives is told by its
-/// other numbers.
-fn ends(app: &App, names: [&str; 6], room: u16) -> [u16; 6] {
+/// Columns of the cells: as wide as their names and their longest numbers, and two marks before the first.
+fn widths(app: &App, names: [&str; 6]) -> [u16; 6] {
     let model = &app.options.model;
     let largest = |len: usize| digits(len.saturating_sub(1));
     let head = largest(model.n_layers) + 1 + largest(model.n_heads);
-    let values = [head, largest(model.d_mlp), SIGNED, SIGNED, SIGNED];
-    let widths: Vec<u16> =
-        names[1..].iter().zip(values).map(|(name, value)| width(name).max(value)).collect();
     // No mark stands before the first heading.
-    let first = (MARKS + largest(model.d_vocab)).max(1 + width(names[0]));
-    let of = |drive: bool| {
-        let (mut end, mut ends) = (first, [first, 0, 0, 0, 0, 0]);
-        for (at, width) in (1..).zip(&widths).filter(|(at, _)| drive || *at != DRIVE) {
-            end += width + 1;
-            ends[at] = end;
-        }
-        ends
-    };
-    let all = of(true);
-    if all[ADDS] <= room { all } else { of(false) }
+    let token = (2 + largest(model.d_vocab)).max(1 + width(names[0]));
+    let values = [token, head, largest(model.d_mlp), SIGNED, SIGNED, SIGNED];
+    std::array::from_fn(|column| values[column].max(width(names[column])))
 }
 
 /// The step of what is measured, where the weights' column is of another.
@@ -97,28 +91,26 @@ fn measured(app: &App, probe: &Probe) -> String {
 
 /// A path; what its neuron adds is said once, for it is not this path's alone.
 fn row(
-    ink: &mut Ink<'_>,
+    ink: &Ink<'_>,
     app: &App,
-    area: Rect,
     path: &TokenPath,
-    (is_chosen, is_first, ends): (bool, bool, [u16; 6]),
-) {
+    (is_chosen, is_first, first): (bool, bool, u16),
+) -> [Cell<'static>; 6] {
     let off = &app.ablation.off;
     let neuron = NeuronId { layer: path.head.layer, neuron: path.neuron };
-    if is_chosen {
-        ink.text(area, 0, 0, "▸", Role::Strong);
-    }
-    if off.heads.contains(&path.head) || off.neurons.contains(&neuron) {
-        ink.text(area, 1, 0, "✕", Role::Off);
-    }
+    let is_off = off.heads.contains(&path.head) || off.neurons.contains(&neuron);
     let plain = if is_chosen { Role::Strong } else { Role::Plain };
     let of_neuron = if is_chosen { Role::Cursor } else { plain };
-    let head = format!("{}.{}", path.head.layer, path.head.head);
-    let names = [(path.token.to_string(), plain), (head, plain), (path.neuron.to_string(), of_neuron)];
-    let number = |value: f32| (signed(value), if value.is_finite() { plain } else { Role::Wrong });
-    let adds = if is_first { number(path.contribution) } else { ("\"".into(), Role::Faint) };
-    let cells = names.into_iter().chain([number(path.score), number(path.drive), adds]);
-    for (end, (text, role)) in ends.into_iter().zip(cells).filter(|(end, _)| *end > 0) {
-        ink.text_right(area, end, 0, &text, role);
-    }
+    let number = |value: f32| ink.right(signed(value), if value.is_finite() { plain } else { Role::Wrong });
+    let [cursor, off] = ink.marks(is_chosen, is_off);
+    let room = usize::from(first.saturating_sub(2));
+    let token = ink.span(format!("{:>room$}", path.token), plain);
+    [
+        Cell::new(Line::from(vec![cursor, off, token])),
+        ink.right(format!("{}.{}", path.head.layer, path.head.head), plain),
+        ink.right(path.neuron.to_string(), of_neuron),
+        number(path.score),
+        number(path.drive),
+        if is_first { number(path.contribution) } else { ink.right("\"", Role::Faint) },
+    ]
 }

@@ -1,11 +1,13 @@
 //! Beside the attention map: the cell, its query and the heads in numbers.
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::widgets::Row;
 
 use super::head_list;
-use super::ink::{Ink, digits, lines, part, width};
+use super::ink::{Ink, digits, lines, width};
 use super::measure::Measure;
 use super::number::figure;
+use super::table::VALUE;
 use super::theme::Role;
 use super::widgets::{Dot, Dots};
 use crate::app::{App, AttentionScale};
@@ -14,9 +16,6 @@ use crate::model::PatternKind;
 
 /// Lines about the cell and its query.
 const CELL: u16 = 8;
-
-/// Where the values stand.
-const VALUE: u16 = 11;
 
 /// Lines below which a ranking of keys says little: a heading, and two keys.
 const KEYS: u16 = 3;
@@ -50,21 +49,16 @@ fn cell(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area
     let token = |at: usize| {
         if measure.is_mean { String::new() } else { format!(" (token {})", probe.tokens()[at]) }
     };
-    pair(ink, area, 1, "query", &format!("{query}{}", token(query)));
-    pair(ink, area, 2, "key", &format!("{key}{}", token(key)));
     let number = |x: f32| figure(f64::from(x));
     // An entropy leaves out what is not a number, and so would look like one.
     let broken = measure.row(query).iter().any(|p| p.is_nan());
     let of_query = |x: f32| if broken { "NaN".into() } else { number(x) };
-    pair(ink, area, 3, "attention", &number(a));
-    pair(ink, area, 4, "uniform │", &format!("{}  {:.2} x", number(uniform), a / uniform));
     let norm = summary.value_norms[key];
     let weighed = if measure.is_mean {
         "of no sequence".into()
     } else {
         fitting(area, &[format!("{} = A x {}", number(a * norm), number(norm)), number(a * norm)])
     };
-    pair(ink, area, 5, "A|vW_O|", &weighed);
     let most = ((query + 1) as f32).ln();
     let (entropy, kl) = if measure.is_mean {
         let entropy = entropy_of(measure.row(query));
@@ -78,8 +72,16 @@ fn cell(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area
         format!("{entropy_of_query} of {most_of_all}"),
         entropy_of_query,
     ];
-    pair(ink, area, 6, "entropy", &fitting(area, &entropies));
-    pair(ink, area, 7, "KL unif.", &format!("{} nats", of_query(kl)));
+    let facts = [
+        ("query", format!("{query}{}", token(query))),
+        ("key", format!("{key}{}", token(key))),
+        ("attention", number(a)),
+        ("uniform │", format!("{}  {:.2} x", number(uniform), a / uniform)),
+        ("A|vW_O|", weighed),
+        ("entropy", fitting(area, &entropies)),
+        ("KL unif.", format!("{} nats", of_query(kl))),
+    ];
+    ink.facts(lines(area, 1, CELL - 1), facts);
 }
 
 /// What was done to the head.
@@ -104,11 +106,6 @@ fn fitting(area: Rect, texts: &[String]) -> String {
     texts.iter().find(fits).or(texts.last()).cloned().unwrap_or_default()
 }
 
-fn pair(ink: &mut Ink<'_>, area: Rect, y: u16, name: &str, value: &str) {
-    ink.text(area, 1, y, name, Role::Faint);
-    ink.text(area, VALUE, y, value, Role::Plain);
-}
-
 fn strongest(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area: Rect) {
     let query = app.position_in(probe).min(measure.len - 1);
     let key_of_cursor = app.cursor.key.min(query);
@@ -129,18 +126,28 @@ fn strongest(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>,
     let finite = keys.iter().map(|(_, value)| *value).filter(|value| value.is_finite());
     let largest = finite.fold(f32::MIN_POSITIVE, f32::max);
     // Room for the longest key, the longest token in brackets, and the longest figure.
-    let key_end = digits(query).max(4) + 1;
-    let value_end = key_end + digits(probe.config().d_vocab.saturating_sub(1)).max(3) + 3 + 8;
-    for (y, (key, value)) in (1..area.height).zip(keys) {
-        let role = if key == key_of_cursor { Role::Cursor } else { Role::Plain };
-        ink.text_right(area, key_end, y, &key.to_string(), role);
-        if !measure.is_mean {
-            ink.text(area, key_end + 1, y, &format!("({})", probe.tokens()[key]), Role::Faint);
-        }
-        ink.text_right(area, value_end, y, &figure(f64::from(value)), role);
-        let plot = part(area, value_end + 1, y, area.width.saturating_sub(value_end + 2), 1);
+    let token = digits(probe.config().d_vocab.saturating_sub(1)).max(3) + 2;
+    let widths = [digits(query).max(4) + 1, token, 8];
+    let table = Constraint::Length(widths.iter().sum::<u16>() + 3);
+    let columns = Layout::horizontal([table, Constraint::Min(0), Constraint::Length(1)]);
+    let [table, plot, _] = lines(area, 1, area.height).layout(&columns);
+    keys.truncate(table.height.into());
+    let rows: Vec<Row<'_>> = keys
+        .iter()
+        .map(|&(key, value)| {
+            let role = if key == key_of_cursor { Role::Cursor } else { Role::Plain };
+            let token = if measure.is_mean { String::new() } else { format!("({})", probe.tokens()[key]) };
+            Row::new([
+                ink.right(key.to_string(), role),
+                ink.left(token, Role::Faint),
+                ink.right(figure(f64::from(value)), role),
+            ])
+        })
+        .collect();
+    ink.table(table, &widths, rows);
+    for (line, (_, value)) in plot.rows().zip(keys) {
         let dot = |value: f32, mark, role| Dot { value: value.into(), mark, style: ink.theme.style(role) };
-        let dots = [dot(uniform.unwrap_or(f32::NAN), '│', Role::Faint), dot(value, '●', Role::Bar)];
-        ink.draw(&Dots { low: 0.0, high: largest.into(), marks: &dots }, plot);
+        let marks = [dot(uniform.unwrap_or(f32::NAN), '│', Role::Faint), dot(value, '●', Role::Bar)];
+        ink.draw(&Dots { low: 0.0, high: largest.into(), marks: &marks }, line);
     }
 }

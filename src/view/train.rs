@@ -208,12 +208,13 @@ fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let table = part(body, 0, 1, body.width, body.height);
     if !classes::fits(classes.len(), area.width) && area.height >= 16 {
         let lines_of_classes = (classes.len() as u16).min(body.height - 12);
+        ink.text_right(body, body.width - 1, 1, "error, log scale, 1e-4 to 1", Role::Faint);
         classes::render_list(ink, lines(body, 2, lines_of_classes), classes);
         by_position(ink, &validation.accuracy_by_position, lines(body, 3 + lines_of_classes, body.height));
         return;
     }
     classes::render(ink, table, &[("right", &validation.accuracy_by_class)]);
-    classes::render_bars(ink, table, 2, &validation.accuracy_by_class);
+    classes::render_errors(ink, table, 2, &validation.accuracy_by_class);
     by_position(ink, &validation.accuracy_by_position, lines(body, 4, body.height));
 }
 

@@ -1,0 +1,74 @@
+//! Tables in roles.
+
+use std::borrow::Cow;
+
+use ratatui::layout::{Constraint, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Cell, Row, Table};
+
+use super::ink::Ink;
+use super::theme::Role;
+
+/// Where the values of facts stand.
+pub(super) const VALUE: u16 = 11;
+
+impl Ink<'_> {
+    /// A table with a blank column between cells. Columns without room are left out, from the right.
+    pub(super) fn table<'t>(&mut self, area: Rect, widths: &[u16], rows: impl IntoIterator<Item = Row<'t>>) {
+        let mut end = 0;
+        let fits = |width: &&u16| {
+            end += **width + 1;
+            end <= area.width + 1
+        };
+        let widths: Vec<Constraint> =
+            widths.iter().take_while(fits).map(|width| Constraint::Length(*width)).collect();
+        self.draw(Table::new(rows, widths), area);
+    }
+
+    /// Facts, a line each: a name, and from column [`VALUE`] on its value.
+    pub(super) fn facts<'t>(&mut self, area: Rect, facts: impl IntoIterator<Item = (&'t str, String)>) {
+        let rows = facts.into_iter().map(|(name, value)| {
+            Row::new([self.left(format!(" {name}"), Role::Faint), self.left(value, Role::Plain)])
+        });
+        let rows: Vec<Row<'_>> = rows.collect();
+        self.table(area, &[VALUE - 1, area.width.saturating_sub(VALUE)], rows);
+    }
+
+    /// A cell: text at the left.
+    pub(super) fn left<'t>(&self, text: impl Into<Cow<'t, str>>, role: Role) -> Cell<'t> {
+        Cell::new(self.span(text, role))
+    }
+
+    /// A cell: text at the right.
+    pub(super) fn right<'t>(&self, text: impl Into<Cow<'t, str>>, role: Role) -> Cell<'t> {
+        Cell::new(Line::from(self.span(text, role)).right_aligned())
+    }
+
+    /// The marks before a row: on it the cursor, and whether it is edited.
+    pub(super) fn marks(&self, is_selected: bool, is_edited: bool) -> [Span<'static>; 2] {
+        let mark = |is, mark: &'static str, role| self.span(if is { mark } else { " " }, role);
+        [mark(is_selected, "▸", Role::Strong), mark(is_edited, "✕", Role::Off)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::buffer::Buffer;
+
+    use super::*;
+    use crate::term::{ColorDepth, Glyphs, Ground};
+    use crate::view::theme::Theme;
+
+    #[test]
+    fn a_column_without_room_is_left_out_whole() {
+        let theme = Theme { depth: ColorDepth::None, glyphs: Glyphs::Utf8, ground: Ground::Dark };
+        for (width, line) in [(9, "ab 12 345"), (8, "ab 12   "), (4, "ab  ")] {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, width, 1));
+            let (area, mut ink) = (buffer.area, Ink::new(&mut buffer, theme));
+            let cells =
+                [ink.left("ab", Role::Plain), ink.right("12", Role::Plain), ink.right("345", Role::Plain)];
+            ink.table(area, &[2, 2, 3], [Row::new(cells)]);
+            assert_eq!(buffer, Buffer::with_lines([line]));
+        }
+    }
+}
