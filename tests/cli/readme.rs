@@ -32,7 +32,8 @@ fn own_data(dir: &Path) {
         let tokens: Vec<usize> = (0..16).map(|at| (row * at + at * at) % 10).collect();
         let class = |at: usize| (at > 0).then(|| usize::from(tokens[at] == tokens[0]));
         let targets: Vec<Option<usize>> = (0..16).map(class).collect();
-        text += &format!("\n{}", serde_json::json!({ "tokens": tokens, "targets": targets }));
+        text.push('\n');
+        text += &serde_json::json!({ "tokens": tokens, "targets": targets }).to_string();
     }
     fs::write(dir.join("own.safetensors"), text).unwrap();
 }
