@@ -11,7 +11,9 @@ use crate::model::weights_file::metadata_of;
 use crate::model::{ModelConfig, Opened, Weights, read_weights};
 use crate::task::{DataSource, Dataset, TargetRule, Task, Token, Vocabulary, unlabelled};
 use crate::train::run_dir::{self, read_config, read_settings, refuse_contradictions};
-use crate::train::{DataFile, Extend, FileError, RunConfig, RunConfigError, RunMetadata, Settings};
+use crate::train::{
+    DataError, DataFile, Extend, FileError, RunConfig, RunConfigError, RunMetadata, Settings,
+};
 
 /// Longest text of a sequence that a model accepts.
 const MAX_TOKENS_FILE: u64 = 1 << 20;
@@ -233,7 +235,7 @@ pub fn requested(args: &RunArgs, length: Length) -> Result<Requested, Failure> {
         // A file without other options must be a complete run: report a mistake with its place.
         read_config(path)?;
     }
-    let mut said = said(&args.settings)?;
+    let said = said(&args.settings)?;
     let usage = |error: RunConfigError| Failure::Usage(error.to_string());
     let own = own_data(&args.data, &said)?;
     let RunConfig { seed, task, .. } = RunConfig::default();
@@ -241,18 +243,9 @@ pub fn requested(args: &RunArgs, length: Length) -> Result<Requested, Failure> {
     let (seed, task) = (args.seed.or(said.seed()).unwrap_or(seed), said.task().unwrap_or(task).to_owned());
     let path = args.run.clone().unwrap_or_else(|| Path::new("runs").join(format!("{task}-{seed}")));
     let mut found = run_dir::settings_of(&path)?;
-    let said = match (own, found.as_mut().and_then(|found| found.task.data.as_mut())) {
-        (None, _) => said,
-        (Some((file, source)), None) => said.or(&Settings::of_data(&file.listing, &source)),
-        (Some((file, source)), Some(theirs)) => {
-            file.unchanged(Path::new(&source.file), theirs)?;
-            // The file may have been moved.
-            theirs.file = source.file;
-            if args.data.targets.is_some() {
-                said.set("task.data.targets=next-token").map_err(usage)?;
-            }
-            said
-        }
+    let said = match own {
+        Some(own) => on_data(said, own, (&path, found.as_mut()), args)?,
+        None => said,
     };
     let is_this = |found: &&RunConfig| said.task().is_none_or(|task| task == found.task.name);
     let goes_on = found.as_ref().filter(|_| args.settings.config.is_none()).filter(is_this);
@@ -280,15 +273,43 @@ pub fn requested(args: &RunArgs, length: Length) -> Result<Requested, Failure> {
     Ok(Requested { path, config, found: found.is_some() })
 }
 
+/// The settings of a run on a data set. An existing run goes on with its own, on the same data: the file may have been
+/// moved.
+fn on_data(
+    mut said: Settings,
+    (file, source): (DataFile, DataSource),
+    (path, found): (&Path, Option<&mut RunConfig>),
+    args: &RunArgs,
+) -> Result<Settings, Failure> {
+    let completed = said.on_data(&file.listing, &source);
+    let Some(theirs) = found.and_then(|found| found.task.data.as_mut()) else { return Ok(completed) };
+    let of_run = |error: DataError| Failure::Failed(format!("{}: {error}", path.display()));
+    file.unchanged(Path::new(&source.file), theirs).map_err(of_run)?;
+    theirs.file.clone_from(&source.file);
+    if args.settings.config.is_some() {
+        return Ok(completed);
+    }
+    let place = format!("task.data.file={}", source.file);
+    let rule = args.data.targets.map(|_| "task.data.targets=next-token".to_owned());
+    for assignment in [place].into_iter().chain(rule) {
+        said.set(&assignment).map_err(|error| Failure::Usage(error.to_string()))?;
+    }
+    Ok(said)
+}
+
 /// The data set on the command line or in its settings, and its source for a run's settings.
 fn own_data(args: &DataArgs, said: &Settings) -> Result<Option<(DataFile, DataSource)>, Failure> {
     let configured = said.data().map_err(|error| Failure::Usage(error.to_string()))?;
-    let (path, rule) = match (&args.data, configured) {
+    let (path, rule) = match (&args.data, &configured) {
         (Some(path), _) => (path.clone(), args.rule()),
-        (None, Some(source)) => (PathBuf::from(source.file), source.targets),
+        (None, Some(source)) => (PathBuf::from(&source.file), source.targets),
         (None, None) => return Ok(None),
     };
     let file = DataFile::read(&path, rule)?;
+    let file = match configured.filter(|source| args.data.is_none() && !source.crc32.is_empty()) {
+        Some(wanted) => file.unchanged(&path, &wanted)?,
+        None => file,
+    };
     if file.listing.train.is_some() && said.has_task_setting("train_fraction") {
         let path = path.display();
         return Err(Failure::Usage(format!(

@@ -102,30 +102,25 @@ impl Settings {
         self.table.get("task").is_some_and(|task| task.get(key).is_some())
     }
 
-    /// These settings; where they leave a choice, that of `base`.
+    /// These settings for a run on a data set: the task is that of the file, and the model's sizes follow from the
+    /// sequences unless they are set.
     #[must_use]
-    pub fn or(&self, base: &Self) -> Self {
-        let mut table = base.table.clone();
-        merge(&mut table, &self.table);
-        Self { table }
-    }
-
-    /// The settings that follow from a data set: the task with its sequences, and the model's sizes.
-    pub fn of_data(listing: &Listing, source: &DataSource) -> Self {
+    pub fn on_data(&self, listing: &Listing, source: &DataSource) -> Self {
         let Shape { n_ctx, d_vocab, d_vocab_out } = listing.shape();
         let number = |number: usize| Value::Integer(number as i64);
         let data = Value::try_from(source).expect("a path and a checksum are always representable");
-        let model = [("n_ctx", n_ctx), ("d_vocab", d_vocab), ("d_vocab_out", d_vocab_out)];
-        let model = model.map(|(key, value)| (key.to_owned(), number(value)));
-        let task = [
-            ("name".to_owned(), Value::String(listing.name.clone())),
-            ("sequences".to_owned(), number(listing.rows.len())),
-            ("data".to_owned(), data),
-        ];
-        let tables = [("model", Table::from_iter(model)), ("task", Table::from_iter(task))];
-        Self {
-            table: tables.map(|(name, table)| (name.to_owned(), Value::Table(table))).into_iter().collect(),
-        }
+        let named = |entries: &[(&str, Value)]| {
+            Value::Table(entries.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect())
+        };
+        let [n_ctx, d_vocab, d_vocab_out] = [n_ctx, d_vocab, d_vocab_out].map(number);
+        let model = named(&[("n_ctx", n_ctx), ("d_vocab", d_vocab), ("d_vocab_out", d_vocab_out)]);
+        let (name, sequences) = (Value::String(listing.name.clone()), number(listing.rows.len()));
+        let task = named(&[("name", name), ("sequences", sequences)]);
+        let mut table = Table::from_iter([("model".to_owned(), model), ("task".to_owned(), task)]);
+        merge(&mut table, &self.table);
+        // The file may be given by a relative path, and without its checksum.
+        merge(&mut table, &nested(&["task".to_owned(), "data".to_owned()], &data));
+        Self { table }
     }
 
     /// The seed, if it is set.

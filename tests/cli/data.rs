@@ -177,6 +177,27 @@ fn a_model_that_is_told_its_shape_keeps_it_unless_the_data_do_not_fit() {
 }
 
 #[test]
+fn a_configuration_may_name_the_data() {
+    let dir = tempfile::tempdir().unwrap();
+    own(dir.path(), "own.safetensors", 30, false);
+    fs::create_dir(dir.path().join("elsewhere")).unwrap();
+    fs::write(dir.path().join("c.toml"), "[task.data]\nfile = \"own.safetensors\"\n").unwrap();
+    train(dir.path(), &["--config", "c.toml", "--set", "train.steps=2", "--quiet", "--run", "r"]);
+    let config = fs::read_to_string(dir.path().join("r/config.toml")).unwrap();
+    assert!(config.contains("name = \"own\"") && config.contains("crc32 = "), "{config}");
+    let again =
+        ["train", "--config", "c.toml", "--set", "train.steps=2", "--quiet", "--run", "r", "--resume"];
+    let ran = run(dir.path(), &[&again[..], &SMALL].concat());
+    assert_eq!(ran.status, 0, "the same configuration: {}", ran.stderr);
+    let resume = ["train", "--run", "../r", "--resume", "--set", "train.steps=3", "--quiet"];
+    let ran = run(&dir.path().join("elsewhere"), &resume);
+    assert_eq!(ran.status, 0, "the run names the file from everywhere: {}", ran.stderr);
+    own(dir.path(), "own.safetensors", 31, false);
+    let anew = ["train", "--config", "r/config.toml", "--run", "s"];
+    refuses(dir.path(), &anew, 1, &["own.safetensors: not the data"]);
+}
+
+#[test]
 fn rows_are_trained_on_as_they_are_marked() {
     let dir = tempfile::tempdir().unwrap();
     own(dir.path(), "own.safetensors", 30, true);
