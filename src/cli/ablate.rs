@@ -146,25 +146,12 @@ impl Values {
                 Ok((Self::Means(means), from("sequences and positions of")))
             }
             AblationKindArg::MeanPosition => {
-                let padded =
-                    data.padded(config.n_ctx).map_err(|error| Failure::Usage(format!("{name}: {error}")))?;
-                let longest = padded.longest(Split::Validation);
-                if last >= longest {
-                    let there = format!("{name}: no sequence has position {last}, which is ablated");
-                    return Err(Failure::Usage(there));
-                }
-                afford::over_set("ablate --kind mean-position", config, (longest, 0))?;
-                let means = evaluation::means_by_position(weights, &padded.examples(Split::Validation));
+                let means = means_by_position(weights, (&data, &name), last)?;
                 Ok((Self::Means(means), from("sequences at each position of")))
             }
             AblationKindArg::Resample => {
-                let lens = |data: &Dataset| -> Vec<usize> {
-                    data.examples(Split::Validation).iter().map(|one| one.tokens().len()).collect()
-                };
                 let seed = measured.run.seed;
-                let drawn = donors(&lens(&set.data), &lens(&data), is_same_set, seed).map_err(|index| {
-                    Failure::Usage(format!("{name}: no other sequence is as long as sequence {index}"))
-                })?;
+                let drawn = drawn(&set.data, (&data, &name), is_same_set, seed)?;
                 let words = from("other sequences of").map(|words| format!("{words}, drawn by seed {seed}"));
                 Ok((Self::Donors(data, drawn), words))
             }
@@ -182,6 +169,36 @@ impl Values {
             }
         }
     }
+}
+
+/// The means at each position up to `last`, over the padded rows of a set.
+fn means_by_position(
+    weights: &Weights,
+    (data, name): (&Dataset, &str),
+    last: usize,
+) -> Result<Means, Failure> {
+    let config = weights.config();
+    let padded = data.padded(config.n_ctx).map_err(|error| Failure::Usage(format!("{name}: {error}")))?;
+    let longest = padded.longest(Split::Validation);
+    if last >= longest {
+        return Err(Failure::Usage(format!("{name}: no sequence has position {last}, which is ablated")));
+    }
+    afford::over_set("ablate --kind mean-position", config, (longest, 0))?;
+    Ok(evaluation::means_by_position(weights, &padded.examples(Split::Validation)))
+}
+
+/// For each sequence of a set another one of `data`.
+fn drawn(
+    set: &Dataset,
+    (data, name): (&Dataset, &str),
+    is_same_set: bool,
+    seed: u64,
+) -> Result<Vec<usize>, Failure> {
+    let [set, data] = [set, data].map(|of| -> Vec<usize> {
+        of.examples(Split::Validation).iter().map(|one| one.tokens().len()).collect()
+    });
+    let alone = |index| format!("{name}: no other sequence is as long as sequence {index}");
+    donors(&set, &data, is_same_set, seed).map_err(|index| Failure::Usage(alone(index)))
 }
 
 /// The requested edits, checked against the model.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::config_error::{MAX_TOKENS, RunConfigError};
-use super::data::{DataError, DataFile};
+use super::data::DataFile;
+use super::data_error::DataError;
 use super::frozen;
 use super::recipe::{Extension, TrainConfig};
 use crate::model::weights_file::TASK_KEY;

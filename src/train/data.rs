@@ -1,163 +1,21 @@
 //! Data sets in files: safetensors, or a line of JSON per sequence.
 
 mod lines;
+mod reader;
 mod tensors;
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use thiserror::Error;
-
-use crate::memory::{self, TooMuch};
+use super::data_error::{DataError, DataProblem};
+use crate::memory;
 use crate::model::weights_file::{Problem, read_bounded};
 use crate::model::{ModelConfig, WeightsError};
-use crate::task::{
-    Class, DataSource, Dataset, Listing, ListingError, Rows, TargetRule, TaskConfig, TaskError, Token,
-};
+use crate::task::{DataSource, Dataset, Listing, ListingError, TargetRule, TaskConfig};
 
-/// As in PyTorch's cross-entropy: a target that is not scored.
-const UNSCORED: i64 = -100;
 /// Longest text accepted.
 const MAX_TEXT: u64 = 1 << 30;
-
-/// Data that cannot be used.
-#[derive(Debug, Error)]
-pub enum DataError {
-    /// The file cannot be read, or has another format.
-    #[error(transparent)]
-    Read(Box<WeightsError>),
-    /// The contents are no data set.
-    #[error("{path}{problem}")]
-    Invalid {
-        /// The file.
-        path: String,
-        /// The problem, after its place in the file.
-        problem: DataProblem,
-    },
-    /// A data set that does not fit the model or the request.
-    #[error("{path}: {problem}")]
-    Unfit {
-        /// The file.
-        path: String,
-        /// The problem.
-        problem: ListingError,
-    },
-    /// Other contents than when the run was started.
-    #[error(
-        "{path}: not the data that the run was started with: its checksum is {found}, that of the run's data {wanted}"
-    )]
-    Changed {
-        /// The file.
-        path: String,
-        /// Its checksum.
-        found: String,
-        /// The run's.
-        wanted: String,
-    },
-    /// A path that a run's settings cannot name.
-    #[error("{0}: the path is not UTF-8")]
-    Path(String),
-    /// The task's settings.
-    #[error(transparent)]
-    Task(#[from] TaskError),
-}
-
-impl From<WeightsError> for DataError {
-    fn from(error: WeightsError) -> Self {
-        Self::Read(Box::new(error))
-    }
-}
-
-/// A problem in a data file.
-#[derive(Debug, Error)]
-pub enum DataProblem {
-    /// Not a safetensors file.
-    #[error(": {0}")]
-    Format(#[from] Problem),
-    /// Not JSON, or a value of another type.
-    #[error(":{line}:{column}: {problem}")]
-    Line {
-        /// From 1.
-        line: usize,
-        /// From 1.
-        column: usize,
-        /// The problem.
-        problem: String,
-    },
-    /// The required tensor or key is missing.
-    #[error("{0}: no `tokens`")]
-    NoTokens(Place),
-    /// A key that other lines have.
-    #[error("{0}: no `train`, which other lines have")]
-    NoTrain(Place),
-    /// A tensor of another shape.
-    #[error(": `{name}` has shape {found:?}, not {wanted}")]
-    Shape {
-        /// The tensor.
-        name: &'static str,
-        /// Its shape.
-        found: Vec<usize>,
-        /// The shape required.
-        wanted: String,
-    },
-    /// A tensor of another type.
-    #[error(": `{name}` is {found}, not {wanted}")]
-    Dtype {
-        /// The tensor.
-        name: &'static str,
-        /// Its type.
-        found: String,
-        /// The types accepted.
-        wanted: &'static str,
-    },
-    /// A value out of range.
-    #[error("{place}: `{name}`{} holds {value}: {wanted}", position.map_or(String::new(), |at| format!(" at position {at}")))]
-    Value {
-        /// The row.
-        place: Place,
-        /// The tensor.
-        name: &'static str,
-        /// The position, if the tensor has several in a row.
-        position: Option<usize>,
-        /// The value.
-        value: i64,
-        /// The values accepted.
-        wanted: String,
-    },
-    /// Names that are not a list of texts.
-    #[error(": its metadata `{key}`, which should be a JSON list of names: {problem}")]
-    Names {
-        /// `vocab` or `vocab_out`.
-        key: &'static str,
-        /// The problem.
-        problem: String,
-    },
-    /// Larger than the available memory.
-    #[error(": {0}")]
-    Memory(#[from] TooMuch),
-}
-
-/// A sequence's place in its file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// The whole file.
-    File,
-    /// A row of the tensors, from 0.
-    Row(usize),
-    /// A line of the text, from 1.
-    Line(usize),
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::File => Ok(()),
-            Self::Row(row) => write!(f, ": row {row}"),
-            Self::Line(line) => write!(f, ":{line}"),
-        }
-    }
-}
 
 /// A data set, and the checksum of its file.
 #[derive(Debug)]
@@ -275,66 +133,4 @@ fn json_text(path: &Path) -> Result<Option<Vec<u8>>, DataError> {
         .map_err(|error| invalid(error.into()))?;
     file.take(MAX_TEXT).read_to_end(&mut text).map_err(failed)?;
     Ok(Some(text))
-}
-
-/// The sequences read so far.
-struct Reader {
-    rows: Rows,
-    rule: Option<TargetRule>,
-    tokens: Vec<Token>,
-    targets: Vec<Option<Class>>,
-}
-
-impl Reader {
-    fn new(rule: Option<TargetRule>, rows: Rows) -> Self {
-        Self { rows, rule, tokens: Vec::new(), targets: Vec::new() }
-    }
-
-    /// Adds a row of tokens and, if it has any, targets: the first `len` (all, if `None`) are the sequence.
-    fn row(
-        &mut self,
-        place: Place,
-        tokens: impl ExactSizeIterator<Item = i64>,
-        targets: Option<impl Iterator<Item = i64>>,
-        len: Option<i64>,
-    ) -> Result<(), DataProblem> {
-        let width = tokens.len();
-        let value =
-            |name, position, value, wanted| DataProblem::Value { place, name, position, value, wanted };
-        let len = match len {
-            None => width,
-            Some(len) => {
-                usize::try_from(len).ok().filter(|len| (1..=width).contains(len)).ok_or_else(|| {
-                    value("lengths", None, len, format!("a sequence here has 1 to {width} tokens"))
-                })?
-            }
-        };
-        self.tokens.clear();
-        for (at, found) in tokens.enumerate() {
-            let token = Token::try_from(found).ok().filter(|token| *token < Token::MAX);
-            let most = Token::MAX - 1;
-            // Padding may be any number, and is no token then.
-            let token = token.or((at >= len).then_some(Token::MAX));
-            let wanted = || format!("a token is 0 to {most}");
-            self.tokens.push(token.ok_or_else(|| value("tokens", Some(at), found, wanted()))?);
-        }
-        self.targets.clear();
-        if let Some(rule) = self.rule {
-            self.targets.extend(rule.targets(&self.tokens[..len]).iter());
-        } else {
-            for (at, found) in targets.into_iter().flatten().take(len).enumerate() {
-                let class = Class::try_from(found).ok().filter(|class| *class < Class::MAX);
-                let wanted = || format!("a class is 0 or more, {UNSCORED} where none is scored");
-                let is_scored = found != UNSCORED;
-                let class = class.filter(|_| is_scored);
-                if is_scored && class.is_none() {
-                    return Err(value("targets", Some(at), found, wanted()));
-                }
-                self.targets.push(class);
-            }
-        }
-        self.targets.resize(width, None);
-        self.rows.push(&self.tokens, &self.targets, len);
-        Ok(())
-    }
 }

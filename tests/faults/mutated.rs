@@ -242,7 +242,10 @@ fn data_sets() {
         let path = dir.path().join("data");
         fs::write(&path, bytes).unwrap();
         let model = ModelConfig { n_ctx: 5, d_vocab: 40, ..ModelConfig::default() };
-        let read = DataFile::read(&path, None).and_then(|file| file.dataset(&path, &model));
+        let read = match DataFile::read(&path, None) {
+            Ok(file) => file.dataset(&path, &model),
+            Err(error) => Err(error),
+        };
         let error = read.as_ref().err().map_or_else(String::new, ToString::to_string);
         assert!(!error.contains('\n'), "{error}");
         read.is_ok()

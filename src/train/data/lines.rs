@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{DataProblem, Place, Reader, UNSCORED};
+use super::super::data_error::{DataProblem, Place};
+use super::reader::{Reader, UNSCORED};
 use crate::task::{Listing, Rows, TargetRule};
 
 /// One sequence, or the names of tokens and classes.

@@ -2,7 +2,8 @@
 
 use safetensors::tensor::{Dtype, TensorView};
 
-use super::{DataProblem, Place, Reader};
+use super::super::data_error::{DataProblem, Place};
+use super::reader::Reader;
 use crate::memory;
 use crate::model::weights_file::Container;
 use crate::task::{Listing, Rows, TargetRule};
