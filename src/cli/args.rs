@@ -131,6 +131,12 @@ pub struct ExploreArgs {
     /// Explore these weights, or those of a run's directory, without training
     #[arg(long, value_name = "FILE.safetensors", value_parser = weights_parser(), conflicts_with_all = ["run", "epochs"])]
     pub weights: Option<PathBuf>,
+    /// Follow weights that another program writes while it trains, with the step as the last number of each name
+    #[arg(long, value_name = "'DIR/step-*.safetensors'", conflicts_with_all = ["run", "weights", "epochs"])]
+    pub watch: Option<String>,
+    /// Losses that it writes, as JSON lines or CSV: step, train_loss, val_loss, lr [default: metrics.jsonl or metrics.csv there]
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
     #[command(flatten)]
     pub looks: Looks,
     /// Milliseconds until an Esc is a key: a slow line may hold up the rest of what an arrow sends

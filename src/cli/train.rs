@@ -187,7 +187,8 @@ impl Reporter {
             TrainEvent::Unsaved(Some(why)) => self.line(&format!("headcount: not saved: {}", sanitize(&why))),
             TrainEvent::Unsaved(None) => self.line("headcount: saved again"),
             // The training call returns the error, which is reported once, at the end.
-            TrainEvent::Failed(_)
+            TrainEvent::Outside(_)
+            | TrainEvent::Failed(_)
             | TrainEvent::Extended { .. }
             | TrainEvent::State(_)
             | TrainEvent::Rescued { .. }

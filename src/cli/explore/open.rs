@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::super::args::{DataArgs, SettingsArgs};
+use super::super::args::{DataArgs, ExploreArgs, SettingsArgs};
 use super::super::input::{self, Requested};
 use super::super::{Failure, afford, say};
 use super::follower::{self, Follower};
+use super::watcher::{Watcher, step_of};
 use crate::app::Mode;
 use crate::model::{ModelConfig, Snapshot, Weights};
 use crate::task::Dataset;
@@ -25,6 +26,8 @@ pub struct Plan {
     pub(super) training: Option<(RunDir, TrainState)>,
     /// The run that another process trains, if any.
     pub(super) follower: Option<Follower>,
+    /// The files that another program writes, if they are watched.
+    pub(super) watcher: Option<Watcher>,
 }
 
 fn dataset(config: &RunConfig) -> Result<Arc<Dataset>, Failure> {
@@ -49,14 +52,40 @@ fn labelled(config: &RunConfig) -> (Arc<Dataset>, Option<String>) {
     )
 }
 
-/// Opens weights that no process trains.
-pub fn weights(
-    path: &Path,
+/// The pattern of files to watch: of `--watch`, or of a `--run` that has weights with steps but is no run of ours.
+pub(super) fn outside(args: &ExploreArgs) -> Option<String> {
+    let of_run = || {
+        let run = args.run.run.as_ref().filter(|run| !run.join("config.toml").exists())?;
+        let pattern = Path::new(&glob::Pattern::escape(run.to_str()?)).join("*.safetensors");
+        let pattern = pattern.to_str()?.to_owned();
+        let has_steps = glob::glob(&pattern).ok()?.flatten().any(|path| step_of(&path).is_some());
+        has_steps.then_some(pattern)
+    };
+    args.watch.clone().or_else(of_run)
+}
+
+/// Opens weights that another program writes while it trains, once there are any.
+pub(super) fn watched(
+    pattern: &str,
+    metrics: Option<&Path>,
     (settings, data): (&SettingsArgs, &DataArgs),
     seed: Option<u64>,
 ) -> Result<Plan, Failure> {
-    let opened = input::completed(path, settings)?;
-    let model: &ModelConfig = opened.weights.config();
+    let mut watcher = Watcher::new(pattern, metrics, settings)?;
+    let (newest, model, past) = watcher.first()?;
+    let (config, dataset, note) = explored(&newest, &model, (settings, data), seed)?;
+    let past = past.into_iter().chain(note.map(TrainEvent::Notice)).collect();
+    let mode = exploring(Path::new(pattern));
+    Ok(Plan { dataset, config, past, mode, training: None, follower: None, watcher: Some(watcher) })
+}
+
+/// Settings and data of weights that are explored, and why they have no labels.
+fn explored(
+    path: &Path,
+    model: &ModelConfig,
+    (settings, data): (&SettingsArgs, &DataArgs),
+    seed: Option<u64>,
+) -> Result<(RunConfig, Arc<Dataset>, Option<String>), Failure> {
     let mut config = input::settings_of(path, settings, model)?;
     config.seed = seed.unwrap_or(config.seed);
     afford::explore(&config, None)?;
@@ -64,10 +93,21 @@ pub fn weights(
         Some(file) => (Arc::new(input::data(file, data.rule(), model)?), None),
         None => labelled(&config),
     };
+    Ok((config, dataset, unread))
+}
+
+/// Opens weights that no process trains.
+pub fn weights(
+    path: &Path,
+    (settings, data): (&SettingsArgs, &DataArgs),
+    seed: Option<u64>,
+) -> Result<Plan, Failure> {
+    let opened = input::completed(path, settings)?;
+    let (config, dataset, unread) = explored(path, opened.weights.config(), (settings, data), seed)?;
     let notes = opened.notes.iter().cloned().chain(unread).map(TrainEvent::Notice);
     let snapshot = TrainEvent::Snapshot(Arc::new(Snapshot::new(0, opened.weights.clone())));
     let past = notes.chain([snapshot]).collect();
-    Ok(Plan { dataset, config, past, mode: exploring(path), training: None, follower: None })
+    Ok(Plan { dataset, config, past, mode: exploring(path), training: None, follower: None, watcher: None })
 }
 
 pub(super) fn run(
@@ -95,7 +135,7 @@ pub(super) fn run(
         say(&format!("headcount: going on with {} from step {}", sanitize(&place), state.step));
     }
     let training = Some((run_dir, state));
-    Ok(Plan { config, dataset, past, mode: Mode::Live, training, follower: None })
+    Ok(Plan { config, dataset, past, mode: Mode::Live, training, follower: None, watcher: None })
 }
 
 /// Opens what a run has saved, whichever process trains it.
@@ -113,7 +153,15 @@ fn plan_of(path: &Path, found: Found, config: &RunConfig) -> Result<Option<Plan>
     let Some(state) = state else { return Ok(None) };
     let past = past(path, &state, earlier, &skipped);
     let (dataset, mode) = (dataset(config)?, exploring(path));
-    Ok(Some(Plan { config: config.clone(), dataset, past, mode, training: None, follower: None }))
+    Ok(Some(Plan {
+        config: config.clone(),
+        dataset,
+        past,
+        mode,
+        training: None,
+        follower: None,
+        watcher: None,
+    }))
 }
 
 /// Opens what is saved of a run that another process trains.
@@ -133,7 +181,7 @@ fn read_only(
     past.push(follower::read_only(owner));
     let trainer = Some(owner.clone());
     let follower = Some(Follower { run: path.into(), config: config.clone(), step, trainer });
-    Ok(Plan { config, dataset, past, mode: exploring(path), training: None, follower })
+    Ok(Plan { config, dataset, past, mode: exploring(path), training: None, follower, watcher: None })
 }
 
 /// The trainer's events up to the step of `newest`, and the saved weights as snapshots.
