@@ -8,7 +8,7 @@ use headcount::analysis::attention::averages;
 use headcount::analysis::circuits::{HeadCircuits, HeadDrive, circuits};
 use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::{lens, lens_over};
-use headcount::analysis::{AblationOutcome, token_trackers};
+use headcount::analysis::{AblationOutcome, Each, Scores, token_trackers};
 use headcount::analysis::{NeuronDirections, Pass, evaluate};
 use headcount::inquiry::paths::paths;
 use headcount::inquiry::{
@@ -220,7 +220,8 @@ fn a_replaced_pattern_is_what_the_head_attends_with() {
                 "the other head is left alone"
             );
         }
-        assert_eq!(interventions.cells(weights.config(), 128), 128 * 129 / 2);
+        let keys = &pass.activations.keys;
+        assert_eq!(interventions.cells(weights.config(), keys), 128 * 129 / 2);
     }
 }
 
@@ -357,11 +358,15 @@ fn logits_that_are_nan_predict_nothing() {
     let (before, after) = (pass(&trained), pass(&broken));
     assert_eq!((before.accuracy(&targets), after.accuracy(&targets)), (Some(1.0), Some(0.0)));
     let off = Interventions::default();
-    let outcome = AblationOutcome::new(trained.config(), &off, example, [&before, &after]);
-    assert_eq!(outcome.changed.len(), 8, "from an answer to none");
+    let data = majority(&zeros);
+    let of = |passes: [&Pass; 2]| {
+        let scores = passes.map(|pass| Scores::of(pass, &targets));
+        AblationOutcome::new(trained.config(), &off, (data.task(), &[example], true), scores)
+    };
+    let outcome = of([&before, &after]);
+    assert_eq!(outcome.changed, Each::One((0..8).collect()), "from an answer to none");
     assert!(outcome.to_string().contains("label 0  output 0 -> NaN"), "{outcome}");
-    let outcome = AblationOutcome::new(trained.config(), &off, example, [&after, &after]);
-    assert!(outcome.changed.is_empty(), "from none to none");
+    assert_eq!(of([&after, &after]).changed, Each::One(Vec::new()), "from none to none");
     for place in lens_over(&broken, &[example]) {
         assert!(place.accuracy == 0.0 && place.loss.is_nan(), "{place:?}");
     }
@@ -598,6 +603,7 @@ fn an_edit_at_one_position_leaves_the_others() {
     let row = 128 * 128 + 5 * 128;
     assert_eq!(differ(&clean.attn.pattern, &pattern.attn.pattern), (row..row + 6).collect::<Vec<_>>());
     assert_eq!(pattern.attn.pattern[row..row + 6], [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
-    assert_eq!(edits.map(|edit| edit.cells(weights.config(), 128)), [32, 1, 6]);
+    let keys = weights.config().visible_keys(&tokens);
+    assert_eq!(edits.map(|edit| edit.cells(weights.config(), &keys)), [32, 1, 6]);
     assert_eq!(Hook::Post.name(1), "blocks.1.mlp.hook_post");
 }

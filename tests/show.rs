@@ -49,6 +49,7 @@ fn models() -> [Model; 3] {
         source: Source::Exhaustive,
         sequences: p * p,
         train_fraction: 0.5,
+        ..TaskConfig::default()
     };
     let initial = |config: &ModelConfig| Weights::initial(config, 3);
     [
@@ -137,7 +138,11 @@ fn assert_equal(what: &str, screen: &Value, shown: &Value) {
 fn every_panel_is_what_the_screen_exports() {
     for model in models() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("w.safetensors"), encode_weights(&model.weights, &[])).unwrap();
+        fs::write(
+            dir.path().join("w.safetensors"),
+            encode_weights(&model.weights, &[("task", "majority".into())]),
+        )
+        .unwrap();
         let mut seen = 0;
         for (view, keys) in
             [("train", "1"), ("attention", "2"), ("logits", "3"), ("neurons", "4o"), ("circuits", "5v")]
@@ -171,7 +176,11 @@ fn every_panel_is_what_the_screen_exports() {
 fn edits_are_those_of_the_screen() {
     for model in models() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("w.safetensors"), encode_weights(&model.weights, &[])).unwrap();
+        fs::write(
+            dir.path().join("w.safetensors"),
+            encode_weights(&model.weights, &[("task", "majority".into())]),
+        )
+        .unwrap();
         // The first neuron of the list off, or the first head where there is none; and a pattern replaced.
         let keys = if model.weights.config().has_mlp() { "4g<space>2.a6" } else { "2<space>.a6" };
         let export = exported(&model, keys).expect("something is off");
@@ -227,7 +236,11 @@ fn the_list_names_every_panel_and_question_once() {
 fn notebook() -> (tempfile::TempDir, Model) {
     let [notebook, ..] = models();
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("w.safetensors"), encode_weights(&notebook.weights, &[])).unwrap();
+    fs::write(
+        dir.path().join("w.safetensors"),
+        encode_weights(&notebook.weights, &[("task", "majority".into())]),
+    )
+    .unwrap();
     (dir, notebook)
 }
 
@@ -405,7 +418,7 @@ fn a_file_of_data_has_its_own_targets_names_and_lengths() {
     let error = shown("positions", &["--tokens", "a,x"]).unwrap_err();
     assert!(error.contains("`x` at position 1 is not a token"), "{error}");
     for (shape, values, said) in [
-        (&[1, 2][..], &[0, 10][..], "sequence 0 has token 10: the model's are 0 to 9"),
+        (&[1, 2][..], &[0, 10][..], "sequence 0 has token 10 at position 1: the model's are 0 to 9"),
         (&[0, 2], &[], "no sequence"),
         (&[2], &[0, 1], "not [sequences, positions]"),
     ] {

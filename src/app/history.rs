@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::train::{EpochMetrics, StepMetrics};
+use crate::train::{EpochMetrics, OutsideMetrics, StepMetrics};
 
 /// Buckets per series: more than the columns of a wide screen, even after halving.
 const CAPACITY: usize = 512;
@@ -119,6 +119,21 @@ impl History {
     pub(super) fn step(&mut self, metrics: StepMetrics) {
         self.train_loss.push(metrics.step, f64::from(metrics.train_loss));
         self.lr.push(metrics.step, metrics.lr);
+        self.recent(metrics);
+    }
+
+    /// Adds losses that another program wrote.
+    pub(super) fn outside(&mut self, metrics: OutsideMetrics) {
+        if let Some(train_loss) = metrics.train_loss {
+            let lr = metrics.lr.unwrap_or(f64::NAN);
+            self.train_loss.push(metrics.step, train_loss);
+            self.recent(StepMetrics { step: metrics.step, epoch: 0, train_loss: train_loss as f32, lr });
+        }
+        metrics.lr.into_iter().for_each(|lr| self.lr.push(metrics.step, lr));
+        metrics.val_loss.into_iter().for_each(|loss| self.validation_loss.push(metrics.step, loss));
+    }
+
+    fn recent(&mut self, metrics: StepMetrics) {
         if self.recent.len() == RECENT {
             self.recent.pop_front();
         }

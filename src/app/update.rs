@@ -90,6 +90,10 @@ impl App {
                 self.trainer.epoch = metrics.epoch;
                 self.history.epoch(metrics);
             }
+            TrainEvent::Outside(metrics) => {
+                self.trainer.step = self.trainer.step.max(metrics.step);
+                self.history.outside(metrics);
+            }
             TrainEvent::Snapshot(snapshot) => {
                 self.trainer.step = self.trainer.step.max(snapshot.step);
                 if self.timeline.push(snapshot) {

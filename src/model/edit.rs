@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::ModelConfig;
 use super::ids::{HeadId, NeuronId};
+use super::visible::VisibleKeys;
 
 /// A hook of a block at which activations can be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,10 +78,11 @@ pub struct Edit {
 }
 
 impl Edit {
-    /// Number of values replaced in a sequence of `len` positions; for a pattern, only keys up to the query count.
-    pub fn cells(&self, config: &ModelConfig, len: usize) -> usize {
+    /// Number of values replaced in a sequence; for a pattern, only keys that the query sees count.
+    pub fn cells(&self, config: &ModelConfig, keys: &VisibleKeys) -> usize {
+        let len = keys.len();
         let width = |position: usize| match self.hook {
-            Hook::Pattern => position + 1,
+            Hook::Pattern => keys.of(position).count(),
             Hook::Z => config.d_head,
             Hook::Post => 1,
         };
@@ -128,7 +130,7 @@ pub enum AblationKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PatternKind {
-    /// Equal attention to every key up to the query.
+    /// Equal attention to every key that the query sees.
     Uniform,
     /// The query itself.
     Identity,
@@ -137,11 +139,14 @@ pub enum PatternKind {
 }
 
 impl PatternKind {
-    /// Fills the row of one query, `[key]`; the row sums to 1.
-    fn fill(self, query: usize, row: &mut [f32]) {
+    /// Fills the row of one query, `[key]`. The row sums to 1, or to 0 if it is uniform and the query sees no key.
+    fn fill(self, query: usize, keys: &VisibleKeys, row: &mut [f32]) {
         row.fill(0.0);
         match self {
-            Self::Uniform => row[..=query].fill(1.0 / (query + 1) as f32),
+            Self::Uniform => {
+                let share = 1.0 / keys.of(query).count() as f32;
+                keys.of(query).for_each(|key| row[key] = share);
+            }
             Self::Identity => row[query] = 1.0,
             Self::Previous => row[query.saturating_sub(1)] = 1.0,
         }
@@ -149,7 +154,7 @@ impl PatternKind {
 }
 
 /// The edits of the screen and the command line: heads ablated at `attn.hook_z`, neurons at `mlp.hook_post`, patterns
-/// replaced at `attn.hook_pattern`, at every position.
+/// replaced at `attn.hook_pattern`, usually at every position.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Interventions {
     /// Ablated heads.
@@ -160,6 +165,8 @@ pub struct Interventions {
     pub kind: AblationKind,
     /// Attention-pattern overrides by head.
     pub patterns: BTreeMap<HeadId, PatternKind>,
+    /// The positions of all of them; of a pattern, its queries.
+    pub positions: Positions,
 }
 
 impl Interventions {
@@ -204,7 +211,7 @@ impl Interventions {
             layer,
             hook,
             indices: vec![index],
-            positions: Positions::All,
+            positions: self.positions.clone(),
             change,
         };
         let heads = self.heads.iter().map(|id| edit(id.layer, Hook::Z, id.head, change));
@@ -215,9 +222,9 @@ impl Interventions {
         heads.chain(neurons).chain(self.patterns.iter().map(pattern)).collect()
     }
 
-    /// Number of values replaced in a sequence of `len` positions.
-    pub fn cells(&self, config: &ModelConfig, len: usize) -> usize {
-        self.edits().iter().map(|edit| edit.cells(config, len)).sum()
+    /// Number of values replaced in a sequence.
+    pub fn cells(&self, config: &ModelConfig, keys: &VisibleKeys) -> usize {
+        self.edits().iter().map(|edit| edit.cells(config, keys)).sum()
     }
 
     /// The replacement values. Without `means`, ablation to the mean becomes ablation to zero.
@@ -226,13 +233,16 @@ impl Interventions {
     }
 }
 
-/// Mean activations over sequences and positions, by layer.
+/// Activations to replace others by, by layer: means over sequences and positions, means over sequences at each
+/// position, or those of one sequence.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Means {
-    /// Of `attn.hook_z`, `[n_heads, d_head]`.
+    /// Of `attn.hook_z`, `[rows, n_heads, d_head]`.
     pub z: Vec<Vec<f32>>,
-    /// Of `mlp.hook_post`, `[d_mlp]`.
+    /// Of `mlp.hook_post`, `[rows, d_mlp]`.
     pub post: Vec<Vec<f32>>,
+    /// 1 for all positions alike, else one row per position; positions without a row stay as they are.
+    pub rows: usize,
     /// Number of sequences averaged.
     pub sequences: usize,
 }
@@ -252,10 +262,11 @@ pub(super) struct BlockEdit {
     pub(super) patterns: Vec<PatternEdit>,
 }
 
-/// The columns from `first` on are replaced by `values` at some positions.
+/// The columns from `first` on are replaced by `values`, `[rows, width]`, at some positions.
 #[derive(Clone, Debug)]
 struct Columns {
     first: usize,
+    width: usize,
     values: Vec<f32>,
     positions: Positions,
 }
@@ -288,11 +299,13 @@ impl BlockEdit {
     fn add(&mut self, edit: &Edit, index: usize, width: usize, means: Option<&Means>) {
         let (first, positions) = (index * width, edit.positions.clone());
         let means = means.filter(|_| edit.change == Change::Mean);
-        let columns = |of: fn(&Means) -> &Vec<Vec<f32>>| Columns {
-            first,
-            values: means
-                .map_or(vec![0.0; width], |means| of(means)[edit.layer][first..first + width].to_vec()),
-            positions: positions.clone(),
+        let columns = |of: fn(&Means) -> &Vec<Vec<f32>>| {
+            let values = means.map_or(vec![0.0; width], |means| {
+                let values = &of(means)[edit.layer];
+                let rows = values.chunks_exact(values.len() / means.rows);
+                rows.flat_map(|row| row[first..first + width].iter().copied()).collect()
+            });
+            Columns { first, width, values, positions: positions.clone() }
         };
         match (edit.hook, edit.change) {
             (Hook::Z, Change::Zero | Change::Mean) => self.z.push(columns(|means| &means.z)),
@@ -323,9 +336,13 @@ impl BlockEdit {
 
 impl Columns {
     fn apply(&self, rows: &mut [f32], width: usize) {
+        let is_same = self.values.len() == self.width;
         for (position, row) in rows.chunks_exact_mut(width).enumerate() {
-            if self.positions.has(position) {
-                row[self.first..self.first + self.values.len()].copy_from_slice(&self.values);
+            let from = if is_same { 0 } else { position * self.width };
+            if let Some(values) = self.values.get(from..from + self.width)
+                && self.positions.has(position)
+            {
+                row[self.first..self.first + self.width].copy_from_slice(values);
             }
         }
     }
@@ -333,10 +350,10 @@ impl Columns {
 
 impl PatternEdit {
     /// Replaces rows of the head's pattern, `[query, key]`.
-    pub(super) fn apply(&self, pattern: &mut [f32], len: usize) {
-        for (query, row) in pattern.chunks_exact_mut(len).enumerate() {
+    pub(super) fn apply(&self, pattern: &mut [f32], keys: &VisibleKeys) {
+        for (query, row) in pattern.chunks_exact_mut(keys.len()).enumerate() {
             if self.positions.has(query) {
-                self.kind.fill(query, row);
+                self.kind.fill(query, keys, row);
             }
         }
     }

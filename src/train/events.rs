@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::outside::OutsideMetrics;
 use super::recipe::Extension;
 use crate::analysis::Evaluation;
 use crate::model::Snapshot;
@@ -73,6 +74,8 @@ pub enum TrainEvent {
     Step(StepMetrics),
     /// After every validation.
     Epoch(EpochMetrics),
+    /// Losses of a step that another program has taken.
+    Outside(OutsideMetrics),
     /// The weights: before the first step, then at intervals, and after the last step.
     Snapshot(Arc<Snapshot>),
     /// The run was extended, on disk too.

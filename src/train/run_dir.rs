@@ -39,7 +39,7 @@ pub struct RunDir {
     metrics: MetricsLog,
     checkpoints: Checkpoints,
     /// Metadata of the weights files: the task's name and the other settings of the run.
-    about: [(&'static str, String); 2],
+    about: Vec<(&'static str, String)>,
     lock: Lock,
 }
 
@@ -71,6 +71,16 @@ impl Found {
     /// Steps taken at the newest intact checkpoint.
     pub fn step(&self) -> usize {
         self.state.as_ref().map_or(0, |state| state.step)
+    }
+
+    /// The kept weights nearest to a step, and theirs; of two, the earlier. By default the newest.
+    pub fn nearest(self, step: Option<usize>) -> Option<(usize, Weights)> {
+        let newest = self.state.map(|state| (state.step, state.weights));
+        let mut kept = self.earlier.into_iter().chain(newest);
+        match step {
+            Some(step) => kept.min_by_key(|(kept, _)| kept.abs_diff(step)),
+            None => kept.next_back(),
+        }
     }
 
     /// Whether every step of the schedule has been taken.

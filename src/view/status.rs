@@ -79,6 +79,10 @@ fn pieces<'a>(ink: &Ink<'_>, app: &'a App) -> Vec<Piece<'a>> {
         pieces.push(piece(2, "val", figure(validation.loss).into(), number_role(validation.loss)));
         pieces.push(piece(2, "acc", percent(validation.accuracy).into(), Role::Strong));
     }
+    // Of another program's run the validation loss alone is known.
+    if let (None, Some((_, loss))) = (&app.history.validation, app.history.validation_loss.last) {
+        pieces.push(piece(2, "val", figure(loss).into(), number_role(loss)));
+    }
     if let Some(silent) = trainer.silent.filter(|_| trainer.state == Some(RunState::Running)) {
         pieces.push(piece(1, "", format!("silent {silent:.0}s").into(), Role::Warning));
     } else if let Some(rate) = trainer.rate {

@@ -174,9 +174,10 @@ impl<D: Display> EventLoop<'_, D> {
     /// Whether to ignore the bandwidth budget: after a key, and for what the user should see at once.
     fn is_urgent(&mut self, loop_event: &LoopEvent) -> bool {
         match loop_event {
-            LoopEvent::Train(event) => {
-                !matches!(event, TrainEvent::Step(_) | TrainEvent::Epoch(_) | TrainEvent::Snapshot(_))
-            }
+            LoopEvent::Train(event) => !matches!(
+                event,
+                TrainEvent::Step(_) | TrainEvent::Epoch(_) | TrainEvent::Outside(_) | TrainEvent::Snapshot(_)
+            ),
             LoopEvent::Term(event) => *event != TermEvent::FrameWritten,
             LoopEvent::Inquiry(WorkerMessage::Answer(answer)) => self.awaited.is_answered(&answer.inquiry),
             LoopEvent::Inquiry(WorkerMessage::Failure(_)) => true,

@@ -8,6 +8,7 @@ mod gate;
 pub(super) mod open;
 mod pulse;
 mod trainer;
+mod watcher;
 mod worker;
 
 pub use event_loop::{Display, End, EventLoop, LoopEvent};
@@ -38,10 +39,11 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
         Capabilities::of_this_process(args.looks).map_err(|error| Failure::Usage(error.to_string()))?;
     survive_file_size_limit();
     let (plan, exports) = if let Some(weights) = &args.weights {
-        (
-            open::weights(weights, (&args.run.settings, args.data.as_deref()), args.run.seed)?,
-            PathBuf::from(EXPORTS),
-        )
+        (open::weights(weights, (&args.run.settings, &args.run.data), args.run.seed)?, PathBuf::from(EXPORTS))
+    } else if let Some(pattern) = open::outside(args) {
+        let metrics = args.metrics.as_deref();
+        let watched = (&args.run.settings, &args.run.data);
+        (open::watched(&pattern, metrics, watched, args.run.seed)?, PathBuf::from(EXPORTS))
     } else {
         let requested = requested(&args.run, Length::Fixed)?;
         let exports = requested.path.join(EXPORTS);
@@ -76,6 +78,12 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
         && let Err(error) = follower.spawn(sender.clone())
     {
         let notice = format!("cannot start the thread that follows this run: {error}; it is shown as it was");
+        let _ = sender.send(LoopEvent::Train(TrainEvent::Notice(notice)));
+    }
+    if let Some(watcher) = plan.watcher
+        && let Err(error) = watcher.spawn(sender.clone())
+    {
+        let notice = format!("cannot start the thread that watches the files: {error}; no new file is shown");
         let _ = sender.send(LoopEvent::Train(TrainEvent::Notice(notice)));
     }
     let trainer = plan.training.map(|(run_dir, state)| {

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::super::args::SettingsArgs;
+use super::super::args::{DataArgs, ExploreArgs, SettingsArgs};
 use super::super::input::{self, Requested};
 use super::super::{Failure, afford, say};
 use super::follower::{self, Follower};
+use super::watcher::{Watcher, step_of};
 use crate::app::Mode;
 use crate::model::{ModelConfig, Snapshot, Weights};
 use crate::task::Dataset;
@@ -25,35 +26,88 @@ pub struct Plan {
     pub(super) training: Option<(RunDir, TrainState)>,
     /// The run that another process trains, if any.
     pub(super) follower: Option<Follower>,
+    /// The files that another program writes, if they are watched.
+    pub(super) watcher: Option<Watcher>,
 }
 
-fn dataset(config: &RunConfig) -> Arc<Dataset> {
-    Arc::new(input::dataset_of(config))
+fn dataset(config: &RunConfig) -> Result<Arc<Dataset>, Failure> {
+    input::dataset_of(config).map(Arc::new)
 }
 
 fn exploring(path: &Path) -> Mode {
     Mode::Exploring { weights: sanitize(&path.display().to_string()).into_owned() }
 }
 
-/// Opens weights that no process trains.
-pub fn weights(
-    path: &Path,
-    (settings, data): (&SettingsArgs, Option<&Path>),
+/// The data of the run that weights come from. If its data file is gone, the weights are explored without labels, and
+/// why.
+fn labelled(config: &RunConfig) -> (Arc<Dataset>, Option<String>) {
+    dataset(config).map_or_else(
+        |gone| {
+            (
+                Arc::new(Dataset::generate(input::task_of(config), &config.task, config.seed)),
+                Some(format!("without labels: {gone}")),
+            )
+        },
+        |dataset| (dataset, None),
+    )
+}
+
+/// The pattern of files to watch: of `--watch`, or of a `--run` that has weights with steps but is no run of ours.
+pub(super) fn outside(args: &ExploreArgs) -> Option<String> {
+    let of_run = || {
+        let run = args.run.run.as_ref().filter(|run| !run.join("config.toml").exists())?;
+        let pattern = Path::new(&glob::Pattern::escape(run.to_str()?)).join("*.safetensors");
+        let pattern = pattern.to_str()?.to_owned();
+        let has_steps = glob::glob(&pattern).ok()?.flatten().any(|path| step_of(&path).is_some());
+        has_steps.then_some(pattern)
+    };
+    args.watch.clone().or_else(of_run)
+}
+
+/// Opens weights that another program writes while it trains, once there are any.
+pub(super) fn watched(
+    pattern: &str,
+    metrics: Option<&Path>,
+    (settings, data): (&SettingsArgs, &DataArgs),
     seed: Option<u64>,
 ) -> Result<Plan, Failure> {
-    let opened = input::completed(path, settings)?;
-    let model: &ModelConfig = opened.weights.config();
+    let mut watcher = Watcher::new(pattern, metrics, settings)?;
+    let (newest, model, past) = watcher.first()?;
+    let (config, dataset, note) = explored(&newest, &model, (settings, data), seed)?;
+    let past = past.into_iter().chain(note.map(TrainEvent::Notice)).collect();
+    let mode = exploring(Path::new(pattern));
+    Ok(Plan { dataset, config, past, mode, training: None, follower: None, watcher: Some(watcher) })
+}
+
+/// Settings and data of weights that are explored, and why they have no labels.
+fn explored(
+    path: &Path,
+    model: &ModelConfig,
+    (settings, data): (&SettingsArgs, &DataArgs),
+    seed: Option<u64>,
+) -> Result<(RunConfig, Arc<Dataset>, Option<String>), Failure> {
     let mut config = input::settings_of(path, settings, model)?;
     config.seed = seed.unwrap_or(config.seed);
     afford::explore(&config, None)?;
-    let notes = opened.notes.iter().map(|note| TrainEvent::Notice(note.clone()));
+    let (dataset, unread) = match &data.data {
+        Some(file) => (Arc::new(input::data(file, data.rule(), model)?), None),
+        None => labelled(&config),
+    };
+    Ok((config, dataset, unread))
+}
+
+/// Opens weights that no process trains.
+pub fn weights(
+    path: &Path,
+    (settings, data): (&SettingsArgs, &DataArgs),
+    seed: Option<u64>,
+) -> Result<Plan, Failure> {
+    let opened = input::completed(path, settings)?;
+    let (config, dataset, unread) = explored(path, opened.weights.config(), (settings, data), seed)?;
+    let notes = opened.notes.iter().cloned().chain(unread).map(TrainEvent::Notice);
     let snapshot = TrainEvent::Snapshot(Arc::new(Snapshot::new(0, opened.weights.clone())));
     let past = notes.chain([snapshot]).collect();
-    let dataset = match data {
-        Some(data) => Arc::new(input::data(data, model)?),
-        None => dataset(&config),
-    };
-    Ok(Plan { dataset, config, past, mode: exploring(path), training: None, follower: None })
+    Ok(Plan { dataset, config, past, mode: exploring(path), training: None, follower: None, watcher: None })
 }
 
 pub(super) fn run(
@@ -65,11 +119,11 @@ pub(super) fn run(
     if found
         && newest_step(&path)?.is_some_and(|newest| newest >= config.total_steps())
         && let Some(found) = look(&path)?.filter(Found::is_finished)
-        && let Some(plan) = plan_of(&path, found, &config)
+        && let Some(plan) = plan_of(&path, found, &config)?
     {
         return Ok(plan);
     }
-    let dataset = dataset(&config);
+    let dataset = dataset(&config)?;
     afford::explore(&config, Some(device))?;
     let Opened { run_dir, state, earlier, skipped } = match RunDir::open(&path, &config, &dataset) {
         Err(error @ RunDirError::Locked { .. }) => return read_only(&path, config, dataset, error),
@@ -81,7 +135,7 @@ pub(super) fn run(
         say(&format!("headcount: going on with {} from step {}", sanitize(&place), state.step));
     }
     let training = Some((run_dir, state));
-    Ok(Plan { config, dataset, past, mode: Mode::Live, training, follower: None })
+    Ok(Plan { config, dataset, past, mode: Mode::Live, training, follower: None, watcher: None })
 }
 
 /// Opens what a run has saved, whichever process trains it.
@@ -90,15 +144,24 @@ pub fn kept(path: &Path) -> Result<Plan, Failure> {
     let found = look(path)?.ok_or_else(nothing)?;
     let config = found.config.clone();
     afford::explore(&config, None)?;
-    plan_of(path, found, &config).ok_or_else(nothing)
+    plan_of(path, found, &config)?.ok_or_else(nothing)
 }
 
 /// The plan for a run's files; `None` without a checkpoint.
-fn plan_of(path: &Path, found: Found, config: &RunConfig) -> Option<Plan> {
+fn plan_of(path: &Path, found: Found, config: &RunConfig) -> Result<Option<Plan>, Failure> {
     let Found { state, earlier, skipped, .. } = found;
-    let past = past(path, &state?, earlier, &skipped);
-    let (dataset, mode) = (dataset(config), exploring(path));
-    Some(Plan { config: config.clone(), dataset, past, mode, training: None, follower: None })
+    let Some(state) = state else { return Ok(None) };
+    let past = past(path, &state, earlier, &skipped);
+    let (dataset, mode) = (dataset(config)?, exploring(path));
+    Ok(Some(Plan {
+        config: config.clone(),
+        dataset,
+        past,
+        mode,
+        training: None,
+        follower: None,
+        watcher: None,
+    }))
 }
 
 /// Opens what is saved of a run that another process trains.
@@ -118,7 +181,7 @@ fn read_only(
     past.push(follower::read_only(owner));
     let trainer = Some(owner.clone());
     let follower = Some(Follower { run: path.into(), config: config.clone(), step, trainer });
-    Ok(Plan { config, dataset, past, mode: exploring(path), training: None, follower })
+    Ok(Plan { config, dataset, past, mode: exploring(path), training: None, follower, watcher: None })
 }
 
 /// The trainer's events up to the step of `newest`, and the saved weights as snapshots.
@@ -150,7 +213,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
         let save = |step: usize| {
-            let mut opened = RunDir::open(&path, &config, &dataset(&config)).unwrap();
+            let mut opened = RunDir::open(&path, &config, &dataset(&config).unwrap()).unwrap();
             opened.run_dir.save(&TrainState { step, ..TrainState::initial(&config) }).unwrap();
             opened.run_dir
         };
