@@ -358,7 +358,7 @@ fn ablate_prints_one_json_object_that_equals_transformer_lens() {
         let neurons: Vec<String> = case.indices.iter().map(ToString::to_string).collect();
         let neurons = neurons.join(",");
         let over = path("batch.safetensors").display().to_string();
-        let mut more = vec!["--neurons", &neurons, "--json"];
+        let mut more = vec!["--neurons", &neurons, "--task", "majority", "--json"];
         more.extend(
             (case.kind == "mean").then_some(["--kind", "mean", "--mean-over", &over]).into_iter().flatten(),
         );
@@ -423,8 +423,8 @@ fn weights_that_do_not_fit_are_named() {
         assert_eq!(text.len() + 8, header, "the swap must keep the length");
         write(&[&bytes[..8], text.as_bytes(), &bytes[header..]].concat());
     };
-    swap("unembed.b_U", "unembed.b_V");
-    refuse(&["no tensor `unembed.b_U`"]);
+    swap("unembed.W_U", "unembed.W_V");
+    refuse(&["no tensor `unembed.W_U`"]);
     swap("[64,256]", "[256,64]");
     refuse(&["blocks.0.mlp.W_in"]);
     swap("\"F32\"", "\"I32\"");
@@ -494,7 +494,8 @@ fn an_ablation_is_told_in_words() {
     let dir = tiny();
     let weights = path("weights.safetensors").display().to_string();
     let asked = ["--neurons", "93,103", "--heads", "1", "--pattern", "uniform", "--pattern-heads", "0"];
-    let args = [&["ablate", "--weights", &weights, "--tokens", "1,5,3"][..], &asked].concat();
+    let sequence = ["ablate", "--weights", &weights, "--tokens", "1,5,3", "--task", "majority"];
+    let args = [&sequence[..], &asked].concat();
     let ran = run(dir.path(), &args);
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     for words in ["neurons 93, 103 and head 1 set to zero", "head 0 attends uniformly", "loss     ", " nats"]

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use assert_cmd::Command;
-use headcount::model::weights_file::{Container, encode_weights};
-use headcount::model::{Activation, ModelConfig, Normalization, Weights};
+use headcount::model::weights_file::{Container, encode_weights, parse};
+use headcount::model::{Activation, ModelConfig, ModelSettings, Normalization, PositionEmbedding, Weights};
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -135,13 +135,13 @@ fn the_names_of_other_libraries_are_refused_by_whose_they_are() {
         ("bert.encoder.layer.0.attention.self.query.weight", "BERT's names"),
         ("encoder.layers.0.self_attn.in_proj_weight", "torch.nn's MultiheadAttention and Transformer"),
         ("layers.0.self_attn.in_proj_weight", "torch.nn's MultiheadAttention and Transformer"),
-        ("blocks.0.attn.q.weight", "TransformerLens 4's TransformerBridge"),
-        ("blocks.0.attn.q._original_component.weight", "TransformerLens 4's TransformerBridge"),
+        ("embed.weight", "no tensor `unembed.weight`"),
+        ("embed._original_component.weight", "no tensor `unembed.weight`"),
         ("blocks.0.attn.hook_q", "holds activations"),
         ("tokens", "holds a data set"),
         ("foo", "no tensor `embed.W_E`"),
     ] {
-        let file = bare(&vec![(name.into(), vec![2], vec![0; 8])]);
+        let file = bare(&vec![(name.into(), vec![1, 2], vec![0; 8])]);
         folder.refuses(&file, &[], 1, &[words, "headcount: w: "]);
     }
 }
@@ -154,10 +154,12 @@ fn what_tensors_do_not_tell_is_asked_for() {
         &open(Normalization::Ln, Activation::Gelu),
         &[],
         2,
-        &["do not tell act_fn (\"gelu\" or \"relu\")", "--config"],
+        &["do not tell act_fn (\"gelu\" or \"relu\" or \"gelu_new\" or \"silu\" or \"solu\")", "--config"],
     );
-    let asked =
-        ["normalization_type (\"LNPre\" or \"none\")", "act_fn (\"solu_ln\" or \"gelu\" or \"relu\")"];
+    let asked = [
+        "normalization_type (\"LNPre\" or \"RMSPre\" or \"none\")",
+        "act_fn (\"solu_ln\" or \"gelu\" or \"relu\" or \"gelu_new\" or \"silu\" or \"solu\")",
+    ];
     folder.refuses(&open(Normalization::LnPre, Activation::SoluLn), &[], 2, &asked);
     folder.refuses(&open(Normalization::None, Activation::Relu), &[], 2, &asked);
     let attention_only = ModelConfig { d_mlp: 0, ..model(Normalization::None, Activation::Relu) };
@@ -196,11 +198,11 @@ fn a_configuration_completes_what_the_tensors_tell() {
         &none,
         &["--config", "c"],
         2,
-        &["do not tell act_fn (\"solu_ln\" or \"gelu\" or \"relu\")"],
+        &["do not tell act_fn (\"solu_ln\" or \"gelu\" or \"relu\" or \"gelu_new\" or \"silu\" or \"solu\")"],
     );
     for (text, words) in [
         ("d_mlp = 64", ["model.d_mlp = 64 (c)", "12 (the tensors)"]),
-        ("act_fn = \"solu_ln\"", ["model.act_fn = \"solu_ln\" (c)", "\"gelu\" or \"relu\" (the tensors)"]),
+        ("act_fn = \"solu_ln\"", ["model.act_fn = \"solu_ln\" (c)", "\"gelu\" or \"relu\" or \"gelu_new\""]),
         (
             "normalization_type = \"LNPre\"",
             ["model.normalization_type = \"LNPre\" (c)", "\"LN\" (the tensors)"],
@@ -247,6 +249,8 @@ fn a_file_of_ours_explains_itself_wherever_it_lies() {
         let config: Map<String, Value> = serde_json::from_str(&metadata["config"]).unwrap();
         assert_eq!((&config["act_fn"], &config["normalization_type"]), (&json!("gelu"), &json!(norm)));
         assert_eq!(metadata["task"], "majority");
+        let names: Vec<String> = serde_json::from_str(&metadata["vocab"]).unwrap();
+        assert_eq!((names.len(), names[9].as_str(), &metadata["vocab"]), (10, "9", &metadata["vocab_out"]));
         let (status, stdout, _) = folder.run(&["inspect", "summary", "--weights", name]);
         assert!(status == 0 && stdout.contains(&format!("act_fn gelu, normalization {norm}")), "{stdout}");
     }
@@ -329,10 +333,252 @@ fn configurations_of_others_are_read_or_refused_by_name() {
     });
     folder.write("c.json", theirs.to_string());
     assert_eq!(folder.opens(&gelu, &["--config", "c.json"], &["act_fn gelu, normalization LN"]), "");
-    for (key, value) in [("attn_scores_soft_cap", json!(30.0)), ("n_key_value_heads", json!(1))] {
+    for (key, value) in [
+        ("attn_scores_soft_cap", json!(30.0)),
+        ("output_logits_soft_cap", json!(30.0)),
+        ("n_key_value_heads", json!(1)),
+        ("gated_mlp", json!(true)),
+        ("parallel_attn_mlp", json!(true)),
+        ("use_local_attn", json!(true)),
+        ("use_qk_norm", json!(true)),
+        ("post_embedding_ln", json!(true)),
+        ("rmsnorm_uses_offset", json!(true)),
+        ("use_NTK_by_parts_rope", json!(true)),
+        ("use_yarn_rope", json!(true)),
+        ("final_rms", json!(true)),
+        ("clip_qkv", json!(8.0)),
+        ("num_experts", json!(4)),
+        ("rope_scaling", json!({"type": "linear", "factor": 2.0})),
+    ] {
         let mut other = theirs.clone();
         other[key] = value;
         folder.write("c.json", other.to_string());
         folder.refuses(&gelu, &["--config", "c.json"], 2, &[&format!("{key} = "), "is not supported"]);
     }
+    for (key, value) in [("positional_embedding_type", "alibi"), ("act_fn", "xielu")] {
+        let mut other = theirs.clone();
+        other[key] = json!(value);
+        folder.write("c.json", other.to_string());
+        folder.refuses(&gelu, &["--config", "c.json"], 2, &[key, value]);
+    }
+    for (key, value) in
+        [("n_key_value_heads", json!(2)), ("attn_scores_soft_cap", json!(0)), ("seed", json!(3))]
+    {
+        let mut same = theirs.clone();
+        same[key] = value;
+        folder.write("c.json", same.to_string());
+        folder.opens(&gelu, &["--config", "c.json"], &["act_fn gelu"]);
+    }
+}
+
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)).collect()
+}
+
+fn bytes(values: impl IntoIterator<Item = f32>) -> Vec<u8> {
+    values.into_iter().flat_map(f32::to_le_bytes).collect()
+}
+
+/// What `load_state_dict` of TransformerLens 4 would take: PyTorch's `Linear` is `[out, in]`.
+fn of_version_4(config: &ModelConfig) -> Tensors {
+    let (heads, d_head, d_model) = (config.n_heads, config.d_head, config.d_model);
+    let modules = [("W_Q", "q"), ("W_K", "k"), ("W_V", "v"), ("W_O", "o"), ("W_in", "in"), ("W_out", "out")];
+    let of = |(name, shape, data): &(String, Vec<usize>, Vec<u8>)| {
+        let (module, leaf) = name.rsplit_once('.').unwrap();
+        let from = floats(data);
+        let (shape, values): (Vec<usize>, Vec<f32>) = match leaf {
+            "W_Q" | "W_K" | "W_V" => {
+                let cell = |at: usize| {
+                    let (row, m) = (at / d_model, at % d_model);
+                    from[(row / d_head * d_model + m) * d_head + row % d_head]
+                };
+                (vec![heads * d_head, d_model], (0..from.len()).map(cell).collect())
+            }
+            "W_O" | "W_in" | "W_out" | "W_U" => {
+                let (rows, cols) = (from.len() / shape[shape.len() - 1], shape[shape.len() - 1]);
+                (vec![cols, rows], (0..from.len()).map(|at| from[at % rows * cols + at / rows]).collect())
+            }
+            _ if leaf.starts_with("b_") => (vec![from.len()], from),
+            _ => (shape.clone(), from),
+        };
+        let part =
+            |letter: &str| modules.iter().find(|(three, _)| three[2..] == *letter).map(|(_, four)| *four);
+        let name = match leaf.split_once('_') {
+            Some(("W", "E" | "pos" | "U")) => format!("{module}.weight"),
+            Some(("b", "U")) => format!("{module}.bias"),
+            Some(("W", letter)) => format!("{module}.{}.weight", part(letter).unwrap()),
+            Some((_, letter)) => format!("{module}.{}.bias", part(letter).unwrap()),
+            None => format!("{module}.{}", if leaf == "w" { "weight" } else { "bias" }),
+        };
+        (name, shape, bytes(values))
+    };
+    tensors(config).iter().map(of).collect()
+}
+
+fn settings(json: &Value) -> ModelSettings {
+    ModelSettings::from_json(&json.to_string(), "c".into()).unwrap()
+}
+
+#[test]
+fn the_layout_of_transformer_lens_4_gives_the_same_weights() {
+    for act_fn in [Activation::SoluLn, Activation::Gelu] {
+        let config = ModelConfig { d_vocab_out: Some(7), ..model(Normalization::Ln, act_fn) };
+        let opened =
+            parse(&bare(&of_version_4(&config)), Some(&settings(&json!({"n_heads": 2, "act_fn": act_fn}))));
+        let opened = opened.unwrap();
+        assert_eq!((opened.weights.config(), &opened.notes[..]), (&config, &[][..]));
+        assert_eq!(opened.weights.values, Weights::initial(&config, 3).values);
+    }
+}
+
+#[test]
+fn the_number_of_heads_of_transformer_lens_4_is_asked_for() {
+    let folder = Folder::new();
+    let file = bare(&of_version_4(&model(Normalization::Ln, Activation::SoluLn)));
+    folder.refuses(&file, &[], 2, &["do not tell n_heads (heads that are 8 wide together)"]);
+    folder.opens(&file, &["--set", "d_head=2"], &["4 head(s) of 2"]);
+    folder.refuses(&file, &["--set", "n_heads=3"], 2, &["n_heads = 3", "n_heads * d_head = 8 (the tensors)"]);
+    folder.refuses(
+        &file,
+        &["--set", "n_heads=4", "--set", "d_head=4"],
+        2,
+        &["model.n_heads = 4", "n_heads * d_head = 8"],
+    );
+}
+
+#[test]
+fn what_transformer_lens_4_does_with_a_setting_counts_and_not_what_the_setting_says() {
+    let native = |more: Value| {
+        let always = json!({
+            "architecture": "TransformerLensNative", "d_head": 4, "use_attn_scale": false, "attn_scale": 1.0,
+        });
+        let all = [always, more].into_iter().flat_map(|part| part.as_object().cloned().unwrap());
+        settings(&Value::Object(all.collect())).values
+    };
+    let rotary = native(json!({"positional_embedding_type": "rotary", "rotary_adjacent_pairs": false}));
+    assert_eq!(rotary["rotary_adjacent_pairs"], json!(true));
+    assert!(
+        !rotary.contains_key("use_attn_scale") && !rotary.contains_key("attn_scale"),
+        "divided by the root of d_head"
+    );
+    assert!(!native(json!({"positional_embedding_type": "standard"})).contains_key("rotary_adjacent_pairs"));
+}
+
+#[test]
+fn other_precisions_are_converted_and_said() {
+    let folder = Folder::new();
+    let config = model(Normalization::Ln, Activation::SoluLn);
+    let ours = tensors(&config);
+    for (dtype, name) in [(Dtype::F16, "F16"), (Dtype::BF16, "BF16"), (Dtype::F64, "F64")] {
+        // Powers of two have a value in every precision.
+        let value = |at: usize| 2.0_f32.powi(at as i32 % 9 - 4);
+        let convert = |at: usize| match dtype {
+            Dtype::F16 => ((at as u16 % 9 + 11) << 10).to_le_bytes().to_vec(),
+            Dtype::BF16 => value(at).to_le_bytes()[2..].to_vec(),
+            _ => f64::from(value(at)).to_le_bytes().to_vec(),
+        };
+        let data = ours.iter().map(|(_, _, data)| (0..data.len() / 4).flat_map(convert).collect::<Vec<u8>>());
+        let data: Vec<Vec<u8>> = data.collect();
+        let views = ours.iter().zip(&data);
+        let views = views
+            .map(|((name, shape, _), data)| (name, TensorView::new(dtype, shape.clone(), data).unwrap()));
+        let file = serialize(views, None).unwrap();
+        let stderr = folder.opens(&file, &[], &["2 layer(s)"]);
+        assert_eq!(stderr, format!("headcount: w: converted from {name} to F32\n"));
+        let weights = parse(&file, None).unwrap().weights;
+        for (name, shape, _) in &ours {
+            let want: Vec<f32> = (0..shape.iter().product()).map(value).collect();
+            assert_eq!(weights.get(name).unwrap(), want, "{dtype:?} {name}");
+        }
+    }
+}
+
+#[test]
+fn absent_biases_are_zero_and_said() {
+    let folder = Folder::new();
+    let ours = tensors(&model(Normalization::Ln, Activation::Gelu));
+    let without = |gone: &dyn Fn(&str) -> bool| -> Vec<u8> {
+        bare(&ours.iter().filter(|(name, ..)| !gone(name)).cloned().collect())
+    };
+    let is_norm_bias = |name: &str| name.rsplit('.').next() == Some("b");
+    let gelu = ["--set", "act_fn=gelu"];
+    let some = without(&|name| name.ends_with("b_Q") || name == "unembed.b_U");
+    let stderr = folder.opens(&some, &gelu, &["normalization LN"]);
+    assert_eq!(
+        stderr,
+        "headcount: w: not there, so 0: `blocks.0.attn.b_Q`, `blocks.1.attn.b_Q`, `unembed.b_U`\n"
+    );
+    // Layer norms of which no bias was saved, or RMS norms: not to be told from each other.
+    let none = without(&|name| is_norm_bias(name) || name.contains(".b_"));
+    folder.refuses(&none, &gelu, 2, &["do not tell normalization_type (\"LN\" or \"RMS\")"]);
+    for norm in ["LN", "RMS"] {
+        let norm_said = format!("normalization_type={norm}");
+        let stderr = folder.opens(&none, &[&gelu[..], &["--set", &norm_said]].concat(), &[norm]);
+        assert!(stderr.contains("not there, so 0: ") && stderr.contains("more"), "{stderr}");
+    }
+    // With other biases there, norms without are RMS.
+    folder.opens(&without(&is_norm_bias), &gelu, &["normalization RMS"]);
+    folder.refuses(&without(&|name| name == "unembed.W_U"), &gelu, 1, &["no tensor `unembed.W_U`"]);
+}
+
+#[test]
+fn positions_that_tensors_do_not_tell_are_asked_for() {
+    let folder = Folder::new();
+    let none = ModelConfig {
+        positional_embedding_type: PositionEmbedding::None,
+        ..model(Normalization::Ln, Activation::SoluLn)
+    };
+    let file = bare(&tensors(&none));
+    folder.refuses(
+        &file,
+        &[],
+        2,
+        &["positional_embedding_type (\"none\" or \"rotary\")", "n_ctx (the most positions)"],
+    );
+    let placed = ["--set", "n_ctx=6", "--set"];
+    for (kind, also) in [("none", ""), ("rotary", "positional_embedding_type \"rotary\"")] {
+        let kind = format!("positional_embedding_type={kind}");
+        folder.opens(&file, &[&placed[..], &[&kind]].concat(), &["n_ctx 6", also]);
+    }
+    let standard = bare(&tensors(&model(Normalization::Ln, Activation::SoluLn)));
+    folder.opens(&standard, &[], &["n_ctx 6"]);
+    folder.refuses(
+        &standard,
+        &["--set", "positional_embedding_type=none"],
+        2,
+        &["positional_embedding_type = \"none\"", "`pos_embed.W_pos`, which is not 0"],
+    );
+    folder.refuses(&standard, &["--set", "positional_embedding_type=rotary"], 2, &["\"standard\" or"]);
+    folder.opens(&standard, &["--set", "positional_embedding_type=shortformer"], &["shortformer"]);
+    for (bad, words) in [
+        ("positional_embedding_type=alibi", "\"shortformer\""),
+        ("attention_dir=both", "\"bidirectional\""),
+        ("eps=-1", "model.eps = -1: must be from 0 to 1"),
+        ("attn_scale=0", "model.attn_scale = 0: must be above 0"),
+        ("pad_token=10", "model.pad_token = 10: must be below d_vocab = 10"),
+    ] {
+        let status = if words.starts_with("model") { 1 } else { 2 };
+        folder.refuses(&standard, &["--set", bad], status, &[words]);
+    }
+}
+
+#[test]
+fn weights_are_scored_by_the_task_that_is_named_and_by_no_other() {
+    let folder = Folder::new();
+    let config = ModelConfig { d_vocab: 10, ..model(Normalization::Ln, Activation::SoluLn) };
+    let bare = bare(&tensors(&config));
+    let loss = |file: &[u8], more: &[&str]| -> Value {
+        folder.write("w", file);
+        let ablate = ["ablate", "--weights", "w", "--tokens", "1,2,2,1", "--heads", "0", "--json"];
+        let (status, stdout, stderr) = folder.run(&[&ablate, more].concat());
+        assert_eq!(status, 0, "{stderr}");
+        serde_json::from_str::<Value>(&stdout).unwrap()["loss_before"].clone()
+    };
+    assert_eq!(loss(&bare, &[]), Value::Null);
+    let scored = loss(&bare, &["--task", "majority"]);
+    assert!(scored.is_number(), "{scored}");
+    assert_eq!(loss(&with_metadata(&bare, &json!({"task": "majority"})), &[]), scored);
+    assert_eq!(loss(&with_metadata(&bare, &json!({"task": "chess"})), &[]), Value::Null);
+    let ours = encode_weights(&Weights::initial(&config, 3), &[("task", "majority".into())]);
+    assert_eq!(loss(&ours, &[]), scored);
 }

@@ -220,7 +220,8 @@ fn a_replaced_pattern_is_what_the_head_attends_with() {
                 "the other head is left alone"
             );
         }
-        assert_eq!(interventions.cells(weights.config(), 128), 128 * 129 / 2);
+        let keys = &pass.activations.keys;
+        assert_eq!(interventions.cells(weights.config(), keys), 128 * 129 / 2);
     }
 }
 
@@ -602,6 +603,7 @@ fn an_edit_at_one_position_leaves_the_others() {
     let row = 128 * 128 + 5 * 128;
     assert_eq!(differ(&clean.attn.pattern, &pattern.attn.pattern), (row..row + 6).collect::<Vec<_>>());
     assert_eq!(pattern.attn.pattern[row..row + 6], [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
-    assert_eq!(edits.map(|edit| edit.cells(weights.config(), 128)), [32, 1, 6]);
+    let keys = weights.config().visible_keys(&tokens);
+    assert_eq!(edits.map(|edit| edit.cells(weights.config(), &keys)), [32, 1, 6]);
     assert_eq!(Hook::Post.name(1), "blocks.1.mlp.hook_post");
 }

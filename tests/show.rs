@@ -138,7 +138,11 @@ fn assert_equal(what: &str, screen: &Value, shown: &Value) {
 fn every_panel_is_what_the_screen_exports() {
     for model in models() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("w.safetensors"), encode_weights(&model.weights, &[])).unwrap();
+        fs::write(
+            dir.path().join("w.safetensors"),
+            encode_weights(&model.weights, &[("task", "majority".into())]),
+        )
+        .unwrap();
         let mut seen = 0;
         for (view, keys) in
             [("train", "1"), ("attention", "2"), ("logits", "3"), ("neurons", "4o"), ("circuits", "5v")]
@@ -172,7 +176,11 @@ fn every_panel_is_what_the_screen_exports() {
 fn edits_are_those_of_the_screen() {
     for model in models() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("w.safetensors"), encode_weights(&model.weights, &[])).unwrap();
+        fs::write(
+            dir.path().join("w.safetensors"),
+            encode_weights(&model.weights, &[("task", "majority".into())]),
+        )
+        .unwrap();
         // The first neuron of the list off, or the first head where there is none; and a pattern replaced.
         let keys = if model.weights.config().has_mlp() { "4g<space>2.a6" } else { "2<space>.a6" };
         let export = exported(&model, keys).expect("something is off");
@@ -228,7 +236,11 @@ fn the_list_names_every_panel_and_question_once() {
 fn notebook() -> (tempfile::TempDir, Model) {
     let [notebook, ..] = models();
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("w.safetensors"), encode_weights(&notebook.weights, &[])).unwrap();
+    fs::write(
+        dir.path().join("w.safetensors"),
+        encode_weights(&notebook.weights, &[("task", "majority".into())]),
+    )
+    .unwrap();
     (dir, notebook)
 }
 

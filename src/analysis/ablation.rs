@@ -158,7 +158,10 @@ impl AblationOutcome {
             kind: "zero",
             mean_over: None,
             positions: None,
-            cells: examples.iter().map(|one| interventions.cells(config, one.tokens().len())).sum(),
+            cells: examples
+                .iter()
+                .map(|one| interventions.cells(config, &config.visible_keys(one.tokens())))
+                .sum(),
             over: None,
             step: None,
             weights: "trained",

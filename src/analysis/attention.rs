@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::readout::product;
 use super::total::{Total, over};
-use crate::model::{Activations, HeadId, Mat, ModelConfig, Patch, Weights, sum_p_ln_p};
+use crate::model::{Activations, HeadId, Mat, ModelConfig, Patch, VisibleKeys, Weights, sum_p_ln_p};
 use crate::task::{Example, Token};
 
 /// Figures of one head over one sequence.
@@ -43,16 +43,18 @@ pub(super) fn summaries(weights: &Weights, from: &Activations) -> Vec<HeadSummar
             let pattern =
                 &from.blocks[layer].attn.pattern[head * from.len * from.len..][..from.len * from.len];
             let entropy: Vec<f32> = pattern.chunks_exact(from.len).map(entropy).collect();
-            let kl_from_uniform = pattern.chunks_exact(from.len).enumerate().map(kl_from_uniform).collect();
+            let queries = pattern.chunks_exact(from.len).enumerate();
+            let kl_from_uniform =
+                queries.map(|(query, row)| kl_from_uniform(query, row, &from.keys)).collect();
             HeadSummary { value_norms: value_norms(weights, from, layer, head), entropy, kl_from_uniform }
         })
         .collect()
 }
 
-/// Not computed as ln(query + 1) minus the entropy: near uniform, few digits would remain. Rounding can make a
-/// divergence slightly negative, which becomes 0; NaN stays NaN.
-fn kl_from_uniform((query, pattern): (usize, &[f32])) -> f32 {
-    let divergence = sum_p_ln_p(&pattern[..=query], (query + 1) as f32);
+/// Not computed as the logarithm of the number of keys minus the entropy: near uniform, few digits would remain. Rounding
+/// can make a divergence slightly negative, which becomes 0; NaN stays NaN.
+fn kl_from_uniform(query: usize, pattern: &[f32], keys: &VisibleKeys) -> f32 {
+    let divergence = sum_p_ln_p(&pattern[..keys.end(query)], keys.of(query).count() as f32);
     if divergence < 0.0 { 0.0 } else { divergence }
 }
 
@@ -113,21 +115,21 @@ pub struct HeadScores {
 }
 
 /// Scores a pattern, `[query, key]`, over its sequence.
-pub fn head_scores(pattern: &[f32], tokens: &[Token]) -> HeadScores {
+pub fn head_scores(pattern: &[f32], tokens: &[Token], keys: &VisibleKeys) -> HeadScores {
     let len = tokens.len();
     let rows = || pattern.chunks_exact(len).enumerate();
     // Sums the attention to the keys that qualify; a query without any does not count.
     let attention_to = |qualifies: &dyn Fn(usize, usize) -> bool| {
         let per_query = rows().filter_map(|(query, row)| {
-            let keys: Vec<usize> = (0..=query).filter(|&key| qualifies(query, key)).collect();
-            (!keys.is_empty()).then(|| keys.into_iter().map(|key| row[key]).sum::<f32>())
+            let wanted: Vec<usize> = keys.of(query).filter(|&key| qualifies(query, key)).collect();
+            (!wanted.is_empty()).then(|| wanted.into_iter().map(|key| row[key]).sum::<f32>())
         });
         let sums: Vec<f32> = per_query.collect();
         if sums.is_empty() { 0.0 } else { mean(&sums) }
     };
     let distance = |(query, row): (usize, &[f32])| {
-        let uniform = 1.0 / (query + 1) as f32;
-        0.5 * row[..=query].iter().map(|p| (p - uniform).abs()).sum::<f32>()
+        let uniform = 1.0 / keys.of(query).count() as f32;
+        0.5 * keys.of(query).map(|key| (row[key] - uniform).abs()).sum::<f32>()
     };
     HeadScores {
         previous: attention_to(&|query, key| key + 1 == query),
@@ -230,7 +232,7 @@ impl Total for HeadSums {
             for (sums, row) in sum.pattern.chunks_exact_mut(len).zip(pattern.chunks_exact(own)) {
                 sums.iter_mut().zip(row).for_each(|(sum, p)| *sum += p);
             }
-            sum.scores.add(head_scores(pattern, example.tokens()));
+            sum.scores.add(head_scores(pattern, example.tokens(), &from.keys));
         }
     }
 
@@ -312,6 +314,8 @@ mod tests {
     #[test]
     fn each_score_recognises_its_own_kind_of_head() {
         let tokens = [4, 7, 2, 4, 7, 2];
+        let keys = ModelConfig::default().visible_keys(&tokens);
+        let head_scores = |pattern: &[f32], tokens: &[Token]| head_scores(pattern, tokens, &keys);
         let close = |score: f32, want: f32| assert!((score - want).abs() < 1e-6, "{score} {want}");
         let previous = head_scores(&one_hot(6, |query| query.saturating_sub(1)), &tokens);
         close(previous.previous, 1.0);

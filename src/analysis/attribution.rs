@@ -16,7 +16,7 @@ use crate::task::Token;
 pub enum Component {
     /// Token embedding.
     Embed,
-    /// Position embedding.
+    /// Position embedding, if it is added to the stream.
     PosEmbed,
     /// One head, without the layer's `b_O`.
     Head(HeadId),
@@ -72,9 +72,14 @@ impl Attribution {
         let c = weights.config();
         let readout = Readout::new(weights);
         let read = |vectors: &[f32]| readout.read(vectors, Some(&from.ln_final.scale));
-        let mut components = vec![Component::Embed, Component::PosEmbed];
-        let positions = &weights.part(&weights.layout.w_pos)[..tokens.len() * c.d_model];
-        let mut parts = vec![read(&embed(weights, tokens)), read(positions)];
+        let mut components = vec![Component::Embed];
+        let mut parts = vec![read(&embed(weights, tokens))];
+        if c.positional_embedding_type.is_of_stream() {
+            let values = tokens.len() * c.d_model;
+            let positions = weights.layout.positions_in_stream().map(|at| &weights.part(at)[..values]);
+            components.push(Component::PosEmbed);
+            parts.push(positions.map_or_else(|| vec![0.0; tokens.len() * c.outputs()], read));
+        }
         for layer in 0..c.n_layers {
             for head in 0..c.n_heads {
                 components.push(Component::Head(HeadId { layer, head }));

@@ -1,6 +1,6 @@
 //! Circuits from the weights alone: which tokens a head attends from and to, and what it writes then.
 //!
-//! Everything here describes the direct path from the embeddings; layer norm scales and biases are left out, so fold
+//! Everything here describes the direct path from the embeddings; norm scales and biases are left out, so fold
 //! the weights first (`model::fold`).
 
 use nalgebra::DMatrix;
@@ -15,7 +15,8 @@ use crate::task::Token;
 pub struct HeadCircuits {
     /// Which head.
     pub id: HeadId,
-    /// `W_E W_Q W_K^T W_E^T`, `[query token, key token]`; without 1/sqrt(`d_head`) and layer norm scales.
+    /// `W_E W_Q W_K^T W_E^T`, `[query token, key token]`; without 1/`attn_scale` and norm scales. With rotary positions,
+    /// for a query and a key at the same position.
     pub qk: Vec<f32>,
     /// `W_E W_V W_O W_in`, `[token, neuron]`; empty in an attention-only model.
     pub ov_neuron: Vec<f32>,
@@ -149,9 +150,12 @@ pub fn circuits(weights: &Weights) -> Vec<HeadCircuits> {
     weights.config().heads().map(|id| HeadCircuits::new(weights, id)).collect()
 }
 
-/// `W_pos W_Q W_K^T W_pos^T` of one head, `[query position, key position]`; without 1/sqrt(`d_head`) and layer norm scales.
+/// `W_pos W_Q W_K^T W_pos^T` of one head, `[query position, key position]`; without 1/`attn_scale` and norm scales. Zeros
+/// in a model without `W_pos`.
 pub fn qk_over_positions(weights: &Weights, id: HeadId) -> Vec<f32> {
-    let [queries, keys] = Head { weights, id }.queries_and_keys(weights.part(&weights.layout.w_pos));
+    let n_ctx = weights.config().n_ctx;
+    let Some(w_pos) = &weights.layout.w_pos else { return vec![0.0; n_ctx * n_ctx] };
+    let [queries, keys] = Head { weights, id }.queries_and_keys(weights.part(w_pos));
     times_transposed(&queries, &keys, weights.config().d_head)
 }
 
@@ -208,9 +212,10 @@ pub fn drive(weights: &Weights, pass: &Pass, tokens: &[Token], id: HeadId, query
     }
     let mut written =
         product(Mat::new(&seen, c.d_vocab, c.d_head), Head { weights, id }.writes(), c.d_vocab, c.d_model);
-    let has_norm = c.normalization_type != crate::model::Normalization::None;
-    if has_norm {
+    if c.normalization_type.is_centred() {
         centre(&mut written, c.d_model);
+    }
+    if c.has_norms() {
         let scale = mlp.ln2.scale[query];
         let w = weights.affine(at.ln2.as_ref()).map_or(vec![1.0; c.d_model], |affine| affine.w.to_vec());
         written

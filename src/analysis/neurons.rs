@@ -3,7 +3,7 @@
 use super::logits::argmax;
 use super::readout::Readout;
 use super::target::ResolvedTarget;
-use crate::model::{Activations, ModelConfig, Normalization, Weights};
+use crate::model::{Activations, ModelConfig, Weights};
 use crate::task::Class;
 
 /// Contribution of each neuron to each logit at an activation of 1, before the final norm's scale.
@@ -26,7 +26,7 @@ impl NeuronDirections {
         let readout = Readout::new(weights);
         let mlps = weights.layout.blocks.iter().filter_map(|block| block.mlp.as_ref());
         let layers = mlps.map(|mlp| readout.read(weights.part(&mlp.w_out), None)).collect();
-        let scaled = weights.config().normalization_type != Normalization::None;
+        let scaled = weights.config().has_norms();
         Self { layers, outputs: weights.config().outputs(), scaled }
     }
 

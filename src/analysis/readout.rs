@@ -1,6 +1,6 @@
 //! Maps vectors of the residual stream to centred logits.
 
-use crate::model::{Mat, MatMut, Normalization, Weights, Write, centre, matmul};
+use crate::model::{Mat, MatMut, Weights, Write, centre, matmul};
 
 /// `a b`, row-major.
 pub(super) fn product(a: Mat<'_>, b: Mat<'_>, rows: usize, cols: usize) -> Vec<f32> {
@@ -15,6 +15,7 @@ pub(super) struct Readout {
     pub(super) d_model: usize,
     pub(super) outputs: usize,
     centre_stream: bool,
+    has_norm: bool,
 }
 
 impl Readout {
@@ -27,8 +28,8 @@ impl Readout {
                 row.iter_mut().for_each(|x| *x *= w);
             }
         }
-        let centre_stream = c.normalization_type != Normalization::None;
-        Self { matrix, d_model: c.d_model, outputs: c.outputs(), centre_stream }
+        let (centre_stream, has_norm) = (c.normalization_type.is_centred(), c.has_norms());
+        Self { matrix, d_model: c.d_model, outputs: c.outputs(), centre_stream, has_norm }
     }
 
     /// Maps `vectors`, `[rows, d_model]`, to centred logits, `[rows, d_vocab_out]`; each row divided by its `scale`.
@@ -53,7 +54,7 @@ impl Readout {
 
     /// Divides each row by the final norm's scale, if there is a norm.
     pub(super) fn divide(&self, logits: &mut [f32], scale: &[f32]) {
-        if self.centre_stream {
+        if self.has_norm {
             for (row, scale) in logits.chunks_exact_mut(self.outputs).zip(scale) {
                 row.iter_mut().for_each(|x| *x /= scale);
             }
@@ -63,10 +64,10 @@ impl Readout {
     /// `ln_final.b W_U + b_U`, centred, `[d_vocab_out]`.
     pub(super) fn bias(&self, weights: &Weights) -> Vec<f32> {
         let mut bias = weights.part(&weights.layout.b_u).to_vec();
-        if let Some(affine) = weights.affine(weights.layout.ln_final.as_ref()) {
+        if let Some(b) = weights.affine(weights.layout.ln_final.as_ref()).and_then(|affine| affine.b) {
             let w_u = Mat::new(weights.part(&weights.layout.w_u), self.d_model, self.outputs);
             let out = MatMut::new(&mut bias, 1, self.outputs);
-            matmul(out, Write::Add, 1.0, Mat::new(affine.b, 1, self.d_model), w_u);
+            matmul(out, Write::Add, 1.0, Mat::new(b, 1, self.d_model), w_u);
         }
         centre(&mut bias, self.outputs);
         bias

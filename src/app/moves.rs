@@ -155,5 +155,6 @@ pub(super) fn all_components(model: &ModelConfig) -> Vec<Component> {
         heads.chain([Component::AttnBias(layer)]).chain(mlp)
     };
     let layers = (0..model.n_layers).flat_map(layer);
-    [Component::Embed, Component::PosEmbed].into_iter().chain(layers).chain([Component::Bias]).collect()
+    let positions = model.positional_embedding_type.is_of_stream().then_some(Component::PosEmbed);
+    std::iter::once(Component::Embed).chain(positions).chain(layers).chain([Component::Bias]).collect()
 }

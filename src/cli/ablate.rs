@@ -43,7 +43,7 @@ pub fn run(args: &AblateArgs) -> Result<(), Failure> {
         cells: examples
             .iter()
             .enumerate()
-            .map(|(at, one)| edits_of(at).cells(config, one.tokens().len()))
+            .map(|(at, one)| edits_of(at).cells(config, &config.visible_keys(one.tokens())))
             .sum(),
         over: set.words.as_ref().map(|words| format!("{words} ({})", count(examples.len(), "sequence"))),
         step: measured.step,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::args::{DataArgs, RunArgs, SettingsArgs, TokensArgs, WeightsArgs};
 use super::{Failure, say};
-use crate::model::weights_file::metadata_of;
+use crate::model::weights_file::{TASK_KEY, metadata_of};
 use crate::model::{ModelConfig, Opened, Weights, read_weights};
 use crate::task::{DataSource, Dataset, TargetRule, Task, Token, Vocabulary, unlabelled};
 use crate::train::run_dir::{self, read_config, read_settings, refuse_contradictions};
@@ -131,7 +131,7 @@ pub fn data(path: &Path, rule: Option<TargetRule>, config: &ModelConfig) -> Resu
 }
 
 /// The settings of the run that weights belong to: the given ones, then those of the run that contains the file, then
-/// those of the task's recipe.
+/// those of the task's recipe. Without labels if nothing names the task.
 pub fn settings_of(weights: &Path, args: &SettingsArgs, model: &ModelConfig) -> Result<RunConfig, Failure> {
     match known_settings_of(weights, args, model)? {
         Some(known) => Ok(known),
@@ -163,8 +163,12 @@ fn completed_settings(
         Some(path) => Failure::Usage(format!("{}: {error}", path.display())),
         None => Failure::Usage(error.to_string()),
     };
+    let is_known = run.is_some() || said.task().is_some();
     let run = run.map_or_else(|| said.run(), |run| said.over(&run)).map_err(invalid)?;
-    let run = RunConfig { model: model.clone(), ..run };
+    let mut run = RunConfig { model: model.clone(), ..run };
+    if !is_known {
+        unlabelled(model.shape()).name().clone_into(&mut run.task.name);
+    }
     // A default task may not be the task of these weights.
     if said.task().is_some() || run.task.task(model.shape()).is_ok() {
         run.validate().map_err(invalid)?;
@@ -181,10 +185,20 @@ fn run_around(weights: &Path, model: &ModelConfig) -> Option<RunConfig> {
     configs.find(fits)
 }
 
-/// The run settings stored in a weights file, if the task fits this model.
+/// The run settings stored in a weights file, or those of the recipe of the task that it names, if the task fits this
+/// model.
 fn run_told(weights: &Path, model: &ModelConfig) -> Option<RunConfig> {
-    let RunMetadata { seed, task } = serde_json::from_str(&metadata_of(weights, RunMetadata::KEY)?).ok()?;
-    let run = RunConfig { seed, task, model: model.clone(), ..RunConfig::default() };
+    let stored = || {
+        let json = RunMetadata::KEYS.iter().find_map(|key| metadata_of(weights, key))?;
+        let RunMetadata { seed, task } = serde_json::from_str(&json).ok()?;
+        Some(RunConfig { seed, task, ..RunConfig::default() })
+    };
+    let named = || {
+        let mut settings = Settings::default();
+        settings.set(&format!("task.name={:?}", metadata_of(weights, TASK_KEY)?)).ok()?;
+        settings.run().ok()
+    };
+    let run = RunConfig { model: model.clone(), ..stored().or_else(named)? };
     (run.task.data.is_some() || run.task.task(model.shape()).is_ok()).then_some(run)
 }
 

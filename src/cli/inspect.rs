@@ -59,14 +59,14 @@ fn refuse_overwriting(out: &Path, weights: &WeightsArgs, tokens: Option<&TokensA
 struct Subject<'a> {
     args: &'a WeightsArgs,
     weights: Weights,
-    task: Option<String>,
+    about: Vec<(String, String)>,
     form: &'static str,
 }
 
 impl<'a> Subject<'a> {
     fn open(args: &'a WeightsArgs, folded: bool) -> Result<Self, Failure> {
         let opened = input::opened(&args.weights, &args.settings)?;
-        let trained = Self { args, weights: opened.weights, task: opened.task, form: "trained" };
+        let trained = Self { args, weights: opened.weights, about: opened.about, form: "trained" };
         Ok(if folded { trained.fold(FoldOptions::default()) } else { trained })
     }
 
@@ -89,10 +89,9 @@ impl<'a> Subject<'a> {
             ("weights_file", self.args.weights.display().to_string()),
             ("headcount", env!("CARGO_PKG_VERSION").to_owned()),
         ];
-        let task = self.task.clone().map(|task| ("task", task));
         let tokens = (!tokens.is_empty()).then(|| ("tokens", format!("{tokens:?}")));
-        let entries = always.into_iter().chain(task).chain(tokens);
-        entries.map(|(key, value)| (key.to_owned(), value)).collect()
+        let own = always.into_iter().chain(tokens).map(|(key, value)| (key.to_owned(), value));
+        self.about.iter().cloned().chain(own).collect()
     }
 }
 

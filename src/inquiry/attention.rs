@@ -39,8 +39,8 @@ pub static ENTROPY: Spec = Spec {
 pub static KL_FROM_UNIFORM: Spec = Spec {
     name: "kl_from_uniform",
     unit: "nats",
-    definition: "sum over keys of A ln(A (query+1)): the divergence of a query's attention A from uniform over the keys \
-                 up to the query",
+    definition: "sum over keys of A ln(A n): the divergence of a query's attention A from uniform over the n keys that \
+                 the query sees, query+1 if causal",
     source: "Kullback and Leibler 1951",
     baseline: "0, of uniform attention",
     axes: &[Dim::Edits, Dim::Layer, Dim::Head, Dim::Query],
@@ -83,11 +83,11 @@ impl Probe {
         })
     }
 
-    /// [`PATTERN`]; empty where a key is after its query.
+    /// [`PATTERN`]; empty where the query does not see the key.
     pub fn pattern(self: &Arc<Self>) -> Arc<Figure> {
         let axes = [Dim::Query, Dim::Key].map(|dim| Axis::counted(dim, self.len()));
         self.figure(&PATTERN, self.by_head(axes), |_, pass, at| {
-            (at[3] <= at[2]).then(|| pass.attention(at[0], at[1], at[2])[at[3]])
+            pass.activations.keys.sees(at[2], at[3]).then(|| pass.attention(at[0], at[1], at[2])[at[3]])
         })
     }
 

@@ -53,7 +53,7 @@ pub static INDUCTION_SCORE: Spec = Spec {
 /// Heads that average.
 pub static UNIFORM_SCORE: Spec = Spec {
     name: "uniform_score",
-    definition: "1 - the mean total variation distance from uniform attention over the keys up to the query",
+    definition: "1 - the mean total variation distance from uniform attention over the keys that the query sees",
     baseline: "1, of uniform attention",
     axes: &[Dim::Layer, Dim::Head],
     ..Spec::BARE
@@ -81,12 +81,14 @@ pub fn scores(answer: &Answer, found: &Arc<Vec<HeadAverages>>) -> [Arc<Figure>; 
     ]
 }
 
-/// [`MEAN_PATTERN`]; empty where a key is after its query.
+/// [`MEAN_PATTERN`]; empty where the query does not see the key.
 pub fn mean_pattern(answer: &Answer, found: &Arc<Vec<HeadAverages>>) -> Arc<Figure> {
     let len = found.first().map_or(0, |head| head.pattern.len().isqrt());
     let (found, n_heads) = (Arc::clone(found), answer.config().n_heads);
+    let direction = answer.config().attention_dir;
     let axes = answer.by_head([Dim::Query, Dim::Key].map(|dim| Axis::counted(dim, len)));
     answer.figure(&MEAN_PATTERN, axes, move |at| {
-        (at[3] <= at[2]).then(|| found[at[0] * n_heads + at[1]].pattern[at[2] * len + at[3]])
+        (at[3] < direction.end(at[2], len))
+            .then(|| found[at[0] * n_heads + at[1]].pattern[at[2] * len + at[3]])
     })
 }

@@ -32,12 +32,13 @@ pub struct Probe {
 impl Probe {
     /// The probe of a subject whose replacement values are known.
     pub(super) fn of(subject: &Subject, patch: &Patch, bench: &Bench) -> Self {
-        let cells = subject.edits.cells(subject.snapshot.config(), subject.tokens().len());
+        let clean = bench.clean(subject);
+        let cells = subject.edits.cells(subject.snapshot.config(), &clean.activations.keys);
         Self {
             weights: bench.weights(subject),
             targets: bench.targets(subject.tokens()),
             directions: bench.directions(subject),
-            clean: bench.clean(subject),
+            clean,
             ablated: (!subject.edits.is_empty()).then(|| bench.edited(subject, patch)),
             cells,
             task: Arc::clone(bench.data().task()),
@@ -97,6 +98,11 @@ impl Probe {
     /// Number of positions.
     pub fn len(&self) -> usize {
         self.targets.len()
+    }
+
+    /// Number of keys that a query sees.
+    pub fn keys_seen(&self, query: usize) -> usize {
+        self.clean.activations.keys.of(query).count()
     }
 
     /// Whether there is no position; false for every valid subject.

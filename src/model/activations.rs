@@ -7,6 +7,7 @@ use super::config::ModelConfig;
 use super::parts::attention::AttentionActivations;
 use super::parts::mlp::MlpActivations;
 use super::parts::norm::Normed;
+use super::visible::VisibleKeys;
 
 /// One block.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ clone_into_buffers!(BlockActivations: resid_pre, ln1, attn, resid_mid, mlp);
 pub struct Activations {
     /// Positions.
     pub len: usize,
+    /// The keys that each query sees.
+    pub keys: VisibleKeys,
     /// By layer.
     pub blocks: Vec<BlockActivations>,
     /// The last residual stream, `[pos, d_model]`.
@@ -42,7 +45,7 @@ pub struct Activations {
     pub logits: Vec<f32>,
 }
 
-clone_into_buffers!(Activations: len, blocks, resid_post, ln_final, unembed_in, logits);
+clone_into_buffers!(Activations: len, keys, blocks, resid_post, ln_final, unembed_in, logits);
 
 impl Activations {
     /// A buffer for a sequence of `len` positions.
@@ -57,6 +60,7 @@ impl Activations {
         };
         Self {
             len,
+            keys: VisibleKeys::default(),
             blocks: (0..c.n_layers).map(|_| block()).collect(),
             resid_post: zeros(c.d_model),
             ln_final: Normed::new(len, c.d_model),
@@ -69,7 +73,9 @@ impl Activations {
     pub fn fits(&self, c: &ModelConfig, len: usize) -> bool {
         let mlp = |block: &BlockActivations| {
             let Some(mlp) = &block.mlp else { return !c.has_mlp() };
-            mlp.post.len() == len * c.d_mlp && mlp.inner.mid.is_empty() != c.has_mlp_norm()
+            let inner = [mlp.inner.mid.len(), mlp.inner.ln.normalized.len()];
+            mlp.post.len() == len * c.d_mlp
+                && inner == c.act_fn.inner_widths(c.d_mlp).map(|width| len * width)
         };
         let heads = |block: &BlockActivations| block.attn.pattern.len() == c.n_heads * len * len;
         let block =

@@ -14,7 +14,7 @@ pub fn cache(weights: &Weights, tokens: &[Token], from: &Activations) -> Vec<Nam
         let name = format!("blocks.{layer}");
         hooks.stream(&format!("{name}.hook_resid_pre"), block.resid_pre.clone());
         hooks.norm(&format!("{name}.ln1"), of.config.normalization_type, &block.ln1);
-        hooks.attention(of, &at.attn, &name, &block.attn);
+        hooks.attention(of, &at.attn, &name, (&block.attn, &from.keys));
         if let (Some(at), Some(mlp)) = (&at.mlp, &block.mlp) {
             hooks.stream(&format!("{name}.hook_resid_mid"), block.resid_mid.clone());
             hooks.mlp(of, at, &name, mlp);

@@ -8,11 +8,13 @@
 
 use dfdx::prelude::*;
 
+use super::config::ModelConfig;
 use super::layout::Layout;
 use super::one_hot::OneHot;
 use super::parts::linear::Composition;
 use super::parts::unembed::cross_entropy_in_f64;
 use super::tape::{Matrix, Vector, flat, shifted};
+use super::visible::AttentionDirection;
 use crate::task::Class;
 
 /// Mean cross-entropy over the targets of a batch, in nats. `params` is the flat buffer, `[parameters]`.
@@ -57,9 +59,16 @@ pub(super) fn logits<D: Device<f32>, T: Tape<f32, D>>(
     len: usize,
 ) -> Result<Matrix<D, T>, D::Err> {
     let batch = tokens.shape().0;
+    let (config, rotation) = (&layout.config, layout.rotation());
+    let tokens = tokens.try_reshape_like(&(batch * len, config.d_vocab))?;
     let ones = device.try_ones_like(&(batch * len, 1))?;
-    let mut model = Composition { device, config: &layout.config, params, batch, len, ones };
-    let mut stream = model.embed(layout.embed(), tokens)?;
+    let visible = visible(device, config, &tokens, (batch, len))?;
+    let mut model =
+        Composition { device, config, params, batch, len, ones, visible, rotation, positions: None };
+    if let Some(w_pos) = layout.positions_in_attention() {
+        model.positions = Some(model.tiled_positions(w_pos)?);
+    }
+    let mut stream = model.embed(layout.embed(), &tokens)?;
     for block in &layout.blocks {
         stream = model.attention(&block.attn, stream)?;
         if let Some(mlp) = &block.mlp {
@@ -67,4 +76,21 @@ pub(super) fn logits<D: Device<f32>, T: Tape<f32, D>>(
         }
     }
     model.unembed(layout.unembed(), stream)
+}
+
+/// 1 for each key that queries see, 0 for those of `pad_token` and for those that only fill a sequence up to the longest,
+/// `[batch, pos]`. `None` in a causal model without a `pad_token`: queries do not see what follows them.
+fn visible<D: Device<f32>>(
+    device: &D,
+    c: &ModelConfig,
+    tokens: &Matrix<D, NoneTape>,
+    shape: (usize, usize),
+) -> Result<Option<Matrix<D, NoneTape>>, D::Err> {
+    if c.pad_token.is_none() && c.attention_dir == AttentionDirection::Causal {
+        return Ok(None);
+    }
+    let is_seen = |token: usize| c.pad_token.map(usize::from) != Some(token);
+    let seen = (0..c.d_vocab).map(|token| f32::from(is_seen(token))).collect();
+    let seen = device.try_tensor_from_vec(seen, (c.d_vocab, 1))?;
+    tokens.clone().try_matmul(seen)?.try_reshape_like(&shape).map(Some)
 }

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::ids::HeadId;
-use super::parts::{Activation, Normalization};
-use crate::task::Shape;
+use super::parts::norm::Norm;
+use super::parts::{Activation, Normalization, PositionEmbedding};
+use super::visible::{AttentionDirection, VisibleKeys};
+use crate::task::{Shape, Token};
 
 /// Most parameters accepted: this is a tool for small transformers.
 const MAX_PARAMETERS: usize = 1 << 28;
@@ -13,8 +15,12 @@ const MAX_CONTEXT: usize = 4096;
 /// Limit for one sequence; every training thread holds one.
 const MAX_ACTIVATIONS_GIB: u128 = 4;
 
-/// The hyperparameters that determine every weight's shape. The default is the notebook's model (60,106 parameters).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// TransformerLens' default of `attn_scale`: the root of `d_head`.
+const AUTOMATIC: f64 = -1.0;
+
+/// The hyperparameters of a model, under TransformerLens' names. The default is the notebook's model (60,106
+/// parameters). Settings that few models change are written only if changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelConfig {
     /// Blocks.
@@ -34,10 +40,70 @@ pub struct ModelConfig {
     /// Number of output classes, if not `d_vocab`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub d_vocab_out: Option<usize>,
+    /// Whether blocks have no MLP, whatever `d_mlp` says.
+    #[serde(skip_serializing_if = "usual::flag")]
+    pub attn_only: bool,
     /// The MLP's nonlinearity.
     pub act_fn: Activation,
     /// Normalisation before attention, MLP and unembedding.
     pub normalization_type: Normalization,
+    /// Added to the variance, or to the mean of squares, before the square root of a norm.
+    #[serde(skip_serializing_if = "usual::eps")]
+    pub eps: f64,
+    /// How the model knows the order of its tokens.
+    #[serde(skip_serializing_if = "usual::choice")]
+    pub positional_embedding_type: PositionEmbedding,
+    /// Number of dimensions of a head that `rotary` rotates, if not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotary_dim: Option<usize>,
+    /// Ratio of the wavelengths of `rotary`, longest to shortest.
+    #[serde(skip_serializing_if = "usual::rotary_base")]
+    pub rotary_base: f64,
+    /// Whether `rotary` rotates adjacent dimensions, and not those half of `rotary_dim` apart.
+    #[serde(skip_serializing_if = "usual::flag")]
+    pub rotary_adjacent_pairs: bool,
+    /// Whether a query sees later keys.
+    #[serde(skip_serializing_if = "usual::choice")]
+    pub attention_dir: AttentionDirection,
+    /// The token whose keys no query sees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pad_token: Option<Token>,
+    /// Whether attention scores are divided by `attn_scale`.
+    #[serde(skip_serializing_if = "usual::use_attn_scale")]
+    pub use_attn_scale: bool,
+    /// Divisor of attention scores; -1: the root of `d_head`.
+    #[serde(skip_serializing_if = "usual::attn_scale")]
+    pub attn_scale: f64,
+}
+
+/// Whether a setting keeps its default.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+mod usual {
+    use super::{AUTOMATIC, ModelConfig};
+
+    pub(super) fn flag(value: &bool) -> bool {
+        !value
+    }
+
+    pub(super) fn use_attn_scale(value: &bool) -> bool {
+        *value
+    }
+
+    pub(super) fn attn_scale(scale: &f64) -> bool {
+        scale.to_bits() == AUTOMATIC.to_bits()
+    }
+
+    pub(super) fn eps(eps: &f64) -> bool {
+        eps.to_bits() == ModelConfig::default().eps.to_bits()
+    }
+
+    pub(super) fn rotary_base(base: &f64) -> bool {
+        base.to_bits() == ModelConfig::default().rotary_base.to_bits()
+    }
+
+    pub(super) fn choice<T: Default + PartialEq>(choice: &T) -> bool {
+        *choice == T::default()
+    }
 }
 
 impl Default for ModelConfig {
@@ -51,8 +117,18 @@ impl Default for ModelConfig {
             n_ctx: 128,
             d_vocab: 10,
             d_vocab_out: None,
+            attn_only: false,
             act_fn: Activation::SoluLn,
             normalization_type: Normalization::Ln,
+            eps: 1e-5,
+            positional_embedding_type: PositionEmbedding::Standard,
+            rotary_dim: None,
+            rotary_base: 10_000.0,
+            rotary_adjacent_pairs: false,
+            attention_dir: AttentionDirection::Causal,
+            pad_token: None,
+            use_attn_scale: true,
+            attn_scale: AUTOMATIC,
         }
     }
 }
@@ -71,6 +147,16 @@ pub enum ConfigError {
         min: usize,
         /// Maximum.
         max: usize,
+    },
+    /// Another setting out of its range.
+    #[error("model.{field} = {value}: must be {wanted}")]
+    Setting {
+        /// The setting's name.
+        field: &'static str,
+        /// Its value.
+        value: String,
+        /// The valid values.
+        wanted: String,
     },
     /// One sequence would take too much memory.
     #[error(
@@ -108,6 +194,7 @@ impl ModelConfig {
                 return Err(ConfigError::Dimension { field, value, min, max });
             }
         }
+        self.validate_settings()?;
         let parameters = self.approximate_parameters();
         if parameters > MAX_PARAMETERS as u128 {
             return Err(ConfigError::TooLarge { parameters });
@@ -115,6 +202,46 @@ impl ModelConfig {
         let gib = (self.approximate_activations(self.n_ctx) * 4) >> 30;
         if gib >= MAX_ACTIVATIONS_GIB {
             return Err(ConfigError::TooMuchMemory { gib });
+        }
+        Ok(())
+    }
+
+    /// Rejects settings that are no dimension of a weight.
+    fn validate_settings(&self) -> Result<(), ConfigError> {
+        let rotary = self.rotary_dim();
+        let is_rotary = self.positional_embedding_type == PositionEmbedding::Rotary;
+        let positive = |x: f64| x.is_finite() && x > 0.0;
+        let pad_token = self.pad_token.unwrap_or_default();
+        for (field, value, good, wanted) in [
+            ("eps", self.eps.to_string(), (0.0..=1.0).contains(&self.eps), "from 0 to 1".to_owned()),
+            (
+                "attn_scale",
+                self.attn_scale.to_string(),
+                positive(self.attn_scale) || usual::attn_scale(&self.attn_scale),
+                "above 0, or -1 for the root of d_head".to_owned(),
+            ),
+            (
+                "rotary_dim",
+                rotary.to_string(),
+                !is_rotary || rotary > 0 && rotary.is_multiple_of(2) && rotary <= self.d_head,
+                format!("even, from 2 to d_head = {}", self.d_head),
+            ),
+            (
+                "rotary_base",
+                self.rotary_base.to_string(),
+                !is_rotary || positive(self.rotary_base),
+                "above 0".to_owned(),
+            ),
+            (
+                "pad_token",
+                pad_token.to_string(),
+                usize::from(pad_token) < self.d_vocab,
+                format!("below d_vocab = {}", self.d_vocab),
+            ),
+        ] {
+            if !good {
+                return Err(ConfigError::Setting { field, value, wanted });
+            }
         }
         Ok(())
     }
@@ -149,7 +276,13 @@ impl ModelConfig {
     /// The same model in canonical form: redundant settings are removed.
     #[must_use]
     pub fn canonical(self) -> Self {
-        Self { d_vocab_out: self.d_vocab_out.filter(|outputs| *outputs != self.d_vocab), ..self }
+        Self {
+            d_vocab_out: self.d_vocab_out.filter(|outputs| *outputs != self.d_vocab),
+            rotary_dim: self.rotary_dim.filter(|rotary| *rotary != self.d_head),
+            d_mlp: if self.attn_only { 0 } else { self.d_mlp },
+            attn_only: false,
+            ..self
+        }
     }
 
     /// Shape of its inputs and outputs.
@@ -170,7 +303,7 @@ impl ModelConfig {
 
     /// Whether blocks have an MLP.
     pub fn has_mlp(&self) -> bool {
-        self.d_mlp > 0
+        self.d_mlp > 0 && !self.attn_only
     }
 
     /// Whether `mlp.ln` comes between the nonlinearity and `W_out`.
@@ -183,25 +316,41 @@ impl ModelConfig {
         self.normalization_type != Normalization::None
     }
 
-    /// Whether layer norms carry a weight and a bias.
-    pub fn has_affine_norms(&self) -> bool {
-        self.normalization_type == Normalization::Ln
+    /// The norm before attention, MLP and unembedding.
+    pub(super) fn norm(&self) -> Norm {
+        Norm { kind: self.normalization_type, eps: self.eps as f32 }
+    }
+
+    /// The norm after `solu_ln`.
+    pub(super) fn norm_of_neurons(&self) -> Norm {
+        Norm { kind: self.normalization_type.of_neurons(), eps: self.eps as f32 }
+    }
+
+    /// Number of dimensions of a head that `rotary` rotates.
+    pub fn rotary_dim(&self) -> usize {
+        self.rotary_dim.unwrap_or(self.d_head)
+    }
+
+    /// Factor of attention scores.
+    pub fn score_scale(&self) -> f32 {
+        if !self.use_attn_scale {
+            1.0
+        } else if usual::attn_scale(&self.attn_scale) {
+            1.0 / (self.d_head as f32).sqrt()
+        } else {
+            1.0 / self.attn_scale as f32
+        }
+    }
+
+    /// The keys that each query of a sequence sees.
+    pub fn visible_keys(&self, tokens: &[Token]) -> VisibleKeys {
+        VisibleKeys::new(self.attention_dir, self.pad_token, tokens)
     }
 
     /// TransformerLens' scale of the initial weights: 0.8 / sqrt(`d_model`).
     pub fn initializer_range(&self) -> f32 {
         0.8 / (self.d_model as f32).sqrt()
     }
-}
-
-impl Activation {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::SoluLn, Self::Gelu, Self::Relu];
-}
-
-impl Normalization {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Ln, Self::LnPre, Self::None];
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::ModelConfig;
 use super::ids::{HeadId, NeuronId};
+use super::visible::VisibleKeys;
 
 /// A hook of a block at which activations can be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,10 +78,11 @@ pub struct Edit {
 }
 
 impl Edit {
-    /// Number of values replaced in a sequence of `len` positions; for a pattern, only keys up to the query count.
-    pub fn cells(&self, config: &ModelConfig, len: usize) -> usize {
+    /// Number of values replaced in a sequence; for a pattern, only keys that the query sees count.
+    pub fn cells(&self, config: &ModelConfig, keys: &VisibleKeys) -> usize {
+        let len = keys.len();
         let width = |position: usize| match self.hook {
-            Hook::Pattern => position + 1,
+            Hook::Pattern => keys.of(position).count(),
             Hook::Z => config.d_head,
             Hook::Post => 1,
         };
@@ -128,7 +130,7 @@ pub enum AblationKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PatternKind {
-    /// Equal attention to every key up to the query.
+    /// Equal attention to every key that the query sees.
     Uniform,
     /// The query itself.
     Identity,
@@ -137,11 +139,14 @@ pub enum PatternKind {
 }
 
 impl PatternKind {
-    /// Fills the row of one query, `[key]`; the row sums to 1.
-    fn fill(self, query: usize, row: &mut [f32]) {
+    /// Fills the row of one query, `[key]`. The row sums to 1, or to 0 if it is uniform and the query sees no key.
+    fn fill(self, query: usize, keys: &VisibleKeys, row: &mut [f32]) {
         row.fill(0.0);
         match self {
-            Self::Uniform => row[..=query].fill(1.0 / (query + 1) as f32),
+            Self::Uniform => {
+                let share = 1.0 / keys.of(query).count() as f32;
+                keys.of(query).for_each(|key| row[key] = share);
+            }
             Self::Identity => row[query] = 1.0,
             Self::Previous => row[query.saturating_sub(1)] = 1.0,
         }
@@ -217,9 +222,9 @@ impl Interventions {
         heads.chain(neurons).chain(self.patterns.iter().map(pattern)).collect()
     }
 
-    /// Number of values replaced in a sequence of `len` positions.
-    pub fn cells(&self, config: &ModelConfig, len: usize) -> usize {
-        self.edits().iter().map(|edit| edit.cells(config, len)).sum()
+    /// Number of values replaced in a sequence.
+    pub fn cells(&self, config: &ModelConfig, keys: &VisibleKeys) -> usize {
+        self.edits().iter().map(|edit| edit.cells(config, keys)).sum()
     }
 
     /// The replacement values. Without `means`, ablation to the mean becomes ablation to zero.
@@ -345,10 +350,10 @@ impl Columns {
 
 impl PatternEdit {
     /// Replaces rows of the head's pattern, `[query, key]`.
-    pub(super) fn apply(&self, pattern: &mut [f32], len: usize) {
-        for (query, row) in pattern.chunks_exact_mut(len).enumerate() {
+    pub(super) fn apply(&self, pattern: &mut [f32], keys: &VisibleKeys) {
+        for (query, row) in pattern.chunks_exact_mut(keys.len()).enumerate() {
             if self.positions.has(query) {
-                self.kind.fill(query, row);
+                self.kind.fill(query, keys, row);
             }
         }
     }

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::config::ModelConfig;
 use super::kernels::centre;
 use super::layout::Layout;
-use super::parts::Normalization;
+use super::parts::PositionEmbedding;
 use super::parts::linear::Folder;
 use super::weights::Weights;
 
-/// Steps that later versions of TransformerLens add to the notebook's; neither changes the results.
+/// Steps that later versions of TransformerLens add to the notebook's; neither changes the results, but for [`fold`]'s exception.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoldOptions {
     /// Centre every matrix that reads a normalised vector over its input dimension (`fold_layer_norm`'s
@@ -25,15 +25,22 @@ pub struct FoldOptions {
 /// matrix that reads it, writing weights centred over `d_model`, the unembedding over the vocabulary. Log-probabilities
 /// are unchanged.
 ///
-/// Without layer norms, this only centres the unembedding and folds value biases.
+/// RMS norms have no bias to fold, and nothing is centred but the unembedding: their scale depends on the mean. Without
+/// norms, this only centres the unembedding and folds value biases. With shortformer positions `ln1` stays, as queries
+/// and keys read `W_pos` beside the norm.
+///
+/// `fold_value_biases` changes the results of a query that sees no key: the query has no values, but reads `b_O`.
 pub fn fold(weights: &Weights, options: FoldOptions) -> Weights {
     let (c, from) = (weights.config(), &weights.layout);
-    let normalization_type = if c.has_affine_norms() { Normalization::LnPre } else { c.normalization_type };
+    let is_shortformer = c.positional_embedding_type == PositionEmbedding::Shortformer;
+    let kept = c.normalization_type;
+    let normalization_type = if is_shortformer { kept } else { kept.folded() };
     let to = Arc::new(Layout::new(&ModelConfig { normalization_type, ..c.clone() }));
     let mut folder =
         Folder { from: weights.params(), to: vec![0.0; to.len], center_reading: options.center_reading };
+    to.norms().for_each(|norm| folder.to[norm.w.clone()].fill(1.0));
     folder.copy(&from.w_e, &to.w_e);
-    folder.copy(&from.w_pos, &to.w_pos);
+    from.w_pos.iter().zip(&to.w_pos).for_each(|(from, to)| folder.copy(from, to));
     for (from, to) in from.blocks.iter().zip(&to.blocks) {
         folder.attention(&from.attn, &to.attn);
         if let (Some(from), Some(to)) = (&from.mlp, &to.mlp) {
@@ -52,12 +59,13 @@ fn centre_writers(values: &mut [f32], layout: &Layout) {
     let (d_model, outputs) = (layout.config.d_model, layout.config.outputs());
     centre(&mut values[layout.w_u.clone()], outputs);
     centre(&mut values[layout.b_u.clone()], outputs);
-    if !layout.config.has_norms() {
+    if !layout.config.normalization_type.is_centred() {
         return;
     }
     let mlps = layout.blocks.iter().filter_map(|block| block.mlp.as_ref());
-    let components = [&layout.w_e, &layout.w_pos]
+    let components = [&layout.w_e]
         .into_iter()
+        .chain(layout.positions_in_stream())
         .chain(layout.blocks.iter().flat_map(|block| [&block.attn.w_o, &block.attn.b_o]))
         .chain(mlps.flat_map(|mlp| [&mlp.w_out, &mlp.b_out]));
     components.for_each(|range| centre(&mut values[range.clone()], d_model));

@@ -5,12 +5,15 @@
 //! computes all three; their TransformerLens names are strided views of it.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::config::ModelConfig;
+use super::parts::PositionEmbedding;
 use super::parts::attention::AttentionLayout;
+use super::parts::embed::EmbedLayout;
 use super::parts::mlp::MlpLayout;
 use super::parts::norm::NormLayout;
-use super::parts::positions::Places;
+use super::parts::rotary::Rotation;
 use super::parts::unembed::UnembedLayout;
 use super::place::{LayoutBuilder, TensorView};
 
@@ -30,8 +33,8 @@ pub struct Layout {
     pub config: ModelConfig,
     /// `[d_vocab, d_model]`.
     pub w_e: Range<usize>,
-    /// `[n_ctx, d_model]`.
-    pub w_pos: Range<usize>,
+    /// `[n_ctx, d_model]`, if positions have an embedding of their own.
+    pub w_pos: Option<Range<usize>>,
     /// By layer.
     pub blocks: Vec<BlockLayout>,
     /// `ln_final`, unless folded or absent.
@@ -43,21 +46,25 @@ pub struct Layout {
     /// Number of parameters.
     pub len: usize,
     tensors: Vec<TensorView>,
+    rotation: OnceLock<Rotation>,
 }
 
 impl Layout {
     /// Lays out a model. `config` must be valid.
     pub fn new(config: &ModelConfig) -> Self {
         let c = config;
-        let mut place = LayoutBuilder { affine: c.has_affine_norms(), ..LayoutBuilder::default() };
+        let mut place = LayoutBuilder::default();
         let w_e = place.tensor("embed.W_E", &[c.d_vocab, c.d_model]);
-        let w_pos = place.tensor("pos_embed.W_pos", &[c.n_ctx, c.d_model]);
-        let blocks = (0..c.n_layers).map(|layer| block(&mut place, c, layer)).collect();
-        let ln_final = place.norm("ln_final", c.d_model);
+        let w_pos = c.positional_embedding_type.has_weight();
+        let w_pos = w_pos.then(|| place.tensor("pos_embed.W_pos", &[c.n_ctx, c.d_model]));
+        let read = w_pos.as_ref().filter(|_| is_shortformer(c));
+        let blocks = (0..c.n_layers).map(|layer| block(&mut place, c, layer, read)).collect();
+        let ln_final = place.norm(c.normalization_type, "ln_final", c.d_model);
         let w_u = place.tensor("unembed.W_U", &[c.d_model, c.outputs()]);
         let b_u = place.tensor("unembed.b_U", &[c.outputs()]);
         let LayoutBuilder { tensors, end: len, .. } = place;
-        Self { config: c.clone(), w_e, w_pos, blocks, ln_final, w_u, b_u, len, tensors }
+        let rotation = OnceLock::new();
+        Self { config: c.clone(), w_e, w_pos, blocks, ln_final, w_u, b_u, len, tensors, rotation }
     }
 
     /// Every weight under its TransformerLens name.
@@ -71,8 +78,39 @@ impl Layout {
     }
 
     /// Ranges of token and position embeddings.
-    pub(super) fn embed(&self) -> Places<'_> {
-        (&self.w_e, &self.w_pos)
+    pub(super) fn embed(&self) -> EmbedLayout<'_> {
+        let kind = self.config.positional_embedding_type;
+        EmbedLayout { w_e: &self.w_e, w_pos: self.w_pos.as_ref(), kind }
+    }
+
+    /// `W_pos`, if it is added to the residual stream.
+    pub fn positions_in_stream(&self) -> Option<&Range<usize>> {
+        self.embed().positions()
+    }
+
+    /// `W_pos`, if queries and keys read it.
+    pub(super) fn positions_in_attention(&self) -> Option<&Range<usize>> {
+        self.w_pos.as_ref().filter(|_| is_shortformer(&self.config))
+    }
+
+    /// Every norm with a weight.
+    pub(super) fn norms(&self) -> impl Iterator<Item = &NormLayout> {
+        let blocks = self.blocks.iter();
+        let of_blocks = blocks.flat_map(|block| {
+            let mlp = block.mlp.as_ref();
+            [
+                block.attn.ln1.as_ref(),
+                mlp.and_then(|mlp| mlp.ln2.as_ref()),
+                mlp.and_then(|mlp| mlp.ln.as_ref()),
+            ]
+        });
+        of_blocks.chain([self.ln_final.as_ref()]).flatten()
+    }
+
+    /// The angles of rotary positions, computed at the first use.
+    pub(super) fn rotation(&self) -> Option<&Rotation> {
+        let is_rotary = self.config.positional_embedding_type == PositionEmbedding::Rotary;
+        is_rotary.then(|| self.rotation.get_or_init(|| Rotation::new(&self.config)))
     }
 
     /// Ranges of the unembedding.
@@ -81,9 +119,18 @@ impl Layout {
     }
 }
 
-fn block(place: &mut LayoutBuilder, c: &ModelConfig, layer: usize) -> BlockLayout {
+fn is_shortformer(c: &ModelConfig) -> bool {
+    c.positional_embedding_type == PositionEmbedding::Shortformer
+}
+
+fn block(
+    place: &mut LayoutBuilder,
+    c: &ModelConfig,
+    layer: usize,
+    w_pos: Option<&Range<usize>>,
+) -> BlockLayout {
     let name = format!("blocks.{layer}");
-    BlockLayout { attn: place.attention(c, &name), mlp: c.has_mlp().then(|| place.mlp(c, &name)) }
+    BlockLayout { attn: place.attention(c, &name, w_pos), mlp: c.has_mlp().then(|| place.mlp(c, &name)) }
 }
 
 #[cfg(test)]

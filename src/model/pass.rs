@@ -6,7 +6,7 @@ use super::activations::Activations;
 use super::adjoints::Adjoints;
 use super::edit::{BlockEdit, Patch};
 use super::parts::norm::Normed;
-use super::parts::{attention, mlp, positions, unembed as readout};
+use super::parts::{attention, embed, mlp, unembed as readout};
 use super::weights::Weights;
 use crate::task::{Class, Example, Token};
 
@@ -28,7 +28,8 @@ pub fn forward_in_steps(
     if tokens.len() != to.len {
         *to = Activations::new(weights.config(), tokens.len());
     }
-    positions::embed(weights.params(), weights.layout.embed(), tokens, &mut to.blocks[0].resid_pre);
+    to.keys = weights.config().visible_keys(tokens);
+    embed::embed(weights.params(), weights.layout.embed(), tokens, &mut to.blocks[0].resid_pre);
     blocks_from(0, weights, patch, to, between);
     logits(weights, to);
 }
@@ -38,12 +39,12 @@ pub fn forward_in_steps(
 pub fn forward_again(weights: &Weights, patch: &Patch, from: &Activations, to: &mut Activations) {
     let touched = |patch: &BlockEdit| !patch.is_empty();
     let Some(first) = patch.blocks.iter().position(touched) else { return to.clone_from(from) };
+    to.keys.clone_from(&from.keys);
     // All later blocks are overwritten completely.
     to.blocks[..=first].clone_from_slice(&from.blocks[..=first]);
     let block = &patch.blocks[first];
     if block.touches_attention() {
-        let len = to.len;
-        attention::edit_patterns(weights.config(), block, &mut to.blocks[first].attn, len);
+        attention::edit_patterns(weights.config(), block, &to.keys, &mut to.blocks[first].attn);
         write_heads(weights, first, block, to);
         neurons(weights, first, to);
     }
@@ -58,7 +59,8 @@ fn blocks_from(first: usize, weights: &Weights, patch: &Patch, to: &mut Activati
         between();
         let edit = patch.blocks.get(layer).unwrap_or(&nothing);
         let (at, block) = (&weights.layout.blocks[layer].attn, &mut to.blocks[layer]);
-        attention::forward(weights.params(), at, &block.resid_pre, edit, (&mut block.ln1, &mut block.attn));
+        let into = (&mut block.ln1, &mut block.attn);
+        attention::forward(weights.params(), at, (&block.resid_pre, &to.keys), edit, into);
         write_heads(weights, layer, edit, to);
         neurons(weights, layer, to);
         write_neurons(weights, layer, edit, to);
@@ -144,6 +146,6 @@ pub fn backward(
         }
         attention::backward(of, &at.attn, (&block.ln1, &block.attn), scratch, grads);
     }
-    positions::backward(layout.embed(), example.tokens(), &scratch.resid, grads);
+    embed::backward(layout.embed(), example.tokens(), &scratch.resid, grads);
     loss
 }

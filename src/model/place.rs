@@ -40,8 +40,6 @@ impl TensorView {
 /// Lays out weights one after the other.
 #[derive(Default)]
 pub(super) struct LayoutBuilder {
-    /// Whether norms carry a weight and a bias.
-    pub(super) affine: bool,
     /// Number of values laid out so far.
     pub(super) end: usize,
     /// The views laid out so far.

@@ -14,15 +14,18 @@ pub struct ModelSettings {
     pub place: String,
 }
 
-/// TransformerLens settings that change the results and that no model here supports, with their neutral value; -1 and
-/// `null` are neutral too.
-const UNSUPPORTED: [(&str, &str); 21] = [
+/// TransformerLens settings that change the results and that no model here supports, with their neutral value; `null` is
+/// neutral too.
+const UNSUPPORTED: [(&str, &str); 25] = [
     ("gated_mlp", "false"),
     ("parallel_attn_mlp", "false"),
     ("use_local_attn", "false"),
     ("scale_attn_by_inverse_layer_idx", "false"),
     ("n_key_value_heads", "null"),
     ("use_qk_norm", "false"),
+    ("clip_qkv", "null"),
+    ("use_logn_attn", "false"),
+    ("use_attention_sinks", "false"),
     ("post_embedding_ln", "false"),
     ("use_normalization_before_and_after", "false"),
     ("rmsnorm_uses_offset", "false"),
@@ -31,13 +34,14 @@ const UNSUPPORTED: [(&str, &str); 21] = [
     ("attn_scores_soft_cap", "-1"),
     ("output_logits_soft_cap", "-1"),
     ("use_NTK_by_parts_rope", "false"),
+    ("use_dynamic_ntk_rope", "false"),
+    ("use_yarn_rope", "false"),
+    ("rope_scaling", "null"),
+    ("rotary_scaling_factor", "1"),
+    ("rotary_interleaved_cos_sin", "false"),
+    ("per_layer_head_dim", "null"),
+    ("per_layer_num_key_value_heads", "null"),
     ("scale_embedding", "false"),
-    ("eps", "0.00001"),
-    ("positional_embedding_type", "\"standard\""),
-    ("attention_dir", "\"causal\""),
-    ("use_attn_scale", "true"),
-    ("attn_scale", "-1"),
-    ("rotary_dim", "null"),
 ];
 
 impl ModelSettings {
@@ -60,7 +64,7 @@ impl ModelSettings {
         if let Some(Value::Object(model)) = all.remove("model") {
             all = model;
         }
-        complete(&mut all);
+        simplify(&mut all);
         let known = keys_of::<ModelConfig>();
         let strange = |(key, value): &(&String, &Value)| !known.contains(key) && !is_neutral(key, value);
         if let Some((key, value)) = all.iter().find(strange) {
@@ -74,27 +78,67 @@ impl ModelSettings {
         }
         Ok(Self { values, place })
     }
+
+    /// Settings of known names.
+    pub fn new(mut values: Map<String, Value>, place: String) -> Self {
+        simplify(&mut values);
+        Self { values, place }
+    }
 }
 
-/// Converts TransformerLens' alternative settings to ours.
-fn complete(all: &mut Map<String, Value>) {
-    if all.get("attn_only") == Some(&json!(true)) {
+/// Architecture of models that TransformerLens 4 makes itself.
+const NATIVE: &str = "TransformerLensNative";
+
+/// Leaves one way to say each thing, and nothing without effect.
+fn simplify(all: &mut Map<String, Value>) {
+    let is = |all: &Map<String, Value>, key: &str, value: Value| all.get(key) == Some(&value);
+    if is(all, "attn_only", json!(true)) {
         all.insert("d_mlp".into(), json!(0));
         all.remove("act_fn");
     }
+    all.remove("attn_only");
     if let Some(norm @ Value::Null) = all.get_mut("normalization_type") {
         *norm = json!("none");
     }
-    all.retain(|key, value| !(value.is_null() || key == "d_vocab_out" && *value == json!(-1)));
+    let is_rms =
+        is(all, "normalization_type", json!("RMS")) || is(all, "normalization_type", json!("RMSPre"));
+    if is(all, "architecture", json!(NATIVE)) {
+        // It rotates adjacent pairs and divides scores whatever these settings say.
+        if is(all, "positional_embedding_type", json!("rotary")) {
+            all.insert("rotary_adjacent_pairs".into(), json!(true));
+        }
+        if is(all, "use_attn_scale", json!(false)) {
+            all.remove("attn_scale");
+        }
+        all.remove("use_attn_scale");
+    }
+    let number = |key: &str| all.get(key).and_then(Value::as_f64);
+    let scale = number("attn_scale").map(|scale| {
+        let is_automatic = number("d_head").is_some_and(|d_head| (scale / d_head.sqrt() - 1.0).abs() < 1e-6);
+        if is_automatic { -1.0 } else { scale }
+    });
+    if let Some(scale) = scale {
+        all.insert("attn_scale".into(), json!(scale));
+    }
+    let heads = all.get("n_heads").cloned();
+    all.retain(|key, value| match key.as_str() {
+        _ if value.is_null() => false,
+        "d_vocab_out" => *value != json!(-1),
+        "final_rms" => !is_rms,
+        "n_key_value_heads" => heads.as_ref() != Some(value),
+        _ => true,
+    });
+}
+
+/// Whether two settings are the same value; 1 is 1.0.
+pub(super) fn is_same(a: &Value, b: &Value) -> bool {
+    a == b || a.as_f64().is_some_and(|a| b.as_f64().is_some_and(|b| a.to_bits() == b.to_bits()))
 }
 
 fn is_neutral(key: &str, value: &Value) -> bool {
-    let wanted = UNSUPPORTED.iter().find(|(name, _)| *name == key);
-    let number = |value: &Value| value.as_f64();
-    wanted.is_none_or(|(_, neutral)| {
-        let neutral: Value = serde_json::from_str(neutral).unwrap_or_default();
-        *value == neutral || (number(value).is_some() && number(value) == number(&neutral))
-    })
+    let Some((_, neutral)) = UNSUPPORTED.iter().find(|(name, _)| *name == key) else { return true };
+    let is_off = key.ends_with("_soft_cap") && value.as_f64().is_some_and(|cap| cap <= 0.0);
+    is_off || is_same(value, &serde_json::from_str(neutral).unwrap_or_default())
 }
 
 /// Names of the settings of a configuration that rejects unknown ones.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Layout, TensorView, Weights};
+use super::{Layout, ModelConfig, ModelSettings, TensorView, Weights};
 
 const NAME: usize = 48;
 const SHAPE: usize = 20;
@@ -41,7 +41,19 @@ pub fn summary(weights: &Weights) -> String {
         c.act_fn,
         c.normalization_type,
     );
+    let unusual = unusual(c);
+    if !unusual.is_empty() {
+        let _ = writeln!(out, "{unusual}\n{rule}");
+    }
     out
+}
+
+/// The settings that few models change, if this one does.
+fn unusual(c: &ModelConfig) -> String {
+    let usual = ModelSettings::of(&ModelConfig::default()).values;
+    let others = ModelSettings::of(c).values.into_iter().filter(|(key, _)| !usual.contains_key(key));
+    let others: Vec<String> = others.map(|(key, value)| format!("{key} {value}")).collect();
+    others.join(", ")
 }
 
 struct Node<'a> {
@@ -122,7 +134,6 @@ fn thousands(number: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ModelConfig;
     use super::*;
 
     #[test]

@@ -80,7 +80,7 @@ impl Weights {
 
     /// The weights in the form that the parts read.
     pub(super) fn params(&self) -> Params<'_> {
-        Params { config: self.config(), values: &self.values }
+        Params { config: self.config(), values: &self.values, rotation: self.layout.rotation() }
     }
 
     /// Values of one range of the layout.

@@ -2,6 +2,7 @@
 
 mod container;
 mod foreign;
+mod tensors;
 mod told;
 
 use std::collections::{BTreeMap, HashMap};
@@ -9,7 +10,6 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use safetensors::tensor::{Dtype, TensorView};
 use thiserror::Error;
 
 use super::config::{ConfigError, ModelConfig};
@@ -20,12 +20,19 @@ use super::weights::Weights;
 use crate::memory::{self, TooMuch};
 pub use container::Container;
 pub(crate) use container::{Part, encode};
+use tensors::Tensors;
 
 /// Metadata keys of the model's settings as JSON: the current one, and those of older versions.
 const CONFIG_KEY: &str = "config";
 const OLDER_CONFIG_KEYS: [&str; 2] = ["headcount.model", "headcount.run"];
 /// Metadata key of the task's name.
 pub(crate) const TASK_KEY: &str = "task";
+/// Metadata key of the tokens' names, a JSON list.
+pub(crate) const VOCABULARY_KEY: &str = "vocab";
+/// Metadata key of the classes' names, a JSON list.
+pub(crate) const OUTPUTS_KEY: &str = "vocab_out";
+/// Metadata that stay true of other weights made of these.
+const LASTING: [&str; 4] = [TASK_KEY, "run", VOCABULARY_KEY, OUTPUTS_KEY];
 /// Largest file that a valid model ([`ModelConfig::validate`]) needs.
 const MAX_FILE: u64 = 2 << 30;
 
@@ -92,8 +99,8 @@ pub enum Problem {
         /// The part.
         what: &'static str,
     },
-    /// Not f32.
-    #[error("`{name}` is {found}, not F32: save the model as float32")]
+    /// No floating-point numbers, or of another precision.
+    #[error("`{name}` is {found}, not F32, F16, BF16 or F64: save the model as float32")]
     Dtype {
         /// The tensor.
         name: String,
@@ -146,15 +153,16 @@ pub enum Problem {
 pub struct Opened {
     /// The weights.
     pub weights: Weights,
-    /// Warnings: ignored tensors, values that are not finite.
+    /// Warnings: conversions, absent biases, ignored tensors, values that are not finite.
     pub notes: Vec<String>,
-    /// The task in the file's metadata.
-    pub task: Option<String>,
+    /// The file's metadata about task, run and vocabulary.
+    pub about: Vec<(String, String)>,
 }
 
-/// Reads weights written by headcount or TransformerLens (`safetensors.torch.save_file(model.state_dict(), ...)`;
-/// `mask` and `IGNORE` buffers are skipped). The configuration follows from the tensors, completed by the file's
-/// metadata and by `given`.
+/// Reads weights written by headcount or by TransformerLens 3 or 4 (`safetensors.torch.save_file(model.state_dict(),
+/// ...)`; `mask` and `IGNORE` buffers are skipped). Other precisions are converted, and absent biases are 0. The
+/// configuration follows from the tensors, completed by the file's metadata and by `given`, then by TransformerLens'
+/// defaults.
 ///
 /// # Errors
 /// Names the file, and the tensor that is missing or has a wrong dtype or shape, the settings that remain undetermined,
@@ -200,7 +208,7 @@ pub fn read_bounded(path: &Path) -> Result<Vec<u8>, WeightsError> {
 /// See [`Problem`].
 pub fn parse(bytes: &[u8], given: Option<&ModelSettings>) -> Result<Opened, Problem> {
     let Container { metadata, tensors } = Container::parse(bytes)?;
-    let tensors = named(tensors)?;
+    let tensors = Tensors::new(tensors)?;
     let own = own_settings(&metadata)?;
     let said: Vec<&ModelSettings> = own.iter().chain(given).collect();
     let config = told::settle(&tensors, &said)?;
@@ -211,22 +219,8 @@ pub fn parse(bytes: &[u8], given: Option<&ModelSettings>) -> Result<Opened, Prob
         let count = weights.values.iter().filter(|value| !value.is_finite()).count();
         notes.push(format!("{count} values are not finite, the first in `{name}`"));
     }
-    Ok(Opened { weights, notes, task: metadata.get(TASK_KEY).cloned() })
-}
-
-/// The tensors by TransformerLens name, without its buffers.
-fn named(tensors: BTreeMap<String, TensorView<'_>>) -> Result<BTreeMap<String, TensorView<'_>>, Problem> {
-    let mut named = BTreeMap::new();
-    for (name, tensor) in tensors.into_iter().filter(|(name, _)| !foreign::is_buffer(name)) {
-        let inner = foreign::unwrapped(&name).to_owned();
-        if named.insert(inner, tensor).is_some() {
-            return Err(Problem::Twice(foreign::unwrapped(&name).into()));
-        }
-    }
-    match foreign::by_names(&named).filter(|_| !named.contains_key("embed.W_E")) {
-        Some(whose) => Err(Problem::Names(whose)),
-        None => Ok(named),
-    }
+    let about = metadata.into_iter().filter(|(key, _)| LASTING.contains(&key.as_str())).collect();
+    Ok(Opened { weights, notes, about })
 }
 
 /// The settings in a file's metadata.
@@ -237,26 +231,27 @@ fn own_settings(metadata: &BTreeMap<String, String>) -> Result<Option<ModelSetti
     settings.map(Some).map_err(|problem| Problem::Metadata { key, problem })
 }
 
-fn fill(
-    config: &ModelConfig,
-    tensors: &BTreeMap<String, TensorView<'_>>,
-    notes: &mut Vec<String>,
-) -> Result<Weights, Problem> {
+fn fill(config: &ModelConfig, tensors: &Tensors<'_>, notes: &mut Vec<String>) -> Result<Weights, Problem> {
     // The settings may describe any model: allocate only once all its tensors are found.
     let layout = Layout::new(config);
-    for wanted in layout.tensors() {
-        let found = tensors.get(&wanted.name).ok_or_else(|| Problem::Missing(wanted.name.clone()))?;
-        check(&wanted.name, found, &wanted.shape)?;
+    layout.tensors().iter().try_for_each(|weight| tensors.check(weight))?;
+    let names = || layout.tensors().iter().map(|weight| weight.name.as_str());
+    let absent: Vec<&str> = names().filter(|name| !tensors.has(name)).collect();
+    if let Some(name) = absent.iter().find(|name| !(told::is_bias(name) || told::is_norm_bias(name))) {
+        return Err(Problem::Missing(tensors.own_name(name)));
     }
-    let more = tensors.keys().filter(|name| layout.tensor(name).is_none());
-    let more: Vec<&str> = more.map(String::as_str).collect();
+    let is_left_out = |name: &&str| layout.tensor(name).is_none() && *name != "pos_embed.W_pos";
+    let more: Vec<&str> = tensors.names().map(String::as_str).filter(is_left_out).collect();
     if let Some((name, what)) = more.iter().find_map(|name| Some((*name, foreign::unsupported_part(name)?))) {
         return Err(Problem::Unsupported { name: name.into(), what });
     }
+    let other = tensors.other_precisions(names());
+    notes.extend((!other.is_empty()).then(|| format!("converted from {} to F32", other.join(" and "))));
+    notes.extend((!absent.is_empty()).then(|| format!("not there, so 0: {}", listed(&absent))));
     notes.extend((!more.is_empty()).then(|| format!("passed over, not of this model: {}", listed(&more))));
     let mut weights = Weights::zeros(config);
-    for tensor in layout.tensors() {
-        weights.set(&tensor.name, &from_bytes(tensors[&tensor.name].data()));
+    for weight in layout.tensors() {
+        tensors.read(weight).into_iter().for_each(|values| weights.set(&weight.name, &values));
     }
     Ok(weights)
 }
@@ -267,16 +262,6 @@ fn listed(names: &[&str]) -> String {
     let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
     let rest = names.len() - shown.len();
     shown.join(", ") + &(if rest > 0 { format!(" and {rest} more") } else { String::new() })
-}
-
-fn check(name: &str, found: &TensorView<'_>, wanted: &[usize]) -> Result<(), Problem> {
-    if found.dtype() != Dtype::F32 {
-        return Err(Problem::Dtype { name: name.into(), found: format!("{:?}", found.dtype()) });
-    }
-    if found.shape() != wanted {
-        return Err(Problem::Shape { name: name.into(), found: found.shape().into(), wanted: wanted.into() });
-    }
-    Ok(())
 }
 
 /// The values in a tensor's bytes.

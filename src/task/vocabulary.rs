@@ -16,6 +16,9 @@ pub enum Vocabulary {
 /// Most names that a message lists.
 const LISTED: usize = 12;
 
+/// Most tokens without names that a file lists.
+const MOST_NUMBERS: usize = 4096;
+
 impl Vocabulary {
     /// Number of tokens.
     pub fn len(&self) -> usize {
@@ -65,6 +68,13 @@ impl Vocabulary {
         }
     }
 
+    /// The names as a JSON list; `None` for more numbers than a file should list.
+    pub fn listed(&self) -> Option<String> {
+        let is_short = matches!(self, Self::Names(_)) || self.len() <= MOST_NUMBERS;
+        let names = || (0..self.len()).map(|token| self.name(token as Token)).collect::<Vec<_>>();
+        is_short.then(|| serde_json::to_string(&names()).expect("names are always representable"))
+    }
+
     /// `0 to 9`, or the names, for a message.
     pub fn described(&self) -> String {
         match self {
@@ -93,5 +103,7 @@ mod tests {
         let numbers = Vocabulary::Numbers(300);
         assert_eq!(["299", "300", "+1"].map(|text| numbers.parse(text)), [Some(299), None, None]);
         assert_eq!((numbers.width(), numbers.described()), (3, "0 to 299".into()));
+        assert_eq!(Vocabulary::Numbers(2).listed().as_deref(), Some(r#"["0","1"]"#));
+        assert_eq!(Vocabulary::Numbers(60_000).listed(), None);
     }
 }

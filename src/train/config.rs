@@ -9,7 +9,7 @@ use super::data::DataFile;
 use super::data_error::DataError;
 use super::frozen;
 use super::recipe::{Extension, TrainConfig};
-use crate::model::weights_file::TASK_KEY;
+use crate::model::weights_file::{OUTPUTS_KEY, TASK_KEY, VOCABULARY_KEY};
 use crate::model::{Layout, ModelConfig};
 use crate::task::{Dataset, TaskConfig};
 
@@ -164,14 +164,20 @@ pub struct RunMetadata {
 }
 
 impl RunMetadata {
-    /// Key of the metadata.
-    pub const KEY: &'static str = "run";
+    /// Keys of the metadata, in weights files and in checkpoints.
+    pub const KEYS: [&'static str; 2] = ["run", "headcount.run"];
 
-    /// Entries of the metadata: the task's name, and the rest as JSON.
-    pub fn entries(config: &RunConfig) -> [(&'static str, String); 2] {
+    /// Entries of the metadata: the task's name, its settings as JSON, and the names of tokens and classes.
+    pub fn entries(config: &RunConfig) -> Vec<(&'static str, String)> {
         let told = Self { seed: config.seed, task: config.task.clone() };
         let json = serde_json::to_string(&told).expect("settings are always representable");
-        [(TASK_KEY, config.task.name.clone()), (Self::KEY, json)]
+        let mut entries = vec![(TASK_KEY, config.task.name.clone()), (Self::KEYS[0], json)];
+        if let Ok(task) = config.task.task(config.model.shape()) {
+            for (key, names) in [(VOCABULARY_KEY, task.vocabulary()), (OUTPUTS_KEY, task.outputs())] {
+                entries.extend(names.listed().map(|names| (key, names)));
+            }
+        }
+        entries
     }
 }
 

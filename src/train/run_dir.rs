@@ -39,7 +39,7 @@ pub struct RunDir {
     metrics: MetricsLog,
     checkpoints: Checkpoints,
     /// Metadata of the weights files: the task's name and the other settings of the run.
-    about: [(&'static str, String); 2],
+    about: Vec<(&'static str, String)>,
     lock: Lock,
 }
 

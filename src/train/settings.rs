@@ -54,7 +54,7 @@ impl Settings {
             Some(Ok(Json::Object(values))) => values,
             _ => serde_json::Map::new(),
         };
-        ModelSettings { values, place: place.into() }
+        ModelSettings::new(values, place.into())
     }
 
     /// `base` with these settings replaced. Not validated.

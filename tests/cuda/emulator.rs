@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 /// The kernels that the model's operations launch.
-const KERNELS: [&str; 21] = [
+const KERNELS: [&str; 23] = [
     "accurate_gelu/accurate_gelu",
     "adam/adam",
     "add/binary_add",
@@ -18,12 +18,14 @@ const KERNELS: [&str; 21] = [
     "div/binary_div",
     "div/scalar_div",
     "exp/exp",
+    "fast_gelu/fast_gelu",
     "ln/ln",
     "max_to/max_to",
     "mul/binary_mul",
     "mul/scalar_mul",
     "relu/relu",
     "select_and_gather/gather",
+    "sigmoid/sigmoid",
     "sgd/sgd",
     "slice/slice",
     "sqrt/sqrt",
@@ -47,7 +49,7 @@ fn sources() -> PathBuf {
 fn build() -> Result<PathBuf, String> {
     let operations = dfdx()?.join("src/tensor_ops");
     let mut hasher = DefaultHasher::new();
-    operations.hash(&mut hasher);
+    (&operations, KERNELS).hash(&mut hasher);
     for file in ["device.h", "cuda_fp16.h", "gpu.cpp"] {
         fs::read(sources().join(file)).map_err(|error| format!("{file}: {error}"))?.hash(&mut hasher);
     }

@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use dfdx::prelude::*;
 use headcount::model::backend::composed_loss;
-use headcount::model::{Activation, Backend, LossDtype, ModelConfig, Normalization, Transformer, Weights};
+use headcount::model::{
+    Activation, AttentionDirection, Backend, LossDtype, ModelConfig, Normalization, Transformer, Weights,
+};
 use headcount::task::{Dataset, Example, Split, Targets, Task, Token, Vocabulary};
 use plain::Plain;
 use rand_chacha::ChaCha8Rng;
-use reference::models::{majority, odd_models, perturbed, random_batch, some, worst};
+use reference::models::{every_setting, majority, odd_models, perturbed, random_batch, some, worst};
 use reference::{Tensors, relative_l2, weights};
 
 /// `(loss, gradient)` of a batch on dfdx's tape.
@@ -129,13 +131,14 @@ fn the_loss_may_be_scaled_after_the_operation() {
 #[test]
 fn gradients_equal_finite_differences_in_double_precision() {
     let tiny =
-        ModelConfig { n_heads: 2, d_model: 6, d_head: 3, d_mlp: 7, n_ctx: 5, ..ModelConfig::default() };
-    for config in [
+        ModelConfig { n_heads: 2, d_model: 6, d_head: 4, d_mlp: 7, n_ctx: 5, ..ModelConfig::default() };
+    let others = [
         ModelConfig { n_layers: 2, ..tiny.clone() },
         ModelConfig { act_fn: Activation::Gelu, ..tiny.clone() },
         ModelConfig { act_fn: Activation::Relu, normalization_type: Normalization::LnPre, ..tiny.clone() },
-        ModelConfig { d_mlp: 0, normalization_type: Normalization::None, ..tiny },
-    ] {
+        ModelConfig { d_mlp: 0, normalization_type: Normalization::None, ..tiny.clone() },
+    ];
+    for config in others.into_iter().chain(every_setting(&tiny)) {
         let (weights, data) = (perturbed(&config), Arc::new(random_batch(&config, 2)));
         let batch = data.examples(Split::Train);
         let (loss, gradient) = gradient(&weights, (&data, Split::Train), false);
@@ -184,7 +187,17 @@ impl Task for Sparse {
 
 #[test]
 fn positions_without_a_target_add_nothing_whatever_the_lengths() {
+    sequences_of_any_length_give_the_gradient(AttentionDirection::Causal);
+}
+
+#[test]
+fn no_query_sees_beyond_the_end_of_its_sequence() {
+    sequences_of_any_length_give_the_gradient(AttentionDirection::Bidirectional);
+}
+
+fn sequences_of_any_length_give_the_gradient(attention_dir: AttentionDirection) {
     let config = ModelConfig {
+        attention_dir,
         d_model: 6,
         d_head: 3,
         d_mlp: 7,

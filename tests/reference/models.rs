@@ -1,6 +1,8 @@
 //! Models of odd shapes, and data for them.
 
-use headcount::model::{Activation, ModelConfig, Normalization, Weights};
+use headcount::model::{
+    Activation, AttentionDirection, ModelConfig, Normalization, PositionEmbedding, Weights,
+};
 use headcount::task::{Class, Dataset, Example, Shape, TaskConfig, Token};
 
 /// Largest absolute difference; NaN when there is one.
@@ -39,8 +41,7 @@ pub fn random_batch(config: &ModelConfig, sequences: usize) -> Dataset {
 /// Weights with every part away from its special initial value.
 pub fn perturbed(config: &ModelConfig) -> Weights {
     let mut weights = Weights::initial(config, 3);
-    let noise =
-        Weights::initial(&ModelConfig { normalization_type: config.normalization_type, ..config.clone() }, 4);
+    let noise = Weights::initial(config, 4);
     let shift = noise.values.iter().rev();
     weights.values.iter_mut().zip(shift).for_each(|(w, n)| *w += 0.3 * n.clamp(-0.5, 0.5));
     weights
@@ -72,6 +73,52 @@ pub fn odd_models() -> Vec<ModelConfig> {
             n_ctx: 20,
             ..base.clone()
         },
-        ModelConfig { normalization_type: Normalization::None, n_ctx: 20, d_vocab: 300, ..base },
+        ModelConfig { normalization_type: Normalization::None, n_ctx: 20, d_vocab: 300, ..base.clone() },
+    ]
+    .into_iter()
+    .chain(every_setting(&ModelConfig { n_heads: 3, d_model: 20, d_head: 6, d_mlp: 28, n_ctx: 35, ..base }))
+    .collect()
+}
+
+/// Models around `base`, which between them have every value of every setting.
+pub fn every_setting(base: &ModelConfig) -> Vec<ModelConfig> {
+    vec![
+        ModelConfig {
+            act_fn: Activation::Silu,
+            normalization_type: Normalization::Rms,
+            positional_embedding_type: PositionEmbedding::Rotary,
+            rotary_dim: Some(base.d_head / 4 * 2),
+            rotary_adjacent_pairs: true,
+            rotary_base: 50.0,
+            ..base.clone()
+        },
+        ModelConfig {
+            act_fn: Activation::GeluNew,
+            normalization_type: Normalization::RmsPre,
+            positional_embedding_type: PositionEmbedding::Shortformer,
+            attention_dir: AttentionDirection::Bidirectional,
+            ..base.clone()
+        },
+        ModelConfig {
+            act_fn: Activation::Solu,
+            positional_embedding_type: PositionEmbedding::None,
+            pad_token: Some(1),
+            eps: 0.03,
+            ..base.clone()
+        },
+        ModelConfig {
+            positional_embedding_type: PositionEmbedding::Shortformer,
+            use_attn_scale: false,
+            ..base.clone()
+        },
+        ModelConfig {
+            normalization_type: Normalization::Rms,
+            positional_embedding_type: PositionEmbedding::Rotary,
+            attention_dir: AttentionDirection::Bidirectional,
+            pad_token: Some(0),
+            attn_scale: 1.7,
+            ..base.clone()
+        },
+        ModelConfig { attn_only: true, normalization_type: Normalization::Rms, ..base.clone() },
     ]
 }

@@ -80,7 +80,7 @@ impl App {
 
     /// Factor of the product of query and key.
     fn qk_factor(&self) -> f32 {
-        let by_head = 1.0 / (self.options.model.d_head as f32).sqrt();
+        let by_head = self.options.model.score_scale();
         match self.circuits.scale {
             QkScale::Weights => 1.0,
             QkScale::Head => by_head,

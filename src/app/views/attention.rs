@@ -17,6 +17,7 @@ use crate::inquiry::heads::{
 };
 use crate::inquiry::logits::TOKEN;
 use crate::inquiry::{Probe, Question};
+use crate::model::AttentionDirection;
 
 pub(crate) static ROOM: Room = Room {
     title: "Attention",
@@ -66,9 +67,13 @@ const PANELS: &[PanelEntry] = &[
             mean_grid, opened_by: |app| app.settings.patterns = Patterns::Mean),
 ];
 
-/// Attention relative to uniform attention; `query` finds the query among the leading indices.
-fn times_uniform(query: impl Fn(&[usize]) -> usize + Send + Sync + 'static) -> Factor {
-    Factor { name: "query+1", value: Arc::new(move |lead| (query(lead) + 1) as f64) }
+/// Attention relative to uniform attention; `seen` is the number of keys that the query sees, given the leading
+/// indices.
+fn times_uniform(app: &App, seen: impl Fn(&[usize]) -> usize + Send + Sync + 'static) -> Factor {
+    let model = &app.options.model;
+    let is_plain = model.attention_dir == AttentionDirection::Causal && model.pad_token.is_none();
+    let name = if is_plain { "query+1" } else { "keys seen" };
+    Factor { name, value: Arc::new(move |lead| seen(lead) as f64) }
 }
 
 /// Attention times the length of the vector that the key's value writes.
@@ -85,10 +90,11 @@ fn keys(app: &App) -> Option<Panel> {
     let at = [At::Fixed(edits), At::Fixed(id.layer), At::Fixed(id.head), At::Fixed(query), At::Lead(0)];
     let attention = |name| Column::new(name, &probe.pattern(), at.clone());
     let norm = [At::Fixed(edits), At::Fixed(id.layer), At::Fixed(id.head), At::Lead(0)];
-    let panel = Panel::new("keys", [Axis::counted(Dim::Key, query + 1)])
+    let (end, seen) = (probe.clean.activations.keys.end(query), probe.keys_seen(query));
+    let panel = Panel::new("keys", [Axis::counted(Dim::Key, end)])
         .with(Column::new("token", &probe.token(), [At::Lead(0)]))
         .with(attention("attention"))
-        .with(attention("times_uniform").times(times_uniform(move |_| query)))
+        .with(attention("times_uniform").times(times_uniform(app, move |_| seen)))
         .with(Column::new("value_norm", &probe.value_norm(), norm))
         .with(attention("attention_times_norm").times(times_norm(app, probe, |lead| lead[0])));
     Some(panel)
@@ -110,9 +116,10 @@ fn grid(app: &App) -> Option<Panel> {
     let at =
         [At::Fixed(probe.current_edits()), At::Fixed(id.layer), At::Fixed(id.head), At::Lead(0), At::Lead(1)];
     let attention = |name| Column::new(name, &probe.pattern(), at.clone());
+    let seen_by = Arc::clone(probe);
     let panel = Panel::new("grid", [Dim::Query, Dim::Key].map(|dim| Axis::counted(dim, probe.len())))
         .with(attention("attention"))
-        .with(attention("times_uniform").times(times_uniform(|lead| lead[0])))
+        .with(attention("times_uniform").times(times_uniform(app, move |lead| seen_by.keys_seen(lead[0]))))
         .with(attention("attention_times_norm").times(times_norm(app, probe, |lead| lead[1])));
     Some(panel)
 }
@@ -123,9 +130,10 @@ fn mean_keys(app: &App) -> Option<Panel> {
     let query = app.cursor.position.min(figure.axes[2].len().saturating_sub(1));
     let at = [At::Fixed(id.layer), At::Fixed(id.head), At::Fixed(query), At::Lead(0)];
     let attention = |name| Column::new(name, &figure, at.clone());
-    let panel = Panel::new("mean_keys", [Axis::counted(Dim::Key, query + 1)])
+    let seen = app.options.model.attention_dir.end(query, figure.axes[3].len());
+    let panel = Panel::new("mean_keys", [Axis::counted(Dim::Key, seen)])
         .with(attention("attention"))
-        .with(attention("times_uniform").times(times_uniform(move |_| query)));
+        .with(attention("times_uniform").times(times_uniform(app, move |_| seen)));
     Some(panel)
 }
 
@@ -134,9 +142,10 @@ fn mean_grid(app: &App) -> Option<Panel> {
     let (figure, id) = (heads::mean_pattern(answer, found), app.cursor.head_id());
     let at = [At::Fixed(id.layer), At::Fixed(id.head), At::Lead(0), At::Lead(1)];
     let attention = |name| Column::new(name, &figure, at.clone());
+    let (direction, len) = (app.options.model.attention_dir, figure.axes[3].len());
     let panel = Panel::new("mean_grid", figure.axes[2..].to_vec())
         .with(attention("attention"))
-        .with(attention("times_uniform").times(times_uniform(|lead| lead[0])));
+        .with(attention("times_uniform").times(times_uniform(app, move |lead| direction.end(lead[0], len))));
     Some(panel)
 }
 

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use dfdx::prelude::*;
 
-use super::norm::{Affine, NormLayout, centre_columns};
+use super::norm::{Affine, Norm, NormLayout, centre_columns};
+use super::rotary::Rotation;
 use crate::model::config::ModelConfig;
 use crate::model::kernels;
 use crate::model::matmul::{Mat, MatMut, Write, matmul};
@@ -20,6 +21,8 @@ pub(crate) struct Params<'a> {
     pub(crate) config: &'a ModelConfig,
     /// `[parameters]`.
     pub(crate) values: &'a [f32],
+    /// Of a model with rotary positions.
+    pub(crate) rotation: Option<&'a Rotation>,
 }
 
 impl<'a> Params<'a> {
@@ -30,7 +33,7 @@ impl<'a> Params<'a> {
 
     /// Weight and bias of a norm, if it has them.
     pub(crate) fn affine(self, norm: Option<&NormLayout>) -> Option<Affine<'a>> {
-        norm.map(|norm| Affine { w: self.part(&norm.w), b: self.part(&norm.b) })
+        norm.map(|norm| Affine { w: self.part(&norm.w), b: norm.b.as_ref().map(|b| self.part(b)) })
     }
 
     /// `out += x matrix + bias`, where `x` is `[pos, width]` and `bias` as wide as `out`.
@@ -87,10 +90,17 @@ pub(crate) struct Composition<'a, D: Device<f32>, T: Tape<f32, D>> {
     pub(crate) len: usize,
     /// `[batch * pos, 1]`.
     pub(crate) ones: Matrix<D, NoneTape>,
+    /// 1 for a key that queries see, 0 for a hidden one, `[batch, pos]`; `None` if none is hidden.
+    pub(crate) visible: Option<Matrix<D, NoneTape>>,
+    /// Of a model with rotary positions.
+    pub(crate) rotation: Option<&'a Rotation>,
+    /// Of a model with shortformer positions: `W_pos` of every row, `[batch * pos, d_model]`.
+    pub(crate) positions: Option<Matrix<D, T>>,
 }
 
 impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
-    /// A range of the parameters as a matrix with `rows` rows.
+    /// A range of the parameters as a matrix with `rows` rows. Once only for each range: the gradient of dfdx's slice
+    /// replaces that of another slice of the same values.
     pub(crate) fn matrix(&self, at: &Range<usize>, rows: usize) -> Result<Matrix<D, T>, D::Err> {
         self.params.retaped::<T>().try_slice((at.clone(),))?.try_reshape_like(&(rows, at.len() / rows))
     }
@@ -102,7 +112,7 @@ impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
         norm: Option<&NormLayout>,
         place: Place<'_>,
     ) -> Result<Matrix<D, T>, D::Err> {
-        self.linear(self.config.normalization_type.composed(x)?, norm, place)
+        self.linear(self.config.norm().composed(x)?, norm, place)
     }
 
     /// `(x * norm.w + norm.b) weight + bias`, with the norm applied to weight and bias.
@@ -112,11 +122,24 @@ impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
         norm: Option<&NormLayout>,
         (weight, bias): Place<'_>,
     ) -> Result<Matrix<D, T>, D::Err> {
+        let weight = self.matrix(weight, x.shape().1)?;
+        self.linear_by(x, norm, weight, bias)
+    }
+
+    /// Like [`linear`](Self::linear), with the matrix at hand.
+    pub(crate) fn linear_by(
+        &self,
+        x: Matrix<D, T>,
+        norm: Option<&NormLayout>,
+        weight: Matrix<D, T>,
+        bias: &Range<usize>,
+    ) -> Result<Matrix<D, T>, D::Err> {
         let width = x.shape().1;
-        let mut weight = self.matrix(weight, width)?;
-        let mut bias = self.matrix(bias, 1)?;
+        let (mut weight, mut bias) = (weight, self.matrix(bias, 1)?);
         if let Some(norm) = norm {
-            bias = add(bias, self.matrix(&norm.b, 1)?.try_matmul(weight.with_empty_tape())?)?;
+            if let Some(b) = &norm.b {
+                bias = add(bias, self.matrix(b, 1)?.try_matmul(weight.with_empty_tape())?)?;
+            }
             let scale = self.matrix(&norm.w, width)?.try_reshape_like(&(width,))?;
             let scale = scale.try_broadcast_like::<_, Axis<1>>(&weight)?;
             weight = weight.try_mul(scale)?;
@@ -142,18 +165,24 @@ impl Folder<'_> {
     pub(crate) fn read(&mut self, from: Place<'_>, norm: Option<&NormLayout>, to: Place<'_>) {
         self.copy(from.0, to.0);
         self.copy(from.1, to.1);
-        if self.from.config.has_norms() {
-            self.fold_norm(norm, to);
+        self.fold_norm(self.from.config.norm(), norm, to);
+    }
+
+    /// Copies weight and bias of a norm that stays.
+    pub(crate) fn keep_norm(&mut self, from: Option<&NormLayout>, to: Option<&NormLayout>) {
+        if let (Some(from), Some(to)) = (from, to) {
+            self.copy(&from.w, &to.w);
+            from.b.iter().zip(&to.b).for_each(|(from, to)| self.copy(from, to));
         }
     }
 
     /// Folds a norm into the matrix and bias at `to` that read it.
-    pub(crate) fn fold_norm(&mut self, norm: Option<&NormLayout>, to: Place<'_>) {
+    pub(crate) fn fold_norm(&mut self, kind: Norm, norm: Option<&NormLayout>, to: Place<'_>) {
         if let Some(affine) = self.from.affine(norm) {
             let (before, bias) = self.to.split_at_mut(to.1.start);
             affine.fold_into(&mut before[to.0.clone()], &mut bias[..to.1.len()]);
         }
-        if self.center_reading {
+        if self.center_reading && kind.kind.is_centred() {
             centre_columns(&mut self.to[to.0.clone()], to.1.len());
         }
     }

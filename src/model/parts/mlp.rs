@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use dfdx::prelude::*;
 
-use super::activation::Inner;
+use super::activation::{Inner, InnerNorm};
 use super::linear::{Composition, Folder, Params, linear_backward};
 use super::norm::{NormLayout, Normed};
 use crate::model::adjoints::Adjoints;
@@ -38,10 +38,14 @@ impl LayoutBuilder {
     pub(crate) fn mlp(&mut self, c: &ModelConfig, block: &str) -> MlpLayout {
         let name = |part: &str| format!("{block}.{part}");
         MlpLayout {
-            ln2: self.norm(&name("ln2"), c.d_model),
+            ln2: self.norm(c.normalization_type, &name("ln2"), c.d_model),
             w_in: self.tensor(&name("mlp.W_in"), &[c.d_model, c.d_mlp]),
             b_in: self.tensor(&name("mlp.b_in"), &[c.d_mlp]),
-            ln: if c.has_mlp_norm() { self.norm(&name("mlp.ln"), c.d_mlp) } else { None },
+            ln: if c.act_fn.has_norm() {
+                self.norm(c.norm_of_neurons().kind, &name("mlp.ln"), c.d_mlp)
+            } else {
+                None
+            },
             w_out: self.tensor(&name("mlp.W_out"), &[c.d_mlp, c.d_model]),
             b_out: self.tensor(&name("mlp.b_out"), &[c.d_model]),
         }
@@ -82,9 +86,10 @@ impl MlpActivations {
 /// Computes `post` from the residual stream.
 pub(crate) fn forward(of: Params<'_>, at: &MlpLayout, stream: &[f32], to: &mut MlpActivations) {
     let c = of.config;
-    c.normalization_type.forward(stream, c.d_model, of.affine(at.ln2.as_ref()), &mut to.ln2, &mut to.input);
+    c.norm().forward(stream, c.d_model, of.affine(at.ln2.as_ref()), &mut to.ln2, &mut to.input);
     of.linear(&to.input, c.d_model, (&at.w_in, &at.b_in), &mut to.pre);
-    c.act_fn.forward(&to.pre, c.d_mlp, of.affine(at.ln.as_ref()), &mut to.inner, &mut to.post);
+    let ln = (c.norm_of_neurons(), of.affine(at.ln.as_ref()));
+    c.act_fn.forward(&to.pre, c.d_mlp, ln, &mut to.inner, &mut to.post);
 }
 
 /// Adds the neurons' output to `stream`, after the edits of `post`.
@@ -104,9 +109,10 @@ pub(crate) fn backward(
     let c = of.config;
     linear_backward(of, (&at.w_out, &at.b_out), &from.post, &scratch.resid, &mut scratch.hidden, grads);
     let pre = (&from.pre[..], c.d_mlp);
-    c.act_fn.backward(of.values, at.ln.as_ref(), pre, &from.inner, &mut scratch.hidden, grads);
+    let ln = InnerNorm { norm: c.norm_of_neurons(), at: at.ln.as_ref() };
+    c.act_fn.backward(of.values, ln, pre, &from.inner, &mut scratch.hidden, grads);
     linear_backward(of, (&at.w_in, &at.b_in), &from.input, &scratch.hidden, &mut scratch.input, grads);
-    c.normalization_type.backward(of.values, at.ln2.as_ref(), &from.ln2, &mut scratch.input, grads);
+    c.norm().backward(of.values, at.ln2.as_ref(), &from.ln2, &mut scratch.input, grads);
     kernels::add(&mut scratch.resid, &scratch.input);
 }
 
@@ -134,7 +140,7 @@ impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
     pub(crate) fn mlp(&self, at: &MlpLayout, stream: Matrix<D, T>) -> Result<Matrix<D, T>, D::Err> {
         let input = stream.with_empty_tape();
         let pre = self.linear_of_normed(input, at.ln2.as_ref(), (&at.w_in, &at.b_in))?;
-        let post = self.config.act_fn.composed(pre)?;
+        let post = self.config.act_fn.composed(pre, self.config.norm_of_neurons())?;
         add(stream, self.linear(post, at.ln.as_ref(), (&at.w_out, &at.b_out))?)
     }
 }
@@ -145,8 +151,9 @@ impl Folder<'_> {
         self.read((&from.w_in, &from.b_in), from.ln2.as_ref(), (&to.w_in, &to.b_in));
         self.copy(&from.w_out, &to.w_out);
         self.copy(&from.b_out, &to.b_out);
-        if self.from.config.has_mlp_norm() {
-            self.fold_norm(from.ln.as_ref(), (&to.w_out, &to.b_out));
+        let c = self.from.config;
+        if c.act_fn.has_norm() {
+            self.fold_norm(c.norm_of_neurons(), from.ln.as_ref(), (&to.w_out, &to.b_out));
         }
     }
 }

@@ -3,11 +3,18 @@
 
 pub(super) mod activation;
 pub(super) mod attention;
+pub(super) mod embed;
+mod gelu;
 pub(super) mod linear;
 pub(super) mod mlp;
 pub(super) mod norm;
-pub(super) mod positions;
+mod positions;
+pub(super) mod rotary;
+pub(super) mod shortformer;
+mod silu;
+mod solu;
 pub(super) mod unembed;
 
 pub use activation::Activation;
-pub use norm::{Affine, LAYER_NORM_EPS, Normalization};
+pub use norm::{Affine, Normalization};
+pub use positions::PositionEmbedding;

@@ -1,4 +1,7 @@
-//! Layer norm: (x - mean) / sqrt(variance + eps), then weight and bias, if any.
+//! Norms of rows: x / scale, minus the mean for a layer norm, then weight and bias, if any.
+//!
+//! Layer norm: scale = sqrt(variance + eps). RMS norm: scale = sqrt(mean of squares + eps), and no bias (Zhang & Sennrich
+//! 2019).
 
 use std::fmt;
 use std::ops::Range;
@@ -12,9 +15,6 @@ use crate::model::kernels::{accumulate, dot, kernel, sum};
 use crate::model::place::LayoutBuilder;
 use crate::model::tape::Matrix;
 
-/// Added to the variance before the square root, TransformerLens' default.
-pub const LAYER_NORM_EPS: f32 = 1e-5;
-
 /// The normalisation before each matrix that reads the residual stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Normalization {
@@ -24,9 +24,52 @@ pub enum Normalization {
     /// Layer norm without weight and bias: they are folded into the next matrix.
     #[serde(rename = "LNPre")]
     LnPre,
+    /// RMS norm with a weight.
+    #[serde(rename = "RMS")]
+    Rms,
+    /// RMS norm without a weight.
+    #[serde(rename = "RMSPre")]
+    RmsPre,
     /// Nothing.
     #[serde(rename = "none")]
     None,
+}
+
+impl Normalization {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Ln, Self::LnPre, Self::Rms, Self::RmsPre, Self::None];
+
+    /// Whether rows are centred.
+    pub fn is_centred(self) -> bool {
+        matches!(self, Self::Ln | Self::LnPre)
+    }
+
+    /// Whether there is a weight.
+    pub fn has_weight(self) -> bool {
+        matches!(self, Self::Ln | Self::Rms)
+    }
+
+    /// Whether there is a bias.
+    pub fn has_bias(self) -> bool {
+        self == Self::Ln
+    }
+
+    /// The norm once weight and bias are folded into the next matrix.
+    #[must_use]
+    pub fn folded(self) -> Self {
+        match self {
+            Self::Ln => Self::LnPre,
+            Self::Rms => Self::RmsPre,
+            other => other,
+        }
+    }
+
+    /// The norm between `solu_ln` and `W_out`, TransformerLens' choice: a layer norm, with weight and bias only in a
+    /// model with such layer norms.
+    #[must_use]
+    pub fn of_neurons(self) -> Self {
+        if self == Self::Ln { Self::Ln } else { Self::LnPre }
+    }
 }
 
 impl fmt::Display for Normalization {
@@ -34,43 +77,54 @@ impl fmt::Display for Normalization {
         f.write_str(match self {
             Self::Ln => "LN",
             Self::LnPre => "LNPre",
+            Self::Rms => "RMS",
+            Self::RmsPre => "RMSPre",
             Self::None => "none",
         })
     }
 }
 
-/// Ranges of a layer norm's weight and bias, each `[width]`.
+/// A norm of a model.
+#[derive(Clone, Copy, Debug)]
+pub struct Norm {
+    /// Its formula.
+    pub kind: Normalization,
+    /// Added to the variance, or to the mean of squares, before the square root.
+    pub eps: f32,
+}
+
+/// Ranges of a norm's weight and bias, each `[width]`.
 #[derive(Clone, Debug)]
 pub struct NormLayout {
     /// Range of `w`.
     pub w: Range<usize>,
-    /// Range of `b`.
-    pub b: Range<usize>,
+    /// Range of `b`, unless an RMS norm.
+    pub b: Option<Range<usize>>,
 }
 
 impl LayoutBuilder {
     /// Lays out the weight and bias of a norm, if it has them.
-    pub(crate) fn norm(&mut self, name: &str, width: usize) -> Option<NormLayout> {
-        self.affine.then(|| NormLayout {
+    pub(crate) fn norm(&mut self, kind: Normalization, name: &str, width: usize) -> Option<NormLayout> {
+        kind.has_weight().then(|| NormLayout {
             w: self.tensor(&format!("{name}.w"), &[width]),
-            b: self.tensor(&format!("{name}.b"), &[width]),
+            b: kind.has_bias().then(|| self.tensor(&format!("{name}.b"), &[width])),
         })
     }
 }
 
-/// Weight and bias of a layer norm, each `[width]`.
+/// Weight and bias of a norm, each `[width]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Affine<'a> {
     /// Multiplied.
     pub w: &'a [f32],
-    /// Added.
-    pub b: &'a [f32],
+    /// Added, unless an RMS norm.
+    pub b: Option<&'a [f32]>,
 }
 
-/// Results of a layer norm for a sequence.
+/// Results of a norm for a sequence.
 #[derive(Debug, Default)]
 pub struct Normed {
-    /// sqrt(variance + eps), `[pos]`: `hook_scale`.
+    /// The divisor, `[pos]`: `hook_scale`.
     pub scale: Vec<f32>,
     /// Before weight and bias, `[pos, width]`: `hook_normalized`.
     pub normalized: Vec<f32>,
@@ -86,21 +140,27 @@ impl Normed {
 }
 
 kernel! {
-    /// Layer norm of each row of `x` into `out`, both `[pos, width]`; without weight and bias when `affine` is `None`.
-    pub fn layer_norm(x: &[f32], width: usize, affine: Option<Affine<'_>>, to: &mut Normed, out: &mut [f32]) {
+    /// The norm of each row of `x` into `out`, both `[pos, width]`; without weight and bias when `affine` is `None`.
+    pub fn normalize(norm: Norm, x: &[f32], width: usize, affine: Option<Affine<'_>>, to: &mut Normed, out: &mut [f32]) {
         let rows = x.chunks_exact(width).zip(to.normalized.chunks_exact_mut(width));
         for (((x, normalized), out), scale) in rows.zip(out.chunks_exact_mut(width)).zip(&mut to.scale) {
-            let mean = sum(x) / width as f32;
+            let mean = if norm.kind.is_centred() { sum(x) / width as f32 } else { 0.0 };
             for (n, x) in normalized.iter_mut().zip(x) {
                 *n = x - mean;
             }
-            *scale = (dot(normalized, normalized) / width as f32 + LAYER_NORM_EPS).sqrt();
+            *scale = (dot(normalized, normalized) / width as f32 + norm.eps).sqrt();
             let inverse = 1.0 / *scale;
             match affine {
-                Some(Affine { w, b }) => {
+                Some(Affine { w, b: Some(b) }) => {
                     for (((out, n), w), b) in out.iter_mut().zip(&mut *normalized).zip(w).zip(b) {
                         *n *= inverse;
                         *out = *n * w + b;
+                    }
+                }
+                Some(Affine { w, b: None }) => {
+                    for ((out, n), w) in out.iter_mut().zip(&mut *normalized).zip(w) {
+                        *n *= inverse;
+                        *out = *n * w;
                     }
                 }
                 None => {
@@ -119,21 +179,24 @@ pub struct AffineGrad<'a> {
     /// Of the weight.
     pub w: &'a mut [f32],
     /// Of the bias.
-    pub b: &'a mut [f32],
+    pub b: Option<&'a mut [f32]>,
 }
 
 kernel! {
-    /// Backward of [`layer_norm`]. In: dL/d`out`, `[pos, width]`; out, in place: dL/d`x`.
-    pub fn layer_norm_backward(
+    /// Backward of [`normalize`]. In: dL/d`out`, `[pos, width]`; out, in place: dL/d`x`.
+    pub fn normalize_backward(
+        norm: Norm,
         grad: &mut [f32],
         from: &Normed,
-        affine: Option<(Affine<'_>, AffineGrad<'_>)>,
+        affine: Option<(&[f32], AffineGrad<'_>)>,
         width: usize,
     ) {
-        if let Some((weights, into)) = affine {
+        if let Some((w, mut into)) = affine {
             for (grad, normalized) in grad.chunks_exact_mut(width).zip(from.normalized.chunks_exact(width)) {
-                accumulate(into.b, grad);
-                for (((gw, g), n), w) in into.w.iter_mut().zip(grad).zip(normalized).zip(weights.w) {
+                if let Some(b) = &mut into.b {
+                    accumulate(b, grad);
+                }
+                for (((gw, g), n), w) in into.w.iter_mut().zip(grad).zip(normalized).zip(w) {
                     *gw += *g * n;
                     *g *= w;
                 }
@@ -141,7 +204,7 @@ kernel! {
         }
         let rows = grad.chunks_exact_mut(width).zip(from.normalized.chunks_exact(width));
         for ((grad, normalized), scale) in rows.zip(&from.scale) {
-            let mean = sum(grad) / width as f32;
+            let mean = if norm.kind.is_centred() { sum(grad) / width as f32 } else { 0.0 };
             let along = dot(grad, normalized) / width as f32;
             let inverse = 1.0 / scale;
             for (g, n) in grad.iter_mut().zip(normalized) {
@@ -151,7 +214,7 @@ kernel! {
     }
 }
 
-impl Normalization {
+impl Norm {
     /// Sets `out` to the norm of each row of `x`, `[pos, width]`, or to `x` without a norm.
     pub(crate) fn forward(
         self,
@@ -161,7 +224,11 @@ impl Normalization {
         to: &mut Normed,
         out: &mut [f32],
     ) {
-        if self == Self::None { out.copy_from_slice(x) } else { layer_norm(x, width, affine, to, out) }
+        if self.kind == Normalization::None {
+            out.copy_from_slice(x);
+        } else {
+            normalize(self, x, width, affine, to, out);
+        }
     }
 
     /// In: dL/d`out` of [`forward`](Self::forward); out, in place: dL/d`x`. Adds the gradients of weight and bias, at
@@ -174,9 +241,16 @@ impl Normalization {
         grad: &mut [f32],
         grads: &mut [f32],
     ) {
-        if self != Self::None {
-            affine_backward(values, at, from, grad, grads);
+        if self.kind == Normalization::None {
+            return;
         }
+        let width = from.normalized.len() / from.scale.len();
+        let affine = at.map(|at| {
+            let (before, after) = grads.split_at_mut(at.w.end);
+            let b = at.b.as_ref().map(|b| &mut after[b.start - at.w.end..b.end - at.w.end]);
+            (&values[at.w.clone()], AffineGrad { w: &mut before[at.w.clone()], b })
+        });
+        normalize_backward(self, grad, from, affine, width);
     }
 
     /// The norm of each row without weight and bias, which are folded into the next product.
@@ -184,31 +258,24 @@ impl Normalization {
         self,
         x: Matrix<D, T>,
     ) -> Result<Matrix<D, T>, D::Err> {
-        if self == Self::None { Ok(x) } else { x.try_normalize::<Axis<1>>(LAYER_NORM_EPS) }
+        match self.kind {
+            Normalization::None => Ok(x),
+            Normalization::Ln | Normalization::LnPre => x.try_normalize::<Axis<1>>(self.eps),
+            Normalization::Rms | Normalization::RmsPre => {
+                let squares = x.with_empty_tape().try_square()?.try_mean::<_, Axis<1>>()?;
+                let scale = squares.try_add(self.eps)?.try_sqrt()?;
+                let scale = scale.try_broadcast_like::<_, Axis<1>>(&x)?;
+                x.try_div(scale)
+            }
+        }
     }
-}
-
-/// Backward of a norm that is always present.
-pub(crate) fn affine_backward(
-    values: &[f32],
-    at: Option<&NormLayout>,
-    from: &Normed,
-    grad: &mut [f32],
-    grads: &mut [f32],
-) {
-    let width = from.normalized.len() / from.scale.len();
-    let affine = at.map(|at| {
-        let weights = Affine { w: &values[at.w.clone()], b: &values[at.b.clone()] };
-        let (before, after) = grads.split_at_mut(at.b.start);
-        (weights, AffineGrad { w: &mut before[at.w.clone()], b: &mut after[..width] })
-    });
-    layer_norm_backward(grad, from, affine, width);
 }
 
 impl Affine<'_> {
     /// Folds weight and bias into the matrix and bias that read the norm: `(x w + b) W + c = x (w W) + (b W + c)`.
     pub(crate) fn fold_into(self, matrix: &mut [f32], bias: &mut [f32]) {
-        for ((w, b), row) in self.w.iter().zip(self.b).zip(matrix.chunks_exact_mut(bias.len())) {
+        for (index, (w, row)) in self.w.iter().zip(matrix.chunks_exact_mut(bias.len())).enumerate() {
+            let b = self.b.map_or(0.0, |b| b[index]);
             for (cell, bias) in row.iter_mut().zip(&mut *bias) {
                 *bias += b * *cell;
                 *cell *= w;

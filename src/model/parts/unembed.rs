@@ -36,7 +36,7 @@ pub(crate) fn forward(
     logits: &mut [f32],
 ) {
     let c = of.config;
-    c.normalization_type.forward(stream, c.d_model, of.affine(at.ln_final), normed, input);
+    c.norm().forward(stream, c.d_model, of.affine(at.ln_final), normed, input);
     of.linear(input, c.d_model, at.place(), logits);
 }
 
@@ -97,7 +97,7 @@ pub(crate) fn backward(
         LossDtype::F64 => cross_entropy_in_f64(&mut scratch.logits, targets, width, by),
     };
     linear_backward(of, at.place(), input, &scratch.logits, &mut scratch.resid, grads);
-    of.config.normalization_type.backward(of.values, at.ln_final, normed, &mut scratch.resid, grads);
+    of.config.norm().backward(of.values, at.ln_final, normed, &mut scratch.resid, grads);
     loss
 }
 
@@ -113,7 +113,11 @@ impl Hooks {
 impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
     pub(crate) fn unembed(self, at: UnembedLayout<'_>, stream: Matrix<D, T>) -> Result<Matrix<D, T>, D::Err> {
         let logits = self.linear_of_normed(stream, at.ln_final, at.place())?;
-        Ok(join(logits, self.params))
+        let logits = join(logits, self.params);
+        Ok(match self.positions {
+            Some(positions) => join(logits, positions),
+            None => logits,
+        })
     }
 }
 

@@ -63,11 +63,14 @@ fn is_text(head: &[u8]) -> bool {
 /// Prefixes that wrappers add: a trainer's attribute, torch.compile, DistributedDataParallel.
 const WRAPPERS: [&str; 3] = ["model.", "_orig_mod.", "module."];
 
-/// A tensor's name without wrapper prefixes.
-pub(super) fn unwrapped(name: &str) -> &str {
+/// What TransformerLens 4 puts between a component and its tensors.
+const COMPONENT: &str = "._original_component";
+
+/// A tensor's name without wrappers.
+pub(super) fn unwrapped(name: &str) -> String {
     match WRAPPERS.iter().find_map(|wrapper| name.strip_prefix(wrapper)) {
         Some(inner) => unwrapped(inner),
-        None => name,
+        None => name.replace(COMPONENT, ""),
     }
 }
 
@@ -81,6 +84,7 @@ pub(super) fn is_buffer(name: &str) -> bool {
 pub(super) fn unsupported_part(name: &str) -> Option<&'static str> {
     let parts = [
         (".mlp.W_gate", "a gated MLP"),
+        (".mlp.gate.", "a gated MLP"),
         (".mlp.b_gate", "a gated MLP"),
         (".attn._W_", "fewer key and value heads than query heads"),
         (".attn.q_norm.", "a norm of queries"),
@@ -95,7 +99,7 @@ pub(super) fn unsupported_part(name: &str) -> Option<&'static str> {
     parts.iter().find(|(part, _)| name.contains(part)).map(|(_, what)| *what)
 }
 
-/// The origin of these names, if not TransformerLens 3's HookedTransformer.
+/// The origin of these names, if not TransformerLens.
 pub(super) fn by_names<T>(tensors: &BTreeMap<String, T>) -> Option<String> {
     let has = |part: &str| tensors.keys().find(|name| format!(".{name}.").contains(part));
     let families = [
@@ -106,8 +110,6 @@ pub(super) fn by_names<T>(tensors: &BTreeMap<String, T>) -> Option<String> {
         (".attn.attention.q_proj.", "GPT-Neo's names (Hugging Face)"),
         (".attention.self.query.", "BERT's names (Hugging Face)"),
         (".in_proj_weight.", "the names of torch.nn's MultiheadAttention and Transformer"),
-        ("._original_component.", "the names of TransformerLens 4's TransformerBridge"),
-        (".attn.q.weight.", "the names of TransformerLens 4's TransformerBridge"),
         (".wte.", "GPT-2's names (Hugging Face)"),
         (".embed_tokens.", "the names of Llama and its kin (Hugging Face)"),
     ];
