@@ -252,6 +252,20 @@ fn the_next_token_needs_no_targets() {
 }
 
 #[test]
+fn a_step_on_sequences_without_targets_changes_nothing_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "{\"tokens\":[0,1],\"targets\":[1,0],\"train\":true}\n{\"tokens\":[1,0],\"train\":true}\n\
+                {\"tokens\":[0,0],\"targets\":[0,1],\"train\":false}\n";
+    fs::write(dir.path().join("t.jsonl"), text).unwrap();
+    // Four steps in two epochs: each takes both sequences.
+    train(dir.path(), &["--data", "t.jsonl", "--set", "train.batch_size=1", "--epochs", "2", "--quiet"]);
+    let metrics = fs::read_to_string(dir.path().join("runs/t-23/metrics.jsonl")).unwrap();
+    let lines = metrics.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let losses: Vec<f64> = lines.filter_map(|line| line["train_loss"].as_f64()).collect();
+    assert_eq!((losses.len(), losses.iter().filter(|loss| **loss == 0.0).count()), (4, 2), "{losses:?}");
+}
+
+#[test]
 fn what_is_no_data_set_is_named_with_its_place() {
     let dir = tempfile::tempdir().unwrap();
     let tokens = |values: &[i64]| ("tokens", Dtype::I64, vec![2, 2], values.to_vec());
