@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use headcount::app::{App, AppOptions, ColorDepth, Command, Event, Glyphs, Mode, ViewId};
 use headcount::inquiry::{Bench, Question, answer};
 use headcount::model::{ModelConfig, Snapshot, Weights};
@@ -12,7 +13,6 @@ use headcount::train::{StepMetrics, TrainEvent};
 use headcount::view;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// An app that looks at a model of that size after 400 steps, every answer given at once.
 fn app(model: &ModelConfig) -> (App, Bench) {

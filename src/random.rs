@@ -22,6 +22,8 @@ pub enum Purpose {
     Control = 5,
     /// The split into training and validation; index: 0.
     Split = 6,
+    /// The sequence that replaces activations in an ablation; index: the ablated sequence.
+    Resample = 7,
 }
 
 /// The generator of one stream.

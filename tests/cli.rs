@@ -1,5 +1,7 @@
 //! The command line as scripts see it: what is printed where, exit statuses, one clear line for every mistake.
 
+#[path = "cli/data.rs"]
+mod data;
 #[path = "cli/guides.rs"]
 mod guides;
 #[path = "cli/listing.rs"]

@@ -3,13 +3,13 @@
 mod common;
 
 use common::{Screen, Setup, loss_at, trained};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use headcount::analysis;
 use headcount::app::{Command, Event, Mode};
 use headcount::inquiry::{Answer, Findings, Inquiry, Question};
 use headcount::model::{self, ModelConfig, Patch, Weights};
 use headcount::task::Split;
 use headcount::train::{EpochMetrics, Extend, Extension, RunState, StepMetrics, TrainCommand, TrainEvent};
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 fn running() -> Screen {
     let mut screen = Setup::default().screen();

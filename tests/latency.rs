@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use headcount::app::{App, AppOptions, ColorDepth, Command, Event, Glyphs, Ground, Mode};
 use headcount::cli::explore::{Worker, WorkerMessage};
 use headcount::inquiry::{AskedBy, Question};
@@ -17,7 +18,6 @@ use headcount::train::TrainEvent;
 use headcount::view;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use bars::{PATIENCE, is_long, times};
 

@@ -8,7 +8,7 @@ use headcount::analysis::attention::averages;
 use headcount::analysis::circuits::{HeadCircuits, HeadDrive, circuits};
 use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::{lens, lens_over};
-use headcount::analysis::{AblationOutcome, token_trackers};
+use headcount::analysis::{AblationOutcome, Each, Scores, token_trackers};
 use headcount::analysis::{NeuronDirections, Pass, evaluate};
 use headcount::inquiry::paths::paths;
 use headcount::inquiry::{
@@ -358,11 +358,15 @@ fn logits_that_are_nan_predict_nothing() {
     let (before, after) = (pass(&trained), pass(&broken));
     assert_eq!((before.accuracy(&targets), after.accuracy(&targets)), (Some(1.0), Some(0.0)));
     let off = Interventions::default();
-    let outcome = AblationOutcome::new(trained.config(), &off, example, [&before, &after]);
-    assert_eq!(outcome.changed.len(), 8, "from an answer to none");
+    let data = majority(&zeros);
+    let of = |passes: [&Pass; 2]| {
+        let scores = passes.map(|pass| Scores::of(pass, &targets));
+        AblationOutcome::new(trained.config(), &off, (data.task(), &[example], true), scores)
+    };
+    let outcome = of([&before, &after]);
+    assert_eq!(outcome.changed, Each::One((0..8).collect()), "from an answer to none");
     assert!(outcome.to_string().contains("label 0  output 0 -> NaN"), "{outcome}");
-    let outcome = AblationOutcome::new(trained.config(), &off, example, [&after, &after]);
-    assert!(outcome.changed.is_empty(), "from none to none");
+    assert_eq!(of([&after, &after]).changed, Each::One(Vec::new()), "from none to none");
     for place in lens_over(&broken, &[example]) {
         assert!(place.accuracy == 0.0 && place.loss.is_nan(), "{place:?}");
     }

@@ -49,6 +49,7 @@ fn models() -> [Model; 3] {
         source: Source::Exhaustive,
         sequences: p * p,
         train_fraction: 0.5,
+        ..TaskConfig::default()
     };
     let initial = |config: &ModelConfig| Weights::initial(config, 3);
     [
@@ -417,7 +418,7 @@ fn a_file_of_data_has_its_own_targets_names_and_lengths() {
     let error = shown("positions", &["--tokens", "a,x"]).unwrap_err();
     assert!(error.contains("`x` at position 1 is not a token"), "{error}");
     for (shape, values, said) in [
-        (&[1, 2][..], &[0, 10][..], "sequence 0 has token 10: the model's are 0 to 9"),
+        (&[1, 2][..], &[0, 10][..], "sequence 0 has token 10 at position 1: the model's are 0 to 9"),
         (&[0, 2], &[], "no sequence"),
         (&[2], &[0, 1], "not [sequences, positions]"),
     ] {

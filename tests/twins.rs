@@ -3,10 +3,10 @@
 mod common;
 
 use common::{Screen, Setup, trained};
-use headcount::analysis::AblationOutcome;
 use headcount::analysis::circuits::{HeadDrive, circuits, qk_over_positions};
 use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::lens_over;
+use headcount::analysis::{AblationOutcome, Each, Scores};
 use headcount::analysis::{NeuronDirections, Pass, Target, attention, evaluate, evaluation};
 use headcount::model::{
     FoldOptions, HeadId, Interventions, ModelConfig, NeuronId, Patch, PatternKind, Weights, fold,
@@ -239,7 +239,10 @@ fn ablation_of_neurons_and_patterns() {
     assert_eq!(off.neurons.len(), 4);
     let (before, after) = (twin.clean(), twin.pass(&off));
     let config = ModelConfig::default();
-    let outcome = AblationOutcome::new(&config, &off, twin.example(), [&before, &after]);
+    let example = twin.example();
+    let scores = [&before, &after].map(|pass| Scores::of(pass, example.targets()));
+    let task = twin.screen.data.task();
+    let outcome = AblationOutcome::new(&config, &off, (task, &[example], true), scores);
     let nearly =
         AblationOutcome { accuracy_before: Some(0.999_7), accuracy_after: Some(0.000_2), ..outcome.clone() };
     assert!(nearly.to_string().contains("accuracy 99.9% -> <0.1%"), "{nearly}");
@@ -253,7 +256,7 @@ fn ablation_of_neurons_and_patterns() {
     let edited = column(&export, "positions", "prediction_edited");
     let changed: Vec<usize> = (0..clean.len()).filter(|&at| clean[at] != edited[at]).collect();
     assert!(!changed.is_empty());
-    assert_eq!(changed, outcome.changed);
+    assert_eq!(Each::One(changed), outcome.changed);
     let examples = twin.screen.data.examples(Split::Validation);
     let over = |off: &Interventions| evaluate(&twin.weights, &off.patch(&config, None), &examples);
     let (before, after) = (over(&Interventions::default()), over(&off));

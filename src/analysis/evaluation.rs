@@ -7,9 +7,11 @@ use serde::Serialize;
 
 use super::logits::prediction;
 use super::total::{Total, over};
-use crate::model::{Activations, Interventions, Means, ModelConfig, NeuronId, Patch, Weights, cross_entropy};
+use crate::model::{
+    Activations, Interventions, Means, ModelConfig, NeuronId, Patch, Weights, cross_entropy, forward,
+};
 use crate::random::{Purpose, stream};
-use crate::task::{Class, Example};
+use crate::task::{Class, Example, Token};
 
 /// Loss and accuracy on a set of sequences, over all their targets.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -67,8 +69,8 @@ fn moments(values: &[f64]) -> Option<(f64, f64)> {
 }
 
 /// Number of scored and of right predictions, and their summed cross-entropy.
-#[derive(Clone, Copy, Default)]
-struct Count {
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Count {
     right: usize,
     seen: usize,
     loss: f64,
@@ -81,11 +83,18 @@ impl Count {
         self.loss += other.loss;
     }
 
-    fn share(self) -> Option<f64> {
+    /// Number of targets.
+    pub fn targets(self) -> usize {
+        self.seen
+    }
+
+    /// Share of right predictions; `None` without targets.
+    pub fn share(self) -> Option<f64> {
         (self.seen > 0).then(|| self.right as f64 / self.seen as f64)
     }
 
-    fn mean_loss(self) -> Option<f64> {
+    /// Mean cross-entropy, in nats; `None` without targets.
+    pub fn mean_loss(self) -> Option<f64> {
         (self.seen > 0).then(|| self.loss / self.seen as f64)
     }
 }
@@ -126,10 +135,31 @@ impl Tally {
         self.loss += sum;
     }
 
-    /// The evaluation of everything counted.
-    pub fn evaluation(&self) -> Evaluation {
+    /// Sequences counted.
+    pub fn sequences(&self) -> usize {
+        self.sequences
+    }
+
+    /// All targets.
+    pub fn all(&self) -> Count {
         let mut all = Count::default();
         self.by_class.iter().for_each(|&count| all.add(count));
+        Count { loss: self.loss, ..all }
+    }
+
+    /// The targets of each class.
+    pub fn by_class(&self) -> &[Count] {
+        &self.by_class
+    }
+
+    /// The targets at each position of the longest sequence.
+    pub fn by_position(&self) -> &[Count] {
+        &self.by_position
+    }
+
+    /// The evaluation of everything counted.
+    pub fn evaluation(&self) -> Evaluation {
+        let all = self.all();
         let shares = |counts: &[Count]| counts.iter().map(|count| count.share()).collect();
         Evaluation {
             sequences: self.sequences,
@@ -175,51 +205,98 @@ pub fn means(weights: &Weights, examples: &[Example<'_>]) -> (Means, Vec<Vec<f32
     over(Totals::new(weights.config()), weights, &Patch::default(), examples).averages()
 }
 
-/// Sums of activations over sequences and positions.
+/// Mean activations over `examples` at each position.
+pub fn means_by_position(weights: &Weights, examples: &[Example<'_>]) -> Means {
+    let longest = examples.iter().map(|example| example.tokens().len()).max().unwrap_or(1);
+    let totals = Totals::of_rows(weights.config(), longest);
+    over(totals, weights, &Patch::default(), examples).averages().0
+}
+
+/// The activations of one sequence, to replace those of another.
+pub fn values_of(weights: &Weights, tokens: &[Token]) -> Means {
+    let mut activations = Activations::new(weights.config(), tokens.len());
+    forward(weights, tokens, &Patch::default(), &mut activations);
+    let blocks = activations.blocks.into_iter();
+    let (z, post) =
+        blocks.map(|block| (block.attn.z, block.mlp.map_or_else(Vec::new, |mlp| mlp.post))).unzip();
+    Means { z, post, rows: tokens.len(), sequences: 1 }
+}
+
+/// Sums of activations over sequences, and over positions or at each.
 #[derive(Clone)]
 pub struct Totals {
     config: ModelConfig,
     sequences: usize,
-    cells: usize,
+    /// Number of values summed in each row.
+    cells: Vec<usize>,
+    /// `[rows, d_heads]` by layer.
     z: Vec<Vec<f64>>,
+    /// `[rows, d_mlp]` by layer.
     post: Vec<Vec<f64>>,
+    /// `[d_mlp]` by layer, over all positions.
     activity: Vec<Vec<f64>>,
 }
 
 impl Totals {
-    /// Empty sums.
+    /// Empty sums over all positions.
     pub fn new(c: &ModelConfig) -> Self {
+        Self::of_rows(c, 1)
+    }
+
+    /// Empty sums at each of the first `rows` positions; of 1 row, over all positions.
+    fn of_rows(c: &ModelConfig, rows: usize) -> Self {
         let zeros = |width: usize| vec![vec![0.0; width]; c.n_layers];
-        let (z, post, activity) = (zeros(c.d_heads()), zeros(c.d_mlp), zeros(c.d_mlp));
-        Self { config: c.clone(), sequences: 0, cells: 0, z, post, activity }
+        let (z, post, activity) = (zeros(rows * c.d_heads()), zeros(rows * c.d_mlp), zeros(c.d_mlp));
+        Self { config: c.clone(), sequences: 0, cells: vec![0; rows], z, post, activity }
+    }
+
+    /// Bytes of the sums at each of `rows` positions, as a type that cannot overflow.
+    pub fn approximate_bytes(c: &ModelConfig, rows: usize) -> u128 {
+        let values = c.n_layers as u128 * rows as u128 * (c.d_heads() + c.d_mlp) as u128;
+        values * size_of::<f64>() as u128
     }
 
     /// Mean activations, and the mean |activation| of each neuron by layer.
     pub fn averages(&self) -> (Means, Vec<Vec<f32>>) {
-        let cells = self.cells.max(1) as f64;
+        let rows = self.cells.len();
         let average = |sums: &[Vec<f64>]| -> Vec<Vec<f32>> {
-            sums.iter().map(|sums| sums.iter().map(|sum| (sum / cells) as f32).collect()).collect()
+            let of_layer = |sums: &Vec<f64>| {
+                let width = (sums.len() / rows).max(1);
+                let count = |at: usize| self.cells[at / width].max(1) as f64;
+                sums.iter().enumerate().map(|(at, sum)| (sum / count(at)) as f32).collect()
+            };
+            sums.iter().map(of_layer).collect()
         };
-        let means = Means { z: average(&self.z), post: average(&self.post), sequences: self.sequences };
-        (means, average(&self.activity))
+        let all = self.cells.iter().sum::<usize>().max(1) as f64;
+        let activity = |sums: &Vec<f64>| sums.iter().map(|sum| (sum / all) as f32).collect();
+        let (z, post, sequences) = (average(&self.z), average(&self.post), self.sequences);
+        (Means { z, post, rows, sequences }, self.activity.iter().map(activity).collect())
     }
 }
 
 impl Total for Totals {
     fn empty(&self) -> Self {
-        Self::new(&self.config)
+        Self::of_rows(&self.config, self.cells.len())
     }
 
     fn add(&mut self, from: &Activations, example: Example<'_>, _between: &dyn Fn()) {
         let c = &self.config;
+        let last = self.cells.len() - 1;
         self.sequences += 1;
-        self.cells += example.tokens().len();
+        (0..example.tokens().len()).for_each(|position| self.cells[position.min(last)] += 1);
+        let row_of = |position: usize, width: usize| {
+            let row = position.min(last);
+            row * width..(row + 1) * width
+        };
         for (layer, block) in from.blocks.iter().enumerate() {
-            for row in block.attn.z.chunks_exact(c.d_heads()) {
-                self.z[layer].iter_mut().zip(row).for_each(|(total, &x)| *total += f64::from(x));
+            for (position, row) in block.attn.z.chunks_exact(c.d_heads()).enumerate() {
+                let sums = &mut self.z[layer][row_of(position, c.d_heads())];
+                sums.iter_mut().zip(row).for_each(|(total, &x)| *total += f64::from(x));
             }
-            for row in block.mlp.iter().flat_map(|mlp| mlp.post.chunks_exact(c.d_mlp)) {
-                self.post[layer].iter_mut().zip(row).for_each(|(total, &x)| *total += f64::from(x));
+            let rows = block.mlp.iter().flat_map(|mlp| mlp.post.chunks_exact(c.d_mlp));
+            for (position, row) in rows.enumerate() {
+                let sums = &mut self.post[layer][row_of(position, c.d_mlp)];
+                sums.iter_mut().zip(row).for_each(|(total, &x)| *total += f64::from(x));
                 self.activity[layer].iter_mut().zip(row).for_each(|(total, &x)| *total += f64::from(x.abs()));
             }
         }
@@ -227,7 +304,7 @@ impl Total for Totals {
 
     fn merge(&mut self, next: Self) {
         self.sequences += next.sequences;
-        self.cells += next.cells;
+        self.cells.iter_mut().zip(next.cells).for_each(|(ours, theirs)| *ours += theirs);
         let pairs = [(&mut self.z, next.z), (&mut self.post, next.post), (&mut self.activity, next.activity)];
         for (ours, theirs) in pairs {
             let rows = ours.iter_mut().zip(theirs);

@@ -1,6 +1,8 @@
 //! Totals over sequences: parts run in parallel and are merged in order, so that no result depends on the number of
 //! threads.
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 
 use crate::model::{Activations, Patch, Weights, forward_in_steps};
@@ -41,21 +43,37 @@ pub fn add<T: Total>(
     sequences: usize,
     between: &(dyn Fn() + Sync),
 ) {
-    let part = |examples: &[Example<'_>]| {
+    add_each(total, weights, &|_| Cow::Borrowed(patch), examples, sequences, between);
+}
+
+/// The patch of each sequence, by its index.
+type PatchOf<'a, 'b> = &'b (dyn Fn(usize) -> Cow<'a, Patch> + Sync);
+
+/// Like [`add`], with a patch for each sequence.
+fn add_each<T: Total>(
+    total: &mut T,
+    weights: &Weights,
+    patch_of: PatchOf<'_, '_>,
+    examples: &[Example<'_>],
+    sequences: usize,
+    between: &(dyn Fn() + Sync),
+) {
+    let len = part_len(weights, sequences);
+    let part = |(number, examples): (usize, &[Example<'_>])| {
         let mut part = total.empty();
         let mut activations: Option<Activations> = None;
-        for &example in examples {
+        for (index, &example) in (number * len..).zip(examples) {
             let len = example.tokens().len();
             let kept = activations.take().filter(|kept| kept.len == len);
             let mut run = kept.unwrap_or_else(|| Activations::new(weights.config(), len));
-            forward_in_steps(weights, example.tokens(), patch, &mut run, between);
+            forward_in_steps(weights, example.tokens(), &patch_of(index), &mut run, between);
             between();
             part.add(&run, example, between);
             activations = Some(run);
         }
         part
     };
-    let parts: Vec<T> = examples.par_chunks(part_len(weights, sequences)).map(part).collect();
+    let parts: Vec<T> = examples.par_chunks(len).enumerate().map(part).collect();
     for part in parts {
         between();
         total.merge(part);
@@ -63,9 +81,20 @@ pub fn add<T: Total>(
 }
 
 /// Adds all of `examples`.
-pub fn over<T: Total>(mut total: T, weights: &Weights, patch: &Patch, examples: &[Example<'_>]) -> T {
-    for slice in examples.chunks(slice_len(weights, examples.len())) {
-        add(&mut total, weights, patch, slice, examples.len(), &|| ());
+pub fn over<T: Total>(total: T, weights: &Weights, patch: &Patch, examples: &[Example<'_>]) -> T {
+    over_each(total, weights, &|_| Cow::Borrowed(patch), examples)
+}
+
+/// Adds all of `examples`, with a patch for each, by its index.
+pub fn over_each<T: Total>(
+    mut total: T,
+    weights: &Weights,
+    patch_of: PatchOf<'_, '_>,
+    examples: &[Example<'_>],
+) -> T {
+    let len = slice_len(weights, examples.len());
+    for (slice, first) in examples.chunks(len).zip((0..).step_by(len)) {
+        add_each(&mut total, weights, &|index| patch_of(first + index), slice, examples.len(), &|| ());
     }
     total
 }

@@ -1,6 +1,6 @@
 //! Input and output of the app: the events it receives, and the commands it returns.
 
-use ratatui::crossterm::event::KeyEvent;
+use crossterm::event::KeyEvent;
 
 use crate::inquiry::{Answer, Inquiry};
 use crate::train::{TrainCommand, TrainEvent};

@@ -1,37 +1,60 @@
-//! `headcount ablate`: one sequence with neurons and heads switched off.
+//! `headcount ablate`: one sequence, or a set, with neurons and heads switched off.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::args::{AblateArgs, EditArgs, PlaceArg};
+use super::args::{AblateArgs, AblationKindArg, EditArgs, MeasuredArgs, PlaceArg, TokensArgs};
+use super::measured::Measured;
 use super::output::{print, print_text};
+use super::positions::Chosen;
 use super::{Failure, afford, input};
-use crate::analysis::{AblationOutcome, Pass, evaluation};
+use crate::analysis::{AblationOutcome, Pass, Scores, donors, evaluation};
 use crate::model::{
     AblationKind, FoldOptions, HeadId, Interventions, Means, ModelConfig, NeuronId, Patch, PatternKind,
-    Weights, fold,
+    Positions, Weights, fold,
 };
 use crate::number::count;
-use crate::task::{Example, Split};
+use crate::task::{Dataset, Example, Split};
 
 pub fn run(args: &AblateArgs) -> Result<(), Failure> {
-    let trained = input::weights(&args.weights)?;
-    let interventions = interventions(&args.edits, trained.config())?;
-    let run = input::settings_of(&args.weights.weights, &args.weights.settings, trained.config())?;
-    let task = input::task_of(&run);
-    let tokens = input::tokens(&args.tokens, trained.config(), task.vocabulary())?;
-    afford::ablate(trained.config(), tokens.len(), args.folded)?;
-    let weights = if args.folded { fold(&trained, FoldOptions::default()) } else { trained };
+    let measured = Measured::open(&args.measured)?;
+    let kind = if args.kind == AblationKindArg::Zero { AblationKind::Zero } else { AblationKind::Mean };
+    let interventions = interventions(&args.edits, kind, measured.config())?;
+    let set = Set::of(args, &measured)?;
+    let folded = args.folded.then(|| fold(&measured.weights, FoldOptions::default()));
+    let weights = folded.as_ref().unwrap_or(&measured.weights);
     let config = weights.config();
-    let targets = task.targets(&tokens);
-    let example = Example::new(&tokens, &targets);
-    let (means, mean_over) = means(args, &weights)?.unzip();
-    let pass = |patch: &Patch| Pass::run(&weights, example, patch);
-    let (before, after) = (pass(&Patch::default()), pass(&interventions.patch(config, means.as_ref())));
+    let examples = set.data.examples(Split::Validation);
+    let longest = set.data.longest(Split::Validation);
+    let names = set.data.task().vocabulary();
+    let chosen = args.positions.as_deref().map(|text| Chosen::parse(text, names, longest)).transpose()?;
+    let last = chosen.as_ref().map_or(longest - 1, |chosen| chosen.last(longest));
+    let (values, mean_over) = Values::of(args, &measured, weights, (&set, last))?;
+    let edits_of = |index: usize| {
+        let tokens = examples[index].tokens();
+        let positions = chosen.as_ref().map_or(Positions::All, |chosen| chosen.of(tokens));
+        Interventions { positions, ..interventions.clone() }
+    };
+    let patch_of = |index: usize| edits_of(index).patch(config, values.at(index, weights).as_deref());
     let outcome = AblationOutcome {
         mean_over,
+        kind: args.kind.word(),
+        positions: args.positions.clone(),
+        cells: examples
+            .iter()
+            .enumerate()
+            .map(|(at, one)| edits_of(at).cells(config, &config.visible_keys(one.tokens())))
+            .sum(),
+        over: set.words.as_ref().map(|words| format!("{words} ({})", count(examples.len(), "sequence"))),
+        step: measured.step,
         weights: if args.folded { "folded" } else { "trained" },
-        weights_file: args.weights.weights.display().to_string(),
-        ..AblationOutcome::new(config, &interventions, example, [&before, &after])
+        weights_file: measured.place.clone(),
+        ..AblationOutcome::new(
+            config,
+            &interventions,
+            (set.data.task(), &examples, set.words.is_none()),
+            scores(weights, &examples, set.words.is_none(), &patch_of),
+        )
     };
     if args.json {
         print(&serde_json::to_string(&outcome).map_err(|error| Failure::Failed(error.to_string()))?)
@@ -40,8 +63,150 @@ pub fn run(args: &AblateArgs) -> Result<(), Failure> {
     }
 }
 
+/// Scores without and with the patches; of one sequence with the numbers of the screen.
+fn scores(
+    weights: &Weights,
+    examples: &[Example<'_>],
+    is_one: bool,
+    patch_of: &(dyn Fn(usize) -> Patch + Sync),
+) -> [Scores; 2] {
+    let of = |patch_of: &(dyn Fn(usize) -> Patch + Sync)| match examples {
+        [one] if is_one => Scores::of(&Pass::run(weights, *one, &patch_of(0)), one.targets()),
+        all => Scores::over(weights, all, patch_of),
+    };
+    [of(&|_| Patch::default()), of(patch_of)]
+}
+
+/// The sequences of an ablation, as a validation set.
+struct Set {
+    data: Dataset,
+    /// What they are; `None` for one typed sequence.
+    words: Option<String>,
+}
+
+impl Set {
+    fn of(args: &AblateArgs, measured: &Measured) -> Result<Self, Failure> {
+        let config = measured.config();
+        if let Some(tokens) = args.tokens.clone() {
+            let task = match &args.measured.data.data {
+                Some(path) => input::data(path, args.measured.data.rule(), config)?.task().clone(),
+                None => input::task_of(&measured.run),
+            };
+            let tokens = input::tokens(&TokensArgs { tokens }, config, task.vocabulary())?;
+            afford::ablate(config, tokens.len(), args.folded)?;
+            return Ok(Self { data: Dataset::from_sequences(task, &[tokens]), words: None });
+        }
+        let MeasuredArgs { settings, data, run, .. } = &args.measured;
+        if settings.task.is_none() && data.data.is_none() && run.is_none() {
+            let asked = "nothing to run: give --tokens T, --data FILE or --task NAME";
+            return Err(Failure::Usage(asked.into()));
+        }
+        let (data, words) = measured.dataset(data)?;
+        let positions = data.len(Split::Validation) * data.longest(Split::Validation);
+        afford::over_set("ablate", config, (1, afford::ablated(config, positions, args.folded)))?;
+        Ok(Self { data, words: Some(words) })
+    }
+}
+
+/// The values that ablated ones become.
+enum Values {
+    Zero,
+    Means(Means),
+    /// Those of another sequence for each.
+    Donors(Dataset, Vec<usize>),
+}
+
+impl Values {
+    /// The values for these sequences, whose last ablated position is `last`; and their origin in words.
+    fn of(
+        args: &AblateArgs,
+        measured: &Measured,
+        weights: &Weights,
+        (set, last): (&Set, usize),
+    ) -> Result<(Self, Option<String>), Failure> {
+        if args.kind == AblationKindArg::Zero {
+            return match &args.mean_over {
+                None => Ok((Self::Zero, None)),
+                Some(_) => Err(Failure::Usage("--mean-over: not with --kind zero".into())),
+            };
+        }
+        let config = weights.config();
+        let is_same_set = args.mean_over.is_none() && set.words.is_some();
+        let (data, name) = match (&args.mean_over, &set.words) {
+            (Some(path), _) => (input::data(path, None, config)?, path.display().to_string()),
+            (None, Some(words)) => (set.data.clone(), words.clone()),
+            (None, None) => measured.dataset(&args.measured.data)?,
+        };
+        let from =
+            |what: &str| Some(format!("{what} {name} ({})", count(data.len(Split::Validation), "sequence")));
+        match args.kind {
+            AblationKindArg::Zero | AblationKindArg::Mean => {
+                afford::over_set("ablate --kind mean", config, (1, 0))?;
+                let (means, _) = evaluation::means(weights, &data.examples(Split::Validation));
+                Ok((Self::Means(means), from("sequences and positions of")))
+            }
+            AblationKindArg::MeanPosition => {
+                let means = means_by_position(weights, (&data, &name), last)?;
+                Ok((Self::Means(means), from("sequences at each position of")))
+            }
+            AblationKindArg::Resample => {
+                let seed = measured.run.seed;
+                let drawn = drawn(&set.data, (&data, &name), is_same_set, seed)?;
+                let words = from("other sequences of").map(|words| format!("{words}, drawn by seed {seed}"));
+                Ok((Self::Donors(data, drawn), words))
+            }
+        }
+    }
+
+    /// The values for one sequence; `None` for zero.
+    fn at(&self, index: usize, weights: &Weights) -> Option<Cow<'_, Means>> {
+        match self {
+            Self::Zero => None,
+            Self::Means(means) => Some(Cow::Borrowed(means)),
+            Self::Donors(data, of) => {
+                let donor = data.example(Split::Validation, of[index]);
+                Some(Cow::Owned(evaluation::values_of(weights, donor.tokens())))
+            }
+        }
+    }
+}
+
+/// The means at each position up to `last`, over the padded rows of a set.
+fn means_by_position(
+    weights: &Weights,
+    (data, name): (&Dataset, &str),
+    last: usize,
+) -> Result<Means, Failure> {
+    let config = weights.config();
+    let padded = data.padded(config.n_ctx).map_err(|error| Failure::Usage(format!("{name}: {error}")))?;
+    let longest = padded.longest(Split::Validation);
+    if last >= longest {
+        return Err(Failure::Usage(format!("{name}: no sequence has position {last}, which is ablated")));
+    }
+    afford::over_set("ablate --kind mean-position", config, (longest, 0))?;
+    Ok(evaluation::means_by_position(weights, &padded.examples(Split::Validation)))
+}
+
+/// For each sequence of a set another one of `data`.
+fn drawn(
+    set: &Dataset,
+    (data, name): (&Dataset, &str),
+    is_same_set: bool,
+    seed: u64,
+) -> Result<Vec<usize>, Failure> {
+    let [set, data] = [set, data].map(|of| -> Vec<usize> {
+        of.examples(Split::Validation).iter().map(|one| one.tokens().len()).collect()
+    });
+    let alone = |index| format!("{name}: no other sequence is as long as sequence {index}");
+    donors(&set, &data, is_same_set, seed).map_err(|index| Failure::Usage(alone(index)))
+}
+
 /// The requested edits, checked against the model.
-pub fn interventions(args: &EditArgs, config: &ModelConfig) -> Result<Interventions, Failure> {
+pub fn interventions(
+    args: &EditArgs,
+    kind: AblationKind,
+    config: &ModelConfig,
+) -> Result<Interventions, Failure> {
     if args.is_empty() {
         return Err(Failure::Usage("nothing to switch off: give --neurons, --heads or --pattern".into()));
     }
@@ -64,12 +229,13 @@ pub fn interventions(args: &EditArgs, config: &ModelConfig) -> Result<Interventi
         args.pattern_heads.iter().map(head("--pattern-heads")).collect::<Result<_, Failure>>()?;
     let all = config.heads().filter(|id| id.layer == args.layer);
     let patterned = if patterned.is_empty() { all.collect() } else { patterned };
-    let kind = args.pattern.map(PatternKind::from);
+    let pattern = args.pattern.map(PatternKind::from);
     Ok(Interventions {
         heads: args.heads.iter().map(head("--heads")).collect::<Result<_, Failure>>()?,
         neurons: args.neurons.iter().map(neuron).collect::<Result<_, Failure>>()?,
-        kind: args.kind.into(),
-        patterns: kind.into_iter().flat_map(|kind| patterned.iter().map(move |&id| (id, kind))).collect(),
+        kind,
+        patterns: pattern.into_iter().flat_map(|kind| patterned.iter().map(move |&id| (id, kind))).collect(),
+        positions: Positions::All,
     })
 }
 
@@ -81,26 +247,4 @@ pub fn check(option: &str, what: &str, number: usize, count: usize) -> Result<()
         count => format!("{what}s 0 to {}", count - 1),
     };
     Err(Failure::Usage(format!("{option}: no {what} {number}: the model has {there}")))
-}
-
-/// The means for an ablation to the mean, and the set that they are taken over.
-fn means(args: &AblateArgs, weights: &Weights) -> Result<Option<(Means, String)>, Failure> {
-    if AblationKind::from(args.edits.kind) == AblationKind::Zero {
-        return match &args.mean_over {
-            None => Ok(None),
-            Some(_) => Err(Failure::Usage("--mean-over: only with --kind mean".into())),
-        };
-    }
-    let config = weights.config();
-    let (dataset, name) = if let Some(path) = &args.mean_over {
-        let dataset = input::data(path, config)?;
-        (dataset, path.display().to_string())
-    } else {
-        let run = input::settings_of(&args.weights.weights, &args.weights.settings, config)?;
-        afford::means(&run)?;
-        (input::dataset_of(&run), format!("the validation set of seed {}", run.seed))
-    };
-    let (means, _) = evaluation::means(weights, &dataset.examples(Split::Validation));
-    let sequences = count(dataset.len(Split::Validation), "sequence");
-    Ok(Some((means, format!("sequences and positions of {name} ({sequences})"))))
 }

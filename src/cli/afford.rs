@@ -1,6 +1,7 @@
 //! Estimates the memory of each command from its settings, and refuses too large requests before allocation.
 
 use super::Failure;
+use crate::analysis::evaluation::Totals;
 use crate::analysis::hypotheses::TrackerSums;
 use crate::analysis::{NeuronDirections, Pass};
 use crate::app::snapshot_bytes;
@@ -62,17 +63,39 @@ fn looking(model: &ModelConfig) -> u128 {
     VALUE * values + passes(model) + snapshot_bytes(model)
 }
 
+/// The data of a run.
+pub(super) fn data(config: &RunConfig) -> Result<(), Failure> {
+    refuse("drawing the sequences", config, RunConfig::data_bytes)
+}
+
+/// `headcount eval` or `ablate` over a set: passes of sequences and of those that replace them, and sums of activations
+/// at each of `rows` positions; beside the bytes that depend on the request.
+pub(super) fn over_set(
+    what: &'static str,
+    model: &ModelConfig,
+    (rows, more): (usize, u128),
+) -> Result<(), Failure> {
+    let config = RunConfig { model: model.clone(), ..RunConfig::default() };
+    refuse(what, &config, |config| {
+        let sums = (threads() + 1) as u128 * Totals::approximate_bytes(&config.model, rows);
+        2 * passes(&config.model) + sums + more
+    })
+}
+
+/// Bytes of what `headcount ablate` keeps of so many positions, and of the folded weights.
+pub(super) fn ablated(model: &ModelConfig, positions: usize, folded: bool) -> u128 {
+    // Labels, predictions without and with edits, and their text.
+    const A_POSITION: u128 = 32;
+    let fold = if folded { VALUE * model.approximate_parameters() } else { 0 };
+    A_POSITION * positions as u128 + fold
+}
+
 /// `headcount ablate` on `len` tokens, folded or not.
 pub(super) fn ablate(model: &ModelConfig, len: usize, folded: bool) -> Result<(), Failure> {
     refuse_model("ablate", model, |model| {
         let fold = if folded { model.approximate_parameters() } else { 0 };
         2 * Pass::approximate_values(model, len.min(model.n_ctx)) + fold
     })
-}
-
-/// Mean activations over the data of a run.
-pub(super) fn means(config: &RunConfig) -> Result<(), Failure> {
-    refuse("ablate --kind mean", config, |config| config.data_bytes() + passes(&config.model))
 }
 
 /// `headcount inspect cache` of `len` tokens: the hooks hold slightly more values than the activations.

@@ -1,21 +1,22 @@
 //! The grammar of the command line: names and options are a contract with scripts.
 
+mod edits;
 mod examples;
 mod show;
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::version;
-use crate::model::{AblationKind, PatternKind};
+use crate::task::TargetRule;
 use crate::term::Looks;
 use crate::train::run_dir::WEIGHTS_FILE;
 use crate::train::{DeviceChoice, Extend};
 
+pub use edits::{AblateArgs, AblationKindArg, EditArgs, KindArg, PlaceArg};
 pub use show::{Format, ShowArgs};
 
 /// Train a small transformer and look inside it, in the terminal.
@@ -40,9 +41,12 @@ pub enum Command {
     /// Write numbers of a model to a file or to stdout
     #[command(after_help = examples::INSPECT)]
     Inspect(InspectArgs),
+    /// Loss and accuracy over a set of sequences, by class and by position
+    #[command(after_help = examples::EVAL)]
+    Eval(EvalArgs),
     /// Switch neurons and heads off and compare
     #[command(after_help = examples::ABLATE)]
-    Ablate(AblateArgs),
+    Ablate(Box<AblateArgs>),
     /// Numbers of a view, a panel or a question, as the screen has them
     #[command(after_help = examples::SHOW)]
     Show(Box<ShowArgs>),
@@ -74,6 +78,31 @@ pub struct SettingsArgs {
     pub set: Vec<String>,
 }
 
+/// A data set of one's own.
+#[derive(Args, Clone, Debug, Default)]
+pub struct DataArgs {
+    /// Sequences with their targets: tensors `tokens`, `targets` (-100: not scored), `lengths` and `train`, or JSON lines
+    #[arg(long, value_name = "FILE", conflicts_with = "task")]
+    pub data: Option<PathBuf>,
+    /// Targets that follow from the tokens of --data
+    #[arg(long, value_name = "RULE", value_enum, requires = "data")]
+    pub targets: Option<TargetsArg>,
+}
+
+impl DataArgs {
+    /// The rule of the targets, if they follow from the tokens.
+    pub fn rule(&self) -> Option<TargetRule> {
+        self.targets.map(|TargetsArg::NextToken| TargetRule::NextToken)
+    }
+}
+
+/// Targets that follow from tokens.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum TargetsArg {
+    /// The next token, none at the last position
+    NextToken,
+}
+
 /// What decides a run's settings.
 #[derive(Args, Clone, Debug, Default)]
 pub struct RunArgs {
@@ -82,6 +111,8 @@ pub struct RunArgs {
     pub run: Option<PathBuf>,
     #[command(flatten)]
     pub settings: SettingsArgs,
+    #[command(flatten)]
+    pub data: DataArgs,
     /// Seed of data, initial weights and order [default: 23]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -100,9 +131,6 @@ pub struct ExploreArgs {
     /// Explore these weights, or those of a run's directory, without training
     #[arg(long, value_name = "FILE.safetensors", value_parser = weights_parser(), conflicts_with_all = ["run", "epochs"])]
     pub weights: Option<PathBuf>,
-    /// Sequences to explore, with their targets: tensors `tokens`, `targets` (-100: not scored) and `lengths`
-    #[arg(long, value_name = "FILE.safetensors", requires = "weights")]
-    pub data: Option<PathBuf>,
     #[command(flatten)]
     pub looks: Looks,
     /// Milliseconds until an Esc is a key: a slow line may hold up the rest of what an arrow sends
@@ -173,6 +201,39 @@ pub struct TokensArgs {
     /// One sequence: tokens separated by commas or white space, or those in FILE (`-`: standard input); @FILE:N is its line N
     #[arg(long, value_name = "1,5,3,…|@FILE[:N]|@-")]
     pub tokens: String,
+}
+
+/// Weights to measure, and the sequences to measure on.
+#[derive(Args, Clone, Debug)]
+pub struct MeasuredArgs {
+    /// Weights under TransformerLens' names, or the directory of a run
+    #[arg(long, value_name = "FILE.safetensors", value_parser = weights_parser(), conflicts_with = "run")]
+    pub weights: Option<PathBuf>,
+    /// A run, in place of --weights
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["task", "config", "set"])]
+    pub run: Option<PathBuf>,
+    /// The kept weights of the run nearest to this step [default: the newest]
+    #[arg(long, value_name = "N", requires = "run")]
+    pub step: Option<usize>,
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Seed of the task's data [default: the run's that the weights lie in, else 23]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+pub struct EvalArgs {
+    #[command(flatten)]
+    pub measured: MeasuredArgs,
+    /// List class, position or both
+    #[arg(long, value_name = "class,position", value_delimiter = ',')]
+    pub by: Vec<String>,
+    /// One JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -283,113 +344,4 @@ pub enum Inspect {
         #[command(flatten)]
         weights: WeightsArgs,
     },
-}
-
-/// What ablated values become.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum KindArg {
-    /// 0
-    #[default]
-    Zero,
-    /// Their mean over the sequences and positions of --mean-over
-    Mean,
-}
-
-impl From<KindArg> for AblationKind {
-    fn from(kind: KindArg) -> Self {
-        match kind {
-            KindArg::Zero => Self::Zero,
-            KindArg::Mean => Self::Mean,
-        }
-    }
-}
-
-/// A head or neuron: `NUMBER`, in a layer given elsewhere, or `LAYER.NUMBER`.
-#[derive(Clone, Copy, Debug)]
-pub struct PlaceArg {
-    pub layer: Option<usize>,
-    pub number: usize,
-}
-
-impl FromStr for PlaceArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let whole = |word: &str| word.parse().map_err(|_| "neither NUMBER nor LAYER.NUMBER".to_owned());
-        let (layer, number) = match text.trim().split_once('.') {
-            Some((layer, number)) => (Some(whole(layer)?), number),
-            None => (None, text.trim()),
-        };
-        Ok(Self { layer, number: whole(number)? })
-    }
-}
-
-/// A pattern to attend with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum PatternArg {
-    /// Every key up to the query alike
-    Uniform,
-    /// The query itself
-    Identity,
-    /// The key before the query
-    Previous,
-}
-
-impl From<PatternArg> for PatternKind {
-    fn from(pattern: PatternArg) -> Self {
-        match pattern {
-            PatternArg::Uniform => Self::Uniform,
-            PatternArg::Identity => Self::Identity,
-            PatternArg::Previous => Self::Previous,
-        }
-    }
-}
-
-/// What is switched off or replaced.
-#[derive(Args, Clone, Debug, Default)]
-pub struct EditArgs {
-    /// Neurons to switch off: by number in --layer, or as LAYER.NEURON
-    #[arg(long, value_name = "93,103,1.5,…", value_delimiter = ',')]
-    pub neurons: Vec<PlaceArg>,
-    /// Heads to switch off: by number in --layer, or as LAYER.HEAD
-    #[arg(long, value_name = "0,1,1.0,…", value_delimiter = ',')]
-    pub heads: Vec<PlaceArg>,
-    /// Attend with this pattern instead of the model's own
-    #[arg(long, value_enum, value_name = "PATTERN")]
-    pub pattern: Option<PatternArg>,
-    /// Heads whose pattern is replaced [default: all of the layer]
-    #[arg(long, value_name = "0,1.0,…", value_delimiter = ',', requires = "pattern")]
-    pub pattern_heads: Vec<PlaceArg>,
-    /// The layer of those that are given by number alone
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub layer: usize,
-    /// What they become
-    #[arg(long, value_enum, default_value_t)]
-    pub kind: KindArg,
-}
-
-impl EditArgs {
-    /// Whether nothing is.
-    pub fn is_empty(&self) -> bool {
-        self.neurons.is_empty() && self.heads.is_empty() && self.pattern.is_none()
-    }
-}
-
-#[derive(Args, Debug)]
-pub struct AblateArgs {
-    #[command(flatten)]
-    pub weights: WeightsArgs,
-    #[command(flatten)]
-    pub tokens: TokensArgs,
-    #[command(flatten)]
-    pub edits: EditArgs,
-    /// Sequences (tensor `tokens`) for the mean over sequences and positions [default: the task's validation set]
-    #[arg(long, value_name = "FILE.safetensors")]
-    pub mean_over: Option<PathBuf>,
-    /// Fold the layer norms into the weights first
-    #[arg(long)]
-    pub folded: bool,
-    /// One JSON object on stdout
-    #[arg(long)]
-    pub json: bool,
 }

@@ -5,28 +5,28 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use safetensors::tensor::Dtype;
-
-use super::args::{RunArgs, SettingsArgs, TokensArgs, WeightsArgs};
+use super::args::{DataArgs, RunArgs, SettingsArgs, TokensArgs, WeightsArgs};
 use super::{Failure, say};
-use crate::model::weights_file::{Container, TASK_KEY, metadata_of, read_bounded};
+use crate::model::weights_file::{TASK_KEY, metadata_of};
 use crate::model::{ModelConfig, Opened, Weights, read_weights};
-use crate::task::{Dataset, Listing, Task, Token, Vocabulary, unlabelled};
+use crate::task::{DataSource, Dataset, TargetRule, Task, Token, Vocabulary, unlabelled};
 use crate::train::run_dir::{self, read_config, read_settings, refuse_contradictions};
-use crate::train::{Extend, FileError, RunConfig, RunConfigError, RunMetadata, Settings};
+use crate::train::{
+    DataError, DataFile, Extend, FileError, RunConfig, RunConfigError, RunMetadata, Settings,
+};
 
 /// Longest text of a sequence that a model accepts.
 const MAX_TOKENS_FILE: u64 = 1 << 20;
 
 /// Opens weights; warnings go to stderr.
 pub fn weights(args: &WeightsArgs) -> Result<Weights, Failure> {
-    Ok(opened(args)?.weights)
+    Ok(opened(&args.weights, &args.settings)?.weights)
 }
 
 /// Like [`weights`], with the other contents of the file.
-pub fn opened(args: &WeightsArgs) -> Result<Opened, Failure> {
-    let opened = completed(&args.weights, &args.settings)?;
-    opened.notes.iter().for_each(|note| say(&format!("headcount: {}: {note}", args.weights.display())));
+pub fn opened(weights: &Path, settings: &SettingsArgs) -> Result<Opened, Failure> {
+    let opened = completed(weights, settings)?;
+    opened.notes.iter().for_each(|note| say(&format!("headcount: {}: {note}", weights.display())));
     Ok(opened)
 }
 
@@ -125,97 +125,46 @@ fn words(text: &str) -> Result<Vec<&str>, String> {
     Ok(words)
 }
 
-/// The sequences of a safetensors file: `tokens` `[sequences, pos]`, optionally `targets` of the same shape (-100: not
-/// scored), `lengths` `[sequences]`, and the names of tokens and classes as metadata `vocab` and `vocab_out`.
-pub fn data(path: &Path, config: &ModelConfig) -> Result<Dataset, Failure> {
-    let bytes = read_bounded(path)?;
-    let invalid = |problem: String| Failure::Failed(format!("{}: {problem}", path.display()));
-    let file = Container::parse(&bytes).map_err(|problem| invalid(problem.to_string()))?;
-    let listing = listing(&file).map_err(invalid)?;
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let listing = Listing { name, ..listing };
-    listing.dataset(config.shape()).map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))
-}
-
-fn listing(file: &Container<'_>) -> Result<Listing, String> {
-    let (shape, tokens) = whole_numbers(file, "tokens")?.ok_or("no tensor `tokens`")?;
-    let &[rows, width] = &shape[..] else {
-        return Err(format!("`tokens` has shape {shape:?}, not [sequences, positions]"));
-    };
-    let of_shape = |name: &str, wanted: &[usize]| match whole_numbers(file, name)? {
-        Some((shape, _)) if shape != wanted => Err(format!("`{name}` has shape {shape:?}, not {wanted:?}")),
-        found => Ok(found.map(|(_, values)| values)),
-    };
-    let (targets, lengths) = (of_shape("targets", &shape)?, of_shape("lengths", &[rows])?);
-    let len = |row: usize| -> Result<usize, String> {
-        let Some(len) = lengths.as_ref().map(|lengths| lengths[row]) else { return Ok(width) };
-        let len = usize::try_from(len).ok().filter(|len| *len <= width);
-        len.ok_or_else(|| {
-            format!(
-                "`lengths` of sequence {row}: {:?}, not 0 to {width}",
-                lengths.as_ref().map(|all| all[row])
-            )
-        })
-    };
-    let token = |value: &i64| Token::try_from(*value).map_err(|_| format!("`tokens` holds {value}"));
-    let target = |value: &i64| match *value {
-        UNSCORED => Ok(None),
-        class => Token::try_from(class).map(Some).map_err(|_| format!("`targets` holds {class}")),
-    };
-    let row = |values: &'_ [i64], row: usize| -> Result<std::ops::Range<usize>, String> {
-        debug_assert_eq!(values.len(), rows * width);
-        Ok(row * width..row * width + len(row)?)
-    };
-    let sequences = (0..rows)
-        .map(|at| tokens[row(&tokens, at)?].iter().map(token).collect())
-        .collect::<Result<_, _>>()?;
-    let targets = targets
-        .map(|values| (0..rows).map(|at| values[row(&values, at)?].iter().map(target).collect()).collect());
-    let names = |key: &str| {
-        let text = file.metadata.get(key);
-        let names = text.map(|text| serde_json::from_str(text)).transpose();
-        names.map_err(|error| format!("its metadata `{key}`, which should be a JSON list of names: {error}"))
-    };
-    Ok(Listing {
-        name: String::new(),
-        sequences,
-        targets: targets.transpose()?,
-        vocabulary: names("vocab")?,
-        outputs: names("vocab_out")?,
-    })
-}
-
-/// As in PyTorch's cross-entropy: a target that is not scored.
-const UNSCORED: i64 = -100;
-
-/// Shape and values of a tensor.
-type Whole = (Vec<usize>, Vec<i64>);
-
-/// A tensor of integers; `None` if the file has none of this name.
-fn whole_numbers(file: &Container<'_>, name: &str) -> Result<Option<Whole>, String> {
-    let Some(tensor) = file.tensors.get(name) else { return Ok(None) };
-    let bytes = tensor.data();
-    let values = match tensor.dtype() {
-        Dtype::U8 => bytes.iter().map(|byte| i64::from(*byte)).collect(),
-        Dtype::I32 => bytes.as_chunks().0.iter().map(|four| i32::from_le_bytes(*four).into()).collect(),
-        Dtype::I64 => bytes.as_chunks().0.iter().map(|eight| i64::from_le_bytes(*eight)).collect(),
-        other => return Err(format!("`{name}` is {other:?}, not U8, I32 or I64")),
-    };
-    Ok(Some((tensor.shape().to_vec(), values)))
+/// The sequences of `--data` or `--mean-over`, checked against the model.
+pub fn data(path: &Path, rule: Option<TargetRule>, config: &ModelConfig) -> Result<Dataset, Failure> {
+    Ok(DataFile::read(path, rule)?.dataset(path, config)?)
 }
 
 /// The settings of the run that weights belong to: the given ones, then those of the run that contains the file, then
 /// those of the task's recipe. Without labels if nothing names the task.
 pub fn settings_of(weights: &Path, args: &SettingsArgs, model: &ModelConfig) -> Result<RunConfig, Failure> {
+    match known_settings_of(weights, args, model)? {
+        Some(known) => Ok(known),
+        None => completed_settings(None, args, model),
+    }
+}
+
+/// Like [`settings_of`]; `None` if neither a setting nor the run names the task of the weights.
+pub fn known_settings_of(
+    weights: &Path,
+    args: &SettingsArgs,
+    model: &ModelConfig,
+) -> Result<Option<RunConfig>, Failure> {
+    let said = said(args)?;
+    let around = run_around(weights, model).or_else(|| run_told(weights, model));
+    let around = around.filter(|run| said.task().is_none_or(|task| task == run.task.name));
+    let is_known = around.is_some() || said.task().is_some();
+    is_known.then(|| completed_settings(around, args, model)).transpose()
+}
+
+/// The given settings over those of a run, or over those of the task's recipe.
+fn completed_settings(
+    run: Option<RunConfig>,
+    args: &SettingsArgs,
+    model: &ModelConfig,
+) -> Result<RunConfig, Failure> {
     let said = said(args)?;
     let invalid = |error: RunConfigError| match &args.config {
         Some(path) => Failure::Usage(format!("{}: {error}", path.display())),
         None => Failure::Usage(error.to_string()),
     };
-    let around = run_around(weights, model).or_else(|| run_told(weights, model));
-    let around = around.filter(|run| said.task().is_none_or(|task| task == run.task.name));
-    let is_known = around.is_some() || said.task().is_some();
-    let run = around.map_or_else(|| said.run(), |run| said.over(&run)).map_err(invalid)?;
+    let is_known = run.is_some() || said.task().is_some();
+    let run = run.map_or_else(|| said.run(), |run| said.over(&run)).map_err(invalid)?;
     let mut run = RunConfig { model: model.clone(), ..run };
     if !is_known {
         unlabelled(model.shape()).name().clone_into(&mut run.task.name);
@@ -250,17 +199,25 @@ fn run_told(weights: &Path, model: &ModelConfig) -> Option<RunConfig> {
         settings.run().ok()
     };
     let run = RunConfig { model: model.clone(), ..stored().or_else(named)? };
-    run.task.task(model.shape()).is_ok().then_some(run)
+    (run.task.data.is_some() || run.task.task(model.shape()).is_ok()).then_some(run)
 }
 
-/// The task of the weights, from their run's settings; without labels if the task does not fit.
+/// The task of the weights, from their run's settings; without labels if the task does not fit or its file is gone.
 pub fn task_of(run: &RunConfig) -> Arc<dyn Task> {
-    run.task.task(run.model.shape()).unwrap_or_else(|_| unlabelled(run.model.shape()))
+    let of_file = run.task.data.as_ref().and_then(|_| run.dataset().ok());
+    let task = of_file.map(|data| Arc::clone(data.task())).or_else(|| run.task.task(run.model.shape()).ok());
+    task.unwrap_or_else(|| unlabelled(run.model.shape()))
 }
 
 /// The data of the task.
-pub fn dataset_of(run: &RunConfig) -> Dataset {
-    Dataset::generate(task_of(run), &run.task, run.seed)
+///
+/// # Errors
+/// When the data file of the run is gone or has changed.
+pub fn dataset_of(run: &RunConfig) -> Result<Dataset, Failure> {
+    match &run.task.data {
+        Some(_) => Ok(run.dataset()?),
+        None => Ok(Dataset::generate(task_of(run), &run.task, run.seed)),
+    }
 }
 
 /// A run directory with the requested settings, and whether a run exists.
@@ -293,15 +250,20 @@ pub fn requested(args: &RunArgs, length: Length) -> Result<Requested, Failure> {
         read_config(path)?;
     }
     let said = said(&args.settings)?;
+    let usage = |error: RunConfigError| Failure::Usage(error.to_string());
+    let own = own_data(&args.data, &said)?;
     let RunConfig { seed, task, .. } = RunConfig::default();
-    let (seed, task) =
-        (args.seed.or(said.seed()).unwrap_or(seed), said.task().unwrap_or(&task.name).to_owned());
+    let task = own.as_ref().map_or(&task.name, |(file, _)| &file.listing.name);
+    let (seed, task) = (args.seed.or(said.seed()).unwrap_or(seed), said.task().unwrap_or(task).to_owned());
     let path = args.run.clone().unwrap_or_else(|| Path::new("runs").join(format!("{task}-{seed}")));
-    let found = run_dir::settings_of(&path)?;
+    let mut found = run_dir::settings_of(&path)?;
+    let said = match own {
+        Some(own) => on_data(said, own, (&path, found.as_mut()), args)?,
+        None => said,
+    };
     let is_this = |found: &&RunConfig| said.task().is_none_or(|task| task == found.task.name);
     let goes_on = found.as_ref().filter(|_| args.settings.config.is_none()).filter(is_this);
     let config = goes_on.map_or_else(|| said.run(), |found| said.over(found));
-    let usage = |error: RunConfigError| Failure::Usage(error.to_string());
     let mut config = config.map_err(usage)?;
     config.model = config.model.canonical();
     config.seed = args.seed.unwrap_or(config.seed);
@@ -323,6 +285,53 @@ pub fn requested(args: &RunArgs, length: Length) -> Result<Requested, Failure> {
         }
     }
     Ok(Requested { path, config, found: found.is_some() })
+}
+
+/// The settings of a run on a data set. An existing run goes on with its own, on the same data: the file may have been
+/// moved.
+fn on_data(
+    mut said: Settings,
+    (file, source): (DataFile, DataSource),
+    (path, found): (&Path, Option<&mut RunConfig>),
+    args: &RunArgs,
+) -> Result<Settings, Failure> {
+    let completed = said.on_data(&file.listing, &source);
+    let Some(theirs) = found.and_then(|found| found.task.data.as_mut()) else { return Ok(completed) };
+    let of_run = |error: DataError| Failure::Failed(format!("{}: {error}", path.display()));
+    file.unchanged(Path::new(&source.file), theirs).map_err(of_run)?;
+    theirs.file.clone_from(&source.file);
+    if args.settings.config.is_some() {
+        return Ok(completed);
+    }
+    let place = format!("task.data.file={}", source.file);
+    let rule = args.data.targets.map(|_| "task.data.targets=next-token".to_owned());
+    for assignment in [place].into_iter().chain(rule) {
+        said.set(&assignment).map_err(|error| Failure::Usage(error.to_string()))?;
+    }
+    Ok(said)
+}
+
+/// The data set on the command line or in its settings, and its source for a run's settings.
+fn own_data(args: &DataArgs, said: &Settings) -> Result<Option<(DataFile, DataSource)>, Failure> {
+    let configured = said.data().map_err(|error| Failure::Usage(error.to_string()))?;
+    let (path, rule) = match (&args.data, &configured) {
+        (Some(path), _) => (path.clone(), args.rule()),
+        (None, Some(source)) => (PathBuf::from(&source.file), source.targets),
+        (None, None) => return Ok(None),
+    };
+    let file = DataFile::read(&path, rule)?;
+    let file = match configured.filter(|source| args.data.is_none() && !source.crc32.is_empty()) {
+        Some(wanted) => file.unchanged(&path, &wanted)?,
+        None => file,
+    };
+    if file.listing.train.is_some() && said.has_task_setting("train_fraction") {
+        let path = path.display();
+        return Err(Failure::Usage(format!(
+            "task.train_fraction: {path} marks its training sequences itself"
+        )));
+    }
+    let source = file.source(&path)?;
+    Ok(Some((file, source)))
 }
 
 /// The settings of model, task and training on the command line.

@@ -65,7 +65,7 @@ struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     fn open(args: &'a WeightsArgs, folded: bool) -> Result<Self, Failure> {
-        let opened = input::opened(args)?;
+        let opened = input::opened(&args.weights, &args.settings)?;
         let trained = Self { args, weights: opened.weights, about: opened.about, form: "trained" };
         Ok(if folded { trained.fold(FoldOptions::default()) } else { trained })
     }
@@ -147,7 +147,7 @@ fn print_trackers(args: &WeightsArgs, (top, controls): (usize, usize), json: boo
     }
     let run = input::settings_of(&args.weights, &args.settings, config)?;
     afford::trackers(&run, input::task_of(&run).features().len())?;
-    let dataset = input::dataset_of(&run);
+    let dataset = input::dataset_of(&run)?;
     let found = token_trackers(&weights, &dataset, (top, controls), run.seed);
     if json {
         return print(&serde_json::to_string(&found).map_err(|error| Failure::Failed(error.to_string()))?);

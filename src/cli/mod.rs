@@ -4,6 +4,7 @@ mod ablate;
 mod afford;
 mod args;
 mod completions;
+mod eval;
 pub mod explore;
 #[cfg(debug_assertions)]
 mod fault;
@@ -11,7 +12,9 @@ mod input;
 mod inspect;
 mod last_words;
 mod man;
+mod measured;
 mod output;
+mod positions;
 mod runs;
 mod saved;
 mod show;
@@ -30,7 +33,7 @@ use clap::error::ErrorKind;
 use crate::model::WeightsError;
 use crate::task::TaskError;
 use crate::term::sanitize;
-use crate::train::{DeviceError, FileError, RunDirError, TrainError};
+use crate::train::{DataError, DeviceError, FileError, RunDirError, TrainError};
 use args::{Cli, Command};
 
 /// A command that failed; its one line goes to stderr.
@@ -93,6 +96,15 @@ impl From<TaskError> for Failure {
     }
 }
 
+impl From<DataError> for Failure {
+    fn from(error: DataError) -> Self {
+        match &error {
+            DataError::Unfit { .. } | DataError::Task(_) => Self::Usage(error.to_string()),
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
 impl From<DeviceError> for Failure {
     fn from(error: DeviceError) -> Self {
         Self::Usage(format!("--device: {error}"))
@@ -118,6 +130,7 @@ pub fn main() -> ExitCode {
     let done = threads::start().and_then(|()| match cli.command {
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
+        Some(Command::Eval(args)) => eval::run(&args),
         Some(Command::Ablate(args)) => ablate::run(&args),
         Some(Command::Show(args)) => show::run(&args),
         Some(Command::Tasks(args)) => tasks::run(&args),

@@ -51,10 +51,13 @@ pub fn run(args: &ShowArgs) -> Result<(), Failure> {
 /// Refuses options that would have no effect.
 fn check(args: &ShowArgs) -> Result<(), Failure> {
     let usage = |why: &str| Err(Failure::Usage(why.into()));
+    if args.data.data.is_some() && args.weights.is_none() {
+        return usage("--data: a run has its own: give --weights");
+    }
     if args.step.is_some() && args.run.is_none() {
         return usage("--step: steps are those of a run: give --run");
     }
-    if args.edits.is_empty() && args.edits.kind != KindArg::Zero {
+    if args.edits.is_empty() && args.kind != KindArg::Zero {
         return usage("--kind: nothing is edited: give --heads or --neurons");
     }
     if args.edits.is_empty() && args.minus.as_deref() == Some("edits=none") {
@@ -233,7 +236,7 @@ fn without(args: &ShowArgs, minus: &str) -> Result<ShowArgs, Failure> {
             let path = if path.is_dir() { path.join(WEIGHTS_FILE) } else { path };
             (other.weights, other.run, other.step) = (Some(path), None, None);
         }
-        Some(("edits", "none")) => other.edits = EditArgs::default(),
+        Some(("edits", "none")) => (other.edits, other.kind) = (EditArgs::default(), KindArg::Zero),
         _ => return Err(usage("one of step=N, tokens=T, weights=FILE, edits=none")),
     }
     Ok(other)
@@ -252,7 +255,11 @@ fn opening(args: &ShowArgs, model: &ModelConfig, names: &Vocabulary) -> Result<O
             })
             .transpose()
     };
-    let edits = if args.edits.is_empty() { None } else { Some(ablate::interventions(&args.edits, model)?) };
+    let edits = if args.edits.is_empty() {
+        None
+    } else {
+        Some(ablate::interventions(&args.edits, args.kind.into(), model)?)
+    };
     Ok(Opening {
         head: place("--head", "head", args.head, model.n_heads)?,
         neuron: place("--neuron", "neuron", args.neuron, model.d_mlp)?,
@@ -277,7 +284,7 @@ struct Desk {
 impl Desk {
     fn open(args: &ShowArgs, from: Option<&App>) -> Result<Self, Failure> {
         let plan = match (&args.weights, &args.run) {
-            (Some(weights), _) => open::weights(weights, (&args.settings, args.data.as_deref()), args.seed)?,
+            (Some(weights), _) => open::weights(weights, (&args.settings, &args.data), args.seed)?,
             (None, Some(run)) => open::kept(run)?,
             (None, None) => return Err(Failure::Usage("show: give --weights FILE or --run DIR".into())),
         };

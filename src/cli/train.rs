@@ -16,6 +16,7 @@ use super::last_words::LastWords;
 use super::output::print;
 use super::saved::saved;
 use super::{Failure, afford, say};
+use crate::analysis::Evaluation;
 use crate::term::{Glyphs, sanitize, survive_file_size_limit, watch_without_a_screen};
 use crate::train::run_dir::{Found, look};
 use crate::train::{
@@ -230,13 +231,15 @@ impl Reporter {
         self.print(&MetricsLine::from(metrics));
         let steps = self.plan.as_ref().map_or(0, |plan| plan.total_steps);
         let train_loss = self.last.as_ref().map_or(f32::NAN, |step| step.train_loss);
+        let Evaluation { loss, accuracy, accuracy_last, .. } = metrics.validation;
+        let last = if accuracy_last.is_nan() {
+            String::new()
+        } else {
+            format!("  at the last position {accuracy_last:.4}")
+        };
         let line = format!(
-            "epoch {:3}  step {}/{steps}  train loss {train_loss:.4}  val loss {:.4}  val accuracy {:.4}  at the last position {:.4}",
-            metrics.epoch,
-            metrics.step,
-            metrics.validation.loss,
-            metrics.validation.accuracy,
-            metrics.validation.accuracy_last,
+            "epoch {:3}  step {}/{steps}  train loss {train_loss:.4}  val loss {loss:.4}  val accuracy {accuracy:.4}{last}",
+            metrics.epoch, metrics.step,
         );
         if !self.quiet {
             self.line(&line);

@@ -59,7 +59,8 @@ impl Workspace {
         loss_dtype: LossDtype,
         with_gradient: bool,
     ) -> BatchResult {
-        let targets: usize = batch.iter().map(Example::scored).sum();
+        // A batch of sequences without targets has loss and gradient 0.
+        let targets = batch.iter().map(Example::scored).sum::<usize>().max(1);
         let scale = 1.0 / targets as f32;
         let width = if with_gradient { weights.values.len() } else { 0 };
         let chunks = CHUNKS.min(MAX_GRADIENT_VALUES / width.max(1)).clamp(1, batch.len().max(1));

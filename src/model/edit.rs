@@ -154,7 +154,7 @@ impl PatternKind {
 }
 
 /// The edits of the screen and the command line: heads ablated at `attn.hook_z`, neurons at `mlp.hook_post`, patterns
-/// replaced at `attn.hook_pattern`, at every position.
+/// replaced at `attn.hook_pattern`, usually at every position.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Interventions {
     /// Ablated heads.
@@ -165,6 +165,8 @@ pub struct Interventions {
     pub kind: AblationKind,
     /// Attention-pattern overrides by head.
     pub patterns: BTreeMap<HeadId, PatternKind>,
+    /// The positions of all of them; of a pattern, its queries.
+    pub positions: Positions,
 }
 
 impl Interventions {
@@ -209,7 +211,7 @@ impl Interventions {
             layer,
             hook,
             indices: vec![index],
-            positions: Positions::All,
+            positions: self.positions.clone(),
             change,
         };
         let heads = self.heads.iter().map(|id| edit(id.layer, Hook::Z, id.head, change));
@@ -231,13 +233,16 @@ impl Interventions {
     }
 }
 
-/// Mean activations over sequences and positions, by layer.
+/// Activations to replace others by, by layer: means over sequences and positions, means over sequences at each
+/// position, or those of one sequence.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Means {
-    /// Of `attn.hook_z`, `[n_heads, d_head]`.
+    /// Of `attn.hook_z`, `[rows, n_heads, d_head]`.
     pub z: Vec<Vec<f32>>,
-    /// Of `mlp.hook_post`, `[d_mlp]`.
+    /// Of `mlp.hook_post`, `[rows, d_mlp]`.
     pub post: Vec<Vec<f32>>,
+    /// 1 for all positions alike, else one row per position; positions without a row stay as they are.
+    pub rows: usize,
     /// Number of sequences averaged.
     pub sequences: usize,
 }
@@ -257,10 +262,11 @@ pub(super) struct BlockEdit {
     pub(super) patterns: Vec<PatternEdit>,
 }
 
-/// The columns from `first` on are replaced by `values` at some positions.
+/// The columns from `first` on are replaced by `values`, `[rows, width]`, at some positions.
 #[derive(Clone, Debug)]
 struct Columns {
     first: usize,
+    width: usize,
     values: Vec<f32>,
     positions: Positions,
 }
@@ -293,11 +299,13 @@ impl BlockEdit {
     fn add(&mut self, edit: &Edit, index: usize, width: usize, means: Option<&Means>) {
         let (first, positions) = (index * width, edit.positions.clone());
         let means = means.filter(|_| edit.change == Change::Mean);
-        let columns = |of: fn(&Means) -> &Vec<Vec<f32>>| Columns {
-            first,
-            values: means
-                .map_or(vec![0.0; width], |means| of(means)[edit.layer][first..first + width].to_vec()),
-            positions: positions.clone(),
+        let columns = |of: fn(&Means) -> &Vec<Vec<f32>>| {
+            let values = means.map_or(vec![0.0; width], |means| {
+                let values = &of(means)[edit.layer];
+                let rows = values.chunks_exact(values.len() / means.rows);
+                rows.flat_map(|row| row[first..first + width].iter().copied()).collect()
+            });
+            Columns { first, width, values, positions: positions.clone() }
         };
         match (edit.hook, edit.change) {
             (Hook::Z, Change::Zero | Change::Mean) => self.z.push(columns(|means| &means.z)),
@@ -328,9 +336,13 @@ impl BlockEdit {
 
 impl Columns {
     fn apply(&self, rows: &mut [f32], width: usize) {
+        let is_same = self.values.len() == self.width;
         for (position, row) in rows.chunks_exact_mut(width).enumerate() {
-            if self.positions.has(position) {
-                row[self.first..self.first + self.values.len()].copy_from_slice(&self.values);
+            let from = if is_same { 0 } else { position * self.width };
+            if let Some(values) = self.values.get(from..from + self.width)
+                && self.positions.has(position)
+            {
+                row[self.first..self.first + self.width].copy_from_slice(values);
             }
         }
     }

@@ -25,7 +25,7 @@ pub(super) struct OneHot<D: Device<f32>> {
     pub(super) sequences: usize,
     /// Tokens in each.
     pub(super) len: usize,
-    /// Number of targets.
+    /// Number of targets; 1 without any, so that the mean loss is 0.
     pub(super) scored: usize,
 }
 
@@ -49,14 +49,15 @@ impl<D: Device<f32>> OneHot<D> {
         };
         let tokens = tensor(config.d_vocab, &|example, at| Some(example.tokens()[at]))?;
         let targets = tensor(config.outputs(), &|example, at| example.targets()[at])?;
-        Ok(Self { tokens, targets, sequences, len, scored: examples.iter().map(Example::scored).sum() })
+        let scored = examples.iter().map(Example::scored).sum::<usize>().max(1);
+        Ok(Self { tokens, targets, sequences, len, scored })
     }
 
     fn rows(&self, device: &D, rows: &[usize], scored: usize) -> Result<Self, D::Err> {
         let index = device.try_tensor_from_vec(rows.to_vec(), (rows.len(),))?;
         let tokens = self.tokens.clone().try_gather(index.clone())?;
         let targets = self.targets.clone().try_gather(index)?;
-        Ok(Self { tokens, targets, sequences: rows.len(), len: self.len, scored })
+        Ok(Self { tokens, targets, sequences: rows.len(), len: self.len, scored: scored.max(1) })
     }
 }
 

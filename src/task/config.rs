@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Definition, Settings, Shape, TASKS, Task, find, names};
+use super::{Definition, Setting, Settings, Shape, TASKS, TargetRule, Task, find, names};
 
 /// Most sequences in a data set.
 const MOST: usize = 10_000_000;
@@ -23,6 +23,22 @@ pub enum Source {
     Exhaustive,
 }
 
+/// A file with the sequences of a task, and their targets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataSource {
+    /// The file.
+    pub file: String,
+    /// Checksum of the file, CRC-32 in hexadecimal digits: a run resumes on the data that it was started with.
+    pub crc32: String,
+    /// The rule of the targets, if they follow from the file's tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub targets: Option<TargetRule>,
+    /// Number of training sequences, if the file marks them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_sequences: Option<usize>,
+}
+
 /// A task and its data. The default is the notebook's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -35,6 +51,9 @@ pub struct TaskConfig {
     pub sequences: usize,
     /// The share of training sequences (rounded down); the rest validates.
     pub train_fraction: f64,
+    /// The data file, if the task is defined by one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataSource>,
     /// The task's own settings.
     #[serde(flatten)]
     pub settings: Settings,
@@ -47,6 +66,7 @@ impl Default for TaskConfig {
             source: Source::Seeded,
             sequences: 2048,
             train_fraction: 0.8,
+            data: None,
             settings: Settings::new(),
         }
     }
@@ -93,6 +113,12 @@ pub enum TaskError {
     /// A source that the task does not support.
     #[error("task.source = \"exhaustive\": the sequences of {0} cannot be listed")]
     Endless(&'static str),
+    /// A task that only its data file defines.
+    #[error("task.data.file = {0:?}: the task is defined by that file")]
+    InFile(String),
+    /// A source beside a data file.
+    #[error("task.source: task.data.file = {0:?} has the sequences")]
+    TwoSources(String),
     /// A number of sequences that differs from all there are.
     #[error("task.sequences = {found}: {task} has {all} in all (task.source = \"exhaustive\")")]
     NotAll {
@@ -132,10 +158,14 @@ impl TaskConfig {
     /// The task, for a model of this shape.
     ///
     /// # Errors
-    /// Names the setting that is unknown or out of range, or the model's setting that does not fit.
+    /// Names the setting that is unknown or out of range, the model's setting that does not fit, or the data file that
+    /// defines the task.
     pub fn task(&self, shape: Shape) -> Result<Arc<dyn Task>, TaskError> {
+        if let Some(data) = &self.data {
+            return Err(TaskError::InFile(data.file.clone()));
+        }
         let definition = self.definition()?;
-        self.check_settings(definition)?;
+        self.check_settings((definition.name, definition.settings))?;
         let task = (definition.task)(&definition.settings(&self.settings), shape);
         let misfit = |field, found, wanted| TaskError::Shape { field, found, task: definition.name, wanted };
         for (field, found, wanted) in [
@@ -152,13 +182,13 @@ impl TaskConfig {
         Ok(task)
     }
 
-    fn check_settings(&self, task: &'static Definition) -> Result<(), TaskError> {
+    fn check_settings(&self, (task, settings): (&'static str, &[Setting])) -> Result<(), TaskError> {
         for (key, &value) in &self.settings {
-            let Some(setting) = task.settings.iter().find(|setting| setting.name == key) else {
+            let Some(setting) = settings.iter().find(|setting| setting.name == key) else {
                 let common = ["name", "source", "sequences", "train_fraction"].into_iter();
-                let choices: Vec<&str> = common.chain(task.settings.iter().map(|s| s.name)).collect();
+                let choices: Vec<&str> = common.chain(settings.iter().map(|s| s.name)).collect();
                 let (key, choices) = (key.clone(), choices.join(", "));
-                return Err(TaskError::Setting { key, task: task.name, choices });
+                return Err(TaskError::Setting { key, task, choices });
             };
             let (key, range) = (key.clone(), setting.range);
             if !(range.0..=range.1).contains(&value) {
@@ -170,7 +200,8 @@ impl TaskConfig {
 
     /// Number of training sequences: the notebook's 1638 of 2048.
     pub fn train_len(&self) -> usize {
-        (self.sequences as f64 * self.train_fraction) as usize
+        let marked = self.data.as_ref().and_then(|data| data.train_sequences);
+        marked.unwrap_or((self.sequences as f64 * self.train_fraction) as usize)
     }
 
     /// Rejects settings that define no task for a model of this shape, or leave a side of the split empty.
@@ -178,17 +209,16 @@ impl TaskConfig {
     /// # Errors
     /// Names the setting and its value.
     pub fn validate(&self, shape: Shape) -> Result<(), TaskError> {
-        let task = self.task(shape)?;
         let sequences = self.sequences;
+        match &self.data {
+            Some(data) if self.source != Source::Seeded => {
+                return Err(TaskError::TwoSources(data.file.clone()));
+            }
+            Some(_) => self.check_settings(("a data file", &[]))?,
+            None => self.validate_task(&*self.task(shape)?)?,
+        }
         if !(2..=MOST).contains(&sequences) {
             return Err(TaskError::Sequences(sequences));
-        }
-        if self.source == Source::Exhaustive {
-            let name = self.definition()?.name;
-            let all = task.inputs().ok_or(TaskError::Endless(name))?;
-            if all != sequences {
-                return Err(TaskError::NotAll { found: sequences, task: name, all });
-            }
         }
         let train = self.train_len();
         if !self.train_fraction.is_finite() || train == 0 || train >= sequences {
@@ -196,6 +226,16 @@ impl TaskConfig {
             return Err(TaskError::Fraction { fraction, train, sequences });
         }
         Ok(())
+    }
+
+    fn validate_task(&self, task: &dyn Task) -> Result<(), TaskError> {
+        let (found, name) = (self.sequences, self.definition()?.name);
+        match task.inputs() {
+            _ if self.source != Source::Exhaustive => Ok(()),
+            None => Err(TaskError::Endless(name)),
+            Some(all) if all != found => Err(TaskError::NotAll { found, task: name, all }),
+            Some(_) => Ok(()),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
-use super::{Class, Example, Shape, Source, Task, TaskConfig, TaskError, Token};
+use super::{Example, ListingError, Rows, Shape, Source, Targets, Task, TaskConfig, TaskError, Token};
 use crate::random::{Purpose, stream};
 
 /// A part of the data.
@@ -21,11 +21,10 @@ pub enum Split {
 #[derive(Clone, Debug)]
 pub struct Dataset {
     task: Arc<dyn Task>,
+    rows: Arc<Rows>,
+    /// The rows of the sequences: those to train on, then those to validate on.
+    order: Vec<usize>,
     train: usize,
-    /// The start of each sequence, and the end of the last.
-    offsets: Vec<usize>,
-    tokens: Vec<Token>,
-    targets: Vec<Option<Class>>,
 }
 
 impl Dataset {
@@ -33,8 +32,7 @@ impl Dataset {
     /// joined, and the next epoch's training sequences if they are fresh.
     pub fn approximate_bytes(sequences: usize, len: usize, source: Source) -> u128 {
         const A_SEQUENCE: u128 = 64;
-        let cell = (size_of::<Token>() + size_of::<Option<Class>>()) as u128;
-        let resident = sequences as u128 * (len as u128 * cell + A_SEQUENCE);
+        let resident = Rows::approximate_bytes(sequences, len) + sequences as u128 * A_SEQUENCE;
         if source == Source::Fresh { 3 * resident } else { 2 * resident }
     }
 
@@ -67,25 +65,18 @@ impl Dataset {
 
     /// A validation set of the given sequences, without training data; the task gives the targets.
     pub fn from_sequences(task: Arc<dyn Task>, sequences: &[Vec<Token>]) -> Self {
-        let targets: Vec<_> = sequences.par_iter().map(|tokens| task.targets(tokens)).collect();
-        let mut offsets = vec![0];
-        offsets.extend(sequences.iter().scan(0, |end, tokens| {
-            *end += tokens.len();
-            Some(*end)
-        }));
-        let targets = targets.iter().flat_map(|targets| targets.iter().copied()).collect();
-        Self { task, train: 0, offsets, tokens: sequences.concat(), targets }
+        let targets: Vec<Targets> = sequences.par_iter().map(|tokens| task.targets(tokens)).collect();
+        let cells: usize = sequences.iter().map(Vec::len).sum();
+        let mut rows = Rows::with_space(sequences.len(), cells.div_ceil(sequences.len().max(1)));
+        for (tokens, targets) in sequences.iter().zip(&targets) {
+            rows.push(tokens, targets, tokens.len());
+        }
+        Self::of_rows(task, Arc::new(rows), (0..sequences.len()).collect(), 0)
     }
 
-    /// The same data with these targets, if any, instead of the task's; each sequence needs one target or none per
-    /// token.
-    pub(super) fn with_targets(self, targets: &[Vec<Option<Class>>]) -> Self {
-        if targets.is_empty() {
-            return self;
-        }
-        let targets = targets.concat();
-        assert_eq!(targets.len(), self.tokens.len(), "targets of tokens");
-        Self { targets, ..self }
+    /// The rows of `order`, of which the first `train` are for training.
+    pub(super) fn of_rows(task: Arc<dyn Task>, rows: Arc<Rows>, order: Vec<usize>, train: usize) -> Self {
+        Self { task, rows, order, train }
     }
 
     /// The task that defines the targets.
@@ -102,16 +93,38 @@ impl Dataset {
     pub fn len(&self, split: Split) -> usize {
         match split {
             Split::Train => self.train,
-            Split::Validation => self.offsets.len() - 1 - self.train,
+            Split::Validation => self.order.len() - self.train,
         }
     }
 
     /// Sequence `index` of a split. Panics if there is no such sequence.
     pub fn example(&self, split: Split, index: usize) -> Example<'_> {
+        self.rows.example(self.row(split, index))
+    }
+
+    /// The validation set with the padding of its rows, up to `n_ctx` tokens each, as part of the sequences; without
+    /// targets.
+    ///
+    /// # Errors
+    /// Names the row whose padding is no token of the model.
+    pub fn padded(&self, n_ctx: usize) -> Result<Self, ListingError> {
+        let mut rows = Rows::default();
+        for &row in &self.order[self.train..] {
+            let padded = self.rows.padded(row);
+            let padded = &padded[..padded.len().min(n_ctx)];
+            let is_token = |token: &Token| usize::from(*token) < self.task.vocabulary().len();
+            if let Some(position) = padded.iter().position(|token| !is_token(token)) {
+                return Err(ListingError::Padding { index: row, position });
+            }
+            rows.push(padded, &Targets::none(padded.len()), padded.len());
+        }
+        let order = (0..rows.len()).collect();
+        Ok(Self::of_rows(Arc::clone(&self.task), Arc::new(rows), order, 0))
+    }
+
+    fn row(&self, split: Split, index: usize) -> usize {
         assert!(index < self.len(split), "sequence {index} of {}", self.len(split));
-        let at = index + if split == Split::Train { 0 } else { self.train };
-        let range = self.offsets[at]..self.offsets[at + 1];
-        Example::new(&self.tokens[range.clone()], &self.targets[range])
+        self.order[index + if split == Split::Train { 0 } else { self.train }]
     }
 
     /// Every sequence of a split, in order.
@@ -140,6 +153,12 @@ mod tests {
         Dataset::of_epoch(task, config, seed, epoch)
     }
 
+    /// Every token, in order.
+    fn tokens(data: &Dataset) -> Vec<Token> {
+        let examples = [Split::Train, Split::Validation].map(|split| data.examples(split)).concat();
+        examples.iter().flat_map(|example| example.tokens().to_vec()).collect()
+    }
+
     #[test]
     fn the_default_split_is_the_notebooks() {
         let data = data(&TaskConfig::default(), 16, 23, 0);
@@ -149,7 +168,7 @@ mod tests {
     #[test]
     fn the_same_seed_gives_the_same_data_and_another_seed_other_data() {
         let config = TaskConfig { sequences: 20, train_fraction: 0.5, ..TaskConfig::default() };
-        let tokens = |seed| data(&config, 32, seed, 0).tokens;
+        let tokens = |seed| tokens(&data(&config, 32, seed, 0));
         assert_eq!(tokens(1), tokens(1));
         assert_ne!(tokens(1), tokens(2));
     }
@@ -157,8 +176,9 @@ mod tests {
     #[test]
     fn tokens_are_uniform_over_the_vocabulary() {
         let data = data(&TaskConfig::default(), 128, 7, 0);
+        let tokens = tokens(&data);
         for digit in 0..10 {
-            let share = data.tokens.iter().filter(|&&t| t == digit).count() as f64 / data.tokens.len() as f64;
+            let share = tokens.iter().filter(|&&t| t == digit).count() as f64 / tokens.len() as f64;
             assert!((share - 0.1).abs() < 0.005, "{digit}: {share}");
         }
     }
@@ -198,6 +218,7 @@ mod tests {
             sequences: 49,
             train_fraction: 0.3,
             settings,
+            ..TaskConfig::default()
         };
         let split = |seed| {
             let data = config.dataset(Shape { n_ctx: 3, d_vocab: 8, d_vocab_out: 7 }, seed).unwrap();

@@ -8,6 +8,8 @@ mod example;
 mod listed;
 mod majority;
 mod modular_addition;
+mod rows;
+mod splitting;
 mod unlabelled;
 mod vocabulary;
 
@@ -17,10 +19,11 @@ use std::sync::Arc;
 
 use rand_chacha::ChaCha8Rng;
 
-pub use config::{Source, TaskConfig, TaskError};
+pub use config::{DataSource, Source, TaskConfig, TaskError};
 pub use dataset::{Dataset, Split};
 pub use example::{Class, Example, Targets};
-pub use listed::{Listing, ListingError};
+pub use listed::{Listing, ListingError, TargetRule};
+pub use rows::Rows;
 pub use unlabelled::unlabelled;
 pub use vocabulary::Vocabulary;
 

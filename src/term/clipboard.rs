@@ -1,9 +1,12 @@
 //! The clipboard of the remote terminal, by OSC 52.
 
+use crossterm::clipboard::CopyToClipboard;
+use crossterm::queue;
+
+use super::encode::encoded;
+
 /// Length that every terminal accepts; some drop or truncate longer sequences.
 const MOST: usize = 48 * 1024;
-
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Result of a copy, as far as known: the terminal sends no reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,40 +40,12 @@ pub(super) fn sent(variable: impl Fn(&str) -> Option<String>) -> Copied {
 
 /// The sequence that puts this text on the terminal's clipboard; `None` if too long.
 pub(super) fn copy(text: &str) -> Option<Vec<u8>> {
-    (text.len() <= MOST).then(|| [b"\x1b]52;c;", base64(text.as_bytes()).as_slice(), b"\x07"].concat())
-}
-
-fn base64(bytes: &[u8]) -> Vec<u8> {
-    let encode = |group: &[u8]| {
-        let byte = |index| group.get(index).copied().map_or(0, u32::from);
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        let digit = |index: u32| ALPHABET[(bits >> (18 - 6 * index)) as usize & 63];
-        let pad = |index| if group.len() < index as usize { b'=' } else { digit(index) };
-        [digit(0), digit(1), pad(2), pad(3)]
-    };
-    bytes.chunks(3).flat_map(encode).collect()
+    (text.len() <= MOST).then(|| encoded(|bytes| queue!(bytes, CopyToClipboard::to_clipboard_from(text))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_examples_of_rfc_4648() {
-        let cases = [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("fooba", "Zm9vYmE="),
-            ("foobar", "Zm9vYmFy"),
-        ];
-        for (text, encoded) in cases {
-            assert_eq!(base64(text.as_bytes()), encoded.as_bytes(), "{text}");
-        }
-        assert_eq!(base64(&[0xfb, 0xff]), b"+/8=");
-    }
 
     #[test]
     fn a_multiplexer_is_recognised_from_the_environment() {

@@ -3,7 +3,7 @@
 //! Replaces crossterm's encoder, which writes named colours as `38;5;n`, one sequence per attribute, and resets at the
 //! end of an unchanged frame.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use ratatui::buffer::{Cell, CellWidth};
 use ratatui::style::{Color, Modifier};
@@ -43,6 +43,14 @@ fn go_to(x: u16, y: u16, cursor: Option<(u16, u16)>, bytes: &mut Vec<u8>) {
 /// Writing to memory cannot fail.
 pub(super) fn append(bytes: &mut Vec<u8>, arguments: std::fmt::Arguments<'_>) {
     let _ = bytes.write_fmt(arguments);
+}
+
+/// Commands of crossterm, as bytes.
+pub(super) fn encoded(commands: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // Writing to memory cannot fail.
+    let _ = commands(&mut bytes);
+    bytes
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default)]

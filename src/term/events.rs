@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use ratatui::crossterm::event::KeyEvent;
+use crossterm::event::KeyEvent;
 
 /// An event of the terminal or the process.
 #[derive(Clone, Debug, PartialEq, Eq)]

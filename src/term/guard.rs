@@ -6,19 +6,19 @@ use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, TryLockError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
+use crossterm::cursor::{Hide, Show};
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::queue;
+use crossterm::style::ResetColor;
+use crossterm::terminal::{EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen};
 use rustix::termios::Termios;
 
+use super::encode::encoded;
 use super::events::Outlet;
 use super::stderr::Held;
 use super::suspend::wait_for_the_foreground;
 use super::tty::Tty;
 use super::{TermError, TermEvent, sanitize};
-
-/// Alternate screen, no cursor, bracketed paste.
-const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[0m";
-
-/// Reverses `ENTER`. Begins with an escape, which ends any sequence that a frame left incomplete.
-const LEAVE: &[u8] = b"\x1b[?2026l\x1b[0m\x1b[?2004l\x1b[?25h\x1b[?1049l";
 
 const PATIENCE: Duration = Duration::from_millis(250);
 
@@ -27,6 +27,20 @@ struct Loan {
     tty: Arc<Tty>,
     found: Termios,
     stderr: Option<Held>,
+    /// Encoded in advance: a crash may not allocate.
+    leave: Vec<u8>,
+}
+
+/// Alternate screen, no cursor, bracketed paste.
+fn entering() -> Vec<u8> {
+    encoded(|bytes| queue!(bytes, EnterAlternateScreen, Hide, EnableBracketedPaste, ResetColor))
+}
+
+/// Reverses [`entering`]. Begins with an escape, which ends any sequence that a frame left incomplete.
+fn leaving() -> Vec<u8> {
+    encoded(|bytes| {
+        queue!(bytes, EndSynchronizedUpdate, ResetColor, DisableBracketedPaste, Show, LeaveAlternateScreen)
+    })
 }
 
 /// The thread whose panic ends the session, and the outlet for panics of other threads.
@@ -64,7 +78,8 @@ pub(super) fn disown() {
 pub(super) fn borrow(tty: &Arc<Tty>) -> Result<(), TermError> {
     wait_for_the_foreground(tty);
     let found = tty.settings().map_err(TermError::cannot("read the settings of"))?;
-    *lock(&LOAN) = Some(Loan { tty: Arc::clone(tty), found: found.clone(), stderr: Held::start() });
+    let (tty_of_loan, leave) = (Arc::clone(tty), leaving());
+    *lock(&LOAN) = Some(Loan { tty: tty_of_loan, found: found.clone(), stderr: Held::start(), leave });
     let entered = enter(tty, found);
     if entered.is_err() {
         give_back();
@@ -86,7 +101,7 @@ fn enter(tty: &Tty, mut settings: Termios) -> Result<(), TermError> {
     settings.make_raw();
     tty.set(&settings).map_err(TermError::cannot("set up"))?;
     tty.reopen();
-    match tty.write_within(ENTER, PATIENCE) {
+    match tty.write_within(&entering(), PATIENCE) {
         Ok(true) => Ok(()),
         Ok(false) => Err(TermError::cannot("write to")(std::io::Error::from(std::io::ErrorKind::TimedOut))),
         Err(error) => Err(TermError::cannot("write to")(error)),
@@ -127,7 +142,7 @@ impl Loan {
         }
         // In the background the terminal shows the shell's screen, and changing its settings would stop this process.
         if self.tty.is_ours() {
-            write(LEAVE);
+            write(&self.leave);
             let _ = self.tty.set(&self.found);
             if let Some(stderr) = &self.stderr {
                 stderr.print(write);

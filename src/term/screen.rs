@@ -2,18 +2,18 @@
 
 use std::convert::Infallible;
 
+use crossterm::cursor::{Hide, MoveTo, Show};
+use crossterm::queue;
+use crossterm::style::ResetColor;
+use crossterm::terminal::{self, BeginSynchronizedUpdate, Clear, EndSynchronizedUpdate};
 use ratatui::backend::{Backend, ClearType, WindowSize};
 use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::{Frame, Terminal};
 
-use super::encode::{self, append};
+use super::encode::{self, encoded};
 use super::writer::Writer;
 use super::{ColorDepth, Copied, clipboard, color};
-
-/// Synchronized output: a terminal that supports it shows the frame as a whole.
-const BEGIN: &[u8] = b"\x1b[?2026h";
-const END: &[u8] = b"\x1b[?2026l";
 
 /// The whole terminal as a ratatui screen.
 ///
@@ -114,18 +114,20 @@ impl Canvas {
         if self.bytes.is_empty() && self.request.is_empty() && !moved {
             return None;
         }
-        let mut frame = Vec::with_capacity(self.bytes.len() + 64);
-        frame.extend_from_slice(BEGIN);
-        // Drawing moves a visible cursor: hide it during the frame and place it afterwards.
-        if self.drawn_cursor.is_some() {
-            frame.extend_from_slice(b"\x1b[?25l");
-        }
-        frame.append(&mut self.bytes);
-        frame.append(&mut self.request);
-        if let Some(Position { x, y }) = self.cursor {
-            append(&mut frame, format_args!("\x1b[{};{}H\x1b[?25h", u32::from(y) + 1, u32::from(x) + 1));
-        }
-        frame.extend_from_slice(END);
+        // A terminal that supports synchronised updates shows the frame as a whole.
+        let frame = encoded(|frame| {
+            queue!(frame, BeginSynchronizedUpdate)?;
+            // Drawing moves a visible cursor: hide it during the frame and place it afterwards.
+            if self.drawn_cursor.is_some() {
+                queue!(frame, Hide)?;
+            }
+            frame.append(&mut self.bytes);
+            frame.append(&mut self.request);
+            if let Some(Position { x, y }) = self.cursor {
+                queue!(frame, MoveTo(x, y), Show)?;
+            }
+            queue!(frame, EndSynchronizedUpdate)
+        });
         self.drawn_cursor = self.cursor;
         Some(frame)
     }
@@ -167,9 +169,8 @@ impl Backend for Canvas {
 
     /// A full screen is always cleared as a whole, so earlier bytes are obsolete.
     fn clear_region(&mut self, _: ClearType) -> Result<(), Infallible> {
-        self.bytes.clear();
         // After a lost frame, style and cursor are unknown, and clearing uses the current style.
-        self.bytes.extend_from_slice(b"\x1b[0m\x1b[2J");
+        self.bytes = encoded(|bytes| queue!(bytes, ResetColor, Clear(terminal::ClearType::All)));
         self.drawn_cursor = Some(Position::MAX);
         Ok(())
     }

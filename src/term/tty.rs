@@ -1,4 +1,7 @@
 //! The terminal as a file: input, output, size and settings. No call blocks for ever.
+//!
+//! Replaces crossterm's `enable_raw_mode` and `size`, which act on the file that the shell shares, and whose writes block
+//! while nobody reads the terminal.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::config_error::{MAX_TOKENS, RunConfigError};
+use super::data::DataFile;
+use super::data_error::DataError;
 use super::frozen;
 use super::recipe::{Extension, TrainConfig};
 use crate::model::weights_file::{OUTPUTS_KEY, TASK_KEY, VOCABULARY_KEY};
 use crate::model::{Layout, ModelConfig};
-use crate::task::{Dataset, TaskConfig, TaskError};
+use crate::task::{Dataset, TaskConfig};
 
 /// Everything that decides what a run computes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,12 +104,15 @@ impl RunConfig {
         if self.train.batch_size == 0 { self.task.train_len() } else { self.train.batch_size }
     }
 
-    /// Draws the data set.
+    /// Draws the data set, or reads its file.
     ///
     /// # Errors
-    /// When the task is unknown, or does not fit the model.
-    pub fn dataset(&self) -> Result<Dataset, TaskError> {
-        self.task.dataset(self.model.shape(), self.seed)
+    /// When the task is unknown or does not fit the model, or the file is not the run's.
+    pub fn dataset(&self) -> Result<Dataset, DataError> {
+        match &self.task.data {
+            Some(source) => DataFile::of_run(&self.task, source, (&self.model, self.seed)),
+            None => Ok(self.task.dataset(self.model.shape(), self.seed)?),
+        }
     }
 
     /// Steps in an epoch: the notebook's 7.
@@ -136,9 +141,13 @@ impl RunConfig {
         extended.starts_with(known) && before.total_steps() == end && self.with_length_of(before) == *before
     }
 
-    /// This run with the length of another, including extensions.
+    /// This run with the length of another, including extensions, and with the same place of its data file: a file that
+    /// was moved is known by its checksum.
     pub(super) fn with_length_of(&self, other: &Self) -> Self {
         let mut same = self.clone();
+        if let (Some(own), Some(others)) = (&mut same.task.data, &other.task.data) {
+            own.file.clone_from(&others.file);
+        }
         (same.train.epochs, same.train.steps) = (other.train.epochs, other.train.steps);
         same.train.extended.clone_from(&other.train.extended);
         same

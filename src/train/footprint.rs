@@ -3,7 +3,7 @@
 use super::config::RunConfig;
 use crate::memory::{self, Size, TooMuch};
 use crate::model::Workspace;
-use crate::task::Dataset;
+use crate::task::{Dataset, Rows};
 
 /// Copies of all parameters, beside the gradients, when a checkpoint is saved: weights and moments at the start and
 /// now, a snapshot, and the checkpoint's as values and as bytes. The most that a large run needed.
@@ -29,6 +29,11 @@ const SIZES: [Size<RunConfig>; 9] = [
 impl RunConfig {
     /// Bytes of the data set.
     pub fn data_bytes(&self) -> u128 {
+        if self.task.data.is_some() {
+            // The rows, and the two orders that they are read in.
+            let orders = (2 * size_of::<usize>() * self.task.sequences) as u128;
+            return Rows::approximate_bytes(self.task.sequences, self.model.n_ctx) + orders;
+        }
         let len = self.task.task(self.model.shape()).map_or(self.model.n_ctx, |task| task.n_ctx());
         Dataset::approximate_bytes(self.task.sequences, len, self.task.source)
     }

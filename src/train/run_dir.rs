@@ -73,6 +73,16 @@ impl Found {
         self.state.as_ref().map_or(0, |state| state.step)
     }
 
+    /// The kept weights nearest to a step, and theirs; of two, the earlier. By default the newest.
+    pub fn nearest(self, step: Option<usize>) -> Option<(usize, Weights)> {
+        let newest = self.state.map(|state| (state.step, state.weights));
+        let mut kept = self.earlier.into_iter().chain(newest);
+        match step {
+            Some(step) => kept.min_by_key(|(kept, _)| kept.abs_diff(step)),
+            None => kept.next_back(),
+        }
+    }
+
     /// Whether every step of the schedule has been taken.
     pub fn is_finished(&self) -> bool {
         self.step() >= self.config.total_steps()

@@ -96,6 +96,7 @@ impl RunConfig {
             return None;
         }
         let mut longer = self.clone();
+        longer.task.data.clone_from(&wanted.task.data);
         (longer.train.epochs, longer.train.steps) = (wanted.train.epochs, wanted.train.steps);
         longer.train.extended.push(Schedule::of(self).extension(how));
         Some(longer)

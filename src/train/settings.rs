@@ -11,6 +11,7 @@ use toml::{Spanned, Table, Value};
 use super::config::RunConfig;
 use super::config_error::RunConfigError;
 use crate::model::{ModelConfig, ModelSettings, backticked, keys_of};
+use crate::task::{DataSource, Listing, Shape};
 
 /// Some settings of a run, each with a known name and a value of the right type.
 #[derive(Clone, Debug, Default)]
@@ -75,6 +76,9 @@ impl Settings {
         let mut base = RunConfig::default();
         base.task.name = self.task().unwrap_or(&base.task.name).to_owned();
         let own = self.over(&base)?.task;
+        if own.data.is_some() {
+            return self.over(&base);
+        }
         let recipe = own.definition()?.recipe;
         let recipe = Self::parse(&recipe(&own.definition()?.settings(&own.settings)))?;
         self.over(&recipe.over(&base)?)
@@ -83,6 +87,40 @@ impl Settings {
     /// The task's name, if it is set.
     pub fn task(&self) -> Option<&str> {
         self.table.get("task")?.get("name")?.as_str()
+    }
+
+    /// The data file, if one is set.
+    ///
+    /// # Errors
+    /// When the settings contradict each other.
+    pub fn data(&self) -> Result<Option<DataSource>, RunConfigError> {
+        Ok(self.over(&RunConfig::default())?.task.data)
+    }
+
+    /// Whether a setting of the task is set.
+    pub fn has_task_setting(&self, key: &str) -> bool {
+        self.table.get("task").is_some_and(|task| task.get(key).is_some())
+    }
+
+    /// These settings for a run on a data set: the task is that of the file, and the model's sizes follow from the
+    /// sequences unless they are set.
+    #[must_use]
+    pub fn on_data(&self, listing: &Listing, source: &DataSource) -> Self {
+        let Shape { n_ctx, d_vocab, d_vocab_out } = listing.shape();
+        let number = |number: usize| Value::Integer(number as i64);
+        let data = Value::try_from(source).expect("a path and a checksum are always representable");
+        let named = |entries: &[(&str, Value)]| {
+            Value::Table(entries.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect())
+        };
+        let [n_ctx, d_vocab, d_vocab_out] = [n_ctx, d_vocab, d_vocab_out].map(number);
+        let model = named(&[("n_ctx", n_ctx), ("d_vocab", d_vocab), ("d_vocab_out", d_vocab_out)]);
+        let (name, sequences) = (Value::String(listing.name.clone()), number(listing.rows.len()));
+        let task = named(&[("name", name), ("sequences", sequences)]);
+        let mut table = Table::from_iter([("model".to_owned(), model), ("task".to_owned(), task)]);
+        merge(&mut table, &self.table);
+        // The file may be given by a relative path, and without its checksum.
+        merge(&mut table, &nested(&["task".to_owned(), "data".to_owned()], &data));
+        Self { table }
     }
 
     /// The seed, if it is set.

@@ -100,7 +100,7 @@ fn key_ticks(
     key: usize,
 ) {
     ink.text(area, 0, 1, "q \\ k", Role::Faint);
-    let x = |col: usize| AXIS + (col - cols.start) as u16 * cell;
+    let x = |col: usize| AXIS + (col - cols.start + 1) as u16 * cell - 1;
     // So far apart that the numbers do not run into each other, nor into the cursor's.
     let far = |step: &usize| step / factor * usize::from(cell) >= 5;
     let step = [10, 20, 50, 100, 200, 500, 1000].into_iter().find(far).unwrap_or(1000);

@@ -72,6 +72,8 @@ fn questions_about_weights_that_would_not_fit_name_the_setting() {
     zeros(dir.path(), "large", &ModelConfig { d_vocab: 60_000, d_model: 256, ..small });
     let tokens = vec!["1"; 600].join(",");
     let long = vec!["1"; 4096].join(",");
+    let mean = "ablate --weights long --heads 0 --tokens 1 --kind mean --task majority";
+    let mean: Vec<&str> = mean.split(' ').collect();
     let (vocabulary, context) = ("model.d_vocab = 60000", "model.n_ctx = 4096");
     for (mib, args, named) in [
         (700, &["inspect", "trackers", "--weights", "words"][..], vocabulary),
@@ -82,7 +84,7 @@ fn questions_about_weights_that_would_not_fit_name_the_setting() {
             vocabulary,
         ),
         (700, &["ablate", "--weights", "words", "--heads", "0", "--tokens", &tokens], vocabulary),
-        (250, &["ablate", "--weights", "long", "--heads", "0", "--tokens", "1", "--kind", "mean"], context),
+        (250, &mean, context),
         (700, &["inspect", "cache", "--weights", "long", "--tokens", &long, "--out", "o"], context),
         (500, &["inspect", "fold", "--weights", "large", "--out", "o"], vocabulary),
         (200, &["inspect", "summary", "--weights", "large"], " bytes"),

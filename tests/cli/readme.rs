@@ -18,8 +18,24 @@ fn commands() -> Vec<String> {
 /// The same with the reader's own files, and with runs that take a moment.
 fn of_this_folder(command: &str) -> String {
     let short = command.replace("train.steps=10000", "train.steps=2").replace("/data/runs", "runs");
+    let short = short.replace("train.steps=200", "train.steps=2");
     let short = short.replace("--weights W", "--weights runs/majority-23").replace("@FILE", "@tokens.txt");
     if short.contains("--seed 7 --epochs 60") { format!("{short} {SMALL}") } else { short }
+}
+
+/// The data set that the README's lines of Python write.
+fn own_data(dir: &Path) {
+    let mut text = String::from(
+        r#"{"vocab":["a","b","c","d","e","f","g","h","i","j"],"vocab_out":["other","as the first"]}"#,
+    );
+    for row in 0..40 {
+        let tokens: Vec<usize> = (0..16).map(|at| (row * at + at * at) % 10).collect();
+        let class = |at: usize| (at > 0).then(|| usize::from(tokens[at] == tokens[0]));
+        let targets: Vec<Option<usize>> = (0..16).map(class).collect();
+        text.push('\n');
+        text += &serde_json::json!({ "tokens": tokens, "targets": targets }).to_string();
+    }
+    fs::write(dir.join("own.safetensors"), text).unwrap();
 }
 
 #[test]
@@ -39,6 +55,7 @@ fn every_command_of_the_readme_does_what_it_is_printed_for() {
     for folder in [".local/share/bash-completion/completions", ".local/share/man/man1"] {
         fs::create_dir_all(dir.path().join(folder)).unwrap();
     }
+    own_data(dir.path());
     let trained =
         shell(&format!("headcount train --quiet {SMALL} --steps 420 --set train.checkpoint_every=210"));
     assert!(trained.status.success(), "{}", String::from_utf8_lossy(&trained.stderr));

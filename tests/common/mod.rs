@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use headcount::analysis::Evaluation;
 use headcount::app::{App, AppOptions, ColorDepth, Command, Event, Export, Glyphs, Ground, Mode};
 use headcount::inquiry::{self, Answer, Bench, Inquiry, Question, Schedule};
@@ -17,7 +18,6 @@ use headcount::view;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::{Buffer, Cell, CellWidth};
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// Seed of everything.
 pub const SEED: u64 = 23;

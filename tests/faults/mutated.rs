@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use headcount::model::ModelConfig;
 use headcount::model::weights_file::{encode_weights, parse};
-use headcount::train::{TrainState, decode};
+use headcount::train::{DataFile, TrainState, decode};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -219,6 +219,44 @@ fn configurations() {
         parsed.is_ok()
     });
     println!("{count} configurations: {good} taken, read in at most {longest:?}");
+}
+
+#[test]
+fn data_sets() {
+    if std::env::var_os(INSIDE).is_none() {
+        return in_little_memory("mutated::data_sets");
+    }
+    let (dir, count) = (tempfile::tempdir().unwrap(), times(1000, 10_000));
+    let rows: Vec<u8> = (0..40).collect();
+    let tensors = ["tokens", "targets"].map(|name| {
+        (name, safetensors::tensor::TensorView::new(safetensors::Dtype::U8, vec![8, 5], &rows).unwrap())
+    });
+    let lengths = [5; 8];
+    let lengths = safetensors::tensor::TensorView::new(safetensors::Dtype::U8, vec![8], &lengths).unwrap();
+    let names = [("vocab".to_owned(), format!("{:?}", ["a"; 40]))].into();
+    let tensors =
+        safetensors::serialize(tensors.into_iter().chain([("lengths", lengths)]), Some(names)).unwrap();
+    let line = "{\"tokens\":[0,1,2],\"targets\":[-100,1,2],\"lengths\":3,\"train\":true}\n";
+    let lines = format!("{{\"vocab\":[\"a\",\"b\",\"c\"]}}\n{}", line.repeat(8));
+    let read = |bytes: &[u8]| {
+        let path = dir.path().join("data");
+        fs::write(&path, bytes).unwrap();
+        let model = ModelConfig { n_ctx: 5, d_vocab: 40, ..ModelConfig::default() };
+        let read = match DataFile::read(&path, None) {
+            Ok(file) => file.dataset(&path, &model),
+            Err(error) => Err(error),
+        };
+        let error = read.as_ref().err().map_or_else(String::new, ToString::to_string);
+        assert!(!error.contains('\n'), "{error}");
+        read.is_ok()
+    };
+    assert!(read(&tensors));
+    let (good, longest) = read_all(count, |random| read_in_bounds(&mutated(&tensors, random), read));
+    println!("{count} data sets: {good} taken, read in at most {longest:?}");
+    assert!(good < count / 2, "{good} of {count} were taken: they are not mutated enough");
+    let (good, longest) =
+        read_all(count, |random| read_in_bounds(change_text(&lines, random).as_bytes(), read));
+    println!("{count} texts of data sets: {good} taken, read in at most {longest:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The keys that every view has.
 
-use ratatui::crossterm::event::KeyCode;
+use crossterm::event::KeyCode;
 
 use super::{Binding, JOIN, Key, Offer, bind};
 use crate::app::{App, Command, Notice};

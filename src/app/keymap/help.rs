@@ -1,6 +1,6 @@
 //! The keys while the list of keys is shown.
 
-use ratatui::crossterm::event::KeyCode;
+use crossterm::event::KeyCode;
 
 use super::{Binding, DOWN, JOIN, Key, Offer, PAGE_UP, UP, bind};
 use crate::app::{App, Focus};

@@ -50,10 +50,17 @@ Examples:
   headcount inspect summary --weights runs/majority-23
   headcount inspect summary --weights W.safetensors --set model.act_fn=gelu";
 
+pub const EVAL: &str = "\
+Examples:
+  headcount eval --run runs/majority-23 --by class,position
+  headcount eval --run runs/majority-23 --step 210 --json
+  headcount eval --weights W.safetensors --data own.safetensors";
+
 pub const ABLATE: &str = "\
 Examples:
   headcount ablate --weights runs/majority-23 --tokens 1,5,3 --neurons 93,103
   headcount ablate --weights runs/majority-23 --tokens @tokens.txt --heads 0 --kind mean --json
+  headcount ablate --weights W.safetensors --data own.safetensors --heads 0.1 --kind mean-position
   headcount ablate --weights runs/majority-23 --tokens 1,5,3 --pattern uniform";
 
 pub const SHOW: &str = "\

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{EditArgs, PlaceArg, SettingsArgs, weights_parser};
+use super::{DataArgs, EditArgs, KindArg, PlaceArg, SettingsArgs, weights_parser};
 
 /// How numbers are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -41,9 +41,8 @@ pub struct ShowArgs {
     pub step: Option<usize>,
     #[command(flatten)]
     pub settings: SettingsArgs,
-    /// Sequences in place of the task's, with their targets: tensors `tokens`, `targets` (-100: not scored) and `lengths`
-    #[arg(long, value_name = "FILE.safetensors", requires = "weights", conflicts_with = "task")]
-    pub data: Option<PathBuf>,
+    #[command(flatten)]
+    pub data: DataArgs,
     /// Seed of the task's data [default: the run's that the weights lie in, else 23]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -67,6 +66,9 @@ pub struct ShowArgs {
     pub folded: bool,
     #[command(flatten)]
     pub edits: EditArgs,
+    /// What edited heads and neurons become
+    #[arg(long, value_enum, default_value_t)]
+    pub kind: KindArg,
     /// Random sets that edited neurons are compared with
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub controls: usize,

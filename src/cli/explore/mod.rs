@@ -38,10 +38,7 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
         Capabilities::of_this_process(args.looks).map_err(|error| Failure::Usage(error.to_string()))?;
     survive_file_size_limit();
     let (plan, exports) = if let Some(weights) = &args.weights {
-        (
-            open::weights(weights, (&args.run.settings, args.data.as_deref()), args.run.seed)?,
-            PathBuf::from(EXPORTS),
-        )
+        (open::weights(weights, (&args.run.settings, &args.run.data), args.run.seed)?, PathBuf::from(EXPORTS))
     } else {
         let requested = requested(&args.run, Length::Fixed)?;
         let exports = requested.path.join(EXPORTS);

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::super::args::SettingsArgs;
+use super::super::args::{DataArgs, SettingsArgs};
 use super::super::input::{self, Requested};
 use super::super::{Failure, afford, say};
 use super::follower::{self, Follower};
@@ -27,18 +27,32 @@ pub struct Plan {
     pub(super) follower: Option<Follower>,
 }
 
-fn dataset(config: &RunConfig) -> Arc<Dataset> {
-    Arc::new(input::dataset_of(config))
+fn dataset(config: &RunConfig) -> Result<Arc<Dataset>, Failure> {
+    input::dataset_of(config).map(Arc::new)
 }
 
 fn exploring(path: &Path) -> Mode {
     Mode::Exploring { weights: sanitize(&path.display().to_string()).into_owned() }
 }
 
+/// The data of the run that weights come from. If its data file is gone, the weights are explored without labels, and
+/// why.
+fn labelled(config: &RunConfig) -> (Arc<Dataset>, Option<String>) {
+    dataset(config).map_or_else(
+        |gone| {
+            (
+                Arc::new(Dataset::generate(input::task_of(config), &config.task, config.seed)),
+                Some(format!("without labels: {gone}")),
+            )
+        },
+        |dataset| (dataset, None),
+    )
+}
+
 /// Opens weights that no process trains.
 pub fn weights(
     path: &Path,
-    (settings, data): (&SettingsArgs, Option<&Path>),
+    (settings, data): (&SettingsArgs, &DataArgs),
     seed: Option<u64>,
 ) -> Result<Plan, Failure> {
     let opened = input::completed(path, settings)?;
@@ -46,13 +60,13 @@ pub fn weights(
     let mut config = input::settings_of(path, settings, model)?;
     config.seed = seed.unwrap_or(config.seed);
     afford::explore(&config, None)?;
-    let notes = opened.notes.iter().map(|note| TrainEvent::Notice(note.clone()));
+    let (dataset, unread) = match &data.data {
+        Some(file) => (Arc::new(input::data(file, data.rule(), model)?), None),
+        None => labelled(&config),
+    };
+    let notes = opened.notes.iter().cloned().chain(unread).map(TrainEvent::Notice);
     let snapshot = TrainEvent::Snapshot(Arc::new(Snapshot::new(0, opened.weights.clone())));
     let past = notes.chain([snapshot]).collect();
-    let dataset = match data {
-        Some(data) => Arc::new(input::data(data, model)?),
-        None => dataset(&config),
-    };
     Ok(Plan { dataset, config, past, mode: exploring(path), training: None, follower: None })
 }
 
@@ -65,11 +79,11 @@ pub(super) fn run(
     if found
         && newest_step(&path)?.is_some_and(|newest| newest >= config.total_steps())
         && let Some(found) = look(&path)?.filter(Found::is_finished)
-        && let Some(plan) = plan_of(&path, found, &config)
+        && let Some(plan) = plan_of(&path, found, &config)?
     {
         return Ok(plan);
     }
-    let dataset = dataset(&config);
+    let dataset = dataset(&config)?;
     afford::explore(&config, Some(device))?;
     let Opened { run_dir, state, earlier, skipped } = match RunDir::open(&path, &config, &dataset) {
         Err(error @ RunDirError::Locked { .. }) => return read_only(&path, config, dataset, error),
@@ -90,15 +104,16 @@ pub fn kept(path: &Path) -> Result<Plan, Failure> {
     let found = look(path)?.ok_or_else(nothing)?;
     let config = found.config.clone();
     afford::explore(&config, None)?;
-    plan_of(path, found, &config).ok_or_else(nothing)
+    plan_of(path, found, &config)?.ok_or_else(nothing)
 }
 
 /// The plan for a run's files; `None` without a checkpoint.
-fn plan_of(path: &Path, found: Found, config: &RunConfig) -> Option<Plan> {
+fn plan_of(path: &Path, found: Found, config: &RunConfig) -> Result<Option<Plan>, Failure> {
     let Found { state, earlier, skipped, .. } = found;
-    let past = past(path, &state?, earlier, &skipped);
-    let (dataset, mode) = (dataset(config), exploring(path));
-    Some(Plan { config: config.clone(), dataset, past, mode, training: None, follower: None })
+    let Some(state) = state else { return Ok(None) };
+    let past = past(path, &state, earlier, &skipped);
+    let (dataset, mode) = (dataset(config)?, exploring(path));
+    Ok(Some(Plan { config: config.clone(), dataset, past, mode, training: None, follower: None }))
 }
 
 /// Opens what is saved of a run that another process trains.
@@ -150,7 +165,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
         let save = |step: usize| {
-            let mut opened = RunDir::open(&path, &config, &dataset(&config)).unwrap();
+            let mut opened = RunDir::open(&path, &config, &dataset(&config).unwrap()).unwrap();
             opened.run_dir.save(&TrainState { step, ..TrainState::initial(&config) }).unwrap();
             opened.run_dir
         };

@@ -87,7 +87,7 @@ fn a_copy_goes_out_once_with_the_next_frame() {
     assert_ne!(setting.screen.copy("\x1b7"), Copied::TooLong);
     // A copy that is too long does not affect the pending one.
     assert_eq!(setting.screen.copy(&"x".repeat(1 << 20)), Copied::TooLong);
-    assert_eq!(setting.draw(hello), "\x1b[?2026h\x1b]52;c;Gzc=\x07\x1b[?2026l");
+    assert_eq!(setting.draw(hello), "\x1b[?2026h\x1b]52;c;Gzc=\x1b\\\x1b[?2026l");
     assert!(setting.screen.draw(hello));
     assert_eq!(waiting(&setting.master), b"");
 }

@@ -59,8 +59,9 @@ impl<F: Fn(usize, usize) -> Heat> Widget for &HeatMap<F> {
         for (y, row) in (area.top()..area.bottom()).zip(self.rows.clone().step_by(per_line)) {
             for (left, col) in (area.left()..area.right()).step_by(cell).zip(self.cols.clone()) {
                 let (glyph, rest, style) = self.cell(row, col);
-                for x in left..left.saturating_add(self.cell).min(area.right()) {
-                    buffer[(x, y)].set_char(if x == left { glyph } else { rest }).set_style(style);
+                let last = left.saturating_add(self.cell.max(1)) - 1;
+                for x in left..(last + 1).min(area.right()) {
+                    buffer[(x, y)].set_char(if x == last { glyph } else { rest }).set_style(style);
                 }
             }
         }
@@ -68,7 +69,7 @@ impl<F: Fn(usize, usize) -> Heat> Widget for &HeatMap<F> {
 }
 
 impl<F: Fn(usize, usize) -> Heat> HeatMap<F> {
-    /// The characters of a cell's first column and of its others, and their style.
+    /// The characters of a cell's last column, where a position's number ends, and of its others, and their style.
     fn cell(&self, row: usize, col: usize) -> (char, char, Style) {
         let here = |row: usize| self.cursor == Some((row, col));
         let upper = (self.value)(row, col);
@@ -145,7 +146,7 @@ mod tests {
     fn the_cursor_leaves_its_value_the_colour() {
         for row in [0, 1] {
             let buffer = drawn(COLORED, Some((row, 0)), |row, _| Heat::At([0.1, 0.9][row]));
-            let [mark, rest] = [0, 1].map(|x| buffer[(x, 0)].clone());
+            let [rest, mark] = [0, 1].map(|x| buffer[(x, 0)].clone());
             let paper = COLORED.color([0.1, 0.9][row]);
             assert_eq!((mark.symbol(), mark.bg, rest.symbol(), rest.bg), ("◆", paper, " ", paper));
         }
