@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use headcount::analysis::circuits::drive;
 use headcount::analysis::{Attribution, Pass};
 use headcount::model::weights_file::Container;
 use headcount::model::{
     Activations, AttentionDirection, Edit, FoldOptions, ModelConfig, Patch, Positions, Weights, cache, fold,
     forward, read_weights,
 };
-use headcount::model::{Change, Hook, LossDtype, PatternKind, Workspace};
+use headcount::model::{Change, Hook, LossDtype, Normalization, PatternKind, Workspace};
 use headcount::task::{Example, Token};
 
 /// A file of the generator.
@@ -193,6 +194,45 @@ fn the_contributions_of_components_sum_to_the_logits() {
             let largest = found.centred_logits.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
             assert!(found.residual < 1e-4 * largest.max(1.0), "{}: {}", reference.name, found.residual);
         }
+    }
+}
+
+/// What the norm before the MLP and `W_in` make of a part of the stream at a position, `[d_mlp]`.
+fn read_by_neurons(weights: &Weights, pass: &Pass, part: &[f32], position: usize) -> Vec<f32> {
+    let c = weights.config();
+    let is_centred = matches!(c.normalization_type, Normalization::Ln | Normalization::LnPre);
+    let mean = if is_centred { part.iter().sum::<f32>() / part.len() as f32 } else { 0.0 };
+    let scale = match c.normalization_type {
+        Normalization::None => 1.0,
+        _ => pass.activations.blocks[0].mlp.as_ref().unwrap().ln2.scale[position],
+    };
+    let w = weights.get("blocks.0.ln2.w").unwrap_or_else(|| vec![1.0; c.d_model]);
+    let w_in = weights.get("blocks.0.mlp.W_in").unwrap();
+    let input: Vec<f32> = part.iter().zip(w).map(|(x, w)| (x - mean) / scale * w).collect();
+    let neuron = |neuron: usize| input.iter().enumerate().map(|(i, x)| x * w_in[i * c.d_mlp + neuron]).sum();
+    (0..c.d_mlp).map(neuron).collect()
+}
+
+#[test]
+fn what_tokens_drive_through_heads_sums_to_what_neurons_read_of_attention() {
+    for reference in references().iter().filter(|reference| reference.config().has_mlp()) {
+        let (c, example, weights) = (reference.config(), reference.rows()[0], &reference.weights);
+        let pass = Pass::run(weights, example, &Patch::default());
+        let query = c.n_ctx - 1;
+        let mut found = vec![0.0; c.d_mlp];
+        for id in c.heads().filter(|id| id.layer == 0) {
+            let by_token = drive(weights, &pass, example.tokens(), id, query);
+            by_token.chunks(c.d_mlp).for_each(|row| found.iter_mut().zip(row).for_each(|(sum, x)| *sum += x));
+        }
+        let block = &pass.activations.blocks[0];
+        let row = |of: &[f32]| of[query * c.d_model..][..c.d_model].to_vec();
+        let (before, after, b_o) =
+            (row(&block.resid_pre), row(&block.resid_mid), weights.get("blocks.0.attn.b_O"));
+        let written =
+            after.iter().zip(before).zip(b_o.unwrap()).map(|((after, before), b)| after - before - b);
+        let want = read_by_neurons(weights, &pass, &written.collect::<Vec<_>>(), query);
+        let error = error(&found, &want);
+        assert!(error < 1e-3, "{}: {error} {c:?}", reference.name);
     }
 }
 

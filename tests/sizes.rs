@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use common::{Screen, Setup, trained};
 use headcount::app::{ColorDepth, Event, Glyphs, Mode, Notice};
-use headcount::model::{Activation, ModelConfig, Normalization, Weights};
+use headcount::model::{
+    Activation, AttentionDirection, ModelConfig, Normalization, PositionEmbedding, Weights,
+};
 use headcount::task::{Dataset, TaskConfig};
 use headcount::train::{EpochMetrics, RunState, StepMetrics, TrainEvent};
 
@@ -92,6 +94,28 @@ fn states() -> Vec<(&'static str, Screen)> {
         ("many tokens", with_weights(model(|m| m.d_vocab = 300))),
         ("one neuron", with_weights(model(|m| (m.d_mlp, m.act_fn) = (1, Activation::Gelu)))),
         ("no norm", with_weights(model(|m| m.normalization_type = Normalization::None))),
+        (
+            "rotary",
+            with_weights(model(|m| {
+                m.normalization_type = Normalization::Rms;
+                m.positional_embedding_type = PositionEmbedding::Rotary;
+            })),
+        ),
+        (
+            "sees all but padding",
+            with_weights(model(|m| {
+                m.attention_dir = AttentionDirection::Bidirectional;
+                m.pad_token = Some(3);
+                m.positional_embedding_type = PositionEmbedding::Shortformer;
+            })),
+        ),
+        (
+            "padded, without positions",
+            with_weights(model(|m| {
+                m.pad_token = Some(0);
+                m.positional_embedding_type = PositionEmbedding::None;
+            })),
+        ),
     ]
 }
 

@@ -1,5 +1,7 @@
 //! The shape of a model, in TransformerLens' terms.
 
+mod usual;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -74,36 +76,6 @@ pub struct ModelConfig {
     /// Divisor of attention scores; -1: the root of `d_head`.
     #[serde(skip_serializing_if = "usual::attn_scale")]
     pub attn_scale: f64,
-}
-
-/// Whether a setting keeps its default.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-mod usual {
-    use super::{AUTOMATIC, ModelConfig};
-
-    pub(super) fn flag(value: &bool) -> bool {
-        !value
-    }
-
-    pub(super) fn use_attn_scale(value: &bool) -> bool {
-        *value
-    }
-
-    pub(super) fn attn_scale(scale: &f64) -> bool {
-        scale.to_bits() == AUTOMATIC.to_bits()
-    }
-
-    pub(super) fn eps(eps: &f64) -> bool {
-        eps.to_bits() == ModelConfig::default().eps.to_bits()
-    }
-
-    pub(super) fn rotary_base(base: &f64) -> bool {
-        base.to_bits() == ModelConfig::default().rotary_base.to_bits()
-    }
-
-    pub(super) fn choice<T: Default + PartialEq>(choice: &T) -> bool {
-        *choice == T::default()
-    }
 }
 
 impl Default for ModelConfig {
@@ -361,6 +333,31 @@ mod tests {
     fn a_dimension_out_of_range_is_named() {
         let error = ModelConfig { d_head: 0, ..ModelConfig::default() }.validate().unwrap_err();
         assert_eq!(error.to_string(), "model.d_head = 0: must be from 1 to 4096");
+    }
+
+    #[test]
+    fn a_setting_out_of_range_is_named() {
+        let base = ModelConfig { d_head: 5, ..ModelConfig::default() };
+        let rotary = ModelConfig { positional_embedding_type: PositionEmbedding::Rotary, ..base.clone() };
+        for (config, said) in [
+            (rotary.clone(), "model.rotary_dim = 5: must be even, from 2 to d_head = 5"),
+            (ModelConfig { rotary_dim: Some(6), ..rotary.clone() }, "model.rotary_dim = 6: must be even"),
+            (ModelConfig { rotary_dim: Some(4), rotary_base: 0.0, ..rotary }, "model.rotary_base = 0"),
+            (ModelConfig { eps: f64::NAN, ..base.clone() }, "model.eps = NaN: must be from 0 to 1"),
+            (ModelConfig { attn_scale: -2.0, ..base.clone() }, "model.attn_scale = -2: must be above 0"),
+            (ModelConfig { pad_token: Some(10), ..base.clone() }, "model.pad_token = 10: must be below"),
+        ] {
+            let error = config.validate().unwrap_err().to_string();
+            assert!(error.starts_with(said), "{error}");
+        }
+        assert_eq!(base.validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_model_without_mlp_has_one_canonical_form() {
+        let config = ModelConfig { attn_only: true, rotary_dim: Some(32), ..ModelConfig::default() };
+        assert!(!config.has_mlp());
+        assert_eq!(config.canonical(), ModelConfig { d_mlp: 0, ..ModelConfig::default() });
     }
 
     #[test]

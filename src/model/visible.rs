@@ -70,11 +70,41 @@ impl VisibleKeys {
     /// Sets the cells of hidden keys in a row of every query, `[query, key]`, to `value`. Later keys of a causal model
     /// are left alone.
     pub(super) fn fill_hidden(&self, rows: &mut [f32], value: f32) {
-        for row in rows.chunks_exact_mut(self.hidden.len().max(1)).filter(|_| !self.hidden.is_empty()) {
-            row.iter_mut()
-                .zip(&self.hidden)
-                .filter(|(_, hidden)| **hidden)
-                .for_each(|(cell, _)| *cell = value);
+        if self.hidden.is_empty() {
+            return;
         }
+        for row in rows.chunks_exact_mut(self.len) {
+            let hidden = row.iter_mut().zip(&self.hidden).filter(|(_, hidden)| **hidden);
+            hidden.for_each(|(cell, _)| *cell = value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(direction: AttentionDirection, pad_token: Option<Token>, query: usize) -> Vec<usize> {
+        VisibleKeys::new(direction, pad_token, &[7, 2, 7, 5]).of(query).collect()
+    }
+
+    #[test]
+    fn a_query_sees_what_its_direction_and_padding_leave() {
+        use AttentionDirection::{Bidirectional, Causal};
+        assert_eq!(seen(Causal, None, 2), [0, 1, 2]);
+        assert_eq!(seen(Causal, Some(7), 2), [1]);
+        assert!(seen(Causal, Some(7), 0).is_empty());
+        assert_eq!(seen(Bidirectional, None, 0), [0, 1, 2, 3]);
+        assert_eq!(seen(Bidirectional, Some(7), 0), [1, 3]);
+        assert_eq!(seen(Causal, Some(9), 3), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn cells_of_hidden_keys_are_filled_in_every_row() {
+        let mut rows = vec![1.0; 16];
+        VisibleKeys::new(AttentionDirection::Causal, Some(7), &[7, 2, 7, 5]).fill_hidden(&mut rows, 0.0);
+        assert_eq!(rows, [0.0, 1.0, 0.0, 1.0].repeat(4));
+        VisibleKeys::new(AttentionDirection::Causal, None, &[7, 2, 7, 5]).fill_hidden(&mut rows, 3.0);
+        assert_eq!(rows, [0.0, 1.0, 0.0, 1.0].repeat(4));
     }
 }

@@ -1,6 +1,6 @@
 //! The directory of a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt;
@@ -339,8 +339,14 @@ pub fn refuse_contradictions(path: &Path, theirs: &RunConfig, ours: &RunConfig) 
     let is_longer = theirs.extended_to(ours, None).is_some();
     let (theirs, ours) = (theirs.named(), ours.named());
     let differing = |of: &BTreeMap<String, String>, other: &BTreeMap<String, String>| {
-        let differing = of.iter().filter(|(name, value)| other.get(*name) != Some(value));
-        differing.map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", ")
+        let names: BTreeSet<&String> = of.keys().chain(other.keys()).collect();
+        let differing = names.into_iter().filter(|name| of.get(*name) != other.get(*name));
+        // A setting that keeps its default may not be written.
+        let said = |name| match of.get(name) {
+            Some(value) => format!("{name} = {value}"),
+            None => format!("the default {name}"),
+        };
+        differing.map(said).collect::<Vec<_>>().join(", ")
     };
     let (ours, theirs) = (differing(&ours, &theirs), differing(&theirs, &ours));
     Err(if is_longer {

@@ -103,8 +103,8 @@ impl Activation {
                 post.copy_from_slice(&to.mid);
             }
             Self::Gelu => map(pre, post, gelu::exact),
-            Self::GeluNew => map(pre, post, gelu::approximate),
-            Self::Silu => map(pre, post, silu::value),
+            Self::GeluNew => gelu::approximate_forward(pre, post),
+            Self::Silu => silu::forward(pre, post),
             Self::Relu => map(pre, post, |x| x.max(0.0)),
         }
     }
@@ -126,8 +126,8 @@ impl Activation {
             }
             Self::Solu => solu::backward(grad, pre, &from.softmaxed, &from.mid, d_mlp),
             Self::Gelu => scale_by(grad, pre, gelu::exact_slope),
-            Self::GeluNew => scale_by(grad, pre, gelu::approximate_slope),
-            Self::Silu => scale_by(grad, pre, silu::slope),
+            Self::GeluNew => gelu::approximate_backward(grad, pre),
+            Self::Silu => silu::backward(grad, pre),
             Self::Relu => scale_by(grad, pre, |x| f32::from(x > 0.0)),
         }
     }

@@ -1,7 +1,14 @@
 //! GELU: `x * Phi(x)`, Phi being the standard normal distribution function, exactly or approximated by a tanh.
 
+#![expect(
+    clippy::inline_always,
+    reason = "only what is inlined into a kernel gets the kernel's instructions"
+)]
+
 use dfdx::prelude::*;
 
+use super::silu::sigmoid;
+use crate::model::kernels::kernel;
 use crate::model::tape::{Matrix, add};
 
 /// Factors of the approximation: Phi(x) = (1 + tanh(`ROOT` (x + `CUBIC` x^3))) / 2.
@@ -25,18 +32,35 @@ pub(crate) fn exact_slope(x: f32) -> f32 {
     phi(x) + x * density
 }
 
-/// GELU with the approximation of Phi (TransformerLens' `gelu_new`).
-pub(crate) fn approximate(x: f32) -> f32 {
-    0.5 * x * (1.0 + (ROOT * (x + CUBIC * x * x * x)).tanh())
+/// GELU with the approximation of Phi (TransformerLens' `gelu_new`): (1 + tanh(u)) / 2 is sigmoid(2 u).
+#[inline(always)]
+pub(super) fn approximate(x: f32) -> f32 {
+    x * sigmoid(2.0 * ROOT * (x + CUBIC * x * x * x))
 }
 
 /// Derivative of [`approximate`].
-pub(crate) fn approximate_slope(x: f32) -> f32 {
-    let tanh = (ROOT * (x + CUBIC * x * x * x)).tanh();
-    // Far from 0 the square of x would overflow.
-    let steep = 1.0 - tanh * tanh;
-    let slope = if steep > 0.0 { steep * ROOT * (1.0 + 3.0 * CUBIC * x * x) } else { 0.0 };
-    0.5 * (1.0 + tanh + x * slope)
+#[inline(always)]
+pub(super) fn approximate_slope(x: f32) -> f32 {
+    let share = sigmoid(2.0 * ROOT * (x + CUBIC * x * x * x));
+    share * (1.0 + x * (1.0 - share) * 2.0 * ROOT * (1.0 + 3.0 * CUBIC * x * x))
+}
+
+kernel! {
+    /// [`approximate`] of every cell of `pre` into `post`.
+    pub fn approximate_forward(pre: &[f32], post: &mut [f32]) {
+        for (post, x) in post.iter_mut().zip(pre) {
+            *post = approximate(*x);
+        }
+    }
+}
+
+kernel! {
+    /// Backward of [`approximate_forward`]. In: dL/d`post`; out, in place: dL/d`pre`.
+    pub fn approximate_backward(grad: &mut [f32], pre: &[f32]) {
+        for (g, x) in grad.iter_mut().zip(pre) {
+            *g *= approximate_slope(*x);
+        }
+    }
 }
 
 /// Exact GELU. dfdx 0.13's `accurate_gelu` has the right value, but a derivative too large by `(sqrt(2) - 1) x phi(x)`,

@@ -106,3 +106,41 @@ impl<D: Device<f32>> ComposedRotation<D> {
         add(multiply(x, self.cos.retaped::<T>())?, across)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Product of two vectors of a head, each rotated as at its position.
+    fn score(rotation: &Rotation, d_head: usize, positions: [usize; 2]) -> f32 {
+        let [q, k] = positions.map(|position| {
+            let mut rows: Vec<f32> = (0..16 * d_head).map(|at| (at % d_head) as f32 + 1.0).collect();
+            rotation.apply(Turn::Forth, &mut rows, d_head, d_head, d_head);
+            rows[position * d_head..][..d_head].to_vec()
+        });
+        q.iter().zip(k).map(|(q, k)| q * k).sum()
+    }
+
+    #[test]
+    fn scores_depend_on_the_distance_alone_and_turning_back_undoes_it() {
+        for (rotary_dim, rotary_adjacent_pairs) in [(None, false), (None, true), (Some(2), false)] {
+            let c = ModelConfig {
+                d_head: 6,
+                n_ctx: 16,
+                rotary_dim,
+                rotary_adjacent_pairs,
+                ..ModelConfig::default()
+            };
+            let rotation = Rotation::new(&c);
+            let [near, far] = [[5, 3], [14, 12]].map(|positions| score(&rotation, 6, positions));
+            assert!((near - far).abs() < 1e-3, "{near} {far}");
+            assert!((near - score(&rotation, 6, [5, 2])).abs() > 0.1, "another distance");
+            let rows: Vec<f32> = (0..16 * 18).map(|at| (at as f32).sin()).collect();
+            let mut turned = rows.clone();
+            rotation.apply(Turn::Forth, &mut turned, 12, 18, 6);
+            assert!(rows.chunks(18).zip(turned.chunks(18)).all(|(a, b)| a[12..] == b[12..]), "values stay");
+            rotation.apply(Turn::Back, &mut turned, 12, 18, 6);
+            assert!(rows.iter().zip(turned).all(|(a, b)| (a - b).abs() < 1e-6));
+        }
+    }
+}
