@@ -7,7 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use headcount::analysis;
 use headcount::app::{Command, Event, Mode};
 use headcount::inquiry::{Answer, Findings, Inquiry, Question};
-use headcount::model::{self, ModelConfig, Patch, Weights};
+use headcount::model::{self, AttentionDirection, ModelConfig, Patch, Weights};
 use headcount::task::Split;
 use headcount::train::{EpochMetrics, Extend, Extension, RunState, StepMetrics, TrainCommand, TrainEvent};
 
@@ -600,6 +600,32 @@ fn a_key_that_would_do_nothing_is_not_offered() {
     screen.keys("1").must_not_show("off/on");
     screen.keys("6").must_not_show("off/on");
     screen.keys("4<space>6").must_show("off/on");
+}
+
+#[test]
+fn a_bidirectional_model_shows_the_attention_to_later_keys() {
+    let model =
+        ModelConfig { attention_dir: AttentionDirection::Bidirectional, n_ctx: 12, ..ModelConfig::default() };
+    let weights = Weights::initial(&model, 1);
+    let mut screen = Setup { model, sequences: 4, ..Setup::default() }.screen();
+    screen.snapshot(0, weights);
+    screen.keys("2G");
+    for _ in 0..11 {
+        screen.keys("<up>");
+    }
+    screen.must_show("query     0");
+    for _ in 0..20 {
+        screen.keys("<right>");
+    }
+    screen.must_show("key       11");
+    // Uniform over all twelve keys, for the first query too.
+    screen.must_show("0.0833");
+    // Every cell of the first line's row has a colour.
+    let buffer = screen.buffer();
+    let first = (0..12).map(|col| buffer[(5 + col, 8)].symbol().to_owned()).collect::<String>();
+    assert!(!first.contains(' '), "{first:?}:\n{}", screen.text());
+    // No earlier prediction is valid after a change of a later token.
+    screen.keys("5vv").must_not_show("masked");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The one selection that every view reads and moves.
 
 use crate::analysis::Target;
-use crate::model::{HeadId, ModelConfig, NeuronId};
+use crate::model::{AttentionDirection, HeadId, ModelConfig, NeuronId};
 
 /// The shared selection.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,9 +35,14 @@ impl Cursor {
         NeuronId { layer: self.layer, neuron: self.neuron }
     }
 
-    /// The query sees only keys up to its own position.
-    pub(super) fn move_key(&mut self, by: isize) {
-        self.key = moved(self.key, by, self.position + 1);
+    /// Moves among the keys that the query may see, in a sequence of `len` tokens.
+    pub(super) fn move_key(&mut self, by: isize, direction: AttentionDirection, len: usize) {
+        self.key = moved(self.key, by, direction.end(self.position, len));
+    }
+
+    /// Keeps the key among those that the query may see.
+    pub(super) fn keep_key(&mut self, direction: AttentionDirection, len: usize) {
+        self.key = self.key.min(direction.end(self.position, len).saturating_sub(1));
     }
 
     /// Moves on to the next layer after a layer's last head, so that one key visits every head.

@@ -17,7 +17,17 @@ impl App {
     /// Moves to a position, clamped to the last.
     pub(super) fn set_position(&mut self, position: usize) {
         self.cursor.position = position.min(self.sequence.tokens.len().saturating_sub(1));
-        self.cursor.key = self.cursor.key.min(self.cursor.position);
+        self.keep_key();
+    }
+
+    /// Keeps the cursor's key among those that the query may see.
+    pub(super) fn keep_key(&mut self) {
+        self.cursor.keep_key(self.options.model.attention_dir, self.sequence.tokens.len());
+    }
+
+    /// Moves the cursor's key.
+    pub(super) fn move_key(&mut self, by: isize) {
+        self.cursor.move_key(by, self.options.model.attention_dir, self.sequence.tokens.len());
     }
 
     pub(super) fn move_head(&mut self, by: isize) {

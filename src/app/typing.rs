@@ -17,7 +17,7 @@ impl App {
             self.sequence.source = Source::Edited;
         }
         self.cursor.position = edit.at.min(self.sequence.tokens.len().saturating_sub(1));
-        self.cursor.key = self.cursor.key.min(self.cursor.position);
+        self.keep_key();
         if let Err(reason) = result {
             self.say(Notice::warning(reason));
         }

@@ -180,9 +180,9 @@ impl App {
     }
 
     fn probe_by(&mut self, by: AskedBy) -> Vec<Command> {
+        self.cursor.position = self.cursor.position.min(self.sequence.tokens.len().saturating_sub(1));
+        self.keep_key();
         let tokens = &self.sequence.tokens;
-        self.cursor.position = self.cursor.position.min(tokens.len().saturating_sub(1));
-        self.cursor.key = self.cursor.key.min(self.cursor.position);
         let Some(snapshot) = self.timeline.current() else { return Vec::new() };
         self.generation += 1;
         let subject = self.subject(snapshot, self.form);

@@ -102,7 +102,7 @@ impl Probe {
 
     /// Number of keys that a query sees.
     pub fn keys_seen(&self, query: usize) -> usize {
-        self.clean.activations.keys.of(query).count()
+        self.clean.activations.keys.count(query)
     }
 
     /// Whether there is no position; false for every valid subject.

@@ -57,6 +57,11 @@ impl VisibleKeys {
         self.direction.end(query, self.len)
     }
 
+    /// Number of keys that a query sees.
+    pub fn count(&self, query: usize) -> usize {
+        if self.hidden.is_empty() { self.end(query) } else { self.of(query).count() }
+    }
+
     /// Whether a query sees a key.
     pub fn sees(&self, query: usize, key: usize) -> bool {
         key < self.end(query) && !self.hidden.get(key).is_some_and(|hidden| *hidden)

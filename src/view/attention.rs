@@ -62,7 +62,7 @@ fn map(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &mut Measure<'_>, a
     let title = if measure.is_mean { title + &at_another(app, measure.step) } else { title };
     ink.rule(area, 0, &title, &provenance_of(app, measure.step, probe.subject.form));
     let query = app.position_in(probe).min(measure.len.saturating_sub(1));
-    let key = app.cursor.key.min(query);
+    let key = measure.clamped(query, app.cursor.key);
     let rows = window(query / factor, cells, rows);
     let cols = window(key / factor, cells, usize::from(plot.width / cell));
     let positions =
@@ -82,7 +82,7 @@ fn average(measure: &Measure<'_>, len: usize, factor: usize, row: usize, col: us
     let queries = row * factor..((row + 1) * factor).min(len);
     let (mut sum, mut count) = (0.0, 0_u32);
     for query in queries {
-        for key in col * factor..((col + 1) * factor).min(query + 1) {
+        for key in (col * factor..((col + 1) * factor).min(len)).filter(|key| measure.sees(query, *key)) {
             sum += measure.value(query, key);
             count += 1;
         }

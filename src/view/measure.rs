@@ -7,6 +7,7 @@ use super::number::figure;
 use super::widgets::{Heat, Scale};
 use crate::app::{App, AttentionScale, Patterns};
 use crate::inquiry::Probe;
+use crate::model::VisibleKeys;
 
 /// Candidate ends of the relative scale: from 1/r to r times uniform attention. At least 2, so that noise does not take
 /// up the whole scale.
@@ -30,6 +31,9 @@ pub(super) struct Measure<'a> {
     /// Number of positions shown.
     pub(super) len: usize,
     norms: &'a [f32],
+    keys: VisibleKeys,
+    /// Number of keys that each query sees; 1 for a query that sees none.
+    seen: Vec<f32>,
     /// Value at the top of the scale; for the relative scale, the ratio to uniform attention.
     top: f32,
 }
@@ -51,11 +55,14 @@ impl<'a> Measure<'a> {
             stride: len,
             len,
             norms,
+            keys: pass.activations.keys.clone(),
+            seen: Vec::new(),
             top: 1.0,
         };
         if app.settings.patterns == Patterns::Mean {
             measure.average(app, at);
         }
+        measure.seen = (0..measure.len).map(|query| measure.keys.count(query).max(1) as f32).collect();
         measure
     }
 
@@ -73,6 +80,8 @@ impl<'a> Measure<'a> {
             return;
         }
         (self.pattern, self.stride, self.len) = (&averages.pattern, stride, self.len.min(stride));
+        // Padding differs from sequence to sequence: in the mean every key of the direction counts.
+        self.keys = VisibleKeys::new(app.options.model.attention_dir, None, &vec![0; self.len]);
         (self.is_mean, self.sequences, self.step) = (true, study.sequences, study.step());
         // A mean pattern has no value vectors.
         if self.scale == AttentionScale::InfoWeighted {
@@ -89,12 +98,27 @@ impl<'a> Measure<'a> {
         &self.pattern[query * self.stride..][..self.stride]
     }
 
+    /// Whether a query sees a key.
+    pub(super) fn sees(&self, query: usize, key: usize) -> bool {
+        self.keys.sees(query, key)
+    }
+
+    /// A key, or the last one that a query may see.
+    pub(super) fn clamped(&self, query: usize, key: usize) -> usize {
+        key.min(self.keys.end(query).saturating_sub(1))
+    }
+
+    /// Number of keys that a query sees: uniform attention is its inverse.
+    pub(super) fn keys_seen(&self, query: usize) -> f32 {
+        self.seen[query]
+    }
+
     /// A cell's value in units of the scale.
     pub(super) fn value(&self, query: usize, key: usize) -> f32 {
         let attention = self.attention(query, key);
         match self.scale {
             AttentionScale::Raw => attention,
-            AttentionScale::RelativeToUniform => attention * (query + 1) as f32,
+            AttentionScale::RelativeToUniform => attention * self.seen[query],
             AttentionScale::InfoWeighted => attention * self.norms[key],
         }
     }
@@ -103,7 +127,7 @@ impl<'a> Measure<'a> {
     fn top_of(&self, queries: Range<usize>, keys: Range<usize>) -> f32 {
         // Sample long contexts: the percentile is nearly the same, and the frame time stays bounded.
         let stride = queries.len().max(keys.len()).div_ceil(SAMPLES).max(1);
-        let keys_of = |query| keys.clone().step_by(stride).take_while(move |key| *key <= query);
+        let keys_of = |query| keys.clone().step_by(stride).filter(move |key| self.sees(query, *key));
         let cells = queries.step_by(stride);
         let cells = cells.flat_map(|query| keys_of(query).map(move |key| (query, key)));
         let size = |value: f32| match self.scale {

@@ -36,12 +36,12 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Meas
 
 fn cell(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area: Rect) {
     let query = app.position_in(probe).min(measure.len - 1);
-    let key = app.cursor.key.min(query);
+    let key = measure.clamped(query, app.cursor.key);
     let pass = probe.current();
     let (layer, head) = (app.cursor.layer, app.cursor.head);
     let summary = &pass.heads[layer * probe.config().n_heads + head];
     let a = measure.attention(query, key);
-    let uniform = 1.0 / (query + 1) as f32;
+    let uniform = 1.0 / measure.keys_seen(query);
     let title = if measure.is_mean { "this cell of the mean" } else { "this cell" };
     ink.rule(area, 0, &format!("{title}{}", state(app)), "");
     // A mean pattern is over sequences with different tokens.
@@ -58,7 +58,7 @@ fn cell(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area
     } else {
         fitting(area, &[format!("{} = A x {}", number(a * norm), number(norm)), number(a * norm)])
     };
-    let most = ((query + 1) as f32).ln();
+    let most = measure.keys_seen(query).ln();
     let (entropy, kl) = if measure.is_mean {
         let entropy = entropy_of(measure.row(query));
         (entropy, (most - entropy).max(0.0))
@@ -107,26 +107,27 @@ fn fitting(area: Rect, texts: &[String]) -> String {
 
 fn strongest(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area: Rect) {
     let query = app.position_in(probe).min(measure.len - 1);
-    let key_of_cursor = app.cursor.key.min(query);
+    let key_of_cursor = measure.clamped(query, app.cursor.key);
     let by = match measure.scale {
         AttentionScale::Raw => "attention",
         AttentionScale::RelativeToUniform => "x uniform",
         AttentionScale::InfoWeighted => "A|vW_O|",
     };
     let uniform = match measure.scale {
-        AttentionScale::Raw => Some(1.0 / (query + 1) as f32),
+        AttentionScale::Raw => Some(1.0 / measure.keys_seen(query)),
         AttentionScale::RelativeToUniform => Some(1.0),
         // Attention weighted by value norms has no chance level.
         AttentionScale::InfoWeighted => None,
     };
     ink.rule(area, 0, &format!("strongest keys, {by}"), "");
-    let mut keys: Vec<(usize, f32)> = (0..=query).map(|key| (key, measure.value(query, key))).collect();
+    let seen = (0..measure.len).filter(|key| measure.sees(query, *key));
+    let mut keys: Vec<(usize, f32)> = seen.map(|key| (key, measure.value(query, key))).collect();
     keys.sort_by(|a, b| b.1.total_cmp(&a.1));
     let finite = keys.iter().map(|(_, value)| *value).filter(|value| value.is_finite());
     let largest = finite.fold(f32::MIN_POSITIVE, f32::max);
     // Widths of the longest key, the longest token in brackets, and the longest figure.
     let token = digits(probe.config().d_vocab.saturating_sub(1)).max(3) + 2;
-    let widths = [digits(query).max(4) + 1, token, 8];
+    let widths = [digits(measure.len - 1).max(4) + 1, token, 8];
     let table = Constraint::Length(widths.iter().sum::<u16>() + 3);
     let columns = Layout::horizontal([table, Constraint::Min(0), Constraint::Length(1)]);
     let [table, plot, _] = lines(area, 1, area.height).layout(&columns);

@@ -8,6 +8,7 @@ use super::theme::Role;
 use crate::analysis::Pass;
 use crate::app::App;
 use crate::inquiry::Probe;
+use crate::model::AttentionDirection;
 
 /// Height of the strip: ruler, tokens, labels, predictions, and predictions with the ablation.
 pub(super) fn height(app: &App) -> u16 {
@@ -40,8 +41,11 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         ink.text(area, 1, 3, "output    (nothing computed yet)", Role::Faint);
         return;
     };
-    // Attention is causal: predictions before the first changed token are still valid.
-    let known = probe.tokens().iter().zip(app.tokens()).take_while(|(a, b)| a == b).count();
+    // With causal attention, predictions before the first changed token are still valid.
+    let same = probe.tokens().iter().zip(app.tokens()).take_while(|(a, b)| a == b).count();
+    let is_whole = same == probe.len() && same == app.tokens().len();
+    let is_causal = app.options.model.attention_dir == AttentionDirection::Causal;
+    let known = if is_causal || is_whole { same } else { 0 };
     row(ink, app, area, 2, "label", &columns, |position| {
         let label = probe.label(position).filter(|_| position < known);
         label.map(|label| cell(app.task().outputs().name(label), Role::Plain))

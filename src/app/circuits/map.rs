@@ -73,6 +73,8 @@ pub(crate) struct MapInView<'a> {
     pub(crate) cols: usize,
     /// The row and column of the cursor.
     pub(crate) cursor: (usize, usize),
+    /// Whether a query sees no later key.
+    pub(super) is_causal: bool,
     pub(super) values: &'a [f32],
     /// The neuron of each column, where columns are neurons.
     pub(super) order: Option<&'a [usize]>,
@@ -80,9 +82,9 @@ pub(crate) struct MapInView<'a> {
 }
 
 impl MapInView<'_> {
-    /// A cell; `None` where a key is after its query.
+    /// A cell; `None` where the query does not see the key.
     pub(crate) fn value(&self, row: usize, col: usize) -> Option<f32> {
-        let is_masked = self.kind == CircuitMap::QkPositions && col > row;
+        let is_masked = self.kind == CircuitMap::QkPositions && self.is_causal && col > row;
         let col = self.name_of(col);
         let width = self.values.len() / self.rows.max(1);
         (!is_masked).then(|| self.values.get(row * width + col).copied().unwrap_or(f32::NAN) * self.factor)

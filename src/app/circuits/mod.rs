@@ -10,7 +10,7 @@ use super::event::Notice;
 use crate::analysis::circuits::{HeadCircuits, HeadDrive};
 use crate::figure::Factor;
 use crate::inquiry::TokenPath;
-use crate::model::Normalization;
+use crate::model::{AttentionDirection, Normalization};
 
 pub(crate) use map::{CircuitMap, MapInView, QkScale};
 
@@ -54,6 +54,7 @@ impl App {
             rows,
             cols,
             cursor,
+            is_causal: model.attention_dir == AttentionDirection::Causal,
             values,
             order: None,
             factor,
@@ -169,7 +170,7 @@ impl App {
         let model = &self.options.model;
         let other = |len| moved(self.cursor.other, by, len);
         match self.circuits.map {
-            CircuitMap::QkPositions => self.cursor.move_key(by),
+            CircuitMap::QkPositions => self.move_key(by),
             CircuitMap::OvNeurons => self.move_along_driven(by),
             CircuitMap::OvLogits => self.cursor.other = other(model.outputs()),
             CircuitMap::QkTokens => self.cursor.other = other(model.d_vocab),

@@ -201,7 +201,7 @@ fn asks(app: &App) -> Vec<Asked> {
 }
 
 fn key(by: isize) -> Offer {
-    Offer::set(move |app| app.cursor.move_key(by))
+    Offer::set(move |app| app.move_key(by))
 }
 
 fn zoom(by: isize) -> Offer {

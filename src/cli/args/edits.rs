@@ -137,7 +137,7 @@ pub struct AblateArgs {
     /// Ablate only at these positions: numbers, ranges, and the positions of a token
     #[arg(long, value_name = "3,5-9,token=7")]
     pub positions: Option<String>,
-    /// Sequences for the means and for resample [default: --data, else the validation set]
+    /// Sequences of the means (over sequences and positions, or at each position) and of resample [default: --data, else the validation set]
     #[arg(long, value_name = "FILE")]
     pub mean_over: Option<PathBuf>,
     /// Fold the layer norms into the weights first

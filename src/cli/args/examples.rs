@@ -3,7 +3,6 @@
 pub const EXPLORE: &str = "\
 Examples:
   headcount                                 # train the default task and look inside
-  headcount --task modular-addition --seed 7
   headcount --run runs/majority-23          # go on with a run, or open a finished one
   headcount --weights runs/majority-23      # explore weights without training
   headcount --watch 'out/step-*.safetensors' --config model.json   # while another program trains";
