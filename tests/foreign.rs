@@ -582,3 +582,20 @@ fn weights_are_scored_by_the_task_that_is_named_and_by_no_other() {
     let ours = encode_weights(&Weights::initial(&config, 3), &[("task", "majority".into())]);
     assert_eq!(loss(&ours, &[]), scored);
 }
+
+#[test]
+fn weights_without_a_task_have_the_names_that_their_file_gives() {
+    let folder = Folder::new();
+    let config = ModelConfig { d_vocab: 4, ..model(Normalization::Ln, Activation::Gelu) };
+    let about = json!({"config": "{\"act_fn\":\"gelu\"}", "vocab": "[\"ash\",\"oak\",\"elm\",\"yew\"]"});
+    folder.write("w.safetensors", with_metadata(&bare(&tensors(&config)), &about));
+    let show = |panel, tokens| {
+        folder.run(&["show", panel, "--weights", "w.safetensors", "--tokens", tokens, "--format", "csv"])
+    };
+    let (status, stdout, stderr) = show("token", "yew,ash,oak");
+    assert!(status == 0, "{stderr}");
+    let named: Vec<&str> = stdout.lines().filter(|line| !line.starts_with('#')).skip(1).collect();
+    assert!(named.len() == 3 && named[0].contains("yew") && named[2].contains("oak"), "{stdout}");
+    let (status, _, stderr) = show("token", "yew,fir");
+    assert!(status == 2 && stderr.contains("`fir` at position 1 is not a token"), "{stderr}");
+}

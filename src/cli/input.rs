@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::args::{DataArgs, RunArgs, SettingsArgs, TokensArgs, WeightsArgs};
 use super::{Failure, say};
-use crate::model::weights_file::{TASK_KEY, metadata_of};
+use crate::model::weights_file::{OUTPUTS_KEY, TASK_KEY, VOCABULARY_KEY, metadata_of};
 use crate::model::{ModelConfig, Opened, Weights, read_weights};
-use crate::task::{DataSource, Dataset, TargetRule, Task, Token, Vocabulary, unlabelled};
+use crate::task::{DataSource, Dataset, TargetRule, Task, Token, Vocabulary, unlabelled, unlabelled_named};
 use crate::train::run_dir::{self, read_config, read_settings, refuse_contradictions};
 use crate::train::{
     DataError, DataFile, Extend, FileError, RunConfig, RunConfigError, RunMetadata, Settings,
@@ -207,6 +207,16 @@ pub fn task_of(run: &RunConfig) -> Arc<dyn Task> {
     let of_file = run.task.data.as_ref().and_then(|_| run.dataset().ok());
     let task = of_file.map(|data| Arc::clone(data.task())).or_else(|| run.task.task(run.model.shape()).ok());
     task.unwrap_or_else(|| unlabelled(run.model.shape()))
+}
+
+/// Like [`task_of`]; a task without labels has the names of tokens and classes that the weights file gives.
+pub fn named_task_of(run: &RunConfig, weights: &Path) -> Arc<dyn Task> {
+    let task = task_of(run);
+    if task.name() != unlabelled(run.model.shape()).name() {
+        return task;
+    }
+    let names = |key| serde_json::from_str(&metadata_of(weights, key)?).ok();
+    unlabelled_named(run.model.shape(), [VOCABULARY_KEY, OUTPUTS_KEY].map(names))
 }
 
 /// The data of the task.

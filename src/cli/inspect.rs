@@ -77,7 +77,11 @@ impl<'a> Subject<'a> {
     /// The requested sequence.
     fn tokens(&self, tokens: &TokensArgs) -> Result<Vec<Token>, Failure> {
         let run = input::settings_of(&self.args.weights, &self.args.settings, self.weights.config())?;
-        input::tokens(tokens, self.weights.config(), input::task_of(&run).vocabulary())
+        input::tokens(
+            tokens,
+            self.weights.config(),
+            input::named_task_of(&run, &self.args.weights).vocabulary(),
+        )
     }
 
     /// The metadata of a file, under the names of `ablate --json`.

@@ -16,7 +16,15 @@ struct Unlabelled {
 
 /// Uniform random tokens for a model of this shape, none of them scored.
 pub fn unlabelled(shape: Shape) -> Arc<dyn Task> {
-    let [vocabulary, outputs] = [shape.d_vocab, shape.d_vocab_out].map(Vocabulary::Numbers);
+    unlabelled_named(shape, [None, None])
+}
+
+/// The same with names of tokens and of classes, where there are as many as the model has.
+pub fn unlabelled_named(shape: Shape, [tokens, classes]: [Option<Vec<String>>; 2]) -> Arc<dyn Task> {
+    let of = |names: Option<Vec<String>>, len: usize| {
+        names.filter(|names| names.len() == len).map_or(Vocabulary::Numbers(len), Vocabulary::Names)
+    };
+    let (vocabulary, outputs) = (of(tokens, shape.d_vocab), of(classes, shape.d_vocab_out));
     Arc::new(Unlabelled { n_ctx: shape.n_ctx, vocabulary, outputs })
 }
 

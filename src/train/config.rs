@@ -11,7 +11,7 @@ use super::frozen;
 use super::recipe::{Extension, TrainConfig};
 use crate::model::weights_file::{OUTPUTS_KEY, TASK_KEY, VOCABULARY_KEY};
 use crate::model::{Layout, ModelConfig};
-use crate::task::{Dataset, TaskConfig};
+use crate::task::{Dataset, Task, TaskConfig};
 
 /// Everything that decides what a run computes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -167,15 +167,13 @@ impl RunMetadata {
     /// Keys of the metadata, in weights files and in checkpoints.
     pub const KEYS: [&'static str; 2] = ["run", "headcount.run"];
 
-    /// Entries of the metadata: the task's name, its settings as JSON, and the names of tokens and classes.
-    pub fn entries(config: &RunConfig) -> Vec<(&'static str, String)> {
+    /// Entries of the metadata: the task's name, the settings as JSON, and the names of tokens and classes.
+    pub fn entries(config: &RunConfig, task: &dyn Task) -> Vec<(&'static str, String)> {
         let told = Self { seed: config.seed, task: config.task.clone() };
         let json = serde_json::to_string(&told).expect("settings are always representable");
         let mut entries = vec![(TASK_KEY, config.task.name.clone()), (Self::KEYS[0], json)];
-        if let Ok(task) = config.task.task(config.model.shape()) {
-            for (key, names) in [(VOCABULARY_KEY, task.vocabulary()), (OUTPUTS_KEY, task.outputs())] {
-                entries.extend(names.listed().map(|names| (key, names)));
-            }
+        for (key, names) in [(VOCABULARY_KEY, task.vocabulary()), (OUTPUTS_KEY, task.outputs())] {
+            entries.extend(names.listed().map(|names| (key, names)));
         }
         entries
     }

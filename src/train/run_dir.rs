@@ -223,7 +223,7 @@ impl RunDir {
             files,
             metrics,
             checkpoints,
-            about: RunMetadata::entries(config),
+            about: RunMetadata::entries(config, &**dataset.task()),
             lock,
         };
         Ok(Opened { run_dir, state, earlier, skipped })

@@ -40,16 +40,18 @@ fn exploring(path: &Path) -> Mode {
 
 /// The data of the run that weights come from. If its data file is gone, the weights are explored without labels, and
 /// why.
-fn labelled(config: &RunConfig) -> (Arc<Dataset>, Option<String>) {
-    dataset(config).map_or_else(
-        |gone| {
-            (
-                Arc::new(Dataset::generate(input::task_of(config), &config.task, config.seed)),
-                Some(format!("without labels: {gone}")),
-            )
-        },
-        |dataset| (dataset, None),
-    )
+fn labelled(config: &RunConfig, weights: &Path) -> (Arc<Dataset>, Option<String>) {
+    let without = || {
+        let task = input::named_task_of(config, weights);
+        Arc::new(Dataset::generate(task, &config.task, config.seed))
+    };
+    match &config.task.data {
+        None => (without(), None),
+        Some(_) => dataset(config).map_or_else(
+            |gone| (without(), Some(format!("without labels: {gone}"))),
+            |dataset| (dataset, None),
+        ),
+    }
 }
 
 /// The pattern of files to watch: of `--watch`, or of a `--run` that has weights with steps but is no run of ours.
@@ -91,7 +93,7 @@ fn explored(
     afford::explore(&config, None)?;
     let (dataset, unread) = match &data.data {
         Some(file) => (Arc::new(input::data(file, data.rule(), model)?), None),
-        None => labelled(&config),
+        None => labelled(&config, path),
     };
     Ok((config, dataset, unread))
 }
