@@ -5,13 +5,14 @@ use std::ops::Range;
 use ratatui::layout::Rect;
 
 use super::columns::window;
-use super::ink::{Ink, lines, part, width};
+use super::ink::{Ink, lines, part, tail, width};
 use super::map_axes::Frame;
 use super::number::{figure, signed};
 use super::provenance_of_circuits;
 use super::theme::Role;
 use super::widgets::{Heat, NUMBER, Scale, SignedMap};
 use crate::app::{App, CircuitMap, MapInView, QkScale};
+use crate::task::{Token, Vocabulary};
 
 /// Width of the row labels.
 const AXIS: u16 = 6;
@@ -20,13 +21,31 @@ const AXIS: u16 = 6;
 const MOST_CELLS: usize = 1 << 17;
 
 /// Title of a map, and the names of its rows and columns.
-fn names(kind: CircuitMap) -> (&'static str, &'static str, &'static str) {
+fn axes(kind: CircuitMap) -> (&'static str, &'static str, &'static str) {
     match kind {
         CircuitMap::QkTokens => ("QK of tokens", "query token", "key token"),
         CircuitMap::QkPositions => ("QK of positions", "query", "key"),
         CircuitMap::OvLogits => ("OV to logits, centred", "token", "logit"),
         CircuitMap::OvNeurons => ("OV to neurons, centred", "token", "neuron"),
     }
+}
+
+/// Names of rows and of columns.
+type Names<'a> = [Option<&'a Vocabulary>; 2];
+
+/// Names of a map's rows and of its columns; numbers where they are positions or neurons.
+fn vocabularies(app: &App, kind: CircuitMap) -> Names<'_> {
+    let (tokens, classes) = (app.task().vocabulary(), app.task().outputs());
+    match kind {
+        CircuitMap::QkTokens => [Some(tokens), Some(tokens)],
+        CircuitMap::QkPositions => [None, None],
+        CircuitMap::OvLogits => [Some(tokens), Some(classes)],
+        CircuitMap::OvNeurons => [Some(tokens), None],
+    }
+}
+
+fn called(names: Option<&Vocabulary>, index: usize) -> String {
+    names.map_or_else(|| index.to_string(), |names| names.name(index as Token))
 }
 
 /// Lines around a map: heading, column labels, legend, divisor, cursor value, and a gap.
@@ -48,7 +67,8 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
 
 /// Draws a map with axes, legend and the value under the cursor.
 fn map(ink: &mut Ink<'_>, app: &App, kind: CircuitMap, area: Rect) {
-    let (title, row_name, col_name) = names(kind);
+    let (title, row_name, col_name) = axes(kind);
+    let names = vocabularies(app, kind);
     let id = app.cursor.head_id();
     ink.rule(area, 0, &format!("{title}, head {}.{}", id.layer, id.head), &provenance_of_circuits(app));
     let Some(map) = app.circuit_map(kind) else {
@@ -60,9 +80,9 @@ fn map(ink: &mut Ink<'_>, app: &App, kind: CircuitMap, area: Rect) {
     let below = if map.kind == CircuitMap::OvNeurons { 4 } else { 3 };
     let body = lines(area, 2, area.height.saturating_sub(2 + below));
     let Drawn { rows, largest, unit } = if map.kind == CircuitMap::QkPositions {
-        over_positions(ink, &map, body)
+        over_positions(ink, &map, names, body)
     } else {
-        over_tokens(ink, &map, body)
+        over_tokens(ink, &map, names, body)
     };
     let y = (2 + rows).min(area.height.saturating_sub(below));
     let x = if map.kind == CircuitMap::QkPositions {
@@ -74,7 +94,7 @@ fn map(ink: &mut Ink<'_>, app: &App, kind: CircuitMap, area: Rect) {
         ink.text(area, x + 2, y, &format!("cells in {unit}"), Role::Faint);
     }
     ink.text(area, 1, y + 1, &scale(app, kind), Role::Faint);
-    under_cursor(ink, &map, area, y + 2, (row_name, col_name));
+    under_cursor(ink, &map, area, y + 2, (names, [row_name, col_name]));
     if map.kind == CircuitMap::OvNeurons {
         driven(ink, app, area, y + 3);
     }
@@ -105,13 +125,13 @@ fn under_cursor(
     map: &MapInView<'_>,
     area: Rect,
     y: u16,
-    (row_name, col_name): (&str, &str),
+    (names, [row_name, col_name]): (Names<'_>, [&str; 2]),
 ) {
     let (row, col) = map.cursor;
     let value = map.value(row, col).map_or_else(|| "masked".into(), figure_signed);
     let initials = [row_name, col_name].map(|name| &name[..1]);
-    let place =
-        |[row_name, col_name]: [&str; 2]| format!("{row_name} {row}, {col_name} {}: ", map.name_of(col));
+    let [row_of, col_of] = [called(names[0], row), called(names[1], map.name_of(col))];
+    let place = |[row_name, col_name]: [&str; 2]| format!("{row_name} {row_of}, {col_name} {col_of}: ");
     let whole = place([row_name, col_name]);
     let fits = 1 + width(&whole) + width(&value) <= area.width;
     let x = ink.text(area, 1, y, &if fits { whole } else { place(initials) }, Role::Plain);
@@ -127,7 +147,13 @@ fn figure_signed(x: f32) -> String {
 /// Lists the neurons driven most by the token under the cursor.
 fn driven(ink: &mut Ink<'_>, app: &App, area: Rect, y: u16) {
     let token = app.cursor.token;
-    let mut x = ink.text(area, 1, y, &format!("token {token} drives most"), Role::Faint);
+    let mut x = ink.text(
+        area,
+        1,
+        y,
+        &format!("token {} drives most", app.task().vocabulary().name(token as Token)),
+        Role::Faint,
+    );
     for (neuron, drive) in app.driven_by(token, 12) {
         let text = format!("{neuron} {}", signed(drive));
         if x + 2 + width(&text) > area.width {
@@ -154,7 +180,7 @@ struct Drawn {
 }
 
 /// One line per row; each cell has room for at least a sign.
-fn over_tokens(ink: &mut Ink<'_>, map: &MapInView<'_>, area: Rect) -> Drawn {
+fn over_tokens(ink: &mut Ink<'_>, map: &MapInView<'_>, names: Names<'_>, area: Rect) -> Drawn {
     let plot = part(area, AXIS, 0, area.width, area.height);
     let cell = cell_width(map, area);
     let rows = window(map.cursor.0, map.rows, usize::from(plot.height));
@@ -164,9 +190,9 @@ fn over_tokens(ink: &mut Ink<'_>, map: &MapInView<'_>, area: Rect) -> Drawn {
     let is_small = map.rows.saturating_mul(map.cols) <= MOST_CELLS;
     let largest =
         if is_small { largest(map, &(0..map.rows), &(0..map.cols)) } else { largest(map, &rows, &cols) };
-    col_ticks(ink, map, area, &cols, cell);
+    col_ticks(ink, map, names, area, (&cols, cell));
     for (y, row) in (0..).zip(rows.clone()) {
-        row_tick(ink, area, y, row, row == map.cursor.0);
+        row_tick(ink, area, y, &called(names[0], row), row == map.cursor.0);
     }
     let shown = u16::try_from(rows.len()).unwrap_or(u16::MAX);
     let (ramp, bad_style) = (ink.theme.ramp(Scale::Diverging), ink.theme.style(Role::Wrong));
@@ -176,13 +202,13 @@ fn over_tokens(ink: &mut Ink<'_>, map: &MapInView<'_>, area: Rect) -> Drawn {
 }
 
 /// As many positions as fit; two queries per line if the terminal has half blocks.
-fn over_positions(ink: &mut Ink<'_>, map: &MapInView<'_>, area: Rect) -> Drawn {
+fn over_positions(ink: &mut Ink<'_>, map: &MapInView<'_>, names: Names<'_>, area: Rect) -> Drawn {
     let plot = part(area, AXIS, 0, area.width, area.height);
     let per_line = ink.theme.map_rows(1);
     let rows = window(map.cursor.0, map.rows, ink.theme.map_rows(plot.height));
     let cols = window(map.cursor.1, map.cols, usize::from(plot.width));
     let largest = largest(map, &rows, &cols);
-    col_ticks(ink, map, area, &cols, 1);
+    col_ticks(ink, map, names, area, (&cols, 1));
     ink.row_ticks(part(area, 0, 0, AXIS, area.height), rows.clone(), (1, map.cursor.0));
     let shown = u16::try_from(rows.len().div_ceil(per_line)).unwrap_or(u16::MAX);
     let heat = |row: usize, col: usize| {
@@ -199,22 +225,29 @@ fn largest(map: &MapInView<'_>, rows: &Range<usize>, cols: &Range<usize>) -> f32
     cells.filter(|x| x.is_finite()).fold(0.0, |most: f32, x| most.max(x.abs())).max(f32::MIN_POSITIVE)
 }
 
-fn row_tick(ink: &mut Ink<'_>, area: Rect, y: u16, row: usize, here: bool) {
-    let (text, role) =
-        if here { (format!("{row}▸"), Role::Strong) } else { (row.to_string(), Role::Faint) };
+fn row_tick(ink: &mut Ink<'_>, area: Rect, y: u16, name: &str, here: bool) {
+    let name = tail(name, AXIS - 1);
+    let (text, role) = if here { (format!("{name}▸"), Role::Strong) } else { (name.into(), Role::Faint) };
     ink.text_right(area, if here { AXIS } else { AXIS - 1 }, y, &text, role);
 }
 
 /// Column labels that do not touch each other; the cursor's label is always drawn.
-fn col_ticks(ink: &mut Ink<'_>, map: &MapInView<'_>, area: Rect, cols: &Range<usize>, cell: u16) {
+fn col_ticks(
+    ink: &mut Ink<'_>,
+    map: &MapInView<'_>,
+    [_, names]: Names<'_>,
+    area: Rect,
+    (cols, cell): (&Range<usize>, u16),
+) {
     let above = Rect { y: area.y.saturating_sub(1), height: 1, ..area };
     let end = |col: usize| AXIS.saturating_add(((col - cols.start) as u16 + 1).saturating_mul(cell));
-    let here = format!("{}▾", map.name_of(map.cursor.1));
+    let name = |col: usize| called(names, map.name_of(col));
+    let here = format!("{}▾", name(map.cursor.1));
     let here_end = if cols.contains(&map.cursor.1) { end(map.cursor.1) } else { 0 };
     // The left edge holds the axis names.
     let mut free = AXIS;
     for col in cols.clone() {
-        let text = map.name_of(col).to_string();
+        let text = name(col);
         let start = end(col).saturating_sub(width(&text));
         let is_clear = end(col) + 1 + width(&here) <= here_end || start > here_end;
         let is_tick = cell >= 2 || col % 10 == 0;

@@ -3,26 +3,27 @@
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Row;
 
-use super::ink::{Ink, digits, part};
+use super::ink::{Ink, part, tail};
 use super::number::share;
 use super::theme::Role;
 use super::widgets::Dots;
+use crate::task::{Class, Vocabulary};
 
 /// Width of the line names.
 const LABEL: u16 = 9;
 
-/// Width of a class column, including the gap.
-fn pitch(classes: usize) -> u16 {
-    digits(classes.saturating_sub(1)).max(4) + 1
+/// Columns for a class, with a gap; longer names are cut.
+fn pitch(names: &Vocabulary) -> u16 {
+    (names.width() as u16).clamp(4, 8) + 1
 }
 
 /// A line of the table: its name and the accuracy per class.
 pub(super) type Line<'a> = (&'a str, &'a [Option<f64>]);
 
 /// Draws a heading of classes, then the lines. The last line decides which classes are the least accurate.
-pub(super) fn render(ink: &mut Ink<'_>, area: Rect, table: &[Line<'_>]) {
+pub(super) fn render(ink: &mut Ink<'_>, area: Rect, names: &Vocabulary, table: &[Line<'_>]) {
     let Some((_, deciding)) = table.last() else { return };
-    let pitch = pitch(deciding.len());
+    let pitch = pitch(names);
     let room = usize::from(area.width.saturating_sub(LABEL) / pitch);
     let mut classes: Vec<usize> = (0..deciding.len()).collect();
     let title = if classes.len() > room { "worst" } else { "class" };
@@ -37,7 +38,7 @@ pub(super) fn render(ink: &mut Ink<'_>, area: Rect, table: &[Line<'_>]) {
         for (at, &class) in classes.iter().enumerate() {
             let end = LABEL + (at as u16 + 1) * pitch;
             if line == 0 {
-                ink.text_right(area, end, 0, &class.to_string(), Role::Faint);
+                ink.text_right(area, end, 0, &tail(&names.name(class as Class), pitch - 1), Role::Faint);
             }
             let value = values.get(class).copied().flatten();
             let fell = line > 0 && fell(table[0].1.get(class).copied().flatten(), value);
@@ -53,7 +54,7 @@ fn fell(before: Option<f64>, after: Option<f64>) -> bool {
 }
 
 /// Draws one line per class with its error; if there are too many classes, the least accurate ones.
-pub(super) fn render_list(ink: &mut Ink<'_>, area: Rect, values: &[Option<f64>]) {
+pub(super) fn render_list(ink: &mut Ink<'_>, area: Rect, names: &Vocabulary, values: &[Option<f64>]) {
     let mut classes: Vec<usize> = (0..values.len()).collect();
     let room = usize::from(area.height);
     let word = if classes.len() > room { "worst" } else { "class" };
@@ -62,15 +63,16 @@ pub(super) fn render_list(ink: &mut Ink<'_>, area: Rect, values: &[Option<f64>])
         classes.sort_by(|a, b| known(a).total_cmp(&known(b)));
     }
     classes.truncate(room);
-    let columns = Layout::horizontal([Constraint::Length(LABEL + 10), Constraint::Min(0)]).spacing(1);
+    let columns =
+        Layout::horizontal([Constraint::Length(LABEL + 5 + pitch(names)), Constraint::Min(0)]).spacing(1);
     let [table, plot] = area.layout(&columns);
     let row = |class: &usize| {
-        let (number, share) = (class.to_string(), share(values[*class]));
-        let cells = [ink.right(number, Role::Plain), ink.right(share, Role::Plain)];
+        let name = tail(&names.name(*class as Class), pitch(names) - 1).into_owned();
+        let cells = [ink.right(name, Role::Plain), ink.right(share(values[*class]), Role::Plain)];
         Row::new([ink.left(format!(" {word}"), Role::Faint)].into_iter().chain(cells))
     };
     let rows: Vec<Row<'_>> = classes.iter().map(row).collect();
-    ink.table(table, &[LABEL - 1, 5, 4], rows);
+    ink.table(table, &[LABEL - 1, pitch(names) - 1, 4], rows);
     let plot = Rect { width: plot.width.saturating_sub(1), ..plot };
     for (line, class) in plot.rows().zip(classes) {
         ink.error(line, values[class]);
@@ -78,18 +80,24 @@ pub(super) fn render_list(ink: &mut Ink<'_>, area: Rect, values: &[Option<f64>])
 }
 
 /// Whether a table of `classes` columns fits in `width`.
-pub(super) fn fits(classes: usize, width: u16) -> bool {
-    classes <= usize::from(width.saturating_sub(LABEL) / pitch(classes))
+pub(super) fn fits(names: &Vocabulary, width: u16) -> bool {
+    names.len() <= usize::from(width.saturating_sub(LABEL) / pitch(names))
 }
 
 /// Draws error rates below a one-line table, on a logarithmic scale from [`FLOOR`] to 1.
-pub(super) fn render_errors(ink: &mut Ink<'_>, area: Rect, y: u16, values: &[Option<f64>]) {
-    if !fits(values.len(), area.width) {
+pub(super) fn render_errors(
+    ink: &mut Ink<'_>,
+    area: Rect,
+    y: u16,
+    names: &Vocabulary,
+    values: &[Option<f64>],
+) {
+    if !fits(names, area.width) {
         return;
     }
     let floor = format!("err{}1e-4", ink.at_least());
     ink.text(area, 1, y, &floor, Role::Faint);
-    let pitch = pitch(values.len());
+    let pitch = pitch(names);
     for (class, value) in values.iter().enumerate() {
         ink.error(part(area, LABEL + class as u16 * pitch + 1, y, pitch - 1, 1), *value);
     }

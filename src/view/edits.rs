@@ -31,7 +31,12 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         let [before, after] = ["accuracy_clean", "accuracy_edited"].map(|name| panel.values(name));
         let table: [classes::Line<'_>; 2] = [("before", &before), ("after", &after)];
         let is_known = app.ablation_figures().is_some_and(|(_, report)| report.after.is_some());
-        classes::render(ink, lines(rest, 0, 3), if is_known { &table } else { &table[..1] });
+        classes::render(
+            ink,
+            lines(rest, 0, 3),
+            app.task().outputs(),
+            if is_known { &table } else { &table[..1] },
+        );
         rest = lines(rest, 3, rest.height);
     }
     if rest.height >= losses::HEIGHT + 12 {

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::inquiry::Probe;
 use crate::inquiry::TokenPath;
 use crate::model::NeuronId;
+use crate::task::Token;
 
 /// Width of the longest number: `-99.99`.
 const SIGNED: u16 = 6;
@@ -72,7 +73,7 @@ fn widths(app: &App, names: [&str; 6]) -> [u16; 6] {
     let largest = |len: usize| digits(len.saturating_sub(1));
     let head = largest(model.n_layers) + 1 + largest(model.n_heads);
     // The first heading has no marks before it.
-    let token = (2 + largest(model.d_vocab)).max(1 + width(names[0]));
+    let token = (2 + app.task().vocabulary().width() as u16).max(1 + width(names[0]));
     let values = [token, head, largest(model.d_mlp), SIGNED, SIGNED, SIGNED];
     std::array::from_fn(|column| values[column].max(width(names[column])))
 }
@@ -103,7 +104,7 @@ fn row(
     let number = |value: f32| ink.right(signed(value), if value.is_finite() { plain } else { Role::Wrong });
     let [cursor, off] = ink.marks(is_chosen, is_off);
     let room = usize::from(first.saturating_sub(2));
-    let token = ink.span(format!("{:>room$}", path.token), plain);
+    let token = ink.span(format!("{:>room$}", app.task().vocabulary().name(path.token as Token)), plain);
     [
         Cell::new(Line::from(vec![cursor, off, token])),
         ink.right(format!("{}.{}", path.head.layer, path.head.head), plain),

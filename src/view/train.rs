@@ -187,8 +187,11 @@ fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let body = lines(area, 1, area.height);
     let mut x = ink.text(body, 1, 0, "overall ", Role::Faint);
     x = ink.text(body, x, 0, &percent(validation.accuracy), Role::Strong);
-    x = ink.text(body, x + 2, 0, "last ", Role::Faint);
-    x = ink.text(body, x, 0, &percent(validation.accuracy_last), Role::Strong);
+    // Some tasks do not score the last position.
+    if validation.accuracy_last.is_finite() {
+        x = ink.text(body, x + 2, 0, "last ", Role::Faint);
+        x = ink.text(body, x, 0, &percent(validation.accuracy_last), Role::Strong);
+    }
     x = ink.text(body, x + 2, 0, "loss ", Role::Faint);
     x = ink.text(body, x, 0, &figure(validation.loss), Role::Strong);
     if let Some(rule) = rule(app, body.width.saturating_sub(x + 2)) {
@@ -202,17 +205,17 @@ fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
             ink.text(body, at, 0, &gpu, Role::Faint);
         }
     }
-    let classes = &validation.accuracy_by_class;
+    let (classes, names) = (&validation.accuracy_by_class, app.task().outputs());
     let table = part(body, 0, 1, body.width, body.height);
-    if !classes::fits(classes.len(), area.width) && area.height >= 16 {
+    if !classes::fits(names, area.width) && area.height >= 16 {
         let lines_of_classes = (classes.len() as u16).min(body.height - 12);
         ink.text_right(body, body.width - 1, 1, "error, log scale, 1e-4 to 1", Role::Faint);
-        classes::render_list(ink, lines(body, 2, lines_of_classes), classes);
+        classes::render_list(ink, lines(body, 2, lines_of_classes), names, classes);
         by_position(ink, &validation.accuracy_by_position, lines(body, 3 + lines_of_classes, body.height));
         return;
     }
-    classes::render(ink, table, &[("right", &validation.accuracy_by_class)]);
-    classes::render_errors(ink, table, 2, &validation.accuracy_by_class);
+    classes::render(ink, table, names, &[("right", &validation.accuracy_by_class)]);
+    classes::render_errors(ink, table, 2, names, &validation.accuracy_by_class);
     by_position(ink, &validation.accuracy_by_position, lines(body, 4, body.height));
 }
 
