@@ -4,7 +4,8 @@ mod common;
 
 use common::{Screen, Setup, assert_image, assert_picture, trained};
 use headcount::app::{ColorDepth, Event, Glyphs, Mode};
-use headcount::model::{ModelConfig, Weights};
+use headcount::model::{Activation, AttentionDirection, ModelConfig, Normalization, Weights};
+use headcount::task::{Listing, Rows, Token};
 use headcount::train::{RunConfig, RunState, Settings, StepMetrics, TrainEvent};
 
 const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
@@ -89,6 +90,67 @@ fn modular_addition() {
     for (name, key) in VIEWS {
         screen.keys(key).keys(if name == "ablate" { "4<space>6" } else { "" });
         assert_picture(&format!("{name}_modular-addition_80x24"), &screen);
+    }
+}
+
+/// Sequences drawn without regard to the targets, which are cyclic; every fourth is not scored.
+fn listing(name: &str, tokens: &[&str], classes: &[&str], len: usize) -> Listing {
+    let mut rows = Rows::with_space(8, len);
+    for row in 0..8 {
+        let sequence: Vec<Token> = (0..len).map(|at| ((at * at + 3 * row) % tokens.len()) as Token).collect();
+        let target = |at: usize| (at % 4 != 3).then_some(((at + row) % classes.len()) as Token);
+        rows.push(&sequence, &(0..len).map(target).collect::<Vec<_>>(), len);
+    }
+    let names = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
+    let (vocabulary, outputs) = (names(tokens), names(classes));
+    Listing { name: name.into(), rows, rule: None, train: None, vocabulary, outputs }
+}
+
+/// Signed numbers with three classes, and brackets with two, whose attention is bidirectional and whose padding is hidden.
+fn foreign(name: &str, setup: Setup) -> (Setup, ModelConfig) {
+    let small = ModelConfig { d_model: 16, d_head: 8, d_mlp: 12, n_ctx: 14, ..ModelConfig::default() };
+    let (listing, model) = if name == "signs" {
+        let numbers = ["0", "1", "2", "3", "4", "5", "-5", "-4", "-3", "-2", "-1"];
+        let model = ModelConfig {
+            n_heads: 1,
+            d_vocab: 11,
+            d_vocab_out: Some(3),
+            act_fn: Activation::Relu,
+            normalization_type: Normalization::None,
+            ..small
+        };
+        (listing(name, &numbers, &["neg", "zero", "pos"], 14), model)
+    } else {
+        let brackets = ["[start]", "[pad]", "[end]", "(", ")"];
+        let model = ModelConfig {
+            n_layers: 2,
+            d_vocab: 5,
+            d_vocab_out: Some(2),
+            act_fn: Activation::Gelu,
+            attention_dir: AttentionDirection::Bidirectional,
+            pad_token: Some(1),
+            ..small
+        };
+        (listing(name, &brackets, &["unbalanced", "balanced"], 12), model)
+    };
+    (Setup { model: model.clone(), listing: Some(listing), ..setup }, model)
+}
+
+const FOREIGN: [&str; 2] = ["signs", "brackets"];
+
+#[test]
+fn vocabularies_of_others() {
+    for name in FOREIGN {
+        for (width, height) in SIZES {
+            let mode = Mode::Exploring { weights: format!("{name}.safetensors") };
+            let (setup, model) = foreign(name, Setup { mode, ..Setup::sized(width, height) });
+            let mut screen = setup.screen();
+            screen.snapshot(0, Weights::initial(&model, common::SEED));
+            for (view, key) in VIEWS {
+                screen.keys(key).keys(if view == "ablate" { "4<space>6" } else { "" });
+                assert_picture(&format!("{view}_{name}_{width}x{height}"), &screen);
+            }
+        }
     }
 }
 
@@ -237,7 +299,9 @@ fn every_picture_belongs_to_a_test() {
         known.push(format!("{view}_modular-addition_80x24.snap"));
         known.extend(terminals.iter().map(|terminal| format!("{view}_{terminal}_80x24.snap")));
         for (width, height) in SIZES {
-            known.extend(states.iter().map(|state| format!("{view}_{state}_{width}x{height}.snap")));
+            known.extend(
+                states.iter().chain(&FOREIGN).map(|state| format!("{view}_{state}_{width}x{height}.snap")),
+            );
         }
     }
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots");

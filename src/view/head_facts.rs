@@ -57,7 +57,8 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
             let name = ink.span(format!("{}.{}", id.layer, id.head), role);
             let [cursor, _] = ink.marks(at == selected, false);
             let [qk, ov] = [0, 1].map(|map| figure(singular.columns[map].number(&[id.layer, id.head, 0])));
-            let numbers = [signed(score(id) as f32), qk, ov].map(|text| ink.right(text, Role::Plain));
+            let copying = if c.outputs() == c.d_vocab { signed(score(id) as f32) } else { "none".into() };
+            let numbers = [copying, qk, ov].map(|text| ink.right(text, Role::Plain));
             Row::new([Cell::new(Line::from(vec![" ".into(), cursor, name]))].into_iter().chain(numbers))
         })
         .collect();

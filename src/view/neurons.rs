@@ -5,7 +5,7 @@ use ratatui::text;
 use ratatui::widgets::{Cell, Row};
 
 use super::columns::window;
-use super::ink::{Ink, beside, digits, lines};
+use super::ink::{Ink, beside, lines, tail};
 use super::number::{figure, signed};
 use super::theme::Role;
 use super::{Look, neuron_map, nothing_yet, provenance, target, traces};
@@ -48,6 +48,9 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         LowerPanel::Map => neuron_map::render(ink, app, probe, &order, bottom, true),
     }
 }
+
+/// Longer names of classes are cut.
+const MOST_OF_A_NAME: u16 = 12;
 
 /// Whether both the map and the traces fit.
 fn shows_all(area: Rect) -> bool {
@@ -102,10 +105,12 @@ impl Line {
         let favours = match cell(columns.favours) {
             // A direction that contains NaN has no largest logit.
             Datum::Nothing => "?".into(),
-            class => class.to_string(),
+            class => tail(&class.to_string(), MOST_OF_A_NAME).into_owned(),
         };
         let effect = cell(columns.effect).number();
-        let tracks = effect.map(|effect| format!("{} {}", cell(columns.tracks), signed(effect as f32)));
+        let tracks = effect.map(|effect| {
+            format!("{} {}", tail(&cell(columns.tracks).to_string(), MOST_OF_A_NAME), signed(effect as f32))
+        });
         Row::new([
             ink.right(clean(decimals(self.number(columns.activation))), plain),
             ink.right(clean(signed(self.number(columns.contribution))), plain),
@@ -133,9 +138,9 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, panel: &Panel, area: Rect) 
     // The logits view has room for long names.
     let (target, tracks) = (target::short(app, probe, position, 14), tracks(app));
     let columns = Columns::of(panel);
-    let tracked =
-        (digits(probe.config().d_vocab.saturating_sub(1)) + 7).max(9).max(super::ink::width(&tracks));
-    let widths = [10, super::ink::width(&target) + 3, 7, tracked];
+    let names = (app.task().outputs().width() as u16).min(MOST_OF_A_NAME);
+    let tracked = (names + 7).max(9).max(super::ink::width(&tracks));
+    let widths = [10, super::ink::width(&target) + 3, names.max(7), tracked];
     let line = |neuron: usize| {
         let id = NeuronId { layer: app.cursor.layer, neuron };
         Line { neuron, is_off: app.ablation.off.neurons.contains(&id) }
@@ -181,7 +186,12 @@ fn bar(ink: &mut Ink<'_>, area: Rect, line: Line, share: f32) {
 
 /// Two decimals, or four digits for a large number.
 fn decimals(x: f32) -> String {
-    if x.abs() < 1e4 { format!("{x:.2}") } else { figure(f64::from(x)) }
+    match x {
+        // Rounding must not leave a sign before zero.
+        x if x.abs() < 0.005 => "0.00".into(),
+        x if x.abs() < 1e4 => format!("{x:.2}"),
+        x => figure(f64::from(x)),
+    }
 }
 
 /// Heading of the tracked classes, with their step if another step is in view.

@@ -12,7 +12,7 @@ use headcount::app::{App, AppOptions, ColorDepth, Command, Event, Export, Glyphs
 use headcount::inquiry::{self, Answer, Bench, Inquiry, Question, Schedule};
 use headcount::model::{ModelConfig, Snapshot, Weights, read_weights};
 use headcount::picture;
-use headcount::task::{Dataset, TaskConfig};
+use headcount::task::{Dataset, Listing, TaskConfig};
 use headcount::train::{EpochMetrics, RunState, StepMetrics, TrainCommand, TrainEvent, TrainPlan};
 use headcount::view;
 use ratatui::Terminal;
@@ -67,6 +67,8 @@ pub struct Setup {
     pub sequences: usize,
     /// Instead of `sequences` of the default task.
     pub task: Option<TaskConfig>,
+    /// Instead of a task's data.
+    pub listing: Option<Listing>,
 }
 
 impl Default for Setup {
@@ -81,6 +83,7 @@ impl Default for Setup {
             mode: Mode::Live,
             sequences: 60,
             task: None,
+            listing: None,
         }
     }
 }
@@ -93,7 +96,11 @@ impl Setup {
     pub fn screen(self) -> Screen {
         let halves = TaskConfig { sequences: self.sequences, train_fraction: 0.5, ..TaskConfig::default() };
         let task = self.task.unwrap_or(halves);
-        let data = Arc::new(task.dataset(self.model.shape(), SEED).unwrap());
+        let data = match self.listing {
+            Some(listing) => listing.dataset(self.model.shape()).unwrap(),
+            None => task.dataset(self.model.shape(), SEED).unwrap(),
+        };
+        let data = Arc::new(data);
         let (app, commands) = App::new(AppOptions {
             model: self.model,
             seed: SEED,
