@@ -47,6 +47,18 @@ fn number_role(x: f64) -> Role {
     if x.is_finite() { Role::Strong } else { Role::Wrong }
 }
 
+/// Two units at most: `42s`, `3m20s`, `2h05m`, `4d03h`.
+fn duration(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    let (minutes, hours) = (seconds / 60, seconds / 3600);
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{minutes}m{:02}s", seconds % 60),
+        3600..86_400 => format!("{hours}h{:02}m", minutes % 60),
+        _ => format!("{}d{:02}h", hours / 24, hours % 24),
+    }
+}
+
 /// Used and total memory of a GPU.
 pub(super) fn memory(app: &App) -> Option<String> {
     let gibibytes = |bytes: usize| bytes as f64 / f64::from(1 << 30);
@@ -87,6 +99,10 @@ fn pieces<'a>(ink: &Ink<'_>, app: &'a App) -> Vec<Piece<'a>> {
         pieces.push(piece(1, "", format!("silent {silent:.0}s").into(), Role::Warning));
     } else if let Some(rate) = trainer.rate {
         pieces.push(piece(4, "", format!("{rate:.1}/s").into(), Role::Plain));
+        let left = trainer.total().map_or(0, |total| total.saturating_sub(trainer.step));
+        if left > 0 && rate > 0.0 && trainer.state == Some(RunState::Running) {
+            pieces.push(piece(3, "eta", duration(left as f64 / rate).into(), Role::Plain));
+        }
     }
     if let Some(plan) = &trainer.plan {
         // On narrow screens only the GPU's number fits; view 1 then has its name and memory.
@@ -113,7 +129,7 @@ fn piece_width(piece: &Piece<'_>) -> u16 {
 }
 
 /// Least useful width of a progress bar.
-const MIN_BAR: u16 = 6;
+const MIN_BAR: u16 = 5;
 const MAX_BAR: u16 = 30;
 
 /// Draws the status line.
@@ -190,4 +206,15 @@ pub(super) fn render_banner(ink: &mut Ink<'_>, text: &[String], area: Rect) {
     let text = text.iter().map(String::as_str).collect::<Text>();
     let banner = Paragraph::new(text).block(Block::new().padding(Padding::horizontal(1)));
     ink.draw(banner.style(ink.theme.style(Role::Banner)), area);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_two_units_at_most() {
+        let texts = [0.4, 59.4, 59.6, 200.0, 3599.6, 7500.0, 86_400.0, 356_400.0].map(duration);
+        assert_eq!(texts, ["0s", "59s", "1m00s", "3m20s", "1h00m", "2h05m", "1d00h", "4d03h"]);
+    }
 }
