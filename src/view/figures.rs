@@ -25,9 +25,8 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let here = effect_here(app).map(|panel| change(ink, &panel, "")).unwrap_or_default();
     let known = app.ablation_figures().zip(effect(app));
     let (over, validation, controls) = match &known {
-        Some(((answer, report), panel)) => {
-            let step = super::at_another(app, answer.step());
-            let over = format!("validation ({}){step}", report.before.sequences);
+        Some(((_, report), panel)) => {
+            let over = format!("validation ({})", report.before.sequences);
             (over, change(ink, panel, "computing"), random_sets(ink, app, report))
         }
         None => (
