@@ -136,7 +136,7 @@ pub struct ExploreArgs {
     pub watch: Option<String>,
     /// Losses of that program, as JSON lines or CSV: step, train_loss, val_loss, lr [default: metrics.jsonl or metrics.csv
     /// beside its weights]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "weights")]
     pub metrics: Option<PathBuf>,
     #[command(flatten)]
     pub looks: Looks,

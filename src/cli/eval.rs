@@ -17,7 +17,7 @@ use crate::number::{count, percent};
 use crate::task::{Split, Vocabulary};
 
 /// Targets of one class or at one position.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Group {
     #[serde(skip_serializing_if = "Option::is_none")]
     class: Option<usize>,
@@ -33,15 +33,8 @@ struct Group {
 
 impl Group {
     fn of(count: Count) -> Self {
-        let (class, position, name) = (None, None, None);
-        Self {
-            class,
-            position,
-            name,
-            targets: count.targets(),
-            loss: count.mean_loss(),
-            accuracy: count.share(),
-        }
+        let (loss, accuracy) = (count.mean_loss(), count.share());
+        Self { targets: count.targets(), loss, accuracy, ..Self::default() }
     }
 }
 

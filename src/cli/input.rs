@@ -9,7 +9,9 @@ use super::args::{DataArgs, RunArgs, SettingsArgs, TokensArgs, WeightsArgs};
 use super::{Failure, say};
 use crate::model::weights_file::{OUTPUTS_KEY, TASK_KEY, VOCABULARY_KEY, metadata_of};
 use crate::model::{ModelConfig, Opened, Weights, read_weights};
-use crate::task::{DataSource, Dataset, TargetRule, Task, Token, Vocabulary, unlabelled, unlabelled_named};
+use crate::task::{
+    DataSource, Dataset, TargetRule, Task, Token, UNLABELLED, Vocabulary, unlabelled, unlabelled_named,
+};
 use crate::train::run_dir::{self, read_config, read_settings, refuse_contradictions};
 use crate::train::{
     DataError, DataFile, Extend, FileError, RunConfig, RunConfigError, RunMetadata, Settings,
@@ -167,7 +169,7 @@ fn completed_settings(
     let run = run.map_or_else(|| said.run(), |run| said.over(&run)).map_err(invalid)?;
     let mut run = RunConfig { model: model.clone(), ..run };
     if !is_known {
-        unlabelled(model.shape()).name().clone_into(&mut run.task.name);
+        UNLABELLED.clone_into(&mut run.task.name);
     }
     // A default task may not be the task of these weights.
     if said.task().is_some() || run.task.task(model.shape()).is_ok() {
@@ -212,7 +214,7 @@ pub fn task_of(run: &RunConfig) -> Arc<dyn Task> {
 /// Like [`task_of`]; a task without labels has the names of tokens and classes that the weights file gives.
 pub fn named_task_of(run: &RunConfig, weights: &Path) -> Arc<dyn Task> {
     let task = task_of(run);
-    if task.name() != unlabelled(run.model.shape()).name() {
+    if task.name() != UNLABELLED {
         return task;
     }
     let names = |key| serde_json::from_str(&metadata_of(weights, key)?).ok();

@@ -24,7 +24,7 @@ pub use dataset::{Dataset, Split};
 pub use example::{Class, Example, Targets};
 pub use listed::{Listing, ListingError, TargetRule};
 pub use rows::Rows;
-pub use unlabelled::{unlabelled, unlabelled_named};
+pub use unlabelled::{UNLABELLED, unlabelled, unlabelled_named};
 pub use vocabulary::Vocabulary;
 
 /// One symbol of the input vocabulary.

@@ -7,6 +7,9 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Shape, Targets, Task, Token, Vocabulary};
 
+/// Name of a task without targets.
+pub const UNLABELLED: &str = "no task";
+
 #[derive(Debug)]
 struct Unlabelled {
     n_ctx: usize,
@@ -30,7 +33,7 @@ pub fn unlabelled_named(shape: Shape, [tokens, classes]: [Option<Vec<String>>; 2
 
 impl Task for Unlabelled {
     fn name(&self) -> &'static str {
-        "no task"
+        UNLABELLED
     }
 
     fn vocabulary(&self) -> &Vocabulary {

@@ -45,6 +45,10 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
         let watched = (&args.run.settings, &args.run.data);
         (open::watched(&pattern, metrics, watched, args.run.seed)?, PathBuf::from(EXPORTS))
     } else {
+        if args.metrics.is_some() {
+            let why = "--metrics: only beside weights of another program: give --watch, or their --run";
+            return Err(Failure::Usage(why.into()));
+        }
         let requested = requested(&args.run, Length::Fixed)?;
         let exports = requested.path.join(EXPORTS);
         (open::run(requested, args.run.device)?, exports)

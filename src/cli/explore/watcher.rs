@@ -38,11 +38,9 @@ fn stamp(path: &Path) -> io::Result<Stamp> {
 /// The step in a file's name: its last number.
 pub(super) fn step_of(path: &Path) -> Option<usize> {
     let name = path.file_stem()?.to_string_lossy().into_owned();
-    let end = name.rfind(|c: char| c.is_ascii_digit())? + 1;
-    let start = name[..end].rfind(|c: char| !c.is_ascii_digit()).map_or(0, |at| at + 1);
-    // Of a name like `é1` the character before the number takes more than a byte.
-    let start = (start..end).find(|at| name.is_char_boundary(*at))?;
-    name[start..end].parse().ok()
+    let to_last_digit = name.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let before = to_last_digit.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    to_last_digit[before..].parse().ok()
 }
 
 /// What is known of a file.
@@ -64,6 +62,8 @@ pub(super) struct Watcher {
     /// The newest step read.
     newest: Option<usize>,
     metrics: Metrics,
+    /// Whether the user was told that there are no weights yet.
+    is_waiting: bool,
 }
 
 impl Watcher {
@@ -87,28 +87,28 @@ impl Watcher {
             model: None,
             newest: None,
             metrics: Metrics { paths, open: None, lines: OutsideLines::default(), is_reported: false },
+            is_waiting: false,
         })
     }
 
     /// Waits for the first weights. Returns the newest file, its model, and the events up to it.
     pub(super) fn first(&mut self) -> Result<(PathBuf, ModelConfig, Vec<TrainEvent>), Failure> {
-        let mut is_told = false;
+        let mut past = Vec::new();
         loop {
-            let events = self.news();
+            past.extend(self.metrics.news());
+            let weights = self.weights();
             let newest = self.known.keys().rev().find(|path| step_of(path) == self.newest);
             if let (Some(model), Some(path)) = (&self.model, newest) {
-                return Ok((path.clone(), model.clone(), events));
+                past.extend(weights);
+                return Ok((path.clone(), model.clone(), past));
             }
-            // Without any readable file the first complaint is the answer.
-            if let Some(why) = events.into_iter().find_map(|event| match event {
-                TrainEvent::Notice(why) => Some(why),
-                _ => None,
-            }) {
+            // Without any readable file, the first complaint about a file is the answer.
+            if let Some(TrainEvent::Notice(why)) = weights.into_iter().next() {
                 return Err(Failure::Failed(why));
             }
-            if !is_told {
+            if !self.is_waiting {
                 super::super::say(&format!("headcount: waiting for weights in {}", self.pattern));
-                is_told = true;
+                self.is_waiting = true;
             }
             thread::sleep(INTERVAL);
         }
@@ -133,6 +133,13 @@ impl Watcher {
     /// New metrics and snapshots, and complaints.
     fn news(&mut self) -> Vec<TrainEvent> {
         let mut events = self.metrics.news();
+        events.extend(self.weights());
+        events
+    }
+
+    /// New snapshots, and complaints about files of weights.
+    fn weights(&mut self) -> Vec<TrainEvent> {
+        let mut events = Vec::new();
         let changed = self.changed();
         // Of many files at once, such as at the start, those in between are left out.
         let stride = changed.len().div_ceil(MOST).max(1);
@@ -308,6 +315,30 @@ mod tests {
         fs::write(path("step-200.safetensors"), &whole).unwrap();
         assert_eq!(told(&mut watcher), ["step 200"]);
         assert!(told(&mut watcher).is_empty());
+    }
+
+    #[test]
+    fn metrics_from_before_the_first_weights_are_kept_and_a_wrong_line_among_them_ends_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_owned();
+        fs::write(path.join("metrics.jsonl"), "{\"step\":1,\"loss\":2.5}\nwrong\n").unwrap();
+        let mut watcher = watcher(&path);
+        let writer = thread::spawn(move || {
+            // After the watcher's first look, which reads the metrics; earlier, the test is easier and not wrong.
+            thread::sleep(INTERVAL / 2);
+            fs::write(path.join("step-20.safetensors"), weights(8, 1)).unwrap();
+        });
+        let (newest, _, past) = watcher.first().unwrap();
+        writer.join().unwrap();
+        assert!(newest.ends_with("step-20.safetensors"));
+        assert!(
+            matches!(
+                &past[..],
+                [TrainEvent::Outside(metrics), TrainEvent::Notice(why), TrainEvent::Snapshot(snapshot)]
+                    if metrics.step == 1 && why.contains("line 2") && snapshot.step == 20
+            ),
+            "{past:?}"
+        );
     }
 
     #[test]
