@@ -361,7 +361,12 @@ fn logits_that_are_nan_predict_nothing() {
     let data = majority(&zeros);
     let of = |passes: [&Pass; 2]| {
         let scores = passes.map(|pass| Scores::of(pass, &targets));
-        AblationOutcome::new(trained.config(), &off, (data.task(), &[example], true), scores)
+        AblationOutcome::new(
+            trained.config(),
+            (&off, &|_| Positions::All),
+            (data.task(), &[example], true),
+            scores,
+        )
     };
     let outcome = of([&before, &after]);
     assert_eq!(outcome.changed, Each::One((0..8).collect()), "from an answer to none");

@@ -9,7 +9,7 @@ use headcount::analysis::lens::lens_over;
 use headcount::analysis::{AblationOutcome, Each, Scores};
 use headcount::analysis::{NeuronDirections, Pass, Target, attention, evaluate, evaluation};
 use headcount::model::{
-    FoldOptions, HeadId, Interventions, ModelConfig, NeuronId, Patch, PatternKind, Weights, fold,
+    FoldOptions, HeadId, Interventions, ModelConfig, NeuronId, Patch, PatternKind, Positions, Weights, fold,
 };
 use headcount::task::{Class, Example, Split, Token};
 use serde_json::{Value, json};
@@ -242,7 +242,8 @@ fn ablation_of_neurons_and_patterns() {
     let example = twin.example();
     let scores = [&before, &after].map(|pass| Scores::of(pass, example.targets()));
     let task = twin.screen.data.task();
-    let outcome = AblationOutcome::new(&config, &off, (task, &[example], true), scores);
+    let outcome =
+        AblationOutcome::new(&config, (&off, &|_| Positions::All), (task, &[example], true), scores);
     let nearly =
         AblationOutcome { accuracy_before: Some(0.999_7), accuracy_after: Some(0.000_2), ..outcome.clone() };
     assert!(nearly.to_string().contains("accuracy 99.9% -> <0.1%"), "{nearly}");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::scores::Scores;
-use crate::model::{Interventions, ModelConfig, PatternKind};
+use crate::model::{Interventions, ModelConfig, PatternKind, Positions};
 use crate::number::{count, percent};
 use crate::task::{Class, Example, Task, Token, Vocabulary};
 
@@ -116,11 +116,11 @@ pub struct AblationOutcome {
 }
 
 impl AblationOutcome {
-    /// Compares the scores of sequences without and with interventions. One sequence alone has its lists by position,
+    /// Compares the scores of sequences without and with interventions, which are at `positions_of` each sequence. One sequence alone has its lists by position,
     /// a set by sequence and position.
     pub fn new(
         config: &ModelConfig,
-        interventions: &Interventions,
+        (interventions, positions_of): (&Interventions, &dyn Fn(usize) -> Positions),
         (task, examples, is_one): (&Arc<dyn Task>, &[Example<'_>], bool),
         [before, after]: [Scores; 2],
     ) -> Self {
@@ -135,6 +135,10 @@ impl AblationOutcome {
         };
         let changed = before.predictions.iter().zip(&after.predictions).map(changed).collect();
         let patterns = interventions.patterns.iter();
+        let cells_of = |(at, one): (usize, &Example<'_>)| {
+            let edits = Interventions { positions: positions_of(at), ..interventions.clone() };
+            edits.cells(config, &config.visible_keys(one.tokens()))
+        };
         Self {
             loss_before: before.loss,
             loss_after: after.loss,
@@ -158,10 +162,7 @@ impl AblationOutcome {
             kind: "zero",
             mean_over: None,
             positions: None,
-            cells: examples
-                .iter()
-                .map(|one| interventions.cells(config, &config.visible_keys(one.tokens())))
-                .sum(),
+            cells: examples.iter().enumerate().map(cells_of).sum(),
             over: None,
             step: None,
             weights: "trained",

@@ -30,28 +30,23 @@ pub fn run(args: &AblateArgs) -> Result<(), Failure> {
     let chosen = args.positions.as_deref().map(|text| Chosen::parse(text, names, longest)).transpose()?;
     let last = chosen.as_ref().map_or(longest - 1, |chosen| chosen.last(longest));
     let (values, mean_over) = Values::of(args, &measured, weights, (&set, last))?;
-    let edits_of = |index: usize| {
-        let tokens = examples[index].tokens();
-        let positions = chosen.as_ref().map_or(Positions::All, |chosen| chosen.of(tokens));
-        Interventions { positions, ..interventions.clone() }
+    let positions_of =
+        |index: usize| chosen.as_ref().map_or(Positions::All, |chosen| chosen.of(examples[index].tokens()));
+    let patch_of = |index: usize| {
+        let edits = Interventions { positions: positions_of(index), ..interventions.clone() };
+        edits.patch(config, values.at(index, weights).as_deref())
     };
-    let patch_of = |index: usize| edits_of(index).patch(config, values.at(index, weights).as_deref());
     let outcome = AblationOutcome {
         mean_over,
         kind: args.kind.word(),
         positions: args.positions.clone(),
-        cells: examples
-            .iter()
-            .enumerate()
-            .map(|(at, one)| edits_of(at).cells(config, &config.visible_keys(one.tokens())))
-            .sum(),
         over: set.words.as_ref().map(|words| format!("{words} ({})", count(examples.len(), "sequence"))),
         step: measured.step,
         weights: if args.folded { "folded" } else { "trained" },
         weights_file: measured.place.clone(),
         ..AblationOutcome::new(
             config,
-            &interventions,
+            (&interventions, &positions_of),
             (set.data.task(), &examples, set.words.is_none()),
             scores(weights, &examples, set.words.is_none(), &patch_of),
         )
@@ -90,7 +85,7 @@ impl Set {
         if let Some(tokens) = args.tokens.clone() {
             let task = match &args.measured.data.data {
                 Some(path) => input::data(path, args.measured.data.rule(), config)?.task().clone(),
-                None => input::task_of(&measured.run),
+                None => measured.task(),
             };
             let tokens = input::tokens(&TokensArgs { tokens }, config, task.vocabulary())?;
             afford::ablate(config, tokens.len(), args.folded)?;

@@ -1,11 +1,12 @@
 //! Weights to measure, and the sequences to measure on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::args::{DataArgs, MeasuredArgs};
 use super::{Failure, afford, input, say};
 use crate::model::{ModelConfig, Weights};
-use crate::task::Dataset;
+use crate::task::{Dataset, Task};
 use crate::term::sanitize;
 use crate::train::RunConfig;
 use crate::train::run_dir::look;
@@ -22,6 +23,8 @@ pub struct Measured {
     pub run: RunConfig,
     /// Whether the settings name the task of the weights.
     is_of_task: bool,
+    /// The file, which can name tokens and classes.
+    file: Option<PathBuf>,
 }
 
 impl Measured {
@@ -46,7 +49,14 @@ impl Measured {
             .for_each(|why| say(&format!("headcount: skipped a checkpoint: {}", sanitize(why))));
         let run = found.config.clone();
         let (step, weights) = found.nearest(step).ok_or_else(nothing)?;
-        Ok(Self { weights, place: path.display().to_string(), step: Some(step), run, is_of_task: true })
+        Ok(Self {
+            weights,
+            place: path.display().to_string(),
+            step: Some(step),
+            run,
+            is_of_task: true,
+            file: None,
+        })
     }
 
     fn of_file(path: &Path, args: &MeasuredArgs) -> Result<Self, Failure> {
@@ -54,12 +64,27 @@ impl Measured {
         let known = input::known_settings_of(path, &args.settings, weights.config())?;
         let is_of_task = known.is_some();
         let run = known.map_or_else(|| input::settings_of(path, &args.settings, weights.config()), Ok)?;
-        Ok(Self { weights, place: path.display().to_string(), step: None, run, is_of_task })
+        Ok(Self {
+            weights,
+            place: path.display().to_string(),
+            step: None,
+            run,
+            is_of_task,
+            file: Some(path.into()),
+        })
     }
 
     /// The model's shape.
     pub fn config(&self) -> &ModelConfig {
         self.weights.config()
+    }
+
+    /// The task of the weights; without labels if nothing names the task.
+    pub fn task(&self) -> Arc<dyn Task> {
+        match &self.file {
+            Some(file) => input::named_task_of(&self.run, file),
+            None => input::task_of(&self.run),
+        }
     }
 
     /// The sequences of `--data`, else the validation set of the task; and what they are, in words.

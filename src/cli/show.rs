@@ -51,10 +51,13 @@ pub fn run(args: &ShowArgs) -> Result<(), Failure> {
 /// Refuses options that would have no effect.
 fn check(args: &ShowArgs) -> Result<(), Failure> {
     let usage = |why: &str| Err(Failure::Usage(why.into()));
-    if args.data.data.is_some() && args.weights.is_none() {
+    if args.measured.data.data.is_some() && args.measured.weights.is_none() {
         return usage("--data: a run has its own: give --weights");
     }
-    if args.step.is_some() && args.run.is_none() {
+    if args.measured.seed.is_some() && args.measured.run.is_some() {
+        return usage("--seed: a run has its own: give --weights");
+    }
+    if args.measured.step.is_some() && args.measured.run.is_none() {
         return usage("--step: steps are those of a run: give --run");
     }
     if args.edits.is_empty() && args.kind != KindArg::Zero {
@@ -227,14 +230,14 @@ fn without(args: &ShowArgs, minus: &str) -> Result<ShowArgs, Failure> {
     let mut other = ShowArgs { tokens: None, ..args.clone() };
     match minus.split_once('=') {
         Some(("step", step)) => {
-            other.step = Some(step.parse().map_err(|_| usage("a step is a whole number"))?);
-            args.run.as_ref().ok_or_else(|| usage("steps are those of a run: give --run"))?;
+            other.measured.step = Some(step.parse().map_err(|_| usage("a step is a whole number"))?);
+            args.measured.run.as_ref().ok_or_else(|| usage("steps are those of a run: give --run"))?;
         }
         Some(("tokens", tokens)) => other.tokens = Some(tokens.into()),
         Some(("weights", path)) => {
             let path = PathBuf::from(path);
             let path = if path.is_dir() { path.join(WEIGHTS_FILE) } else { path };
-            (other.weights, other.run, other.step) = (Some(path), None, None);
+            (other.measured.weights, other.measured.run, other.measured.step) = (Some(path), None, None);
         }
         Some(("edits", "none")) => (other.edits, other.kind) = (EditArgs::default(), KindArg::Zero),
         _ => return Err(usage("one of step=N, tokens=T, weights=FILE, edits=none")),
@@ -266,7 +269,7 @@ fn opening(args: &ShowArgs, model: &ModelConfig, names: &Vocabulary) -> Result<O
         position: args.position,
         target: args.target.clone(),
         folded: args.folded,
-        step: args.step,
+        step: args.measured.step,
         tokens,
         edits,
     })
@@ -283,8 +286,10 @@ struct Desk {
 
 impl Desk {
     fn open(args: &ShowArgs, from: Option<&App>) -> Result<Self, Failure> {
-        let plan = match (&args.weights, &args.run) {
-            (Some(weights), _) => open::weights(weights, (&args.settings, &args.data), args.seed)?,
+        let plan = match (&args.measured.weights, &args.measured.run) {
+            (Some(weights), _) => {
+                open::weights(weights, (&args.measured.settings, &args.measured.data), args.measured.seed)?
+            }
             (None, Some(run)) => open::kept(run)?,
             (None, None) => return Err(Failure::Usage("show: give --weights FILE or --run DIR".into())),
         };

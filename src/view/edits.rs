@@ -5,7 +5,7 @@ use ratatui::text::Line;
 use ratatui::widgets::Row;
 
 use super::columns::{of_all, window};
-use super::figures;
+use super::effects;
 use super::ink::{Ink, beside, lines};
 use super::theme::Role;
 use super::{Look, classes, logit_row, losses, nothing_yet, provenance};
@@ -24,8 +24,8 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         return nothing_off(ink, area);
     }
     ink.rule(area, 0, &heading(app, probe), &provenance(app, probe));
-    figures::render(ink, app, lines(area, 1, figures::HEIGHT));
-    let used = 1 + figures::HEIGHT;
+    effects::render(ink, app, lines(area, 1, effects::HEIGHT));
+    let used = 1 + effects::HEIGHT;
     let mut rest = lines(area, used, area.height.saturating_sub(used));
     if let Some(panel) = by_class(app) {
         let [before, after] = ["accuracy_clean", "accuracy_edited"].map(|name| panel.values(name));

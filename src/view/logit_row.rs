@@ -6,6 +6,7 @@ use ratatui::widgets::{Cell, Row};
 
 use super::ink::{Ink, lines, width};
 use super::number::{probability, signed};
+use super::table::table_width;
 use super::theme::Role;
 use crate::app::App;
 use crate::inquiry::Probe;
@@ -109,7 +110,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let names: &[&str] = if is_ablated { &["raw before", "after", "p after"] } else { &["raw logit", "p"] };
     let mut widths = vec![name_width(app) + 3, 10, 7];
     widths.extend(is_ablated.then_some(7));
-    let used = widths.iter().map(|width| width + 1).sum::<u16>() - 1;
+    let used = table_width(&widths);
     let [table, plot] = lines(area, 1, area.height)
         .layout(&Layout::horizontal([Constraint::Length(used), Constraint::Min(0)]));
     let plot = plot.inner(Margin::new(1, 0));

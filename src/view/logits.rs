@@ -9,6 +9,7 @@ use ratatui::widgets::{Cell, Row};
 use super::columns::{of_all, window};
 use super::ink::{Ink, beside, lines, part, width};
 use super::number::{figure, signed};
+use super::table::table_width;
 use super::theme::Role;
 use super::{Look, component_map, lens, logit_row, nothing_yet, profile, provenance, target};
 use crate::analysis::Component;
@@ -221,7 +222,7 @@ impl Drawn {
 
     /// The areas of the table and of the bars beside it.
     fn columns(&self, area: Rect) -> [Rect; 2] {
-        let table = self.widths().iter().map(|width| width + 1).sum();
+        let table = table_width(self.widths()) + 1;
         area.layout(&Layout::horizontal([Constraint::Length(table), Constraint::Min(0)]))
     }
 

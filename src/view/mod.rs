@@ -24,7 +24,7 @@ mod classes;
 mod columns;
 mod component_map;
 mod edits;
-mod figures;
+mod effects;
 mod glyphs;
 mod head_facts;
 mod head_list;

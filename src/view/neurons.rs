@@ -7,6 +7,7 @@ use ratatui::widgets::{Cell, Row};
 use super::columns::window;
 use super::ink::{Ink, beside, lines, tail};
 use super::number::{figure, signed};
+use super::table::table_width;
 use super::theme::Role;
 use super::{Look, neuron_map, nothing_yet, provenance, target, traces};
 use crate::app::keymap::Key;
@@ -150,7 +151,7 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, panel: &Panel, area: Rect) 
     let room = usize::from(area.height.saturating_sub(2));
     let shown = window(selected(app, panel), panel.len(), room).map(|at| line(panel.entry(at)));
     let shown: Vec<Line> = shown.collect();
-    let numbers = Constraint::Length(widths.iter().sum::<u16>() + 3);
+    let numbers = Constraint::Length(table_width(&widths));
     let parts = Layout::horizontal([Constraint::Length(10), Constraint::Min(0), numbers]).spacing(1);
     let body = Rect { width: area.width.saturating_sub(2), ..lines(area, 1, area.height) };
     let [names, bars, numbers] = body.layout(&parts);

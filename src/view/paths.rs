@@ -7,6 +7,7 @@ use ratatui::widgets::{Cell, Row};
 use super::columns::window;
 use super::ink::{Ink, digits, lines, width};
 use super::number::signed;
+use super::table::table_width;
 use super::target;
 use super::theme::Role;
 use crate::app::App;
@@ -45,7 +46,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let names = if is_wide { LONG } else { SHORT };
     let widths = widths(app, names);
     // `drive` is the column to drop: the other numbers imply it.
-    let all = widths.iter().map(|width| width + 1).sum::<u16>() <= area.width + 1;
+    let all = table_width(&widths) <= area.width;
     let kept = |column: &usize| all || *column != DRIVE;
     let widths: Vec<u16> = (0..names.len()).filter(kept).map(|column| widths[column]).collect();
     let below = if is_wide && area.height >= 12 { LEGEND.len() as u16 } else { 0 };

@@ -7,7 +7,7 @@ use super::head_list;
 use super::ink::{Ink, digits, lines, width};
 use super::measure::Measure;
 use super::number::figure;
-use super::table::VALUE;
+use super::table::{VALUE, table_width};
 use super::theme::Role;
 use super::widgets::{Dot, Dots};
 use crate::app::{App, AttentionScale};
@@ -128,7 +128,7 @@ fn strongest(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>,
     // Widths of the longest key, the longest token in brackets, and the longest figure.
     let token = digits(probe.config().d_vocab.saturating_sub(1)).max(3) + 2;
     let widths = [digits(measure.len - 1).max(4) + 1, token, 8];
-    let table = Constraint::Length(widths.iter().sum::<u16>() + 3);
+    let table = Constraint::Length(table_width(&widths) + 1);
     let columns = Layout::horizontal([table, Constraint::Min(0), Constraint::Length(1)]);
     let [table, plot, _] = lines(area, 1, area.height).layout(&columns);
     keys.truncate(table.height.into());

@@ -12,6 +12,11 @@ use super::theme::Role;
 /// Column of the values of [`facts`](Ink::facts).
 pub(super) const VALUE: u16 = 11;
 
+/// Columns that a table of these widths takes.
+pub(super) fn table_width(widths: &[u16]) -> u16 {
+    widths.iter().map(|width| width + 1).sum::<u16>().saturating_sub(1)
+}
+
 impl Ink<'_> {
     /// A table with one blank column between cells. Columns that do not fit are left out, from the right.
     pub(super) fn table<'t>(&mut self, area: Rect, widths: &[u16], rows: impl IntoIterator<Item = Row<'t>>) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{DataArgs, EditArgs, KindArg, PlaceArg, SettingsArgs, weights_parser};
+use super::{EditArgs, KindArg, MeasuredArgs, PlaceArg};
 
 /// Output format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -30,22 +30,8 @@ pub struct ShowArgs {
     /// List every view, panel and question with its definition
     #[arg(long)]
     pub list: bool,
-    /// Weights under TransformerLens' names, or the directory of a run
-    #[arg(long, value_name = "FILE.safetensors", value_parser = weights_parser(), conflicts_with = "run")]
-    pub weights: Option<PathBuf>,
-    /// A run, with its metrics and kept weights
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["task", "config", "set", "seed"])]
-    pub run: Option<PathBuf>,
-    /// Use the run's kept weights nearest to this step [default: the newest]
-    #[arg(long, value_name = "N", requires = "run")]
-    pub step: Option<usize>,
     #[command(flatten)]
-    pub settings: SettingsArgs,
-    #[command(flatten)]
-    pub data: DataArgs,
-    /// Seed of the task's data [default: that of the run that contains the weights, else 23]
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
+    pub measured: MeasuredArgs,
     /// One sequence, as `ablate` takes it [default: the first of the validation set]
     #[arg(long, value_name = "1,5,3,…|@FILE[:N]|@-")]
     pub tokens: Option<String>,
