@@ -1,10 +1,10 @@
 //! Accuracy per class, one column each; if there are too many classes, the least accurate ones.
 
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::widgets::Row;
 
 use super::ink::{Ink, part, tail};
 use super::number::share;
+use super::table::Row;
 use super::theme::Role;
 use super::widgets::Dots;
 use crate::task::{Class, Vocabulary};

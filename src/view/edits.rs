@@ -2,11 +2,11 @@
 
 use ratatui::layout::Rect;
 use ratatui::text::Line;
-use ratatui::widgets::Row;
 
 use super::columns::{of_all, window};
 use super::effects;
 use super::ink::{Ink, beside, lines};
+use super::table::Row;
 use super::theme::Role;
 use super::{Look, classes, logit_row, losses, nothing_yet, provenance};
 use crate::app::views::edits::classes as by_class;

@@ -2,10 +2,10 @@
 
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
-use ratatui::widgets::Row;
 
 use super::ink::{Ink, lines, width};
 use super::number::{figure, percent};
+use super::table::Row;
 use super::theme::Role;
 use super::widgets::{Dot, Dots};
 use crate::analysis::Controls;

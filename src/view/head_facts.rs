@@ -2,12 +2,12 @@
 
 use ratatui::layout::Rect;
 use ratatui::text::Line;
-use ratatui::widgets::{Cell, Row};
 
 use super::columns::{of_all, window};
 use super::ink::{Ink, lines};
 use super::number::{figure, signed};
 use super::provenance_of_circuits;
+use super::table::Row;
 use super::theme::Role;
 use crate::app::App;
 use crate::app::views::circuits::{copying, singular_values};
@@ -59,7 +59,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
             let [qk, ov] = [0, 1].map(|map| figure(singular.columns[map].number(&[id.layer, id.head, 0])));
             let copying = if c.outputs() == c.d_vocab { signed(score(id) as f32) } else { "none".into() };
             let numbers = [copying, qk, ov].map(|text| ink.right(text, Role::Plain));
-            Row::new([Cell::new(Line::from(vec![" ".into(), cursor, name]))].into_iter().chain(numbers))
+            Row::new([Line::from(vec![" ".into(), cursor, name])].into_iter().chain(numbers))
         })
         .collect();
     let names = area.width.saturating_sub(2 + 3 * 8);

@@ -2,10 +2,10 @@
 
 use ratatui::layout::Rect;
 use ratatui::text::Line;
-use ratatui::widgets::{Cell, Row};
 
 use super::columns::{of_all, window};
 use super::ink::{Ink, digits, lines};
+use super::table::Row;
 use super::theme::Role;
 use crate::app::App;
 use crate::app::views::attention::heads;
@@ -45,7 +45,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
             let value = cell.number(&[id.layer, id.head]) as f32;
             ink.right(if column < 2 { four(value) } else { short(value) }, Role::Plain)
         });
-        Row::new([Cell::new(name)].into_iter().chain(numbers))
+        Row::new([name].into_iter().chain(numbers))
     });
     let rows: Vec<Row<'_>> = [heading].into_iter().chain(rows).collect();
     ink.table(lines(area, 1, area.height), &widths, rows);

@@ -124,6 +124,17 @@ pub(super) fn digits(number: usize) -> u16 {
     number.checked_ilog10().map_or(1, |log| log as u16 + 1)
 }
 
+/// The beginning of a text in at most so many cells.
+pub(super) fn beginning(text: &str, room: usize) -> String {
+    let text = Span::raw(drawable(text));
+    let mut used = 0;
+    let fits = |grapheme: &&str| {
+        used += usize::from(grapheme.cell_width());
+        used <= room
+    };
+    graphemes(&text).take_while(fits).collect()
+}
+
 /// The text, or its end if the whole does not fit in `room` cells: the end of a path is the most specific part.
 pub(super) fn tail(text: &str, room: u16) -> Cow<'_, str> {
     if width(text) <= room {

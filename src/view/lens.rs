@@ -1,10 +1,10 @@
 //! Logit lens after each sublayer: at this position, and over the validation set.
 
 use ratatui::layout::Rect;
-use ratatui::widgets::Row;
 
 use super::ink::{Ink, lines, width};
 use super::number::{figure, percent, signed};
+use super::table::Row;
 use super::theme::Role;
 use super::{provenance_of, target};
 use crate::app::App;
@@ -60,6 +60,8 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         ]));
     }
     let names = (0..panel.len()).map(|row| width(&panel.lead[0].name(row).to_string())).max();
-    let widths = [1 + names.unwrap_or_default(), 11, 7, 26, 6];
+    // A wrong output has a mark before its name.
+    let output = (app.task().outputs().width() as u16 + 1).clamp(7, 13);
+    let widths = [1 + names.unwrap_or_default(), 11, output, 26, 6];
     ink.table(lines(area, 1, area.height), &widths, rows);
 }

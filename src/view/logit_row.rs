@@ -2,11 +2,10 @@
 
 use ratatui::layout::{Constraint, Layout, Margin, Rect};
 use ratatui::text::Line;
-use ratatui::widgets::{Cell, Row};
 
 use super::ink::{Ink, lines, width};
 use super::number::{probability, signed};
-use super::table::table_width;
+use super::table::{Row, table_width};
 use super::theme::Role;
 use crate::app::App;
 use crate::inquiry::Probe;
@@ -147,7 +146,7 @@ fn row(ink: &Ink<'_>, app: &App, logits: &Logits<'_>, token: usize) -> Row<'stat
     let numbers =
         [Some(logits.before), logits.after].into_iter().flatten().map(|logits| signed(logits[token]));
     let numbers = numbers.chain([probability(logits.probabilities[token])]);
-    let cells = [Cell::new(name.collect::<Line<'_>>())];
+    let cells = [name.collect::<Line<'_>>()];
     Row::new(cells.into_iter().chain(numbers.map(|number| ink.right(number, role))))
 }
 

@@ -4,12 +4,11 @@ use std::ops::Range;
 
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text;
-use ratatui::widgets::{Cell, Row};
 
 use super::columns::{of_all, window};
 use super::ink::{Ink, beside, lines, part, width};
 use super::number::{figure, signed};
-use super::table::table_width;
+use super::table::{Row, table_width};
 use super::theme::Role;
 use super::{Look, component_map, lens, logit_row, nothing_yet, profile, provenance, target};
 use crate::analysis::Component;
@@ -230,7 +229,7 @@ impl Drawn {
         let plain = if row.component.is_some() { Role::Plain } else { Role::Faint };
         let [cursor, off] = ink.marks(at == self.selected, row.is_off);
         let name = ink.span(row.name.clone(), if at == self.selected { Role::Cursor } else { plain });
-        let name = Cell::new(text::Line::from(vec![cursor, off, " ".into(), name]));
+        let name = text::Line::from(vec![cursor, off, " ".into(), name]);
         let values = if self.is_ablated { &row.values[..] } else { &row.values[1..] };
         let numbers = values
             .iter()

@@ -2,12 +2,11 @@
 
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text;
-use ratatui::widgets::{Cell, Row};
 
 use super::columns::window;
 use super::ink::{Ink, beside, lines, tail};
 use super::number::{figure, signed};
-use super::table::table_width;
+use super::table::{Row, table_width};
 use super::theme::Role;
 use super::{Look, neuron_map, nothing_yet, provenance, target, traces};
 use crate::app::keymap::Key;
@@ -213,7 +212,7 @@ fn name_list(ink: &mut Ink<'_>, app: &App, shown: &[Line], area: Rect) {
         let [cursor, off] = ink.marks(is_selected, line.is_off);
         let picked = ink.span(if app.settings.picked.contains(&id) { " ◆" } else { "  " }, Role::Second);
         let role = if is_selected { Role::Cursor } else { Role::Plain };
-        let marks = Cell::new(text::Line::from(vec![cursor, off, picked]));
+        let marks = text::Line::from(vec![cursor, off, picked]);
         Row::new([marks, ink.right(line.neuron.to_string(), role)])
     };
     let rows: Vec<Row<'_>> = shown.iter().map(row).collect();

@@ -2,12 +2,11 @@
 
 use ratatui::layout::Rect;
 use ratatui::text::Line;
-use ratatui::widgets::{Cell, Row};
 
 use super::columns::window;
 use super::ink::{Ink, digits, lines, width};
 use super::number::signed;
-use super::table::table_width;
+use super::table::{Row, table_width};
 use super::target;
 use super::theme::Role;
 use crate::app::App;
@@ -96,7 +95,7 @@ fn row(
     app: &App,
     path: &TokenPath,
     (is_chosen, is_first, first): (bool, bool, u16),
-) -> [Cell<'static>; 6] {
+) -> [Line<'static>; 6] {
     let off = &app.ablation.off;
     let neuron = NeuronId { layer: path.head.layer, neuron: path.neuron };
     let is_off = off.heads.contains(&path.head) || off.neurons.contains(&neuron);
@@ -107,7 +106,7 @@ fn row(
     let room = usize::from(first.saturating_sub(2));
     let token = ink.span(format!("{:>room$}", app.task().vocabulary().name(path.token as Token)), plain);
     [
-        Cell::new(Line::from(vec![cursor, off, token])),
+        Line::from(vec![cursor, off, token]),
         ink.right(format!("{}.{}", path.head.layer, path.head.head), plain),
         ink.right(path.neuron.to_string(), of_neuron),
         number(path.score),

@@ -1,13 +1,12 @@
 //! The panel beside the attention map: the cell under the cursor, its query, and the heads in numbers.
 
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::widgets::Row;
 
 use super::head_list;
 use super::ink::{Ink, digits, lines, width};
 use super::measure::Measure;
 use super::number::figure;
-use super::table::{VALUE, table_width};
+use super::table::{Row, VALUE, table_width};
 use super::theme::Role;
 use super::widgets::{Dot, Dots};
 use crate::app::{App, AttentionScale};

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use ratatui::layout::{Constraint, Rect};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Cell, Row, Table};
+use ratatui::widgets::{self, Table};
 
-use super::ink::Ink;
+use super::ink::{Ink, beginning, width};
 use super::theme::Role;
 
 /// Column of the values of [`facts`](Ink::facts).
@@ -17,17 +17,50 @@ pub(super) fn table_width(widths: &[u16]) -> u16 {
     widths.iter().map(|width| width + 1).sum::<u16>().saturating_sub(1)
 }
 
+/// A row of a table.
+pub(super) struct Row<'t>(Vec<Line<'t>>);
+
+impl<'t> Row<'t> {
+    pub(super) fn new(cells: impl IntoIterator<Item = Line<'t>>) -> Self {
+        Self(cells.into_iter().collect())
+    }
+}
+
+/// A line in at most so many columns: of a longer one the beginning and an ellipsis, for a part of a number is another
+/// number.
+fn cut(line: Line<'_>, room: u16) -> Line<'_> {
+    if line.width() <= room.into() {
+        return line;
+    }
+    let mut left = usize::from(room.saturating_sub(1));
+    let mut spans = Vec::new();
+    for span in line.spans {
+        let kept = beginning(&span.content, left);
+        let is_whole = width(&kept) == width(&span.content);
+        left -= usize::from(width(&kept));
+        spans.push(Span::styled(if is_whole { kept } else { kept + "…" }, span.style));
+        if !is_whole {
+            break;
+        }
+    }
+    Line { spans, ..Line::default().style(line.style) }.alignment(line.alignment.unwrap_or_default())
+}
+
 impl Ink<'_> {
-    /// A table with one blank column between cells. Columns that do not fit are left out, from the right.
+    /// A table with one blank column between cells. Columns that do not fit are left out, from the right; a cell that is too
+    /// long is cut with an ellipsis.
     pub(super) fn table<'t>(&mut self, area: Rect, widths: &[u16], rows: impl IntoIterator<Item = Row<'t>>) {
         let mut end = 0;
         let fits = |width: &&u16| {
             end += **width + 1;
             end <= area.width + 1
         };
-        let widths: Vec<Constraint> =
-            widths.iter().take_while(fits).map(|width| Constraint::Length(*width)).collect();
-        self.draw(Table::new(rows, widths), area);
+        let widths: Vec<u16> = widths.iter().take_while(fits).copied().collect();
+        let row = |Row(cells): Row<'t>| {
+            widgets::Row::new(cells.into_iter().zip(&widths).map(|(cell, width)| cut(cell, *width)))
+        };
+        let rows: Vec<_> = rows.into_iter().map(row).collect();
+        self.draw(Table::new(rows, widths.iter().copied().map(Constraint::Length)), area);
     }
 
     /// One line per fact: a name, and its value from column [`VALUE`] on.
@@ -40,13 +73,13 @@ impl Ink<'_> {
     }
 
     /// A left-aligned cell.
-    pub(super) fn left<'t>(&self, text: impl Into<Cow<'t, str>>, role: Role) -> Cell<'t> {
-        Cell::new(self.span(text, role))
+    pub(super) fn left<'t>(&self, text: impl Into<Cow<'t, str>>, role: Role) -> Line<'t> {
+        self.span(text, role).into()
     }
 
     /// A right-aligned cell.
-    pub(super) fn right<'t>(&self, text: impl Into<Cow<'t, str>>, role: Role) -> Cell<'t> {
-        Cell::new(Line::from(self.span(text, role)).right_aligned())
+    pub(super) fn right<'t>(&self, text: impl Into<Cow<'t, str>>, role: Role) -> Line<'t> {
+        Line::from(self.span(text, role)).right_aligned()
     }
 
     /// The marks before a row: cursor and edit.
@@ -63,6 +96,17 @@ mod tests {
     use super::*;
     use crate::term::{ColorDepth, Glyphs, Ground};
     use crate::view::theme::Theme;
+
+    #[test]
+    fn a_cell_that_is_too_long_ends_in_an_ellipsis() {
+        let text = |line: Line<'_>| line.to_string();
+        assert_eq!(text(cut("@186".into(), 4)), "@186");
+        assert_eq!(text(cut("@186".into(), 2)), "@…");
+        assert_eq!(text(cut("é漢字".into(), 4)), "é漢…");
+        let spans = Line::from(vec!["ab".into(), "cd".into(), "ef".into()]).right_aligned();
+        let cut = cut(spans, 4);
+        assert_eq!((cut.alignment, text(cut)), (Some(ratatui::layout::Alignment::Right), "abc…".into()));
+    }
 
     #[test]
     fn a_column_without_room_is_left_out_whole() {
