@@ -123,19 +123,15 @@ impl Ink<'_> {
 
 #[cfg(test)]
 mod tests {
-    use ratatui::buffer::Buffer;
-
     use super::*;
-    use crate::term::{ColorDepth, Glyphs, Ground};
-    use crate::view::theme::Theme;
+    use crate::term::{ColorDepth, Glyphs};
+    use crate::view::ink::drawn;
 
     #[test]
     fn accuracies_near_one_stand_apart_by_their_errors() {
         let area = Rect::new(0, 0, 4, 1);
-        let theme = Theme { depth: ColorDepth::None, glyphs: Glyphs::Utf8, ground: Ground::Dark };
         let place = |accuracy: f64| {
-            let mut buffer = Buffer::empty(area);
-            Ink::new(&mut buffer, theme).error(area, Some(accuracy));
+            let buffer = drawn(area, (ColorDepth::None, Glyphs::Utf8), |ink| ink.error(area, Some(accuracy)));
             let at = buffer.content().iter().position(|cell| cell.symbol() != " ").unwrap();
             (at, buffer[(at as u16, 0)].symbol().chars().next().unwrap())
         };

@@ -214,3 +214,16 @@ pub(super) fn beside(area: Rect, left: u16) -> (Rect, Rect) {
     let left = left.min(area.width);
     (part(area, 0, 0, left, area.height), part(area, left.saturating_add(1), 0, area.width, area.height))
 }
+
+/// What is drawn on an empty area, on a dark ground.
+#[cfg(test)]
+pub(super) fn drawn(
+    area: Rect,
+    (depth, glyphs): (crate::term::ColorDepth, Glyphs),
+    draw: impl FnOnce(&mut Ink<'_>),
+) -> Buffer {
+    let mut buffer = Buffer::empty(area);
+    let theme = Theme { depth, glyphs, ground: crate::term::Ground::Dark };
+    draw(&mut Ink::new(&mut buffer, theme));
+    buffer
+}

@@ -96,19 +96,16 @@ impl Ink<'_> {
 
 #[cfg(test)]
 mod tests {
-    use ratatui::buffer::Buffer;
-
     use super::*;
-    use crate::term::{ColorDepth, Glyphs, Ground};
-    use crate::view::theme::Theme;
+    use crate::term::{ColorDepth, Glyphs};
+    use crate::view::ink::drawn;
 
     #[test]
     fn a_row_number_says_which_half_of_the_line_is_meant() {
         let area = Rect::new(0, 0, 4, 3);
         let ticks = |glyphs, cursor| {
-            let theme = Theme { depth: ColorDepth::TrueColor, glyphs, ground: Ground::Dark };
-            let mut buffer = Buffer::empty(area);
-            Ink::new(&mut buffer, theme).row_ticks(area, 35..41, (1, cursor));
+            let draw = |ink: &mut Ink<'_>| ink.row_ticks(area, 35..41, (1, cursor));
+            let buffer = drawn(area, (ColorDepth::TrueColor, glyphs), draw);
             let line = |y| (0..4).map(|x| buffer[(x, y)].symbol()).collect::<String>();
             [0, 1, 2].map(line)
         };

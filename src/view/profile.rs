@@ -59,19 +59,15 @@ fn hanging(share: f32, style: Style, has_eighths: bool) -> Bar {
 
 #[cfg(test)]
 mod tests {
-    use ratatui::buffer::Buffer;
-
     use super::*;
-    use crate::term::{ColorDepth, Ground};
-    use crate::view::theme::Theme;
+    use crate::term::ColorDepth;
+    use crate::view::ink::drawn;
 
     #[test]
     fn a_bar_hangs_as_many_eighths_as_the_same_value_stands() {
-        let theme = Theme { depth: ColorDepth::Ansi16, glyphs: Glyphs::Utf8, ground: Ground::Dark };
         let area = Rect::new(0, 0, 8, 1);
         let glyphs = |bars: &mut dyn Iterator<Item = Bar>| {
-            let mut buffer = Buffer::empty(area);
-            Ink::new(&mut buffer, theme).curve(area, bars);
+            let buffer = drawn(area, (ColorDepth::Ansi16, Glyphs::Utf8), |ink| ink.curve(area, bars));
             let reversed = |x| buffer[(x, 0)].modifier.contains(Modifier::REVERSED);
             (0..8).map(|x| (buffer[(x, 0)].symbol().to_owned(), reversed(x))).collect::<Vec<_>>()
         };

@@ -94,8 +94,8 @@ mod tests {
     use ratatui::buffer::Buffer;
 
     use super::*;
-    use crate::term::{ColorDepth, Glyphs, Ground};
-    use crate::view::theme::Theme;
+    use crate::term::{ColorDepth, Glyphs};
+    use crate::view::ink::drawn;
 
     #[test]
     fn a_cell_that_is_too_long_ends_in_an_ellipsis() {
@@ -110,13 +110,16 @@ mod tests {
 
     #[test]
     fn a_column_without_room_is_left_out_whole() {
-        let theme = Theme { depth: ColorDepth::None, glyphs: Glyphs::Utf8, ground: Ground::Dark };
         for (width, line) in [(9, "ab 12 345"), (8, "ab 12   "), (4, "ab  ")] {
-            let mut buffer = Buffer::empty(Rect::new(0, 0, width, 1));
-            let (area, mut ink) = (buffer.area, Ink::new(&mut buffer, theme));
-            let cells =
-                [ink.left("ab", Role::Plain), ink.right("12", Role::Plain), ink.right("345", Role::Plain)];
-            ink.table(area, &[2, 2, 3], [Row::new(cells)]);
+            let area = Rect::new(0, 0, width, 1);
+            let buffer = drawn(area, (ColorDepth::None, Glyphs::Utf8), |ink| {
+                let cells = [
+                    ink.left("ab", Role::Plain),
+                    ink.right("12", Role::Plain),
+                    ink.right("345", Role::Plain),
+                ];
+                ink.table(area, &[2, 2, 3], [Row::new(cells)]);
+            });
             assert_eq!(buffer, Buffer::with_lines([line]));
         }
     }

@@ -290,20 +290,17 @@ fn by_position(ink: &mut Ink<'_>, values: &[Option<f64>], area: Rect) {
 
 #[cfg(test)]
 mod tests {
-    use ratatui::buffer::Buffer;
-
     use super::*;
-    use crate::term::{ColorDepth, Ground};
-    use crate::view::theme::Theme;
+    use crate::term::ColorDepth;
+    use crate::view::ink::drawn;
 
     #[test]
     fn one_bad_position_among_many_stays_a_gap() {
-        let theme = Theme { depth: ColorDepth::TrueColor, glyphs: Glyphs::Utf8, ground: Ground::Dark };
         let area = Rect::new(0, 0, 40, 2);
         let mut values = vec![Some(0.99); 290];
         values[101] = Some(0.5);
-        let mut buffer = Buffer::empty(area);
-        by_position(&mut Ink::new(&mut buffer, theme), &values, area);
+        let buffer =
+            drawn(area, (ColorDepth::TrueColor, Glyphs::Utf8), |ink| by_position(ink, &values, area));
         let gaps: Vec<u16> = (10..39).filter(|x| buffer[(*x, 0)].symbol() == " ").collect();
         assert_eq!(gaps, [20]);
     }
