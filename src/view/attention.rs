@@ -130,7 +130,9 @@ fn legend(ink: &mut Ink<'_>, area: Rect, measure: &Measure<'_>) {
     let x = ink.text(area, AXIS, y, &format!("{low} "), Role::Faint);
     let x = ink.legend(area, x, y, ink.theme.ramp(measure.scale_of_colors()));
     let x = ink.text(area, x, y, &format!(" {high}"), Role::Faint);
-    if measure.is_mean {
-        ink.text(area, x, y, &format!(", {} seq.", measure.sequences), Role::Faint);
+    let over = format!(", {} seq.", measure.sequences);
+    // The list of heads says the number too.
+    if measure.is_mean && x + width(&over) <= area.width {
+        ink.text(area, x, y, &over, Role::Faint);
     }
 }

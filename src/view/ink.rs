@@ -48,10 +48,12 @@ impl<'a> Ink<'a> {
     pub(super) fn styled(&mut self, area: Rect, x: u16, y: u16, text: &str, style: Style) -> u16 {
         let text = drawable(text);
         let room = area.intersection(self.buffer.area).width.saturating_sub(x);
+        let end = x.saturating_add(width(&text));
         if room > 0 && y < area.height {
-            self.buffer.set_stringn(area.x + x, area.y + y, &text, room.into(), style);
+            let cut = (end > x.saturating_add(room)).then(|| beginning(&text, usize::from(room) - 1) + "…");
+            self.buffer.set_string(area.x + x, area.y + y, cut.as_deref().unwrap_or(&text), style);
         }
-        x.saturating_add(width(&text))
+        end
     }
 
     /// Right-aligned text that ends before column `end`.

@@ -98,6 +98,21 @@ mod tests {
     use crate::view::ink::drawn;
 
     #[test]
+    fn text_that_is_cut_says_so() {
+        let area = Rect::new(0, 0, 5, 1);
+        let line = |text: &str| {
+            let buffer = drawn(area, (ColorDepth::None, Glyphs::Utf8), |ink| {
+                ink.text(area, 2, 0, text, Role::Plain);
+            });
+            buffer.content().iter().map(ratatui::buffer::Cell::symbol).collect::<String>()
+        };
+        assert_eq!(
+            [line("410"), line("4100"), line("漢字")],
+            ["  410", "  41…", "  漢 …"].map(str::to_owned)
+        );
+    }
+
+    #[test]
     fn a_cell_that_is_too_long_ends_in_an_ellipsis() {
         let text = |line: Line<'_>| line.to_string();
         assert_eq!(text(cut("@186".into(), 4)), "@186");
