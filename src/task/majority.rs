@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Class, Definition, Feature, Targets, Task, Token, Vocabulary};
+use super::{Class, Definition, Feature, Situation, Targets, Task, Token, Vocabulary};
 
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
@@ -61,6 +61,27 @@ impl Task for Majority {
     fn features(&self) -> &'static [Feature] {
         &FEATURES
     }
+
+    fn situations(&self) -> &'static [Situation] {
+        &SITUATIONS
+    }
+}
+
+const SITUATIONS: [Situation; 1] =
+    [Situation { name: "lead", values: &["tie", "1", "2", "3+"], of: lead_of_the_leader }];
+
+/// The largest count minus the second largest, at each position.
+fn lead_of_the_leader(tokens: &[Token]) -> Vec<Option<usize>> {
+    let mut counts = vec![0_usize; usize::from(tokens.iter().copied().max().unwrap_or(0)) + 2];
+    let lead = tokens.iter().map(|&token| {
+        counts[usize::from(token)] += 1;
+        let mut most = [0, 0];
+        for &count in &counts {
+            most = if count > most[0] { [count, most[0]] } else { [most[0], most[1].max(count)] };
+        }
+        Some((most[0] - most[1]).min(3))
+    });
+    lead.collect()
 }
 
 const FEATURES: [Feature; 4] = [
@@ -123,6 +144,12 @@ mod tests {
     fn ties_go_to_the_smallest_token() {
         assert_eq!(targets(&[1, 5, 3, 6, 0, 9, 6], 10), [1, 1, 1, 1, 0, 0, 6]);
         assert_eq!(targets(&[9, 9, 3, 3, 3, 9], 10), [9, 9, 9, 3, 3, 3]);
+    }
+
+    #[test]
+    fn a_lead_is_the_margin_of_the_most_frequent_token_over_the_next() {
+        let leads = lead_of_the_leader(&[2, 1, 2, 2, 2, 1, 1, 1]);
+        assert_eq!(leads, [1, 0, 1, 2, 3, 2, 1, 0].map(Some));
     }
 
     #[test]

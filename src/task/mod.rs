@@ -114,6 +114,22 @@ pub trait Task: fmt::Debug + Send + Sync {
     fn features(&self) -> &'static [Feature] {
         &[]
     }
+
+    /// Ways of sorting positions in which errors may differ.
+    fn situations(&self) -> &'static [Situation] {
+        &[]
+    }
+}
+
+/// A way of sorting positions into named groups.
+#[derive(Debug)]
+pub struct Situation {
+    /// Its name in one word, an argument of `eval --by`.
+    pub name: &'static str,
+    /// Names of the groups.
+    pub values: &'static [&'static str],
+    /// The group of each position, `[pos]`; `None` where the question does not apply.
+    pub of: fn(&[Token]) -> Vec<Option<usize>>,
 }
 
 /// A function of a sequence and a class, at each position.
