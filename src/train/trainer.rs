@@ -332,8 +332,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
             let logits = self.optimizer.logits(&self.model, &self.validation, rows)?;
             let each = logits.chunks_exact(logits.len() / rows.len());
             self.validation.examples(rows).iter().zip(each).for_each(|(example, logits)| {
-                let scored = example.targets();
-                tally.add(&logits[..scored.len() * outputs], scored);
+                tally.add(&logits[..example.targets().len() * outputs], *example);
             });
         }
         Ok(Some(tally.evaluation()))

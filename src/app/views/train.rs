@@ -9,6 +9,7 @@ use crate::app::studies::Asked;
 use crate::app::{App, Bucket, Series};
 use crate::figure::{At, Axis, Column, Dim, Figure, Panel, Spec};
 use crate::inquiry::accuracy::{self, ACCURACY, CLASS_ACCURACY, POSITION_ACCURACY, SET_LOSS};
+use crate::inquiry::predictions::{self, SET_PREDICTION, SET_TARGET, SET_TOKEN};
 use crate::inquiry::{Over, Question, Subject, WeightForm};
 
 pub(crate) static ROOM: Room = Room {
@@ -91,6 +92,11 @@ const PANELS: &[PanelEntry] = &[
         [POSITION_ACCURACY],
         by_position
     ),
+    panel!(
+        "answers",
+        "token, target and prediction at every position of the validation set",
+        [SET_TOKEN, SET_TARGET, SET_PREDICTION],
+        answers, opened_by: |app| app.settings.answers = true),
 ];
 
 /// The subject of a number of the run: the newest weights, and the step of the number.
@@ -165,6 +171,18 @@ fn by_position(app: &App) -> Option<Panel> {
     Some(Panel::new("position_accuracies", [figure.axes[1].clone()]).with(column))
 }
 
+fn answers(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.predictions().filter(|_| app.settings.answers)?;
+    let of = Arc::new(answer.inquiry.subject.clone());
+    let found = predictions::figures(&of, found, &app.options.dataset);
+    let at = [At::Lead(0), At::Lead(1)];
+    let panel = Panel::new("answers", found.tokens.axes.clone())
+        .with(Column::new("token", &found.tokens, at.clone()))
+        .with(Column::new("target", &found.targets, at.clone()))
+        .with(Column::new("prediction", &found.predictions, at));
+    Some(panel)
+}
+
 const KEYS: &[Binding] = &[
     bind(LEFT, |_| position(-1), "position", "the previous position"),
     bind(RIGHT, |_| position(1), JOIN, "the next position"),
@@ -183,6 +201,11 @@ const KEYS: &[Binding] = &[
 ];
 
 fn asks(app: &App) -> Vec<Asked> {
-    let subject = app.of_validation().filter(|_| app.validates_here());
-    subject.map(|subject| (subject, Question::Accuracy)).into_iter().collect()
+    let Some(subject) = app.of_validation() else { return Vec::new() };
+    let answers = app.settings.answers.then(|| {
+        let subject = subject.clone().edited(&app.ablation.off);
+        (subject, Question::Predictions)
+    });
+    let accuracy = app.validates_here().then_some((subject, Question::Accuracy));
+    accuracy.into_iter().chain(answers).collect()
 }
