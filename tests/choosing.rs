@@ -177,7 +177,7 @@ fn a_token_is_typed_by_name_also_where_one_begins_another() {
     let mut screen = words();
     let first =
         |screen: &Screen| screen.line("token ").split_whitespace().nth(1).unwrap().replace(['▐', '▌'], "");
-    screen.keys("2<home>iat").must_show("token: at_");
+    screen.keys("2<home>iat").must_show("token (Tab): at_");
     screen.must_show("attic");
     screen.keys("t<tab><enter>");
     assert_eq!(first(&screen), "attic");
@@ -185,4 +185,27 @@ fn a_token_is_typed_by_name_also_where_one_begins_another() {
     assert_eq!(first(&screen), "at");
     screen.keys("<home>ib<enter>");
     assert_eq!(first(&screen), "b");
+}
+
+#[test]
+fn of_more_classes_than_fit_all_are_reached() {
+    let model =
+        ModelConfig { n_ctx: 8, d_vocab: 90, d_model: 16, d_head: 8, d_mlp: 12, ..ModelConfig::default() };
+    for (width, height, keys) in [(80, 24, "1"), (120, 40, "1"), (80, 24, "4<space>6")] {
+        let mode = Mode::Exploring { weights: "wide.safetensors".into() };
+        let setup = Setup { mode, model: model.clone(), sequences: 600, ..Setup::sized(width, height) };
+        let mut screen = setup.screen();
+        screen.snapshot(0, Weights::initial(&model, common::SEED));
+        screen.keys(keys).must_show("classes");
+        let first = screen.text();
+        let [back, on] = if keys == "1" { ["<pgup>", "<pgdn>"] } else { ["(", ")"] };
+        for _ in 0..12 {
+            screen.keys(on);
+        }
+        screen.must_show(if width == 120 { " 90/90" } else { " of 90" });
+        for _ in 0..12 {
+            screen.keys(back);
+        }
+        assert_eq!(first, screen.text());
+    }
 }

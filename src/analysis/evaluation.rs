@@ -32,6 +32,18 @@ pub struct Evaluation {
     pub accuracy_by_position: Vec<Option<f64>>,
 }
 
+impl Evaluation {
+    /// The loss; `None` without targets. A broken model's is NaN.
+    pub fn known_loss(&self) -> Option<f64> {
+        self.known_accuracy().map(|_| self.loss)
+    }
+
+    /// The accuracy; `None` without targets.
+    pub fn known_accuracy(&self) -> Option<f64> {
+        Some(self.accuracy).filter(|accuracy| !accuracy.is_nan())
+    }
+}
+
 /// Random sets of the same number of neurons in the same layers, matched by activity and ablated in the same way; heads
 /// and patterns are edited as with the original neurons.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

@@ -1,5 +1,7 @@
 //! The filter: which positions of the validation set `n`, `N`, `w` and `W` stop at, and the search for them.
 
+use std::sync::Arc;
+
 use super::App;
 use super::event::{Command, Notice};
 use super::sequence::Source;
@@ -7,7 +9,7 @@ use super::studies::Refresh;
 use crate::analysis::Scores;
 use crate::inquiry::{AskedBy, Inquiry, Probe, Question};
 use crate::number::count;
-use crate::task::{Class, Example, Split, Task, Token};
+use crate::task::{Class, Example, Situation, Split, Task, Token};
 
 /// A condition on a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub(crate) enum Filter {
 impl Filter {
     /// Every filter of a task: situations first, because there are few.
     pub(super) fn all(task: &dyn Task) -> impl Iterator<Item = Self> {
-        let groups = |(which, situation): (usize, &crate::task::Situation)| {
+        let groups = |(which, situation): (usize, &Situation)| {
             (0..situation.values.len()).map(move |group| Self::Situation { which, group })
         };
         let situations: Vec<Self> = task.situations().iter().enumerate().flat_map(groups).collect();
@@ -60,6 +62,16 @@ impl Filter {
 /// Whether each position passes the filter, if there is one.
 fn passing(filter: Option<Filter>, task: &dyn Task, example: Example<'_>) -> Vec<bool> {
     filter.map_or_else(|| vec![true; example.tokens().len()], |filter| filter.passes(task, example))
+}
+
+fn is_wrong(probe: &Probe, position: usize) -> bool {
+    let prediction = probe.current().predictions.get(position).copied().flatten();
+    probe.label(position).is_some_and(|label| prediction != Some(label))
+}
+
+fn is_changed(probe: &Probe, position: usize) -> bool {
+    let clean = probe.clean.predictions.get(position);
+    probe.ablated.as_ref().is_some_and(|ablated| ablated.predictions.get(position) != clean)
 }
 
 /// A place in the validation set.
@@ -121,17 +133,15 @@ impl App {
     /// Shows the next sequence that passes the filter.
     pub(super) fn filtered_sequence(&mut self, filter: Filter, by: isize) -> Vec<Command> {
         let each = self.places(|_, _, _| true);
-        match self.next_place(by, true, &each) {
-            Some(found) => self.show_place(found),
-            None => {
-                let words = filter.words(self.task());
-                self.say(Notice::info(format!("no position of the validation set has {words}: / clears it")))
-            }
+        if let Some(found) = self.next_place(by, true, &each) {
+            return self.show_place(found);
         }
+        let words = filter.words(self.task());
+        self.say(Notice::info(format!("no position of the validation set has {words}: / clears it")))
     }
 
     fn show_place(&mut self, found: Found) -> Vec<Command> {
-        let data = std::sync::Arc::clone(&self.options.dataset);
+        let data = Arc::clone(&self.options.dataset);
         if !self.sequence.validation(&data, found.sequence) {
             return self.say(Notice::warning(format!("the model cannot read sequence {}", found.sequence)));
         }
@@ -141,7 +151,7 @@ impl App {
 
     /// Moves to the next wrong prediction that passes the filter: in this sequence, then in the validation set.
     pub(super) fn jump_to_wrong(&mut self, by: isize) -> Vec<Command> {
-        if self.jump_here(by, Self::is_wrong) {
+        if self.jump_here(by, is_wrong) {
             return Vec::new();
         }
         let Some(subject) = self.of_validation().filter(|_| self.is_labelled()) else {
@@ -149,7 +159,7 @@ impl App {
         };
         let subject = subject.edited(&self.ablation.off);
         let known = self.studies.predictions().filter(|(answer, _)| answer.inquiry.subject == subject);
-        if let Some(found) = known.map(|(_, found)| std::sync::Arc::clone(found)) {
+        if let Some(found) = known.map(|(_, found)| Arc::clone(found)) {
             return self.go_to_wrong(by, &found);
         }
         self.generation += 1;
@@ -160,7 +170,7 @@ impl App {
         self.studies.ask(inquiry, Refresh::Newer).into_iter().collect()
     }
 
-    /// Whether the first validation sequence with any target has one: unlabelled data are never wrong.
+    /// Whether any validation sequence has a target: unlabelled data are never wrong.
     fn is_labelled(&self) -> bool {
         let data = &self.options.dataset;
         (0..data.len(Split::Validation)).any(|index| data.example(Split::Validation, index).scored() > 0)
@@ -168,7 +178,7 @@ impl App {
 
     /// Goes on with the search that waited for the predictions.
     pub(super) fn search_on(&mut self) -> Vec<Command> {
-        let found = self.studies.predictions().map(|(_, found)| std::sync::Arc::clone(found));
+        let found = self.studies.predictions().map(|(_, found)| Arc::clone(found));
         match (self.searching.take(), found) {
             (Some(by), Some(found)) => self.go_to_wrong(by, &found),
             _ => Vec::new(),
@@ -193,7 +203,7 @@ impl App {
 
     /// Moves to the next changed prediction of this sequence.
     pub(super) fn jump_to_changed(&mut self, by: isize) -> Vec<Command> {
-        if self.jump_here(by, Self::is_changed) { Vec::new() } else { self.none_here(by, "changed") }
+        if self.jump_here(by, is_changed) { Vec::new() } else { self.none_here(by, "changed") }
     }
 
     fn none_here(&mut self, by: isize, what: &str) -> Vec<Command> {
@@ -201,24 +211,12 @@ impl App {
         self.say(Notice::info(format!("no {what} prediction {side} position {here}")))
     }
 
-    fn is_wrong(&self, probe: &Probe, position: usize) -> bool {
-        let prediction = probe.current().predictions.get(position).copied().flatten();
-        probe.label(position).is_some_and(|label| prediction != Some(label))
-    }
-
-    fn is_changed(&self, probe: &Probe, position: usize) -> bool {
-        probe
-            .ablated
-            .as_ref()
-            .is_some_and(|ablated| ablated.predictions.get(position) != probe.clean.predictions.get(position))
-    }
-
     /// Moves to the next position of this sequence in a direction where `holds` is true and that passes the filter.
-    fn jump_here(&mut self, by: isize, holds: fn(&Self, &Probe, usize) -> bool) -> bool {
+    fn jump_here(&mut self, by: isize, holds: fn(&Probe, usize) -> bool) -> bool {
         let Some(probe) = self.probe.as_deref() else { return false };
         let len = probe.len().min(self.sequence.tokens.len());
         let passes = passing(self.filter, self.task(), Example::new(probe.tokens(), &probe.targets));
-        let stops = |position: &usize| passes[*position] && holds(self, probe, *position);
+        let stops = |position: &usize| passes[*position] && holds(probe, *position);
         let here = self.cursor.position;
         let found = if by > 0 { (here + 1..len).find(stops) } else { (0..here.min(len)).rev().find(stops) };
         found.map(|position| self.set_position(position)).is_some()

@@ -28,6 +28,11 @@ impl App {
         self.cursor.move_key(by, self.options.model.attention_dir, self.sequence.tokens.len());
     }
 
+    /// Scrolls the classes.
+    pub(super) fn move_classes(&mut self, by: isize) {
+        self.cursor.class_rank = moved(self.cursor.class_rank, by, self.task().outputs().len());
+    }
+
     pub(super) fn move_head(&mut self, by: isize) {
         self.leave_paths();
         self.cursor.move_head(&self.options.model, by);

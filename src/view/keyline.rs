@@ -59,7 +59,7 @@ fn choices(ink: &mut Ink<'_>, app: &App, area: Rect) {
                 vocabulary.completions(&edit.entry).take(COMPLETIONS).map(|token| vocabulary.name(token));
             let names: Vec<String> = names.collect();
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            choice(ink, area, ("token: ", &edit.entry), &names, 0);
+            choice(ink, area, ("token (Tab): ", &edit.entry), &names, 0);
         }
         _ => {}
     }

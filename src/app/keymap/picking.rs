@@ -36,7 +36,7 @@ pub(super) const KEYS: &[Binding] = &[
             Offer::set(|app: &mut App| {
                 app.retype(|entry| {
                     entry.pop();
-                })
+                });
             })
         },
         "",

@@ -51,7 +51,7 @@ pub(super) const KEYS: &[Binding] = &[
             Some(typed) if !typed.entry.is_empty() => edit(Edit::complete),
             _ => Offer::nothing("type the beginning of a token first"),
         },
-        "complete",
+        "",
         "complete the token to the first one that begins like this",
     ),
     bind(

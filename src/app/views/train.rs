@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::{Room, position, view};
-use crate::app::keymap::{Binding, JOIN, Key, LEFT, Offer, RIGHT, bind};
+use crate::app::cursor::PAGE;
+use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::panels::{PanelEntry, panel};
 use crate::app::studies::Asked;
-use crate::app::{App, Bucket, Series};
+use crate::app::{App, Bucket, Notice, Series};
 use crate::figure::{At, Axis, Column, Dim, Figure, Panel, Spec};
 use crate::inquiry::accuracy::{self, ACCURACY, CLASS_ACCURACY, POSITION_ACCURACY, SET_LOSS};
 use crate::inquiry::predictions::{self, SET_PREDICTION, SET_TARGET, SET_TOKEN};
@@ -171,6 +172,16 @@ fn by_position(app: &App) -> Option<Panel> {
     Some(Panel::new("position_accuracies", [figure.axes[1].clone()]).with(column))
 }
 
+impl App {
+    /// Adds the answers to the exported numbers, or leaves them out.
+    fn toggle_answers(&mut self) {
+        let answers = !self.settings.answers;
+        self.settings.answers = answers;
+        let text = if answers { "e writes every prediction too" } else { "e writes no single predictions" };
+        self.say(Notice::info(text));
+    }
+}
+
 fn answers(app: &App) -> Option<Panel> {
     let (answer, found) = app.studies.predictions().filter(|_| app.settings.answers)?;
     let of = Arc::new(answer.inquiry.subject.clone());
@@ -183,14 +194,35 @@ fn answers(app: &App) -> Option<Panel> {
     Some(panel)
 }
 
+/// Scrolls the classes.
+pub(super) fn scroll(by: isize) -> Offer {
+    Offer::set(move |app| app.move_classes(by))
+}
+
 const KEYS: &[Binding] = &[
     bind(LEFT, |_| position(-1), "position", "the previous position"),
     bind(RIGHT, |_| position(1), JOIN, "the next position"),
+    bind(UP, |_| scroll(-1), "classes", "the class before, of too many to show"),
+    bind(DOWN, |_| scroll(1), JOIN, "the next class"),
+    bind(PAGE_UP, |_| scroll(-PAGE), "", "ten classes back"),
+    bind(PAGE_DOWN, |_| scroll(PAGE), "", "ten classes on"),
     bind(
         &[Key::ch('x')],
         |_| Offer::set(|app| app.settings.loss = app.settings.loss.next()),
         "log/linear",
         "loss on a logarithmic or a linear scale",
+    ),
+    bind(
+        &[Key::ch('a')],
+        |app| {
+            if app.has_data() {
+                Offer::set(App::toggle_answers).hinted_if(false)
+            } else {
+                Offer::nothing("there is no validation set")
+            }
+        },
+        "",
+        "export every prediction over the validation set too, or not",
     ),
     bind(
         &[Key::ch('E')],
