@@ -24,6 +24,8 @@ pub enum Purpose {
     Split = 6,
     /// The sequence that replaces activations in an ablation; index: the ablated sequence.
     Resample = 7,
+    /// Random tokens, repeated, that heads are scored on.
+    Repeated = 8,
 }
 
 /// The generator of one stream.

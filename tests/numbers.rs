@@ -4,11 +4,11 @@ mod reference;
 
 use std::sync::Arc;
 
-use headcount::analysis::attention::averages;
 use headcount::analysis::circuits::{HeadCircuits, HeadDrive, circuits};
+use headcount::analysis::head_scores::averages;
 use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::{lens, lens_over};
-use headcount::analysis::{AblationOutcome, Each, Scores, token_trackers};
+use headcount::analysis::{AblationOutcome, Each, NeuronHook, Scores, token_trackers};
 use headcount::analysis::{NeuronDirections, Pass, evaluate};
 use headcount::inquiry::paths::paths;
 use headcount::inquiry::{
@@ -376,8 +376,8 @@ fn logits_that_are_nan_predict_nothing() {
         assert!(place.accuracy == 0.0 && place.loss.is_nan(), "{place:?}");
     }
     let neuron = [NeuronId { layer: 0, neuron: 0 }];
-    let fits = fit(&broken, &[example], &neuron, 0, majority(&[]).task().features());
-    assert!(fits.iter().all(|r_squared| r_squared.is_nan()), "{fits:?}");
+    let fits = fit(&broken, &[example], (&neuron, NeuronHook::Post), 0, majority(&[]).task());
+    assert!(fits.iter().all(|fitted| fitted.correlation.is_nan()), "{fits:?}");
 }
 
 #[test]
@@ -400,9 +400,9 @@ fn each_token_has_neurons_that_answer_for_it_and_more_than_random_ones_do() {
     let weights = weights("weights");
     let sizes = TaskConfig { sequences: 40, train_fraction: 0.1, ..TaskConfig::default() };
     let data = sizes.dataset(weights.config().shape(), 23).unwrap();
-    let (examples, features) = (data.examples(Split::Validation), data.task().features());
+    let (examples, task) = (data.examples(Split::Validation), data.task());
     let directions = NeuronDirections::new(&weights);
-    let found = trackers(&weights, &examples, features);
+    let found = trackers(&weights, &examples, task);
     assert_eq!(found.len(), 10);
     for (token, ranked) in found.iter().enumerate() {
         assert!(ranked.windows(2).all(|pair| pair[0].effect >= pair[1].effect));
@@ -411,9 +411,18 @@ fn each_token_has_neurons_that_answer_for_it_and_more_than_random_ones_do() {
         assert!(ranked.iter().all(|tracker| tracker.effect > 0.0 && raises(tracker.neuron)), "{token}");
         // One neuron's figures, found again by the other way round.
         let ids = [NeuronId { layer: 0, neuron: ranked[0].neuron }];
-        let alone = fit(&weights, &examples, &ids, token as Class, features);
-        assert!(alone.iter().zip(&ranked[0].r_squared).all(|(a, b)| (a - b).abs() < 1e-6), "{token}");
-        assert!(alone[1] > alone[0], "the lead explains more than the count: {alone:?}");
+        for (hook, all) in
+            [(NeuronHook::Post, &ranked[0].r_squared), (NeuronHook::Pre, &ranked[0].r_squared_pre)]
+        {
+            let alone = fit(&weights, &examples, (&ids, hook), token as Class, task);
+            assert!(alone.iter().zip(all).all(|(a, b)| (a.r_squared() - b).abs() < 1e-6), "{token}");
+        }
+        let of = |key: &str, all: &[f64]| all[task.features().iter().position(|one| one.key == key).unwrap()];
+        let (post, pre) = (&ranked[0].r_squared, &ranked[0].r_squared_pre);
+        assert!(of("lead", post) > of("count", post), "the lead explains more than the count: {post:?}");
+        // Layer norm standardises, and the MLP picks the winner.
+        assert!(of("standardised_share", pre) > of("share", pre), "{pre:?}");
+        assert!(of("standardised_share", pre) > 0.9, "{pre:?}");
     }
 }
 

@@ -6,8 +6,8 @@ use common::{Screen, Setup, trained};
 use headcount::analysis::circuits::{HeadDrive, circuits, qk_over_positions};
 use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::lens_over;
-use headcount::analysis::{AblationOutcome, Each, Scores};
-use headcount::analysis::{NeuronDirections, Pass, Target, attention, evaluate, evaluation};
+use headcount::analysis::{AblationOutcome, Each, NeuronHook, Scores};
+use headcount::analysis::{NeuronDirections, Pass, Target, evaluate, evaluation, head_scores};
 use headcount::model::{
     FoldOptions, HeadId, Interventions, ModelConfig, NeuronId, Patch, PatternKind, Positions, Weights, fold,
 };
@@ -160,7 +160,7 @@ fn attention_and_scores() {
     let grid = column(&export, "grid", "attention");
     same(grid[POSITION * 128 + 5], pass.attention(0, 1, POSITION)[5].into());
     let examples = twin.screen.data.examples(Split::Validation);
-    let averages = attention::averages(&twin.weights, &Patch::default(), &examples);
+    let averages = head_scores::averages(&twin.weights, &Patch::default(), &examples);
     for (at, (average, summary)) in averages.iter().zip(&pass.heads).enumerate() {
         let cell = |name: &str| column(&export, "heads", name)[at];
         same(cell("mean_entropy_this_sequence"), summary.mean_entropy().into());
@@ -190,8 +190,8 @@ fn neurons_trackers_and_fits() {
     let target = Target::Label.resolve(twin.labels[POSITION], pass.logits(POSITION));
     let directions = NeuronDirections::new(&twin.weights);
     let examples = twin.screen.data.examples(Split::Validation);
-    let features = twin.screen.data.task().features();
-    let tracked = trackers(&twin.weights, &examples, features);
+    let task = twin.screen.data.task();
+    let tracked = trackers(&twin.weights, &examples, task);
     let neurons = column(&export, "neuron_list", "neuron");
     assert_eq!(neurons.len(), 256);
     for (at, neuron) in neurons.iter().map(|cell| index(cell)).enumerate() {
@@ -218,10 +218,20 @@ fn neurons_trackers_and_fits() {
         .iter()
         .map(|tracker| NeuronId { layer: 0, neuron: tracker.neuron })
         .collect();
-    let r_squared = fit(&twin.weights, &examples, &best, token, features);
-    for (at, (which, r_squared)) in features.iter().zip(r_squared).enumerate() {
+    let mut fitted: Vec<_> = fit(&twin.weights, &examples, (&best, NeuronHook::Post), token, task)
+        .into_iter()
+        .zip(task.features())
+        .collect();
+    fitted.sort_by(|a, b| b.0.r_squared().total_cmp(&a.0.r_squared()));
+    for (at, (fitted, which)) in fitted.iter().enumerate() {
         assert_eq!(*column(&export, "fit", "hypothesis")[at], which.name);
-        same(column(&export, "fit", "r_squared")[at], r_squared);
+        same(column(&export, "fit", "r_squared")[at], fitted.r_squared());
+        same(column(&export, "fit", "correlation")[at], fitted.correlation);
+    }
+    for (at, point) in fitted[0].0.tuning.iter().enumerate() {
+        same(column(&export, "tuning", "activation")[at], point.mean);
+        same(column(&export, "tuning", "deviation")[at], point.deviation);
+        assert_eq!(index(column(&export, "tuning", "positions")[at]), point.positions);
     }
     assert_eq!(meaning(&export, "fit", "r_squared")["asked_with"]["class"], token.to_string());
 }

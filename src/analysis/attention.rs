@@ -1,11 +1,7 @@
 //! Attention patterns and their summaries.
 
-use serde::Serialize;
-
 use super::readout::product;
-use super::total::{Total, over};
-use crate::model::{Activations, HeadId, Mat, ModelConfig, Patch, VisibleKeys, Weights, sum_p_ln_p};
-use crate::task::{Example, Token};
+use crate::model::{Activations, HeadId, Mat, VisibleKeys, Weights, sum_p_ln_p};
 
 /// Figures of one head over one sequence.
 #[derive(Clone, Debug)]
@@ -58,8 +54,9 @@ fn kl_from_uniform(query: usize, pattern: &[f32], keys: &VisibleKeys) -> f32 {
     if divergence < 0.0 { 0.0 } else { divergence }
 }
 
+/// Rounding must not leave a sign before zero.
 fn entropy(pattern: &[f32]) -> f32 {
-    -sum_p_ln_p(pattern, 1.0)
+    0.0 - sum_p_ln_p(pattern, 1.0)
 }
 
 /// |v `W_O`| of one head, `[key]`.
@@ -101,182 +98,9 @@ fn norms_of_rows(rows: &[f32], width: usize) -> Vec<f32> {
     rows.chunks_exact(width).map(|row| row.iter().map(|x| x * x).sum::<f32>().sqrt()).collect()
 }
 
-/// How closely a head follows known attention patterns; each score from 0 to 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct HeadScores {
-    /// Mean attention to the previous position, over queries that have one.
-    pub previous: f32,
-    /// Mean attention to earlier positions with the query's own token, over queries that have one.
-    pub duplicate: f32,
-    /// Mean attention to positions that follow an earlier occurrence of the query's token, over queries that have one.
-    pub induction: f32,
-    /// 1 minus the mean total variation distance from uniform attention over the keys that the query sees.
-    pub uniform: f32,
-}
-
-/// Scores a pattern, `[query, key]`, over its sequence.
-pub fn head_scores(pattern: &[f32], tokens: &[Token], keys: &VisibleKeys) -> HeadScores {
-    let len = tokens.len();
-    let rows = || pattern.chunks_exact(len).enumerate();
-    // Sums the attention to the keys that qualify; a query without any does not count.
-    let attention_to = |qualifies: &dyn Fn(usize, usize) -> bool| {
-        let per_query = rows().filter_map(|(query, row)| {
-            let wanted: Vec<usize> = keys.of(query).filter(|&key| qualifies(query, key)).collect();
-            (!wanted.is_empty()).then(|| wanted.into_iter().map(|key| row[key]).sum::<f32>())
-        });
-        let sums: Vec<f32> = per_query.collect();
-        if sums.is_empty() { 0.0 } else { mean(&sums) }
-    };
-    let distance = |(query, row): (usize, &[f32])| {
-        let uniform = 1.0 / keys.of(query).count() as f32;
-        0.5 * keys.of(query).map(|key| (row[key] - uniform).abs()).sum::<f32>()
-    };
-    HeadScores {
-        previous: attention_to(&|query, key| key + 1 == query),
-        duplicate: attention_to(&|query, key| key < query && tokens[key] == tokens[query]),
-        induction: attention_to(&|query, key| key > 0 && tokens[key - 1] == tokens[query] && key - 1 < query),
-        uniform: 1.0 - rows().map(distance).sum::<f32>() / len as f32,
-    }
-}
-
-/// Averages of one head over a set of sequences.
-#[derive(Clone, Debug)]
-pub struct HeadAverages {
-    /// Which head.
-    pub id: HeadId,
-    /// Mean pattern, `[query, key]`.
-    pub pattern: Vec<f32>,
-    /// Mean scores.
-    pub scores: HeadScores,
-}
-
-/// Patterns and scores of every head averaged over `examples`, by layer, then head. A query's pattern is averaged over
-/// the sequences long enough to contain it.
-pub fn averages(weights: &Weights, patch: &Patch, examples: &[Example<'_>]) -> Vec<HeadAverages> {
-    let len = examples.iter().map(|example| example.tokens().len()).max().unwrap_or(0);
-    over(HeadSums::new(weights.config(), len), weights, patch, examples).averages()
-}
-
-/// Sums of patterns and scores of every head over sequences.
-pub struct HeadSums {
-    /// Number of sequences long enough for each query.
-    reach: Vec<usize>,
-    sequences: usize,
-    /// Number of sequences with a query that the duplicate and induction scores count.
-    scored: [usize; 2],
-    sums: Vec<HeadAverages>,
-}
-
-/// Whether any query has a previous position, and whether any token has an earlier occurrence.
-fn has_queries(tokens: &[Token]) -> [bool; 2] {
-    let repeats = |(at, token): (usize, &Token)| tokens[..at].contains(token);
-    [tokens.len() > 1, tokens.iter().enumerate().any(repeats)]
-}
-
-impl HeadSums {
-    /// Empty sums, for sequences of at most `len` tokens.
-    pub fn new(config: &ModelConfig, len: usize) -> Self {
-        let zero = |id| HeadAverages { id, pattern: vec![0.0; len * len], scores: HeadScores::default() };
-        Self { reach: vec![0; len], sequences: 0, scored: [0; 2], sums: config.heads().map(zero).collect() }
-    }
-
-    /// By layer, then head. A score without any query is NaN.
-    pub fn averages(mut self) -> Vec<HeadAverages> {
-        let [with_previous, with_repeat] = self.scored.map(|sequences| sequences as f32);
-        let all = self.sequences.max(1) as f32;
-        for HeadAverages { pattern, scores, .. } in &mut self.sums {
-            for (row, reach) in pattern.chunks_exact_mut(self.reach.len()).zip(&self.reach) {
-                row.iter_mut().for_each(|p| *p /= *reach as f32);
-            }
-            *scores = HeadScores {
-                previous: scores.previous / with_previous,
-                duplicate: scores.duplicate / with_repeat,
-                induction: scores.induction / with_repeat,
-                uniform: scores.uniform / all,
-            };
-        }
-        self.sums
-    }
-}
-
-impl HeadScores {
-    fn add(&mut self, other: Self) {
-        self.previous += other.previous;
-        self.duplicate += other.duplicate;
-        self.induction += other.induction;
-        self.uniform += other.uniform;
-    }
-}
-
-impl Total for HeadSums {
-    fn empty(&self) -> Self {
-        let zero = |sum: &HeadAverages| HeadAverages {
-            id: sum.id,
-            pattern: vec![0.0; sum.pattern.len()],
-            scores: HeadScores::default(),
-        };
-        let sums = self.sums.iter().map(zero).collect();
-        Self { reach: vec![0; self.reach.len()], sequences: 0, scored: [0; 2], sums }
-    }
-
-    fn add(&mut self, from: &Activations, example: Example<'_>, between: &dyn Fn()) {
-        self.sequences += 1;
-        let has = has_queries(example.tokens());
-        self.scored.iter_mut().zip(has).for_each(|(scored, has)| *scored += usize::from(has));
-        let (len, own) = (self.reach.len(), from.len);
-        self.reach.iter_mut().take(own).for_each(|reach| *reach += 1);
-        for sum in &mut self.sums {
-            between();
-            let HeadId { layer, head } = sum.id;
-            let pattern = &from.blocks[layer].attn.pattern[head * own * own..][..own * own];
-            for (sums, row) in sum.pattern.chunks_exact_mut(len).zip(pattern.chunks_exact(own)) {
-                sums.iter_mut().zip(row).for_each(|(sum, p)| *sum += p);
-            }
-            sum.scores.add(head_scores(pattern, example.tokens(), &from.keys));
-        }
-    }
-
-    fn merge(&mut self, next: Self) {
-        self.sequences += next.sequences;
-        self.scored.iter_mut().zip(next.scored).for_each(|(ours, theirs)| *ours += theirs);
-        self.reach.iter_mut().zip(next.reach).for_each(|(ours, theirs)| *ours += theirs);
-        for (ours, theirs) in self.sums.iter_mut().zip(next.sums) {
-            ours.pattern.iter_mut().zip(theirs.pattern).for_each(|(sum, p)| *sum += p);
-            ours.scores.add(theirs.scores);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn one_hot(len: usize, key_of: impl Fn(usize) -> usize) -> Vec<f32> {
-        let mut pattern = vec![0.0; len * len];
-        (0..len).for_each(|query| pattern[query * len + key_of(query)] = 1.0);
-        pattern
-    }
-
-    #[test]
-    fn a_sequence_without_such_a_query_does_not_count_in_a_score() {
-        assert_eq!(has_queries(&[3]), [false, false]);
-        assert_eq!(has_queries(&[3, 4]), [true, false]);
-        assert_eq!(has_queries(&[3, 4, 3]), [true, true]);
-        let config = ModelConfig { d_model: 8, d_head: 4, d_mlp: 0, n_ctx: 3, ..ModelConfig::default() };
-        let weights = Weights::initial(&config, 1);
-        let scores = |sequences: &[&[Token]]| {
-            let targets = [None; 3];
-            let examples: Vec<Example<'_>> =
-                sequences.iter().map(|tokens| Example::new(tokens, &targets[..tokens.len()])).collect();
-            averages(&weights, &Patch::default(), &examples)[0].scores
-        };
-        let (with, both) = (scores(&[&[1, 2, 1]]), scores(&[&[1, 2, 1], &[3, 4]]));
-        assert_eq!(
-            (with.duplicate.to_bits(), with.induction.to_bits()),
-            (both.duplicate.to_bits(), both.induction.to_bits())
-        );
-        assert!(scores(&[&[3, 4]]).duplicate.is_nan());
-    }
 
     #[test]
     fn norms_by_the_gram_matrix_equal_those_of_the_written_vectors_or_are_refused() {
@@ -309,24 +133,5 @@ mod tests {
         assert!(
             norms(&values, &vec![0.0; w_o.len()]).0.is_some_and(|all| all.iter().all(|norm| *norm == 0.0))
         );
-    }
-
-    #[test]
-    fn each_score_recognises_its_own_kind_of_head() {
-        let tokens = [4, 7, 2, 4, 7, 2];
-        let keys = ModelConfig::default().visible_keys(&tokens);
-        let head_scores = |pattern: &[f32], tokens: &[Token]| head_scores(pattern, tokens, &keys);
-        let close = |score: f32, want: f32| assert!((score - want).abs() < 1e-6, "{score} {want}");
-        let previous = head_scores(&one_hot(6, |query| query.saturating_sub(1)), &tokens);
-        close(previous.previous, 1.0);
-        close(previous.duplicate, 0.0);
-        let duplicate = head_scores(&one_hot(6, |query| if query < 3 { query } else { query - 3 }), &tokens);
-        close(duplicate.previous, 0.0);
-        close(duplicate.duplicate, 1.0);
-        let induction = head_scores(&one_hot(6, |query| if query < 3 { 0 } else { query - 2 }), &tokens);
-        close(induction.induction, 1.0);
-        let uniform: Vec<f32> =
-            (0..36).map(|i| if i % 6 <= i / 6 { 1.0 / (i / 6 + 1) as f32 } else { 0.0 }).collect();
-        close(head_scores(&uniform, &tokens).uniform, 1.0);
     }
 }

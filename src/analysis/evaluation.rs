@@ -57,7 +57,7 @@ pub struct Controls {
 }
 
 impl Controls {
-    /// Mean and standard deviation of the losses; `None` before the first.
+    /// Mean and standard deviation of the losses, over one less than their number; `None` before the first.
     pub fn loss(&self) -> Option<(f64, f64)> {
         moments(&self.losses)
     }
@@ -76,7 +76,7 @@ impl Controls {
 fn moments(values: &[f64]) -> Option<(f64, f64)> {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
-    let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
+    let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
     (!values.is_empty()).then(|| (mean, variance.sqrt()))
 }
 

@@ -4,119 +4,108 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::neurons::NeuronDirections;
-use super::readout::product;
+use super::correlation::Correlations;
+use super::neurons::{NeuronDirections, NeuronHook};
 use super::total::{Total, over};
-use crate::model::{Activations, Mat, ModelConfig, NeuronId, Patch, Weights};
-use crate::task::{Class, Example, Feature, Token};
+use super::tuning::{Tuning, TuningPoint};
+use crate::model::{Activations, ModelConfig, NeuronId, Patch, Weights};
+use crate::task::{Class, Example, Task, Token};
 
-/// Sums for the correlations between columns of activations and series.
-#[derive(Clone, Debug)]
-struct Moments {
-    n: f64,
-    x: Vec<f64>,
-    xx: Vec<f64>,
-    y: Vec<f64>,
-    yy: Vec<f64>,
-    /// `[series, column]`.
-    xy: Vec<f64>,
+/// Every feature of a class in a sequence, `[feature][pos]`.
+fn all_series<'a>(
+    task: &'a dyn Task,
+    tokens: &'a [Token],
+    class: Class,
+) -> impl Iterator<Item = Vec<f32>> + 'a {
+    task.features().iter().map(move |feature| (feature.series)(task, tokens, class))
 }
 
-impl Moments {
-    fn new(columns: usize, series: usize) -> Self {
-        let zeros = |n: usize| vec![0.0; n];
-        let (x, y) = (zeros(columns), zeros(series));
-        Self { n: 0.0, xx: x.clone(), x, yy: y.clone(), y, xy: zeros(columns * series) }
-    }
+/// The positions that hypotheses are about: the scored ones, or all of a sequence without targets.
+fn compared(example: Example<'_>) -> Vec<usize> {
+    let scored = example.targets().iter().enumerate().filter(|(_, target)| target.is_some());
+    let scored: Vec<usize> = scored.map(|(position, _)| position).collect();
+    if scored.is_empty() { (0..example.tokens().len()).collect() } else { scored }
+}
 
-    /// `x` is `[pos, columns]`, `y` is `[series, pos]`.
-    fn add(&mut self, x: &[f32], y: &[f32]) {
-        let (columns, series) = (self.x.len(), self.y.len());
-        let len = x.len() / columns;
-        self.n += len as f64;
-        for row in x.chunks_exact(columns) {
-            for ((sum, squares), &value) in self.x.iter_mut().zip(&mut self.xx).zip(row) {
-                *sum += f64::from(value);
-                *squares += f64::from(value).powi(2);
-            }
-        }
-        for ((sum, squares), row) in self.y.iter_mut().zip(&mut self.yy).zip(y.chunks_exact(len)) {
-            *sum += row.iter().map(|y| f64::from(*y)).sum::<f64>();
-            *squares += row.iter().map(|y| f64::from(*y).powi(2)).sum::<f64>();
-        }
-        let products = product(Mat::new(y, series, len), Mat::new(x, len, columns), series, columns);
-        self.xy.iter_mut().zip(products).for_each(|(sum, product)| *sum += f64::from(product));
-    }
+/// How a feature of a class fits the summed activation of some neurons.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fitted {
+    /// Pearson's correlation; its square is R². 0 if either is constant.
+    pub correlation: f64,
+    /// The mean activation by the feature's value, in rising order.
+    pub tuning: Vec<TuningPoint>,
+}
 
-    fn merge(&mut self, next: &Self) {
-        let pairs = [(&mut self.x, &next.x), (&mut self.xx, &next.xx), (&mut self.y, &next.y)];
-        let pairs = pairs.into_iter().chain([(&mut self.yy, &next.yy), (&mut self.xy, &next.xy)]);
-        pairs.for_each(|(ours, theirs)| ours.iter_mut().zip(theirs).for_each(|(a, b)| *a += b));
-        self.n += next.n;
-    }
-
-    /// Squared correlation of a column with a series: the share of variance that a line explains. 0 if either is
-    /// constant, NaN if either has a NaN.
-    fn r_squared(&self, column: usize, series: usize) -> f64 {
-        let variance = |sum: f64, squares: f64| squares / self.n - (sum / self.n).powi(2);
-        let (x, y) = (self.x[column], self.y[series]);
-        let covariance = self.xy[series * self.x.len() + column] / self.n - x * y / self.n.powi(2);
-        let product = variance(x, self.xx[column]) * variance(y, self.yy[series]);
-        if product <= 0.0 { 0.0 } else { (covariance * covariance / product).clamp(0.0, 1.0) }
+impl Fitted {
+    /// The share of the variance that a straight line explains.
+    pub fn r_squared(&self) -> f64 {
+        self.correlation * self.correlation
     }
 }
 
-/// Every feature of a class in a sequence, `[feature, pos]`.
-fn all_series(features: &[Feature], tokens: &[Token], class: Class) -> Vec<f32> {
-    features.iter().flat_map(|feature| (feature.series)(tokens, class)).collect()
-}
-
-/// R² of the summed activation of `neurons` against each of `features` of `class`, over all positions of `examples`.
+/// The fit of each feature of `class` to the summed activation of `neurons`, over the scored positions of `examples`.
 pub fn fit(
     weights: &Weights,
     examples: &[Example<'_>],
-    neurons: &[NeuronId],
+    (neurons, hook): (&[NeuronId], NeuronHook),
     class: Class,
-    features: &'static [Feature],
-) -> Vec<f64> {
-    over(Fit::new(neurons, class, features), weights, &Patch::default(), examples).r_squared()
+    task: &Arc<dyn Task>,
+) -> Vec<Fitted> {
+    over(Fit::new(neurons, hook, class, task), weights, &Patch::default(), examples).fitted()
 }
 
-/// The correlations of summed neurons with the features of a class.
+/// Sums for the fit of the features of a class to summed neurons.
 pub struct Fit {
-    moments: Moments,
+    correlations: Correlations,
+    tuning: Vec<Tuning>,
     neurons: Vec<NeuronId>,
+    hook: NeuronHook,
     class: Class,
-    features: &'static [Feature],
+    task: Arc<dyn Task>,
 }
 
 impl Fit {
     /// Empty sums.
-    pub fn new(neurons: &[NeuronId], class: Class, features: &'static [Feature]) -> Self {
-        Self { moments: Moments::new(1, features.len()), neurons: neurons.into(), class, features }
+    pub fn new(neurons: &[NeuronId], hook: NeuronHook, class: Class, task: &Arc<dyn Task>) -> Self {
+        let features = task.features().len();
+        let (correlations, tuning) = (Correlations::new(1, features), vec![Tuning::default(); features]);
+        Self { correlations, tuning, neurons: neurons.into(), hook, class, task: Arc::clone(task) }
     }
 
     /// By feature.
-    pub fn r_squared(&self) -> Vec<f64> {
-        (0..self.features.len()).map(|which| self.moments.r_squared(0, which)).collect()
+    pub fn fitted(&self) -> Vec<Fitted> {
+        let of = |(which, tuning): (usize, &Tuning)| Fitted {
+            correlation: self.correlations.of(0, which),
+            tuning: tuning.points(),
+        };
+        self.tuning.iter().enumerate().map(of).collect()
     }
 }
 
 impl Total for Fit {
     fn empty(&self) -> Self {
-        Self::new(&self.neurons, self.class, self.features)
+        Self::new(&self.neurons, self.hook, self.class, &self.task)
     }
 
     fn add(&mut self, from: &Activations, example: Example<'_>, _between: &dyn Fn()) {
-        let sum = |position: usize| {
-            self.neurons.iter().map(|id| from.neuron(id.layer, id.neuron, position)).sum::<f32>()
-        };
-        let sums: Vec<f32> = (0..example.tokens().len()).map(sum).collect();
-        self.moments.add(&sums, &all_series(self.features, example.tokens(), self.class));
+        let at = compared(example);
+        let sum =
+            |position: &usize| self.neurons.iter().map(|id| self.hook.of(from, *id, *position)).sum::<f32>();
+        let sums: Vec<f32> = at.iter().map(sum).collect();
+        let mut all = Vec::with_capacity(at.len() * self.tuning.len());
+        let series = all_series(&*self.task, example.tokens(), self.class);
+        for (series, tuning) in series.zip(&mut self.tuning) {
+            for (position, sum) in at.iter().zip(&sums) {
+                tuning.add(series[*position], *sum);
+                all.push(series[*position]);
+            }
+        }
+        self.correlations.add(&sums, all);
     }
 
     fn merge(&mut self, next: Self) {
-        self.moments.merge(&next.moments);
+        self.correlations.merge(&next.correlations);
+        self.tuning.iter_mut().zip(next.tuning).for_each(|(ours, theirs)| ours.merge(theirs));
     }
 }
 
@@ -128,20 +117,26 @@ pub struct Tracker {
     pub layer: usize,
     /// Its index there.
     pub neuron: usize,
-    /// Its mean contribution to the class's logit where the class is the label, minus that elsewhere; above 0.
+    /// Its mean activation where the class is the label, minus that elsewhere, times its direction's logit of the class, over
+    /// the mean scale of the final norm; above 0.
     pub effect: f64,
     /// R² of its activation with each feature of the class, in the task's order.
     pub r_squared: Vec<f64>,
+    /// The same of its value before the activation function.
+    pub r_squared_pre: Vec<f64>,
 }
 
 /// Sums over sequences for [`trackers`].
 pub struct TrackerSums {
     directions: Arc<NeuronDirections>,
-    features: &'static [Feature],
+    task: Arc<dyn Task>,
     layer: usize,
-    moments: Moments,
-    /// Activation over the final norm's scale, `[label][neuron]`.
+    post: Correlations,
+    pre: Correlations,
+    /// Activation, `[label][neuron]`.
     by_label: Vec<Vec<f64>>,
+    /// Scale of the final norm.
+    scale: f64,
     /// Positions with each label.
     seen: Vec<usize>,
 }
@@ -152,24 +147,25 @@ impl TrackerSums {
     pub fn approximate_bytes(c: &ModelConfig, features: usize, threads: usize) -> u128 {
         let [cells, features, threads, n_ctx, outputs] =
             [c.outputs() * c.d_mlp, features, threads, c.n_ctx, c.outputs()].map(|n| n as u128);
-        let sums = (features + 1) * cells * size_of::<f64>() as u128;
-        let products = features * (cells + outputs * n_ctx) * size_of::<f32>() as u128;
-        let listed = cells * (size_of::<Tracker>() as u128 + features * size_of::<f64>() as u128);
+        // Of the activations before and after the activation function; each part is merged into another.
+        let sums = (2 * features + 1) * cells * size_of::<f64>() as u128;
+        let products =
+            features * (cells * (size_of::<f32>() + size_of::<f64>()) as u128 + outputs * n_ctx * 4);
+        let listed = cells * (size_of::<Tracker>() as u128 + 2 * features * size_of::<f64>() as u128);
         (threads + 1) * sums + threads * products + listed
     }
 
     /// Empty sums; `directions` must be of the same weights.
-    pub fn new(
-        config: &ModelConfig,
-        directions: Arc<NeuronDirections>,
-        features: &'static [Feature],
-    ) -> Self {
+    pub fn new(config: &ModelConfig, directions: Arc<NeuronDirections>, task: &Arc<dyn Task>) -> Self {
+        let correlations = Correlations::new(config.d_mlp, config.outputs() * task.features().len());
         Self {
             directions,
-            features,
+            task: Arc::clone(task),
             layer: config.n_layers - 1,
-            moments: Moments::new(config.d_mlp, config.outputs() * features.len()),
+            pre: correlations.clone(),
+            post: correlations,
             by_label: vec![vec![0.0; config.d_mlp]; config.outputs()],
+            scale: 0.0,
             seen: vec![0; config.outputs()],
         }
     }
@@ -181,24 +177,28 @@ impl TrackerSums {
 
     /// The neurons that track one class, strongest first.
     fn ranked(&self, class: usize) -> Vec<Tracker> {
-        let (directions, layer, features) = (&self.directions, self.layer, self.features.len());
-        let here = self.seen[class];
-        let elsewhere = self.seen.iter().sum::<usize>() - here;
+        let (directions, layer, features) = (&self.directions, self.layer, self.task.features().len());
+        let (here, all) = (self.seen[class], self.seen.iter().sum::<usize>());
         let mean = |sum: f64, n: usize| if n == 0 { 0.0 } else { sum / n as f64 };
+        let scale = mean(self.scale, all);
         let tracker = |neuron: usize| {
             let direction = f64::from(directions.of(layer, neuron)[class]);
             let (sum, total) =
                 (self.by_label[class][neuron], self.by_label.iter().map(|sums| sums[neuron]).sum::<f64>());
-            let difference = mean(sum, here) - mean(total - sum, elsewhere);
+            let difference = mean(sum, here) - mean(total - sum, all - here);
+            let r_squared = |of: &Correlations| {
+                let of_feature = |which| of.of(neuron, class * features + which).powi(2);
+                (0..features).map(of_feature).collect()
+            };
             // A neuron that lowers the logit and is least active here also has an effect above 0, but opposes the
-            // class.
-            (direction > 0.0 && difference > 0.0).then(|| Tracker {
+            // class. The mean of a constant neuron differs by rounding alone.
+            let tracks = direction > 0.0 && difference > 0.0 && !self.post.is_constant(neuron);
+            tracks.then(|| Tracker {
                 layer,
                 neuron,
-                effect: difference * direction,
-                r_squared: (0..features)
-                    .map(|which| self.moments.r_squared(neuron, class * features + which))
-                    .collect(),
+                effect: difference * direction / scale,
+                r_squared: r_squared(&self.post),
+                r_squared_pre: r_squared(&self.pre),
             })
         };
         let mut ranked: Vec<Tracker> = (0..self.by_label[class].len()).filter_map(tracker).collect();
@@ -212,67 +212,53 @@ impl Total for TrackerSums {
         let zeros = |sums: &Vec<f64>| vec![0.0; sums.len()];
         Self {
             directions: Arc::clone(&self.directions),
-            moments: Moments::new(self.moments.x.len(), self.moments.y.len()),
+            task: Arc::clone(&self.task),
+            layer: self.layer,
+            post: self.post.empty(),
+            pre: self.pre.empty(),
             by_label: self.by_label.iter().map(zeros).collect(),
+            scale: 0.0,
             seen: vec![0; self.seen.len()],
-            ..*self
         }
     }
 
     fn add(&mut self, from: &Activations, example: Example<'_>, _between: &dyn Fn()) {
         let Some(mlp) = from.blocks.get(self.layer).and_then(|block| block.mlp.as_ref()) else { return };
-        let d_mlp = self.moments.x.len();
+        let d_mlp = self.post.columns();
         for (position, (post, label)) in mlp.post.chunks_exact(d_mlp).zip(example.targets()).enumerate() {
             let Some(label) = *label else { continue };
-            let scale = self.directions.scale(from, position);
+            self.scale += f64::from(self.directions.scale(from, position));
             self.seen[usize::from(label)] += 1;
             let into = &mut self.by_label[usize::from(label)];
-            into.iter_mut().zip(post).for_each(|(into, x)| *into += f64::from(x / scale));
+            into.iter_mut().zip(post).for_each(|(into, x)| *into += f64::from(*x));
         }
-        let of_class = |class: usize| all_series(self.features, example.tokens(), class as Class);
-        self.moments.add(&mlp.post, &(0..self.seen.len()).flat_map(of_class).collect::<Vec<_>>());
+        let at = compared(example);
+        let rows = |of: &[f32]| -> Vec<f32> {
+            at.iter().flat_map(|position| &of[position * d_mlp..(position + 1) * d_mlp]).copied().collect()
+        };
+        let classes = 0..self.seen.len();
+        let series = classes
+            .flat_map(|class| all_series(&*self.task, example.tokens(), class as Class).collect::<Vec<_>>());
+        let series: Vec<f32> =
+            series.flat_map(|series| at.iter().map(move |at| series[*at]).collect::<Vec<_>>()).collect();
+        self.post.add(&rows(&mlp.post), series.clone());
+        self.pre.add(&rows(&mlp.pre), series);
     }
 
     fn merge(&mut self, next: Self) {
-        self.moments.merge(&next.moments);
+        self.post.merge(&next.post);
+        self.pre.merge(&next.pre);
         let rows = self.by_label.iter_mut().zip(&next.by_label);
         rows.for_each(|(ours, theirs)| ours.iter_mut().zip(theirs).for_each(|(a, b)| *a += b));
+        self.scale += next.scale;
         self.seen.iter_mut().zip(&next.seen).for_each(|(a, b)| *a += b);
     }
 }
 
-/// The neurons of the last layer that track each class, largest effect on its logit first, over all positions of
+/// The neurons of the last layer that track each class, largest effect on its logit first, over the scored positions of
 /// `examples`; a class may have none. Earlier layers are left out: their neurons also act through later blocks.
-pub fn trackers(
-    weights: &Weights,
-    examples: &[Example<'_>],
-    features: &'static [Feature],
-) -> Vec<Vec<Tracker>> {
+pub fn trackers(weights: &Weights, examples: &[Example<'_>], task: &Arc<dyn Task>) -> Vec<Vec<Tracker>> {
     let directions = Arc::new(NeuronDirections::new(weights));
-    let sums = TrackerSums::new(weights.config(), directions, features);
+    let sums = TrackerSums::new(weights.config(), directions, task);
     over(sums, weights, &Patch::default(), examples).trackers()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_column_with_nan_has_no_r_squared_and_a_constant_one_explains_nothing() {
-        let mut moments = Moments::new(2, 1);
-        moments.add(&[f32::NAN, 1.0, 2.0, 1.0, 3.0, 1.0], &[1.0, 2.0, 3.0]);
-        assert!(moments.r_squared(0, 0).is_nan());
-        assert!(moments.r_squared(1, 0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn a_perfect_line_has_an_r_squared_of_one_and_noise_nearly_zero() {
-        let y: Vec<f32> = (0..400).map(|i| ((i * 7919) % 101) as f32).collect();
-        let columns: Vec<f32> =
-            y.iter().flat_map(|y| [3.0 - 2.0 * y, ((y * 37.7) as i32 % 13) as f32]).collect();
-        let mut moments = Moments::new(2, 1);
-        moments.add(&columns, &y);
-        let (line, noise) = (moments.r_squared(0, 0), moments.r_squared(1, 0));
-        assert!((line - 1.0).abs() < 1e-6 && noise < 0.05, "{line} {noise}");
-    }
 }

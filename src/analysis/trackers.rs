@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::NeuronHook;
 use super::evaluation::{Controls, control, evaluate, means};
-use super::hypotheses::{Tracker, fit, trackers};
+use super::hypotheses::{Fitted, Tracker, fit, trackers};
 use crate::model::{Interventions, NeuronId, Patch, Weights};
 use crate::number::{count, figure, percent, share};
 use crate::task::{Class, Dataset, Feature, Split};
@@ -19,6 +20,8 @@ pub struct TokenTrackers {
     pub neurons: Vec<Tracker>,
     /// R² of their summed activation with each feature of the class.
     pub r_squared_of_sum: Vec<(&'static str, f64)>,
+    /// The same of the sum of their values before the activation function.
+    pub r_squared_of_sum_pre: Vec<(&'static str, f64)>,
     #[serde(skip)]
     features: &'static [Feature],
     /// Accuracy where the class is the label; `None` if it never is.
@@ -50,6 +53,7 @@ pub fn token_trackers(
     seed: u64,
 ) -> Vec<TokenTrackers> {
     let (examples, features) = (&data.examples(Split::Validation), data.task().features());
+    let task = data.task();
     let (_, activity) = means(weights, examples);
     let before = evaluate(weights, &Patch::default(), examples);
     let ablated = |set: &Interventions| evaluate(weights, &set.patch(weights.config(), None), examples);
@@ -58,7 +62,10 @@ pub fn token_trackers(
         let ids: Vec<NeuronId> =
             ranked.iter().map(|t| NeuronId { layer: t.layer, neuron: t.neuron }).collect();
         let set = Interventions { neurons: ids.iter().copied().collect(), ..Interventions::default() };
-        let r_squared = fit(weights, examples, &ids, token as Class, features);
+        let fitted = |hook| fit(weights, examples, (&ids, hook), token as Class, task);
+        let of_sum = |fitted: Vec<Fitted>| {
+            features.iter().map(|feature| feature.key).zip(fitted.iter().map(Fitted::r_squared)).collect()
+        };
         let after = ablated(&set);
         let mut tried = Controls { planned: controls, ..Controls::default() };
         let (mut class_accuracy_controls, mut class_loss_controls) = (Vec::new(), Vec::new());
@@ -73,7 +80,8 @@ pub fn token_trackers(
             token: token as Class,
             features,
             neurons: ranked,
-            r_squared_of_sum: features.iter().map(|feature| feature.key).zip(r_squared).collect(),
+            r_squared_of_sum: of_sum(fitted(NeuronHook::Post)),
+            r_squared_of_sum_pre: of_sum(fitted(NeuronHook::Pre)),
             class_accuracy_before: before.accuracy_by_class[token],
             class_accuracy_after: after.accuracy_by_class[token],
             class_accuracy_controls,
@@ -85,13 +93,17 @@ pub fn token_trackers(
             controls: tried,
         }
     };
-    trackers(weights, examples, features).into_iter().enumerate().map(of_token).collect()
+    trackers(weights, examples, task).into_iter().enumerate().map(of_token).collect()
 }
 
-/// `count .52  lead .96`
+/// Most hypotheses that a line names.
+const BEST: usize = 3;
+
+/// The best fits first: `label .83  leads .71`.
 fn fits(features: &[Feature], r_squared: impl Iterator<Item = f64>) -> String {
-    let fits = features.iter().zip(r_squared);
-    let fits = fits.map(|(feature, r2)| format!("{} {:4}", feature.name, share(Some(r2))));
+    let mut fits: Vec<(&Feature, f64)> = features.iter().zip(r_squared).collect();
+    fits.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let fits = fits.iter().take(BEST).map(|(feature, r2)| format!("{} {:4}", feature.name, share(Some(*r2))));
     fits.collect::<Vec<_>>().join("  ").trim_end().into()
 }
 
@@ -104,14 +116,17 @@ impl fmt::Display for TokenTrackers {
         let ids: Vec<String> = self.neurons.iter().map(|t| t.neuron.to_string()).collect();
         writeln!(f, "token {}: --layer {} --neurons {}", self.token, first.layer, ids.join(","))?;
         for tracker in &self.neurons {
-            let fits = fits(self.features, tracker.r_squared.iter().copied());
-            writeln!(f, "  {:5}  {:+.2} on its logit   R²: {fits}", tracker.neuron, tracker.effect)?;
+            let [post, pre] = [&tracker.r_squared, &tracker.r_squared_pre]
+                .map(|all| fits(self.features, all.iter().copied()));
+            writeln!(
+                f,
+                "  {:5}  {:+.2} on its logit   R²: {post}; before: {pre}",
+                tracker.neuron, tracker.effect
+            )?;
         }
-        writeln!(
-            f,
-            "  their sum              R²: {}",
-            fits(self.features, self.r_squared_of_sum.iter().map(|(_, r2)| *r2))
-        )?;
+        let [post, pre] = [&self.r_squared_of_sum, &self.r_squared_of_sum_pre]
+            .map(|all| fits(self.features, all.iter().map(|(_, r2)| *r2)));
+        writeln!(f, "  their sum              R²: {post}; before the activation: {pre}")?;
         self.write_cost(f)
     }
 }
@@ -159,11 +174,16 @@ mod tests {
     fn of(neurons: &[usize]) -> TokenTrackers {
         let shape = crate::task::Shape { n_ctx: 4, d_vocab: 10, d_vocab_out: 10 };
         let features = crate::task::TaskConfig::default().task(shape).unwrap().features();
-        let tracker = |&neuron: &usize| Tracker { layer: 1, neuron, effect: 2.5, r_squared: vec![0.5; 4] };
+        let tracker = |&neuron: &usize| {
+            let r_squared = vec![0.5; features.len()];
+            Tracker { layer: 1, neuron, effect: 2.5, r_squared_pre: r_squared.clone(), r_squared }
+        };
+        let of_sum: Vec<_> = features.iter().map(|feature| (feature.key, 0.999_7)).collect();
         TokenTrackers {
             token: 3,
             neurons: neurons.iter().map(tracker).collect(),
-            r_squared_of_sum: features.iter().map(|feature| (feature.key, 0.999_7)).collect(),
+            r_squared_of_sum_pre: of_sum.clone(),
+            r_squared_of_sum: of_sum,
             features,
             class_accuracy_before: Some(0.999_7),
             class_accuracy_after: Some(0.000_2),
@@ -181,7 +201,7 @@ mod tests {
     fn almost_all_is_not_shown_as_all_nor_almost_nothing_as_nothing() {
         let text = of(&[28]).to_string();
         assert!(text.contains("99.9% -> <0.1% (1 random set of like activity: 99.9%)"), "{text}");
-        assert!(text.contains("lead .999"), "{text}");
+        assert!(text.contains("leads .999"), "{text}");
     }
 
     #[test]

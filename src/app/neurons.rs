@@ -36,7 +36,9 @@ impl App {
             Sort::Contribution => {
                 probe.directions.contribution(&clean.activations, layer, neuron, position, target).abs()
             }
-            Sort::Activation => clean.neuron(layer, neuron, position).abs(),
+            Sort::Activation => {
+                self.settings.hook.of(&clean.activations, NeuronId { layer, neuron }, position).abs()
+            }
             Sort::Index => 0.0,
         };
         let mut order: Vec<(f32, usize)> =

@@ -1,6 +1,7 @@
 //! The settings of each view.
 
 use super::App;
+use crate::analysis::NeuronHook;
 use crate::model::NeuronId;
 use crate::task::Token;
 
@@ -165,7 +166,9 @@ pub(crate) struct Settings {
     pub(crate) zoom: Zoom,
     pub(crate) sort: Sort,
     pub(crate) lower: LowerPanel,
-    /// The task's feature drawn below the traces of neurons.
+    /// Where the values of neurons are read.
+    pub(crate) hook: NeuronHook,
+    /// Rank of the hypothesis drawn below the traces of neurons, from the best fit.
     pub(crate) overlay: Option<usize>,
     /// The patterns in the attention view.
     pub(crate) patterns: Patterns,

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::event::Command;
 use super::{App, CircuitMap, Look, Mode};
-use crate::analysis::attention::HeadAverages;
 use crate::analysis::circuits::{HeadCircuits, HeadDrive};
-use crate::analysis::hypotheses::Tracker;
+use crate::analysis::head_scores::HeadAverages;
+use crate::analysis::hypotheses::{Fitted, Tracker};
 use crate::analysis::lens::{LensFigures, LensRow};
-use crate::analysis::{Evaluation, Scores};
+use crate::analysis::{Evaluation, NeuronHook, Scores};
 use crate::inquiry::{
-    AblationReport, Answer, AskedBy, Findings, Inquiry, Origin, Over, PathsTo, Probe, Question, Subject,
-    TokenPath, WeightForm,
+    AblationReport, Answer, AskedBy, Findings, Inquiry, Origin, Over, PathsTo, Probe, Question,
+    RepeatedHeads, Subject, TokenPath, WeightForm,
 };
 use crate::model::{HeadId, NeuronId, Snapshot};
 use crate::task::{Class, Split};
@@ -126,20 +126,27 @@ impl Studies {
     found!(/** Accuracy of the lens at each place in the stream. */ lens, Lens, Arc<Vec<LensFigures>>);
     found!(/** The lens on the sequence. */ sequence_lens, SequenceLens, Arc<Vec<LensRow>>);
     found!(/** Every head's averages. */ heads, Heads, Arc<Vec<HeadAverages>>);
+    found!(/** Every head on random tokens repeated. */ repeated, Repeated, Arc<RepeatedHeads>);
     found!(/** Accuracy of the weights without edits. */ accuracy, Accuracy, Arc<Evaluation>);
     found!(/** The neurons that track each token. */ trackers, Trackers, Arc<Vec<Vec<Tracker>>>);
     found!(/** Predictions over the validation set. */ predictions, Predictions, Arc<Scores>);
     found!(/** The strongest paths. */ paths, Paths, Arc<Vec<TokenPath>>);
     found!(ablation, Ablation, Arc<AblationReport>);
-    found!(fits, Fit, Arc<Vec<f64>>);
+    found!(fits, Fit, Arc<Vec<Fitted>>);
     found!(drives, Drive, Arc<HeadDrive>);
     found!(positions_of, Positions, Arc<Vec<f32>>);
 
-    /// R² of the features, if they are for these neurons and this class.
-    pub(crate) fn fit(&self, of: &[NeuronId], to: Class) -> Option<(&Answer, &Arc<Vec<f64>>)> {
+    /// The fit of the features, if it is for these neurons, read there, and this class.
+    pub(crate) fn fit(
+        &self,
+        (of, at): (&[NeuronId], NeuronHook),
+        to: Class,
+    ) -> Option<(&Answer, &Arc<Vec<Fitted>>)> {
         let (answer, found) = self.fits()?;
         match &answer.inquiry.question {
-            Question::Fit { neurons, class } if neurons == of && *class == to => Some((answer, found)),
+            Question::Fit { neurons, class, hook } if neurons == of && *hook == at && *class == to => {
+                Some((answer, found))
+            }
             _ => None,
         }
     }
@@ -253,6 +260,11 @@ impl App {
     /// Whether the weights come from a file that does not tell their step.
     pub(crate) fn is_without_step(&self) -> bool {
         self.is_exploring() && self.timeline.all().all(|snapshot| snapshot.step == 0)
+    }
+
+    /// Whether the context has room for random tokens repeated.
+    pub(super) fn repeats_fit(&self) -> bool {
+        self.options.model.n_ctx >= 4 && self.options.model.d_vocab > 2
     }
 
     /// The validation set as subject, with the current weights; `None` if it is empty.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::App;
 use super::event::{Command, Notice};
-use crate::analysis::hypotheses::{Tracker, TrackerSums};
+use crate::analysis::hypotheses::{Fitted, Tracker, TrackerSums};
 use crate::inquiry::trackers::best;
 use crate::model::NeuronId;
 use crate::task::{Split, Token};
@@ -46,6 +46,19 @@ impl App {
     pub(crate) fn overlay_question(&self) -> Option<(Vec<NeuronId>, Token)> {
         self.settings.overlay?;
         Some((self.traced(), self.traced_token()?))
+    }
+
+    /// The task's hypotheses for the traced neurons, the best fit first; in the task's order until the fit is known.
+    pub(crate) fn ranked_hypotheses(&self) -> Vec<usize> {
+        let fitted = self
+            .traced_token()
+            .and_then(|class| self.studies.fit((&self.traced(), self.settings.hook), class));
+        let mut ranked: Vec<usize> = (0..self.task().features().len()).collect();
+        if let Some((_, fitted)) = fitted {
+            let r_squared = |which: usize| fitted.get(which).map_or(0.0, Fitted::r_squared);
+            ranked.sort_by(|a, b| r_squared(*b).total_cmp(&r_squared(*a)));
+        }
+        ranked
     }
 
     /// Bytes of the tables of class by neuron, if too large to compute.

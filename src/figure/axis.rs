@@ -40,6 +40,8 @@ pub enum Dim {
     Edits,
     /// Hypotheses about neurons.
     Hypothesis,
+    /// Values of a feature, or intervals of them.
+    Bin,
     /// Parts of a sum.
     Part,
     /// Ranks, from the largest.
@@ -65,6 +67,7 @@ impl Dim {
             Self::Step => "step",
             Self::Edits => "edits",
             Self::Hypothesis => "hypothesis",
+            Self::Bin => "value",
             Self::Part => "part",
             Self::Rank => "rank",
         }

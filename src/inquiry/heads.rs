@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::job::{Job, OverValidation};
 use super::{Answer, Findings};
-use crate::analysis::attention::{HeadAverages, HeadScores, HeadSums};
+use crate::analysis::head_scores::{HeadAverages, HeadSums};
 use crate::figure::{Axis, Dim, Figure, Spec, Subject};
 use crate::task::Split;
 
@@ -23,7 +23,7 @@ pub static PREVIOUS_SCORE: Spec = Spec {
     name: "previous_score",
     definition: "mean attention to the previous position, over queries that have one; averaged over sequences",
     source: "TransformerLens' detection pattern, over these queries only",
-    baseline: "uniform attention gives the mean of 1/(query+1) over queries from 1 on",
+    baseline: "previous_chance",
     axes: &[Dim::Layer, Dim::Head],
     ..Spec::BARE
 };
@@ -34,7 +34,7 @@ pub static DUPLICATE_SCORE: Spec = Spec {
     definition: "mean attention to earlier positions with the query's token, over queries with such a position; \
                  averaged over sequences with such a query",
     source: "TransformerLens' detection pattern, over these queries only",
-    baseline: "uniform attention gives the share of such keys",
+    baseline: "duplicate_chance",
     axes: &[Dim::Layer, Dim::Head],
     ..Spec::BARE
 };
@@ -45,7 +45,31 @@ pub static INDUCTION_SCORE: Spec = Spec {
     definition: "mean attention to positions after an earlier occurrence of the query's token, over queries with \
                  such a position; averaged over sequences with such a query",
     source: "Olsson et al. 2022; TransformerLens' detection pattern, over these queries only",
-    baseline: "uniform attention gives the share of such keys",
+    baseline: "induction_chance",
+    axes: &[Dim::Layer, Dim::Head],
+    ..Spec::BARE
+};
+
+/// Chance of [`PREVIOUS_SCORE`].
+pub static PREVIOUS_CHANCE: Spec = Spec {
+    name: "previous_chance",
+    definition: "previous_score of uniform attention over the same sequences",
+    axes: &[Dim::Layer, Dim::Head],
+    ..Spec::BARE
+};
+
+/// Chance of [`DUPLICATE_SCORE`].
+pub static DUPLICATE_CHANCE: Spec = Spec {
+    name: "duplicate_chance",
+    definition: "duplicate_score of uniform attention over the same sequences",
+    axes: &[Dim::Layer, Dim::Head],
+    ..Spec::BARE
+};
+
+/// Chance of [`INDUCTION_SCORE`].
+pub static INDUCTION_CHANCE: Spec = Spec {
+    name: "induction_chance",
+    definition: "induction_score of uniform attention over the same sequences",
     axes: &[Dim::Layer, Dim::Head],
     ..Spec::BARE
 };
@@ -53,8 +77,9 @@ pub static INDUCTION_SCORE: Spec = Spec {
 /// Heads that average.
 pub static UNIFORM_SCORE: Spec = Spec {
     name: "uniform_score",
-    definition: "1 - the mean total variation distance from uniform attention over the keys that the query sees",
-    baseline: "1, of uniform attention",
+    definition: "1 - the total variation distance from uniform attention over the keys that the query sees, over the largest \
+                 possible distance, 1 - 1/keys; mean over queries that see two keys or more",
+    baseline: "1, of uniform attention; 0, of attention to a single key",
     axes: &[Dim::Layer, Dim::Head],
     ..Spec::BARE
 };
@@ -67,17 +92,20 @@ pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {
     )
 }
 
-/// The four scores of every head.
-pub fn scores(answer: &Answer, found: &Arc<Vec<HeadAverages>>) -> [Arc<Figure>; 4] {
-    let score = |spec, of: fn(&HeadScores) -> f32| {
+/// The four scores of every head, and their chance levels.
+pub fn scores(answer: &Answer, found: &Arc<Vec<HeadAverages>>) -> [Arc<Figure>; 7] {
+    let score = |spec, of: fn(&HeadAverages) -> f32| {
         let (found, n_heads) = (Arc::clone(found), answer.config().n_heads);
-        answer.figure(spec, answer.by_head([]), move |at| of(&found[at[0] * n_heads + at[1]].scores))
+        answer.figure(spec, answer.by_head([]), move |at| of(&found[at[0] * n_heads + at[1]]))
     };
     [
-        score(&PREVIOUS_SCORE, |scores| scores.previous),
-        score(&DUPLICATE_SCORE, |scores| scores.duplicate),
-        score(&INDUCTION_SCORE, |scores| scores.induction),
-        score(&UNIFORM_SCORE, |scores| scores.uniform),
+        score(&PREVIOUS_SCORE, |head| head.scores.previous),
+        score(&DUPLICATE_SCORE, |head| head.scores.duplicate),
+        score(&INDUCTION_SCORE, |head| head.scores.induction),
+        score(&UNIFORM_SCORE, |head| head.scores.uniform),
+        score(&PREVIOUS_CHANCE, |head| head.chance.previous),
+        score(&DUPLICATE_CHANCE, |head| head.chance.duplicate),
+        score(&INDUCTION_CHANCE, |head| head.chance.induction),
     ]
 }
 

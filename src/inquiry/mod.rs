@@ -17,16 +17,17 @@ mod passes;
 pub mod paths;
 pub mod predictions;
 mod probe;
+pub mod repeated;
 pub mod schedule;
 pub mod trackers;
 
 use std::sync::Arc;
 
-use crate::analysis::attention::HeadAverages;
 use crate::analysis::circuits::{HeadCircuits, HeadDrive};
-use crate::analysis::hypotheses::Tracker;
+use crate::analysis::head_scores::HeadAverages;
+use crate::analysis::hypotheses::{Fitted, Tracker};
 use crate::analysis::lens::{LensFigures, LensRow};
-use crate::analysis::{Evaluation, Scores};
+use crate::analysis::{Evaluation, NeuronHook, Scores};
 use crate::figure::{Axis, Datum, Figure, Spec};
 use crate::model::{HeadId, ModelConfig, NeuronId};
 use crate::task::Class;
@@ -36,6 +37,7 @@ pub use bench::{Bench, YieldPoint};
 pub use job::{Job, Progress};
 pub use passes::Probe;
 pub use paths::{PathsTo, TokenPath};
+pub use repeated::RepeatedHeads;
 
 pub use crate::figure::{Origin, Over, Subject, WeightForm};
 pub use schedule::{Lane, Schedule};
@@ -59,12 +61,16 @@ pub enum Question {
     Lens,
     /// Every head's mean pattern and scores.
     Heads,
+    /// Every head's scores on random tokens repeated.
+    Repeated,
     /// How well each feature of a class explains the summed activation of some neurons.
     Fit {
         /// The neurons.
         neurons: Vec<NeuronId>,
         /// The class.
         class: Class,
+        /// Where their values are read.
+        hook: NeuronHook,
     },
     /// The neurons that track each class.
     Trackers,
@@ -91,6 +97,7 @@ impl Question {
             Self::Circuits => "circuits",
             Self::Lens => "lens",
             Self::Heads => "heads",
+            Self::Repeated => "repeated",
             Self::Fit { .. } => "fit",
             Self::Trackers => "trackers",
             Self::Accuracy => "accuracy",
@@ -131,7 +138,8 @@ impl Question {
             Self::Circuits => circuits::ask(subject),
             Self::Lens => lens::ask(subject),
             Self::Heads => heads::ask(subject),
-            Self::Fit { neurons, class } => fit::ask(subject, neurons, *class),
+            Self::Repeated => repeated::ask(subject),
+            Self::Fit { neurons, class, hook } => fit::ask(subject, (neurons, *hook), *class),
             Self::Trackers => trackers::ask(subject),
             Self::Accuracy => accuracy::ask(subject),
             Self::Predictions => predictions::ask(subject),
@@ -181,8 +189,10 @@ pub enum Findings {
     Lens(Arc<Vec<LensFigures>>),
     /// By layer, then head.
     Heads(Arc<Vec<HeadAverages>>),
+    /// By layer, then head.
+    Repeated(Arc<RepeatedHeads>),
     /// By feature, in the task's order.
-    Fit(Arc<Vec<f64>>),
+    Fit(Arc<Vec<Fitted>>),
     /// By class, strongest first; a class may have none.
     Trackers(Arc<Vec<Vec<Tracker>>>),
     /// Over all labels and positions.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::passes::Probe;
-use crate::analysis::{Pass, Target};
+use crate::analysis::{NeuronHook, Pass, Target};
 use crate::figure::{Axis, Datum, Dim, Figure, Spec};
 use crate::model::NeuronId;
 
@@ -12,6 +12,15 @@ pub static ACTIVATION: Spec = Spec {
     name: "activation",
     definition: "a neuron's value after the activation function",
     source: "TransformerLens blocks.L.mlp.hook_post",
+    axes: &[Dim::Edits, Dim::Layer, Dim::Neuron, Dim::Position],
+    ..Spec::BARE
+};
+
+/// Values before the activation function.
+pub static PRE_ACTIVATION: Spec = Spec {
+    name: "pre_activation",
+    definition: "a neuron's value before the activation function",
+    source: "TransformerLens blocks.L.mlp.hook_pre",
     axes: &[Dim::Edits, Dim::Layer, Dim::Neuron, Dim::Position],
     ..Spec::BARE
 };
@@ -50,10 +59,16 @@ impl Probe {
         neurons.into_iter().chain(more).collect()
     }
 
-    /// [`ACTIVATION`].
-    pub fn activation(self: &Arc<Self>) -> Arc<Figure> {
+    /// [`ACTIVATION`] or [`PRE_ACTIVATION`].
+    pub fn activation(self: &Arc<Self>, hook: NeuronHook) -> Arc<Figure> {
+        let spec = match hook {
+            NeuronHook::Post => &ACTIVATION,
+            NeuronHook::Pre => &PRE_ACTIVATION,
+        };
         let axes = self.by_neuron([Axis::counted(Dim::Position, self.len())]);
-        self.figure(&ACTIVATION, axes, |_, pass, at| pass.neuron(at[0], at[1], at[2]))
+        self.figure(spec, axes, move |_, pass, at| {
+            hook.of(&pass.activations, NeuronId { layer: at[0], neuron: at[1] }, at[2])
+        })
     }
 
     /// [`NEURON_CONTRIBUTION`] to a target.

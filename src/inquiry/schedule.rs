@@ -159,6 +159,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::analysis::NeuronHook;
     use crate::inquiry::{Over, Question, Subject, WeightForm};
     use crate::model::{AblationKind, HeadId, Interventions, ModelConfig, NeuronId, Snapshot, Weights};
     use crate::task::TaskConfig;
@@ -211,7 +212,11 @@ mod tests {
 
     #[test]
     fn a_question_waits_for_no_study_and_a_slice_is_one_pass_per_thread() {
-        let fit = Question::Fit { neurons: vec![NeuronId { layer: 0, neuron: 1 }], class: 3 };
+        let fit = Question::Fit {
+            neurons: vec![NeuronId { layer: 0, neuron: 1 }],
+            class: 3,
+            hook: NeuronHook::Post,
+        };
         for (study, edits) in [
             (Question::Circuits, Interventions::default()),
             (Question::Lens, Interventions::default()),

@@ -12,9 +12,9 @@ use crate::task::{Class, Task};
 pub static TRACKING: Spec = Spec {
     name: "tracking",
     unit: "logit",
-    definition: "mean contribution of a last-layer neuron to the class's logit where the class is the target, \
-                 minus the mean where another class is; only for neurons that raise the class's logit and are more \
-                 active where the class is the target",
+    definition: "mean activation of a last-layer neuron where the class is the target, minus the mean where another class \
+                 is, times the logit of the class per unit of activation, over the mean scale of the final norm; only \
+                 for neurons that raise the class's logit and are more active where the class is the target",
     baseline: "0",
     axes: &[Dim::Class, Dim::Neuron],
     ..Spec::BARE
@@ -49,9 +49,7 @@ pub static TRACKS_BY: Spec = Spec {
 pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {
     OverValidation::ask(
         subject,
-        |of, bench| {
-            TrackerSums::new(of.snapshot.config(), bench.directions(of), bench.data().task().features())
-        },
+        |of, bench| TrackerSums::new(of.snapshot.config(), bench.directions(of), bench.data().task()),
         |sums| Findings::Trackers(Arc::new(sums.trackers())),
     )
 }

@@ -84,12 +84,51 @@ fn lead_of_the_leader(tokens: &[Token]) -> Vec<Option<usize>> {
     lead.collect()
 }
 
-const FEATURES: [Feature; 4] = [
-    Feature { name: "count", short: "count", key: "count", series: count },
-    Feature { name: "lead", short: "lead", key: "lead", series: lead },
-    Feature { name: "share", short: "share", key: "share", series: share },
-    Feature { name: "last seen", short: "seen", key: "last_occurrence", series: last_seen },
+const FEATURES: [Feature; 7] = [
+    Feature::LABEL,
+    Feature {
+        name: "z share",
+        short: "z share",
+        key: "standardised_share",
+        series: |task, tokens, class| standardised_share(tokens, class, task.vocabulary().len()),
+    },
+    Feature {
+        name: "leads",
+        short: "leads",
+        key: "lead_at_least_0",
+        series: |_, tokens, class| leads(tokens, class),
+    },
+    Feature { name: "count", short: "count", key: "count", series: |_, tokens, class| count(tokens, class) },
+    Feature { name: "lead", short: "lead", key: "lead", series: |_, tokens, class| lead(tokens, class) },
+    Feature { name: "share", short: "share", key: "share", series: |_, tokens, class| share(tokens, class) },
+    Feature {
+        name: "last seen",
+        short: "seen",
+        key: "last_occurrence",
+        series: |_, tokens, class| last_seen(tokens, class),
+    },
 ];
+
+/// The token's share, minus the mean of all tokens' shares, over their standard deviation; 0 where all are equal. What layer
+/// norm makes of a row of shares.
+fn standardised_share(tokens: &[Token], wanted: Class, d_vocab: usize) -> Vec<f32> {
+    let mut counts = vec![0.0_f64; d_vocab];
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / d_vocab as f64;
+    let seen = tokens.iter().map(|&token| {
+        counts[usize::from(token)] += 1.0;
+        let middle = mean(&counts);
+        let squares: Vec<f64> = counts.iter().map(|count| (count - middle).powi(2)).collect();
+        let deviation = mean(&squares).sqrt();
+        let own = counts.get(usize::from(wanted)).copied().unwrap_or(0.0) - middle;
+        if deviation > 0.0 { (own / deviation) as f32 } else { 0.0 }
+    });
+    seen.collect()
+}
+
+/// 1 where no other token is more frequent.
+fn leads(tokens: &[Token], wanted: Class) -> Vec<f32> {
+    lead(tokens, wanted).into_iter().map(|lead| f32::from(u8::from(lead >= 0.0))).collect()
+}
 
 /// Number of occurrences of the token so far.
 fn count(tokens: &[Token], wanted: Class) -> Vec<f32> {
@@ -158,6 +197,10 @@ mod tests {
         assert_eq!(count(&tokens, 2), [1.0, 1.0, 2.0, 2.0, 2.0, 2.0]);
         assert_eq!(lead(&tokens, 2), [1.0, 0.0, 1.0, 1.0, 0.0, -1.0]);
         assert_eq!(share(&tokens, 2)[3..4], [0.5]);
+        assert_eq!(leads(&tokens, 2), [1.0, 1.0, 1.0, 1.0, 1.0, 0.0]);
+        // Counts 1, 1, 2: mean 4/3, standard deviation sqrt(2)/3.
+        let z = standardised_share(&tokens, 2, 3);
+        assert!((z[3] - 2_f32.sqrt()).abs() < 1e-6 && z[1] > 0.0, "{z:?}");
         assert_eq!(last_seen(&tokens, 2)[..4], [1.0, 0.5, 1.0, 0.5]);
     }
 

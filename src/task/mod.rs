@@ -141,8 +141,21 @@ pub struct Feature {
     pub short: &'static str,
     /// In JSON.
     pub key: &'static str,
-    /// Its value at each position, `[pos]`, for a class.
-    pub series: fn(&[Token], Class) -> Vec<f32>,
+    /// Its value at each position, `[pos]`, for a class of the task.
+    pub series: fn(&dyn Task, &[Token], Class) -> Vec<f32>,
+}
+
+impl Feature {
+    /// Whether the class is the correct one: the hypothesis that a neuron holds the answer.
+    pub const LABEL: Self = Self {
+        name: "label",
+        short: "label",
+        key: "is_label",
+        series: |task, tokens, class| {
+            let targets = task.targets(tokens);
+            targets.iter().map(|target| f32::from(u8::from(*target == Some(class)))).collect()
+        },
+    };
 }
 
 /// The task with this name.

@@ -38,7 +38,8 @@ pub(super) fn render(
 ) {
     let layer = app.cursor.layer;
     let value = |neuron: usize, position: usize| {
-        app.pass_of(probe, NeuronId { layer, neuron }).neuron(layer, neuron, position)
+        let id = NeuronId { layer, neuron };
+        app.settings.hook.of(&app.pass_of(probe, id).activations, id, position)
     };
     let plot = part(area, AXIS, 2, area.width, area.height.saturating_sub(3));
     let rows = window(
@@ -54,7 +55,7 @@ pub(super) fn render(
     ink.rule(
         area,
         0,
-        &format!("activations, positions {} to {}", cols.start, cols.end.saturating_sub(1)),
+        &format!("{}, positions {} to {}", app.settings.hook.name(), cols.start, cols.end.saturating_sub(1)),
         "",
     );
     for (line, row) in rows.clone().step_by(ink.theme.map_rows(1)).enumerate() {

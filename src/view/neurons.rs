@@ -9,6 +9,7 @@ use super::number::{figure, signed};
 use super::table::{Row, table_width};
 use super::theme::Role;
 use super::{Look, neuron_map, nothing_yet, provenance, target, traces};
+use crate::analysis::NeuronHook;
 use crate::app::keymap::Key;
 use crate::app::views::neurons::neurons;
 use crate::app::{App, LowerPanel, Sort};
@@ -76,11 +77,14 @@ struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    fn of(panel: &'a Panel) -> Self {
+    fn of(panel: &'a Panel, hook: NeuronHook) -> Self {
         let both = |[clean, edited]: [&str; 2]| [panel.column(&[clean]), panel.column(&[edited, clean])];
         let one = |name: &str| panel.column(&[name]);
         Self {
-            activation: both(["activation_clean", "activation_edited"]),
+            activation: match hook {
+                NeuronHook::Post => both(["activation_clean", "activation_edited"]),
+                NeuronHook::Pre => both(["pre_clean", "pre_edited"]),
+            },
             contribution: both(["contribution_clean", "contribution_edited"]),
             favours: one("favours"),
             tracks: one("tracks"),
@@ -137,7 +141,7 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, panel: &Panel, area: Rect) 
     ink.rule(area, 0, &title, &provenance(app, probe));
     // The logits view has room for long names.
     let (target, tracks) = (target::short(app, probe, position, 14), tracks(app));
-    let columns = Columns::of(panel);
+    let columns = Columns::of(panel, app.settings.hook);
     let names = (app.task().outputs().width() as u16).min(MOST_OF_A_NAME);
     let tracked = (names + 7).max(9).max(super::ink::width(&tracks));
     let widths = [10, super::ink::width(&target) + 3, names.max(7), tracked];
@@ -155,7 +159,7 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, panel: &Panel, area: Rect) 
     let body = Rect { width: area.width.saturating_sub(2), ..lines(area, 1, area.height) };
     let [names, bars, numbers] = body.layout(&parts);
     name_list(ink, app, &shown, names);
-    let heading = ["activation".into(), format!("to {target}"), "favours".into(), tracks];
+    let heading = [app.settings.hook.name().into(), format!("to {target}"), "favours".into(), tracks];
     let heading = Row::new(heading.map(|name| ink.right(name, Role::Faint)));
     let rows = shown.iter().map(|line| line.cells(ink, &columns));
     let rows: Vec<Row<'_>> = [heading].into_iter().chain(rows).collect();

@@ -3,9 +3,10 @@
 use ratatui::layout::Rect;
 
 use super::columns::Columns;
-use super::ink::{Ink, lines};
+use super::ink::{Ink, lines, part, width};
 use super::number::{figure, share};
 use super::theme::Role;
+use crate::analysis::{NeuronHook, TuningPoint};
 use crate::app::App;
 use crate::app::views::neurons::traces;
 use crate::inquiry::Probe;
@@ -31,8 +32,9 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let area = lines(area, 0, area.height - if overlay.is_some() { OVERLAY } else { 0 });
     let Some(panel) = traces(app) else { return };
     let of = |id: &NeuronId| {
+        let prefix = if app.settings.hook == NeuronHook::Pre { "pre." } else { "" };
         let [clean, edited] =
-            ["clean", "edited"].map(|edits| format!("neuron.{}.{}_{edits}", id.layer, id.neuron));
+            ["clean", "edited"].map(|edits| format!("{prefix}neuron.{}.{}_{edits}", id.layer, id.neuron));
         let is_off = app.ablation.off.neurons.contains(id);
         // For an ablated neuron show the clean activation.
         let names = [edited.as_str(), clean.as_str()];
@@ -65,17 +67,22 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     }
 }
 
-/// Height of the overlay: the curve of a feature, and R² of each feature.
-const OVERLAY: u16 = 2;
+/// Height of the overlay: the curve of a feature, the tuning by it, and the fit of each feature.
+const OVERLAY: u16 = 3;
 
-/// Draws a feature that the sum may follow, and R² of each feature.
-fn overlay(ink: &mut Ink<'_>, app: &App, probe: &Probe, shown: usize, area: Rect) {
-    let Some((feature, class)) = app.task().features().get(shown).zip(app.traced_token()) else { return };
-    let values = (feature.series)(probe.tokens(), class);
+/// Draws a feature that the sum may follow, the mean activation by its value, and R² of the features, best first.
+fn overlay(ink: &mut Ink<'_>, app: &App, probe: &Probe, rank: usize, area: Rect) {
+    let ranked = app.ranked_hypotheses();
+    let Some((shown, class)) = ranked.get(rank).copied().zip(app.traced_token()) else { return };
+    let feature = &app.task().features()[shown];
+    let values = (feature.series)(app.task(), probe.tokens(), class);
     let top = largest(values.iter());
     let name = format!("{} {}", feature.short, app.task().outputs().name(class));
     trace(ink, (app, probe), area, 0, &name, &values, (top, Role::Second));
-    let fit = app.studies.fit(&app.traced(), class);
+    let fit = app.studies.fit((&app.traced(), app.settings.hook), class);
+    if let Some((_, fitted)) = fit {
+        tuned(ink, app, feature.short, &fitted[shown].tuning, lines(area, 1, 1));
+    }
     let of = match &app.traced()[..] {
         // Without `of`, a neuron's name like 0.27 would look like the value.
         [one] => format!("of {}", one.neuron),
@@ -85,13 +92,39 @@ fn overlay(ink: &mut Ink<'_>, app: &App, probe: &Probe, shown: usize, area: Rect
     let all_on = if app.ablation.off.is_empty() { "" } else { ", all on" };
     let over =
         fit.map_or_else(|| "computing".into(), |(study, _)| format!("{}{all_on}", super::taken(app, study)));
-    let mut x = ink.text(area, 1, 1, &format!("R² {of}, {over}"), Role::Faint);
-    for (at, which) in app.task().features().iter().enumerate() {
-        let Some((_, r_squared)) = fit else { return };
-        let role = if at == shown { Role::Strong } else { Role::Plain };
-        x = ink.text(area, x + 2, 1, which.name, Role::Faint);
-        x = ink.text(area, x + 1, 1, &share(Some(r_squared[at])), role);
+    let mut x = ink.text(area, 1, 2, &format!("R² {of}, {over}"), Role::Faint);
+    let Some((_, fitted)) = fit else { return };
+    for which in ranked {
+        let (name, role) =
+            (app.task().features()[which].short, if which == shown { Role::Strong } else { Role::Plain });
+        let sign = if fitted[which].correlation < 0.0 { "-" } else { "" };
+        let value = format!("{sign}{}", share(Some(fitted[which].r_squared())));
+        if x + width(name) + width(&value) + 3 > area.width {
+            break;
+        }
+        x = ink.text(area, x + 2, 2, name, Role::Faint);
+        x = ink.text(area, x + 1, 2, &value, role);
     }
+}
+
+/// The mean activation by the value of a feature, from its least to its largest.
+fn tuned(ink: &mut Ink<'_>, app: &App, name: &str, points: &[TuningPoint], area: Rect) {
+    let [Some(first), Some(last)] = [points.first(), points.last()] else { return };
+    let number = |x: f64| figure(x);
+    let x = ink.text(area, 1, 0, &format!("by {name} {}", number(first.value)), Role::Faint) + 1;
+    let means: Vec<f32> = points.iter().map(|point| point.mean as f32).collect();
+    let top = largest(means.iter());
+    let (low, end) = (means.iter().copied().fold(f32::INFINITY, f32::min), number(last.value));
+    let said =
+        format!("{end}  mean {} {} to {}", app.settings.hook.name(), number(low.into()), number(top.into()));
+    let cells = area.width.saturating_sub(x + width(&said) + 2).min(2 * means.len() as u16);
+    let style = ink.theme.style(Role::Bar);
+    let height =
+        |mean: f32| if top > low.min(0.0) { (mean - low.min(0.0)) / (top - low.min(0.0)) } else { 0.0 };
+    let bars =
+        (0..usize::from(cells)).map(|at| (height(means[at * means.len() / usize::from(cells)]), style));
+    ink.curve(part(area, x, 0, cells, 1), bars);
+    ink.text(area, x + cells + 1, 0, &said, Role::Faint);
 }
 
 fn largest<'a>(values: impl Iterator<Item = &'a f32>) -> f32 {

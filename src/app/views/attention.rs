@@ -13,9 +13,13 @@ use crate::inquiry::attention::{
     ENTROPY, KL_FROM_UNIFORM, MEAN_ENTROPY, MEAN_KL_FROM_UNIFORM, PATTERN, VALUE_NORM,
 };
 use crate::inquiry::heads::{
-    self, DUPLICATE_SCORE, INDUCTION_SCORE, MEAN_PATTERN, PREVIOUS_SCORE, UNIFORM_SCORE,
+    self, DUPLICATE_CHANCE, DUPLICATE_SCORE, INDUCTION_CHANCE, INDUCTION_SCORE, MEAN_PATTERN,
+    PREVIOUS_CHANCE, PREVIOUS_SCORE, UNIFORM_SCORE,
 };
 use crate::inquiry::logits::TOKEN;
+use crate::inquiry::repeated::{
+    self, INDUCTION_REPEATED, INDUCTION_REPEATED_CHANCE, PREVIOUS_REPEATED, PREVIOUS_REPEATED_CHANCE,
+};
 use crate::inquiry::{Probe, Question};
 use crate::model::AttentionDirection;
 
@@ -44,8 +48,22 @@ const PANELS: &[PanelEntry] = &[
     ),
     panel!(
         "heads",
-        "every head: spread of attention on this sequence, scores over the validation set",
-        [MEAN_ENTROPY, MEAN_KL_FROM_UNIFORM, PREVIOUS_SCORE, DUPLICATE_SCORE, INDUCTION_SCORE, UNIFORM_SCORE],
+        "every head: spread of attention on this sequence, scores over the validation set and on random tokens repeated",
+        [
+            MEAN_ENTROPY,
+            MEAN_KL_FROM_UNIFORM,
+            PREVIOUS_SCORE,
+            DUPLICATE_SCORE,
+            INDUCTION_SCORE,
+            UNIFORM_SCORE,
+            PREVIOUS_CHANCE,
+            DUPLICATE_CHANCE,
+            INDUCTION_CHANCE,
+            PREVIOUS_REPEATED,
+            PREVIOUS_REPEATED_CHANCE,
+            INDUCTION_REPEATED,
+            INDUCTION_REPEATED_CHANCE
+        ],
         heads
     ),
     panel!(
@@ -159,7 +177,9 @@ pub(crate) fn heads(app: &App) -> Option<Panel> {
         .with(Column::new("mean_kl_from_uniform_this_sequence", &kl, mean));
     let scores = app.studies.heads().map(|(answer, found)| heads::scores(answer, found));
     let score = |figure: Arc<Figure>| Column::new(figure.spec.name, &figure, [At::Lead(0), At::Lead(1)]);
-    Some(panel.and(scores.into_iter().flatten().map(score)))
+    let repeated = app.studies.repeated().map(|(answer, found)| repeated::scores(answer, found));
+    let panel = panel.and(scores.into_iter().flatten().map(score));
+    Some(panel.and(repeated.into_iter().flatten().map(score)))
 }
 
 const KEYS: &[Binding] = &[
@@ -195,9 +215,11 @@ const KEYS: &[Binding] = &[
 fn asks(app: &App) -> Vec<Asked> {
     let off = &app.ablation.off;
     let heads = app.of_validation().map(|subject| (subject.edited(off), Question::Heads));
+    let snapshot = app.timeline.current().filter(|_| app.repeats_fit());
+    let repeated = snapshot.map(|snapshot| (app.subject(snapshot, app.form).edited(off), Question::Repeated));
     // The effect of replaced patterns is shown in this view, where they are replaced.
     let edits = app.of_edits().filter(|_| !off.patterns.is_empty());
-    heads.into_iter().chain(edits).collect()
+    heads.into_iter().chain(repeated).chain(edits).collect()
 }
 
 fn key(by: isize) -> Offer {

@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use super::logits::clean_and_edited;
 use super::{Room, position, view};
+use crate::analysis::NeuronHook;
 use crate::analysis::hypotheses::Tracker;
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::panels::{PanelEntry, panel};
 use crate::app::studies::Asked;
 use crate::app::{App, LowerPanel};
-use crate::figure::{At, Column, Panel};
-use crate::inquiry::fit::{self, R_SQUARED};
+use crate::figure::{At, Column, Figure, Panel};
+use crate::inquiry::fit::{self, CORRELATION, R_SQUARED, TUNING, TUNING_DEVIATION, TUNING_POSITIONS};
 use crate::inquiry::logits::TARGET;
-use crate::inquiry::neurons::{ACTIVATION, FAVOURS, IS_OFF, NEURON_CONTRIBUTION};
+use crate::inquiry::neurons::{ACTIVATION, FAVOURS, IS_OFF, NEURON_CONTRIBUTION, PRE_ACTIVATION};
 use crate::inquiry::trackers::{self, TRACKING, TRACKING_RANK, TRACKS, TRACKS_BY};
 use crate::inquiry::{Probe, Question};
 use crate::model::NeuronId;
@@ -44,24 +45,28 @@ const PANELS: &[PanelEntry] = &[
     panel!(
         "neuron_list",
         "every neuron of the cursor's layer at the cursor, in the order of the list",
-        [ACTIVATION, NEURON_CONTRIBUTION, FAVOURS, TRACKS, TRACKS_BY, IS_OFF],
+        [ACTIVATION, PRE_ACTIVATION, NEURON_CONTRIBUTION, FAVOURS, TRACKS, TRACKS_BY, IS_OFF],
         neurons
     ),
     panel!(
         "traces",
         "the picked neurons, else the cursor's, at every position",
-        [TARGET, ACTIVATION],
+        [TARGET, ACTIVATION, PRE_ACTIVATION],
         traces
     ),
     PanelEntry {
         name: "fit",
         says: "how well each hypothesis explains the traced neurons' sum over the validation set",
-        questions: &[&R_SQUARED],
-        open: |app| {
-            let has_features = !app.task().features().is_empty();
-            app.settings.overlay = app.settings.overlay.or(has_features.then_some(0));
-        },
+        questions: &[&R_SQUARED, &CORRELATION],
+        open: with_overlay,
         build: fit_of_traced,
+    },
+    PanelEntry {
+        name: "tuning",
+        says: "the traced neurons' sum by the value of the hypothesis below the traces, over the validation set",
+        questions: &[&TUNING, &TUNING_DEVIATION, &TUNING_POSITIONS],
+        open: with_overlay,
+        build: tuning,
     },
     panel!(
         "trackers",
@@ -72,9 +77,15 @@ const PANELS: &[PanelEntry] = &[
     panel!(
             "neuron_map",
             "every neuron of the cursor's layer at every position",
-            [ACTIVATION],
+            [ACTIVATION, PRE_ACTIVATION],
             neuron_map, opened_by: |app| app.settings.lower = LowerPanel::Map),
 ];
+
+/// Shows a hypothesis below the traces.
+fn with_overlay(app: &mut App) {
+    let has_features = !app.task().features().is_empty();
+    app.settings.overlay = app.settings.overlay.or(has_features.then_some(0));
+}
 
 fn with_neurons(app: &App) -> Option<&Arc<Probe>> {
     app.answered().filter(|probe| probe.config().has_mlp())
@@ -85,11 +96,13 @@ pub(crate) fn neurons(app: &App) -> Option<Panel> {
     let probe = with_neurons(app)?;
     let layer = At::Fixed(app.cursor.layer);
     let here = [layer.clone(), At::Lead(0), At::Fixed(app.position_in(probe))];
-    let (activation, contribution) = (probe.activation(), probe.neuron_contribution(app.cursor.target));
+    let [activation, pre] = [NeuronHook::Post, NeuronHook::Pre].map(|hook| probe.activation(hook));
+    let contribution = probe.neuron_contribution(app.cursor.target);
     let of_neuron = [layer.clone(), At::Lead(0)];
     let panel = Panel::new("neuron_list", [activation.axes[2].clone()])
         .ordered(app.neuron_order(probe))
         .and(clean_and_edited("activation", probe, &activation, &here))
+        .and(clean_and_edited("pre", probe, &pre, &here))
         .and(clean_and_edited("contribution", probe, &contribution, &here))
         .with(Column::new("favours", &probe.favours(), of_neuron.clone()));
     let tracked =
@@ -103,13 +116,17 @@ pub(crate) fn neurons(app: &App) -> Option<Panel> {
 
 pub(crate) fn traces(app: &App) -> Option<Panel> {
     let probe = with_neurons(app)?;
-    let figure = probe.activation();
+    let figures = [("", NeuronHook::Post), ("pre.", NeuronHook::Pre)];
+    let figures = figures.map(|(prefix, hook)| (prefix, probe.activation(hook)));
     let trace = |id: NeuronId| {
         let at = [At::Fixed(id.layer), At::Fixed(id.neuron), At::Lead(0)];
-        let name = format!("neuron.{}.{}", id.layer, id.neuron);
-        clean_and_edited(&name, probe, &figure, &at).collect::<Vec<_>>()
+        let of = |(prefix, figure): &(&str, Arc<Figure>)| {
+            let name = format!("{prefix}neuron.{}.{}", id.layer, id.neuron);
+            clean_and_edited(&name, probe, figure, &at).collect::<Vec<_>>()
+        };
+        figures.iter().flat_map(of).collect::<Vec<_>>()
     };
-    let panel = Panel::new("traces", [figure.axes[3].clone()]).with(Column::new(
+    let panel = Panel::new("traces", [figures[0].1.axes[3].clone()]).with(Column::new(
         "label",
         &probe.target(),
         [At::Lead(0)],
@@ -119,17 +136,33 @@ pub(crate) fn traces(app: &App) -> Option<Panel> {
 
 fn fit_of_traced(app: &App) -> Option<Panel> {
     let (neurons, class) = (app.traced(), app.traced_token()?);
-    let (answer, found) = app.studies.fit(&neurons, class)?;
-    let figure = fit::r_squared(answer, found, (&neurons, class), app.task());
-    Some(Panel::new("fit", figure.axes.clone()).with(Column::new("r_squared", &figure, [At::Lead(0)])))
+    let hook = app.settings.hook;
+    let (answer, found) = app.studies.fit((&neurons, hook), class)?;
+    let asked = fit::Asked { neurons: &neurons, hook, class };
+    let [correlation, r_squared] = fit::fits(answer, found, &asked, app.task());
+    let panel = Panel::new("fit", r_squared.axes.clone()).ordered(app.ranked_hypotheses());
+    let column = |name, figure| Column::new(name, figure, [At::Lead(0)]);
+    Some(panel.with(column("r_squared", &r_squared)).with(column("correlation", &correlation)))
+}
+
+pub(crate) fn tuning(app: &App) -> Option<Panel> {
+    let (neurons, class, hook) = (app.traced(), app.traced_token()?, app.settings.hook);
+    let feature = *app.ranked_hypotheses().get(app.settings.overlay?)?;
+    let (answer, found) = app.studies.fit((&neurons, hook), class)?;
+    let asked = fit::Asked { neurons: &neurons, hook, class };
+    let [mean, deviation, positions] = fit::tuning(answer, (found, feature), &asked, app.task());
+    let column = |name, figure| Column::new(name, figure, [At::Lead(0)]);
+    let panel = Panel::new("tuning", mean.axes.clone()).with(column("activation", &mean));
+    Some(panel.with(column("deviation", &deviation)).with(column("positions", &positions)))
 }
 
 pub(crate) fn neuron_map(app: &App) -> Option<Panel> {
     let probe = with_neurons(app)?;
-    let figure = probe.activation();
+    let [post, pre] = [NeuronHook::Post, NeuronHook::Pre].map(|hook| probe.activation(hook));
     let at = [At::Fixed(app.cursor.layer), At::Lead(0), At::Lead(1)];
-    let panel = Panel::new("neuron_map", figure.axes[2..].to_vec());
-    Some(panel.and(clean_and_edited("activation", probe, &figure, &at)))
+    let panel = Panel::new("neuron_map", post.axes[2..].to_vec());
+    let panel = panel.and(clean_and_edited("activation", probe, &post, &at));
+    Some(panel.and(clean_and_edited("pre", probe, &pre, &at)))
 }
 
 fn trackers_of_all(app: &App) -> Option<Panel> {
@@ -171,7 +204,18 @@ const KEYS: &[Binding] = &[
         "pick",
         "pick the neuron for the traces, or drop it",
     ),
-    bind(&[Key::ch('o')], overlay, "overlay", "beneath the sum: count, lead, share, last seen of the target"),
+    bind(
+        &[Key::ch('o')],
+        overlay,
+        "overlay",
+        "beneath the sum: the hypotheses of the task, the best fit first",
+    ),
+    bind(
+        &[Key::ch('a')],
+        |app| app.if_neurons(|app| app.settings.hook = app.settings.hook.next()),
+        "",
+        "values after or before the activation function",
+    ),
     bind(
         &[Key::ch('b')],
         |_| Offer::act(App::pick_trackers),
@@ -202,6 +246,7 @@ fn line(by: isize) -> Offer {
 
 fn asks(app: &App) -> Vec<Asked> {
     let Some(of) = app.of_validation().filter(|_| app.options.model.has_mlp()) else { return Vec::new() };
-    let fit = app.overlay_question().map(|(neurons, class)| Question::Fit { neurons, class });
+    let hook = app.settings.hook;
+    let fit = app.overlay_question().map(|(neurons, class)| Question::Fit { neurons, class, hook });
     [Question::Trackers].into_iter().chain(fit).map(|question| (of.clone(), question)).collect()
 }
