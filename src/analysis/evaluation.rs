@@ -30,7 +30,16 @@ pub struct Evaluation {
     pub loss_by_class: Vec<Option<f64>>,
     /// By position; `None` for a position without targets.
     pub accuracy_by_position: Vec<Option<f64>>,
+    /// The targets of each group of each of the task's situations; empty if they were not asked for.
+    #[serde(skip)]
+    pub by_situation: Vec<Vec<Count>>,
+    /// Number of predictions by target, then predicted class, `[d_vocab_out, d_vocab_out]`; empty for many classes.
+    #[serde(skip)]
+    pub confusion: Vec<usize>,
 }
+
+/// Most classes of a confusion matrix.
+const MOST_CONFUSED: usize = 128;
 
 impl Evaluation {
     /// The loss; `None` without targets. A broken model's is NaN.
@@ -81,7 +90,7 @@ fn moments(values: &[f64]) -> Option<(f64, f64)> {
 }
 
 /// Number of scored and of right predictions, and their summed cross-entropy.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Count {
     right: usize,
     seen: usize,
@@ -98,6 +107,11 @@ impl Count {
     /// Number of targets.
     pub fn targets(self) -> usize {
         self.seen
+    }
+
+    /// Number of wrong predictions.
+    pub fn wrong(self) -> usize {
+        self.seen - self.right
     }
 
     /// Share of right predictions; `None` without targets.
@@ -121,6 +135,7 @@ pub struct Tally {
     situations: &'static [Situation],
     /// By situation, then group.
     by_situation: Vec<Vec<Count>>,
+    confusion: Vec<usize>,
 }
 
 impl Tally {
@@ -132,7 +147,17 @@ impl Tally {
     fn of_classes(classes: usize) -> Self {
         let by_class = vec![Count::default(); classes];
         let (last, by_position, by_situation) = (Count::default(), Vec::new(), Vec::new());
-        Self { sequences: 0, loss: 0.0, last, by_position, by_class, situations: &[], by_situation }
+        let confusion = vec![0; if classes > MOST_CONFUSED { 0 } else { classes * classes }];
+        Self {
+            sequences: 0,
+            loss: 0.0,
+            last,
+            by_position,
+            by_class,
+            situations: &[],
+            by_situation,
+            confusion,
+        }
     }
 
     /// The same, also counting by these situations.
@@ -151,7 +176,11 @@ impl Tally {
         self.by_position.resize(self.by_position.len().max(targets.len()), Count::default());
         for (position, (logits, target)) in logits.chunks_exact(outputs).zip(targets).enumerate() {
             let Some(target) = *target else { continue };
-            let right = usize::from(prediction(logits) == Some(target));
+            let predicted = prediction(logits);
+            let right = usize::from(predicted == Some(target));
+            if let Some(predicted) = predicted.map(usize::from).filter(|_| !self.confusion.is_empty()) {
+                self.confusion[usize::from(target) * outputs + predicted] += 1;
+            }
             let one = Count { right, seen: 1, loss: cross_entropy(logits, &[Some(target)], outputs) };
             sum += one.loss;
             self.by_position[position].add(one);
@@ -207,6 +236,8 @@ impl Tally {
             accuracy_by_class: shares(&self.by_class),
             loss_by_class: self.by_class.iter().map(|count| count.mean_loss()).collect(),
             accuracy_by_position: shares(&self.by_position),
+            by_situation: self.by_situation.clone(),
+            confusion: self.confusion.clone(),
         }
     }
 }
@@ -229,6 +260,7 @@ impl Total for Tally {
         self.by_position.resize(self.by_position.len().max(next.by_position.len()), Count::default());
         each(&mut self.by_position, &next.by_position);
         each(&mut self.by_class, &next.by_class);
+        self.confusion.iter_mut().zip(&next.confusion).for_each(|(to, from)| *to += from);
         self.by_situation.iter_mut().zip(&next.by_situation).for_each(|(to, from)| each(to, from));
     }
 }
@@ -282,7 +314,7 @@ impl Totals {
     }
 
     /// Empty sums at each of the first `rows` positions; of 1 row, over all positions.
-    fn of_rows(c: &ModelConfig, rows: usize) -> Self {
+    pub fn of_rows(c: &ModelConfig, rows: usize) -> Self {
         let zeros = |width: usize| vec![vec![0.0; width]; c.n_layers];
         let (z, post, activity) = (zeros(rows * c.d_heads()), zeros(rows * c.d_mlp), zeros(c.d_mlp));
         Self { config: c.clone(), sequences: 0, cells: vec![0; rows], z, post, activity }

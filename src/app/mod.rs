@@ -49,7 +49,7 @@ pub use opening::{Opening, OpeningError};
 pub(crate) use picker::{Picker, Subject as PickSubject};
 pub(crate) use sequence::{Edit, Sequence};
 pub(crate) use settings::{
-    AttentionScale, LogitPanel, LossScale, LowerPanel, MlpRow, Patterns, Settings, Sort, Zoom,
+    AttentionScale, Breakdown, LogitPanel, LossScale, LowerPanel, MlpRow, Patterns, Settings, Sort, Zoom,
 };
 pub(crate) use studies::Studies;
 pub use timeline::snapshot_bytes;

@@ -139,6 +139,26 @@ impl MlpRow {
     }
 }
 
+/// What accuracies are grouped by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Breakdown {
+    #[default]
+    Class,
+    Situation,
+    /// The most frequent wrong predictions.
+    Confusion,
+}
+
+impl Breakdown {
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::Class => Self::Situation,
+            Self::Situation => Self::Confusion,
+            Self::Confusion => Self::Class,
+        }
+    }
+}
+
 /// The patterns in the attention view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Patterns {
@@ -162,6 +182,7 @@ impl Patterns {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) loss: LossScale,
+    pub(crate) breakdown: Breakdown,
     pub(crate) attention: AttentionScale,
     pub(crate) zoom: Zoom,
     pub(crate) sort: Sort,

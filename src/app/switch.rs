@@ -47,13 +47,13 @@ impl App {
 
     pub(super) fn cycle_kind(&mut self) -> Vec<Command> {
         let kind = &mut self.ablation.off.kind;
-        *kind = match kind {
-            AblationKind::Zero => AblationKind::Mean,
-            AblationKind::Mean => AblationKind::Zero,
-        };
+        *kind = kind.next();
         let text = match kind {
             AblationKind::Zero => "ablating to zero",
             AblationKind::Mean => "ablating to the mean over sequences and positions of the validation set",
+            AblationKind::MeanPosition => {
+                "ablating to the mean at each position over the sequences of the validation set that have it"
+            }
         };
         self.say(Notice::info(text));
         self.look_again()

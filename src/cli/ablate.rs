@@ -18,7 +18,11 @@ use crate::task::{Dataset, Example, Split};
 
 pub fn run(args: &AblateArgs) -> Result<(), Failure> {
     let measured = Measured::open(&args.measured)?;
-    let kind = if args.kind == AblationKindArg::Zero { AblationKind::Zero } else { AblationKind::Mean };
+    let kind = match args.kind {
+        AblationKindArg::Zero => AblationKind::Zero,
+        AblationKindArg::MeanPosition => AblationKind::MeanPosition,
+        AblationKindArg::Mean | AblationKindArg::Resample => AblationKind::Mean,
+    };
     let interventions = interventions(&args.edits, kind, measured.config())?;
     let set = Set::of(args, &measured)?;
     let folded = args.folded.then(|| fold(&measured.weights, FoldOptions::default()));

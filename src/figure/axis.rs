@@ -30,6 +30,10 @@ pub enum Dim {
     QueryToken,
     /// Classes of the output vocabulary.
     Class,
+    /// Classes of the output vocabulary, as predictions.
+    Predicted,
+    /// Groups of the task's situations.
+    Situation,
     /// Components.
     Component,
     /// Places in the residual stream, in the order of the pass.
@@ -62,6 +66,8 @@ impl Dim {
             Self::Token => "token",
             Self::QueryToken => "query_token",
             Self::Class => "class",
+            Self::Predicted => "predicted",
+            Self::Situation => "situation",
             Self::Component => "component",
             Self::Place => "place",
             Self::Step => "step",
@@ -125,6 +131,19 @@ impl Axis {
     /// The classes of a task.
     pub fn classes(task: &Arc<dyn Task>) -> Self {
         Self { dim: Dim::Class, names: Names::Classes(Arc::clone(task)) }
+    }
+
+    /// The classes of a task, as predictions.
+    pub fn predicted(task: &Arc<dyn Task>) -> Self {
+        Self { dim: Dim::Predicted, ..Self::classes(task) }
+    }
+
+    /// The groups of all of a task's situations: `lead tie`.
+    pub fn situations(task: &dyn Task) -> Self {
+        let groups = |one: &'static crate::task::Situation| {
+            one.values.iter().map(move |value| format!("{} {value}", one.name))
+        };
+        Self::named(Dim::Situation, task.situations().iter().flat_map(groups))
     }
 
     /// Number of entries.

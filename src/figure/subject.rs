@@ -144,7 +144,12 @@ impl Subject {
     /// Whether edits replace activations by means.
     pub fn needs_means(&self) -> bool {
         let is_ablated = !(self.edits.heads.is_empty() && self.edits.neurons.is_empty());
-        is_ablated && self.edits.kind == AblationKind::Mean
+        is_ablated && self.edits.kind != AblationKind::Zero
+    }
+
+    /// Whether these means are taken at each position.
+    pub fn means_by_position(&self) -> bool {
+        self.edits.kind == AblationKind::MeanPosition
     }
 
     fn edit_words(&self) -> Vec<String> {

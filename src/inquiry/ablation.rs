@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::accuracy::{CONFUSION, OfGroup, SITUATION_ACCURACY, SITUATION_ERRORS, group};
 use super::bench::Bench;
 use super::job::{Job, MeansOf, Progress, Sweep};
 use super::{Answer, Findings};
@@ -40,6 +41,16 @@ pub static EDITED_CLASS_ACCURACY: Spec = Spec {
     axes: &[Dim::Edits, Dim::Class],
     ..Spec::BARE
 };
+
+/// Accuracy by situation with edits.
+pub static EDITED_SITUATION_ACCURACY: Spec =
+    Spec { name: "edited_accuracy_by_situation", ..SITUATION_ACCURACY };
+
+/// Errors by situation with edits.
+pub static EDITED_SITUATION_ERRORS: Spec = Spec { name: "edited_errors_by_situation", ..SITUATION_ERRORS };
+
+/// Confusion matrix with edits.
+pub static EDITED_CONFUSION: Spec = Spec { name: "edited_confusion", ..CONFUSION };
 
 /// The effect of edits over a set of sequences, with matched random controls.
 #[derive(Clone, Debug)]
@@ -85,6 +96,40 @@ pub fn figures(answer: &Answer, report: &Arc<AblationReport>, task: &Arc<dyn Tas
     ]
 }
 
+/// [`EDITED_SITUATION_ACCURACY`] and [`EDITED_SITUATION_ERRORS`], as far as computed; `None` for a task without situations.
+pub fn by_situation(
+    answer: &Answer,
+    report: &Arc<AblationReport>,
+    task: &Arc<dyn Task>,
+) -> Option<[Arc<Figure>; 2]> {
+    let cells: [OfGroup; 2] = [
+        (&EDITED_SITUATION_ACCURACY, |count| count.share().into()),
+        (&EDITED_SITUATION_ERRORS, |count| count.wrong().into()),
+    ];
+    (!report.before.by_situation.is_empty()).then(|| {
+        cells.map(|(spec, cell)| {
+            let report = Arc::clone(report);
+            let axes = vec![Axis::named(Dim::Edits, ["clean", "edited"]), Axis::situations(&**task)];
+            answer.figure(spec, axes, move |at| -> Datum {
+                let count = report.one(at[0]).and_then(|one| group(one, at[1]));
+                count.map_or(Datum::Nothing, cell)
+            })
+        })
+    })
+}
+
+/// [`EDITED_CONFUSION`], as far as computed; `None` for many classes.
+pub fn confusion(answer: &Answer, report: &Arc<AblationReport>, task: &Arc<dyn Task>) -> Option<Arc<Figure>> {
+    let outputs = task.outputs().len();
+    let axes = vec![Axis::named(Dim::Edits, ["clean", "edited"]), Axis::classes(task), Axis::predicted(task)];
+    (!report.before.confusion.is_empty()).then(|| {
+        let report = Arc::clone(report);
+        answer.figure(&EDITED_CONFUSION, axes, move |at| {
+            report.one(at[0]).and_then(|one| one.confusion.get(at[1] * outputs + at[2]).copied())
+        })
+    })
+}
+
 pub(super) fn ask(subject: &Subject, controls: usize) -> Box<dyn Job> {
     let (clean, means) = (subject.clone().edited(&Interventions::default()), MeansOf::default());
     let controls =
@@ -108,7 +153,7 @@ impl Ablation {
         let Some(sweep) = &mut self.sweep else {
             let patch = self.means.patch(of, bench)?;
             let weights = bench.weights(of);
-            let tally = Tally::new(weights.config());
+            let tally = Tally::new(weights.config()).sorted_by(bench.data().task().situations());
             self.sweep = Some(Sweep::new(weights, patch, tally));
             return None;
         };

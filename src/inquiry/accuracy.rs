@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Findings;
 use super::job::{Job, OverValidation};
+use crate::analysis::evaluation::Count;
 use crate::analysis::{Evaluation, Tally};
 use crate::figure::{Axis, Datum, Dim, Figure, Spec, Subject};
 use crate::task::Task;
@@ -45,10 +46,43 @@ pub static POSITION_ACCURACY: Spec = Spec {
     ..Spec::BARE
 };
 
+/// Accuracy by situation.
+pub static SITUATION_ACCURACY: Spec = Spec {
+    name: "accuracy_by_situation",
+    definition: "share of the targets in a group of the task's situations that are predicted; none where it never occurs",
+    baseline: "1/d_vocab_out, of a uniform guess",
+    axes: &[Dim::Edits, Dim::Situation],
+    ..Spec::BARE
+};
+
+/// Targets by situation.
+pub static SITUATION_TARGETS: Spec = Spec {
+    name: "targets_by_situation",
+    definition: "targets of the validation set in a group of the task's situations",
+    axes: &[Dim::Edits, Dim::Situation],
+    ..Spec::BARE
+};
+
+/// Errors by situation.
+pub static SITUATION_ERRORS: Spec = Spec {
+    name: "errors_by_situation",
+    definition: "wrong predictions in a group of the task's situations",
+    axes: &[Dim::Edits, Dim::Situation],
+    ..Spec::BARE
+};
+
+/// Confusion matrix.
+pub static CONFUSION: Spec = Spec {
+    name: "confusion",
+    definition: "targets of a class that are predicted as another, or as itself; not for more than 128 classes",
+    axes: &[Dim::Edits, Dim::Class, Dim::Predicted],
+    ..Spec::BARE
+};
+
 pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {
     OverValidation::ask(
         subject,
-        |of, _| Tally::new(of.snapshot.config()),
+        |of, bench| Tally::new(of.snapshot.config()).sorted_by(bench.data().task().situations()),
         |tally| Findings::Accuracy(Arc::new(tally.evaluation())),
     )
 }
@@ -63,10 +97,44 @@ pub struct Figures {
     pub by_class: Arc<Figure>,
     /// [`POSITION_ACCURACY`].
     pub by_position: Arc<Figure>,
+    /// [`SITUATION_ACCURACY`], [`SITUATION_TARGETS`] and [`SITUATION_ERRORS`], if counted.
+    pub by_situation: Option<[Arc<Figure>; 3]>,
+    /// [`CONFUSION`], if counted.
+    pub confusion: Option<Arc<Figure>>,
 }
+
+/// One of the groups of all situations, in one evaluation.
+pub(super) fn group(of: &Evaluation, at: usize) -> Option<Count> {
+    of.by_situation.iter().flatten().nth(at).copied()
+}
+
+/// A spec of situations, and its cell.
+pub(super) type OfGroup = (&'static Spec, fn(Count) -> Datum);
+
+/// The specs of the situations.
+const SITUATIONS: [OfGroup; 3] = [
+    (&SITUATION_ACCURACY, |count| count.share().into()),
+    (&SITUATION_TARGETS, |count| count.targets().into()),
+    (&SITUATION_ERRORS, |count| count.wrong().into()),
+];
 
 /// The figures of an evaluation without edits.
 pub fn figures(of: &Arc<Subject>, found: &Arc<Evaluation>, task: &Arc<dyn Task>) -> Figures {
+    let clean = || Axis::named(Dim::Edits, ["clean"]);
+    let by_situation = (!found.by_situation.is_empty()).then(|| {
+        SITUATIONS.map(|(spec, cell)| {
+            let found = Arc::clone(found);
+            Figure::new(spec, vec![clean(), Axis::situations(&**task)], of, move |at| {
+                group(&found, at[1]).map_or(Datum::Nothing, cell)
+            })
+        })
+    });
+    let confusion = (!found.confusion.is_empty()).then(|| {
+        let (found, outputs) = (Arc::clone(found), task.outputs().len());
+        Figure::new(&CONFUSION, vec![clean(), Axis::classes(task), Axis::predicted(task)], of, move |at| {
+            found.confusion.get(at[1] * outputs + at[2]).copied().into()
+        })
+    });
     let figure = |spec, more: Option<Axis>, cell: fn(&Evaluation, &[usize]) -> Datum| {
         let found = Arc::clone(found);
         let axes = [Axis::named(Dim::Edits, ["clean"])].into_iter().chain(more).collect();
@@ -82,5 +150,7 @@ pub fn figures(of: &Arc<Subject>, found: &Arc<Evaluation>, task: &Arc<dyn Task>)
         by_position: figure(&POSITION_ACCURACY, Some(positions), |one, at| {
             one.accuracy_by_position[at[0]].into()
         }),
+        by_situation,
+        confusion,
     }
 }

@@ -33,7 +33,8 @@ enum Key {
     Directions(WeightForm),
     Clean(WeightForm, Arc<[Token]>),
     Edited(WeightForm, Arc<[Token]>, Interventions),
-    Means(WeightForm),
+    /// Over all positions, or at each.
+    Means(WeightForm, bool),
     Baseline(WeightForm),
     Drive(HeadId),
 }
@@ -43,7 +44,7 @@ impl Key {
     fn tokens(&self) -> Option<&Arc<[Token]>> {
         match self {
             Self::Clean(_, tokens) | Self::Edited(_, tokens, _) => Some(tokens),
-            Self::Folded | Self::Directions(_) | Self::Means(_) | Self::Baseline(_) | Self::Drive(_) => None,
+            Self::Folded | Self::Directions(_) | Self::Means(..) | Self::Baseline(_) | Self::Drive(_) => None,
         }
     }
 }
@@ -195,12 +196,12 @@ impl Bench {
     }
 
     pub(super) fn known_means(&self, of: &Subject) -> Option<Arc<Averages>> {
-        self.known(&of.snapshot, &Key::Means(of.form))
+        self.known(&of.snapshot, &Key::Means(of.form, of.means_by_position()))
     }
 
     pub(super) fn keep_means(&self, of: &Subject, averages: Averages) -> Arc<Averages> {
         let bytes = |kept: &Averages| 8 * kept.means.post.iter().map(Vec::len).sum::<usize>();
-        self.memo(&of.snapshot, Key::Means(of.form), || averages, bytes)
+        self.memo(&of.snapshot, Key::Means(of.form, of.means_by_position()), || averages, bytes)
     }
 
     /// The evaluation without edits, if known.

@@ -80,7 +80,8 @@ impl MeansOf {
         if self.known.is_none() {
             let sweep = self.sweep.get_or_insert_with(|| {
                 let weights = bench.weights(of);
-                let totals = Totals::new(weights.config());
+                let rows = if of.means_by_position() { bench.data().longest(Split::Validation) } else { 1 };
+                let totals = Totals::of_rows(weights.config(), rows);
                 Sweep::new(weights, Patch::default(), totals)
             });
             let (means, activity) = sweep.step(bench)?.averages();

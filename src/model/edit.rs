@@ -58,6 +58,8 @@ pub enum Change {
     Zero,
     /// Its mean over a set of sequences and all their positions.
     Mean,
+    /// Its mean over a set of sequences at the same position.
+    MeanPosition,
     /// An attention pattern in place of the head's own.
     Pattern(PatternKind),
 }
@@ -103,6 +105,7 @@ impl fmt::Display for Edit {
         let change = match self.change {
             Change::Zero => "to zero",
             Change::Mean => "to its mean",
+            Change::MeanPosition => "to its mean at each position",
             Change::Pattern(PatternKind::Uniform) => "uniform",
             Change::Pattern(PatternKind::Identity) => "identity",
             Change::Pattern(PatternKind::Previous) => "previous",
@@ -117,13 +120,27 @@ impl fmt::Display for Edit {
 
 /// The replacement of an ablated value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum AblationKind {
     /// 0.
     #[default]
     Zero,
     /// Its mean over a set of sequences and all their positions.
     Mean,
+    /// Its mean over a set of sequences at the same position.
+    MeanPosition,
+}
+
+impl AblationKind {
+    /// The next one, after the last the first.
+    #[must_use]
+    pub fn next(self) -> Self {
+        match self {
+            Self::Zero => Self::Mean,
+            Self::Mean => Self::MeanPosition,
+            Self::MeanPosition => Self::Zero,
+        }
+    }
 }
 
 /// An attention pattern that replaces a head's own.
@@ -206,6 +223,7 @@ impl Interventions {
         let change = match self.kind {
             AblationKind::Zero => Change::Zero,
             AblationKind::Mean => Change::Mean,
+            AblationKind::MeanPosition => Change::MeanPosition,
         };
         let edit = |layer, hook, index, change| Edit {
             layer,
@@ -298,7 +316,7 @@ impl BlockEdit {
     /// Adds one index of an edit, with `width` values.
     fn add(&mut self, edit: &Edit, index: usize, width: usize, means: Option<&Means>) {
         let (first, positions) = (index * width, edit.positions.clone());
-        let means = means.filter(|_| edit.change == Change::Mean);
+        let means = means.filter(|_| edit.change != Change::Zero);
         let columns = |of: fn(&Means) -> &Vec<Vec<f32>>| {
             let values = means.map_or(vec![0.0; width], |means| {
                 let values = &of(means)[edit.layer];
@@ -308,8 +326,12 @@ impl BlockEdit {
             Columns { first, width, values, positions: positions.clone() }
         };
         match (edit.hook, edit.change) {
-            (Hook::Z, Change::Zero | Change::Mean) => self.z.push(columns(|means| &means.z)),
-            (Hook::Post, Change::Zero | Change::Mean) => self.post.push(columns(|means| &means.post)),
+            (Hook::Z, Change::Zero | Change::Mean | Change::MeanPosition) => {
+                self.z.push(columns(|means| &means.z));
+            }
+            (Hook::Post, Change::Zero | Change::Mean | Change::MeanPosition) => {
+                self.post.push(columns(|means| &means.post));
+            }
             (Hook::Pattern, Change::Pattern(kind)) => {
                 self.patterns.push(PatternEdit { head: index, kind, positions });
             }

@@ -61,6 +61,21 @@ pub(super) fn render(ink: &mut Ink<'_>, area: Rect, names: &Vocabulary, table: &
     }
 }
 
+/// Draws one more line of a table whose classes all fit.
+pub(super) fn render_line(
+    ink: &mut Ink<'_>,
+    area: Rect,
+    y: u16,
+    names: &Vocabulary,
+    (name, values): Line<'_>,
+) {
+    ink.text(area, 1, y, name, Role::Faint);
+    let pitch = pitch(names);
+    for (at, value) in values.iter().enumerate() {
+        ink.text_right(area, LABEL + (at as u16 + 1) * pitch, y, &share(*value), Role::Plain);
+    }
+}
+
 /// Whether the accuracy of a class fell by more than 0.1.
 fn fell(before: Option<f64>, after: Option<f64>) -> bool {
     matches!((before, after), (Some(before), Some(after)) if before - after > 0.1)

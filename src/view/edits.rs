@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
+use super::breakdown::{self, Panels};
 use super::columns::{of_all, window};
 use super::effects;
 use super::ink::{Ink, beside, lines};
@@ -10,7 +11,7 @@ use super::table::Row;
 use super::theme::Role;
 use super::{Look, classes, logit_row, losses, nothing_yet, provenance};
 use crate::app::keymap::Key;
-use crate::app::views::edits::classes as by_class;
+use crate::app::views::edits::{classes as by_class, confusion, situations};
 use crate::app::{App, InterventionRow};
 use crate::inquiry::Probe;
 use crate::model::{AblationKind, PatternKind};
@@ -34,7 +35,14 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     effects::render(ink, app, lines(area, 1, effects::HEIGHT));
     let used = 1 + effects::HEIGHT;
     let mut rest = lines(area, used, area.height.saturating_sub(used));
-    if let Some(panel) = by_class(app) {
+    let panels = || Panels {
+        situations: situations(app),
+        confusion: confusion(app),
+        columns: &[("before", "_clean"), ("after", "_edited")],
+    };
+    if breakdown::render(ink, app, lines(rest, 0, 3), panels) {
+        rest = lines(rest, 3, rest.height);
+    } else if let Some(panel) = by_class(app) {
         let [before, after] = ["accuracy_clean", "accuracy_edited"].map(|name| panel.values(name));
         let table: [classes::Line<'_>; 2] = [("before", &before), ("after", &after)];
         let is_known = app.ablation_figures().is_some_and(|(_, report)| report.after.is_some());
@@ -65,6 +73,7 @@ fn heading(app: &App, probe: &Probe) -> String {
     let kind = match off.kind {
         AblationKind::Zero => "to zero",
         AblationKind::Mean => "to the mean over the validation set",
+        AblationKind::MeanPosition => "to the mean at each position",
     };
     let plural = |n: usize, noun: &str| (n > 0).then(|| super::number::count(n, noun));
     let counts = [plural(off.heads.len(), "head"), plural(off.neurons.len(), "neuron")];

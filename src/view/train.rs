@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use crossterm::event::KeyCode;
 use ratatui::layout::Rect;
 
+use super::breakdown::{self, Panels};
 use super::classes;
 use super::ink::{Ink, beside, lines, part, width};
 use super::number::{count, figure, percent};
@@ -12,6 +13,7 @@ use super::theme::Role;
 use super::widgets::{CurveLook, Curves};
 use super::{Look, status};
 use crate::app::keymap::Key;
+use crate::app::views::train::{confusion, situations};
 use crate::app::{App, Bucket, History, LossScale, Series};
 use crate::inquiry::Answer;
 use crate::task::{self, Split};
@@ -236,6 +238,11 @@ fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
     }
     let (classes, names) = (&validation.accuracy_by_class, app.task().outputs());
     let table = part(body, 0, 1, body.width, body.height);
+    let panels =
+        || Panels { situations: situations(app), confusion: confusion(app), columns: &[("right", "")] };
+    if breakdown::render(ink, app, lines(table, 0, 3), panels) {
+        return by_position(ink, &validation.accuracy_by_position, lines(body, 4, body.height));
+    }
     if !classes::fits(names, area.width) && area.height >= 16 {
         let lines_of_classes = lines_of_classes(classes.len(), body);
         ink.text_right(body, body.width - 1, 1, "error, log scale, 1e-4 to 1", Role::Faint);

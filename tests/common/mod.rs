@@ -341,6 +341,8 @@ pub fn epoch_at(step: usize) -> EpochMetrics {
                 Some(rises.clamp(0.0, 1.0))
             })
             .collect(),
+        by_situation: Vec::new(),
+        confusion: Vec::new(),
     };
     EpochMetrics { epoch: step / 7, step, validation }
 }

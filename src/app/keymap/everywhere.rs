@@ -38,7 +38,7 @@ pub(super) const KEYS: &[Binding] = &[
         &[Key::ch('m')],
         |app| Offer::act(App::cycle_kind).hinted_if(!app.ablation.off.is_empty()),
         "zero/mean",
-        "ablate to zero, or to the mean over the validation set",
+        "ablate to zero, the validation set's mean, or by position",
     ),
     bind(
         &[Key::ch('d')],

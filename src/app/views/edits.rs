@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::logits::{LOGITS_PANEL, POSITIONS_PANEL};
-use super::train::scroll;
+use super::train::{breakdown, scroll, wrong_pairs};
 use super::{Room, position, view};
 use crate::app::App;
 use crate::app::cursor::{PAGE, moved};
@@ -11,7 +11,10 @@ use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_
 use crate::app::panels::{PanelEntry, panel};
 use crate::figure::{At, Column, Figure, Panel};
 use crate::inquiry::Probe;
-use crate::inquiry::ablation::{self, EDITED_ACCURACY, EDITED_CLASS_ACCURACY, EDITED_LOSS};
+use crate::inquiry::ablation::{
+    self, EDITED_ACCURACY, EDITED_CLASS_ACCURACY, EDITED_CONFUSION, EDITED_LOSS, EDITED_SITUATION_ACCURACY,
+    EDITED_SITUATION_ERRORS,
+};
 use crate::inquiry::logits::{CORRECT, LOSS};
 
 pub(crate) static ROOM: Room = Room {
@@ -60,6 +63,19 @@ const PANELS: &[PanelEntry] = &[
         "accuracy by class over the validation set, clean and edited",
         [EDITED_CLASS_ACCURACY],
         classes
+    ),
+    panel!(
+        "edited_situations",
+        "accuracy and errors by the task's situations over the validation set, clean and edited",
+        [EDITED_SITUATION_ACCURACY, EDITED_SITUATION_ERRORS],
+        situations
+    ),
+    panel!(
+        "edited_confusion",
+        "wrong predictions over the validation set by target and predicted class, clean and edited, the most frequent \
+         edited first",
+        [EDITED_CONFUSION],
+        confusion
     ),
     PanelEntry { build: edited_logits, ..LOGITS_PANEL },
 ];
@@ -110,6 +126,30 @@ pub(crate) fn classes(app: &App) -> Option<Panel> {
     Some(Panel::new("edited_classes", [figure.axes[1].clone()]).and(columns))
 }
 
+pub(crate) fn situations(app: &App) -> Option<Panel> {
+    edited(app)?;
+    let (answer, report) = app.ablation_figures()?;
+    let [accuracy, errors] = ablation::by_situation(answer, report, app.options.dataset.task())?;
+    let columns = |name: &'static str, figure: &Arc<Figure>| {
+        let column =
+            |(at, edits)| Column::new(format!("{name}_{edits}"), figure, [At::Fixed(at), At::Lead(0)]);
+        ["clean", "edited"].into_iter().enumerate().map(column).collect::<Vec<_>>()
+    };
+    let panel = Panel::new("edited_situations", [accuracy.axes[1].clone()]);
+    Some(panel.and(columns("accuracy", &accuracy)).and(columns("errors", &errors)))
+}
+
+pub(crate) fn confusion(app: &App) -> Option<Panel> {
+    edited(app)?;
+    let (answer, report) = app.ablation_figures()?;
+    let figure = ablation::confusion(answer, report, app.options.dataset.task())?;
+    let known = usize::from(report.after.is_some());
+    let panel =
+        Panel::new("edited_confusion", figure.axes[1..].to_vec()).ordered(wrong_pairs(&figure, known));
+    let column = |(at, name)| Column::new(name, &figure, [At::Fixed(at), At::Lead(0), At::Lead(1)]);
+    Some(panel.and(["count_clean", "count_edited"].into_iter().enumerate().map(column)))
+}
+
 const KEYS: &[Binding] = &[
     bind(LEFT, |_| position(-1), "position", "the previous position"),
     bind(RIGHT, |_| position(1), JOIN, "the next position"),
@@ -117,6 +157,7 @@ const KEYS: &[Binding] = &[
     bind(DOWN, |app| line(app, 1), JOIN, "the line below"),
     bind(PAGE_UP, |app| line(app, -PAGE), "", "ten lines up"),
     bind(PAGE_DOWN, |app| line(app, PAGE), "", "ten lines down"),
+    bind(&[Key::ch('v')], breakdown, "by", "accuracy by class or situation, or the most frequent errors"),
     bind(&[Key::ch('(')], |_| scroll(-PAGE), "classes", "ten classes back, of too many to show"),
     bind(&[Key::ch(')')], |_| scroll(PAGE), JOIN, "ten classes on"),
     bind(

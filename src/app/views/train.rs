@@ -9,7 +9,10 @@ use crate::app::panels::{PanelEntry, panel};
 use crate::app::studies::Asked;
 use crate::app::{App, Bucket, Notice, Series};
 use crate::figure::{At, Axis, Column, Dim, Figure, Panel, Spec};
-use crate::inquiry::accuracy::{self, ACCURACY, CLASS_ACCURACY, POSITION_ACCURACY, SET_LOSS};
+use crate::inquiry::accuracy::{
+    self, ACCURACY, CLASS_ACCURACY, CONFUSION, POSITION_ACCURACY, SET_LOSS, SITUATION_ACCURACY,
+    SITUATION_ERRORS, SITUATION_TARGETS,
+};
 use crate::inquiry::predictions::{self, SET_PREDICTION, SET_TARGET, SET_TOKEN};
 use crate::inquiry::{Over, Question, Subject, WeightForm};
 
@@ -94,6 +97,18 @@ const PANELS: &[PanelEntry] = &[
         by_position
     ),
     panel!(
+        "situations",
+        "accuracy, targets and errors by the task's situations over the validation set",
+        [SITUATION_ACCURACY, SITUATION_TARGETS, SITUATION_ERRORS],
+        situations
+    ),
+    panel!(
+        "confusion",
+        "wrong predictions over the validation set by target and predicted class, the most frequent first",
+        [CONFUSION],
+        confusion
+    ),
+    panel!(
         "answers",
         "token, target and prediction at every position of the validation set",
         [SET_TOKEN, SET_TARGET, SET_PREDICTION],
@@ -172,6 +187,38 @@ fn by_position(app: &App) -> Option<Panel> {
     Some(Panel::new("position_accuracies", [figure.axes[1].clone()]).with(column))
 }
 
+pub(crate) fn situations(app: &App) -> Option<Panel> {
+    let [accuracy, targets, errors] = validated(app)?.by_situation?;
+    let at = [At::Fixed(0), At::Lead(0)];
+    let panel = Panel::new("situations", [accuracy.axes[1].clone()])
+        .with(Column::new("accuracy", &accuracy, at.clone()))
+        .with(Column::new("targets", &targets, at.clone()))
+        .with(Column::new("errors", &errors, at));
+    Some(panel)
+}
+
+/// The entries of a confusion matrix, `[target, predicted]`, off the diagonal and above 0, the largest first.
+pub(super) fn wrong_pairs(figure: &Arc<Figure>, edits: usize) -> Vec<usize> {
+    let outputs = figure.axes[1].len();
+    let count = |at: usize| figure.at(&[edits, at / outputs, at % outputs]).number().unwrap_or(0.0);
+    let pairs = (0..outputs * outputs).filter(|at| at / outputs != at % outputs);
+    let mut pairs: Vec<(usize, f64)> = pairs.map(|at| (at, count(at))).filter(|(_, n)| *n > 0.0).collect();
+    pairs.sort_by(|a, b| b.1.total_cmp(&a.1));
+    pairs.into_iter().map(|(at, _)| at).collect()
+}
+
+pub(crate) fn confusion(app: &App) -> Option<Panel> {
+    let figure = validated(app)?.confusion?;
+    let column = Column::new("count", &figure, [At::Fixed(0), At::Lead(0), At::Lead(1)]);
+    let panel = Panel::new("confusion", figure.axes[1..].to_vec()).ordered(wrong_pairs(&figure, 0));
+    Some(panel.with(column))
+}
+
+/// Groups accuracies by class, by situation, or by wrong prediction.
+pub(super) fn breakdown(_: &App) -> Offer {
+    Offer::set(|app| app.settings.breakdown = app.settings.breakdown.next())
+}
+
 impl App {
     /// Adds the answers to the exported numbers, or leaves them out.
     fn toggle_answers(&mut self) {
@@ -212,6 +259,7 @@ const KEYS: &[Binding] = &[
         "log/linear",
         "loss on a logarithmic or a linear scale",
     ),
+    bind(&[Key::ch('v')], breakdown, "by", "accuracy by class or situation, or the most frequent errors"),
     bind(
         &[Key::ch('a')],
         |app| {

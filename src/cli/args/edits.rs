@@ -16,6 +16,8 @@ pub enum KindArg {
     Zero,
     /// Mean over the sequences and positions of the validation set
     Mean,
+    /// Mean at each position over the sequences of the validation set that have it
+    MeanPosition,
 }
 
 /// Replacement of ablated values.
@@ -49,6 +51,7 @@ impl From<KindArg> for AblationKind {
         match kind {
             KindArg::Zero => Self::Zero,
             KindArg::Mean => Self::Mean,
+            KindArg::MeanPosition => Self::MeanPosition,
         }
     }
 }
