@@ -27,6 +27,8 @@ pub enum MetricsLine {
         val_accuracy_last: f64,
         /// Share of right predictions by label; null for a label that never occurs.
         val_accuracy_by_class: Vec<Option<f64>>,
+        /// Share of right predictions over as many training sequences.
+        train_accuracy: f64,
     },
 }
 
@@ -41,6 +43,7 @@ impl From<&EpochMetrics> for MetricsLine {
             val_accuracy: validation.accuracy,
             val_accuracy_last: validation.accuracy_last,
             val_accuracy_by_class: validation.accuracy_by_class.clone(),
+            train_accuracy: metrics.train_accuracy,
         }
     }
 }
@@ -84,7 +87,10 @@ impl MetricsLine {
                 let train_loss = line.train_loss.unwrap_or(f32::NAN);
                 TrainEvent::Step(StepMetrics { step, epoch, train_loss, lr })
             }
-            None => TrainEvent::Epoch(EpochMetrics { epoch, step, validation: line.evaluation() }),
+            None => {
+                let train_accuracy = line.train_accuracy.unwrap_or(f64::NAN);
+                TrainEvent::Epoch(EpochMetrics { epoch, step, validation: line.evaluation(), train_accuracy })
+            }
         })
     }
 }
@@ -102,6 +108,7 @@ struct AnyLine {
     val_accuracy: Option<f64>,
     val_accuracy_last: Option<f64>,
     val_accuracy_by_class: Vec<Option<f64>>,
+    train_accuracy: Option<f64>,
 }
 
 impl AnyLine {
