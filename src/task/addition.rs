@@ -10,12 +10,20 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Class, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
+const TOUR: &str = "\
+2 Down     from the `=` and the digits of the answer on, heads attend to the two digits of their column
+.          in others to the digits of the column to the right, where the carry comes from
+i          type other digits over the sequence, 9s for example, and see the attention follow; Enter
+6          after space on a head in 2: which digits of the answer need it";
+
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
     name: "addition",
     question: "what is the next digit of the sum?",
     rule: "after `a + b =`, at the `=` and on: the digits of the sum from the first; none if it needs more",
     published: "accuracy 1.000; carries by attention to the digits to the right; sums mod 10 form a circle",
+    time: "?",
+    tour: TOUR,
     settings: &[],
     recipe: |_| RECIPE.into(),
     task: |_, shape| Arc::new(Addition::new(shape)),
@@ -27,7 +35,7 @@ n_layers = 2
 n_heads = 3
 d_model = 48
 d_head = 24
-attn_only = true
+d_mlp = 0
 n_ctx = 14
 d_vocab = 12
 [task]
@@ -41,6 +49,7 @@ max_lr = 0.002
 schedule = "linear"
 final_lr = 0.0001
 weight_decay = 0.001
+keep_best = true
 checkpoint_every = 196
 "#;
 
@@ -162,11 +171,11 @@ fn by_column<T: Clone>(tokens: &[Token], rest: T, value: impl Fn(&Columns, usize
 }
 
 const FEATURES: [Feature; 5] = [
-    Feature { name: "sum mod 10", short: "sum", key: "sum_mod_10", series: is_sum_without_carry },
+    Feature { name: "digit sum", short: "sum", key: "digit_sum", series: is_sum_without_carry },
     Feature { name: "circle", short: "circle", key: "circle", series: circle },
     Feature { name: "carry in", short: "carry", key: "carry_in", series: carry_in },
     Feature { name: "chain", short: "chain", key: "chain", series: chain },
-    Feature { name: "sum is 9", short: "nine", key: "sum_is_9", series: is_nine },
+    Feature { name: "is nine", short: "nine", key: "is_nine", series: is_nine },
 ];
 
 /// The sum of the column's two digits.

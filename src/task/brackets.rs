@@ -13,12 +13,20 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Class, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
+const TOUR: &str = "\
+2 0        the query at the `^` of layer 2 (. or >) attends to the `$` or to brackets, by head
+Right      in layer 0 a `(` attends uniformly to the later positions: it counts
+4 o        neurons beside the elevation and the share of `(` in the rest
+space 6    accuracy by class without a head of layer 2: one decides by the total, one by the lowest point";
+
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
     name: "brackets",
     question: "is every bracket closed, and every closing bracket opened before?",
     rule: "after `^`, brackets and `$`, at the `^`: yes if they are balanced, else no",
     published: "accuracy 1.0; one head tests the total, another that no prefix closes more than it opens",
+    time: "?",
+    tour: TOUR,
     settings: &[],
     recipe: |_| RECIPE.into(),
     task: |_, shape| Arc::new(Brackets::new(shape)),
@@ -46,6 +54,7 @@ batch_size = 512
 max_lr = 0.001
 schedule = "linear"
 final_lr = 0.0001
+keep_best = true
 checkpoint_every = 196
 "#;
 

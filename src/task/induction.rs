@@ -9,12 +9,20 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Class, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
+const TOUR: &str = "\
+2          a head of layer 0 attends to the token before: its `pre` is high; . for the next head
+. .        a head of layer 1 attends to the token after an earlier occurrence of this one: its `ind` is high
+End        the strongest key there is the answer; space switches the head off
+6          loss by position before and after: the second half is lost, the first is not";
+
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
     name: "induction",
     question: "which token comes next, if the sequence repeats itself?",
     rule: "at each position but the last: the next token",
     published: "a previous-token head in layer 0, an induction head in layer 1 (score > .4); one layer cannot",
+    time: "?",
+    tour: TOUR,
     settings: &[],
     recipe: |_| RECIPE.into(),
     task: |_, shape| Arc::new(Induction::new(shape)),

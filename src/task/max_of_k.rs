@@ -8,12 +8,19 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Class, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
+const TOUR: &str = "\
+2 $        the last query attends to the largest number
+5          the QK circuit of tokens: each row rises to the right, towards larger keys
+v v        the OV circuit: a diagonal, each number raises its own logit";
+
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
     name: "max-of-k",
     question: "which of the k numbers is the largest?",
     rule: "at position k - 1, for a model of n_ctx = k: the largest of the k numbers",
     published: "accuracy near 1; QK picks the largest number, OV copies it",
+    time: "?",
+    tour: TOUR,
     settings: &[],
     recipe: |_| RECIPE.into(),
     task: |_, shape| Arc::new(MaxOfK::new(shape)),
@@ -25,7 +32,7 @@ n_layers = 1
 n_heads = 1
 d_model = 32
 d_head = 32
-attn_only = true
+d_mlp = 0
 n_ctx = 4
 d_vocab = 64
 normalization_type = "none"

@@ -63,6 +63,10 @@ pub struct Definition {
     pub rule: &'static str,
     /// The results of the published model.
     pub published: &'static str,
+    /// Time of the recipe on two cores.
+    pub time: &'static str,
+    /// Keys of the explorer and what they show of the published result, a line each.
+    pub tour: &'static str,
     /// The task's own settings, keys of the table `task`.
     pub settings: &'static [Setting],
     /// Settings of model, task and training that differ from the defaults, as TOML.

@@ -10,12 +10,20 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Class, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
+const TOUR: &str = "\
+2          a head of layer 0 attends from each number of the second half to its mirror position; . for the next
+v          the same diagonal in the mean over the validation set; v again
+space 6    without it accuracy falls to a half; u switches it on again
+2 $        the `$` of layer 1 (.) reads the second half: n until the label is no, and a mismatch is the strongest key";
+
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
     name: "palindrome",
     question: "does the sequence read the same backwards?",
     rule: "after `^`, the numbers and `$`, at the `$`: yes if the numbers are the same in reverse, else no",
     published: "validation accuracy .997; head 0.0 attends to the mirror position, 1.0 carries a mismatch to `$`",
+    time: "?",
+    tour: TOUR,
     settings: &[],
     recipe: |_| RECIPE.into(),
     task: |_, shape| Arc::new(Palindrome::new(shape)),
@@ -27,7 +35,7 @@ n_layers = 2
 n_heads = 2
 d_model = 28
 d_head = 14
-attn_only = true
+d_mlp = 0
 n_ctx = 22
 d_vocab = 33
 d_vocab_out = 2
@@ -42,6 +50,7 @@ max_lr = 0.001
 schedule = "constant"
 weight_decay = 0.0
 loss_dtype = "f64"
+keep_best = true
 checkpoint_every = 196
 "#;
 

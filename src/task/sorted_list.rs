@@ -9,12 +9,20 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Class, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
+const TOUR: &str = "\
+2          the query at the `|` attends to the smallest numbers of the list, by its strongest keys
+Down       later queries attend to the smallest number that is larger than their own; . for the other head
+v          the mean over the validation set
+5          the QK circuit of tokens: each query prefers the numbers just above it; v v: OV copies them";
+
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
     name: "sorted-list",
     question: "which number of the list comes next in rising order?",
     rule: "after a list and `|`, at the `|` and on: the smallest number of the list, then the next larger ones",
     published: "accuracy .9989; attends to the smallest number that is larger than the current one",
+    time: "?",
+    tour: TOUR,
     settings: &[],
     recipe: |_| RECIPE.into(),
     task: |_, shape| Arc::new(SortedList::new(shape)),
@@ -26,7 +34,7 @@ n_layers = 1
 n_heads = 2
 d_model = 96
 d_head = 48
-attn_only = true
+d_mlp = 0
 n_ctx = 21
 d_vocab = 52
 [task]
@@ -40,6 +48,7 @@ max_lr = 0.001
 schedule = "linear"
 final_lr = 0.0001
 weight_decay = 0.005
+keep_best = true
 checkpoint_every = 293
 "#;
 

@@ -31,7 +31,7 @@ pub struct EpochMetrics {
     pub step: usize,
     /// Evaluation over the validation sequences.
     pub validation: Evaluation,
-    /// Share of right predictions over as many training sequences; NaN if unknown.
+    /// Share of right predictions over some of the training sequences; NaN if unknown.
     pub train_accuracy: f64,
 }
 

@@ -27,7 +27,7 @@ pub enum MetricsLine {
         val_accuracy_last: f64,
         /// Share of right predictions by label; null for a label that never occurs.
         val_accuracy_by_class: Vec<Option<f64>>,
-        /// Share of right predictions over as many training sequences.
+        /// Share of right predictions over some of the training sequences.
         train_accuracy: f64,
     },
 }

@@ -5,8 +5,11 @@ use super::{TrainError, Trainer};
 use crate::analysis::{Evaluation, Tally, evaluate};
 use crate::model::{Backend, Patch, Sequences, Weights};
 
+/// Tokens of the training sequences that a validation also evaluates, at most: a signal waits for them.
+const MOST_TRAINING_TOKENS: usize = 1 << 14;
+
 impl<D: Backend> Trainer<'_, D> {
-    /// Evaluates the validation sequences, and as many training sequences.
+    /// Evaluates the validation sequences, and some training sequences.
     pub(super) fn validate(&mut self, epoch: usize) -> Result<(), TrainError> {
         let weights = self.finite_weights()?;
         let all = self.validation.len();
@@ -14,7 +17,8 @@ impl<D: Backend> Trainer<'_, D> {
             self.evaluate(&weights, of, rows).map_err(|error| self.device_failed(&error))
         };
         let validation = evaluate(&self.validation, &(0..all).collect::<Vec<_>>())?;
-        let train_accuracy = evaluate(&self.training, &spread(self.training.len(), all))?.accuracy;
+        let sample = all.min(MOST_TRAINING_TOKENS / self.training.longest().max(1)).max(1);
+        let train_accuracy = evaluate(&self.training, &spread(self.training.len(), sample))?.accuracy;
         let Evaluation { loss, accuracy, .. } = validation;
         self.validation_loss = Some(loss);
         let metrics = EpochMetrics { epoch, step: self.step, validation, train_accuracy };
