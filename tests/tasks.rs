@@ -4,6 +4,7 @@
 mod runs;
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
 
 use headcount::task::{Definition, Shape, Split, TASKS, Task, Token};
 use headcount::train::{MetricsLine, Outcome, RunConfig, Settings, TrainEvent, TrainState};
@@ -110,6 +111,15 @@ fn names_of_features_and_situations_are_short_and_each_occurs_once() {
     }
 }
 
+/// Each task for the model of its recipe.
+static FITTED: LazyLock<Vec<(Arc<dyn Task>, Shape)>> = LazyLock::new(|| {
+    let fitted = |task: &Definition| {
+        let config = recipe(task);
+        (config.task.task(config.model.shape()).unwrap(), config.model.shape())
+    };
+    TASKS.into_iter().map(fitted).collect()
+});
+
 /// Any tokens of a task's model, and a class.
 fn anything() -> impl Strategy<Value = (usize, Vec<u16>, u16)> {
     (0..TASKS.len(), prop::collection::vec(any::<u16>(), 0..50), any::<u16>())
@@ -118,9 +128,8 @@ fn anything() -> impl Strategy<Value = (usize, Vec<u16>, u16)> {
 proptest! {
     #[test]
     fn any_tokens_have_targets_features_and_situations((which, tokens, class) in anything()) {
-        let config = recipe(TASKS[which]);
-        let Shape { n_ctx, d_vocab, d_vocab_out } = config.model.shape();
-        let task = config.task.task(config.model.shape()).unwrap();
+        let (task, Shape { n_ctx, d_vocab, d_vocab_out }) = &FITTED[which];
+        let (n_ctx, d_vocab, d_vocab_out) = (*n_ctx, *d_vocab, *d_vocab_out);
         let tokens: Vec<Token> = tokens.into_iter().take(n_ctx).map(|t| t % d_vocab as Token).collect();
         let class = class % d_vocab_out as Token;
         let targets = task.targets(&tokens);

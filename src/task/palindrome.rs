@@ -14,7 +14,7 @@ const TOUR: &str = "\
 2          a head of layer 0 attends from each number of the second half to its mirror position; . for the next
 v          the same diagonal in the mean over the validation set; v again
 space 6    without it accuracy falls to a half; u switches it on again
-2 $        the `$` of layer 1 (.) reads the second half: n until the label is no, and a mismatch is the strongest key";
+2 $        in layer 1 (>) the `$` reads the second half; n for the next sequence, yes or no";
 
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
