@@ -942,7 +942,7 @@ fn picked_neurons_stay_with_the_token_that_they_were_picked_for() {
         screen.keys("<right>");
         assert_eq!(screen.line("R²"), token);
     }
-    screen.keys("<home>T").must_show(", for token ");
+    screen.keys("<home>T<enter>").must_show(", for token ");
     assert_eq!(screen.line("R²"), fitted);
 }
 

@@ -145,7 +145,7 @@ fn every_panel_is_what_the_screen_exports() {
         .unwrap();
         let mut seen = 0;
         for (view, keys) in
-            [("train", "1"), ("attention", "2"), ("logits", "3"), ("neurons", "4o"), ("circuits", "5v")]
+            [("train", "1a"), ("attention", "2"), ("logits", "3"), ("neurons", "4o"), ("circuits", "5v")]
         {
             let what = format!("{}: {view}", model.name);
             let export = exported(&model, keys);

@@ -11,7 +11,7 @@ use crate::model::{
     Activations, Interventions, Means, ModelConfig, NeuronId, Patch, Weights, cross_entropy, forward,
 };
 use crate::random::{Purpose, stream};
-use crate::task::{Class, Example, Token};
+use crate::task::{Example, Situation, Token};
 
 /// Loss and accuracy on a set of sequences, over all their targets.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -30,6 +30,18 @@ pub struct Evaluation {
     pub loss_by_class: Vec<Option<f64>>,
     /// By position; `None` for a position without targets.
     pub accuracy_by_position: Vec<Option<f64>>,
+}
+
+impl Evaluation {
+    /// The loss; `None` without targets. A broken model's is NaN.
+    pub fn known_loss(&self) -> Option<f64> {
+        self.known_accuracy().map(|_| self.loss)
+    }
+
+    /// The accuracy; `None` without targets.
+    pub fn known_accuracy(&self) -> Option<f64> {
+        Some(self.accuracy).filter(|accuracy| !accuracy.is_nan())
+    }
 }
 
 /// Random sets of the same number of neurons in the same layers, matched by activity and ablated in the same way; heads
@@ -106,18 +118,34 @@ pub struct Tally {
     last: Count,
     by_position: Vec<Count>,
     by_class: Vec<Count>,
+    situations: &'static [Situation],
+    /// By situation, then group.
+    by_situation: Vec<Vec<Count>>,
 }
 
 impl Tally {
     /// Empty counts.
     pub fn new(config: &ModelConfig) -> Self {
-        let by_class = vec![Count::default(); config.outputs()];
-        Self { sequences: 0, loss: 0.0, last: Count::default(), by_position: Vec::new(), by_class }
+        Self::of_classes(config.outputs())
     }
 
-    /// Counts a sequence by its logits, `[pos, d_vocab_out]`, and its targets, `[pos]`.
-    pub fn add(&mut self, logits: &[f32], targets: &[Option<Class>]) {
-        let outputs = self.by_class.len();
+    fn of_classes(classes: usize) -> Self {
+        let by_class = vec![Count::default(); classes];
+        let (last, by_position, by_situation) = (Count::default(), Vec::new(), Vec::new());
+        Self { sequences: 0, loss: 0.0, last, by_position, by_class, situations: &[], by_situation }
+    }
+
+    /// The same, also counting by these situations.
+    #[must_use]
+    pub fn sorted_by(self, situations: &'static [Situation]) -> Self {
+        let groups = |situation: &Situation| vec![Count::default(); situation.values.len()];
+        Self { situations, by_situation: situations.iter().map(groups).collect(), ..self }
+    }
+
+    /// Counts a sequence by its logits, `[pos, d_vocab_out]`.
+    pub fn add(&mut self, logits: &[f32], example: Example<'_>) {
+        let (outputs, targets) = (self.by_class.len(), example.targets());
+        let groups: Vec<_> = self.situations.iter().map(|one| (one.of)(example.tokens())).collect();
         let mut sum = 0.0;
         self.sequences += 1;
         self.by_position.resize(self.by_position.len().max(targets.len()), Count::default());
@@ -128,6 +156,11 @@ impl Tally {
             sum += one.loss;
             self.by_position[position].add(one);
             self.by_class[usize::from(target)].add(one);
+            for (counts, groups) in self.by_situation.iter_mut().zip(&groups) {
+                if let Some(group) = groups[position] {
+                    counts[group].add(one);
+                }
+            }
             if position + 1 == targets.len() {
                 self.last.add(one);
             }
@@ -157,6 +190,11 @@ impl Tally {
         &self.by_position
     }
 
+    /// The targets of each group of each situation.
+    pub fn by_situation(&self) -> &[Vec<Count>] {
+        &self.by_situation
+    }
+
     /// The evaluation of everything counted.
     pub fn evaluation(&self) -> Evaluation {
         let all = self.all();
@@ -175,12 +213,11 @@ impl Tally {
 
 impl Total for Tally {
     fn empty(&self) -> Self {
-        let by_class = vec![Count::default(); self.by_class.len()];
-        Self { sequences: 0, loss: 0.0, last: Count::default(), by_position: Vec::new(), by_class }
+        Self::of_classes(self.by_class.len()).sorted_by(self.situations)
     }
 
     fn add(&mut self, from: &Activations, example: Example<'_>, _between: &dyn Fn()) {
-        Self::add(self, &from.logits, example.targets());
+        Self::add(self, &from.logits, example);
     }
 
     fn merge(&mut self, next: Self) {
@@ -192,6 +229,7 @@ impl Total for Tally {
         self.by_position.resize(self.by_position.len().max(next.by_position.len()), Count::default());
         each(&mut self.by_position, &next.by_position);
         each(&mut self.by_class, &next.by_class);
+        self.by_situation.iter_mut().zip(&next.by_situation).for_each(|(to, from)| each(to, from));
     }
 }
 

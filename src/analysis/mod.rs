@@ -24,6 +24,6 @@ pub use evaluation::{Controls, Evaluation, Tally, evaluate};
 pub use neurons::NeuronDirections;
 pub use pass::Pass;
 pub use pool::ActivationPool;
-pub use scores::{Scores, donors};
+pub use scores::{Predicted, Scores, donors};
 pub use target::{ResolvedTarget, Target};
 pub use trackers::{TokenTrackers, token_trackers};

@@ -8,7 +8,7 @@ use rand::Rng;
 use super::logits::prediction;
 use super::total::{Total, over_each};
 use super::{Pass, Tally};
-use crate::model::{Activations, Patch, Weights};
+use crate::model::{Activations, ModelConfig, Patch, Weights};
 use crate::random::{Purpose, stream};
 use crate::task::{Class, Example};
 
@@ -36,21 +36,32 @@ impl Scores {
         examples: &[Example<'_>],
         patch_of: &(dyn Fn(usize) -> Patch + Sync),
     ) -> Self {
-        let total = Predicted { tally: Tally::new(weights.config()), predictions: Vec::new() };
-        let total = over_each(total, weights, &|index| Cow::Owned(patch_of(index)), examples);
-        let all = total.tally.all();
-        Self {
-            loss: all.mean_loss().map(|loss| loss as f32),
-            accuracy: all.share().map(|share| share as f32),
-            predictions: total.predictions,
-        }
+        let total = Predicted::new(weights.config());
+        over_each(total, weights, &|index| Cow::Owned(patch_of(index)), examples).scores()
     }
 }
 
 /// Counts over sequences, and the predictions themselves.
-struct Predicted {
+pub struct Predicted {
     tally: Tally,
     predictions: Vec<Vec<Option<Class>>>,
+}
+
+impl Predicted {
+    /// Of no sequence yet.
+    pub fn new(config: &ModelConfig) -> Self {
+        Self { tally: Tally::new(config), predictions: Vec::new() }
+    }
+
+    /// Of all sequences added.
+    pub fn scores(self) -> Scores {
+        let all = self.tally.all();
+        Scores {
+            loss: all.mean_loss().map(|loss| loss as f32),
+            accuracy: all.share().map(|share| share as f32),
+            predictions: self.predictions,
+        }
+    }
 }
 
 impl Total for Predicted {

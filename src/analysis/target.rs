@@ -50,7 +50,7 @@ impl Target {
             Self::Label => "label".into(),
             Self::Prediction => "prediction".into(),
             Self::LabelMinusRunnerUp => "label minus runner-up".into(),
-            Self::Token(class) => format!("token {}", task.outputs().name(class)),
+            Self::Token(class) => format!("class {}", task.outputs().name(class)),
         }
     }
 }

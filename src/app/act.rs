@@ -74,6 +74,9 @@ impl App {
     }
 
     pub(super) fn validation_sequence(&mut self, by: isize) -> Vec<Command> {
+        if let Some(filter) = self.filter.filter(|_| self.has_data()) {
+            return self.filtered_sequence(filter, by);
+        }
         if self.sequence.next_validation(&self.options.dataset, by) {
             return self.request_probe();
         }

@@ -21,6 +21,8 @@ pub(crate) struct Cursor {
     pub(crate) token: usize,
     /// Token of a column in a circuit map.
     pub(crate) other: usize,
+    /// Rank of the first class in view, from the least accurate, where not all fit.
+    pub(crate) class_rank: usize,
     /// Row of the list of interventions.
     pub(crate) off_line: usize,
     pub(crate) target: Target,

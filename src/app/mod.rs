@@ -9,6 +9,7 @@ mod circuits;
 mod cursor;
 mod event;
 mod export;
+mod filter;
 mod form;
 pub(crate) mod glossary;
 mod history;
@@ -17,6 +18,7 @@ mod moves;
 mod neurons;
 mod opening;
 pub(crate) mod panels;
+mod picker;
 mod sequence;
 mod settings;
 mod studies;
@@ -40,9 +42,11 @@ pub use event::{Command, Event, Export, InquiryFailure, Level, Notice};
 pub(crate) use ablation::{Ablation, InterventionRow};
 pub(crate) use circuits::{CircuitMap, Circuits, MapInView, QkScale};
 pub(crate) use cursor::Cursor;
+pub(crate) use filter::Filter;
 pub use glossary::glossary;
 pub(crate) use history::{Bucket, History, Series};
 pub use opening::{Opening, OpeningError};
+pub(crate) use picker::{Picker, Subject as PickSubject};
 pub(crate) use sequence::{Edit, Sequence};
 pub(crate) use settings::{
     AttentionScale, LogitPanel, LossScale, LowerPanel, MlpRow, Patterns, Settings, Sort, Zoom,
@@ -94,6 +98,8 @@ pub(crate) enum Focus {
     View,
     /// The typing of tokens.
     Edit(Edit),
+    /// The typing of a choice.
+    Pick(Picker),
     /// The list of keys, scrolled down by this many lines.
     Help(usize),
     /// The question whether to quit.
@@ -110,6 +116,10 @@ pub struct App {
     pub(crate) settings: Settings,
     pub(crate) sequence: Sequence,
     pub(crate) ablation: Ablation,
+    /// Which positions of the validation set the keys stop at.
+    pub(crate) filter: Option<Filter>,
+    /// Direction of the search that waits for predictions over the validation set.
+    searching: Option<isize>,
     /// The requested form of the weights.
     pub(crate) form: WeightForm,
     pub(crate) studies: Studies,
@@ -148,6 +158,8 @@ impl App {
             sequence,
             settings: Settings { diff: true, ..Settings::default() },
             ablation: Ablation::default(),
+            filter: None,
+            searching: None,
             form: WeightForm::default(),
             studies: Studies::default(),
             circuits: Circuits::default(),
@@ -211,6 +223,7 @@ impl App {
         match self.focus {
             Focus::View | Focus::Quit => keymap::Context::View(self.view),
             Focus::Edit(_) => keymap::Context::Typing,
+            Focus::Pick(_) => keymap::Context::Picking,
             Focus::Help(_) => keymap::Context::Help,
         }
     }

@@ -3,9 +3,7 @@
 use super::App;
 use super::cursor::moved;
 use super::event::Notice;
-use super::keymap::Offer;
 use crate::analysis::{Component, Target};
-use crate::inquiry::Probe;
 use crate::model::{HeadId, ModelConfig};
 use crate::task::Class;
 
@@ -28,6 +26,11 @@ impl App {
     /// Moves the cursor's key.
     pub(super) fn move_key(&mut self, by: isize) {
         self.cursor.move_key(by, self.options.model.attention_dir, self.sequence.tokens.len());
+    }
+
+    /// Scrolls the classes.
+    pub(super) fn move_classes(&mut self, by: isize) {
+        self.cursor.class_rank = moved(self.cursor.class_rank, by, self.task().outputs().len());
     }
 
     pub(super) fn move_head(&mut self, by: isize) {
@@ -84,48 +87,8 @@ impl App {
         }
     }
 
-    pub(super) fn jump_to_wrong(&mut self, by: isize) {
-        self.jump(by, "wrong", Self::is_wrong);
-    }
-
-    pub(super) fn jump_to_changed(&mut self, by: isize) {
-        self.jump(by, "changed", Self::is_changed);
-    }
-
-    fn is_wrong(&self, position: usize) -> bool {
-        let prediction = |probe: &Probe| probe.current().predictions.get(position).copied().flatten();
-        let is_wrong =
-            |probe: &Probe| probe.label(position).is_some_and(|label| prediction(probe) != Some(label));
-        self.probe.as_deref().is_some_and(is_wrong)
-    }
-
-    fn is_changed(&self, position: usize) -> bool {
-        self.probe.as_deref().is_some_and(|probe| {
-            probe.ablated.as_ref().is_some_and(|ablated| {
-                ablated.predictions.get(position) != probe.clean.predictions.get(position)
-            })
-        })
-    }
-
-    /// Moves to the next position in a direction where `holds` is true.
-    fn jump(&mut self, by: isize, what: &str, holds: fn(&Self, usize) -> bool) {
-        let len = self.probe.as_ref().map_or(0, |probe| probe.len().min(self.sequence.tokens.len()));
-        let here = self.cursor.position;
-        let found = if by > 0 {
-            (here + 1..len).find(|&position| holds(self, position))
-        } else {
-            (0..here.min(len)).rev().find(|&position| holds(self, position))
-        };
-        if let Some(position) = found {
-            self.set_position(position);
-        } else {
-            let side = if by > 0 { "after" } else { "before" };
-            self.say(Notice::info(format!("no {what} prediction {side} position {here}")));
-        }
-    }
-
     /// The class with the name of the token at the cursor.
-    fn class_here(&self) -> Option<Class> {
+    pub(super) fn class_here(&self) -> Option<Class> {
         let task = self.task();
         task.outputs().parse(&task.vocabulary().name(self.sequence.tokens[self.cursor.position]))
     }
@@ -143,16 +106,6 @@ impl App {
         self.cursor.target = target;
         if !self.view.room().has_target {
             self.say(Notice::info(format!("target: {}", self.cursor.target.words(self.task()))));
-        }
-    }
-}
-
-impl App {
-    /// Sets the target to the class with the name of the token under the cursor.
-    pub(super) fn aim_here(&self) -> Offer {
-        match self.class_here() {
-            Some(class) => Offer::set(move |app| app.aim(Target::Token(class))),
-            None => Offer::nothing("this token is not among the answers"),
         }
     }
 }

@@ -51,7 +51,7 @@ impl Sequence {
     }
 
     /// Loads a validation sequence. Returns false, without a change, if there is none that the model can read.
-    fn validation(&mut self, data: &Dataset, index: usize) -> bool {
+    pub(super) fn validation(&mut self, data: &Dataset, index: usize) -> bool {
         if index >= data.len(Split::Validation) {
             return false;
         }
@@ -135,9 +135,11 @@ impl Edit {
         }
         let vocabulary = self.task.vocabulary();
         let is_whole = !typed.is_ascii_digit() && vocabulary.parse(&self.entry).is_some();
+        let is_beginning =
+            vocabulary.completions(&self.entry).any(|token| vocabulary.name(token) != self.entry);
         let is_full = self.entry.chars().count() >= vocabulary.width();
         self.check()?;
-        if is_whole || is_full { self.finish() } else { Ok(()) }
+        if (is_whole && !is_beginning) || is_full { self.finish() } else { Ok(()) }
     }
 
     /// Whether the entry cannot become a token any more.
@@ -161,6 +163,18 @@ impl Edit {
         let result = self.finish();
         self.entry.clear();
         result
+    }
+
+    /// Completes the entry to the first token whose name begins with it.
+    ///
+    /// # Errors
+    /// Says why there is none.
+    pub(super) fn complete(&mut self) -> Result<(), String> {
+        let first = self.task.vocabulary().completions(&self.entry).next();
+        if let Some(first) = first {
+            self.entry = self.task.vocabulary().name(first);
+        }
+        self.finish()
     }
 
     /// Turns the entry into a token; an invalid entry stays.

@@ -177,6 +177,8 @@ pub(crate) struct Settings {
     pub(crate) picked_for: Option<Token>,
     /// Whether the strip shows the predictions with the ablation in a separate line.
     pub(crate) diff: bool,
+    /// Whether the predictions over the validation set are exported.
+    pub(crate) answers: bool,
 }
 
 impl App {

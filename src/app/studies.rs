@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::event::Command;
 use super::{App, CircuitMap, Look, Mode};
-use crate::analysis::Evaluation;
 use crate::analysis::attention::HeadAverages;
 use crate::analysis::circuits::{HeadCircuits, HeadDrive};
 use crate::analysis::hypotheses::Tracker;
 use crate::analysis::lens::{LensFigures, LensRow};
+use crate::analysis::{Evaluation, Scores};
 use crate::inquiry::{
     AblationReport, Answer, AskedBy, Findings, Inquiry, Origin, Over, PathsTo, Probe, Question, Subject,
     TokenPath, WeightForm,
@@ -61,7 +61,7 @@ macro_rules! found {
 
 impl Studies {
     /// Asks a question, unless it was asked before.
-    fn ask(&mut self, inquiry: Inquiry, refresh: Refresh) -> Option<Command> {
+    pub(super) fn ask(&mut self, inquiry: Inquiry, refresh: Refresh) -> Option<Command> {
         // Quick questions follow the probe, and so the training.
         let refreshes = refresh == Refresh::Newer || inquiry.question.is_quick();
         let slot = self.0.iter_mut().find(|slot| slot.asked.question.is_like(&inquiry.question));
@@ -128,6 +128,7 @@ impl Studies {
     found!(/** Every head's averages. */ heads, Heads, Arc<Vec<HeadAverages>>);
     found!(/** Accuracy of the weights without edits. */ accuracy, Accuracy, Arc<Evaluation>);
     found!(/** The neurons that track each token. */ trackers, Trackers, Arc<Vec<Vec<Tracker>>>);
+    found!(/** Predictions over the validation set. */ predictions, Predictions, Arc<Scores>);
     found!(/** The strongest paths. */ paths, Paths, Arc<Vec<TokenPath>>);
     found!(ablation, Ablation, Arc<AblationReport>);
     found!(fits, Fit, Arc<Vec<f64>>);
@@ -198,12 +199,16 @@ impl App {
 
     pub(super) fn study_answer(&mut self, answer: Answer) -> Vec<Command> {
         let (is_of_trackers, by) = (answer.inquiry.question == Question::Trackers, answer.inquiry.by);
+        let is_searched = answer.inquiry.question == Question::Predictions;
         if !self.studies.answer(answer) {
             return Vec::new();
         }
         self.dirty = true;
         if is_of_trackers {
             self.note_tracked();
+        }
+        if is_searched {
+            return self.search_on();
         }
         (self.view.room().prepare)(self);
         // The next question may depend on the circuits.

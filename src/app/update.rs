@@ -52,7 +52,13 @@ impl App {
         if self.notice.take().is_some() {
             self.dirty = true;
         }
+        self.searching = None;
         let Some(key) = key else { return Vec::new() };
+        if let (Focus::Pick(_), Some(typed)) = (&self.focus, key.typed()) {
+            self.dirty = true;
+            self.type_choice(typed);
+            return Vec::new();
+        }
         let typed = key.typed().filter(|c| self.task().vocabulary().has(*c));
         if let (Focus::Edit(_), Some(typed)) = (&self.focus, typed) {
             self.dirty = true;
@@ -68,6 +74,10 @@ impl App {
         self.notice = None;
         match self.focus {
             Focus::Edit(_) => self.edit(|edit| edit.paste(text)),
+            Focus::Pick(_) => {
+                text.chars().filter(|c| !c.is_control()).for_each(|c| self.type_choice(c));
+                Vec::new()
+            }
             _ => self.say(Notice::warning("paste ignored: i edits the tokens, and then they can be pasted")),
         }
     }

@@ -235,7 +235,7 @@ pub struct MeasuredArgs {
 pub struct EvalArgs {
     #[command(flatten)]
     pub measured: MeasuredArgs,
-    /// Also list by class, by position or both
+    /// Also list by class, by position or by a situation of the task, such as majority's lead
     #[arg(long, value_name = "class,position", value_delimiter = ',')]
     pub by: Vec<String>,
     /// Write one JSON object to stdout

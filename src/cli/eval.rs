@@ -1,5 +1,6 @@
 //! `headcount eval`: loss and accuracy of weights over a set of sequences.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -14,16 +15,16 @@ use crate::analysis::evaluation::Count;
 use crate::analysis::total::over;
 use crate::model::Patch;
 use crate::number::{count, percent};
-use crate::task::{Split, Vocabulary};
+use crate::task::{Situation, Split, Task, Vocabulary};
 
-/// Targets of one class or at one position.
+/// Targets of one class, at one position or in one group of a situation.
 #[derive(Default, Serialize)]
 struct Group {
     #[serde(skip_serializing_if = "Option::is_none")]
     class: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<usize>,
-    /// Of a class that has one.
+    /// Of a class that has one, or of a group.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     targets: usize,
@@ -52,6 +53,9 @@ struct Report {
     weights_file: String,
     by_class: Vec<Group>,
     by_position: Vec<Group>,
+    /// Of each situation of the task, as `by_` and its name.
+    #[serde(flatten)]
+    by_situation: BTreeMap<String, Vec<Group>>,
     /// Groups that the text lists.
     #[serde(skip)]
     by: Vec<By>,
@@ -62,14 +66,23 @@ struct Report {
 enum By {
     Class,
     Position,
+    Situation(&'static str),
 }
 
 impl By {
-    fn parse(name: &str, task: &str) -> Result<Self, Failure> {
-        match name {
-            "class" => Ok(Self::Class),
-            "position" => Ok(Self::Position),
-            _ => Err(Failure::Usage(format!("--by: no `{name}`: {task} has class and position"))),
+    fn parse(name: &str, task: &dyn Task) -> Result<Self, Failure> {
+        let situations = task.situations();
+        match (name, situations.iter().find(|situation| situation.name == name)) {
+            ("class", _) => Ok(Self::Class),
+            ("position", _) => Ok(Self::Position),
+            (_, Some(situation)) => Ok(Self::Situation(situation.name)),
+            _ => {
+                let names = situations.iter().map(|situation| situation.name);
+                let names: Vec<&str> = ["class", "position"].into_iter().chain(names).collect();
+                let (last, first) = names.split_last().unwrap_or((&"", &[]));
+                let all = format!("{} and {last}", first.join(", "));
+                Err(Failure::Usage(format!("--by: no `{name}`: {} has {all}", task.name())))
+            }
         }
     }
 }
@@ -78,10 +91,11 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     let measured = Measured::open(&args.measured)?;
     let (dataset, over_words) = measured.dataset(&args.measured.data)?;
     let task = dataset.task();
-    let by = args.by.iter().map(|name| By::parse(name, task.name())).collect::<Result<_, _>>()?;
+    let by = args.by.iter().map(|name| By::parse(name, &**task)).collect::<Result<_, _>>()?;
     let examples = dataset.examples(Split::Validation);
     afford::over_set("eval", measured.config(), (1, 0))?;
-    let tally = over(Tally::new(measured.config()), &measured.weights, &Patch::default(), &examples);
+    let tally = Tally::new(measured.config()).sorted_by(task.situations());
+    let tally = over(tally, &measured.weights, &Patch::default(), &examples);
     let all = tally.all();
     if all.targets() == 0 {
         let asked = "no position has a target: give tensor `targets`, or --targets next-token";
@@ -109,6 +123,7 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
             .map(|(at, one)| Group { class: Some(at), name: name(at), ..Group::of(*one) })
             .collect(),
         by_position: positions.map(|(at, one)| Group { position: Some(at), ..Group::of(*one) }).collect(),
+        by_situation: by_situation(task.situations(), &tally),
         by,
     };
     if args.json {
@@ -116,6 +131,16 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     } else {
         print_text(report.to_string().trim_end())
     }
+}
+
+/// The groups of each situation.
+fn by_situation(situations: &[Situation], tally: &Tally) -> BTreeMap<String, Vec<Group>> {
+    let groups = |(situation, counts): (&Situation, &Vec<Count>)| {
+        let group =
+            |(name, count): (&&str, &Count)| Group { name: Some((*name).into()), ..Group::of(*count) };
+        (format!("by_{}", situation.name), situation.values.iter().zip(counts).map(group).collect())
+    };
+    situations.iter().zip(tally.by_situation()).map(groups).collect()
 }
 
 impl fmt::Display for Report {
@@ -131,6 +156,7 @@ impl fmt::Display for Report {
             let (noun, groups) = match by {
                 By::Class => ("class", &self.by_class),
                 By::Position => ("position", &self.by_position),
+                By::Situation(name) => (*name, &self.by_situation[&format!("by_{name}")]),
             };
             let width = groups.iter().map(|group| group.name().width()).max().unwrap_or(0);
             groups.iter().try_for_each(|group| group.write((noun, width), f))?;

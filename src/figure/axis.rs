@@ -16,6 +16,8 @@ pub enum Dim {
     Head,
     /// Neurons of a block.
     Neuron,
+    /// Sequences of a set.
+    Sequence,
     /// Positions of a sequence.
     Position,
     /// Positions that attend.
@@ -51,6 +53,7 @@ impl Dim {
             Self::Layer => "layer",
             Self::Head => "head",
             Self::Neuron => "neuron",
+            Self::Sequence => "sequence",
             Self::Position => "position",
             Self::Query => "query",
             Self::Key => "key",

@@ -67,18 +67,18 @@ pub fn figures(answer: &Answer, report: &Arc<AblationReport>, task: &Arc<dyn Tas
         let sets = (0..random).map(|set| format!("random {set}"));
         Axis::named(Dim::Edits, ["clean".to_owned(), "edited".to_owned()].into_iter().chain(sets))
     };
-    let over_set = |spec, of: fn(&Evaluation) -> f64, of_random: fn(&Controls) -> &[f64]| {
+    let over_set = |spec, of: fn(&Evaluation) -> Option<f64>, of_random: fn(&Controls) -> &[f64]| {
         let report = Arc::clone(report);
         let figure = answer.figure(spec, vec![edits(done)], move |at| match at[0] {
-            0 | 1 => report.one(at[0]).map(of),
+            0 | 1 => report.one(at[0]).and_then(of),
             random => report.controls.as_ref().and_then(|all| of_random(all).get(random - 2).copied()),
         });
         figure.partial(1 + usize::from(has_after) + done, 2 + controls.planned.max(done))
     };
     let classes = Arc::clone(report);
     [
-        over_set(&EDITED_LOSS, |one| one.loss, |all| &all.losses),
-        over_set(&EDITED_ACCURACY, |one| one.accuracy, |all| &all.accuracies),
+        over_set(&EDITED_LOSS, Evaluation::known_loss, |all| &all.losses),
+        over_set(&EDITED_ACCURACY, Evaluation::known_accuracy, |all| &all.accuracies),
         answer.figure(&EDITED_CLASS_ACCURACY, vec![edits(0), Axis::classes(task)], move |at| -> Datum {
             classes.one(at[0]).and_then(|one| one.accuracy_by_class.get(at[1]).copied().flatten()).into()
         }),

@@ -74,8 +74,8 @@ pub fn figures(of: &Arc<Subject>, found: &Arc<Evaluation>, task: &Arc<dyn Task>)
     };
     let positions = Axis::counted(Dim::Position, found.accuracy_by_position.len());
     Figures {
-        loss: figure(&SET_LOSS, None, |one, _| one.loss.into()),
-        accuracy: figure(&ACCURACY, None, |one, _| one.accuracy.into()),
+        loss: figure(&SET_LOSS, None, |one, _| one.known_loss().into()),
+        accuracy: figure(&ACCURACY, None, |one, _| one.known_accuracy().into()),
         by_class: figure(&CLASS_ACCURACY, Some(Axis::classes(task)), |one, at| {
             one.accuracy_by_class.get(at[0]).copied().flatten().into()
         }),

@@ -15,17 +15,18 @@ pub mod logits;
 pub mod neurons;
 mod passes;
 pub mod paths;
+pub mod predictions;
 mod probe;
 pub mod schedule;
 pub mod trackers;
 
 use std::sync::Arc;
 
-use crate::analysis::Evaluation;
 use crate::analysis::attention::HeadAverages;
 use crate::analysis::circuits::{HeadCircuits, HeadDrive};
 use crate::analysis::hypotheses::Tracker;
 use crate::analysis::lens::{LensFigures, LensRow};
+use crate::analysis::{Evaluation, Scores};
 use crate::figure::{Axis, Datum, Figure, Spec};
 use crate::model::{HeadId, ModelConfig, NeuronId};
 use crate::task::Class;
@@ -69,6 +70,8 @@ pub enum Question {
     Trackers,
     /// Accuracy of the weights without edits.
     Accuracy,
+    /// The prediction at every position of the validation set.
+    Predictions,
     /// Effect of the edits over the validation set.
     Ablation {
         /// Number of random neuron sets to compare with.
@@ -91,6 +94,7 @@ impl Question {
             Self::Fit { .. } => "fit",
             Self::Trackers => "trackers",
             Self::Accuracy => "accuracy",
+            Self::Predictions => "predictions",
             Self::Ablation { .. } => "validation",
         }
     }
@@ -130,6 +134,7 @@ impl Question {
             Self::Fit { neurons, class } => fit::ask(subject, neurons, *class),
             Self::Trackers => trackers::ask(subject),
             Self::Accuracy => accuracy::ask(subject),
+            Self::Predictions => predictions::ask(subject),
             Self::Ablation { controls } => ablation::ask(subject, *controls),
         }
     }
@@ -182,6 +187,8 @@ pub enum Findings {
     Trackers(Arc<Vec<Vec<Tracker>>>),
     /// Over all labels and positions.
     Accuracy(Arc<Evaluation>),
+    /// By sequence.
+    Predictions(Arc<Scores>),
     /// As far as computed.
     Ablation(Arc<AblationReport>),
 }

@@ -63,6 +63,17 @@ impl Vocabulary {
         (token < self.len()).then_some(token as Token)
     }
 
+    /// The tokens whose names begin with this text; of an exact name first.
+    pub fn completions<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Token> + 'a {
+        let exact = self.parse(text);
+        let begins = move |token: &Token| match self {
+            Self::Names(names) => names[usize::from(*token)].starts_with(text),
+            Self::Numbers(_) => self.name(*token).starts_with(text),
+        };
+        let others = (0..self.len()).map(|token| token as Token).filter(move |token| Some(*token) != exact);
+        exact.into_iter().chain(others.filter(begins))
+    }
+
     /// Width of the widest name, in columns.
     pub fn width(&self) -> usize {
         match self {

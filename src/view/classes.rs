@@ -1,4 +1,4 @@
-//! Accuracy per class, one column each; if there are too many classes, the least accurate ones.
+//! Accuracy per class, one column each; if there are too many classes, by rank from the least accurate, scrolled.
 
 use ratatui::layout::{Constraint, Layout, Rect};
 
@@ -20,19 +20,32 @@ fn pitch(names: &Vocabulary) -> u16 {
 /// A line of the table: its name and the accuracy per class.
 pub(super) type Line<'a> = (&'a str, &'a [Option<f64>]);
 
-/// Draws a heading of classes, then the lines. The last line decides which classes are the least accurate.
-pub(super) fn render(ink: &mut Ink<'_>, area: Rect, names: &Vocabulary, table: &[Line<'_>]) {
+/// The classes in view, at most `room`, from rank `first` on: all in their order if they fit, else the least accurate
+/// first. Also the rank of the first one.
+fn in_view(values: &[Option<f64>], room: usize, first: usize) -> (Vec<usize>, usize) {
+    let mut classes: Vec<usize> = (0..values.len()).collect();
+    if classes.len() <= room {
+        return (classes, 0);
+    }
+    let known = |class: &usize| values[*class].unwrap_or(f64::INFINITY);
+    classes.sort_by(|a, b| known(a).total_cmp(&known(b)));
+    let first = first.min(classes.len() - room);
+    (classes[first..first + room].to_vec(), first)
+}
+
+/// Draws a heading of classes, then the lines. The last line decides which classes are the least accurate; of too many,
+/// those from rank `first` on.
+pub(super) fn render(ink: &mut Ink<'_>, area: Rect, names: &Vocabulary, table: &[Line<'_>], first: usize) {
     let Some((_, deciding)) = table.last() else { return };
     let pitch = pitch(names);
     let room = usize::from(area.width.saturating_sub(LABEL) / pitch);
-    let mut classes: Vec<usize> = (0..deciding.len()).collect();
-    let title = if classes.len() > room { "worst" } else { "class" };
-    if classes.len() > room {
-        let known = |class: &usize| deciding[*class].unwrap_or(f64::INFINITY);
-        classes.sort_by(|a, b| known(a).total_cmp(&known(b)));
-        classes.truncate(room);
-    }
-    ink.text(area, 1, 0, title, Role::Faint);
+    let (classes, first) = in_view(deciding, room, first);
+    let title = match first {
+        0 if classes.len() < deciding.len() => "worst".into(),
+        0 => "class".into(),
+        first => format!("{} of {}", first + 1, deciding.len()),
+    };
+    ink.text(area, 1, 0, &title, Role::Faint);
     for (line, (name, values)) in table.iter().enumerate() {
         ink.text(area, 1, line as u16 + 1, name, Role::Faint);
         for (at, &class) in classes.iter().enumerate() {
@@ -53,25 +66,26 @@ fn fell(before: Option<f64>, after: Option<f64>) -> bool {
     matches!((before, after), (Some(before), Some(after)) if before - after > 0.1)
 }
 
-/// Draws one line per class with its error; if there are too many classes, the least accurate ones.
-pub(super) fn render_list(ink: &mut Ink<'_>, area: Rect, names: &Vocabulary, values: &[Option<f64>]) {
-    let mut classes: Vec<usize> = (0..values.len()).collect();
-    let room = usize::from(area.height);
-    let word = if classes.len() > room { "worst" } else { "class" };
-    if classes.len() > room {
-        let known = |class: &usize| values[*class].unwrap_or(f64::INFINITY);
-        classes.sort_by(|a, b| known(a).total_cmp(&known(b)));
-    }
-    classes.truncate(room);
+/// Draws one line per class with its error; of too many, those from rank `first` on.
+pub(super) fn render_list(
+    ink: &mut Ink<'_>,
+    area: Rect,
+    names: &Vocabulary,
+    values: &[Option<f64>],
+    first: usize,
+) {
+    let (classes, first) = in_view(values, area.height.into(), first);
+    let all_fit = classes.len() == values.len();
     let columns =
         Layout::horizontal([Constraint::Length(LABEL + 5 + pitch(names)), Constraint::Min(0)]).spacing(1);
     let [table, plot] = area.layout(&columns);
-    let row = |class: &usize| {
+    let row = |(line, class): (usize, &usize)| {
+        let rank = if all_fit { " class".into() } else { format!(" {}/{}", first + line + 1, values.len()) };
         let name = tail(&names.name(*class as Class), pitch(names) - 1).into_owned();
         let cells = [ink.right(name, Role::Plain), ink.right(share(values[*class]), Role::Plain)];
-        Row::new([ink.left(format!(" {word}"), Role::Faint)].into_iter().chain(cells))
+        Row::new([ink.left(rank, Role::Faint)].into_iter().chain(cells))
     };
-    let rows: Vec<Row<'_>> = classes.iter().map(row).collect();
+    let rows: Vec<Row<'_>> = classes.iter().enumerate().map(row).collect();
     ink.table(table, &[LABEL - 1, pitch(names) - 1, 4], rows);
     let plot = Rect { width: plot.width.saturating_sub(1), ..plot };
     for (line, class) in plot.rows().zip(classes) {
@@ -126,6 +140,17 @@ mod tests {
     use super::*;
     use crate::term::{ColorDepth, Glyphs};
     use crate::view::ink::drawn;
+
+    #[test]
+    fn of_too_many_classes_the_list_ends_with_the_most_accurate() {
+        let values: Vec<Option<f64>> =
+            (0..100).map(|class| Some(f64::from(class * 7 % 100) / 100.0)).collect();
+        let (classes, first) = in_view(&values, 10, 0);
+        assert_eq!((classes[0], classes[1], first), (0, 43, 0), "0.00 and 0.01");
+        let (classes, first) = in_view(&values, 10, 95);
+        assert_eq!((classes.len(), *classes.last().unwrap(), first), (10, 57, 90), "0.99");
+        assert_eq!(in_view(&values, 100, 95).0[..3], [0, 1, 2]);
+    }
 
     #[test]
     fn accuracies_near_one_stand_apart_by_their_errors() {

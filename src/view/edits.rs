@@ -9,12 +9,19 @@ use super::ink::{Ink, beside, lines};
 use super::table::Row;
 use super::theme::Role;
 use super::{Look, classes, logit_row, losses, nothing_yet, provenance};
+use crate::app::keymap::Key;
 use crate::app::views::edits::classes as by_class;
 use crate::app::{App, InterventionRow};
 use crate::inquiry::Probe;
 use crate::model::{AblationKind, PatternKind};
 
-pub(super) const LOOK: Look = Look { render, moot: |_, _| &[] };
+pub(super) const LOOK: Look = Look {
+    render,
+    moot: |app, area| if classes::fits(app.task().outputs(), area.width) { CLASSES } else { &[] },
+};
+
+/// The keys that scroll the classes.
+const CLASSES: &[Key] = &[Key::ch('('), Key::ch(')')];
 
 fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let Some(probe) = app.probe.as_deref().filter(|probe| !probe.is_empty()) else {
@@ -36,6 +43,7 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
             lines(rest, 0, 3),
             app.task().outputs(),
             if is_known { &table } else { &table[..1] },
+            app.cursor.class_rank,
         );
         rest = lines(rest, 3, rest.height);
     }

@@ -27,7 +27,11 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let (over, validation, controls) = match &known {
         Some(((_, report), panel)) => {
             let over = format!("validation ({})", report.before.sequences);
-            (over, change(ink, panel, "computing"), random_sets(ink, app, report))
+            (
+                over,
+                change(ink, panel, if report.after.is_some() { "no target" } else { "computing" }),
+                random_sets(ink, app, report),
+            )
         }
         None => (
             "validation set".into(),

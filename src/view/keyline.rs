@@ -4,10 +4,11 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Text};
 use ratatui::widgets::{Block, Clear, Padding, Paragraph};
 
-use super::ink::{Ink, lines, part, wrap};
+use super::ink::{Ink, lines, part, width, wrap};
 use super::theme::Role;
 use crate::app::keymap::{self, Context};
-use crate::app::{App, Focus, Level};
+use crate::app::{App, Focus, Level, PickSubject};
+use crate::task::Vocabulary;
 use crate::term::Glyphs;
 
 /// Most lines of a message; it covers the end of the view.
@@ -31,6 +32,62 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, screen: Rect, panel: Rect) {
         return;
     }
     hints(ink, app, area, panel);
+    if screen.height > 1 {
+        choices(ink, app, lines(screen, screen.height - 2, 1));
+    }
+}
+
+/// Most completions of a token on screen.
+const COMPLETIONS: usize = 32;
+
+/// The line above the key line while something is chosen by typing: the entry, and what fits it.
+fn choices(ink: &mut Ink<'_>, app: &App, area: Rect) {
+    match &app.focus {
+        Focus::Pick(picker) => {
+            let subject = match picker.subject {
+                PickSubject::Filter => "filter: ",
+                PickSubject::Target => "target class: ",
+            };
+            let names: Vec<&str> = picker.choices.iter().map(|(name, _)| name.as_str()).collect();
+            choice(ink, area, (subject, &picker.entry), &names, picker.at);
+        }
+        Focus::Edit(edit)
+            if !edit.entry.is_empty() && matches!(app.task().vocabulary(), Vocabulary::Names(_)) =>
+        {
+            let vocabulary = app.task().vocabulary();
+            let names =
+                vocabulary.completions(&edit.entry).take(COMPLETIONS).map(|token| vocabulary.name(token));
+            let names: Vec<String> = names.collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            choice(ink, area, ("token (Tab): ", &edit.entry), &names, 0);
+        }
+        _ => {}
+    }
+}
+
+/// Draws an entry after its title, and the choices from the first that leaves the marked one on screen.
+fn choice(ink: &mut Ink<'_>, area: Rect, (title, entry): (&str, &str), names: &[&str], at: usize) {
+    ink.draw(Clear, area);
+    let x = ink.text(area, 1, 0, title, Role::Strong);
+    let x = ink.text(area, x, 0, &format!("{entry}_"), Role::Cursor) + 2;
+    if names.is_empty() {
+        ink.text(area, x, 0, "nothing begins like this", Role::Warning);
+        return;
+    }
+    let room = area.width.saturating_sub(x);
+    let cells =
+        |names: &[&str]| names.iter().map(|name| width(name).saturating_add(3)).fold(0, u16::saturating_add);
+    let first = (0..at).find(|&first| cells(&names[first..=at]) <= room).unwrap_or(at);
+    let (open, close) = ink.brackets();
+    let mut x = x;
+    for (number, name) in names.iter().enumerate().skip(first) {
+        if x.saturating_add(width(name)) + 2 > area.width && number > at {
+            break;
+        }
+        let is_marked = number == at;
+        let text = if is_marked { format!("{open}{name}{close}") } else { format!(" {name} ") };
+        x = ink.text(area, x, 0, &text, if is_marked { Role::Cursor } else { Role::Plain }) + 1;
+    }
 }
 
 /// Draws a message on the last lines of the screen, over the view if it takes more than one line.

@@ -19,6 +19,9 @@ const CELL: u16 = 8;
 /// Least useful height of the ranking of keys: a heading and two keys.
 const KEYS: u16 = 3;
 
+/// Most columns of a token's name in the ranking of keys.
+const NAME: u16 = 10;
+
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area: Rect) {
     cell(ink, app, probe, measure, lines(area, 0, CELL));
     let config = probe.config();
@@ -43,9 +46,10 @@ fn cell(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>, area
     let uniform = 1.0 / measure.keys_seen(query);
     let title = if measure.is_mean { "this cell of the mean" } else { "this cell" };
     ink.rule(area, 0, &format!("{title}{}", state(app)), "");
+    let names = app.task().vocabulary();
     // A mean pattern is over sequences with different tokens.
     let token = |at: usize| {
-        if measure.is_mean { String::new() } else { format!(" (token {})", probe.tokens()[at]) }
+        if measure.is_mean { String::new() } else { format!(" (token {})", names.name(probe.tokens()[at])) }
     };
     let number = |x: f32| figure(f64::from(x));
     // The entropy skips NaN and would look valid.
@@ -125,7 +129,8 @@ fn strongest(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>,
     let finite = keys.iter().map(|(_, value)| *value).filter(|value| value.is_finite());
     let largest = finite.fold(f32::MIN_POSITIVE, f32::max);
     // Widths of the longest key, the longest token in brackets, and the longest figure.
-    let token = digits(probe.config().d_vocab.saturating_sub(1)).max(3) + 2;
+    let names = app.task().vocabulary();
+    let token = (names.width() as u16).clamp(3, NAME) + 2;
     let widths = [digits(measure.len - 1).max(4) + 1, token, 8];
     let table = Constraint::Length(table_width(&widths) + 1);
     let columns = Layout::horizontal([table, Constraint::Min(0), Constraint::Length(1)]);
@@ -135,7 +140,11 @@ fn strongest(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>,
         .iter()
         .map(|&(key, value)| {
             let role = if key == key_of_cursor { Role::Cursor } else { Role::Plain };
-            let token = if measure.is_mean { String::new() } else { format!("({})", probe.tokens()[key]) };
+            let token = if measure.is_mean {
+                String::new()
+            } else {
+                format!("({})", names.name(probe.tokens()[key]))
+            };
             Row::new([
                 ink.right(key.to_string(), role),
                 ink.left(token, Role::Faint),

@@ -86,7 +86,10 @@ fn ruler(ink: &mut Ink<'_>, app: &App, area: Rect, columns: &Columns) {
     let name = match app.edit_state() {
         Some(edit) if edit.insert => "inserting".into(),
         Some(_) => "typing".into(),
-        None => app.sequence.source.to_string(),
+        None => {
+            let filter = app.filter.map_or(String::new(), |filter| format!(" {}", filter.words(app.task())));
+            format!("{}{filter}", app.sequence.source)
+        }
     };
     let free = ink.text(area, 1, 0, &name, Role::Title);
     let digits = columns.pitch - 1;

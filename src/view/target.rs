@@ -10,7 +10,7 @@ pub(super) fn name(app: &App, probe: &Probe, position: usize) -> String {
     let target = app.target_at(probe, position);
     let named = |class| app.task().outputs().name(class);
     let kind = match app.cursor.target {
-        Target::Token(_) => "token",
+        Target::Token(_) => "class",
         Target::Label | Target::LabelMinusRunnerUp if probe.label(position).is_some() => "label",
         _ => "prediction",
     };

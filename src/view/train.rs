@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use crossterm::event::KeyCode;
 use ratatui::layout::Rect;
 
 use super::classes;
@@ -10,6 +11,7 @@ use super::number::{count, figure, percent};
 use super::theme::Role;
 use super::widgets::{CurveLook, Curves};
 use super::{Look, status};
+use crate::app::keymap::Key;
 use crate::app::{App, Bucket, History, LossScale, Series};
 use crate::inquiry::Answer;
 use crate::task::{self, Split};
@@ -19,11 +21,34 @@ use crate::train::EpochMetrics;
 /// Height of the accuracy panel.
 const ACCURACY: u16 = 7;
 
-pub(super) const LOOK: Look = Look { render, moot: |_, _| &[] };
+pub(super) const LOOK: Look =
+    Look { render, moot: |app, area| if shows_all_classes(app, area) { CLASSES } else { &[] } };
+
+/// The keys that scroll the classes.
+const CLASSES: &[Key] = &[Key::code(KeyCode::Up), Key::code(KeyCode::Down)];
+
+/// Where the accuracies are on a wide screen.
+fn wide(area: Rect) -> Option<(Rect, Rect)> {
+    (area.width >= 120).then(|| beside(area, area.width * 3 / 5))
+}
+
+/// Lines of classes in a list of this height.
+fn lines_of_classes(classes: usize, body: Rect) -> u16 {
+    (classes as u16).min(body.height.saturating_sub(12))
+}
+
+/// Whether no class is left out.
+fn shows_all_classes(app: &App, area: Rect) -> bool {
+    let names = app.task().outputs();
+    let area = wide(area).map_or(area, |(_, right)| right);
+    let body = lines(area, 1, area.height);
+    let is_list = area.height >= 16;
+    classes::fits(names, area.width)
+        || (is_list && usize::from(lines_of_classes(names.len(), body)) == names.len())
+}
 
 fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
-    if area.width >= 120 {
-        let (left, right) = beside(area, area.width * 3 / 5);
+    if let Some((left, right)) = wide(area) {
         let chart = left.height * 3 / 5;
         loss(ink, app, lines(left, 0, chart));
         let lower = lines(left, chart, left.height);
@@ -185,6 +210,10 @@ fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let set = format!("accuracy, {} val sequences", validation.sequences);
     ink.rule(area, 0, &set, &validated(app, study));
     let body = lines(area, 1, area.height);
+    if validation.known_accuracy().is_none() {
+        ink.text(body, 1, 0, "no position has a target: there is nothing to score", Role::Faint);
+        return;
+    }
     let mut x = ink.text(body, 1, 0, "overall ", Role::Faint);
     x = ink.text(body, x, 0, &percent(validation.accuracy), Role::Strong);
     // Some tasks do not score the last position.
@@ -208,13 +237,16 @@ fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let (classes, names) = (&validation.accuracy_by_class, app.task().outputs());
     let table = part(body, 0, 1, body.width, body.height);
     if !classes::fits(names, area.width) && area.height >= 16 {
-        let lines_of_classes = (classes.len() as u16).min(body.height - 12);
+        let lines_of_classes = lines_of_classes(classes.len(), body);
         ink.text_right(body, body.width - 1, 1, "error, log scale, 1e-4 to 1", Role::Faint);
-        classes::render_list(ink, lines(body, 2, lines_of_classes), names, classes);
+        if usize::from(lines_of_classes) < classes.len() {
+            ink.text(body, 1, 1, "worst first", Role::Faint);
+        }
+        classes::render_list(ink, lines(body, 2, lines_of_classes), names, classes, app.cursor.class_rank);
         by_position(ink, &validation.accuracy_by_position, lines(body, 3 + lines_of_classes, body.height));
         return;
     }
-    classes::render(ink, table, names, &[("right", &validation.accuracy_by_class)]);
+    classes::render(ink, table, names, &[("right", &validation.accuracy_by_class)], app.cursor.class_rank);
     classes::render_errors(ink, table, 2, names, &validation.accuracy_by_class);
     by_position(ink, &validation.accuracy_by_position, lines(body, 4, body.height));
 }

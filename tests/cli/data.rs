@@ -410,6 +410,29 @@ fn the_evaluation_of_a_set_is_over_its_targets_alone() {
 }
 
 #[test]
+fn a_situation_of_the_task_sorts_the_targets() {
+    let dir = tempfile::tempdir().unwrap();
+    let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/weights.safetensors");
+    let args = ["eval", "--weights", weights, "--task", "majority"];
+    let eval = json(dir.path(), &args);
+    let groups = eval["by_lead"].as_array().unwrap();
+    let names: Vec<_> = groups.iter().map(|group| group["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["tie", "1", "2", "3+"]);
+    let targets = |group: &Value| number(&group["targets"]);
+    let weighted = |of: &str| -> f64 {
+        groups.iter().map(|group| number(&group[of]) * targets(group)).sum::<f64>() / number(&eval["targets"])
+    };
+    assert!((weighted("loss") - number(&eval["loss"])).abs() < 1e-9, "{eval}");
+    assert!((weighted("accuracy") - number(&eval["accuracy"])).abs() < 1e-9, "{eval}");
+    // A larger lead is easier.
+    let losses: Vec<f64> = groups.iter().map(|group| number(&group["loss"])).collect();
+    assert!(losses.is_sorted_by(|a, b| a > b), "{losses:?}");
+    let text = run(dir.path(), &[&args[..], &["--by", "lead"]].concat()).stdout;
+    assert!(text.contains("lead tie  loss ") && text.contains("lead  3+  loss "), "{text}");
+    refuses(dir.path(), &[&args[..], &["--by", "gap"]].concat(), 2, &["class, position and lead"]);
+}
+
+#[test]
 fn weights_without_a_task_are_scored_by_none_that_is_not_given() {
     let dir = tempfile::tempdir().unwrap();
     two_layers(dir.path());

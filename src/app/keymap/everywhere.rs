@@ -3,7 +3,7 @@
 use crossterm::event::KeyCode;
 
 use super::{Binding, JOIN, Key, Offer, bind};
-use crate::app::{App, Command, Notice};
+use crate::app::{App, Command, Notice, PickSubject};
 
 /// Keys for the terminal itself, in every focus.
 pub(super) const TERMINAL: &[Key] = &[Key::ctrl('l'), Key::ctrl('z')];
@@ -57,9 +57,12 @@ pub(super) const KEYS: &[Binding] = &[
     ),
     bind(
         &[Key::ch('T')],
-        |app| app.aim_here().hinted_if(app.view.room().has_target),
+        |app| {
+            let pick = Offer::set(|app| app.pick_from(PickSubject::Target));
+            pick.hinted_if(app.view.room().has_target)
+        },
         JOIN,
-        "target: the token under the cursor",
+        "target: a class to choose, first the one of this token",
     ),
     bind(
         &[Key::ch('[')],
@@ -118,13 +121,25 @@ pub(super) const KEYS: &[Binding] = &[
         &[Key::ch('n')],
         |_| Offer::act(|app| app.validation_sequence(1)),
         "next",
-        "the next validation sequence",
+        "the next validation sequence that passes the filter",
     ),
     bind(
         &[Key::ch('N')],
         |_| Offer::act(|app| app.validation_sequence(-1)),
         JOIN,
-        "the previous validation sequence",
+        "the previous validation sequence that passes the filter",
+    ),
+    bind(
+        &[Key::ch('/')],
+        |app| {
+            if app.has_data() {
+                Offer::set(|app| app.pick_from(PickSubject::Filter))
+            } else {
+                Offer::nothing("there is no validation set to filter")
+            }
+        },
+        "filter",
+        "filter of n N w W: a class, a token or a situation",
     ),
     bind(
         &[Key::code(KeyCode::Home), Key::ch('0')],
@@ -140,20 +155,20 @@ pub(super) const KEYS: &[Binding] = &[
     ),
     bind(
         &[Key::ch('w')],
-        |_| Offer::set(|app| app.jump_to_wrong(1)),
+        |_| Offer::act(|app| app.jump_to_wrong(1)),
         "wrong",
-        "the next position that is predicted wrongly",
+        "the next wrong prediction, here or in the validation set",
     ),
-    bind(&[Key::ch('W')], |_| Offer::set(|app| app.jump_to_wrong(-1)), JOIN, "the previous wrong position"),
+    bind(&[Key::ch('W')], |_| Offer::act(|app| app.jump_to_wrong(-1)), JOIN, "the previous wrong prediction"),
     bind(
         &[Key::ch('c')],
-        |app| if_edited(app, "nothing is off", || Offer::set(|app| app.jump_to_changed(1))),
+        |app| if_edited(app, "nothing is off", || Offer::act(|app| app.jump_to_changed(1))),
         "changed",
         "the next position that the ablation changes",
     ),
     bind(
         &[Key::ch('C')],
-        |app| if_edited(app, "nothing is off", || Offer::set(|app| app.jump_to_changed(-1))),
+        |app| if_edited(app, "nothing is off", || Offer::act(|app| app.jump_to_changed(-1))),
         JOIN,
         "the previous changed position",
     ),

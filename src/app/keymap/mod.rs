@@ -4,6 +4,7 @@ mod binding;
 mod everywhere;
 mod help;
 mod listing;
+mod picking;
 mod typing;
 
 use std::fmt::Write;
@@ -23,6 +24,8 @@ pub enum Context {
     View(ViewId),
     /// While tokens are typed; no other context is active then.
     Typing,
+    /// While a choice is typed; no other context is active then.
+    Picking,
     /// While the list of keys is shown; no other context is active then.
     Help,
 }
@@ -31,7 +34,7 @@ impl Context {
     /// Every context, in the order of the help.
     pub fn all() -> impl Iterator<Item = Self> {
         let views = ViewId::ALL.iter().copied().map(Self::View);
-        [Self::Everywhere].into_iter().chain(views).chain([Self::Typing, Self::Help])
+        [Self::Everywhere].into_iter().chain(views).chain([Self::Typing, Self::Picking, Self::Help])
     }
 
     /// Heading of the context.
@@ -40,6 +43,7 @@ impl Context {
             Self::Everywhere => "Everywhere",
             Self::View(view) => view.title(),
             Self::Typing => "Typing tokens",
+            Self::Picking => "Choosing",
             Self::Help => "This list",
         }
     }
@@ -50,6 +54,7 @@ impl Context {
             Self::Everywhere => (everywhere::KEYS, ViewId::ALL),
             Self::View(view) => (view.room().keys, &[]),
             Self::Typing => (typing::KEYS, &[]),
+            Self::Picking => (picking::KEYS, &[]),
             Self::Help => (help::KEYS, &[]),
         };
         keys.iter().chain(rooms.iter().map(|view| &view.room().open))
@@ -57,7 +62,7 @@ impl Context {
 
     /// Whether no other context is active at the same time.
     pub fn is_alone(self) -> bool {
-        matches!(self, Self::Typing | Self::Help)
+        matches!(self, Self::Typing | Self::Picking | Self::Help)
     }
 }
 

@@ -46,6 +46,15 @@ pub(super) const KEYS: &[Binding] = &[
         "end of a token that could have more digits",
     ),
     bind(
+        &[Key::code(KeyCode::Tab)],
+        |app| match app.edit_state() {
+            Some(typed) if !typed.entry.is_empty() => edit(Edit::complete),
+            _ => Offer::nothing("type the beginning of a token first"),
+        },
+        "",
+        "complete the token to the first one that begins like this",
+    ),
+    bind(
         &[Key::ch('i'), Key::code(KeyCode::Insert)],
         |_| change(|edit| edit.insert = !edit.insert),
         "insert",

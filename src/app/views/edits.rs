@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::logits::{LOGITS_PANEL, POSITIONS_PANEL};
+use super::train::scroll;
 use super::{Room, position, view};
 use crate::app::App;
 use crate::app::cursor::{PAGE, moved};
@@ -116,6 +117,8 @@ const KEYS: &[Binding] = &[
     bind(DOWN, |app| line(app, 1), JOIN, "the line below"),
     bind(PAGE_UP, |app| line(app, -PAGE), "", "ten lines up"),
     bind(PAGE_DOWN, |app| line(app, PAGE), "", "ten lines down"),
+    bind(&[Key::ch('(')], |_| scroll(-PAGE), "classes", "ten classes back, of too many to show"),
+    bind(&[Key::ch(')')], |_| scroll(PAGE), JOIN, "ten classes on"),
     bind(
         &[Key::ch('A')],
         |_| Offer::act(|app| app.replace_patterns(true)),

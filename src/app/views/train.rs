@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use super::{Room, position, view};
-use crate::app::keymap::{Binding, JOIN, Key, LEFT, Offer, RIGHT, bind};
+use crate::app::cursor::PAGE;
+use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::panels::{PanelEntry, panel};
 use crate::app::studies::Asked;
-use crate::app::{App, Bucket, Series};
+use crate::app::{App, Bucket, Notice, Series};
 use crate::figure::{At, Axis, Column, Dim, Figure, Panel, Spec};
 use crate::inquiry::accuracy::{self, ACCURACY, CLASS_ACCURACY, POSITION_ACCURACY, SET_LOSS};
+use crate::inquiry::predictions::{self, SET_PREDICTION, SET_TARGET, SET_TOKEN};
 use crate::inquiry::{Over, Question, Subject, WeightForm};
 
 pub(crate) static ROOM: Room = Room {
@@ -91,6 +93,11 @@ const PANELS: &[PanelEntry] = &[
         [POSITION_ACCURACY],
         by_position
     ),
+    panel!(
+        "answers",
+        "token, target and prediction at every position of the validation set",
+        [SET_TOKEN, SET_TARGET, SET_PREDICTION],
+        answers, opened_by: |app| app.settings.answers = true),
 ];
 
 /// The subject of a number of the run: the newest weights, and the step of the number.
@@ -165,14 +172,57 @@ fn by_position(app: &App) -> Option<Panel> {
     Some(Panel::new("position_accuracies", [figure.axes[1].clone()]).with(column))
 }
 
+impl App {
+    /// Adds the answers to the exported numbers, or leaves them out.
+    fn toggle_answers(&mut self) {
+        let answers = !self.settings.answers;
+        self.settings.answers = answers;
+        let text = if answers { "e writes every prediction too" } else { "e writes no single predictions" };
+        self.say(Notice::info(text));
+    }
+}
+
+fn answers(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.predictions().filter(|_| app.settings.answers)?;
+    let of = Arc::new(answer.inquiry.subject.clone());
+    let found = predictions::figures(&of, found, &app.options.dataset);
+    let at = [At::Lead(0), At::Lead(1)];
+    let panel = Panel::new("answers", found.tokens.axes.clone())
+        .with(Column::new("token", &found.tokens, at.clone()))
+        .with(Column::new("target", &found.targets, at.clone()))
+        .with(Column::new("prediction", &found.predictions, at));
+    Some(panel)
+}
+
+/// Scrolls the classes.
+pub(super) fn scroll(by: isize) -> Offer {
+    Offer::set(move |app| app.move_classes(by))
+}
+
 const KEYS: &[Binding] = &[
     bind(LEFT, |_| position(-1), "position", "the previous position"),
     bind(RIGHT, |_| position(1), JOIN, "the next position"),
+    bind(UP, |_| scroll(-1), "classes", "the class before, of too many to show"),
+    bind(DOWN, |_| scroll(1), JOIN, "the next class"),
+    bind(PAGE_UP, |_| scroll(-PAGE), "", "ten classes back"),
+    bind(PAGE_DOWN, |_| scroll(PAGE), "", "ten classes on"),
     bind(
         &[Key::ch('x')],
         |_| Offer::set(|app| app.settings.loss = app.settings.loss.next()),
         "log/linear",
         "loss on a logarithmic or a linear scale",
+    ),
+    bind(
+        &[Key::ch('a')],
+        |app| {
+            if app.has_data() {
+                Offer::set(App::toggle_answers).hinted_if(false)
+            } else {
+                Offer::nothing("there is no validation set")
+            }
+        },
+        "",
+        "export every prediction over the validation set too, or not",
     ),
     bind(
         &[Key::ch('E')],
@@ -183,6 +233,11 @@ const KEYS: &[Binding] = &[
 ];
 
 fn asks(app: &App) -> Vec<Asked> {
-    let subject = app.of_validation().filter(|_| app.validates_here());
-    subject.map(|subject| (subject, Question::Accuracy)).into_iter().collect()
+    let Some(subject) = app.of_validation() else { return Vec::new() };
+    let answers = app.settings.answers.then(|| {
+        let subject = subject.clone().edited(&app.ablation.off);
+        (subject, Question::Predictions)
+    });
+    let accuracy = app.validates_here().then_some((subject, Question::Accuracy));
+    accuracy.into_iter().chain(answers).collect()
 }

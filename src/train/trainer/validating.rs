@@ -47,8 +47,7 @@ impl<D: Backend> Trainer<'_, D> {
             let logits = self.optimizer.logits(&self.model, of, rows)?;
             let each = logits.chunks_exact(logits.len() / rows.len());
             of.examples(rows).iter().zip(each).for_each(|(example, logits)| {
-                let scored = example.targets();
-                tally.add(&logits[..scored.len() * outputs], scored);
+                tally.add(&logits[..example.targets().len() * outputs], *example);
             });
         }
         Ok(tally.evaluation())

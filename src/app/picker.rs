@@ -1,0 +1,167 @@
+//! A choice from a list by typing: the filter, or the class of the target.
+
+use super::event::Command;
+use super::filter::Filter;
+use super::{App, Focus};
+use crate::analysis::Target;
+use crate::task::Class;
+
+/// Most choices that are listed: more do not fit on a line.
+const MOST: usize = 64;
+
+/// Longest entry.
+const MOST_CHARACTERS: usize = 32;
+
+/// What is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// The filter of the data set.
+    Filter,
+    /// The class of the target.
+    Target,
+}
+
+/// A possible choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    Filter(Option<Filter>),
+    Class(Class),
+}
+
+/// The state of a choice.
+#[derive(Clone, Debug)]
+pub(crate) struct Picker {
+    pub(crate) subject: Subject,
+    /// The typed characters.
+    pub(crate) entry: String,
+    /// The choices that fit the entry, best first, with their names.
+    pub(crate) choices: Vec<(String, Choice)>,
+    /// The marked choice.
+    pub(crate) at: usize,
+}
+
+/// How well a name fits the entry, 0 best; `None` if not at all.
+fn rank(name: &str, entry: &str) -> Option<usize> {
+    let (name, entry) = (name.to_lowercase(), entry.trim().to_lowercase());
+    let mut words = name.split_whitespace();
+    let is_word = words.clone().any(|word| word == entry);
+    match () {
+        () if name == entry || is_word => Some(0),
+        () if name.starts_with(&entry) => Some(1),
+        () if words.any(|word| word.starts_with(&entry)) => Some(2),
+        () => name.contains(&entry).then_some(3),
+    }
+}
+
+impl App {
+    /// Starts a choice.
+    pub(super) fn pick_from(&mut self, subject: Subject) {
+        let mut picker = Picker { subject, entry: String::new(), choices: Vec::new(), at: 0 };
+        picker.choices = self.choices(&picker);
+        self.focus = Focus::Pick(picker);
+    }
+
+    /// The choices that fit the entry.
+    fn choices(&self, picker: &Picker) -> Vec<(String, Choice)> {
+        let mut fitting: [Vec<(String, Choice)>; 4] = Default::default();
+        let first = picker.entry.is_empty().then(|| self.suggested(picker.subject)).flatten();
+        let others = self.all_choices(picker.subject).filter(|choice| Some(*choice) != first);
+        for choice in first.into_iter().chain(others) {
+            let name = self.choice_name(choice);
+            if let Some(rank) = rank(&name, &picker.entry)
+                && fitting[rank].len() < MOST
+            {
+                fitting[rank].push((name, choice));
+            }
+        }
+        let mut all: Vec<_> = fitting.into_iter().flatten().collect();
+        all.truncate(MOST);
+        all
+    }
+
+    /// The choice for an empty entry.
+    fn suggested(&self, subject: Subject) -> Option<Choice> {
+        match subject {
+            Subject::Filter => Some(Choice::Filter(None)),
+            Subject::Target => {
+                let predicted = || {
+                    let probe = self.answered()?;
+                    probe.current().predictions[self.position_in(probe)]
+                };
+                self.class_here().or_else(predicted).map(Choice::Class)
+            }
+        }
+    }
+
+    fn all_choices(&self, subject: Subject) -> Box<dyn Iterator<Item = Choice> + '_> {
+        match subject {
+            Subject::Filter => Box::new(Filter::all(self.task()).map(|filter| Choice::Filter(Some(filter)))),
+            Subject::Target => {
+                Box::new((0..self.task().outputs().len()).map(|class| Choice::Class(class as Class)))
+            }
+        }
+    }
+
+    fn choice_name(&self, choice: Choice) -> String {
+        match choice {
+            Choice::Filter(None) => "none".into(),
+            Choice::Filter(Some(filter)) => filter.words(self.task()),
+            Choice::Class(class) => self.task().outputs().name(class),
+        }
+    }
+
+    /// Changes the entry.
+    pub(super) fn retype(&mut self, change: impl FnOnce(&mut String)) {
+        let Focus::Pick(picker) = &self.focus else { return };
+        let mut picker = picker.clone();
+        change(&mut picker.entry);
+        (picker.choices, picker.at) = (self.choices(&picker), 0);
+        self.focus = Focus::Pick(picker);
+    }
+
+    /// Adds a character to the entry.
+    pub(super) fn type_choice(&mut self, typed: char) {
+        self.retype(|entry| {
+            if entry.chars().count() < MOST_CHARACTERS {
+                entry.push(typed);
+            }
+        });
+    }
+
+    /// Marks another choice.
+    pub(super) fn mark_choice(&mut self, by: isize) {
+        if let Focus::Pick(picker) = &mut self.focus {
+            picker.at = super::cursor::moved(picker.at, by, picker.choices.len());
+        }
+    }
+
+    /// Takes the marked choice; without one, goes on typing.
+    pub(super) fn take_choice(&mut self) -> Vec<Command> {
+        let Focus::Pick(picker) = &self.focus else { return Vec::new() };
+        let Some((_, choice)) = picker.choices.get(picker.at).cloned() else {
+            let text = format!("nothing here is called {}", picker.entry);
+            return self.say(super::Notice::warning(text));
+        };
+        self.focus = Focus::View;
+        match choice {
+            Choice::Filter(filter) => self.keep_filter(filter),
+            Choice::Class(class) => {
+                self.aim(Target::Token(class));
+                Vec::new()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_words_come_before_beginnings_and_these_before_parts() {
+        let ranks =
+            ["tie", "lead tie", "ties", "lead ties", "neckties", "lead"].map(|name| rank(name, "Tie"));
+        assert_eq!(ranks, [Some(0), Some(0), Some(1), Some(2), Some(3), None]);
+        assert_eq!(rank("class 13", "class 1"), Some(1));
+    }
+}
