@@ -6,7 +6,7 @@ mod runs;
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use headcount::task::{Definition, Shape, Split, TASKS, Task, Token};
+use headcount::task::{Definition, Shape, Source, Split, TASKS, Task, Token, find};
 use headcount::train::{MetricsLine, Outcome, RunConfig, Settings, TrainEvent, TrainState};
 use proptest::prelude::*;
 use runs::{dataset, train};
@@ -26,7 +26,7 @@ fn recipe(task: &Definition) -> RunConfig {
 
 /// A few steps of the recipe on little data.
 fn short(task: &Definition) -> RunConfig {
-    let exhaustive = recipe(task).task.source == headcount::task::Source::Exhaustive;
+    let exhaustive = recipe(task).task.source == Source::Exhaustive;
     let size = if exhaustive { "task.p=11" } else { "task.sequences=200" };
     settings(task, &[size, "task.train_fraction=0.8", "train.steps=8", "train.batch_size=0", "seed=3"])
 }
@@ -43,6 +43,17 @@ fn every_recipe_says_what_it_is_in_settings_that_are_valid() {
         for line in lines {
             assert!(line.chars().count() <= 115, "{}: {line}", task.name);
         }
+    }
+}
+
+#[test]
+fn the_tours_in_the_readme_are_those_of_the_tasks() {
+    let readme = include_str!("../README.md");
+    for name in ["palindrome", "sorted-list", "induction"] {
+        let tour = find(name).unwrap().tour.lines();
+        let lines: Vec<String> =
+            [name.to_owned()].into_iter().chain(tour.map(|line| format!("  {line}"))).collect();
+        assert!(readme.contains(&lines.join("\n")), "{name}");
     }
 }
 
@@ -182,7 +193,7 @@ fn every_recipe_reaches_its_published_result() {
     let only = std::env::var("HEADCOUNT_TASK").ok();
     for (name, bar) in BARS.into_iter().filter(|(name, _)| only.as_deref().is_none_or(|only| only == *name)) {
         for seed in 1..=3 {
-            let task = headcount::task::find(name).unwrap();
+            let task = find(name).unwrap();
             let found = best_accuracy(&RunConfig { seed, ..recipe(task) });
             assert!(found >= bar, "{name}, seed {seed}: {found}");
         }
@@ -194,6 +205,6 @@ fn every_recipe_reaches_its_published_result() {
 #[ignore = "takes an hour"]
 fn modular_addition_groks() {
     let sets = ["task.p=53", "task.train_fraction=0.4", "train.steps=10000"];
-    let found = best_accuracy(&settings(headcount::task::find("modular-addition").unwrap(), &sets));
+    let found = best_accuracy(&settings(find("modular-addition").unwrap(), &sets));
     assert!(found >= 0.97, "{found}");
 }

@@ -10,24 +10,24 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Class, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
-const TOUR: &str = "\
-2 Down     from the `=` and the digits of the answer on, heads attend to the two digits of their column
-.          in others to the digits of the column to the right, where the carry comes from
-i          type other digits over the sequence, 9s for example, and see the attention follow; Enter
-6          after space on a head in 2: which digits of the answer need it";
-
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
     name: "addition",
     question: "what is the next digit of the sum?",
     rule: "after `a + b =`, at the `=` and on: the digits of the sum from the first; none if it needs more",
     published: "accuracy 1.000; carries by attention to the digits to the right; sums mod 10 form a circle",
-    time: "?",
+    time: "12 min",
     tour: TOUR,
     settings: &[],
     recipe: |_| RECIPE.into(),
     task: |_, shape| Arc::new(Addition::new(shape)),
 };
+
+const TOUR: &str = "\
+2 Down     from the `=` and the digits of the answer on, heads attend to the two digits of their column
+.          in others to the digits of the column to the right, where the carry comes from
+i          type other digits over the sequence, 9s for example, and see the attention follow; Enter
+6          after space on a head in 2: which digits of the answer need it";
 
 const RECIPE: &str = r#"
 [model]

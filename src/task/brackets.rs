@@ -13,24 +13,24 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Class, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
-const TOUR: &str = "\
-2 0        the query at the `^` of layer 2 (. or >) attends to the `$` or to brackets, by head
-Right      in layer 0 a `(` attends uniformly to the later positions: it counts
-4 o        neurons beside the elevation and the share of `(` in the rest
-space 6    accuracy by class without a head of layer 2: one decides by the total, one by the lowest point";
-
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
     name: "brackets",
     question: "is every bracket closed, and every closing bracket opened before?",
     rule: "after `^`, brackets and `$`, at the `^`: yes if they are balanced, else no",
     published: "accuracy 1.0; one head tests the total, another that no prefix closes more than it opens",
-    time: "?",
+    time: "4 min",
     tour: TOUR,
     settings: &[],
     recipe: |_| RECIPE.into(),
     task: |_, shape| Arc::new(Brackets::new(shape)),
 };
+
+const TOUR: &str = "\
+2 0        the query at the `^` of layer 2 (. or >) attends to the `$` or to brackets, by head
+Right      in layer 0 a `(` attends uniformly to the later positions: it counts
+4 o        neurons beside the elevation and the share of `(` in the rest
+space 6    accuracy by class without a head of layer 2: one decides by the total, one by the lowest point";
 
 const RECIPE: &str = r#"
 [model]
@@ -49,7 +49,7 @@ pad_token = 1
 sequences = 106667
 train_fraction = 0.9375
 [train]
-epochs = 10
+epochs = 15
 batch_size = 512
 max_lr = 0.001
 schedule = "linear"

@@ -10,23 +10,23 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Class, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
-const TOUR: &str = "\
-2          the head attends uniformly: its `uni` is near 1, and the QK circuit (5) is small
-4 o        a few neurons follow the mean or the sum: `o` draws these beneath, with R^2
-5 v v      the OV circuit: one direction, from the most negative to the most positive value";
-
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
     name: "cumsum-sign",
     question: "is the sum of the values so far negative, zero or positive?",
     rule: "at each position `-`, `=` or `+`: the sign of the sum of the values up to there",
     published: "accuracy 1.000; uniform attention (QK = 0) and an OV of rank 1 take the mean; few sign neurons",
-    time: "?",
+    time: "2 min",
     tour: TOUR,
     settings: &[],
     recipe: |_| RECIPE.into(),
     task: |_, shape| Arc::new(CumsumSign::new(shape)),
 };
+
+const TOUR: &str = "\
+2          the head attends uniformly: its `uni` is near 1, and the QK circuit (5) is small
+4 o        a few neurons follow the mean or the sum: `o` draws these beneath, with R^2
+5 v v      the OV circuit: one direction, from the most negative to the most positive value";
 
 const RECIPE: &str = r#"
 [model]

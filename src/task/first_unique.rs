@@ -9,24 +9,24 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Class, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
-const TOUR: &str = "\
-2          heads of layer 0 attend to earlier occurrences of the token: their `dup` is high
-. .        heads of layer 1 attend to letters that have occurred once
-5 v v      which letters each head of layer 1 writes, by its OV circuit
-6          accuracy by class after space on one of these in 2: some letters are lost, others are not";
-
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
     name: "first-unique",
     question: "which is the first letter that has occurred only once so far?",
     rule: "at each position the earliest letter that has occurred exactly once up to there; `?` if there is none",
     published: "accuracy .992; duplicate-token heads in layer 0, layer 1 heads share the letters",
-    time: "?",
+    time: "6 min",
     tour: TOUR,
     settings: &[],
     recipe: |_| RECIPE.into(),
     task: |_, shape| Arc::new(FirstUnique::new(shape)),
 };
+
+const TOUR: &str = "\
+2          heads of layer 0 attend to earlier occurrences of the token: their `dup` is high
+. .        heads of layer 1 attend to letters that have occurred once
+5 v v      which letters each head of layer 1 writes, by its OV circuit
+6          accuracy by class after space on one of these in 2: some letters are lost, others are not";
 
 const RECIPE: &str = r#"
 [model]

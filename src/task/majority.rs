@@ -7,12 +7,6 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Class, Definition, Feature, Situation, Targets, Task, Token, Vocabulary};
 
-const TOUR: &str = "\
-2          every head attends almost uniformly: its `uni` is near 1, so that it averages what was seen
-4 b        the neurons that track the target of the cursor best, along the sequence
-o          beneath them the count of the target's token; again: its lead, its share, when it was last seen
-B 6        without them: accuracy by class before and after, beside random neurons";
-
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
     name: "majority",
@@ -27,6 +21,12 @@ pub const DEFINITION: Definition = Definition {
         Arc::new(Majority { n_ctx: shape.n_ctx, vocabulary: Vocabulary::Numbers(shape.d_vocab) })
     },
 };
+
+const TOUR: &str = "\
+2          every head attends almost uniformly: its `uni` is near 1, so that it averages what was seen
+4 b        the neurons that track the target of the cursor best, along the sequence
+o          beneath them the count of the target's token; again: its lead, its share, when it was last seen
+B 6        without them: accuracy by class before and after, beside random neurons";
 
 #[derive(Debug)]
 struct Majority {

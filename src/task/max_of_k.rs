@@ -8,23 +8,23 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Class, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
-const TOUR: &str = "\
-2 $        the last query attends to the largest number
-5          the QK circuit of tokens: each row rises to the right, towards larger keys
-v v        the OV circuit: a diagonal, each number raises its own logit";
-
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
     name: "max-of-k",
     question: "which of the k numbers is the largest?",
     rule: "at position k - 1, for a model of n_ctx = k: the largest of the k numbers",
     published: "accuracy near 1; QK picks the largest number, OV copies it",
-    time: "?",
+    time: "3 s",
     tour: TOUR,
     settings: &[],
     recipe: |_| RECIPE.into(),
     task: |_, shape| Arc::new(MaxOfK::new(shape)),
 };
+
+const TOUR: &str = "\
+2 $        the last query attends to the largest number; n for the next sequence
+5          QK of tokens has one strong direction, by `QK sing.`: how large the key is
+v v        OV to logits: rows are strongest on the diagonal, and copying is near +1";
 
 const RECIPE: &str = r#"
 [model]

@@ -11,24 +11,24 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Class, Definition, Feature, Setting, Settings, Situation, Targets, Task, Token, Vocabulary};
 
-const TOUR: &str = "\
-1 x        the training loss falls at once, the validation loss thousands of steps later: grokking
-2 $        heads attend from the `=` to a and b, hardly to itself; . for the next head
-4 $        neurons at the `=`; `o` compares them with waves over the circle of p numbers
-[ ]        the same at earlier and later steps";
-
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
     name: "modular-addition",
     question: "what is a + b modulo p?",
     rule: "after `a b =`, at the `=`: the remainder of a + b divided by p",
     published: "test accuracy 1 by 14,000 steps: memorises by 1,400, then groks",
-    time: "?",
+    time: "3 h",
     tour: TOUR,
     settings: &[Setting { name: "p", default: 113, range: (2, 1000) }],
     recipe,
     task: |settings, _| Arc::new(ModularAddition::new(settings["p"])),
 };
+
+const TOUR: &str = "\
+1 x        the training loss falls at once, the validation loss thousands of steps later: grokking
+2 $        heads attend from the `=` to a and b, hardly to itself; . for the next head
+4 $        neurons at the `=`; `o` compares them with waves over the circle of p numbers
+[ ]        the same at earlier and later steps";
 
 fn recipe(settings: &Settings) -> String {
     let p = settings["p"];

@@ -10,24 +10,24 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Class, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
-const TOUR: &str = "\
-2          a head of layer 0 attends from each number of the second half to its mirror position; . for the next
-v          the same diagonal in the mean over the validation set; v again
-space 6    without it accuracy falls to a half; u switches it on again
-2 $        in layer 1 (>) the `$` reads the second half; n for the next sequence, yes or no";
-
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
     name: "palindrome",
     question: "does the sequence read the same backwards?",
     rule: "after `^`, the numbers and `$`, at the `$`: yes if the numbers are the same in reverse, else no",
     published: "validation accuracy .997; head 0.0 attends to the mirror position, 1.0 carries a mismatch to `$`",
-    time: "?",
+    time: "1 min",
     tour: TOUR,
     settings: &[],
     recipe: |_| RECIPE.into(),
     task: |_, shape| Arc::new(Palindrome::new(shape)),
 };
+
+const TOUR: &str = "\
+2          a head of layer 0 attends from each number of the second half to its mirror position; . for the next
+v          the same diagonal in the mean over the validation set; v again
+space 6    without it accuracy falls to a half; u switches it on again
+2 $        in layer 1 (>) the `$` reads the second half; n for the next sequence, yes or no";
 
 const RECIPE: &str = r#"
 [model]

@@ -9,24 +9,24 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Class, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
-const TOUR: &str = "\
-2          the query at the `|` attends to the smallest numbers of the list, by its strongest keys
-Down       later queries attend to the smallest number that is larger than their own; . for the other head
-v          the mean over the validation set
-5          the QK circuit of tokens: each query prefers the numbers just above it; v v: OV copies them";
-
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
     name: "sorted-list",
     question: "which number of the list comes next in rising order?",
     rule: "after a list and `|`, at the `|` and on: the smallest number of the list, then the next larger ones",
     published: "accuracy .9989; attends to the smallest number that is larger than the current one",
-    time: "?",
+    time: "5 min",
     tour: TOUR,
     settings: &[],
     recipe: |_| RECIPE.into(),
     task: |_, shape| Arc::new(SortedList::new(shape)),
 };
+
+const TOUR: &str = "\
+2          the query at the `|` attends to the smallest numbers of the list, by its strongest keys
+Down       later queries attend to the smallest number that is larger than their own; . for the other head
+v          the mean over the validation set
+5          the QK circuit of tokens: each query prefers the numbers just above it; v v: OV copies them";
 
 const RECIPE: &str = r#"
 [model]
