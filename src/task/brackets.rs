@@ -28,9 +28,9 @@ pub const DEFINITION: Definition = Definition {
 
 const TOUR: &str = "\
 2 0        the query at the `^` of layer 2 (. or >) attends to the `$` or to brackets, by head
-Right      in layer 0 a `(` attends uniformly to the later positions: it counts
+<          in layer 0 a head with a high `uni` attends nearly uniformly: it counts; again < or > for a layer
 4 o        neurons beside the elevation and the share of `(` in the rest
-space 6    accuracy by class without a head of layer 2: one decides by the total, one by the lowest point";
+space 6    accuracy by class without a head of layer 2; published: one tests the total, one the lowest point";
 
 const RECIPE: &str = r#"
 [model]

@@ -25,7 +25,7 @@ pub const DEFINITION: Definition = Definition {
 const TOUR: &str = "\
 2          the query at the `|` attends to the smallest numbers of the list, by its strongest keys
 Down       later queries attend to the smallest number that is larger than their own; . for the other head
-v          the mean over the validation set
+v          the mean over the validation set is uniform: the heads go by value, not by position
 5          the QK circuit of tokens: each query prefers the numbers just above it; v v: OV copies them";
 
 const RECIPE: &str = r#"
