@@ -82,15 +82,12 @@ impl MetricsLine {
     pub fn event_of(line: &str) -> Option<TrainEvent> {
         let line: AnyLine = serde_json::from_str(line).ok()?;
         let (step, epoch) = (line.step, line.epoch);
-        Some(match line.lr {
-            Some(lr) => {
-                let train_loss = line.train_loss.unwrap_or(f32::NAN);
-                TrainEvent::Step(StepMetrics { step, epoch, train_loss, lr })
-            }
-            None => {
-                let train_accuracy = line.train_accuracy.unwrap_or(f64::NAN);
-                TrainEvent::Epoch(EpochMetrics { epoch, step, validation: line.evaluation(), train_accuracy })
-            }
+        Some(if let Some(lr) = line.lr {
+            let train_loss = line.train_loss.unwrap_or(f32::NAN);
+            TrainEvent::Step(StepMetrics { step, epoch, train_loss, lr })
+        } else {
+            let train_accuracy = line.train_accuracy.unwrap_or(f64::NAN);
+            TrainEvent::Epoch(EpochMetrics { epoch, step, validation: line.evaluation(), train_accuracy })
         })
     }
 }
