@@ -547,7 +547,12 @@ fn an_opened_run_is_validated_again_at_every_step_that_is_looked_at() {
         confusion: Vec::new(),
         ..analysis::evaluate(&trained(), &Patch::default(), &screen.data.examples(Split::Validation))
     };
-    screen.train(TrainEvent::Epoch(EpochMetrics { epoch: 3, step: 20, validation }));
+    screen.train(TrainEvent::Epoch(EpochMetrics {
+        epoch: 3,
+        step: 20,
+        validation,
+        train_accuracy: f64::NAN,
+    }));
     screen.snapshot(10, Weights::initial(&ModelConfig::default(), 1));
     screen.snapshot(20, trained());
     screen.keys("1").must_show("lowest by position 0 to 127: 9");

@@ -7,7 +7,8 @@ mod runs;
 use std::path::Path;
 
 use dfdx::prelude::Cpu;
-use headcount::model::LossDtype;
+use headcount::analysis::evaluate;
+use headcount::model::{LossDtype, Patch};
 use headcount::task::{Example, Source, Split, TaskConfig};
 use headcount::train::run_dir::look;
 use headcount::train::{
@@ -88,7 +89,7 @@ fn every_recipe_is_resumed_bit_for_bit() {
     for config in [
         with(|train| (train.optimizer, train.frozen) = (OptimizerKind::Adam, frozen)),
         with(|train| (train.optimizer, train.momentum) = (OptimizerKind::Sgd, 0.9)),
-        with(|train| (train.schedule, train.warmup_steps) = (ScheduleKind::Linear, 3)),
+        with(|train| (train.schedule, train.warmup_steps, train.clip_norm) = (ScheduleKind::Linear, 3, 0.5)),
         with(|train| (train.batch_size, train.steps, train.loss_dtype) = (0, 18, LossDtype::F64)),
     ] {
         let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -101,6 +102,85 @@ fn every_recipe_is_resumed_bit_for_bit() {
         assert_eq!(state(whole.path()).weights.values, state(parts.path()).weights.values);
         assert_eq!(state(whole.path()).moments, state(parts.path()).moments);
     }
+}
+
+#[test]
+fn a_clipped_gradient_has_the_recipes_norm_and_its_own_direction() {
+    let descent = |clip_norm: f64| {
+        let config = with(|train| {
+            (train.optimizer, train.schedule) = (OptimizerKind::Sgd, ScheduleKind::Constant);
+            (train.max_lr, train.weight_decay, train.steps, train.clip_norm) = (1.0, 0.0, 1, clip_norm);
+        });
+        let dir = tempfile::tempdir().unwrap();
+        train(&config, open(dir.path(), &config), None, |_, _| {}).0.unwrap();
+        let (before, after) =
+            (TrainState::initial(&config), look(dir.path()).unwrap().unwrap().state.unwrap());
+        let steps = before.weights.values.iter().zip(&after.weights.values);
+        steps.map(|(before, after)| f64::from(before - after)).collect::<Vec<_>>()
+    };
+    let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let norm = |a: &[f64]| product(a, a).sqrt();
+    let gradient = descent(0.0);
+    let whole = norm(&gradient);
+    let clipped = descent(whole / 4.0);
+    assert!((4.0 * norm(&clipped) / whole - 1.0).abs() < 1e-4, "{} of {whole}", norm(&clipped));
+    let cosine = product(&gradient, &clipped) / whole / norm(&clipped);
+    assert!(cosine > 1.0 - 1e-6, "{cosine}");
+    assert_eq!(descent(2.0 * whole), gradient, "a shorter one stays");
+}
+
+#[test]
+fn the_best_weights_are_kept_where_the_recipe_says_so() {
+    // So high a rate that the loss rises again.
+    let recipe = |keep_best| {
+        with(|train| {
+            (train.schedule, train.max_lr, train.keep_best) = (ScheduleKind::Constant, 1.0, keep_best);
+            (train.validate_every, train.checkpoint_every) = (1, 7);
+        })
+    };
+    let run = |config: &RunConfig, stops: &[Option<usize>]| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut losses = Vec::new();
+        for stop in stops {
+            train(config, open(dir.path(), config), *stop, |event, _| {
+                if let TrainEvent::Epoch(metrics) = event {
+                    losses.push((metrics.validation.loss, metrics.step));
+                }
+            })
+            .0
+            .unwrap();
+        }
+        let best = losses.into_iter().min_by(|a, b| a.0.total_cmp(&b.0)).unwrap().1;
+        let found = look(dir.path()).unwrap().unwrap().nearest(None).unwrap();
+        let file = std::fs::read(dir.path().join("weights.safetensors")).unwrap();
+        (best, found, file)
+    };
+    let (best, (step, weights), file) = run(&recipe(true), &[None]);
+    assert_eq!(best, step);
+    assert!(best < 18, "the last is not the best");
+    let tensors = safetensors::SafeTensors::deserialize(&file).unwrap();
+    let bytes: Vec<u8> = weights.get("embed.W_E").unwrap().into_iter().flat_map(f32::to_le_bytes).collect();
+    assert_eq!(tensors.tensor("embed.W_E").unwrap().data(), bytes);
+    assert!(file == run(&recipe(true), &[Some(best), Some(best + 1), None]).2, "stopped on the way");
+    let (_, (step, _), newest) = run(&recipe(false), &[None]);
+    assert!(step == 18 && newest != file, "the newest by default");
+}
+
+#[test]
+fn a_run_stops_at_the_accuracy_of_its_recipe() {
+    let config = with(|train| (train.stop_accuracy, train.validate_every) = (0.01, 4));
+    let dir = tempfile::tempdir().unwrap();
+    let mut told = Vec::new();
+    let (outcome, losses) = train(&config, open(dir.path(), &config), None, |event, _| {
+        if let TrainEvent::Notice(text) = event {
+            told.push(text.clone());
+        }
+    });
+    assert_eq!((outcome.unwrap(), losses.len(), told.len()), (Outcome::Stopped, 4, 1));
+    assert!(told[0].ends_with("has reached train.stop_accuracy = 0.01"), "{told:?}");
+    assert_eq!(look(dir.path()).unwrap().unwrap().step(), 4);
+    let never = with(|train| (train.stop_accuracy, train.validate_every) = (1.0, 4));
+    assert_eq!(train(&never, from_scratch(&never), None, |_, _| {}).1.len(), 18);
 }
 
 #[test]
@@ -239,12 +319,21 @@ fn a_task_with_one_target_a_sequence_trains_and_gives_the_same_bits_again() {
     let scored: usize = data.examples(Split::Validation).iter().map(Example::scored).sum();
     assert_eq!((data.len(Split::Train), scored), (14, 35));
     let mut validation = Vec::new();
-    let (outcome, losses) = train(&config, from_scratch(&config), None, |event, _| {
+    let dir = tempfile::tempdir().unwrap();
+    let mut train_accuracy = f64::NAN;
+    let (outcome, losses) = train(&config, open(dir.path(), &config), None, |event, _| {
         if let TrainEvent::Epoch(metrics) = event {
             validation.push(metrics.validation.clone());
+            train_accuracy = metrics.train_accuracy;
         }
     });
     assert_eq!((outcome.unwrap(), losses.len()), (Outcome::Finished, 5));
+    let end = look(dir.path()).unwrap().unwrap().state.unwrap().weights;
+    let over_all = evaluate(&end, &Patch::default(), &data.examples(Split::Train));
+    assert_eq!(train_accuracy.to_bits(), over_all.accuracy.to_bits());
+    let lines = std::fs::read_to_string(dir.path().join("metrics.jsonl")).unwrap();
+    let last: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    assert_eq!(last["train_accuracy"].as_f64(), Some(train_accuracy));
     assert_eq!(losses, train(&config, from_scratch(&config), None, |_, _| {}).1);
     let loss = |bits: u32| f32::from_bits(bits);
     assert!(loss(losses[4]) < loss(losses[0]), "{} {}", loss(losses[0]), loss(losses[4]));

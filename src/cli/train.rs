@@ -232,14 +232,16 @@ impl Reporter {
         self.print(&MetricsLine::from(metrics));
         let steps = self.plan.as_ref().map_or(0, |plan| plan.total_steps);
         let train_loss = self.last.as_ref().map_or(f32::NAN, |step| step.train_loss);
-        let Evaluation { loss, accuracy, accuracy_last, .. } = metrics.validation;
+        let EpochMetrics { train_accuracy, validation, .. } = metrics;
+        let Evaluation { loss, accuracy, accuracy_last, .. } = validation;
         let last = if accuracy_last.is_nan() {
             String::new()
         } else {
             format!("  at the last position {accuracy_last:.4}")
         };
         let line = format!(
-            "epoch {:3}  step {}/{steps}  train loss {train_loss:.4}  val loss {loss:.4}  val accuracy {accuracy:.4}{last}",
+            "epoch {:3}  step {}/{steps}  train loss {train_loss:.4}  accuracy {train_accuracy:.4}  \
+             val loss {loss:.4}  val accuracy {accuracy:.4}{last}",
             metrics.epoch, metrics.step,
         );
         if !self.quiet {

@@ -16,6 +16,11 @@ impl Targets {
     pub fn none(len: usize) -> Self {
         Self(vec![None; len])
     }
+
+    /// Targets for `len` positions: only `position` may be scored.
+    pub fn only(len: usize, position: usize, target: Option<Class>) -> Self {
+        (0..len).map(|at| target.filter(|_| at == position)).collect()
+    }
 }
 
 impl FromIterator<Option<Class>> for Targets {

@@ -13,12 +13,20 @@ pub const DEFINITION: Definition = Definition {
     question: "which token has been seen most often so far?",
     rule: "at each position the token with the largest count up to there; ties go to the smallest",
     published: "validation accuracy .997 after 420 steps",
+    time: "40 s",
+    tour: TOUR,
     settings: &[],
     recipe: |_| String::new(),
     task: |_, shape| {
         Arc::new(Majority { n_ctx: shape.n_ctx, vocabulary: Vocabulary::Numbers(shape.d_vocab) })
     },
 };
+
+const TOUR: &str = "\
+2          every head attends almost uniformly: its `uni` is near 1, so that it averages what was seen
+4 b        the neurons that track the target of the cursor best, along the sequence
+o          beneath them the count of the target's token; again: its lead, its share, when it was last seen
+B 6        without them: accuracy by class before and after, beside random neurons";
 
 #[derive(Debug)]
 struct Majority {

@@ -2,13 +2,21 @@
 //!
 //! A task is one file here and one line of [`TASKS`].
 
+mod addition;
+mod brackets;
 mod config;
+mod cumsum_sign;
 mod dataset;
 mod example;
+mod first_unique;
+mod induction;
 mod listed;
 mod majority;
+mod max_of_k;
 mod modular_addition;
+mod palindrome;
 mod rows;
+mod sorted_list;
 mod splitting;
 mod unlabelled;
 mod vocabulary;
@@ -31,7 +39,18 @@ pub use vocabulary::Vocabulary;
 pub type Token = u16;
 
 /// Every built-in task; the first is the default.
-pub const TASKS: [&Definition; 2] = [&majority::DEFINITION, &modular_addition::DEFINITION];
+pub const TASKS: [&Definition; 10] = [
+    &majority::DEFINITION,
+    &modular_addition::DEFINITION,
+    &induction::DEFINITION,
+    &sorted_list::DEFINITION,
+    &addition::DEFINITION,
+    &cumsum_sign::DEFINITION,
+    &first_unique::DEFINITION,
+    &palindrome::DEFINITION,
+    &brackets::DEFINITION,
+    &max_of_k::DEFINITION,
+];
 
 /// Properties of a task that do not depend on its settings.
 #[derive(Debug)]
@@ -44,6 +63,10 @@ pub struct Definition {
     pub rule: &'static str,
     /// The results of the published model.
     pub published: &'static str,
+    /// Time of the recipe on two cores.
+    pub time: &'static str,
+    /// Keys of the explorer and what they show of the published result, a line each.
+    pub tour: &'static str,
     /// The task's own settings, keys of the table `task`.
     pub settings: &'static [Setting],
     /// Settings of model, task and training that differ from the defaults, as TOML.

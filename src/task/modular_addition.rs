@@ -3,12 +3,13 @@
 //! The recipe is the paper's, except for the output vocabulary: the p results, without the `=` that the paper's model
 //! could also predict.
 
+use std::f32::consts::TAU;
 use std::sync::Arc;
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Class, Definition, Setting, Settings, Targets, Task, Token, Vocabulary};
+use super::{Class, Definition, Feature, Setting, Settings, Situation, Targets, Task, Token, Vocabulary};
 
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
@@ -16,10 +17,18 @@ pub const DEFINITION: Definition = Definition {
     question: "what is a + b modulo p?",
     rule: "after `a b =`, at the `=`: the remainder of a + b divided by p",
     published: "test accuracy 1 by 14,000 steps: memorises by 1,400, then groks",
+    time: "3 h",
+    tour: TOUR,
     settings: &[Setting { name: "p", default: 113, range: (2, 1000) }],
     recipe,
     task: |settings, _| Arc::new(ModularAddition::new(settings["p"])),
 };
+
+const TOUR: &str = "\
+1 x        the training loss falls at once, the validation loss thousands of steps later: grokking
+2 $        heads attend from the `=` to a and b, hardly to itself; . for the next head
+4 $        neurons at the `=`; `o` compares them with waves over the circle of p numbers
+[ ]        the same at earlier and later steps";
 
 fn recipe(settings: &Settings) -> String {
     let p = settings["p"];
@@ -111,6 +120,71 @@ impl Task for ModularAddition {
     fn input(&self, index: usize) -> Vec<Token> {
         [index / self.p, index % self.p, self.p].map(|token| token as Token).into()
     }
+
+    fn features(&self) -> &'static [Feature] {
+        &FEATURES
+    }
+
+    fn situations(&self) -> &'static [Situation] {
+        &SITUATIONS
+    }
+}
+
+/// Waves over the circle of p numbers, from the position on where their numbers are known. The class is the frequency:
+/// the neurons of a trained model follow a few frequencies, different ones after each training.
+const FEATURES: [Feature; 6] = [
+    Feature {
+        name: "cos sum",
+        short: "cos a+b",
+        key: "cos_sum",
+        series: |tokens, k| wave(tokens, k, [1, 1], 0.0),
+    },
+    Feature {
+        name: "sin sum",
+        short: "sin a+b",
+        key: "sin_sum",
+        series: |tokens, k| wave(tokens, k, [1, 1], 0.25),
+    },
+    Feature { name: "cos a", short: "cos a", key: "cos_a", series: |tokens, k| wave(tokens, k, [1, 0], 0.0) },
+    Feature {
+        name: "sin a",
+        short: "sin a",
+        key: "sin_a",
+        series: |tokens, k| wave(tokens, k, [1, 0], 0.25),
+    },
+    Feature { name: "cos b", short: "cos b", key: "cos_b", series: |tokens, k| wave(tokens, k, [0, 1], 0.0) },
+    Feature {
+        name: "sin b",
+        short: "sin b",
+        key: "sin_b",
+        series: |tokens, k| wave(tokens, k, [0, 1], 0.25),
+    },
+];
+
+/// The numbers a and b, and p; `None` for a sequence that is no sum.
+fn sum(tokens: &[Token]) -> Option<([Token; 2], Token)> {
+    match *tokens {
+        [a, b, p] if a < p && b < p => Some(([a, b], p)),
+        _ => None,
+    }
+}
+
+/// cos(2 pi (k n / p - phase)) for the sum n of the chosen numbers; 0 where not all of them are known.
+fn wave(tokens: &[Token], k: Class, chosen: [Token; 2], phase: f32) -> Vec<f32> {
+    let Some((numbers, p)) = sum(tokens) else { return vec![0.0; tokens.len()] };
+    let known_from = if chosen == [1, 1] { 2 } else { usize::from(chosen[1]) };
+    let n: u32 = numbers.iter().zip(chosen).map(|(number, chosen)| u32::from(number * chosen)).sum();
+    // The remainder first: the angle of a large product would be rough.
+    let turns = (u32::from(k) * n % u32::from(p)) as f32 / f32::from(p);
+    (0..3).map(|at| if at < known_from { 0.0 } else { (TAU * (turns - phase)).cos() }).collect()
+}
+
+const SITUATIONS: [Situation; 1] = [Situation { name: "wraps", values: &["no", "yes"], of: wraps }];
+
+/// Whether a + b is p or more, at the `=`.
+fn wraps(tokens: &[Token]) -> Vec<Option<usize>> {
+    let found = sum(tokens).map(|([a, b], p)| usize::from(a + b >= p));
+    (0..tokens.len()).map(|at| found.filter(|_| at == 2)).collect()
 }
 
 #[cfg(test)]
@@ -126,6 +200,26 @@ mod tests {
             let around = (0..b).fold(a, |at, _| if at == 6 { 0 } else { at + 1 });
             assert_eq!(task.targets(&tokens)[..], [None, None, Some(around)]);
         }
+    }
+
+    #[test]
+    fn waves_begin_where_their_numbers_are_known() {
+        let series = |which: usize| (FEATURES[which].series)(&[3, 6, 8], 2);
+        let near = |which: usize, want: [f32; 3]| {
+            let series = series(which);
+            assert!(series.iter().zip(want).all(|(x, want)| (x - want).abs() < 1e-6), "{which}: {series:?}");
+        };
+        let half = std::f32::consts::FRAC_1_SQRT_2;
+        // 2 * 9 of 8 is a quarter turn, 2 * 3 three quarters, 2 * 6 half a turn.
+        near(0, [0.0, 0.0, 0.0]);
+        near(1, [0.0, 0.0, 1.0]);
+        near(2, [0.0, 0.0, 0.0]);
+        near(3, [-1.0, -1.0, -1.0]);
+        near(4, [0.0, -1.0, -1.0]);
+        near(5, [0.0, 0.0, 0.0]);
+        assert!(((FEATURES[2].series)(&[1, 0, 8], 1)[0] - half).abs() < 1e-6);
+        assert_eq!((FEATURES[0].series)(&[8, 1, 8], 1), [0.0; 3], "no sum");
+        assert_eq!((wraps(&[3, 6, 8]), wraps(&[3, 4, 8])[2]), (vec![None, None, Some(1)], Some(0)));
     }
 
     #[test]

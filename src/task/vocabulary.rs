@@ -20,6 +20,17 @@ const LISTED: usize = 12;
 const MOST_NUMBERS: usize = 4096;
 
 impl Vocabulary {
+    /// The tokens with these names.
+    pub fn named<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
+        Self::Names(names.into_iter().map(Into::into).collect())
+    }
+
+    /// The numbers below `numbers`, then the tokens with these names.
+    pub fn numbers_and(numbers: usize, names: &[&str]) -> Self {
+        let names = names.iter().map(ToString::to_string);
+        Self::named((0..numbers).map(|number| number.to_string()).chain(names))
+    }
+
     /// Number of tokens.
     pub fn len(&self) -> usize {
         match self {

@@ -85,6 +85,12 @@ pub fn scan(
     Ok(scan)
 }
 
+/// Step and loss of the lowest validation loss.
+pub(super) fn best(losses: &BTreeMap<usize, Option<f64>>) -> Option<(usize, f64)> {
+    let known = losses.iter().filter_map(|(step, loss)| Some((*step, (*loss)?)));
+    known.min_by(|(_, one), (_, other)| one.total_cmp(other))
+}
+
 /// Files named like checkpoints, by step.
 pub(super) fn named(files: &dyn Files, directory: &Path) -> Result<BTreeMap<usize, PathBuf>, FileError> {
     let names = match files.list(directory) {
@@ -140,14 +146,31 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// Step and validation loss of the best checkpoint, if any was validated.
+    pub(super) fn best(&self) -> Option<(usize, f64)> {
+        best(&self.kept)
+    }
+
+    /// The weights of a kept checkpoint.
+    ///
+    /// # Errors
+    /// Names the file that cannot be read.
+    pub(super) fn weights(&self, step: usize) -> Result<Weights, FileError> {
+        let path = self.path(step);
+        let state = TrainState::load(&*self.files, &path, &self.config, Some(self.data));
+        state.map(|state| state.weights).map_err(|error| match error {
+            CheckpointError::Read(error) => error,
+            error => FileError::at("read", &path)(std::io::Error::other(error.to_string())),
+        })
+    }
+
     fn path(&self, step: usize) -> PathBuf {
         self.directory.join(format!("step-{step:06}.safetensors"))
     }
 
     /// A checkpoint that cannot be removed only takes space until the next save.
     fn purge(&mut self) {
-        let losses = self.kept.iter().filter_map(|(step, loss)| Some((*step, (*loss)?)));
-        let best = losses.min_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(step, _)| step);
+        let best = self.best().map(|(step, _)| step);
         let older = self.kept.len().saturating_sub(KEEP);
         let unneeded: Vec<usize> =
             self.kept.keys().copied().take(older).filter(|step| Some(*step) != best).collect();

@@ -31,6 +31,8 @@ pub struct EpochMetrics {
     pub step: usize,
     /// Evaluation over the validation sequences.
     pub validation: Evaluation,
+    /// Share of right predictions over some of the training sequences; NaN if unknown.
+    pub train_accuracy: f64,
 }
 
 /// The plan of a run; sent once, first.

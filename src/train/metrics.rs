@@ -27,6 +27,8 @@ pub enum MetricsLine {
         val_accuracy_last: f64,
         /// Share of right predictions by label; null for a label that never occurs.
         val_accuracy_by_class: Vec<Option<f64>>,
+        /// Share of right predictions over some of the training sequences.
+        train_accuracy: f64,
     },
 }
 
@@ -41,6 +43,7 @@ impl From<&EpochMetrics> for MetricsLine {
             val_accuracy: validation.accuracy,
             val_accuracy_last: validation.accuracy_last,
             val_accuracy_by_class: validation.accuracy_by_class.clone(),
+            train_accuracy: metrics.train_accuracy,
         }
     }
 }
@@ -79,12 +82,12 @@ impl MetricsLine {
     pub fn event_of(line: &str) -> Option<TrainEvent> {
         let line: AnyLine = serde_json::from_str(line).ok()?;
         let (step, epoch) = (line.step, line.epoch);
-        Some(match line.lr {
-            Some(lr) => {
-                let train_loss = line.train_loss.unwrap_or(f32::NAN);
-                TrainEvent::Step(StepMetrics { step, epoch, train_loss, lr })
-            }
-            None => TrainEvent::Epoch(EpochMetrics { epoch, step, validation: line.evaluation() }),
+        Some(if let Some(lr) = line.lr {
+            let train_loss = line.train_loss.unwrap_or(f32::NAN);
+            TrainEvent::Step(StepMetrics { step, epoch, train_loss, lr })
+        } else {
+            let train_accuracy = line.train_accuracy.unwrap_or(f64::NAN);
+            TrainEvent::Epoch(EpochMetrics { epoch, step, validation: line.evaluation(), train_accuracy })
         })
     }
 }
@@ -102,6 +105,7 @@ struct AnyLine {
     val_accuracy: Option<f64>,
     val_accuracy_last: Option<f64>,
     val_accuracy_by_class: Vec<Option<f64>>,
+    train_accuracy: Option<f64>,
 }
 
 impl AnyLine {

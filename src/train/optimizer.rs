@@ -94,6 +94,7 @@ impl<D: Backend> Optimizer<D> {
             }
         };
         self.room = Some(room);
+        self.clip(&mut gradients)?;
         self.update(&mut gradients, rates)?;
         // Read the loss last: the copy synchronises the stream.
         Ok(losses.iter().map(value).sum())
@@ -111,6 +112,31 @@ impl<D: Backend> Optimizer<D> {
     ) -> Result<Vec<f32>, D::Err> {
         let held = self.frozen.as_ref().map(|frozen| frozen.held(self.params.clone())).transpose()?;
         self.device.logits(model, held.as_ref().unwrap_or(&self.params), sequences, rows)
+    }
+
+    /// Scales a gradient down to the recipe's largest norm, like PyTorch's `clip_grad_norm_`.
+    fn clip(&self, gradients: &mut Gradients<f32, D>) -> Result<(), D::Err> {
+        const MARGIN: f64 = 1e-6;
+        let most = self.recipe.clip_norm;
+        if most <= 0.0 {
+            return Ok(());
+        }
+        gradients.try_alloc_for(&self.params)?;
+        let gradient = gradients.get(&self.params);
+        let norm = gradient.as_vec().iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+        if norm <= most {
+            return Ok(());
+        }
+        let mut shorter = gradient.try_mul((most / (norm + MARGIN)) as f32)?;
+        // dfdx's one public kernel that writes a tensor into a gradient: see `Backend::write`.
+        let copy = SgdConfig {
+            lr: 0.0,
+            momentum: Some(Momentum::Classic(0.0)),
+            weight_decay: Some(WeightDecay::L2(1.0)),
+        };
+        let mut zeros = Gradients::leaky();
+        let zeros = zeros.get_or_alloc_mut(&shorter)?;
+        copy.try_update(&mut shorter, gradients.get_or_alloc_mut(&self.params)?, zeros)
     }
 
     fn update(&mut self, gradients: &mut Gradients<f32, D>, rates: Rates) -> Result<(), D::Err> {

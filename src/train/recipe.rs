@@ -96,6 +96,8 @@ pub struct TrainConfig {
     pub momentum: f64,
     /// Applied to every parameter: decoupled (per unit of learning rate) with `adamw`, else added to the gradient.
     pub weight_decay: f64,
+    /// The largest norm of the gradient: a longer one is scaled down to it. 0: any.
+    pub clip_norm: f64,
     /// Initialisation of the weights.
     pub init: Initialization,
     /// Parameters that are not trained: TransformerLens names, `*` for any characters.
@@ -104,6 +106,10 @@ pub struct TrainConfig {
     pub loss_dtype: LossDtype,
     /// Steps between validations. 0: an epoch, or 100 steps if an epoch is a single step.
     pub validate_every: usize,
+    /// Validation accuracy at which the run stops. 0: none.
+    pub stop_accuracy: f64,
+    /// Whether `weights.safetensors` has the weights of the lowest validation loss, and not the newest.
+    pub keep_best: bool,
     /// Steps between checkpoints.
     pub checkpoint_every: usize,
     /// Extensions; written by `--resume` with more epochs or steps.
@@ -125,10 +131,13 @@ impl Default for TrainConfig {
             betas: [0.9, 0.999],
             momentum: 0.0,
             weight_decay: 0.01,
+            clip_norm: 0.0,
             init: Initialization::default(),
             frozen: Vec::new(),
             loss_dtype: LossDtype::default(),
             validate_every: 0,
+            stop_accuracy: 0.0,
+            keep_best: false,
             checkpoint_every: 70,
             extended: Vec::new(),
         }
@@ -160,6 +169,8 @@ impl TrainConfig {
             ("betas[1]", beta2, share(beta2), "from 0 to below 1"),
             ("momentum", self.momentum, share(self.momentum), "from 0 to below 1"),
             ("weight_decay", self.weight_decay, (0.0..=100.0).contains(&self.weight_decay), "from 0 to 100"),
+            ("clip_norm", self.clip_norm, (0.0..=1e9).contains(&self.clip_norm), "from 0 to 1000000000"),
+            ("stop_accuracy", self.stop_accuracy, (0.0..=1.0).contains(&self.stop_accuracy), "from 0 to 1"),
         ] {
             if !good {
                 return Err(RunConfigError::Range { field, value, range });
@@ -228,6 +239,8 @@ mod tests {
             ("betas = [0.9, 1.0]", "train.betas[1] = 1: must be from 0 to below 1"),
             ("schedule = 'linear'\nfinal_lr = 0.1", "train.final_lr = 0.1: must be from 0 to max_lr"),
             ("epochs = 0", "train.epochs = 0: must be a whole number from 1"),
+            ("clip_norm = -1.0", "train.clip_norm = -1: must be from 0"),
+            ("stop_accuracy = 99.0", "train.stop_accuracy = 99: must be from 0 to 1"),
         ] {
             assert!(refused(text).starts_with(want), "{text}: {}", refused(text));
         }

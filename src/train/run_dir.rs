@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::checkpoint::{TrainState, fingerprint};
-use super::checkpoints::{CheckpointScan, Checkpoints, named, scan};
+use super::checkpoints::{CheckpointScan, Checkpoints, best, named, scan};
 use super::config::{RunConfig, RunMetadata};
 use super::config_error::RunConfigError;
 use super::durable::{create_private_dir, replace, sweep};
@@ -63,6 +63,8 @@ pub struct Found {
     pub state: Option<TrainState>,
     /// The weights of earlier checkpoints, by step.
     pub earlier: Vec<(usize, Weights)>,
+    /// Step of the lowest validation loss, if any checkpoint was validated.
+    pub best: Option<usize>,
     /// Newer checkpoints that are damaged, and why.
     pub skipped: Vec<String>,
 }
@@ -73,8 +75,10 @@ impl Found {
         self.state.as_ref().map_or(0, |state| state.step)
     }
 
-    /// The kept weights nearest to a step, and theirs; of two, the earlier. By default the newest.
+    /// The kept weights nearest to a step, and theirs; of two, the earlier. By default the newest, or the best if the
+    /// recipe keeps those.
     pub fn nearest(self, step: Option<usize>) -> Option<(usize, Weights)> {
+        let step = step.or(self.best.filter(|_| self.config.train.keep_best));
         let newest = self.state.map(|state| (state.step, state.weights));
         let mut kept = self.earlier.into_iter().chain(newest);
         match step {
@@ -111,9 +115,10 @@ pub fn settings_of(path: &Path) -> Result<Option<RunConfig>, RunDirError> {
 /// When its `config.toml` cannot be read, or the directory holds other files.
 pub fn look(path: &Path) -> Result<Option<Found>, RunDirError> {
     let Some(config) = settings_of(path)? else { return Ok(None) };
-    let CheckpointScan { newest, earlier, skipped, .. } =
+    let CheckpointScan { newest, earlier, losses, skipped, .. } =
         scan(&Disk, &path.join(CHECKPOINTS), &config, None)?;
-    Ok(Some(Found { config, state: newest, earlier, skipped }))
+    let best = best(&losses).map(|(step, _)| step);
+    Ok(Some(Found { config, state: newest, earlier, best, skipped }))
 }
 
 const CHECKPOINTS: &str = "checkpoints";
@@ -267,6 +272,19 @@ impl RunDir {
     pub fn save(&mut self, state: &TrainState) -> Result<(), FileError> {
         self.is_in_place()?;
         self.checkpoints.save(state)
+    }
+
+    /// Step and validation loss of the best checkpoint, if any was validated.
+    pub fn best(&self) -> Option<(usize, f64)> {
+        self.checkpoints.best()
+    }
+
+    /// The weights of a kept checkpoint.
+    ///
+    /// # Errors
+    /// Names the file that cannot be read.
+    pub fn weights_of(&self, step: usize) -> Result<Weights, FileError> {
+        self.checkpoints.weights(step)
     }
 
     /// Stores the settings of a longer run, for this directory and later checkpoints.

@@ -1,6 +1,7 @@
 //! The training loop.
 
 mod saving;
+mod validating;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -13,14 +14,13 @@ use thiserror::Error;
 
 use super::checkpoint::TrainState;
 use super::config::RunConfig;
-use super::events::{EpochMetrics, RunState, StepMetrics, TrainCommand, TrainEvent, TrainPlan};
+use super::events::{RunState, StepMetrics, TrainCommand, TrainEvent, TrainPlan};
 use super::files::FileError;
 use super::optimizer::Optimizer;
 use super::pace::Pace;
 use super::run_dir::RunDir;
 use super::schedule::Schedule;
-use crate::analysis::{Evaluation, Tally, evaluate};
-use crate::model::{Backend, Patch, Sequences, Snapshot, Transformer, Weights};
+use crate::model::{Backend, Sequences, Snapshot, Transformer, Weights};
 use crate::random::{Purpose, stream};
 use crate::task::{Dataset, Source, Split};
 
@@ -157,7 +157,10 @@ struct Trainer<'a, D: Backend> {
     /// Step of the last snapshot, and when the next is due.
     published: Option<(usize, Instant)>,
     order: Option<(usize, Vec<usize>)>,
+    /// Loss of the validation at this step, if it was one.
     validation_loss: Option<f64>,
+    /// Whether a validation has reached the accuracy at which the run stops.
+    is_accurate: bool,
     /// Whether the last save failed.
     unsaved: bool,
     /// Whether the last write to `metrics.jsonl` failed.
@@ -187,6 +190,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
             published: None,
             order: None,
             validation_loss: state.validation_loss,
+            is_accurate: false,
             unsaved: false,
             unlogged: false,
             emit,
@@ -223,7 +227,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
         }
         let mut pace = Pace::Running;
         (self.emit)(TrainEvent::State(RunState::Running));
-        while self.step < self.end() {
+        while self.step < self.end() && !self.is_accurate {
             let next = pace.next(commands, &mut |command| match command {
                 TrainCommand::Extend => self.extend(),
                 TrainCommand::Rescue => self.rescue_and_go_on(),
@@ -261,7 +265,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
             let weight = self.weights().first_non_finite().map(|name| format!(" or weight {name}"));
             return Err(self.not_finite(step, format!("the loss{}", weight.unwrap_or_default())));
         }
-        self.step = step;
+        (self.step, self.validation_loss) = (step, None);
         let config = &self.setup.config;
         if step.is_multiple_of(config.validate_every()) || step == config.total_steps() {
             self.validate(epoch + 1)?;
@@ -304,38 +308,6 @@ impl<'a, D: Backend> Trainer<'a, D> {
         let size = self.setup.config.batch_size();
         let first = (self.step - epoch * self.setup.config.steps_per_epoch()) * size;
         first..(first + size).min(self.training.len())
-    }
-
-    fn validate(&mut self, epoch: usize) -> Result<(), TrainError> {
-        let weights = self.finite_weights()?;
-        let validation = match self.evaluate_on_device().map_err(|error| self.device_failed(&error))? {
-            Some(evaluation) => evaluation,
-            None => evaluate(&weights, &Patch::default(), &self.setup.dataset.examples(Split::Validation)),
-        };
-        self.validation_loss = Some(validation.loss);
-        let metrics = EpochMetrics { epoch, step: self.step, validation };
-        let logged = self.setup.run_dir.as_mut().map_or(Ok(()), |dir| dir.log_epoch(&metrics));
-        self.note_log(&logged);
-        (self.emit)(TrainEvent::Epoch(metrics));
-        Ok(())
-    }
-
-    /// Evaluates on the device; `None` if that is the host.
-    fn evaluate_on_device(&self) -> Result<Option<Evaluation>, D::Err> {
-        if !D::HAS_MEMORY {
-            return Ok(None);
-        }
-        let rows: Vec<usize> = (0..self.validation.len()).collect();
-        let mut tally = Tally::new(&self.setup.config.model);
-        let outputs = self.setup.config.model.outputs();
-        for rows in rows.chunks(self.setup.config.batch_size()) {
-            let logits = self.optimizer.logits(&self.model, &self.validation, rows)?;
-            let each = logits.chunks_exact(logits.len() / rows.len());
-            self.validation.examples(rows).iter().zip(each).for_each(|(example, logits)| {
-                tally.add(&logits[..example.targets().len() * outputs], *example);
-            });
-        }
-        Ok(Some(tally.evaluation()))
     }
 
     fn device_failed(&self, error: &D::Err) -> TrainError {

@@ -344,7 +344,7 @@ pub fn epoch_at(step: usize) -> EpochMetrics {
         by_situation: Vec::new(),
         confusion: Vec::new(),
     };
-    EpochMetrics { epoch: step / 7, step, validation }
+    EpochMetrics { epoch: step / 7, step, validation, train_accuracy: f64::NAN }
 }
 
 fn snapshots() -> PathBuf {

@@ -36,8 +36,12 @@ pub fn losses(run: &Path) -> Vec<f64> {
 
 /// Trains in `run` on `device`, to the end or to a step of the schedule.
 pub fn train(run: &Path, device: &str, steps: Option<usize>) {
+    train_as(SMALL, run, device, steps);
+}
+
+fn train_as(recipe: &str, run: &Path, device: &str, steps: Option<usize>) {
     let config = run.with_extension("toml");
-    fs::write(&config, SMALL).unwrap();
+    fs::write(&config, recipe).unwrap();
     let mut command = headcount();
     command.args(["train", "--quiet", "--resume", "--device", device, "--run"]).arg(run);
     command.arg("--config").arg(config);
@@ -67,6 +71,24 @@ fn a_run_on_the_gpu_follows_one_on_the_cpu() {
         losses(&dir.path().join(device))
     });
     assert_close(&ours, &theirs, 1e-3);
+}
+
+#[test]
+fn a_clipped_run_on_the_gpu_follows_one_on_the_cpu() {
+    if gpu().is_none() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let losses_of = |clip_norm: f64| {
+        ["cuda", "cpu"].map(|device| {
+            let run = dir.path().join(format!("{device}-{clip_norm}"));
+            train_as(&format!("{SMALL}clip_norm = {clip_norm}\n"), &run, device, Some(9));
+            losses(&run)
+        })
+    };
+    let [ours, theirs] = losses_of(0.1);
+    assert_close(&ours, &theirs, 1e-3);
+    assert!((ours[8] / losses_of(0.0)[0][8] - 1.0).abs() > 1e-3, "it is clipped: {ours:?}");
 }
 
 #[test]

@@ -92,15 +92,28 @@ impl<D: Backend> Trainer<'_, D> {
         (self.emit)(TrainEvent::Rescued { step: self.step, run_dir });
     }
 
-    /// Writes the weights of the newest checkpoint to `weights.safetensors`.
+    /// Writes the weights of the newest checkpoint, or of the best if the recipe keeps those, to `weights.safetensors`.
     pub(super) fn export(&mut self) -> Result<(), FileError> {
-        if self.saved != Some(self.step) || self.exported == self.saved {
+        let Some(dir) = &self.setup.run_dir else { return Ok(()) };
+        let best = dir.best().filter(|_| self.setup.config.train.keep_best).map(|(step, _)| step);
+        let exporting = best.or(self.saved);
+        if self.saved != Some(self.step) || self.exported == exporting {
             return Ok(());
         }
-        let Some(dir) = &self.setup.run_dir else { return Ok(()) };
-        dir.export(&self.weights())?;
-        self.exported = self.saved;
+        match best.filter(|step| *step != self.step) {
+            Some(step) => dir.export(&dir.weights_of(step)?)?,
+            None => dir.export(&self.weights())?,
+        }
+        self.exported = exporting;
         Ok(())
+    }
+
+    /// Saves a state with a lower validation loss than every checkpoint, if the recipe keeps the best.
+    pub(super) fn save_if_best(&mut self, loss: f64) {
+        let best = self.setup.run_dir.as_ref().and_then(RunDir::best);
+        if self.setup.config.train.keep_best && best.is_none_or(|(_, least)| loss < least) {
+            self.save();
+        }
     }
 
     fn state(&self) -> TrainState {
