@@ -1,5 +1,6 @@
-//! Loss and gradients of a batch: sequences in parallel, sums in a fixed order.
+//! Loss and gradients of a batch: tiles in parallel, sums in a fixed order.
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
@@ -9,7 +10,8 @@ use super::adjoints::Adjoints;
 use super::config::ModelConfig;
 use super::edit::Patch;
 use super::loss_dtype::LossDtype;
-use super::pass::{backward, cross_entropy, forward};
+use super::pass::{backward, cross_entropy, forward_tile};
+use super::tile::{self, Tile, tiles};
 use super::weights::Weights;
 use crate::task::Example;
 
@@ -27,8 +29,8 @@ pub struct Workspace {
     gradients: Mutex<Vec<Vec<f32>>>,
 }
 
+#[derive(Default)]
 struct Scratch {
-    config: ModelConfig,
     activations: Activations,
     adjoints: Adjoints,
 }
@@ -47,7 +49,8 @@ impl Workspace {
     pub fn approximate_values(c: &ModelConfig, len: usize, threads: usize) -> u128 {
         let parameters = c.approximate_parameters();
         let chunks = (MAX_GRADIENT_VALUES as u128 / parameters.max(1)).clamp(1, CHUNKS as u128);
-        let scratch = c.approximate_activations(len) + Adjoints::approximate_values(c, len);
+        let rows = len.max(tile::ROWS);
+        let scratch = c.approximate_activations(rows) + Adjoints::approximate_values(c, rows);
         (chunks + 1) * parameters + threads as u128 * scratch
     }
 
@@ -63,7 +66,8 @@ impl Workspace {
         let targets = batch.iter().map(Example::scored).sum::<usize>().max(1);
         let scale = 1.0 / targets as f32;
         let width = if with_gradient { weights.values.len() } else { 0 };
-        let chunks = CHUNKS.min(MAX_GRADIENT_VALUES / width.max(1)).clamp(1, batch.len().max(1));
+        let tiles = tiles(batch.iter().map(|example| example.tokens().len()));
+        let chunks = CHUNKS.min(MAX_GRADIENT_VALUES / width.max(1)).clamp(1, tiles.len().max(1));
         let mut gradients =
             std::mem::take(&mut *self.gradients.lock().unwrap_or_else(PoisonError::into_inner));
         gradients.resize_with(chunks, Vec::new);
@@ -73,8 +77,9 @@ impl Workspace {
             .map(|(chunk, gradient)| {
                 gradient.clear();
                 gradient.resize(width, 0.0);
-                let range = chunk * batch.len() / chunks..(chunk + 1) * batch.len() / chunks;
-                self.chunk(weights, &batch[range], (scale, loss_dtype), with_gradient.then_some(gradient))
+                let range = chunk * tiles.len() / chunks..(chunk + 1) * tiles.len() / chunks;
+                let gradient = with_gradient.then_some(gradient);
+                self.chunk(weights, batch, &tiles[range], (scale, loss_dtype), gradient)
             })
             .collect();
         let gradient = sum_in_order(&gradients, width);
@@ -82,51 +87,48 @@ impl Workspace {
         BatchResult { loss: (losses.iter().sum::<f64>() / targets as f64) as f32, gradient }
     }
 
+    /// The summed loss of some tiles; adds `scale` times its gradient, if requested.
     fn chunk(
         &self,
         weights: &Weights,
-        examples: &[Example<'_>],
+        batch: &[Example<'_>],
+        tiles: &[Range<usize>],
         (scale, loss_dtype): (f32, LossDtype),
         mut gradient: Option<&mut Vec<f32>>,
     ) -> f64 {
-        let mut total = 0.0;
-        // Consecutive sequences of one length share their buffers.
-        for examples in examples.chunk_by(|a, b| a.tokens().len() == b.tokens().len()) {
-            let mut scratch = self.take(weights.config(), examples[0].tokens().len());
-            scratch.adjoints.loss_dtype = loss_dtype;
-            for example in examples {
-                total += scratch.example(weights, *example, scale, gradient.as_deref_mut());
-            }
-            self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
-        }
+        let mut scratch =
+            self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        scratch.adjoints.loss_dtype = loss_dtype;
+        let losses = tiles
+            .iter()
+            .map(|tile| scratch.tile(weights, &batch[tile.clone()], scale, gradient.as_deref_mut()));
+        let total = losses.sum();
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
         total
-    }
-
-    fn take(&self, config: &ModelConfig, len: usize) -> Scratch {
-        let kept = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        kept.filter(|kept| kept.config == *config && kept.activations.len == len).unwrap_or_else(|| Scratch {
-            config: config.clone(),
-            activations: Activations::new(config, len),
-            adjoints: Adjoints::new(config, len),
-        })
     }
 }
 
 impl Scratch {
-    /// The summed loss of one sequence; adds `scale` times its gradient, if requested.
-    fn example(
+    /// The summed loss of the sequences of one tile; adds `scale` times its gradient, if requested.
+    fn tile(
         &mut self,
         weights: &Weights,
-        example: Example<'_>,
+        examples: &[Example<'_>],
         scale: f32,
         gradient: Option<&mut Vec<f32>>,
     ) -> f64 {
-        forward(weights, example.tokens(), &Patch::default(), &mut self.activations);
+        let (c, nothing) = (weights.config(), Patch::default());
+        let (tile, targets) = Tile::scored(c, examples, &nothing);
+        if targets.is_empty() {
+            return 0.0;
+        }
+        forward_tile(weights, &tile, &mut self.activations, &|| ());
         match gradient {
             Some(gradient) => {
-                backward(weights, example, scale, &self.activations, &mut self.adjoints, gradient)
+                let tile = (&tile, &targets[..]);
+                backward(weights, tile, scale, &self.activations, &mut self.adjoints, gradient)
             }
-            None => cross_entropy(&self.activations.logits, example.targets(), weights.config().outputs()),
+            None => cross_entropy(&self.activations.logits, &targets, c.outputs()),
         }
     }
 }

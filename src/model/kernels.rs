@@ -171,12 +171,48 @@ kernel! {
 }
 
 kernel! {
-    /// Adds every row of `x`, `[rows, into.len()]`, to `into`.
-    pub fn add_rows(into: &mut [f32], x: &[f32]) {
-        for row in x.chunks_exact(into.len()) {
+    /// Adds the first columns of every row of `x`, `[rows, width]`, to `into`.
+    pub fn add_rows(into: &mut [f32], x: &[f32], width: usize) {
+        for row in x.chunks(width) {
             accumulate(into, row);
         }
     }
+}
+
+/// Sets each row of `to` to the row of this index of `from`, both of this width.
+pub fn gather(to: &mut [f32], from: &[f32], rows: &[usize], width: usize) {
+    for (to, row) in to.chunks_exact_mut(width).zip(rows) {
+        to.copy_from_slice(&from[row * width..][..width]);
+    }
+}
+
+kernel! {
+    /// Adds to each row of `to` the row of this index of `from`, both of this width.
+    pub fn gather_add(to: &mut [f32], from: &[f32], rows: &[usize], width: usize) {
+        for (to, row) in to.chunks_exact_mut(width).zip(rows) {
+            accumulate(to, &from[row * width..][..width]);
+        }
+    }
+}
+
+kernel! {
+    /// Adds each row of `from` to the row of this index of `to`, both of this width.
+    pub fn scatter_add(to: &mut [f32], from: &[f32], rows: &[usize], width: usize) {
+        for (from, row) in from.chunks_exact(width).zip(rows) {
+            accumulate(&mut to[row * width..][..width], from);
+        }
+    }
+}
+
+/// Moves the first rows of `x` to the rows of these ascending indices; all others become 0.
+pub fn spread(x: &mut [f32], rows: &[usize], width: usize) {
+    let mut end = x.len();
+    for (at, row) in rows.iter().enumerate().rev() {
+        x.copy_within(at * width..(at + 1) * width, row * width);
+        x[(row + 1) * width..end].fill(0.0);
+        end = row * width;
+    }
+    x[..end].fill(0.0);
 }
 
 kernel! {

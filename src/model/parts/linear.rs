@@ -74,7 +74,7 @@ pub(crate) fn linear_backward(
     let width = matrix.len() / cols;
     let rows = x.len() / width;
     let out_grad_rows = Mat::new(out_grad, rows, cols);
-    kernels::add_rows(&mut grads[bias.clone()], out_grad);
+    kernels::add_rows(&mut grads[bias.clone()], out_grad, cols);
     let matrix_grad = MatMut::new(&mut grads[matrix.clone()], width, cols);
     matmul(matrix_grad, Write::Add, 1.0, Mat::new(x, rows, width).t(), out_grad_rows);
     let transposed = Mat::new(of.part(matrix), width, cols).t();

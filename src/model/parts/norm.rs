@@ -9,7 +9,7 @@ use std::ops::Range;
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::model::clone_into::clone_into_buffers;
+use crate::model::clone_into::{clone_into_buffers, fit};
 use crate::model::hooks::Hooks;
 use crate::model::kernels::{accumulate, dot, kernel, sum};
 use crate::model::place::LayoutBuilder;
@@ -137,6 +137,12 @@ impl Normed {
     pub fn new(len: usize, width: usize) -> Self {
         Self { scale: vec![1.0; len], normalized: vec![0.0; len * width] }
     }
+
+    /// Sizes the buffers for `len` positions.
+    pub(crate) fn fit(&mut self, len: usize, width: usize) {
+        self.scale.resize(len, 1.0);
+        fit(&mut self.normalized, len * width);
+    }
 }
 
 kernel! {
@@ -244,7 +250,7 @@ impl Norm {
         if self.kind == Normalization::None {
             return;
         }
-        let width = from.normalized.len() / from.scale.len();
+        let width = from.normalized.len() / from.scale.len().max(1);
         let affine = at.map(|at| {
             let (before, after) = grads.split_at_mut(at.w.end);
             let b = at.b.as_ref().map(|b| &mut after[b.start - at.w.end..b.end - at.w.end]);

@@ -81,23 +81,26 @@ pub fn cross_entropy_in_f64(logits: &mut [f32], targets: &[Option<Class>], width
     loss
 }
 
-/// The loss of the logits in `scratch`, summed over positions. Computes the gradients of `by` times the loss: adds
+/// The loss of the logits, summed over positions. Computes the gradients of `by` times the loss: adds
 /// those of the weights to `grads`, and sets that of the last residual stream.
 pub(crate) fn backward(
     of: Params<'_>,
     at: UnembedLayout<'_>,
-    (targets, by): (&[Option<Class>], f32),
+    (logits, targets, by): (&[f32], &[Option<Class>], f32),
     (normed, input): (&Normed, &[f32]),
     scratch: &mut Adjoints,
     grads: &mut [f32],
 ) -> f64 {
     let width = of.config.outputs();
+    let grad = &mut scratch.logits[..logits.len()];
+    grad.copy_from_slice(logits);
     let loss = match scratch.loss_dtype {
-        LossDtype::F32 => cross_entropy(&mut scratch.logits, targets, width, by),
-        LossDtype::F64 => cross_entropy_in_f64(&mut scratch.logits, targets, width, by),
+        LossDtype::F32 => cross_entropy(grad, targets, width, by),
+        LossDtype::F64 => cross_entropy_in_f64(grad, targets, width, by),
     };
-    linear_backward(of, at.place(), input, &scratch.logits, &mut scratch.resid, grads);
-    of.config.norm().backward(of.values, at.ln_final, normed, &mut scratch.resid, grads);
+    let resid = &mut scratch.resid[..input.len()];
+    linear_backward(of, at.place(), input, grad, resid, grads);
+    of.config.norm().backward(of.values, at.ln_final, normed, resid, grads);
     loss
 }
 
