@@ -42,25 +42,51 @@ pub fn instruction_set() -> String {
     if is_level { format!("x86-{name}") } else { name.to_owned() }
 }
 
+/// Cells that a sum or a maximum takes at a time: as many groups of lanes as a processor adds at once.
 const LANES: usize = 16;
+const GROUPS: usize = 4;
+type Lanes = [[f32; LANES]; GROUPS];
 
+/// Folds each cell of two rows into the lane of its index, and the lanes into one value.
 #[inline(always)]
-fn fold_lanes(rows: [&[f32]; 2], step: impl Fn(f32, f32, f32) -> f32) -> f32 {
+fn fold_lanes(
+    rows: [&[f32]; 2],
+    start: f32,
+    step: impl Fn(f32, f32, f32) -> f32,
+    join: impl Fn(f32, f32) -> f32,
+) -> f32 {
     let [a, b] = rows;
-    let mut lanes = [0.0_f32; LANES];
-    let (mut chunks_a, mut chunks_b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let mut lanes: Lanes = [[start; LANES]; GROUPS];
+    let (mut chunks_a, mut chunks_b) = (a.chunks_exact(LANES * GROUPS), b.chunks_exact(LANES * GROUPS));
     for (a, b) in (&mut chunks_a).zip(&mut chunks_b) {
+        for group in 0..GROUPS {
+            for lane in 0..LANES {
+                let at = group * LANES + lane;
+                lanes[group][lane] = step(lanes[group][lane], a[at], b[at]);
+            }
+        }
+    }
+    let (a, b) = (chunks_a.remainder(), chunks_b.remainder());
+    let (mut chunks_a, mut chunks_b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    for ((a, b), lanes) in (&mut chunks_a).zip(&mut chunks_b).zip(&mut lanes) {
         for lane in 0..LANES {
             lanes[lane] = step(lanes[lane], a[lane], b[lane]);
         }
     }
+    let last = &mut lanes[a.len() / LANES % GROUPS];
     for (lane, (a, b)) in chunks_a.remainder().iter().zip(chunks_b.remainder()).enumerate() {
-        lanes[lane] = step(lanes[lane], *a, *b);
+        last[lane] = step(last[lane], *a, *b);
+    }
+    let [mut lanes, others @ ..] = lanes;
+    for other in others {
+        for lane in 0..LANES {
+            lanes[lane] = join(lanes[lane], other[lane]);
+        }
     }
     let mut width = LANES / 2;
     while width > 0 {
         for lane in 0..width {
-            lanes[lane] += lanes[lane + width];
+            lanes[lane] = join(lanes[lane], lanes[lane + width]);
         }
         width /= 2;
     }
@@ -68,27 +94,24 @@ fn fold_lanes(rows: [&[f32]; 2], step: impl Fn(f32, f32, f32) -> f32) -> f32 {
 }
 
 #[inline(always)]
+fn fold_sum(rows: [&[f32]; 2], step: impl Fn(f32, f32, f32) -> f32) -> f32 {
+    fold_lanes(rows, 0.0, step, |a, b| a + b)
+}
+
+#[inline(always)]
 pub(super) fn sum(row: &[f32]) -> f32 {
-    fold_lanes([row, row], |total, x, _| total + x)
+    fold_sum([row, row], |total, x, _| total + x)
 }
 
 #[inline(always)]
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    fold_lanes([a, b], |total, x, y| total + x * y)
+    fold_sum([a, b], |total, x, y| total + x * y)
 }
 
 #[inline(always)]
 pub(super) fn max(row: &[f32]) -> f32 {
     let larger = |a: f32, b: f32| if b > a { b } else { a };
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    let mut chunks = row.chunks_exact(LANES);
-    for chunk in &mut chunks {
-        for lane in 0..LANES {
-            lanes[lane] = larger(lanes[lane], chunk[lane]);
-        }
-    }
-    let tail = chunks.remainder().iter().copied().fold(f32::NEG_INFINITY, larger);
-    lanes.into_iter().fold(tail, larger)
+    fold_lanes([row, row], f32::NEG_INFINITY, |most, x, _| larger(most, x), larger)
 }
 
 /// `e^x` to 1.2e-7 relative, from -87 to 88 (clamped outside); NaN stays NaN.
@@ -137,13 +160,44 @@ pub(super) fn ln(x: f32) -> f32 {
     r + tail + n * 0.693_359_4
 }
 
+/// `e^x` in double precision to 3e-16 relative, from -708 to 709 (clamped outside); NaN stays NaN.
+///
+/// The reduction and the rational function are those of the Cephes library's `exp`.
+#[inline(always)]
+pub(super) fn exp_in_f64(x: f64) -> f64 {
+    const ROUND: f64 = 6_755_399_441_055_744.0; // 1.5 * 2^52, as in `exp`
+    let x = if x < -708.0 { -708.0 } else { x };
+    let x = if x > 709.0 { 709.0 } else { x };
+    let shifted = x * std::f64::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = x - n * 6.931_457_519_531_25e-1 - n * 1.428_606_820_309_417_2e-6;
+    let square = r * r;
+    let p = r * ((1.261_771_930_748_105_9e-4 * square + 3.029_944_077_074_419_6e-2) * square + 1.0);
+    let mut q = 3.001_985_051_386_644_6e-6 * square + 2.524_483_403_496_841e-3;
+    q = (q * square + 2.272_655_482_081_550_3e-1) * square + 2.0;
+    let power = f64::from_bits((shifted.to_bits() << 52).wrapping_add(1023 << 52));
+    (1.0 + 2.0 * p / (q - p)) * power
+}
+
 /// Softmax of a row in place; returns the logarithm of the sum it divided by.
 #[inline(always)]
 pub(super) fn softmax(row: &mut [f32]) -> f32 {
+    softmax_of_first(row, row.len())
+}
+
+/// Softmax of the first `seen` cells of a row in place; the others become 0. Returns the logarithm of the sum it divided
+/// by.
+#[inline(always)]
+pub(super) fn softmax_of_first(row: &mut [f32], seen: usize) -> f32 {
+    // Whole lanes are faster than the last few cells one by one.
+    let (row, rest) = row.split_at_mut(seen.next_multiple_of(LANES).min(row.len()));
+    rest.fill(0.0);
+    row[seen..].fill(f32::NEG_INFINITY);
     let largest = max(row);
     for x in &mut *row {
         *x = exp(*x - largest);
     }
+    row[seen..].fill(0.0);
     let total = sum(row);
     scale(row, 1.0 / total);
     largest + total.ln()
@@ -173,8 +227,17 @@ kernel! {
 kernel! {
     /// Adds the first columns of every row of `x`, `[rows, width]`, to `into`.
     pub fn add_rows(into: &mut [f32], x: &[f32], width: usize) {
-        for row in x.chunks(width) {
-            accumulate(into, row);
+        let cols = into.len();
+        // Four rows at a time: reading and writing `into` costs as much as two.
+        for rows in x.chunks(4 * width) {
+            if rows.len() < 3 * width + cols {
+                rows.chunks(width).for_each(|row| accumulate(into, row));
+                continue;
+            }
+            let [a, b, c, d] = [0, 1, 2, 3].map(|at| &rows[at * width..][..cols]);
+            for (((into, a), b), (c, d)) in into.iter_mut().zip(a).zip(b).zip(c.iter().zip(d)) {
+                *into += (a + b) + (c + d);
+            }
         }
     }
 }
@@ -204,6 +267,20 @@ kernel! {
     }
 }
 
+/// Transposes `from`, `[rows, cols]`.
+pub fn transpose(from: &[f32], cols: usize, to: &mut [f32]) {
+    const STRIP: usize = 16; // one line of the cache
+    let rows = from.len() / cols;
+    for first in (0..rows).step_by(STRIP) {
+        let strip = first..(first + STRIP).min(rows);
+        for (col, to) in to.chunks_exact_mut(rows).enumerate() {
+            for row in strip.clone() {
+                to[row] = from[row * cols + col];
+            }
+        }
+    }
+}
+
 /// Moves the first rows of `x` to the rows of these ascending indices; all others become 0.
 pub fn spread(x: &mut [f32], rows: &[usize], width: usize) {
     let mut end = x.len();
@@ -216,10 +293,14 @@ pub fn spread(x: &mut [f32], rows: &[usize], width: usize) {
 }
 
 kernel! {
-    /// Adds `row` to every row of `x`, `[rows, row.len()]`.
-    pub fn add_to_rows(x: &mut [f32], row: &[f32]) {
-        for x in x.chunks_exact_mut(row.len()) {
-            accumulate(x, row);
+    /// Sets each row of `out` to a row of `x` plus `row`: to these of its rows, or to all.
+    pub fn add_row(out: &mut [f32], x: &[f32], rows: Option<&[usize]>, row: &[f32]) {
+        let width = row.len();
+        for (at, out) in out.chunks_exact_mut(width).enumerate() {
+            let x = &x[rows.map_or(at, |rows| rows[at]) * width..][..width];
+            for ((out, x), y) in out.iter_mut().zip(x).zip(row) {
+                *out = x + y;
+            }
         }
     }
 }
@@ -227,7 +308,7 @@ kernel! {
 kernel! {
     /// The sum of p ln(`times` p) over a row, in nats; p = 0 adds 0.
     pub fn sum_p_ln_p(row: &[f32], times: f32) -> f32 {
-        fold_lanes([row, row], |total, p, _| total + p * ln(times * p))
+        fold_sum([row, row], |total, p, _| total + p * ln(times * p))
     }
 }
 
@@ -264,6 +345,20 @@ mod tests {
         assert!(worst < 2e-7, "{worst}");
         assert!(exp(f32::NAN).is_nan());
         assert!(exp(-1e9) < 1e-37);
+    }
+
+    #[test]
+    fn exp_in_f64_is_accurate_to_double_precision_over_its_whole_range() {
+        let worst = (-7_070_000..7_080_000)
+            .step_by(7)
+            .map(|i| {
+                let x = f64::from(i) / 10_000.0;
+                ((exp_in_f64(x) - x.exp()) / x.exp()).abs()
+            })
+            .fold(0.0, f64::max);
+        assert!(worst < 5e-16, "{worst}");
+        assert!(exp_in_f64(f64::NAN).is_nan());
+        assert!(exp_in_f64(f64::NEG_INFINITY) < 1e-300);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use super::activations::Activations;
 use super::adjoints::Adjoints;
 use super::edit::{BlockEdit, Patch};
-use super::kernels::gather;
+use super::parts::linear::Params;
 use super::parts::norm::Normed;
 use super::parts::{attention, embed, mlp, unembed as readout};
 use super::tile::{Layer, Tile};
@@ -89,11 +89,8 @@ fn blocks_from(first: usize, weights: &Weights, tile: &Tile<'_>, to: &mut Activa
 /// Computes `resid_mid` from `z`.
 fn write_heads(weights: &Weights, index: usize, layer: Layer<'_>, to: &mut Activations) {
     let (at, block) = (&weights.layout.blocks[index].attn, &mut to.blocks[index]);
-    match layer.live() {
-        Some(live) => gather(&mut block.resid_mid, &block.resid_pre, live, weights.config().d_model),
-        None => block.resid_mid.copy_from_slice(&block.resid_pre),
-    }
-    attention::write(weights.params(), at, layer, &mut block.attn.z, &mut block.resid_mid);
+    let from = (&block.resid_pre[..], &mut block.attn);
+    attention::write(weights.params(), at, layer, from, &mut block.resid_mid);
 }
 
 /// Computes `post` from `resid_mid`.
@@ -109,9 +106,11 @@ fn write_neurons(weights: &Weights, index: usize, layer: Layer<'_>, to: &mut Act
     let (blocks, after) = to.blocks.split_at_mut(index + 1);
     let block = &mut blocks[index];
     let next = after.first_mut().map_or(&mut to.resid_post, |block| &mut block.resid_pre);
-    next.copy_from_slice(&block.resid_mid);
-    if let (Some(at), Some(mlp)) = (&weights.layout.blocks[index].mlp, &mut block.mlp) {
-        mlp::write(weights.params(), at, layer, &mut mlp.post, next);
+    match (&weights.layout.blocks[index].mlp, &mut block.mlp) {
+        (Some(at), Some(mlp)) => {
+            mlp::write(weights.params(), at, layer, (&block.resid_mid, &mut mlp.post), next);
+        }
+        _ => next.copy_from_slice(&block.resid_mid),
     }
 }
 
@@ -149,17 +148,17 @@ pub fn cross_entropy(logits: &[f32], targets: &[Option<Class>], d_vocab_out: usi
 }
 
 /// Adds the gradient of `scale` times the summed cross-entropy of a tile to `grads`, in the layout of the weights, and
-/// returns the sum unscaled. `targets` has one entry per row of the last layer, and `from` must hold the pass of this tile
+/// returns the sum unscaled. `transposed` is [`Weights::transposed`], `targets` has one entry per row of the last layer, and `from` must hold the pass of this tile
 /// without edits.
 pub(super) fn backward(
-    weights: &Weights,
+    (weights, transposed): (&Weights, &[f32]),
     (tile, targets): (&Tile<'_>, &[Option<Class>]),
     scale: f32,
     from: &Activations,
     scratch: &mut Adjoints,
     grads: &mut [f32],
 ) -> f64 {
-    let (of, layout) = (weights.params(), &weights.layout);
+    let (of, layout) = (Params { transposed, ..weights.params() }, &weights.layout);
     scratch.fit(of.config, tile);
     let through = (&from.ln_final, &from.unembed_in[..]);
     let targets = (&from.logits[..], targets, scale);

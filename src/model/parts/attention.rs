@@ -216,20 +216,20 @@ pub(crate) fn edit_patterns(c: &ModelConfig, layer: Layer<'_>, attn: &mut Attent
     }
 }
 
-/// Adds the heads' outputs to `stream`, `[query, d_model]`, after the edits of `z`.
+/// The stream, `[pos, d_model]`, plus the heads' outputs, after the edits of `z`, into `out`, `[query, d_model]`.
 pub(crate) fn write(
     of: Params<'_>,
     at: &AttentionLayout,
     layer: Layer<'_>,
-    z: &mut [f32],
-    stream: &mut [f32],
+    (stream, attn): (&[f32], &mut AttentionActivations),
+    out: &mut [f32],
 ) {
-    let d_heads = of.config.d_heads();
+    let (z, d_heads) = (&mut attn.z, of.config.d_heads());
     for span in layer.spans() {
         let rows = span.queries.start * d_heads..span.queries.end * d_heads;
         span.edit.apply_to_z(&mut z[rows], span.positions);
     }
-    of.project(z, d_heads, (&at.w_o, &at.b_o), stream);
+    of.project((stream, layer.live()), z, d_heads, (&at.w_o, &at.b_o), out);
 }
 
 impl Hooks {

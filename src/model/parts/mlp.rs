@@ -89,14 +89,20 @@ pub(crate) fn forward(of: Params<'_>, at: &MlpLayout, stream: &[f32], to: &mut M
     c.act_fn.forward(&to.pre, c.d_mlp, ln, &mut to.inner, &mut to.post);
 }
 
-/// Adds the neurons' output to `stream`, after the edits of `post`.
-pub(crate) fn write(of: Params<'_>, at: &MlpLayout, layer: Layer<'_>, post: &mut [f32], stream: &mut [f32]) {
+/// The stream plus the neurons' output, after the edits of `post`, into `out`.
+pub(crate) fn write(
+    of: Params<'_>,
+    at: &MlpLayout,
+    layer: Layer<'_>,
+    (stream, post): (&[f32], &mut [f32]),
+    out: &mut [f32],
+) {
     let d_mlp = of.config.d_mlp;
     for span in layer.spans() {
         let rows = span.queries.start * d_mlp..span.queries.end * d_mlp;
         span.edit.apply_to_post(&mut post[rows], span.positions);
     }
-    of.project(post, d_mlp, (&at.w_out, &at.b_out), stream);
+    of.project((stream, None), post, d_mlp, (&at.w_out, &at.b_out), out);
 }
 
 /// In: the gradient of the stream after the MLP, in `scratch`; out, in place: the gradient of the stream before.

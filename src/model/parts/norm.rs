@@ -197,19 +197,18 @@ kernel! {
         affine: Option<(&[f32], AffineGrad<'_>)>,
         width: usize,
     ) {
-        if let Some((w, mut into)) = affine {
-            for (grad, normalized) in grad.chunks_exact_mut(width).zip(from.normalized.chunks_exact(width)) {
+        let mut affine = affine;
+        let rows = grad.chunks_exact_mut(width).zip(from.normalized.chunks_exact(width));
+        for ((grad, normalized), scale) in rows.zip(&from.scale) {
+            if let Some((w, into)) = &mut affine {
                 if let Some(b) = &mut into.b {
                     accumulate(b, grad);
                 }
-                for (((gw, g), n), w) in into.w.iter_mut().zip(grad).zip(normalized).zip(w) {
+                for (((gw, g), n), w) in into.w.iter_mut().zip(&mut *grad).zip(normalized).zip(*w) {
                     *gw += *g * n;
                     *g *= w;
                 }
             }
-        }
-        let rows = grad.chunks_exact_mut(width).zip(from.normalized.chunks_exact(width));
-        for ((grad, normalized), scale) in rows.zip(&from.scale) {
             let mean = if norm.kind.is_centred() { sum(grad) / width as f32 } else { 0.0 };
             let along = dot(grad, normalized) / width as f32;
             let inverse = 1.0 / scale;

@@ -8,7 +8,7 @@ use super::linear::{Composition, Folder, Params, Place, linear_backward};
 use super::norm::{NormLayout, Normed};
 use crate::model::adjoints::Adjoints;
 use crate::model::hooks::Hooks;
-use crate::model::kernels::{kernel, max, scale, softmax};
+use crate::model::kernels::{exp_in_f64, kernel, max, scale, softmax};
 use crate::model::loss_dtype::LossDtype;
 use crate::model::tape::{Matrix, join};
 use crate::task::Class;
@@ -60,25 +60,30 @@ kernel! {
     }
 }
 
-/// Like [`cross_entropy`], with softmax and loss in double precision: a loss of 1e-8 still has a gradient.
-pub fn cross_entropy_in_f64(logits: &mut [f32], targets: &[Option<Class>], width: usize, by: f32) -> f64 {
-    assert_eq!(logits.len(), targets.len() * width, "a target, or none, for each row of logits");
-    let mut loss = 0.0;
-    for (row, target) in logits.chunks_exact_mut(width).zip(targets) {
-        let Some(target) = target.map(usize::from) else {
-            row.fill(0.0);
-            continue;
-        };
-        let largest = f64::from(max(row));
-        let share = |x: f32| (f64::from(x) - largest).exp();
-        let total: f64 = row.iter().map(|&x| share(x)).sum();
-        loss += largest + total.ln() - f64::from(row[target]);
-        for (class, x) in row.iter_mut().enumerate() {
-            let wanted = if class == target { 1.0 } else { 0.0 };
-            *x = ((share(*x) / total - wanted) * f64::from(by)) as f32;
+kernel! {
+    /// Like [`cross_entropy`], with softmax and loss in double precision: a loss of 1e-8 still has a gradient.
+    pub fn cross_entropy_in_f64(logits: &mut [f32], targets: &[Option<Class>], width: usize, by: f32) -> f64 {
+        assert_eq!(logits.len(), targets.len() * width, "a target, or none, for each row of logits");
+        let (mut loss, mut shares) = (0.0, vec![0.0; width]);
+        for (row, target) in logits.chunks_exact_mut(width).zip(targets) {
+            let Some(target) = target.map(usize::from) else {
+                row.fill(0.0);
+                continue;
+            };
+            let largest = f64::from(max(row));
+            for (share, &x) in shares.iter_mut().zip(&*row) {
+                *share = exp_in_f64(f64::from(x) - largest);
+            }
+            let total = shares.iter().sum::<f64>();
+            loss += largest + total.ln() - f64::from(row[target]);
+            shares[target] -= total;
+            let by = f64::from(by) / total;
+            for (x, share) in row.iter_mut().zip(&shares) {
+                *x = (share * by) as f32;
+            }
         }
+        loss
     }
-    loss
 }
 
 /// The loss of the logits, summed over positions. Computes the gradients of `by` times the loss: adds

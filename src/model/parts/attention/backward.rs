@@ -95,13 +95,13 @@ fn project(
         kernels::add_rows(&mut grads[at.b_qkv.clone()][columns.clone()], qkv, width);
         let to = MatMut::strided(&mut grads[at.w_qkv.clone()][columns.start..], d_model, cols, width);
         matmul(to, Write::Add, 1.0, Mat::new(from, rows, d_model).t(), grad);
-        let matrix = Mat::strided(&of.part(&at.w_qkv)[columns.start..], d_model, cols, width);
+        let transposed = Mat::new(&of.transposed[at.w_qkv.clone()][columns.start * d_model..], cols, d_model);
         let to = match source {
             Source::Input => &mut scratch.input,
             Source::Positioned => &mut scratch.positioned,
             Source::OfQueries => &mut scratch.of_queries,
         };
-        matmul(MatMut::new(to, rows, d_model), Write::Set, 1.0, grad, matrix.t());
+        matmul(MatMut::new(to, rows, d_model), Write::Set, 1.0, grad, transposed);
     }
     let values = attn.input.len();
     if let Some(live) = layer.live() {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::model::config::ModelConfig;
-use crate::model::kernels::{kernel, softmax};
+use crate::model::kernels::{kernel, softmax_of_first};
 use crate::model::matmul::{Mat, MatMut, Write, matmul};
 use crate::model::tile::Span;
 use crate::model::visible::AttentionDirection;
@@ -119,9 +119,7 @@ kernel! {
     /// others.
     pub fn softmax_of_seen(scores: &mut [f32], len: usize, positions: &[usize], direction: AttentionDirection) {
         for (row, &query) in scores.chunks_exact_mut(len).zip(positions) {
-            let (seen, unseen) = row.split_at_mut(direction.end(query, len));
-            softmax(seen);
-            unseen.fill(0.0);
+            softmax_of_first(row, direction.end(query, len));
         }
     }
 }
@@ -129,6 +127,7 @@ kernel! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::kernels::softmax;
 
     #[test]
     fn the_widest_instructions_give_the_same_bits_as_the_plainest() {
