@@ -22,8 +22,11 @@ macro_rules! kernel {
                 type Output = $out;
                 #[inline(always)]
                 fn call(self) -> $out {
+                    // As parameters, unlike as fields, references are known not to overlap.
+                    #[inline(always)]
+                    fn body($($arg: $ty),*) -> $out $body
                     let Call(($($arg,)*)) = self;
-                    $body
+                    body($($arg),*)
                 }
             }
             pulp::Arch::new().dispatch(Call(($($arg,)*)))
@@ -200,6 +203,7 @@ pub(super) fn softmax_of_first(row: &mut [f32], seen: usize) -> f32 {
     row[seen..].fill(0.0);
     let total = sum(row);
     scale(row, 1.0 / total);
+    row[seen..].fill(0.0); // a row without any key is NaN
     largest + total.ln()
 }
 

@@ -135,14 +135,14 @@ impl<'a> Tile<'a> {
 
 /// What one layer computes of a tile: keys and values of all rows, and all else of the rows of its queries.
 #[derive(Clone, Copy)]
-pub(super) struct Layer<'a> {
+pub(crate) struct Layer<'a> {
     tile: &'a Tile<'a>,
     index: usize,
     live: Option<&'a Live>,
 }
 
 /// One sequence of a tile in one layer.
-pub(super) struct Span<'a> {
+pub(crate) struct Span<'a> {
     pub(super) keys: &'a VisibleKeys,
     pub(super) edit: &'a BlockEdit,
     /// Its rows.
