@@ -9,6 +9,7 @@ mod clone_into;
 mod composed;
 mod config;
 pub mod edit;
+mod exponentials;
 mod fold;
 #[cfg(feature = "cuda")]
 mod gpu;

@@ -155,7 +155,7 @@ pub(crate) fn forward(
     project(of, at, layer, attn);
     rotate(of, Turn::Forth, layer, &mut attn.qkv);
     for span in layer.spans() {
-        for head in (0..c.n_heads).map(|head| Head { c, span: &span, head }) {
+        for head in (0..c.n_heads).map(|index| Head { c, span: &span, index }) {
             let pattern = &mut attn.pattern[head.cells()];
             head.scores(&attn.qkv, pattern);
             // A query that sees no key has no pattern: its row is NaN until hidden keys are set to 0.
@@ -208,7 +208,7 @@ fn rotate(of: Params<'_>, turn: Turn, layer: Layer<'_>, qkv: &mut [f32]) {
 pub(crate) fn edit_patterns(c: &ModelConfig, layer: Layer<'_>, attn: &mut AttentionActivations) {
     for span in layer.spans() {
         for edit in &span.edit.patterns {
-            let head = Head { c, span: &span, head: edit.head };
+            let head = Head { c, span: &span, index: edit.head };
             let pattern = &mut attn.pattern[head.cells()];
             edit.apply(pattern, span.positions, span.keys);
             head.mix(&attn.qkv, pattern, &mut attn.z);
@@ -251,7 +251,7 @@ impl Hooks {
         }
         let mut all = vec![0.0; c.n_heads * len * len];
         for span in layer.spans() {
-            for head in (0..c.n_heads).map(|head| Head { c, span: &span, head }) {
+            for head in (0..c.n_heads).map(|index| Head { c, span: &span, index }) {
                 let out = &mut all[head.cells()];
                 head.scores(&attn.qkv, out);
                 let rows = out.chunks_exact_mut(len).enumerate();

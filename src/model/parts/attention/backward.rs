@@ -25,8 +25,8 @@ pub(crate) fn backward(
     let resid = &scratch.resid[..layer.queries() * c.d_model];
     linear_backward(of, (&at.w_o, &at.b_o), &attn.z, resid, &mut scratch.z[..attn.z.len()], grads);
     for span in layer.spans() {
-        for head in 0..c.n_heads {
-            attend(Head { c, span: &span, head }, attn, scratch);
+        for index in 0..c.n_heads {
+            attend(Head { c, span: &span, index }, attn, scratch);
         }
     }
     rotate(of, Turn::Back, layer, &mut scratch.qkv[..attn.qkv.len()]);

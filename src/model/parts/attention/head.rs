@@ -29,14 +29,14 @@ pub(super) fn head_offset(c: &ModelConfig, part: Part, head: usize) -> usize {
 pub(super) struct Head<'a> {
     pub(super) c: &'a ModelConfig,
     pub(super) span: &'a Span<'a>,
-    pub(super) head: usize,
+    pub(super) index: usize,
 }
 
 impl Head<'_> {
     /// The head's pattern, `[query, key]`, among the patterns of the block.
     pub(super) fn cells(self) -> Range<usize> {
         let cells = self.span.queries.len() * self.span.rows.len();
-        let first = self.c.n_heads * self.span.cells + self.head * cells;
+        let first = self.c.n_heads * self.span.cells + self.index * cells;
         first..first + cells
     }
 
@@ -75,12 +75,12 @@ impl Head<'_> {
             Part::Query => self.span.queries.start,
             Part::Key | Part::Value => self.span.rows.start,
         };
-        (first + row) * 3 * self.c.d_heads() + head_offset(self.c, part, self.head)
+        (first + row) * 3 * self.c.d_heads() + head_offset(self.c, part, self.index)
     }
 
     /// First cell of a query's `z` in `[query, n_heads, d_head]`.
     pub(super) fn first_of_z(self, query: usize) -> usize {
-        (self.span.queries.start + query) * self.c.d_heads() + self.head * self.c.d_head
+        (self.span.queries.start + query) * self.c.d_heads() + self.index * self.c.d_head
     }
 
     /// `q k / attn_scale`, `[query, key]`; in a causal model up to the diagonal, and beyond up to the end of the block.
