@@ -12,7 +12,7 @@ use headcount::model::{
     Backend, Interventions, ModelConfig, NeuronId, Patch, Snapshot, Transformer, Weights,
 };
 use headcount::task::{Dataset, Split, TaskConfig};
-use headcount::train::{Moments, Optimizer, Rates, TrainConfig};
+use headcount::train::{Moments, Optimizer, Rates, RunConfig, Settings, TrainConfig};
 
 /// The notebook's model, and others around it.
 fn sizes() -> Vec<(String, ModelConfig)> {
@@ -41,17 +41,36 @@ fn data(config: &ModelConfig, sequences: usize) -> Dataset {
     sizes.dataset(config.shape(), 23).expect("a valid task")
 }
 
+fn run(settings: &str) -> RunConfig {
+    Settings::parse(settings).and_then(|settings| settings.run()).expect("valid settings")
+}
+
+/// Every size at the notebook's batch; short sequences, of which only the last position has a target; and a tiny batch.
+fn runs() -> Vec<(String, RunConfig)> {
+    let of_size = |(name, model)| (name, RunConfig { model, ..RunConfig::default() });
+    let mut runs: Vec<_> = sizes().into_iter().map(of_size).collect();
+    for (p, train_fraction) in [(113, 0.3), (53, 0.4)] {
+        let settings =
+            format!("[task]\nname = \"modular-addition\"\np = {p}\ntrain_fraction = {train_fraction}");
+        runs.push((format!("modular addition p={p}, full batch"), run(&settings)));
+    }
+    runs.push(("16 x 32 tokens".into(), run("[model]\nn_ctx = 32\n[train]\nbatch_size = 16")));
+    runs
+}
+
 fn step(c: &mut Criterion) {
-    let mut group = c.benchmark_group("training step, batch 256");
+    let mut group = c.benchmark_group("training step");
     group.sample_size(10).measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1));
-    for (name, config) in sizes() {
-        let (weights, data) = (Weights::initial(&config, 1), Arc::new(data(&config, 256)));
-        let sequences = Cpu::default().sequences(&data, Split::Train, &config).expect("memory");
-        let batch: Vec<usize> = (0..256).collect();
-        let model = Transformer::new(Arc::clone(&weights.layout));
+    for (name, config) in runs() {
+        let data = Arc::new(config.dataset().expect("a valid task"));
+        let weights = Weights::drawn(&config.model, config.train.init, 1);
+        let sequences = Cpu::default().sequences(&data, Split::Train, &config.model).expect("memory");
+        let batch: Vec<usize> = (0..config.batch_size().min(sequences.len())).collect();
+        let mut model = Transformer::new(Arc::clone(&weights.layout));
+        model.loss_dtype = config.train.loss_dtype;
         let moments = Moments::zeros(weights.values.len());
         let mut optimizer =
-            Optimizer::new(Cpu::default(), &weights, &moments, 0, &TrainConfig::default()).expect("memory");
+            Optimizer::new(Cpu::default(), &weights, &moments, 0, &config.train).expect("memory");
         let rates = Rates { lr: 1e-4, beta1: 0.9 };
         group.bench_function(BenchmarkId::from_parameter(name), |b| {
             b.iter(|| optimizer.step(&model, &sequences, black_box(&batch), rates).expect("memory"));
@@ -61,13 +80,17 @@ fn step(c: &mut Criterion) {
 }
 
 fn validation(c: &mut Criterion) {
-    let config = ModelConfig::default();
-    let (weights, data) = (Weights::initial(&config, 1), data(&config, 410));
     let mut group = c.benchmark_group("validation");
     group.sample_size(10);
-    group.bench_function("410 sequences", |b| {
-        b.iter(|| evaluate(&weights, &Patch::default(), black_box(&data.examples(Split::Train))));
-    });
+    for (name, config) in
+        [("notebook", run("")), ("modular addition", run("[task]\nname = \"modular-addition\""))]
+    {
+        let data = config.dataset().expect("a valid task");
+        let (weights, held_out) = (Weights::initial(&config.model, 1), data.examples(Split::Validation));
+        group.bench_function(BenchmarkId::new(name, held_out.len()), |b| {
+            b.iter(|| evaluate(&weights, &Patch::default(), black_box(&held_out)));
+        });
+    }
     group.finish();
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use rayon::prelude::*;
 
-use crate::model::{Activations, Patch, Weights, forward_in_steps};
+use crate::model::{Activations, Patch, Weights, forward_each, tiles};
 use crate::task::Example;
 
 /// Sums over sequences.
@@ -60,16 +60,17 @@ fn add_each<T: Total>(
 ) {
     let len = part_len(weights, sequences);
     let part = |(number, examples): (usize, &[Example<'_>])| {
-        let mut part = total.empty();
-        let mut activations: Option<Activations> = None;
-        for (index, &example) in (number * len..).zip(examples) {
-            let len = example.tokens().len();
-            let kept = activations.take().filter(|kept| kept.len == len);
-            let mut run = kept.unwrap_or_else(|| Activations::new(weights.config(), len));
-            forward_in_steps(weights, example.tokens(), &patch_of(index), &mut run, between);
-            between();
-            part.add(&run, example, between);
-            activations = Some(run);
+        let (mut part, mut buffers) = (total.empty(), Default::default());
+        for tile in tiles(examples.iter().map(|example| example.tokens().len())) {
+            let examples = &examples[tile.clone()];
+            let patches: Vec<_> = tile.map(|index| patch_of(number * len + index)).collect();
+            let sequences =
+                examples.iter().zip(&patches).map(|(example, patch)| (example.tokens(), &**patch));
+            let sequences: Vec<_> = sequences.collect();
+            forward_each(weights, &sequences, &mut buffers, between, |index, run| {
+                between();
+                part.add(run, examples[index], between);
+            });
         }
         part
     };

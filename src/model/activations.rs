@@ -1,16 +1,20 @@
-//! Everything the forward pass computes for one sequence.
+//! Everything the forward pass computes for one sequence, or for a tile of them.
 //!
 //! Training reuses one such buffer per thread all the time; probing keeps one as the cache.
 
-use super::clone_into::clone_into_buffers;
+use std::ops::Range;
+
+use super::clone_into::{Rows, clone_into_buffers, fit};
 use super::config::ModelConfig;
+use super::edit::Patch;
 use super::parts::attention::AttentionActivations;
 use super::parts::mlp::MlpActivations;
 use super::parts::norm::Normed;
+use super::tile::{Layer, Tile};
 use super::visible::VisibleKeys;
 
 /// One block.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct BlockActivations {
     /// `[pos, d_model]`.
     pub resid_pre: Vec<f32>,
@@ -26,12 +30,13 @@ pub struct BlockActivations {
 
 clone_into_buffers!(BlockActivations: resid_pre, ln1, attn, resid_mid, mlp);
 
-/// The activations of one sequence.
+/// The activations of one sequence. Those of a tile have the rows of all its sequences, and in the last layer maybe only
+/// some.
 #[derive(Debug, Default)]
 pub struct Activations {
     /// Positions.
     pub len: usize,
-    /// The keys that each query sees.
+    /// The keys that each query sees, of one sequence.
     pub keys: VisibleKeys,
     /// By layer.
     pub blocks: Vec<BlockActivations>,
@@ -45,28 +50,81 @@ pub struct Activations {
     pub logits: Vec<f32>,
 }
 
-clone_into_buffers!(Activations: len, keys, blocks, resid_post, ln_final, unembed_in, logits);
+impl Clone for Activations {
+    fn clone(&self) -> Self {
+        let mut copy = Self::default();
+        copy.clone_from(self);
+        copy
+    }
+
+    fn clone_from(&mut self, from: &Self) {
+        self.len = from.len;
+        self.keys.clone_from(&from.keys);
+        self.blocks.clone_from(&from.blocks);
+        self.copy_last(from, &(0..from.len));
+    }
+}
+
+impl BlockActivations {
+    fn fit(&mut self, c: &ModelConfig, layer: Layer<'_>) {
+        fit(&mut self.resid_pre, layer.rows() * c.d_model);
+        self.ln1.fit(layer.rows(), c.d_model);
+        self.attn.fit(c, layer);
+        fit(&mut self.resid_mid, layer.queries() * c.d_model);
+        if c.has_mlp() {
+            self.mlp.get_or_insert_default().fit(c, layer.queries());
+        } else {
+            self.mlp = None;
+        }
+    }
+}
 
 impl Activations {
     /// A buffer for a sequence of `len` positions.
     pub fn new(c: &ModelConfig, len: usize) -> Self {
-        let zeros = |width: usize| vec![0.0; len * width];
-        let block = || BlockActivations {
-            resid_pre: zeros(c.d_model),
-            ln1: Normed::new(len, c.d_model),
-            attn: AttentionActivations::new(c, len),
-            resid_mid: zeros(c.d_model),
-            mlp: c.has_mlp().then(|| MlpActivations::new(c, len)),
-        };
-        Self {
-            len,
-            keys: VisibleKeys::default(),
-            blocks: (0..c.n_layers).map(|_| block()).collect(),
-            resid_post: zeros(c.d_model),
-            ln_final: Normed::new(len, c.d_model),
-            unembed_in: zeros(c.d_model),
-            logits: zeros(c.outputs()),
+        let patch = Patch::default();
+        let keys = VisibleKeys::new(c.attention_dir, None, &vec![0; len]);
+        let mut activations = Self::default();
+        activations.fit(c, &Tile::without_tokens(keys, &patch));
+        activations
+    }
+
+    /// Sizes the buffers for a tile.
+    pub(super) fn fit(&mut self, c: &ModelConfig, tile: &Tile<'_>) {
+        self.len = tile.rows();
+        self.blocks.resize_with(c.n_layers, BlockActivations::default);
+        for (index, block) in self.blocks.iter_mut().enumerate() {
+            block.fit(c, tile.layer(index, c.n_layers));
         }
+        let rows = tile.layer(c.n_layers - 1, c.n_layers).queries();
+        fit(&mut self.resid_post, rows * c.d_model);
+        self.ln_final.fit(rows, c.d_model);
+        fit(&mut self.unembed_in, rows * c.d_model);
+        fit(&mut self.logits, rows * c.outputs());
+    }
+
+    /// Copies the activations of one sequence of a tile, all of whose rows are computed.
+    pub(super) fn copy_sequence(&mut self, c: &ModelConfig, from: &Self, tile: &Tile<'_>, index: usize) {
+        let rows = tile.rows_of(index);
+        self.len = rows.len();
+        self.keys.clone_from(&tile.sequences[index].keys);
+        self.blocks.resize_with(from.blocks.len(), BlockActivations::default);
+        let first = tile.cells_before(index) * c.n_heads;
+        for (to, block) in self.blocks.iter_mut().zip(&from.blocks) {
+            to.copy_rows(block, &rows, from.len);
+            let pattern = &block.attn.pattern[first..first + rows.len() * rows.len() * c.n_heads];
+            to.attn.pattern.clear();
+            to.attn.pattern.extend_from_slice(pattern);
+        }
+        self.copy_last(from, &rows);
+    }
+
+    /// Copies what follows the blocks.
+    fn copy_last(&mut self, from: &Self, rows: &Range<usize>) {
+        self.resid_post.copy_rows(&from.resid_post, rows, from.len);
+        self.ln_final.copy_rows(&from.ln_final, rows, from.len);
+        self.unembed_in.copy_rows(&from.unembed_in, rows, from.len);
+        self.logits.copy_rows(&from.logits, rows, from.len);
     }
 
     /// Whether the buffer fits a sequence of exactly `len` positions in a model of this shape.
@@ -102,8 +160,11 @@ impl Activations {
                 let parts = [&mlp.input, &mlp.pre, &mlp.inner.softmaxed, &mlp.inner.mid, &mlp.post];
                 parts.map(Vec::len).iter().sum::<usize>() + norm(&mlp.ln2) + norm(&mlp.inner.ln)
             });
-            let parts = [&block.resid_pre, &block.resid_mid, &attn.input, &attn.qkv, &attn.pattern, &attn.z];
-            parts.map(Vec::len).iter().sum::<usize>() + norm(&block.ln1) + mlp
+            let parts = [
+                [&block.resid_pre, &block.resid_mid, &attn.input, &attn.positioned].map(Vec::len),
+                [&attn.of_queries, &attn.qkv, &attn.pattern, &attn.z].map(Vec::len),
+            ];
+            parts.as_flattened().iter().sum::<usize>() + norm(&block.ln1) + mlp
         };
         let last = [&self.resid_post, &self.unembed_in, &self.logits].map(Vec::len).iter().sum::<usize>();
         self.blocks.iter().map(block).sum::<usize>() + last + norm(&self.ln_final)

@@ -172,16 +172,19 @@ impl Backend for Cpu {
         rows: &[usize],
     ) -> Result<Tensor<Rank0, f32, Self, T>, Self::Err> {
         let (params, mut tape) = params.split_tape();
-        let mut weights = Weights { layout: Arc::clone(&model.layout), values: vec![0.0; model.layout.len] };
+        let workspace = Arc::clone(&model.workspace);
+        let mut weights = Weights { layout: Arc::clone(&model.layout), values: workspace.buffer() };
+        weights.values.resize(model.layout.len, 0.0);
         params.copy_into(&mut weights.values);
-        let result =
-            model.workspace.loss(&weights, &sequences.examples(rows), model.loss_dtype, T::OWNS_TAPE);
+        let result = workspace.loss(&weights, &sequences.examples(rows), model.loss_dtype, T::OWNS_TAPE);
+        workspace.give_back(weights.values);
         let loss = self.try_tensor(result.loss)?;
         let (params_ghost, loss_ghost) = (params.ghost(), loss.ghost());
         tape.add_backward_op(move |grads| {
             let seed = grads.get_or_alloc_mut(&loss_ghost)?[0];
             let into = grads.get_or_alloc_mut(&params_ghost)?;
             into.iter_mut().zip(&result.gradient).for_each(|(into, g)| *into += seed * g);
+            workspace.give_back(result.gradient);
             Ok(())
         });
         Ok(loss.put_tape(tape))

@@ -1,6 +1,7 @@
-//! Loss and gradients of a batch: sequences in parallel, sums in a fixed order.
+//! Loss and gradients of a batch: tiles in parallel, sums in a fixed order.
 
-use std::sync::{Mutex, PoisonError};
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
 
@@ -9,13 +10,17 @@ use super::adjoints::Adjoints;
 use super::config::ModelConfig;
 use super::edit::Patch;
 use super::loss_dtype::LossDtype;
-use super::pass::{backward, cross_entropy, forward};
+use super::pass::{backward, cross_entropy, forward_tile};
+use super::tile::{self, Tile, tiles};
 use super::weights::Weights;
 use crate::task::Example;
 
 /// Number of parts of a batch, whatever the number of threads: each sums its own gradients, and the parts are added in
 /// order, so that the bits do not depend on the threads.
 const CHUNKS: usize = 16;
+
+/// Fewest tiles of a part: clearing and adding its gradients takes a fifth of the time of one tile.
+const CHUNK_TILES: usize = 2;
 
 /// Limit of values in all parts' gradients together: above it a batch has fewer parts, to save memory.
 const MAX_GRADIENT_VALUES: usize = 1 << 26;
@@ -25,10 +30,16 @@ const MAX_GRADIENT_VALUES: usize = 1 << 26;
 pub struct Workspace {
     scratch: Mutex<Vec<Scratch>>,
     gradients: Mutex<Vec<Vec<f32>>>,
+    /// As long as the parameters: pages of a fresh buffer cost more than its use.
+    spare: Mutex<Vec<Vec<f32>>>,
 }
 
+fn lock<T>(buffers: &Mutex<T>) -> MutexGuard<'_, T> {
+    buffers.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[derive(Default)]
 struct Scratch {
-    config: ModelConfig,
     activations: Activations,
     adjoints: Adjoints,
 }
@@ -47,8 +58,9 @@ impl Workspace {
     pub fn approximate_values(c: &ModelConfig, len: usize, threads: usize) -> u128 {
         let parameters = c.approximate_parameters();
         let chunks = (MAX_GRADIENT_VALUES as u128 / parameters.max(1)).clamp(1, CHUNKS as u128);
-        let scratch = c.approximate_activations(len) + Adjoints::approximate_values(c, len);
-        (chunks + 1) * parameters + threads as u128 * scratch
+        let rows = len.max(tile::ROWS);
+        let scratch = c.approximate_activations(rows) + Adjoints::approximate_values(c, rows);
+        (chunks + 2) * parameters + threads as u128 * scratch
     }
 
     /// Mean loss over all targets of `batch`, and its gradient if `with_gradient`.
@@ -63,9 +75,14 @@ impl Workspace {
         let targets = batch.iter().map(Example::scored).sum::<usize>().max(1);
         let scale = 1.0 / targets as f32;
         let width = if with_gradient { weights.values.len() } else { 0 };
-        let chunks = CHUNKS.min(MAX_GRADIENT_VALUES / width.max(1)).clamp(1, batch.len().max(1));
-        let mut gradients =
-            std::mem::take(&mut *self.gradients.lock().unwrap_or_else(PoisonError::into_inner));
+        let tiles = tiles(batch.iter().map(|example| example.tokens().len()));
+        let parts = tiles.len().div_ceil(CHUNK_TILES).max(1);
+        let chunks = CHUNKS.min(MAX_GRADIENT_VALUES / width.max(1)).clamp(1, parts);
+        let mut transposed = self.buffer();
+        if with_gradient {
+            weights.transposed(&mut transposed);
+        }
+        let mut gradients = std::mem::take(&mut *lock(&self.gradients));
         gradients.resize_with(chunks, Vec::new);
         let losses: Vec<f64> = gradients
             .par_iter_mut()
@@ -73,73 +90,82 @@ impl Workspace {
             .map(|(chunk, gradient)| {
                 gradient.clear();
                 gradient.resize(width, 0.0);
-                let range = chunk * batch.len() / chunks..(chunk + 1) * batch.len() / chunks;
-                self.chunk(weights, &batch[range], (scale, loss_dtype), with_gradient.then_some(gradient))
+                let range = chunk * tiles.len() / chunks..(chunk + 1) * tiles.len() / chunks;
+                let gradient = with_gradient.then_some(gradient);
+                self.chunk((weights, &transposed), batch, &tiles[range], (scale, loss_dtype), gradient)
             })
             .collect();
-        let gradient = sum_in_order(&gradients, width);
-        *self.gradients.lock().unwrap_or_else(PoisonError::into_inner) = gradients;
+        let mut gradient = self.buffer();
+        gradient.resize(width, 0.0);
+        sum_in_order(&gradients, &mut gradient);
+        *lock(&self.gradients) = gradients;
+        self.give_back(transposed);
         BatchResult { loss: (losses.iter().sum::<f64>() / targets as f64) as f32, gradient }
     }
 
+    /// A buffer given back before, with any values, or an empty one.
+    pub(super) fn buffer(&self) -> Vec<f32> {
+        lock(&self.spare).pop().unwrap_or_default()
+    }
+
+    /// Keeps a buffer for the next step.
+    pub(super) fn give_back(&self, buffer: Vec<f32>) {
+        lock(&self.spare).push(buffer);
+    }
+
+    /// The summed loss of some tiles; adds `scale` times its gradient, if requested.
     fn chunk(
         &self,
-        weights: &Weights,
-        examples: &[Example<'_>],
+        weights: (&Weights, &[f32]),
+        batch: &[Example<'_>],
+        tiles: &[Range<usize>],
         (scale, loss_dtype): (f32, LossDtype),
         mut gradient: Option<&mut Vec<f32>>,
     ) -> f64 {
-        let mut total = 0.0;
-        // Consecutive sequences of one length share their buffers.
-        for examples in examples.chunk_by(|a, b| a.tokens().len() == b.tokens().len()) {
-            let mut scratch = self.take(weights.config(), examples[0].tokens().len());
-            scratch.adjoints.loss_dtype = loss_dtype;
-            for example in examples {
-                total += scratch.example(weights, *example, scale, gradient.as_deref_mut());
-            }
-            self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
-        }
+        let mut scratch = lock(&self.scratch).pop().unwrap_or_default();
+        scratch.adjoints.loss_dtype = loss_dtype;
+        let losses = tiles
+            .iter()
+            .map(|tile| scratch.tile(weights, &batch[tile.clone()], scale, gradient.as_deref_mut()));
+        let total = losses.sum();
+        lock(&self.scratch).push(scratch);
         total
-    }
-
-    fn take(&self, config: &ModelConfig, len: usize) -> Scratch {
-        let kept = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        kept.filter(|kept| kept.config == *config && kept.activations.len == len).unwrap_or_else(|| Scratch {
-            config: config.clone(),
-            activations: Activations::new(config, len),
-            adjoints: Adjoints::new(config, len),
-        })
     }
 }
 
 impl Scratch {
-    /// The summed loss of one sequence; adds `scale` times its gradient, if requested.
-    fn example(
+    /// The summed loss of the sequences of one tile; adds `scale` times its gradient, if requested.
+    fn tile(
         &mut self,
-        weights: &Weights,
-        example: Example<'_>,
+        (weights, transposed): (&Weights, &[f32]),
+        examples: &[Example<'_>],
         scale: f32,
         gradient: Option<&mut Vec<f32>>,
     ) -> f64 {
-        forward(weights, example.tokens(), &Patch::default(), &mut self.activations);
+        let (c, nothing) = (weights.config(), Patch::default());
+        let (tile, targets) = Tile::scored(c, examples, &nothing);
+        if targets.is_empty() {
+            return 0.0;
+        }
+        forward_tile(weights, &tile, &mut self.activations, &|| ());
         match gradient {
             Some(gradient) => {
-                backward(weights, example, scale, &self.activations, &mut self.adjoints, gradient)
+                let tile = (&tile, &targets[..]);
+                backward((weights, transposed), tile, scale, &self.activations, &mut self.adjoints, gradient)
             }
-            None => cross_entropy(&self.activations.logits, example.targets(), weights.config().outputs()),
+            None => cross_entropy(&self.activations.logits, &targets, c.outputs()),
         }
     }
 }
 
 /// Elementwise sum, in the order of the parts.
-fn sum_in_order(parts: &[Vec<f32>], width: usize) -> Vec<f32> {
+fn sum_in_order(parts: &[Vec<f32>], total: &mut [f32]) {
     const STRIP: usize = 1 << 13;
-    let mut total = vec![0.0; width];
     total.par_chunks_mut(STRIP).enumerate().for_each(|(strip, total)| {
         let first = strip * STRIP;
-        for part in parts {
+        total.copy_from_slice(&parts[0][first..first + total.len()]);
+        for part in &parts[1..] {
             super::kernels::add(total, &part[first..first + total.len()]);
         }
     });
-    total
 }

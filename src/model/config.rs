@@ -223,7 +223,9 @@ impl ModelConfig {
         let [layers, heads, d_model, d_heads, d_mlp, len, outputs] =
             [self.n_layers, self.n_heads, self.d_model, self.d_heads(), self.d_mlp, len, self.outputs()]
                 .map(|n| n as u128);
-        layers * len * (6 * d_model + 4 * d_heads + 5 * d_mlp + heads * len) + len * (3 * d_model + outputs)
+        let positioned = u128::from(self.positional_embedding_type == PositionEmbedding::Shortformer);
+        let streams = (6 + positioned) * d_model;
+        layers * len * (streams + 4 * d_heads + 5 * d_mlp + heads * len) + len * (3 * d_model + outputs)
     }
 
     /// Parameters of the matrices only, as a type that cannot overflow: for the check before allocation.

@@ -272,6 +272,14 @@ pub struct Patch {
     pub(super) blocks: Vec<BlockEdit>,
 }
 
+impl Patch {
+    /// The edits of a block.
+    pub(super) fn block(&self, layer: usize) -> &BlockEdit {
+        static NOTHING: BlockEdit = BlockEdit { z: Vec::new(), post: Vec::new(), patterns: Vec::new() };
+        self.blocks.get(layer).unwrap_or(&NOTHING)
+    }
+}
+
 /// The edits of a block.
 #[derive(Clone, Debug, Default)]
 pub(super) struct BlockEdit {
@@ -347,19 +355,22 @@ impl BlockEdit {
         !(self.z.is_empty() && self.patterns.is_empty())
     }
 
-    pub(super) fn apply_to_z(&self, z: &mut [f32], d_heads: usize) {
-        self.z.iter().for_each(|columns| columns.apply(z, d_heads));
+    /// Edits the rows of a sequence at these positions.
+    pub(super) fn apply_to_z(&self, z: &mut [f32], positions: &[usize]) {
+        self.z.iter().for_each(|columns| columns.apply(z, positions));
     }
 
-    pub(super) fn apply_to_post(&self, post: &mut [f32], d_mlp: usize) {
-        self.post.iter().for_each(|columns| columns.apply(post, d_mlp));
+    /// Edits the rows of a sequence at these positions.
+    pub(super) fn apply_to_post(&self, post: &mut [f32], positions: &[usize]) {
+        self.post.iter().for_each(|columns| columns.apply(post, positions));
     }
 }
 
 impl Columns {
-    fn apply(&self, rows: &mut [f32], width: usize) {
+    fn apply(&self, rows: &mut [f32], positions: &[usize]) {
         let is_same = self.values.len() == self.width;
-        for (position, row) in rows.chunks_exact_mut(width).enumerate() {
+        let width = rows.len() / positions.len().max(1);
+        for (&position, row) in positions.iter().zip(rows.chunks_exact_mut(width.max(1))) {
             let from = if is_same { 0 } else { position * self.width };
             if let Some(values) = self.values.get(from..from + self.width)
                 && self.positions.has(position)
@@ -371,9 +382,9 @@ impl Columns {
 }
 
 impl PatternEdit {
-    /// Replaces rows of the head's pattern, `[query, key]`.
-    pub(super) fn apply(&self, pattern: &mut [f32], keys: &VisibleKeys) {
-        for (query, row) in pattern.chunks_exact_mut(keys.len()).enumerate() {
+    /// Replaces rows of the head's pattern, `[query, key]`, with the queries at these positions.
+    pub(super) fn apply(&self, pattern: &mut [f32], positions: &[usize], keys: &VisibleKeys) {
+        for (&query, row) in positions.iter().zip(pattern.chunks_exact_mut(keys.len())) {
             if self.positions.has(query) {
                 self.kind.fill(query, keys, row);
             }

@@ -107,6 +107,16 @@ impl Layout {
         of_blocks.chain([self.ln_final.as_ref()]).flatten()
     }
 
+    /// Every matrix that reads activations, with its bias.
+    pub(super) fn matrices(&self) -> impl Iterator<Item = (&Range<usize>, &Range<usize>)> {
+        let of_blocks = self.blocks.iter().flat_map(|BlockLayout { attn, mlp }| {
+            let attention = [(&attn.w_qkv, &attn.b_qkv), (&attn.w_o, &attn.b_o)];
+            let mlp = mlp.iter().flat_map(|mlp| [(&mlp.w_in, &mlp.b_in), (&mlp.w_out, &mlp.b_out)]);
+            attention.into_iter().chain(mlp)
+        });
+        of_blocks.chain([(&self.w_u, &self.b_u)])
+    }
+
     /// The angles of rotary positions, computed at the first use.
     pub(super) fn rotation(&self) -> Option<&Rotation> {
         let is_rotary = self.config.positional_embedding_type == PositionEmbedding::Rotary;

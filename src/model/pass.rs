@@ -1,95 +1,116 @@
-//! The stages of a pass over one sequence in order: forward, forward after an edit, and backward.
+//! The stages of a pass over a tile of sequences in order: forward, forward after an edit, and backward.
 //!
 //! Training, probing and editing all run these stages. Formulas and names are TransformerLens'.
 
 use super::activations::Activations;
 use super::adjoints::Adjoints;
 use super::edit::{BlockEdit, Patch};
+use super::parts::linear::Params;
 use super::parts::norm::Normed;
 use super::parts::{attention, embed, mlp, unembed as readout};
+use super::tile::{Layer, Tile};
 use super::weights::Weights;
-use crate::task::{Class, Example, Token};
+use crate::task::{Class, Token};
 
-/// Runs `tokens` through the model into `to`, which is reallocated if its length differs.
+/// Runs `tokens` through the model into `to`, whose buffers are sized for them.
 ///
 /// Panics if there are more tokens than `n_ctx`, or one is outside the vocabulary: callers check both.
 pub fn forward(weights: &Weights, tokens: &[Token], patch: &Patch, to: &mut Activations) {
-    forward_in_steps(weights, tokens, patch, to, &|| ());
+    let tile = Tile::new(weights.config(), [(tokens, patch)]);
+    forward_tile(weights, &tile, to, &|| ());
+    to.keys.clone_from(&tile.sequences[0].keys);
 }
 
-/// Like [`forward`]; `between` is called before each block, and may wait.
-pub fn forward_in_steps(
-    weights: &Weights,
-    tokens: &[Token],
-    patch: &Patch,
-    to: &mut Activations,
-    between: &dyn Fn(),
-) {
-    if tokens.len() != to.len {
-        *to = Activations::new(weights.config(), tokens.len());
-    }
-    to.keys = weights.config().visible_keys(tokens);
-    embed::embed(weights.params(), weights.layout.embed(), tokens, &mut to.blocks[0].resid_pre);
-    blocks_from(0, weights, patch, to, between);
+/// Like [`forward`], for the sequences of a tile; `between` is called before each block, and may wait.
+pub(super) fn forward_tile(weights: &Weights, tile: &Tile<'_>, to: &mut Activations, between: &dyn Fn()) {
+    to.fit(weights.config(), tile);
+    embed::embed(weights.params(), weights.layout.embed(), tile, &mut to.blocks[0].resid_pre);
+    blocks_from(0, weights, tile, to, between);
     logits(weights, to);
 }
 
-/// Runs only what `patch` changes in the unpatched pass `from`. Afterwards `to`, a buffer of the same shape, equals the
-/// result of [`forward`] with the patch.
+/// Runs sequences that share a tile, each with its patch, and calls `each` with the activations of every one in order.
+/// `between` is called before each block, and may wait; `buffers` are sized as needed.
+pub fn forward_each(
+    weights: &Weights,
+    sequences: &[(&[Token], &Patch)],
+    buffers: &mut [Activations; 2],
+    between: &dyn Fn(),
+    mut each: impl FnMut(usize, &Activations),
+) {
+    let (c, tile) = (weights.config(), Tile::new(weights.config(), sequences.iter().copied()));
+    let [all, one] = buffers;
+    forward_tile(weights, &tile, all, between);
+    if let [alone] = &tile.sequences[..] {
+        all.keys.clone_from(&alone.keys);
+        return each(0, all);
+    }
+    for index in 0..sequences.len() {
+        one.copy_sequence(c, all, &tile, index);
+        each(index, one);
+    }
+}
+
+/// Runs only what `patch` changes in the unpatched pass `from` of one sequence. Afterwards `to` equals the result of
+/// [`forward`] with the patch.
 pub fn forward_again(weights: &Weights, patch: &Patch, from: &Activations, to: &mut Activations) {
     let touched = |patch: &BlockEdit| !patch.is_empty();
     let Some(first) = patch.blocks.iter().position(touched) else { return to.clone_from(from) };
+    let (c, tile) = (weights.config(), Tile::without_tokens(from.keys.clone(), patch));
+    to.fit(c, &tile);
     to.keys.clone_from(&from.keys);
     // All later blocks are overwritten completely.
     to.blocks[..=first].clone_from_slice(&from.blocks[..=first]);
-    let block = &patch.blocks[first];
-    if block.touches_attention() {
-        attention::edit_patterns(weights.config(), block, &to.keys, &mut to.blocks[first].attn);
-        write_heads(weights, first, block, to);
+    let layer = tile.layer(first, c.n_layers);
+    if patch.blocks[first].touches_attention() {
+        attention::edit_patterns(c, layer, &mut to.blocks[first].attn);
+        write_heads(weights, first, layer, to);
         neurons(weights, first, to);
     }
-    write_neurons(weights, first, block, to);
-    blocks_from(first + 1, weights, patch, to, &|| ());
+    write_neurons(weights, first, layer, to);
+    blocks_from(first + 1, weights, &tile, to, &|| ());
     logits(weights, to);
 }
 
-fn blocks_from(first: usize, weights: &Weights, patch: &Patch, to: &mut Activations, between: &dyn Fn()) {
-    let nothing = BlockEdit::default();
-    for layer in first..weights.config().n_layers {
+fn blocks_from(first: usize, weights: &Weights, tile: &Tile<'_>, to: &mut Activations, between: &dyn Fn()) {
+    let n_layers = weights.config().n_layers;
+    for index in first..n_layers {
         between();
-        let edit = patch.blocks.get(layer).unwrap_or(&nothing);
-        let (at, block) = (&weights.layout.blocks[layer].attn, &mut to.blocks[layer]);
+        let layer = tile.layer(index, n_layers);
+        let (at, block) = (&weights.layout.blocks[index].attn, &mut to.blocks[index]);
         let into = (&mut block.ln1, &mut block.attn);
-        attention::forward(weights.params(), at, (&block.resid_pre, &to.keys), edit, into);
-        write_heads(weights, layer, edit, to);
-        neurons(weights, layer, to);
-        write_neurons(weights, layer, edit, to);
+        attention::forward(weights.params(), at, layer, &block.resid_pre, into);
+        write_heads(weights, index, layer, to);
+        neurons(weights, index, to);
+        write_neurons(weights, index, layer, to);
     }
 }
 
 /// Computes `resid_mid` from `z`.
-fn write_heads(weights: &Weights, layer: usize, edit: &BlockEdit, to: &mut Activations) {
-    let (at, block) = (&weights.layout.blocks[layer].attn, &mut to.blocks[layer]);
-    block.resid_mid.copy_from_slice(&block.resid_pre);
-    attention::write(weights.params(), at, edit, &mut block.attn.z, &mut block.resid_mid);
+fn write_heads(weights: &Weights, index: usize, layer: Layer<'_>, to: &mut Activations) {
+    let (at, block) = (&weights.layout.blocks[index].attn, &mut to.blocks[index]);
+    let from = (&block.resid_pre[..], &mut block.attn);
+    attention::write(weights.params(), at, layer, from, &mut block.resid_mid);
 }
 
 /// Computes `post` from `resid_mid`.
-fn neurons(weights: &Weights, layer: usize, to: &mut Activations) {
-    let block = &mut to.blocks[layer];
-    if let (Some(at), Some(to)) = (&weights.layout.blocks[layer].mlp, &mut block.mlp) {
+fn neurons(weights: &Weights, index: usize, to: &mut Activations) {
+    let block = &mut to.blocks[index];
+    if let (Some(at), Some(to)) = (&weights.layout.blocks[index].mlp, &mut block.mlp) {
         mlp::forward(weights.params(), at, &block.resid_mid, to);
     }
 }
 
 /// Computes the stream after the block from `post`.
-fn write_neurons(weights: &Weights, layer: usize, edit: &BlockEdit, to: &mut Activations) {
-    let (blocks, after) = to.blocks.split_at_mut(layer + 1);
-    let block = &mut blocks[layer];
+fn write_neurons(weights: &Weights, index: usize, layer: Layer<'_>, to: &mut Activations) {
+    let (blocks, after) = to.blocks.split_at_mut(index + 1);
+    let block = &mut blocks[index];
     let next = after.first_mut().map_or(&mut to.resid_post, |block| &mut block.resid_pre);
-    next.copy_from_slice(&block.resid_mid);
-    if let (Some(at), Some(mlp)) = (&weights.layout.blocks[layer].mlp, &mut block.mlp) {
-        mlp::write(weights.params(), at, edit, &mut mlp.post, next);
+    match (&weights.layout.blocks[index].mlp, &mut block.mlp) {
+        (Some(at), Some(mlp)) => {
+            mlp::write(weights.params(), at, layer, (&block.resid_mid, &mut mlp.post), next);
+        }
+        _ => next.copy_from_slice(&block.resid_mid),
     }
 }
 
@@ -126,26 +147,29 @@ pub fn cross_entropy(logits: &[f32], targets: &[Option<Class>], d_vocab_out: usi
     readout::cross_entropy(&mut logits.to_vec(), targets, d_vocab_out, 1.0)
 }
 
-/// Adds the gradient of `scale` times the sequence's summed cross-entropy to `grads`, in the layout of the weights, and
-/// returns the sum unscaled. `from` must hold the pass of these tokens without edits.
-pub fn backward(
-    weights: &Weights,
-    example: Example<'_>,
+/// Adds the gradient of `scale` times the summed cross-entropy of a tile to `grads`, in the layout of the weights, and
+/// returns the sum unscaled. `transposed` is [`Weights::transposed`], `targets` has one entry per row of the last layer, and `from` must hold the pass of this tile
+/// without edits.
+pub(super) fn backward(
+    (weights, transposed): (&Weights, &[f32]),
+    (tile, targets): (&Tile<'_>, &[Option<Class>]),
     scale: f32,
     from: &Activations,
     scratch: &mut Adjoints,
     grads: &mut [f32],
 ) -> f64 {
-    let (of, layout) = (weights.params(), &weights.layout);
-    scratch.logits.copy_from_slice(&from.logits);
+    let (of, layout) = (Params { transposed, ..weights.params() }, &weights.layout);
+    scratch.fit(of.config, tile);
     let through = (&from.ln_final, &from.unembed_in[..]);
-    let loss = readout::backward(of, layout.unembed(), (example.targets(), scale), through, scratch, grads);
-    for (at, block) in layout.blocks.iter().zip(&from.blocks).rev() {
+    let targets = (&from.logits[..], targets, scale);
+    let loss = readout::backward(of, layout.unembed(), targets, through, scratch, grads);
+    for (index, (at, block)) in layout.blocks.iter().zip(&from.blocks).enumerate().rev() {
         if let (Some(at), Some(from)) = (&at.mlp, &block.mlp) {
             mlp::backward(of, at, from, scratch, grads);
         }
-        attention::backward(of, &at.attn, (&block.ln1, &block.attn), scratch, grads);
+        let layer = tile.layer(index, of.config.n_layers);
+        attention::backward(of, &at.attn, layer, (&block.ln1, &block.attn), scratch, grads);
     }
-    embed::backward(layout.embed(), example.tokens(), &scratch.resid, grads);
+    embed::backward(of.config, layout.embed(), tile, &scratch.resid, grads);
     loss
 }

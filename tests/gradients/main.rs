@@ -3,6 +3,7 @@
 mod plain;
 #[path = "../reference/mod.rs"]
 mod reference;
+mod tiles;
 
 use std::sync::Arc;
 
@@ -226,12 +227,15 @@ fn sequences_of_any_length_give_the_gradient(attention_dir: AttentionDirection) 
 
 #[test]
 fn the_bits_do_not_depend_on_the_number_of_threads() {
-    let config = ModelConfig::default();
-    let (weights, data) = (Weights::initial(&config, 1), Arc::new(random_batch(&config, 37)));
-    let with = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let (loss, gradient) = pool.install(|| gradient(&weights, (&data, Split::Train), false));
-        (loss.to_bits(), gradient.into_iter().map(f32::to_bits).collect::<Vec<_>>())
-    };
-    assert!(with(1) == with(2) && with(1) == with(3));
+    let long = ModelConfig::default();
+    let short = ModelConfig { n_ctx: 3, ..long.clone() };
+    for (config, sequences) in [(long, 37), (short, 900)] {
+        let (weights, data) = (Weights::initial(&config, 1), Arc::new(random_batch(&config, sequences)));
+        let with = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let (loss, gradient) = pool.install(|| gradient(&weights, (&data, Split::Train), false));
+            (loss.to_bits(), gradient.into_iter().map(f32::to_bits).collect::<Vec<_>>())
+        };
+        assert!(with(1) == with(2) && with(1) == with(3));
+    }
 }

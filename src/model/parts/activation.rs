@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::norm::{Affine, Norm, NormLayout, Normed};
 use super::{gelu, silu, solu};
-use crate::model::clone_into::clone_into_buffers;
+use crate::model::clone_into::{clone_into_buffers, fit};
 use crate::model::hooks::Hooks;
 use crate::model::tape::Matrix;
 
@@ -43,7 +43,7 @@ impl fmt::Display for Activation {
 }
 
 /// Intermediate values of `solu` and `solu_ln`; empty otherwise.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Inner {
     /// `softmax(pre)` over the neurons, `[pos, d_mlp]`.
     pub softmaxed: Vec<f32>,
@@ -77,11 +77,12 @@ impl Activation {
         [if is_solu { d_mlp } else { 0 }, if self.has_norm() { d_mlp } else { 0 }]
     }
 
-    /// Buffers for `len` positions.
-    pub(crate) fn inner(self, len: usize, d_mlp: usize) -> Inner {
+    /// Sizes the buffers for `len` positions.
+    pub(crate) fn fit_inner(self, inner: &mut Inner, len: usize, d_mlp: usize) {
         let [mid, ln] = self.inner_widths(d_mlp);
-        let zeros = || vec![0.0; len * mid];
-        Inner { softmaxed: zeros(), mid: zeros(), ln: Normed::new(len, ln) }
+        fit(&mut inner.softmaxed, len * mid);
+        fit(&mut inner.mid, len * mid);
+        inner.ln.fit(len, ln);
     }
 
     /// Computes `post` from `pre`, both `[pos, d_mlp]`; `norm` and `affine` are `mlp.ln`'s.

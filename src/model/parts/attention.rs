@@ -2,26 +2,24 @@
 
 mod backward;
 mod composed;
+mod head;
 
 use std::ops::Range;
 
+use super::PositionEmbedding;
 use super::linear::{Folder, Params};
 use super::norm::{NormLayout, Normed};
 use super::rotary::Turn;
-use super::shortformer::{self, Places};
-use crate::model::clone_into::clone_into_buffers;
+use crate::model::clone_into::{clone_into_buffers, fit};
 use crate::model::config::ModelConfig;
-use crate::model::edit::BlockEdit;
 use crate::model::hooks::Hooks;
-use crate::model::kernels::{kernel, softmax};
+use crate::model::kernels::{fill_rows, gather, gather_add};
 use crate::model::matmul::{Mat, MatMut, Write, matmul};
 use crate::model::place::{LayoutBuilder, TensorView};
-use crate::model::visible::{AttentionDirection, VisibleKeys};
+use crate::model::tile::Layer;
 
 pub(crate) use backward::backward;
-
-/// Queries per block of a causal product, which skips the keys after the last of them.
-const CAUSAL_BLOCK: usize = 32;
+use head::{Head, Part, head_offset, softmax_of_seen};
 
 /// Ranges of the weights of a block's attention.
 #[derive(Clone, Debug)]
@@ -78,37 +76,68 @@ impl LayoutBuilder {
     }
 }
 
-impl AttentionLayout {
-    /// Weights of the positions that queries and keys read.
-    fn positions(&self) -> Option<Places<'_>> {
-        self.w_pos.as_ref().map(|w_pos| Places { w_pos, w_qkv: &self.w_qkv })
-    }
-}
-
 /// Attention activations of a block.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct AttentionActivations {
     /// Input of the query, key and value matrices, `[pos, d_model]`.
     pub input: Vec<f32>,
-    /// `[pos, 3, n_heads, d_head]`: queries, keys, values side by side; rotated if positions are rotary.
+    /// The input of queries and keys where they also read `W_pos`, `[pos, d_model]`; empty otherwise.
+    pub positioned: Vec<f32>,
+    /// The input of queries where not every row is one, `[query, d_model]`; empty otherwise.
+    pub of_queries: Vec<f32>,
+    /// `[pos, 3, n_heads, d_head]`: queries, keys, values side by side; rotated if positions are rotary. Where not every
+    /// row is a query, the queries stand in the first rows.
     pub qkv: Vec<f32>,
-    /// `[n_heads, query, key]`; 0 for keys that the query does not see.
+    /// `[n_heads, query, key]` of one sequence after the other; 0 for keys that the query does not see.
     pub pattern: Vec<f32>,
-    /// `[pos, n_heads, d_head]`.
+    /// `[query, n_heads, d_head]`.
     pub z: Vec<f32>,
 }
 
-clone_into_buffers!(AttentionActivations: input, qkv, pattern, z);
+clone_into_buffers!(AttentionActivations: input, positioned, of_queries, qkv, z; pattern);
 
 impl AttentionActivations {
-    /// Buffers for `len` positions.
-    pub(crate) fn new(c: &ModelConfig, len: usize) -> Self {
-        let zeros = |width: usize| vec![0.0; len * width];
-        Self {
-            input: zeros(c.d_model),
-            qkv: zeros(3 * c.d_heads()),
-            pattern: zeros(c.n_heads * len),
-            z: zeros(c.d_heads()),
+    /// Sizes the buffers for a tile.
+    pub(crate) fn fit(&mut self, c: &ModelConfig, layer: Layer<'_>) {
+        let (rows, queries) = (layer.rows(), layer.queries());
+        let is_shortformer = c.positional_embedding_type == PositionEmbedding::Shortformer;
+        fit(&mut self.input, rows * c.d_model);
+        fit(&mut self.positioned, if is_shortformer { rows * c.d_model } else { 0 });
+        fit(&mut self.of_queries, if layer.live().is_some() { queries * c.d_model } else { 0 });
+        fit(&mut self.qkv, rows * 3 * c.d_heads());
+        fit(&mut self.pattern, layer.cells() * c.n_heads);
+        fit(&mut self.z, queries * c.d_heads());
+    }
+}
+
+/// What a third of [`AttentionActivations::qkv`] is computed from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Input,
+    Positioned,
+    OfQueries,
+}
+
+/// The source of each range of columns of `qkv`.
+fn sources(c: &ModelConfig, layer: Layer<'_>) -> impl Iterator<Item = (Source, Range<usize>)> {
+    let is_shortformer = c.positional_embedding_type == PositionEmbedding::Shortformer;
+    let of_keys = if is_shortformer { Source::Positioned } else { Source::Input };
+    let of_queries = if layer.live().is_some() { Source::OfQueries } else { of_keys };
+    let d_heads = c.d_heads();
+    let thirds = [of_queries, of_keys, Source::Input];
+    let starts = (0..3).filter(move |&part| part == 0 || thirds[part] != thirds[part - 1]);
+    starts.map(move |first| {
+        let end = (first..3).find(|&part| thirds[part] != thirds[first]).unwrap_or(3);
+        (thirds[first], first * d_heads..end * d_heads)
+    })
+}
+
+impl AttentionActivations {
+    fn source(&self, source: Source) -> &[f32] {
+        match source {
+            Source::Input => &self.input,
+            Source::Positioned => &self.positioned,
+            Source::OfQueries => &self.of_queries,
         }
     }
 }
@@ -117,131 +146,90 @@ impl AttentionActivations {
 pub(crate) fn forward(
     of: Params<'_>,
     at: &AttentionLayout,
-    (stream, keys): (&[f32], &VisibleKeys),
-    edit: &BlockEdit,
+    layer: Layer<'_>,
+    stream: &[f32],
     (ln1, attn): (&mut Normed, &mut AttentionActivations),
 ) {
-    let (c, len) = (of.config, ln1.scale.len());
+    let c = of.config;
     c.norm().forward(stream, c.d_model, of.affine(at.ln1.as_ref()), ln1, &mut attn.input);
-    of.linear(&attn.input, c.d_model, (&at.w_qkv, &at.b_qkv), &mut attn.qkv);
-    if let Some(at) = at.positions() {
-        shortformer::forward(of, at, &mut attn.qkv);
+    project(of, at, layer, attn);
+    rotate(of, Turn::Forth, layer, &mut attn.qkv);
+    for span in layer.spans() {
+        for head in (0..c.n_heads).map(|index| Head { c, span: &span, index }) {
+            let pattern = &mut attn.pattern[head.cells()];
+            head.scores(&attn.qkv, pattern);
+            // A query that sees no key has no pattern: its row is NaN until hidden keys are set to 0.
+            span.keys.fill_hidden(pattern, f32::NEG_INFINITY);
+            softmax_of_seen(pattern, span.rows.len(), span.positions, c.attention_dir);
+            span.keys.fill_hidden(pattern, 0.0);
+            head.mix(&attn.qkv, pattern, &mut attn.z);
+        }
     }
-    rotate(of, Turn::Forth, &mut attn.qkv);
-    for head in 0..c.n_heads {
-        let pattern = &mut attn.pattern[head * len * len..][..len * len];
-        scores(c, head, &attn.qkv, len, pattern);
-        // A query that sees no key has no pattern: its row is NaN until hidden keys are set to 0.
-        keys.fill_hidden(pattern, f32::NEG_INFINITY);
-        softmax_of_seen(pattern, len, c.attention_dir);
-        keys.fill_hidden(pattern, 0.0);
-        mix(c, head, attn, len);
+    edit_patterns(c, layer, attn);
+}
+
+/// Computes queries, keys and values from the input.
+fn project(of: Params<'_>, at: &AttentionLayout, layer: Layer<'_>, attn: &mut AttentionActivations) {
+    let (d_model, width) = (of.config.d_model, 3 * of.config.d_heads());
+    if let Some(w_pos) = &at.w_pos {
+        attn.positioned.copy_from_slice(&attn.input);
+        gather_add(&mut attn.positioned, of.part(w_pos), layer.positions_of_rows(), d_model);
     }
-    edit_patterns(c, edit, keys, attn);
+    if let Some(live) = layer.live() {
+        let from = if at.w_pos.is_some() { &attn.positioned } else { &attn.input };
+        gather(&mut attn.of_queries, from, live, d_model);
+    }
+    let mut qkv = std::mem::take(&mut attn.qkv);
+    fill_rows(&mut qkv, of.part(&at.b_qkv));
+    for (source, columns) in sources(of.config, layer) {
+        let from = attn.source(source);
+        let (rows, cols) = (from.len() / d_model, columns.len());
+        let matrix = Mat::strided(&of.part(&at.w_qkv)[columns.start..], d_model, cols, width);
+        let out = MatMut::strided(&mut qkv[columns.start..], rows, cols, width);
+        matmul(out, Write::Add, 1.0, Mat::new(from, rows, d_model), matrix);
+    }
+    attn.qkv = qkv;
 }
 
 /// Rotates queries and keys, or their gradients, if positions are rotary.
-fn rotate(of: Params<'_>, turn: Turn, qkv: &mut [f32]) {
-    let c = of.config;
+fn rotate(of: Params<'_>, turn: Turn, layer: Layer<'_>, qkv: &mut [f32]) {
+    let (c, width) = (of.config, 3 * of.config.d_heads());
     if let Some(rotation) = of.rotation {
-        rotation.apply(turn, qkv, 2 * c.d_heads(), 3 * c.d_heads(), c.d_head);
+        let parts = [(Part::Query, layer.positions()), (Part::Key, layer.positions_of_rows())];
+        for (part, positions) in parts {
+            let first = head_offset(c, part, 0);
+            let rows = qkv.chunks_exact_mut(width).map(|row| &mut row[first..first + c.d_heads()]);
+            rotation.apply(turn, rows.zip(positions.iter().copied()), c.d_head);
+        }
     }
 }
 
 /// Replaces patterns, and recomputes `z`.
-pub(crate) fn edit_patterns(
-    c: &ModelConfig,
-    edit: &BlockEdit,
-    keys: &VisibleKeys,
-    attn: &mut AttentionActivations,
-) {
-    let len = attn.z.len() / c.d_heads();
-    for edit in &edit.patterns {
-        edit.apply(&mut attn.pattern[edit.head * len * len..][..len * len], keys);
-        mix(c, edit.head, attn, len);
+pub(crate) fn edit_patterns(c: &ModelConfig, layer: Layer<'_>, attn: &mut AttentionActivations) {
+    for span in layer.spans() {
+        for edit in &span.edit.patterns {
+            let head = Head { c, span: &span, index: edit.head };
+            let pattern = &mut attn.pattern[head.cells()];
+            edit.apply(pattern, span.positions, span.keys);
+            head.mix(&attn.qkv, pattern, &mut attn.z);
+        }
     }
 }
 
-/// Adds the heads' outputs to `stream`, after the edits of `z`.
+/// The stream, `[pos, d_model]`, plus the heads' outputs, after the edits of `z`, into `out`, `[query, d_model]`.
 pub(crate) fn write(
     of: Params<'_>,
     at: &AttentionLayout,
-    edit: &BlockEdit,
-    z: &mut [f32],
-    stream: &mut [f32],
+    layer: Layer<'_>,
+    (stream, attn): (&[f32], &mut AttentionActivations),
+    out: &mut [f32],
 ) {
-    let d_heads = of.config.d_heads();
-    edit.apply_to_z(z, d_heads);
-    of.project(z, d_heads, (&at.w_o, &at.b_o), stream);
-}
-
-/// Computes `z` of one head: its values weighted by its pattern.
-fn mix(c: &ModelConfig, head: usize, attn: &mut AttentionActivations, len: usize) {
-    let pattern = &attn.pattern[head * len * len..][..len * len];
-    for (first, end) in blocks(c, len) {
-        let rows = Mat::strided(&pattern[first * len..], end - first, end, len);
-        let values = head_columns(c, &attn.qkv, Part::Value, head, 0..end);
-        let out = &mut attn.z[first * c.d_heads() + head * c.d_head..];
-        matmul(MatMut::strided(out, end - first, c.d_head, c.d_heads()), Write::Set, 1.0, rows, values);
+    let (z, d_heads) = (&mut attn.z, of.config.d_heads());
+    for span in layer.spans() {
+        let rows = span.queries.start * d_heads..span.queries.end * d_heads;
+        span.edit.apply_to_z(&mut z[rows], span.positions);
     }
-}
-
-/// `q k / attn_scale`, `[query, key]`; in a causal model up to the diagonal, and beyond up to the end of the block.
-fn scores(c: &ModelConfig, head: usize, qkv: &[f32], len: usize, out: &mut [f32]) {
-    let scale = c.score_scale();
-    for (first, end) in blocks(c, len) {
-        let queries = head_columns(c, qkv, Part::Query, head, first..end);
-        let keys = head_columns(c, qkv, Part::Key, head, 0..end);
-        let rows = MatMut::strided(&mut out[first * len..], end - first, end, len);
-        matmul(rows, Write::Set, scale, queries, keys.t());
-    }
-}
-
-/// One third of [`AttentionActivations::qkv`].
-#[derive(Clone, Copy)]
-enum Part {
-    Query = 0,
-    Key = 1,
-    Value = 2,
-}
-
-/// First column of one head's part in a row of `qkv`.
-fn head_offset(c: &ModelConfig, part: Part, head: usize) -> usize {
-    part as usize * c.d_heads() + head * c.d_head
-}
-
-/// Queries, keys or values of one head at some positions, `[positions, d_head]`.
-fn head_columns<'a>(
-    c: &ModelConfig,
-    qkv: &'a [f32],
-    part: Part,
-    head: usize,
-    positions: Range<usize>,
-) -> Mat<'a> {
-    let width = 3 * c.d_heads();
-    let first = positions.start * width + head_offset(c, part, head);
-    Mat::strided(&qkv[first..], positions.len(), c.d_head, width)
-}
-
-/// `(first, end)` of each block of queries; none of its queries sees keys from `end` on, and no query before `first`
-/// sees its keys.
-fn blocks(c: &ModelConfig, len: usize) -> impl Iterator<Item = (usize, usize)> {
-    let rows = match c.attention_dir {
-        AttentionDirection::Causal => CAUSAL_BLOCK,
-        AttentionDirection::Bidirectional => len.max(1),
-    };
-    (0..len).step_by(rows).map(move |first| (first, (first + rows).min(len)))
-}
-
-kernel! {
-    /// Softmax of each row of `scores`, `[query, key]`, over the keys that the query may see; 0 for the others.
-    pub fn softmax_of_seen(scores: &mut [f32], len: usize, direction: AttentionDirection) {
-        for (query, row) in scores.chunks_exact_mut(len).enumerate() {
-            let (seen, unseen) = row.split_at_mut(direction.end(query, len));
-            softmax(seen);
-            unseen.fill(0.0);
-        }
-    }
+    of.project((stream, layer.live()), z, d_heads, (&at.w_o, &at.b_o), out);
 }
 
 impl Hooks {
@@ -251,22 +239,25 @@ impl Hooks {
         of: Params<'_>,
         at: &AttentionLayout,
         block: &str,
-        (attn, keys): (&AttentionActivations, &VisibleKeys),
+        (attn, layer): (&AttentionActivations, Layer<'_>),
     ) {
         let (c, len) = (of.config, self.len);
         let name = |part: &str| format!("{block}.{part}");
         let mut qkv = attn.qkv.clone();
-        rotate(of, Turn::Back, &mut qkv);
+        rotate(of, Turn::Back, layer, &mut qkv);
         self.heads(c, &name("attn.hook"), &["q", "k", "v"], &qkv);
         if of.rotation.is_some() {
             self.heads(c, &name("attn.hook_rot"), &["q", "k"], &attn.qkv);
         }
         let mut all = vec![0.0; c.n_heads * len * len];
-        for (head, out) in all.chunks_exact_mut(len * len).enumerate() {
-            scores(c, head, &attn.qkv, len, out);
-            let rows = out.chunks_exact_mut(len).enumerate();
-            rows.for_each(|(query, row)| row[keys.end(query)..].fill(f32::NEG_INFINITY));
-            keys.fill_hidden(out, f32::NEG_INFINITY);
+        for span in layer.spans() {
+            for head in (0..c.n_heads).map(|index| Head { c, span: &span, index }) {
+                let out = &mut all[head.cells()];
+                head.scores(&attn.qkv, out);
+                let rows = out.chunks_exact_mut(len).enumerate();
+                rows.for_each(|(query, row)| row[span.keys.end(query)..].fill(f32::NEG_INFINITY));
+                span.keys.fill_hidden(out, f32::NEG_INFINITY);
+            }
         }
         self.push(&name("attn.hook_attn_scores"), &[c.n_heads, len, len], all);
         self.push(&name("attn.hook_pattern"), &[c.n_heads, len, len], attn.pattern.clone());
@@ -313,25 +304,6 @@ impl Folder<'_> {
             for col in 0..c.d_model {
                 self.to[at.b_o.start + col] += b_v * self.to[w_o + col];
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_widest_instructions_give_the_same_bits_as_the_plainest() {
-        let scores: Vec<f32> = (0..129 * 129).map(|i| (i as f32 * 0.77).sin() * 5.0).collect();
-        let mut wide = scores.clone();
-        softmax_of_seen(&mut wide, 129, AttentionDirection::Causal);
-        for (query, (wide, plain)) in wide.chunks(129).zip(scores.chunks(129)).enumerate() {
-            let mut plain = plain[..=query].to_vec();
-            softmax(&mut plain);
-            let bits = |row: &[f32]| row.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-            assert_eq!(bits(&wide[..=query]), bits(&plain));
-            assert!(wide[query + 1..].iter().all(|p| *p == 0.0));
         }
     }
 }

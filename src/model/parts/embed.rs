@@ -6,9 +6,11 @@ use dfdx::prelude::*;
 
 use super::linear::{Composition, Params};
 use super::positions::PositionEmbedding;
+use crate::model::config::ModelConfig;
 use crate::model::hooks::Hooks;
-use crate::model::kernels;
+use crate::model::kernels::{gather, gather_add, scatter_add};
 use crate::model::tape::{Matrix, add};
+use crate::model::tile::Tile;
 use crate::task::Token;
 
 /// Ranges of `W_E`, `[d_vocab, d_model]`, and `W_pos`, `[n_ctx, d_model]`, in the flat buffer.
@@ -26,27 +28,26 @@ impl<'a> EmbedLayout<'a> {
     }
 }
 
-/// Writes the embeddings of `tokens` to `stream`, `[pos, d_model]`.
-pub(crate) fn embed(of: Params<'_>, at: EmbedLayout<'_>, tokens: &[Token], stream: &mut [f32]) {
+/// Writes the embeddings of the tokens of `tile` to `stream`, `[pos, d_model]`.
+pub(crate) fn embed(of: Params<'_>, at: EmbedLayout<'_>, tile: &Tile<'_>, stream: &mut [f32]) {
     let d_model = of.config.d_model;
-    let w_e = of.part(at.w_e);
-    for (row, &token) in stream.chunks_exact_mut(d_model).zip(tokens) {
-        row.copy_from_slice(&w_e[usize::from(token) * d_model..][..d_model]);
-    }
+    gather(stream, of.part(at.w_e), tile.tokens(), d_model);
     if let Some(w_pos) = at.positions() {
-        kernels::add(stream, of.part(w_pos));
+        gather_add(stream, of.part(w_pos), tile.positions(), d_model);
     }
 }
 
 /// Adds the gradients of both embeddings, given the gradient of the stream.
-pub(crate) fn backward(at: EmbedLayout<'_>, tokens: &[Token], stream: &[f32], grads: &mut [f32]) {
-    let d_model = stream.len() / tokens.len();
-    for (row, &token) in stream.chunks_exact(d_model).zip(tokens) {
-        let first = at.w_e.start + usize::from(token) * d_model;
-        kernels::add(&mut grads[first..first + d_model], row);
-    }
+pub(crate) fn backward(
+    c: &ModelConfig,
+    at: EmbedLayout<'_>,
+    tile: &Tile<'_>,
+    stream: &[f32],
+    grads: &mut [f32],
+) {
+    scatter_add(&mut grads[at.w_e.clone()], stream, tile.tokens(), c.d_model);
     if let Some(w_pos) = at.positions() {
-        kernels::add(&mut grads[w_pos.start..w_pos.start + stream.len()], stream);
+        scatter_add(&mut grads[w_pos.clone()], stream, tile.positions(), c.d_model);
     }
 }
 

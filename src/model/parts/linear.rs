@@ -21,6 +21,8 @@ pub(crate) struct Params<'a> {
     pub(crate) config: &'a ModelConfig,
     /// `[parameters]`.
     pub(crate) values: &'a [f32],
+    /// Like `values`, with every matrix transposed; for the backward pass.
+    pub(crate) transposed: &'a [f32],
     /// Of a model with rotary positions.
     pub(crate) rotation: Option<&'a Rotation>,
 }
@@ -36,9 +38,17 @@ impl<'a> Params<'a> {
         norm.map(|norm| Affine { w: self.part(&norm.w), b: norm.b.as_ref().map(|b| self.part(b)) })
     }
 
-    /// `out += x matrix + bias`, where `x` is `[pos, width]` and `bias` as wide as `out`.
-    pub(crate) fn project(self, x: &[f32], width: usize, (matrix, bias): Place<'_>, out: &mut [f32]) {
-        kernels::add_to_rows(out, self.part(bias));
+    /// `stream + x matrix + bias` into `out`, where `x` is `[pos, width]` and `bias` as wide as `out`; of these rows of the
+    /// stream, or of all.
+    pub(crate) fn project(
+        self,
+        (stream, rows): (&[f32], Option<&[usize]>),
+        x: &[f32],
+        width: usize,
+        (matrix, bias): Place<'_>,
+        out: &mut [f32],
+    ) {
+        kernels::add_row(out, stream, rows, self.part(bias));
         project_into(x, width, self.part(matrix), out);
     }
 
@@ -74,10 +84,10 @@ pub(crate) fn linear_backward(
     let width = matrix.len() / cols;
     let rows = x.len() / width;
     let out_grad_rows = Mat::new(out_grad, rows, cols);
-    kernels::add_rows(&mut grads[bias.clone()], out_grad);
+    kernels::add_rows(&mut grads[bias.clone()], out_grad, cols);
     let matrix_grad = MatMut::new(&mut grads[matrix.clone()], width, cols);
     matmul(matrix_grad, Write::Add, 1.0, Mat::new(x, rows, width).t(), out_grad_rows);
-    let transposed = Mat::new(of.part(matrix), width, cols).t();
+    let transposed = Mat::new(&of.transposed[matrix.clone()], cols, width);
     matmul(MatMut::new(x_grad, rows, width), Write::Set, 1.0, out_grad_rows, transposed);
 }
 

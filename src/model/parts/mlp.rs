@@ -8,13 +8,13 @@ use super::activation::{Inner, InnerNorm};
 use super::linear::{Composition, Folder, Params, linear_backward};
 use super::norm::{NormLayout, Normed};
 use crate::model::adjoints::Adjoints;
-use crate::model::clone_into::clone_into_buffers;
+use crate::model::clone_into::{clone_into_buffers, fit};
 use crate::model::config::ModelConfig;
-use crate::model::edit::BlockEdit;
 use crate::model::hooks::Hooks;
 use crate::model::kernels;
 use crate::model::place::LayoutBuilder;
 use crate::model::tape::{Matrix, add};
+use crate::model::tile::Layer;
 
 /// The MLP of a block.
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ impl LayoutBuilder {
 }
 
 /// MLP activations of a block.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct MlpActivations {
     /// Norm of the input, of width `d_model`.
     pub ln2: Normed,
@@ -70,16 +70,13 @@ pub struct MlpActivations {
 clone_into_buffers!(MlpActivations: ln2, input, pre, inner, post);
 
 impl MlpActivations {
-    /// Buffers for `len` positions.
-    pub(crate) fn new(c: &ModelConfig, len: usize) -> Self {
-        let zeros = |width: usize| vec![0.0; len * width];
-        Self {
-            ln2: Normed::new(len, c.d_model),
-            input: zeros(c.d_model),
-            pre: zeros(c.d_mlp),
-            inner: c.act_fn.inner(len, c.d_mlp),
-            post: zeros(c.d_mlp),
-        }
+    /// Sizes the buffers for `len` positions.
+    pub(crate) fn fit(&mut self, c: &ModelConfig, len: usize) {
+        self.ln2.fit(len, c.d_model);
+        fit(&mut self.input, len * c.d_model);
+        fit(&mut self.pre, len * c.d_mlp);
+        c.act_fn.fit_inner(&mut self.inner, len, c.d_mlp);
+        fit(&mut self.post, len * c.d_mlp);
     }
 }
 
@@ -92,10 +89,20 @@ pub(crate) fn forward(of: Params<'_>, at: &MlpLayout, stream: &[f32], to: &mut M
     c.act_fn.forward(&to.pre, c.d_mlp, ln, &mut to.inner, &mut to.post);
 }
 
-/// Adds the neurons' output to `stream`, after the edits of `post`.
-pub(crate) fn write(of: Params<'_>, at: &MlpLayout, edit: &BlockEdit, post: &mut [f32], stream: &mut [f32]) {
-    edit.apply_to_post(post, of.config.d_mlp);
-    of.project(post, of.config.d_mlp, (&at.w_out, &at.b_out), stream);
+/// The stream plus the neurons' output, after the edits of `post`, into `out`.
+pub(crate) fn write(
+    of: Params<'_>,
+    at: &MlpLayout,
+    layer: Layer<'_>,
+    (stream, post): (&[f32], &mut [f32]),
+    out: &mut [f32],
+) {
+    let d_mlp = of.config.d_mlp;
+    for span in layer.spans() {
+        let rows = span.queries.start * d_mlp..span.queries.end * d_mlp;
+        span.edit.apply_to_post(&mut post[rows], span.positions);
+    }
+    of.project((stream, None), post, d_mlp, (&at.w_out, &at.b_out), out);
 }
 
 /// In: the gradient of the stream after the MLP, in `scratch`; out, in place: the gradient of the stream before.
@@ -107,13 +114,15 @@ pub(crate) fn backward(
     grads: &mut [f32],
 ) {
     let c = of.config;
-    linear_backward(of, (&at.w_out, &at.b_out), &from.post, &scratch.resid, &mut scratch.hidden, grads);
+    let (resid, input) = (&mut scratch.resid[..from.input.len()], &mut scratch.input[..from.input.len()]);
+    let hidden = &mut scratch.hidden[..from.post.len()];
+    linear_backward(of, (&at.w_out, &at.b_out), &from.post, resid, hidden, grads);
     let pre = (&from.pre[..], c.d_mlp);
     let ln = InnerNorm { norm: c.norm_of_neurons(), at: at.ln.as_ref() };
-    c.act_fn.backward(of.values, ln, pre, &from.inner, &mut scratch.hidden, grads);
-    linear_backward(of, (&at.w_in, &at.b_in), &from.input, &scratch.hidden, &mut scratch.input, grads);
-    c.norm().backward(of.values, at.ln2.as_ref(), &from.ln2, &mut scratch.input, grads);
-    kernels::add(&mut scratch.resid, &scratch.input);
+    c.act_fn.backward(of.values, ln, pre, &from.inner, hidden, grads);
+    linear_backward(of, (&at.w_in, &at.b_in), &from.input, hidden, input, grads);
+    c.norm().backward(of.values, at.ln2.as_ref(), &from.ln2, input, grads);
+    kernels::add(resid, input);
 }
 
 /// `post W_out + b_out`, `[pos, d_model]`: `hook_mlp_out`.

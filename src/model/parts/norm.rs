@@ -9,7 +9,7 @@ use std::ops::Range;
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::model::clone_into::clone_into_buffers;
+use crate::model::clone_into::{clone_into_buffers, fit};
 use crate::model::hooks::Hooks;
 use crate::model::kernels::{accumulate, dot, kernel, sum};
 use crate::model::place::LayoutBuilder;
@@ -137,6 +137,12 @@ impl Normed {
     pub fn new(len: usize, width: usize) -> Self {
         Self { scale: vec![1.0; len], normalized: vec![0.0; len * width] }
     }
+
+    /// Sizes the buffers for `len` positions.
+    pub(crate) fn fit(&mut self, len: usize, width: usize) {
+        self.scale.resize(len, 1.0);
+        fit(&mut self.normalized, len * width);
+    }
 }
 
 kernel! {
@@ -191,19 +197,18 @@ kernel! {
         affine: Option<(&[f32], AffineGrad<'_>)>,
         width: usize,
     ) {
-        if let Some((w, mut into)) = affine {
-            for (grad, normalized) in grad.chunks_exact_mut(width).zip(from.normalized.chunks_exact(width)) {
+        let mut affine = affine;
+        let rows = grad.chunks_exact_mut(width).zip(from.normalized.chunks_exact(width));
+        for ((grad, normalized), scale) in rows.zip(&from.scale) {
+            if let Some((w, into)) = &mut affine {
                 if let Some(b) = &mut into.b {
                     accumulate(b, grad);
                 }
-                for (((gw, g), n), w) in into.w.iter_mut().zip(grad).zip(normalized).zip(w) {
+                for (((gw, g), n), w) in into.w.iter_mut().zip(&mut *grad).zip(normalized).zip(*w) {
                     *gw += *g * n;
                     *g *= w;
                 }
             }
-        }
-        let rows = grad.chunks_exact_mut(width).zip(from.normalized.chunks_exact(width));
-        for ((grad, normalized), scale) in rows.zip(&from.scale) {
             let mean = if norm.kind.is_centred() { sum(grad) / width as f32 } else { 0.0 };
             let along = dot(grad, normalized) / width as f32;
             let inverse = 1.0 / scale;
@@ -244,7 +249,7 @@ impl Norm {
         if self.kind == Normalization::None {
             return;
         }
-        let width = from.normalized.len() / from.scale.len();
+        let width = from.normalized.len() / from.scale.len().max(1);
         let affine = at.map(|at| {
             let (before, after) = grads.split_at_mut(at.w.end);
             let b = at.b.as_ref().map(|b| &mut after[b.start - at.w.end..b.end - at.w.end]);

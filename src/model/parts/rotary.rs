@@ -42,12 +42,18 @@ impl Rotation {
         }
     }
 
-    /// Rotates the first `columns` of every row of `rows`, `[pos, width]`: vectors of `d_head` dimensions.
-    pub(crate) fn apply(&self, turn: Turn, rows: &mut [f32], columns: usize, width: usize, d_head: usize) {
-        let angles = self.cos.chunks_exact(self.pairs.len()).zip(self.sin.chunks_exact(self.pairs.len()));
+    /// Rotates rows of vectors of `d_head` dimensions, each row by the angles of its position.
+    pub(crate) fn apply<'a>(
+        &self,
+        turn: Turn,
+        rows: impl Iterator<Item = (&'a mut [f32], usize)>,
+        d_head: usize,
+    ) {
         let sign = if turn == Turn::Back { -1.0 } else { 1.0 };
-        for (row, (cos, sin)) in rows.chunks_exact_mut(width).zip(angles) {
-            for vector in row[..columns].chunks_exact_mut(d_head) {
+        for (row, position) in rows {
+            let angles = position * self.pairs.len()..(position + 1) * self.pairs.len();
+            let (cos, sin) = (&self.cos[angles.clone()], &self.sin[angles]);
+            for vector in row.chunks_exact_mut(d_head) {
                 for (&(a, b), (cos, sin)) in self.pairs.iter().zip(cos.iter().zip(sin)) {
                     let sin = sign * sin;
                     (vector[a], vector[b]) =
@@ -115,7 +121,7 @@ mod tests {
     fn score(rotation: &Rotation, d_head: usize, positions: [usize; 2]) -> f32 {
         let [q, k] = positions.map(|position| {
             let mut rows: Vec<f32> = (0..16 * d_head).map(|at| (at % d_head) as f32 + 1.0).collect();
-            rotation.apply(Turn::Forth, &mut rows, d_head, d_head, d_head);
+            rotation.apply(Turn::Forth, rows.chunks_exact_mut(d_head).zip(0..), d_head);
             rows[position * d_head..][..d_head].to_vec()
         });
         q.iter().zip(k).map(|(q, k)| q * k).sum()
@@ -137,9 +143,9 @@ mod tests {
             assert!((near - score(&rotation, 6, [5, 2])).abs() > 0.1, "another distance");
             let rows: Vec<f32> = (0..16 * 18).map(|at| (at as f32).sin()).collect();
             let mut turned = rows.clone();
-            rotation.apply(Turn::Forth, &mut turned, 12, 18, 6);
-            assert!(rows.chunks(18).zip(turned.chunks(18)).all(|(a, b)| a[12..] == b[12..]), "values stay");
-            rotation.apply(Turn::Back, &mut turned, 12, 18, 6);
+            rotation.apply(Turn::Forth, turned.chunks_exact_mut(18).zip(0..), 6);
+            assert!(rows != turned);
+            rotation.apply(Turn::Back, turned.chunks_exact_mut(18).zip(0..), 6);
             assert!(rows.iter().zip(turned).all(|(a, b)| (a - b).abs() < 1e-6));
         }
     }

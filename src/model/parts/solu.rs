@@ -2,7 +2,7 @@
 
 use dfdx::prelude::*;
 
-use crate::model::kernels::{dot, kernel, softmax};
+use crate::model::kernels::{dot, exp, kernel, max, sum};
 use crate::model::tape::{Matrix, multiply};
 
 kernel! {
@@ -10,10 +10,14 @@ kernel! {
     pub fn forward(pre: &[f32], width: usize, softmaxed: &mut [f32], mid: &mut [f32]) {
         let rows = pre.chunks_exact(width).zip(softmaxed.chunks_exact_mut(width));
         for ((pre, p), mid) in rows.zip(mid.chunks_exact_mut(width)) {
-            p.copy_from_slice(pre);
-            softmax(p);
-            for ((mid, x), p) in mid.iter_mut().zip(pre).zip(&*p) {
-                *mid = x * p;
+            let largest = max(pre);
+            for (p, x) in p.iter_mut().zip(pre) {
+                *p = exp(*x - largest);
+            }
+            let inverse = 1.0 / sum(p);
+            for ((mid, x), p) in mid.iter_mut().zip(pre).zip(p) {
+                *p *= inverse;
+                *mid = x * *p;
             }
         }
     }

@@ -8,7 +8,7 @@ use super::linear::{Composition, Folder, Params, Place, linear_backward};
 use super::norm::{NormLayout, Normed};
 use crate::model::adjoints::Adjoints;
 use crate::model::hooks::Hooks;
-use crate::model::kernels::{kernel, max, scale, softmax};
+use crate::model::kernels::{exp_in_f64, kernel, max, scale, softmax};
 use crate::model::loss_dtype::LossDtype;
 use crate::model::tape::{Matrix, join};
 use crate::task::Class;
@@ -60,44 +60,52 @@ kernel! {
     }
 }
 
-/// Like [`cross_entropy`], with softmax and loss in double precision: a loss of 1e-8 still has a gradient.
-pub fn cross_entropy_in_f64(logits: &mut [f32], targets: &[Option<Class>], width: usize, by: f32) -> f64 {
-    assert_eq!(logits.len(), targets.len() * width, "a target, or none, for each row of logits");
-    let mut loss = 0.0;
-    for (row, target) in logits.chunks_exact_mut(width).zip(targets) {
-        let Some(target) = target.map(usize::from) else {
-            row.fill(0.0);
-            continue;
-        };
-        let largest = f64::from(max(row));
-        let share = |x: f32| (f64::from(x) - largest).exp();
-        let total: f64 = row.iter().map(|&x| share(x)).sum();
-        loss += largest + total.ln() - f64::from(row[target]);
-        for (class, x) in row.iter_mut().enumerate() {
-            let wanted = if class == target { 1.0 } else { 0.0 };
-            *x = ((share(*x) / total - wanted) * f64::from(by)) as f32;
+kernel! {
+    /// Like [`cross_entropy`], with softmax and loss in double precision: a loss of 1e-8 still has a gradient.
+    pub fn cross_entropy_in_f64(logits: &mut [f32], targets: &[Option<Class>], width: usize, by: f32) -> f64 {
+        assert_eq!(logits.len(), targets.len() * width, "a target, or none, for each row of logits");
+        let (mut loss, mut shares) = (0.0, vec![0.0; width]);
+        for (row, target) in logits.chunks_exact_mut(width).zip(targets) {
+            let Some(target) = target.map(usize::from) else {
+                row.fill(0.0);
+                continue;
+            };
+            let largest = f64::from(max(row));
+            for (share, &x) in shares.iter_mut().zip(&*row) {
+                *share = exp_in_f64(f64::from(x) - largest);
+            }
+            let total = shares.iter().sum::<f64>();
+            loss += largest + total.ln() - f64::from(row[target]);
+            shares[target] -= total;
+            let by = f64::from(by) / total;
+            for (x, share) in row.iter_mut().zip(&shares) {
+                *x = (share * by) as f32;
+            }
         }
+        loss
     }
-    loss
 }
 
-/// The loss of the logits in `scratch`, summed over positions. Computes the gradients of `by` times the loss: adds
+/// The loss of the logits, summed over positions. Computes the gradients of `by` times the loss: adds
 /// those of the weights to `grads`, and sets that of the last residual stream.
 pub(crate) fn backward(
     of: Params<'_>,
     at: UnembedLayout<'_>,
-    (targets, by): (&[Option<Class>], f32),
+    (logits, targets, by): (&[f32], &[Option<Class>], f32),
     (normed, input): (&Normed, &[f32]),
     scratch: &mut Adjoints,
     grads: &mut [f32],
 ) -> f64 {
     let width = of.config.outputs();
+    let grad = &mut scratch.logits[..logits.len()];
+    grad.copy_from_slice(logits);
     let loss = match scratch.loss_dtype {
-        LossDtype::F32 => cross_entropy(&mut scratch.logits, targets, width, by),
-        LossDtype::F64 => cross_entropy_in_f64(&mut scratch.logits, targets, width, by),
+        LossDtype::F32 => cross_entropy(grad, targets, width, by),
+        LossDtype::F64 => cross_entropy_in_f64(grad, targets, width, by),
     };
-    linear_backward(of, at.place(), input, &scratch.logits, &mut scratch.resid, grads);
-    of.config.norm().backward(of.values, at.ln_final, normed, &mut scratch.resid, grads);
+    let resid = &mut scratch.resid[..input.len()];
+    linear_backward(of, at.place(), input, grad, resid, grads);
+    of.config.norm().backward(of.values, at.ln_final, normed, resid, grads);
     loss
 }
 

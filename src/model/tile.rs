@@ -1,0 +1,205 @@
+//! Sequences packed into the rows of one pass.
+//!
+//! A product of three rows takes nearly as long as one of sixty, and each gradient of a matrix is read and written once
+//! per pass. So short sequences share a pass: row after row, with attention within each. A long sequence is a tile alone.
+
+use std::ops::Range;
+
+use super::config::ModelConfig;
+use super::edit::{BlockEdit, Patch};
+use super::visible::VisibleKeys;
+use crate::task::{Class, Example, Token};
+
+/// Most rows of a tile, unless its one sequence is longer: enough for a product, few enough for the second-level cache.
+pub(super) const ROWS: usize = 128;
+
+/// Sequences packed into rows.
+#[derive(Default)]
+pub struct Tile<'a> {
+    pub(super) sequences: Vec<Packed<'a>>,
+    /// Token of each row.
+    tokens: Vec<usize>,
+    /// Position of each row in its sequence.
+    positions: Vec<usize>,
+    /// The rows that the last layer computes beside its keys and values, unless all.
+    live: Option<Live>,
+}
+
+/// One sequence of a tile.
+pub(super) struct Packed<'a> {
+    pub(super) keys: VisibleKeys,
+    patch: &'a Patch,
+    /// Its first row, and its first among the live ones.
+    first: usize,
+    first_live: usize,
+}
+
+/// Rows in ascending order, and their positions in their sequences.
+#[derive(Default)]
+struct Live {
+    rows: Vec<usize>,
+    positions: Vec<usize>,
+}
+
+/// Ranges of consecutive sequences of these lengths that share a tile.
+pub fn tiles(lens: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
+    let (mut tiles, mut rows) = (Vec::<Range<usize>>::new(), 0);
+    for (index, len) in lens.enumerate() {
+        match tiles.last_mut() {
+            Some(tile) if rows + len <= ROWS => tile.end = index + 1,
+            _ => {
+                tiles.push(index..index + 1);
+                rows = 0;
+            }
+        }
+        rows += len;
+    }
+    tiles
+}
+
+impl<'a> Tile<'a> {
+    /// These sequences, each with its patch.
+    pub fn new(c: &ModelConfig, sequences: impl IntoIterator<Item = (&'a [Token], &'a Patch)>) -> Self {
+        let mut tile = Self::default();
+        for (tokens, patch) in sequences {
+            tile.tokens.extend(tokens.iter().map(|&token| usize::from(token)));
+            tile.push(c.visible_keys(tokens), patch);
+        }
+        tile
+    }
+
+    /// One sequence, by its keys: for a pass that does not read tokens.
+    pub(super) fn without_tokens(keys: VisibleKeys, patch: &'a Patch) -> Self {
+        let mut tile = Self::default();
+        tile.push(keys, patch);
+        tile
+    }
+
+    fn push(&mut self, keys: VisibleKeys, patch: &'a Patch) {
+        let first = self.positions.len();
+        self.positions.extend(0..keys.len());
+        self.sequences.push(Packed { keys, patch, first, first_live: first });
+    }
+
+    /// These sequences, of which the last layer computes only the rows with a target; and the targets of those rows.
+    pub(super) fn scored(
+        c: &ModelConfig,
+        examples: &[Example<'a>],
+        patch: &'a Patch,
+    ) -> (Self, Vec<Option<Class>>) {
+        let mut tile = Self::new(c, examples.iter().map(|example| (example.tokens(), patch)));
+        let (mut live, mut targets) = (Live::default(), Vec::new());
+        for (packed, example) in tile.sequences.iter_mut().zip(examples) {
+            packed.first_live = live.rows.len();
+            for (position, target) in example.targets().iter().enumerate().filter(|at| at.1.is_some()) {
+                live.rows.push(packed.first + position);
+                live.positions.push(position);
+                targets.push(*target);
+            }
+        }
+        tile.live = (live.rows.len() < tile.rows()).then_some(live);
+        (tile, targets)
+    }
+
+    /// Rows.
+    pub(super) fn rows(&self) -> usize {
+        self.positions.len()
+    }
+
+    /// Token of each row.
+    pub(super) fn tokens(&self) -> &[usize] {
+        &self.tokens
+    }
+
+    /// Position of each row in its sequence.
+    pub(super) fn positions(&self) -> &[usize] {
+        &self.positions
+    }
+
+    /// Cells of one head's pattern in the sequences before one, if all rows are computed.
+    pub(super) fn cells_before(&self, index: usize) -> usize {
+        self.sequences[..index].iter().map(|sequence| sequence.keys.len().pow(2)).sum()
+    }
+
+    /// The rows of one sequence.
+    pub(super) fn rows_of(&self, index: usize) -> Range<usize> {
+        let first = self.sequences[index].first;
+        first..first + self.sequences[index].keys.len()
+    }
+
+    /// What the layer of this index computes, the last of `n_layers` if no other follows.
+    pub(super) fn layer(&self, index: usize, n_layers: usize) -> Layer<'_> {
+        Layer { tile: self, index, live: self.live.as_ref().filter(|_| index + 1 == n_layers) }
+    }
+}
+
+/// What one layer computes of a tile: keys and values of all rows, and all else of the rows of its queries.
+#[derive(Clone, Copy)]
+pub(crate) struct Layer<'a> {
+    tile: &'a Tile<'a>,
+    index: usize,
+    live: Option<&'a Live>,
+}
+
+/// One sequence of a tile in one layer.
+pub(crate) struct Span<'a> {
+    pub(super) keys: &'a VisibleKeys,
+    pub(super) edit: &'a BlockEdit,
+    /// Its rows.
+    pub(super) rows: Range<usize>,
+    /// Its queries among those of the layer.
+    pub(super) queries: Range<usize>,
+    /// The position of each query.
+    pub(super) positions: &'a [usize],
+    /// Cells of one head's pattern in all sequences before.
+    pub(super) cells: usize,
+}
+
+impl<'a> Layer<'a> {
+    /// Rows of the tile.
+    pub(super) fn rows(self) -> usize {
+        self.tile.rows()
+    }
+
+    /// Number of queries.
+    pub(super) fn queries(self) -> usize {
+        self.positions().len()
+    }
+
+    /// The row of each query, unless every row is one.
+    pub(super) fn live(self) -> Option<&'a [usize]> {
+        self.live.map(|live| &live.rows[..])
+    }
+
+    /// The position of each query in its sequence.
+    pub(super) fn positions(self) -> &'a [usize] {
+        self.live.map_or(&self.tile.positions, |live| &live.positions)
+    }
+
+    /// The position of each row in its sequence.
+    pub(super) fn positions_of_rows(self) -> &'a [usize] {
+        &self.tile.positions
+    }
+
+    /// Cells of one head's patterns.
+    pub(super) fn cells(self) -> usize {
+        self.spans().last().map_or(0, |span| span.cells + span.queries.len() * span.rows.len())
+    }
+
+    /// The sequences.
+    pub(super) fn spans(self) -> impl Iterator<Item = Span<'a>> {
+        let (sequences, positions, queries) = (&self.tile.sequences, self.positions(), self.queries());
+        let mut cells = 0;
+        sequences.iter().enumerate().map(move |(at, packed)| {
+            let rows = self.tile.rows_of(at);
+            let queries = match self.live {
+                None => rows.clone(),
+                Some(_) => packed.first_live..sequences.get(at + 1).map_or(queries, |next| next.first_live),
+            };
+            let (edit, before) = (packed.patch.block(self.index), cells);
+            cells += queries.len() * rows.len();
+            let positions = &positions[queries.clone()];
+            Span { keys: &packed.keys, edit, rows, queries, positions, cells: before }
+        })
+    }
+}
