@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+
 use common::{Screen, Setup, loss_at, trained};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use headcount::analysis;
@@ -205,7 +207,7 @@ fn an_evaluation_shows_as_it_arrives() {
     screen.keys("4g<space>");
     let commands = press(&mut screen, '6');
     let [mut inquiry] = asked(&commands).try_into().expect("one question");
-    inquiry.question = Question::Ablation { controls: 4 };
+    inquiry.question = Question::Ablation { controls: 4, pool: analysis::ControlPool::Any };
     screen.must_show("computing");
     screen.keys("e").must_show("still computing: again in a moment");
     let whole = screen.answer(&inquiry);
@@ -823,7 +825,7 @@ fn figures_of_replaced_patterns_say_their_step_and_give_way_in_order() {
 #[test]
 fn random_sets_leave_the_heads_as_they_are() {
     let mut screen = running();
-    screen.keys("4<space>6").must_show("matched random sets");
+    screen.keys("4<space>6").must_show(" sets of non-trackers");
     let request = |screen: &mut Screen| {
         let commands = press(screen, '6');
         studies(&commands).into_iter().find(|inquiry| matches!(inquiry.question, Question::Ablation { .. }))
@@ -832,7 +834,7 @@ fn random_sets_leave_the_heads_as_they_are() {
     press(&mut screen, ' ');
     let edits = request(&mut screen).expect("something else is off").subject.edits;
     let activity = vec![vec![1.0; 256]];
-    let control = analysis::evaluation::control(&edits, &activity, 1, 0).unwrap();
+    let (control, _) = analysis::controls::control(&edits, (&activity, &BTreeSet::new()), 1, 0).unwrap();
     assert_eq!((control.heads.len(), control.neurons.len()), (1, 1));
     assert_ne!(control.neurons, edits.neurons);
 }

@@ -8,7 +8,7 @@ use headcount::analysis::circuits::{HeadCircuits, HeadDrive, circuits};
 use headcount::analysis::head_scores::averages;
 use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::{lens, lens_over};
-use headcount::analysis::{AblationOutcome, Each, NeuronHook, Scores, token_trackers};
+use headcount::analysis::{AblationOutcome, ControlPool, Each, NeuronHook, Scores, token_trackers};
 use headcount::analysis::{NeuronDirections, Pass, evaluate};
 use headcount::inquiry::paths::paths;
 use headcount::inquiry::{
@@ -460,7 +460,7 @@ fn trackers_tell_what_their_own_label_costs() {
     let data = sizes.dataset(weights.config().shape(), 5).unwrap();
     let examples = data.examples(Split::Validation);
     let clean = evaluate(&weights, &Patch::default(), &examples);
-    let found = token_trackers(&weights, &data, (2, 3), 1);
+    let found = token_trackers(&weights, &data, (2, 3, ControlPool::NonTrackers), 1);
     for (token, tracked) in found.iter().enumerate() {
         let ids = tracked.neurons.iter().map(|t| NeuronId { layer: t.layer, neuron: t.neuron });
         let set = Interventions { neurons: ids.collect(), ..Interventions::default() };

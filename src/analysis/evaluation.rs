@@ -1,16 +1,10 @@
-//! Loss and accuracy over a set of sequences, with and without interventions, and with random ones.
+//! Loss and accuracy over a set of sequences, and mean activations.
 
-use std::collections::BTreeSet;
-
-use rand::seq::SliceRandom;
 use serde::Serialize;
 
 use super::logits::prediction;
 use super::total::{Total, over};
-use crate::model::{
-    Activations, Interventions, Means, ModelConfig, NeuronId, Patch, Weights, cross_entropy, forward,
-};
-use crate::random::{Purpose, stream};
+use crate::model::{Activations, Means, ModelConfig, Patch, Weights, cross_entropy, forward};
 use crate::task::{Example, Situation, Token};
 
 /// Loss and accuracy on a set of sequences, over all their targets.
@@ -51,42 +45,6 @@ impl Evaluation {
     pub fn known_accuracy(&self) -> Option<f64> {
         Some(self.accuracy).filter(|accuracy| !accuracy.is_nan())
     }
-}
-
-/// Random sets of the same number of neurons in the same layers, matched by activity and ablated in the same way; heads
-/// and patterns are edited as with the original neurons.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Controls {
-    /// Number of sets to try.
-    pub planned: usize,
-    /// Loss of each set tried so far.
-    pub losses: Vec<f64>,
-    /// Accuracy of each.
-    pub accuracies: Vec<f64>,
-}
-
-impl Controls {
-    /// Mean and standard deviation of the losses, over one less than their number; `None` before the first.
-    pub fn loss(&self) -> Option<(f64, f64)> {
-        moments(&self.losses)
-    }
-
-    /// Mean and standard deviation of the accuracies; `None` before the first.
-    pub fn accuracy(&self) -> Option<(f64, f64)> {
-        moments(&self.accuracies)
-    }
-
-    /// The largest loss.
-    pub fn worst_loss(&self) -> Option<f64> {
-        self.losses.iter().copied().reduce(f64::max)
-    }
-}
-
-fn moments(values: &[f64]) -> Option<(f64, f64)> {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
-    (!values.is_empty()).then(|| (mean, variance.sqrt()))
 }
 
 /// Number of scored and of right predictions, and their summed cross-entropy.
@@ -381,32 +339,4 @@ impl Total for Totals {
             rows.for_each(|(ours, theirs)| ours.iter_mut().zip(theirs).for_each(|(a, b)| *a += b));
         }
     }
-}
-
-/// Number of neurons of similar activity that a control draws from.
-const POOL: usize = 16;
-
-/// Random set number `index` matched to the ablated neurons: for each, another neuron of its layer among those closest
-/// in activity. Heads and patterns stay edited, so that only the choice of neurons differs. `None` when no neuron is
-/// ablated or a layer has too few others.
-pub fn control(
-    interventions: &Interventions,
-    activity: &[Vec<f32>],
-    seed: u64,
-    index: u64,
-) -> Option<Interventions> {
-    let mut random = stream(seed, Purpose::Control, index);
-    let mut control = Interventions { neurons: BTreeSet::new(), ..interventions.clone() };
-    for id in &interventions.neurons {
-        let activity = &activity[id.layer];
-        let other = |neuron: usize| NeuronId { layer: id.layer, neuron };
-        let mut pool: Vec<usize> = (0..activity.len())
-            .filter(|&n| !interventions.neurons.contains(&other(n)) && !control.neurons.contains(&other(n)))
-            .collect();
-        let distance = |neuron: usize| (activity[neuron] - activity[id.neuron]).abs();
-        pool.sort_by(|&a, &b| distance(a).total_cmp(&distance(b)));
-        pool.truncate(POOL);
-        control.neurons.insert(other(*pool.choose(&mut random)?));
-    }
-    (!control.neurons.is_empty()).then_some(control)
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::logits::{log_sum_exp, prediction};
+use super::logits::prediction;
 use super::total::{Total, over};
-use crate::model::{Activations, Patch, Weights, centre, unembed};
+use crate::model::{Activations, Patch, Weights, centre, cross_entropy, unembed};
 use crate::task::Example;
 
 /// A place in the residual stream, by its TransformerLens name, and its logits.
@@ -100,7 +100,7 @@ impl Total for LensSums {
         for (sum, row) in sums.iter_mut().zip(&rows) {
             for (logits, target) in row.logits.chunks_exact(outputs).zip(example.targets()) {
                 let Some(target) = *target else { continue };
-                sum.loss += f64::from(log_sum_exp(logits) - logits[usize::from(target)]);
+                sum.loss += cross_entropy(logits, &[Some(target)], outputs);
                 sum.accuracy += f64::from(u8::from(prediction(logits) == Some(target)));
             }
         }

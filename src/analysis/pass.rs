@@ -7,7 +7,7 @@ use super::attribution::Attribution;
 use super::logits::{log_sum_exp, prediction};
 use super::neurons::NeuronDirections;
 use super::pool::{ActivationPool, PooledActivations};
-use crate::model::{ModelConfig, Patch, Weights, forward, forward_again};
+use crate::model::{ModelConfig, Patch, Weights, cross_entropy, forward, forward_again};
 use crate::task::{Class, Example};
 
 /// The forward pass of one sequence, and the quantities derived from it.
@@ -70,12 +70,13 @@ impl Pass {
     ) -> Self {
         let rows = || activations.logits.chunks_exact(weights.config().outputs());
         let normalizers: Vec<f32> = rows().map(log_sum_exp).collect();
-        let loss = |((row, normalizer), target): ((&[f32], &f32), &Option<Class>)| {
-            target.map(|target| normalizer - row[usize::from(target)])
+        let outputs = weights.config().outputs();
+        let loss = |(row, target): (&[f32], &Option<Class>)| {
+            target.map(|target| cross_entropy(row, &[Some(target)], outputs) as f32)
         };
         Self {
             predictions: rows().map(prediction).collect(),
-            losses: rows().zip(&normalizers).zip(example.targets()).map(loss).collect(),
+            losses: rows().zip(example.targets()).map(loss).collect(),
             normalizers,
             attribution: Attribution::new(weights, example.tokens(), &activations, directions.as_deref()),
             heads: summaries(weights, &activations),

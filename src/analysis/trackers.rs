@@ -1,11 +1,13 @@
 //! The neurons that track each token, and the effect of ablating them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
 
 use super::NeuronHook;
-use super::evaluation::{Controls, control, evaluate, means};
+use super::controls::{ControlPool, Controls, control, percentile, strongest};
+use super::evaluation::{evaluate, means};
 use super::hypotheses::{Fitted, Tracker, fit, trackers};
 use crate::model::{Interventions, NeuronId, Patch, Weights};
 use crate::number::{count, figure, percent, share};
@@ -49,12 +51,14 @@ pub struct TokenTrackers {
 pub fn token_trackers(
     weights: &Weights,
     data: &Dataset,
-    (top, controls): (usize, usize),
+    (top, controls, pool): (usize, usize, ControlPool),
     seed: u64,
 ) -> Vec<TokenTrackers> {
     let (examples, features) = (&data.examples(Split::Validation), data.task().features());
     let task = data.task();
     let (_, activity) = means(weights, examples);
+    let found = trackers(weights, examples, task);
+    let excluded = if pool == ControlPool::Any { BTreeSet::new() } else { strongest(&found) };
     let before = evaluate(weights, &Patch::default(), examples);
     let ablated = |set: &Interventions| evaluate(weights, &set.patch(weights.config(), None), examples);
     let of_token = |(token, mut ranked): (usize, Vec<Tracker>)| {
@@ -67,10 +71,13 @@ pub fn token_trackers(
             features.iter().map(|feature| feature.key).zip(fitted.iter().map(Fitted::r_squared)).collect()
         };
         let after = ablated(&set);
-        let mut tried = Controls { planned: controls, ..Controls::default() };
+        let mut tried = Controls { planned: controls, pool, ..Controls::default() };
         let (mut class_accuracy_controls, mut class_loss_controls) = (Vec::new(), Vec::new());
-        for random in (0..controls as u64).filter_map(|index| control(&set, &activity, seed, index)) {
+        let source = (&activity[..], &excluded);
+        let sets = (0..controls as u64).filter_map(|index| control(&set, source, seed, index));
+        for (random, ratio) in sets {
             let evaluation = ablated(&random);
+            tried.activity_ratios.push(ratio);
             class_accuracy_controls.extend(evaluation.accuracy_by_class[token]);
             class_loss_controls.extend(evaluation.loss_by_class[token]);
             tried.losses.push(evaluation.loss);
@@ -93,7 +100,7 @@ pub fn token_trackers(
             controls: tried,
         }
     };
-    trackers(weights, examples, task).into_iter().enumerate().map(of_token).collect()
+    found.into_iter().enumerate().map(of_token).collect()
 }
 
 /// Most hypotheses that a line names.
@@ -131,7 +138,21 @@ impl fmt::Display for TokenTrackers {
     }
 }
 
+/// `; above 95% of them`
+fn higher(controls: &[f64], loss: Option<f64>) -> String {
+    let above = loss.and_then(|loss| percentile(controls, loss));
+    above.map_or(String::new(), |above| format!("; above {above:.0}% of them"))
+}
+
 impl TokenTrackers {
+    /// `20 random sets of non-trackers of 1.02 times the activity`
+    fn sets(&self) -> String {
+        let sets = count(self.class_accuracy_controls.len(), "random set");
+        let ratio = self.controls.activity_ratio();
+        let ratio = ratio.map_or(String::new(), |ratio| format!(" of {ratio:.2} times the activity"));
+        format!("{sets} of {}{ratio}", self.controls.pool.words())
+    }
+
     /// Writes the effect of setting the neurons to zero: on the label of the class, and on all labels.
     fn write_cost(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
@@ -143,25 +164,27 @@ impl TokenTrackers {
         };
         writeln!(
             f,
-            "  set to zero: accuracy on this label {} -> {} ({} of like activity: {})",
+            "  set to zero: accuracy on this label {} -> {} ({}: {})",
             known(self.class_accuracy_before, percent),
             known(self.class_accuracy_after, percent),
-            count(self.class_accuracy_controls.len(), "random set"),
+            self.sets(),
             controls(&self.class_accuracy_controls, percent),
         )?;
         writeln!(
             f,
-            "               loss on this label {} -> {} (random sets: {})",
+            "               loss on this label {} -> {} (random sets: {}{})",
             known(self.class_loss_before, figure),
             known(self.class_loss_after, figure),
             controls(&self.class_loss_controls, figure),
+            higher(&self.class_loss_controls, self.class_loss_after),
         )?;
         writeln!(
             f,
-            "               loss over all labels {} -> {} (random sets: {})",
+            "               loss over all labels {} -> {} (random sets: {}{})",
             figure(self.loss_before),
             figure(self.loss_after),
             controls(&self.controls.losses, figure),
+            higher(&self.controls.losses, Some(self.loss_after)),
         )
     }
 }
@@ -193,22 +216,39 @@ mod tests {
             class_loss_controls: vec![0.001, 0.002],
             loss_before: 0.1,
             loss_after: 0.2,
-            controls: Controls { planned: 2, losses: vec![0.11, 0.13], accuracies: vec![1.0, 1.0] },
+            controls: Controls {
+                planned: 2,
+                losses: vec![0.11, 0.13],
+                accuracies: vec![1.0, 1.0],
+                activity_ratios: vec![0.9, 1.0],
+                ..Controls::default()
+            },
         }
     }
 
     #[test]
     fn almost_all_is_not_shown_as_all_nor_almost_nothing_as_nothing() {
         let text = of(&[28]).to_string();
-        assert!(text.contains("99.9% -> <0.1% (1 random set of like activity: 99.9%)"), "{text}");
+        assert!(
+            text.contains("99.9% -> <0.1% (1 random set of non-trackers of 0.95 times the activity: 99.9%)"),
+            "{text}"
+        );
         assert!(text.contains("leads .999"), "{text}");
     }
 
     #[test]
     fn the_loss_on_the_label_is_shown_beside_the_loss_over_all() {
         let text = of(&[28]).to_string();
-        assert!(text.contains("loss on this label 0.00123 -> 8.250 (random sets: 0.00150)\n"), "{text}");
-        assert!(text.ends_with("loss over all labels 0.1000 -> 0.2000 (random sets: 0.1200)\n"), "{text}");
+        assert!(
+            text.contains("loss on this label 0.00123 -> 8.250 (random sets: 0.00150; above 100% of them)\n"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with(
+                "loss over all labels 0.1000 -> 0.2000 (random sets: 0.1200; above 100% of them)\n"
+            ),
+            "{text}"
+        );
         let json = serde_json::to_value(of(&[28])).unwrap();
         assert_eq!(json["class_loss_after"], 8.25);
         assert_eq!((&json["loss_after"], &json["class_loss_controls"][1]), (&0.2.into(), &0.002.into()));

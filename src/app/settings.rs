@@ -1,7 +1,7 @@
 //! The settings of each view.
 
 use super::App;
-use crate::analysis::NeuronHook;
+use crate::analysis::{ControlPool, NeuronHook};
 use crate::model::NeuronId;
 use crate::task::Token;
 
@@ -183,6 +183,8 @@ impl Patterns {
 pub(crate) struct Settings {
     pub(crate) loss: LossScale,
     pub(crate) breakdown: Breakdown,
+    /// Where the random sets to compare with are drawn from.
+    pub(crate) pool: ControlPool,
     pub(crate) attention: AttentionScale,
     pub(crate) zoom: Zoom,
     pub(crate) sort: Sort,

@@ -277,7 +277,8 @@ impl App {
     pub(super) fn of_edits(&self) -> Option<Asked> {
         let off = &self.ablation.off;
         let subject = self.of_validation().filter(|_| !off.is_empty())?;
-        Some((subject.edited(off), Question::Ablation { controls: CONTROLS }))
+        let (controls, pool) = (CONTROLS, self.settings.pool);
+        Some((subject.edited(off), Question::Ablation { controls, pool }))
     }
 
     /// The questions about the weights alone: all heads' circuits, and what else the view shows of them.

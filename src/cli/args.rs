@@ -324,8 +324,11 @@ pub enum Inspect {
         #[arg(long, value_name = "N", default_value_t = 4)]
         top: usize,
         /// Random sets of similar activity to compare with
-        #[arg(long, value_name = "N", default_value_t = 5)]
+        #[arg(long, value_name = "N", default_value_t = 20)]
         controls: usize,
+        /// Draw the random sets from any neurons, other classes' trackers included
+        #[arg(long)]
+        any_neurons: bool,
         /// Write JSON to stdout
         #[arg(long)]
         json: bool,

@@ -7,7 +7,7 @@ use super::args::{Inspect, InspectArgs, TokensArgs, WeightsArgs};
 use super::output::{self, Destination, print};
 use super::{Failure, afford, input};
 use crate::analysis::circuits::circuits;
-use crate::analysis::{Pass, token_trackers};
+use crate::analysis::{ControlPool, Pass, token_trackers};
 use crate::model::weights_file::{encode, encode_tensors, parts_of};
 use crate::model::{Activations, FoldOptions, NamedTensor, Patch, Weights, cache, fold, forward, summary};
 use crate::task::{Example, Split, Targets, Token};
@@ -27,8 +27,9 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
             refuse_overwriting(out, weights, None)?;
             write_circuits(&Subject::open(weights, *folded)?, out)
         }
-        Inspect::Trackers { weights, top, controls, json } => {
-            print_trackers(weights, (*top, *controls), *json)
+        Inspect::Trackers { weights, top, controls, any_neurons, json } => {
+            let pool = if *any_neurons { ControlPool::Any } else { ControlPool::NonTrackers };
+            print_trackers(weights, (*top, *controls, pool), *json)
         }
         Inspect::Fold { weights, center_reading, fold_value_biases, out } => {
             refuse_overwriting(out, weights, None)?;
@@ -137,7 +138,11 @@ fn write_circuits(subject: &Subject<'_>, out: &Path) -> Result<(), Failure> {
     output::write(out, &encode_tensors(&tensors, subject.about(&[])))
 }
 
-fn print_trackers(args: &WeightsArgs, (top, controls): (usize, usize), json: bool) -> Result<(), Failure> {
+fn print_trackers(
+    args: &WeightsArgs,
+    (top, controls, pool): (usize, usize, ControlPool),
+    json: bool,
+) -> Result<(), Failure> {
     let weights = input::weights(args)?;
     let config = weights.config();
     if !config.has_mlp() {
@@ -152,7 +157,7 @@ fn print_trackers(args: &WeightsArgs, (top, controls): (usize, usize), json: boo
     let run = input::settings_of(&args.weights, &args.settings, config)?;
     afford::trackers(&run, input::task_of(&run).features().len())?;
     let dataset = input::dataset_of(&run)?;
-    let found = token_trackers(&weights, &dataset, (top, controls), run.seed);
+    let found = token_trackers(&weights, &dataset, (top, controls, pool), run.seed);
     if json {
         return print(&serde_json::to_string(&found).map_err(|error| Failure::Failed(error.to_string()))?);
     }

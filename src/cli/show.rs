@@ -331,7 +331,7 @@ impl Desk {
         loop {
             for command in commands.drain(..) {
                 if let Command::Ask(mut inquiry) = command {
-                    if let Question::Ablation { controls } = &mut inquiry.question {
+                    if let Question::Ablation { controls, .. } = &mut inquiry.question {
                         *controls = self.controls;
                     }
                     self.schedule.ask(*inquiry);

@@ -1,16 +1,21 @@
 //! What is the effect of the edits over the validation set, compared with matched random sets?
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::accuracy::{CONFUSION, OfGroup, SITUATION_ACCURACY, SITUATION_ERRORS, group};
 use super::bench::Bench;
 use super::job::{Job, MeansOf, Progress, Sweep};
 use super::{Answer, Findings};
-use crate::analysis::evaluation::control;
-use crate::analysis::{Controls, Evaluation, Tally};
+use crate::analysis::controls::{control, strongest};
+use crate::analysis::hypotheses::TrackerSums;
+use crate::analysis::{ControlPool, Controls, Evaluation, Tally};
 use crate::figure::{Axis, Datum, Dim, Figure, Spec, Subject};
-use crate::model::Interventions;
+use crate::model::{Interventions, NeuronId, Patch};
 use crate::task::Task;
+
+/// Larger tables of class by neuron are not computed for the choice of random sets.
+const MOST_TABLE_BYTES: u128 = 256 << 20;
 
 /// Loss with edits, beside random ones.
 pub static EDITED_LOSS: Spec = Spec {
@@ -18,7 +23,8 @@ pub static EDITED_LOSS: Spec = Spec {
     unit: "nats",
     definition: "mean cross-entropy over all targets of the validation set: clean, edited, and, if neurons are \
                  edited, with random sets in their place, drawn from the neurons of the same layer nearest in mean \
-                 |activation|, with the same edits of heads and patterns",
+                 |activation| that are not among the eight strongest trackers of any class (or from any neurons), with \
+                 the same edits of heads and patterns",
     baseline: "that of the random sets",
     axes: &[Dim::Edits],
     ..Spec::BARE
@@ -130,11 +136,21 @@ pub fn confusion(answer: &Answer, report: &Arc<AblationReport>, task: &Arc<dyn T
     })
 }
 
-pub(super) fn ask(subject: &Subject, controls: usize) -> Box<dyn Job> {
+pub(super) fn ask(subject: &Subject, (planned, pool): (usize, ControlPool)) -> Box<dyn Job> {
     let (clean, means) = (subject.clone().edited(&Interventions::default()), MeansOf::default());
-    let controls =
-        (!subject.edits.neurons.is_empty()).then(|| Controls { planned: controls, ..Controls::default() });
-    Box::new(Ablation { subject: subject.clone(), clean, controls, report: None, means, sweep: None })
+    let has_neurons = !subject.edits.neurons.is_empty();
+    let controls = has_neurons.then(|| Controls { pool, planned, ..Controls::default() });
+    let subject = subject.clone();
+    Box::new(Ablation {
+        subject,
+        clean,
+        controls,
+        report: None,
+        means,
+        tracking: None,
+        excluded: None,
+        sweep: None,
+    })
 }
 
 struct Ablation {
@@ -143,6 +159,10 @@ struct Ablation {
     controls: Option<Controls>,
     report: Option<AblationReport>,
     means: MeansOf,
+    /// Ranks the trackers of every class.
+    tracking: Option<Sweep<TrackerSums>>,
+    /// The neurons that no random set contains.
+    excluded: Option<BTreeSet<NeuronId>>,
     /// The current evaluation.
     sweep: Option<Sweep<Tally>>,
 }
@@ -171,18 +191,47 @@ impl Ablation {
         Some(AblationReport { before, after: None, controls: self.controls.clone() })
     }
 
+    /// The neurons that random sets leave out; `None` until known.
+    fn excluded(&mut self, pool: ControlPool, bench: &Bench) -> Option<BTreeSet<NeuronId>> {
+        if self.excluded.is_none() {
+            let config = self.subject.snapshot.config();
+            let features = bench.data().task().features().len();
+            let bytes = TrackerSums::approximate_bytes(config, features, rayon::current_num_threads());
+            if pool == ControlPool::Any || bytes > MOST_TABLE_BYTES {
+                self.excluded = Some(BTreeSet::new());
+            } else {
+                let sweep = self.tracking.get_or_insert_with(|| {
+                    let (weights, directions) = (bench.weights(&self.clean), bench.directions(&self.clean));
+                    let sums = TrackerSums::new(weights.config(), directions, bench.data().task());
+                    Sweep::new(weights, Patch::default(), sums)
+                });
+                self.excluded = Some(strongest(&sweep.step(bench)?.trackers()));
+                self.tracking = None;
+            }
+        }
+        self.excluded.clone()
+    }
+
     /// Evaluates the next random set; `None` until done.
     fn control(&mut self, mut report: AblationReport, bench: &Bench) -> Option<AblationReport> {
+        let pool = report.controls.as_ref().map_or(ControlPool::Any, |controls| controls.pool);
         let done = report.controls.as_ref().map_or(0, |controls| controls.losses.len());
         let activity = self.means.step(&self.clean.clone(), bench)?;
-        let Some(set) = control(&self.subject.edits, &activity.activity, bench.seed(), done as u64) else {
-            report.controls = None;
+        let excluded = self.excluded(pool, bench)?;
+        let source = (&activity.activity[..], &excluded);
+        let Some((set, ratio)) = control(&self.subject.edits, source, bench.seed(), done as u64) else {
+            // In a small model every neuron tracks some class.
+            let controls =
+                report.controls.take().filter(|controls| controls.pool == ControlPool::NonTrackers);
+            report.controls = controls.map(|controls| Controls { pool: ControlPool::Any, ..controls });
+            self.excluded = None;
             return Some(report);
         };
         let evaluation = self.evaluate(&self.subject.clone().edited(&set), bench)?;
         if let Some(controls) = &mut report.controls {
             controls.losses.push(evaluation.loss);
             controls.accuracies.push(evaluation.accuracy);
+            controls.activity_ratios.push(ratio);
         }
         Some(report)
     }

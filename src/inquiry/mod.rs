@@ -27,7 +27,7 @@ use crate::analysis::circuits::{HeadCircuits, HeadDrive};
 use crate::analysis::head_scores::HeadAverages;
 use crate::analysis::hypotheses::{Fitted, Tracker};
 use crate::analysis::lens::{LensFigures, LensRow};
-use crate::analysis::{Evaluation, NeuronHook, Scores};
+use crate::analysis::{ControlPool, Evaluation, NeuronHook, Scores};
 use crate::figure::{Axis, Datum, Figure, Spec};
 use crate::model::{HeadId, ModelConfig, NeuronId};
 use crate::task::Class;
@@ -82,6 +82,8 @@ pub enum Question {
     Ablation {
         /// Number of random neuron sets to compare with.
         controls: usize,
+        /// Where they are drawn from.
+        pool: ControlPool,
     },
 }
 
@@ -143,7 +145,7 @@ impl Question {
             Self::Trackers => trackers::ask(subject),
             Self::Accuracy => accuracy::ask(subject),
             Self::Predictions => predictions::ask(subject),
-            Self::Ablation { controls } => ablation::ask(subject, *controls),
+            Self::Ablation { controls, pool } => ablation::ask(subject, (*controls, *pool)),
         }
     }
 }

@@ -159,7 +159,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::analysis::NeuronHook;
+    use crate::analysis::{ControlPool, NeuronHook};
     use crate::inquiry::{Over, Question, Subject, WeightForm};
     use crate::model::{AblationKind, HeadId, Interventions, ModelConfig, NeuronId, Snapshot, Weights};
     use crate::task::TaskConfig;
@@ -224,7 +224,7 @@ mod tests {
             (fit, Interventions::default()),
             (Question::Trackers, Interventions::default()),
             (Question::Accuracy, Interventions::default()),
-            (Question::Ablation { controls: 2 }, neurons(AblationKind::Zero)),
+            (Question::Ablation { controls: 2, pool: ControlPool::NonTrackers }, neurons(AblationKind::Zero)),
         ] {
             let mut desk = Desk::new();
             desk.ask(AskedBy::User, study.clone(), &edits);

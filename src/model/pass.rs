@@ -144,7 +144,9 @@ pub fn mlp_out(weights: &Weights, from: &Activations, layer: usize) -> Option<Ve
 /// Sum of the cross-entropies of `logits`, `[pos, d_vocab_out]`, over positions with a target, in nats. Panics unless
 /// `targets` has one entry per position.
 pub fn cross_entropy(logits: &[f32], targets: &[Option<Class>], d_vocab_out: usize) -> f64 {
-    readout::cross_entropy(&mut logits.to_vec(), targets, d_vocab_out, 1.0)
+    assert_eq!(logits.len(), targets.len() * d_vocab_out, "a target, or none, for each row of logits");
+    let rows = logits.chunks_exact(d_vocab_out).zip(targets);
+    rows.filter_map(|(row, target)| target.map(|target| readout::loss_of(row, target.into()))).sum()
 }
 
 /// Adds the gradient of `scale` times the summed cross-entropy of a tile to `grads`, in the layout of the weights, and

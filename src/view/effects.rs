@@ -79,23 +79,26 @@ fn random_sets(ink: &Ink<'_>, app: &App, report: &AblationReport) -> [Line<'stat
         };
         return with(line(text.into(), Role::Faint), Default::default());
     };
-    let Controls { planned, losses, .. } = controls;
+    let Controls { planned, losses, pool, .. } = controls;
     let off = &app.ablation.off;
     let others_are_on = off.heads.is_empty() && off.patterns.is_empty();
     let title = match (losses.len() < *planned, others_are_on) {
-        (true, true) => format!("matched random sets, {}/{planned}", losses.len()),
-        (true, false) => format!("random sets {}/{planned}, heads off", losses.len()),
-        (false, true) => format!("{planned} matched random sets"),
-        (false, false) => format!("{planned} random sets, heads off"),
+        (true, true) => format!("{}/{planned} sets of {}", losses.len(), pool.words()),
+        (true, false) => format!("{}/{planned} sets, heads off", losses.len()),
+        (false, true) => format!("{planned} sets of {}", pool.words()),
+        (false, false) => format!("{planned} sets, {}, heads off", pool.words()),
     };
+    let ratio = controls.activity_ratio().map_or(String::new(), |ratio| format!(", activity x{ratio:.2}"));
     let worst = controls.worst_loss().map(figure).unwrap_or_default();
     let of = |text: fn(f64) -> String| {
         move |(mean, deviation): (f64, f64)| format!("{} sd {}", text(mean), text(deviation))
     };
     let loss = controls.loss().map(of(figure)).map(|text| format!("{text} max {worst}"));
-    let accuracy = controls.accuracy().map(of(percent));
+    let rank = report.after.as_ref().and_then(|after| controls.percentile(after.loss));
+    let rank = rank.map_or(String::new(), |rank| format!(" pct {rank:.0}"));
+    let accuracy = controls.accuracy().map(of(percent)).map(|text| format!("{text}{rank}"));
     let [loss, accuracy] = [loss, accuracy].map(|text| line(text.unwrap_or_default(), Role::Plain));
-    with(line(title, Role::Faint), [loss, accuracy])
+    with(line(title + &ratio, Role::Faint), [loss, accuracy])
 }
 
 /// Validation losses as marks on one line: before, after, and each random set. Names the step if it is not the step in

@@ -159,7 +159,7 @@ impl Screen {
             match command {
                 Command::Train(command) => self.told.push(command),
                 Command::Ask(mut inquiry) => {
-                    if let Question::Ablation { controls } = &mut inquiry.question {
+                    if let Question::Ablation { controls, .. } = &mut inquiry.question {
                         self.evaluations += 1;
                         *controls = 5;
                     }

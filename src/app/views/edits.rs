@@ -158,6 +158,12 @@ const KEYS: &[Binding] = &[
     bind(PAGE_UP, |app| line(app, -PAGE), "", "ten lines up"),
     bind(PAGE_DOWN, |app| line(app, PAGE), "", "ten lines down"),
     bind(&[Key::ch('v')], breakdown, "by", "accuracy by class or situation, or the most frequent errors"),
+    bind(
+        &[Key::ch('p')],
+        |_| Offer::set(|app| app.settings.pool = app.settings.pool.next()),
+        "",
+        "random sets of neurons that track no class, or of any",
+    ),
     bind(&[Key::ch('(')], |_| scroll(-PAGE), "classes", "ten classes back, of too many to show"),
     bind(&[Key::ch(')')], |_| scroll(PAGE), JOIN, "ten classes on"),
     bind(

@@ -52,11 +52,35 @@ kernel! {
                 continue;
             };
             let logit = row[target];
-            loss += f64::from(softmax(row) - logit);
+            let normalizer = softmax(row);
+            let own = row[target];
+            // The difference of the logits has no digits left where the prediction is confident.
+            loss += if own > 0.5 {
+                let others = row.iter().enumerate().map(|(class, &x)| if class == target { 0.0 } else { f64::from(x) });
+                let others: f64 = others.sum();
+                (others / f64::from(own)).ln_1p()
+            } else {
+                f64::from(normalizer - logit)
+            };
             row[target] -= 1.0;
             scale(row, by);
         }
         loss
+    }
+}
+
+kernel! {
+    /// The cross-entropy of a row of logits, in nats, in double precision: the logarithm of 1 plus the other classes' odds, so
+    /// that a loss of 1e-12 keeps its digits. NaN if a logit is.
+    pub fn loss_of(row: &[f32], target: usize) -> f64 {
+        let (own, largest) = (f64::from(row[target]), f64::from(max(row)));
+        let mut others = 0.0;
+        for (class, &x) in row.iter().enumerate() {
+            let share = exp_in_f64(f64::from(x) - largest);
+            others += if class == target { 0.0 } else { share };
+        }
+        let behind = largest - own;
+        if behind == 0.0 { others.ln_1p() } else { behind + (others + exp_in_f64(-behind)).ln() }
     }
 }
 
@@ -75,7 +99,7 @@ kernel! {
                 *share = exp_in_f64(f64::from(x) - largest);
             }
             let total = shares.iter().sum::<f64>();
-            loss += largest + total.ln() - f64::from(row[target]);
+            loss += loss_of(row, target);
             shares[target] -= total;
             let by = f64::from(by) / total;
             for (x, share) in row.iter_mut().zip(&shares) {
@@ -165,5 +189,23 @@ mod tests {
         let mut single = [30.0, 0.0];
         cross_entropy(&mut single, &[Some(0)], 2, 1.0);
         assert_eq!(single[0].to_bits() << 1, 0, "lost");
+    }
+
+    #[test]
+    fn a_loss_of_any_size_keeps_its_digits() {
+        for gap in [0.0, 1e-3, 1.0, 12.0, 20.0, 60.0] {
+            // Three classes; the target leads the others by the gap, or is behind by it.
+            let leading = [3.0, 3.0 - gap, 3.0 - gap];
+            let want = (2.0 * f64::from(-gap).exp()).ln_1p();
+            let behind = [3.0, 3.0 + gap, 3.0];
+            let lost = f64::from(gap) + (2.0 * f64::from(-gap).exp()).ln_1p();
+            for (logits, want) in [(leading, want), (behind, lost)] {
+                let found = loss_of(&logits, 0);
+                assert!((found / want - 1.0).abs() < 1e-6, "{gap}: {found}, not {want}");
+                let trained = cross_entropy(&mut logits.clone(), &[Some(0)], 3, 1.0);
+                assert!((trained / want - 1.0).abs() < 1e-4, "{gap}: {trained}, not {want}");
+            }
+        }
+        assert!(loss_of(&[1.0, f32::NAN], 0).is_nan() && loss_of(&[f32::NAN, 1.0], 0).is_nan());
     }
 }
