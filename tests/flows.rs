@@ -227,9 +227,9 @@ fn an_evaluation_shows_as_it_arrives() {
     screen.keys("e");
     assert!(screen.exported.is_empty(), "figures after the edit would be null");
     part(&mut screen, Some(2));
-    screen.must_show("matched random sets, 2/4");
+    screen.must_show("2/4 sets of any neurons");
     part(&mut screen, Some(4));
-    screen.must_show("4 matched random sets");
+    screen.must_show("4 sets of any neurons");
     screen.keys("e");
     assert_eq!(screen.exported.len(), 1);
 }
@@ -837,6 +837,47 @@ fn random_sets_leave_the_heads_as_they_are() {
     let (control, _) = analysis::controls::control(&edits, (&activity, &BTreeSet::new()), 1, 0).unwrap();
     assert_eq!((control.heads.len(), control.neurons.len()), (1, 1));
     assert_ne!(control.neurons, edits.neurons);
+}
+
+#[test]
+fn errors_are_sorted_by_situation_and_by_wrong_prediction_before_and_after_edits() {
+    let mode = Mode::Exploring { weights: "w.safetensors".into() };
+    let mut screen = Setup { mode, ..Setup::sized(120, 40) }.screen();
+    screen.snapshot(20, trained());
+    screen.keys("1v").must_show("lead tie");
+    screen.must_show("errors");
+    screen.keys("v").must_show("kinds of wrong predictions");
+    screen.keys("2<space>6").must_show("kinds of wrong predictions");
+    screen.keys("v").must_show("before");
+    screen.keys("v").must_show("lead 3+");
+    screen.must_show("after");
+}
+
+#[test]
+fn ablation_goes_to_zero_to_the_mean_and_to_the_mean_at_each_position() {
+    let mut screen = running();
+    screen.keys("2<space>6").must_show("1 head to zero");
+    screen.keys("m").must_show("ablating to the mean over sequences and positions");
+    screen.keys("m").must_show("ablating to the mean at each position");
+    screen.keys("<esc>").must_show("1 head to the mean at each position");
+    // The same by hand.
+    let edits = asked(&press(&mut screen, 'd')).len();
+    assert_eq!(edits, 0);
+    let examples = screen.data.examples(Split::Validation);
+    let means = analysis::evaluation::means_by_position(&trained(), &examples);
+    let head = model::HeadId { layer: 0, head: 0 };
+    let off = model::Interventions {
+        heads: [head].into(),
+        kind: model::AblationKind::MeanPosition,
+        ..model::Interventions::default()
+    };
+    let patch = off.patch(trained().config(), Some(&means));
+    let after = analysis::evaluate(&trained(), &patch, &examples);
+    screen.must_show(&if after.loss < 1.0 {
+        format!("{:.4}", after.loss)
+    } else {
+        format!("{:.3}", after.loss)
+    });
 }
 
 #[test]

@@ -169,6 +169,8 @@ fn attention_and_scores() {
         same(cell("duplicate_score"), average.scores.duplicate.into());
         same(cell("induction_score"), average.scores.induction.into());
         same(cell("uniform_score"), average.scores.uniform.into());
+        same(cell("previous_chance"), average.chance.previous.into());
+        same(cell("induction_chance"), average.chance.induction.into());
     }
     assert_eq!(meaning(&export, "heads", "induction_score")["of"]["sequences"], 30);
     // The mean pattern is the same one.
@@ -180,6 +182,45 @@ fn attention_and_scores() {
     }
     let of = &meaning(&export, "mean_keys", "attention")["of"];
     assert_eq!((&of["over"], &of["sequences"]), (&json!("validation"), &json!(30)));
+}
+
+#[test]
+fn errors_by_situation_and_by_wrong_prediction() {
+    let mut twin = Twin::new("2<space>6");
+    let export = twin.export();
+    let mut off = Interventions::default();
+    off.toggle_head(HeadId { layer: 0, head: 0 });
+    let patch = off.patch(twin.weights.config(), None);
+    let situation = &twin.screen.data.task().situations()[0];
+    let mut errors = [[0, 0]; 4];
+    let mut confused = vec![[0, 0]; 100];
+    for example in twin.screen.data.examples(Split::Validation) {
+        let groups = (situation.of)(example.tokens());
+        for (edits, patch) in [&Patch::default(), &patch].into_iter().enumerate() {
+            let pass = Pass::run(&twin.weights, example, patch);
+            for (position, prediction) in pass.predictions.iter().enumerate() {
+                let target = usize::from(example.targets()[position].unwrap());
+                let prediction = usize::from(prediction.unwrap());
+                confused[target * 10 + prediction][edits] += 1;
+                errors[groups[position].unwrap()][edits] += usize::from(prediction != target);
+            }
+        }
+    }
+    for (at, counted) in errors.iter().enumerate() {
+        for (edits, name) in ["errors_clean", "errors_edited"].into_iter().enumerate() {
+            assert_eq!(index(column(&export, "edited_situations", name)[at]), counted[edits], "{at} {name}");
+        }
+    }
+    let rows = column(&export, "edited_confusion", "count_edited");
+    assert!(rows.len() > 3);
+    for (at, cell) in rows.iter().enumerate() {
+        let [target, predicted] =
+            ["class", "predicted"].map(|name| index(column(&export, "edited_confusion", name)[at]));
+        assert_ne!(target, predicted);
+        assert_eq!(index(cell), confused[target * 10 + predicted][1]);
+        let clean = index(column(&export, "edited_confusion", "count_clean")[at]);
+        assert_eq!(clean, confused[target * 10 + predicted][0]);
+    }
 }
 
 #[test]
