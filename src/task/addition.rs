@@ -171,11 +171,31 @@ fn by_column<T: Clone>(tokens: &[Token], rest: T, value: impl Fn(&Columns, usize
 }
 
 const FEATURES: [Feature; 5] = [
-    Feature { name: "digit sum", short: "sum", key: "digit_sum", series: is_sum_without_carry },
-    Feature { name: "circle", short: "circle", key: "circle", series: circle },
-    Feature { name: "carry in", short: "carry", key: "carry_in", series: carry_in },
-    Feature { name: "chain", short: "chain", key: "chain", series: chain },
-    Feature { name: "is nine", short: "nine", key: "is_nine", series: is_nine },
+    Feature {
+        name: "digit sum",
+        short: "sum",
+        key: "digit_sum",
+        series: |_, tokens, class| is_sum_without_carry(tokens, class),
+    },
+    Feature {
+        name: "circle",
+        short: "circle",
+        key: "circle",
+        series: |_, tokens, class| circle(tokens, class),
+    },
+    Feature {
+        name: "carry in",
+        short: "carry",
+        key: "carry_in",
+        series: |_, tokens, class| carry_in(tokens, class),
+    },
+    Feature { name: "chain", short: "chain", key: "chain", series: |_, tokens, class| chain(tokens, class) },
+    Feature {
+        name: "is nine",
+        short: "nine",
+        key: "is_nine",
+        series: |_, tokens, class| is_nine(tokens, class),
+    },
 ];
 
 /// The sum of the column's two digits.

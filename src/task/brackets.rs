@@ -194,10 +194,25 @@ fn brackets_of(tokens: &[Token]) -> Option<&[Token]> {
 }
 
 const FEATURES: [Feature; 4] = [
-    Feature { name: "elevation", short: "height", key: "elevation", series: elevation },
-    Feature { name: "rest", short: "rest", key: "rest", series: rest },
-    Feature { name: "open share", short: "share", key: "open_share", series: open_share },
-    Feature { name: "below zero", short: "below", key: "below_zero", series: below_zero },
+    Feature {
+        name: "elevation",
+        short: "height",
+        key: "elevation",
+        series: |_, tokens, class| elevation(tokens, class),
+    },
+    Feature { name: "rest", short: "rest", key: "rest", series: |_, tokens, class| rest(tokens, class) },
+    Feature {
+        name: "open share",
+        short: "share",
+        key: "open_share",
+        series: |_, tokens, class| open_share(tokens, class),
+    },
+    Feature {
+        name: "below zero",
+        short: "below",
+        key: "below_zero",
+        series: |_, tokens, class| below_zero(tokens, class),
+    },
 ];
 
 /// Opened minus closed brackets up to the position.

@@ -144,10 +144,20 @@ impl Task for CumsumSign {
 const MOST: i32 = 5;
 
 const FEATURES: [Feature; 4] = [
-    Feature { name: "value", short: "value", key: "value", series: the_value },
-    Feature { name: "sum", short: "sum", key: "sum", series: the_sum },
-    Feature { name: "mean", short: "mean", key: "mean", series: the_mean },
-    Feature { name: "is sign", short: "sign", key: "is_sign", series: is_sign },
+    Feature {
+        name: "value",
+        short: "value",
+        key: "value",
+        series: |_, tokens, class| the_value(tokens, class),
+    },
+    Feature { name: "sum", short: "sum", key: "sum", series: |_, tokens, class| the_sum(tokens, class) },
+    Feature { name: "mean", short: "mean", key: "mean", series: |_, tokens, class| the_mean(tokens, class) },
+    Feature {
+        name: "is sign",
+        short: "sign",
+        key: "is_sign",
+        series: |_, tokens, class| is_sign(tokens, class),
+    },
 ];
 
 /// The value at the position.

@@ -122,10 +122,20 @@ fn counts(tokens: &[Token], letter: Class) -> impl Iterator<Item = usize> + '_ {
 }
 
 const FEATURES: [Feature; 4] = [
-    Feature { name: "count", short: "count", key: "count", series: count },
-    Feature { name: "unique", short: "unique", key: "unique", series: is_unique },
-    Feature { name: "age", short: "age", key: "age", series: age },
-    Feature { name: "duplicate", short: "repeats", key: "duplicate", series: is_duplicate },
+    Feature { name: "count", short: "count", key: "count", series: |_, tokens, class| count(tokens, class) },
+    Feature {
+        name: "unique",
+        short: "unique",
+        key: "unique",
+        series: |_, tokens, class| is_unique(tokens, class),
+    },
+    Feature { name: "age", short: "age", key: "age", series: |_, tokens, class| age(tokens, class) },
+    Feature {
+        name: "duplicate",
+        short: "repeats",
+        key: "duplicate",
+        series: |_, tokens, class| is_duplicate(tokens, class),
+    },
 ];
 
 /// Number of occurrences so far.

@@ -103,10 +103,25 @@ impl Task for Induction {
 }
 
 const FEATURES: [Feature; 4] = [
-    Feature { name: "followed before", short: "followed", key: "followed_before", series: followed_before },
-    Feature { name: "previous", short: "previous", key: "previous", series: previous },
-    Feature { name: "current", short: "current", key: "current", series: current },
-    Feature { name: "seen", short: "seen", key: "seen", series: seen },
+    Feature {
+        name: "followed before",
+        short: "followed",
+        key: "followed_before",
+        series: |_, tokens, class| followed_before(tokens, class),
+    },
+    Feature {
+        name: "previous",
+        short: "previous",
+        key: "previous",
+        series: |_, tokens, class| previous(tokens, class),
+    },
+    Feature {
+        name: "current",
+        short: "current",
+        key: "current",
+        series: |_, tokens, class| current(tokens, class),
+    },
+    Feature { name: "seen", short: "seen", key: "seen", series: |_, tokens, class| seen(tokens, class) },
 ];
 
 fn flags(len: usize, flag: impl Fn(usize) -> bool) -> Vec<f32> {

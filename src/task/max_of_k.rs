@@ -109,9 +109,19 @@ impl Task for MaxOfK {
 }
 
 const FEATURES: [Feature; 3] = [
-    Feature { name: "is largest", short: "largest", key: "is_largest", series: is_largest },
-    Feature { name: "count", short: "count", key: "count", series: count },
-    Feature { name: "larger seen", short: "larger", key: "larger_seen", series: larger_seen },
+    Feature {
+        name: "is largest",
+        short: "largest",
+        key: "is_largest",
+        series: |_, tokens, class| is_largest(tokens, class),
+    },
+    Feature { name: "count", short: "count", key: "count", series: |_, tokens, class| count(tokens, class) },
+    Feature {
+        name: "larger seen",
+        short: "larger",
+        key: "larger_seen",
+        series: |_, tokens, class| larger_seen(tokens, class),
+    },
 ];
 
 fn so_far(tokens: &[Token], value: impl Fn(&[Token]) -> f32) -> Vec<f32> {

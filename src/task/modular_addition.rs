@@ -137,27 +137,37 @@ const FEATURES: [Feature; 6] = [
         name: "cos sum",
         short: "cos a+b",
         key: "cos_sum",
-        series: |tokens, k| wave(tokens, k, [1, 1], 0.0),
+        series: |_, tokens, k| wave(tokens, k, [1, 1], 0.0),
     },
     Feature {
         name: "sin sum",
         short: "sin a+b",
         key: "sin_sum",
-        series: |tokens, k| wave(tokens, k, [1, 1], 0.25),
+        series: |_, tokens, k| wave(tokens, k, [1, 1], 0.25),
     },
-    Feature { name: "cos a", short: "cos a", key: "cos_a", series: |tokens, k| wave(tokens, k, [1, 0], 0.0) },
+    Feature {
+        name: "cos a",
+        short: "cos a",
+        key: "cos_a",
+        series: |_, tokens, k| wave(tokens, k, [1, 0], 0.0),
+    },
     Feature {
         name: "sin a",
         short: "sin a",
         key: "sin_a",
-        series: |tokens, k| wave(tokens, k, [1, 0], 0.25),
+        series: |_, tokens, k| wave(tokens, k, [1, 0], 0.25),
     },
-    Feature { name: "cos b", short: "cos b", key: "cos_b", series: |tokens, k| wave(tokens, k, [0, 1], 0.0) },
+    Feature {
+        name: "cos b",
+        short: "cos b",
+        key: "cos_b",
+        series: |_, tokens, k| wave(tokens, k, [0, 1], 0.0),
+    },
     Feature {
         name: "sin b",
         short: "sin b",
         key: "sin_b",
-        series: |tokens, k| wave(tokens, k, [0, 1], 0.25),
+        series: |_, tokens, k| wave(tokens, k, [0, 1], 0.25),
     },
 ];
 

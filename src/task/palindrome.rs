@@ -146,8 +146,18 @@ fn mismatches(tokens: &[Token]) -> Vec<bool> {
 }
 
 const FEATURES: [Feature; 2] = [
-    Feature { name: "mismatch", short: "mismatch", key: "mismatch", series: mismatch },
-    Feature { name: "mismatch count", short: "mismatches", key: "mismatches", series: mismatches_so_far },
+    Feature {
+        name: "mismatch",
+        short: "mismatch",
+        key: "mismatch",
+        series: |_, tokens, class| mismatch(tokens, class),
+    },
+    Feature {
+        name: "mismatch count",
+        short: "mismatches",
+        key: "mismatches",
+        series: |_, tokens, class| mismatches_so_far(tokens, class),
+    },
 ];
 
 fn mismatch(tokens: &[Token], _: Class) -> Vec<f32> {

@@ -128,10 +128,30 @@ fn successors(tokens: &[Token]) -> Vec<Option<Token>> {
 }
 
 const FEATURES: [Feature; 4] = [
-    Feature { name: "next larger", short: "next", key: "next_larger", series: next_larger },
-    Feature { name: "above current", short: "above", key: "above_current", series: above_current },
-    Feature { name: "in list", short: "listed", key: "in_list", series: in_list },
-    Feature { name: "distance", short: "distance", key: "distance", series: distance },
+    Feature {
+        name: "next larger",
+        short: "next",
+        key: "next_larger",
+        series: |_, tokens, class| next_larger(tokens, class),
+    },
+    Feature {
+        name: "above current",
+        short: "above",
+        key: "above_current",
+        series: |_, tokens, class| above_current(tokens, class),
+    },
+    Feature {
+        name: "in list",
+        short: "listed",
+        key: "in_list",
+        series: |_, tokens, class| in_list(tokens, class),
+    },
+    Feature {
+        name: "distance",
+        short: "distance",
+        key: "distance",
+        series: |_, tokens, class| distance(tokens, class),
+    },
 ];
 
 fn flags(flags: impl Iterator<Item = bool>) -> Vec<f32> {
