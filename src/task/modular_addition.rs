@@ -214,7 +214,8 @@ mod tests {
 
     #[test]
     fn waves_begin_where_their_numbers_are_known() {
-        let series = |which: usize| (FEATURES[which].series)(&[3, 6, 8], 2);
+        let task = ModularAddition::new(8);
+        let series = |which: usize| (FEATURES[which].series)(&task, &[3, 6, 8], 2);
         let near = |which: usize, want: [f32; 3]| {
             let series = series(which);
             assert!(series.iter().zip(want).all(|(x, want)| (x - want).abs() < 1e-6), "{which}: {series:?}");
@@ -227,8 +228,8 @@ mod tests {
         near(3, [-1.0, -1.0, -1.0]);
         near(4, [0.0, -1.0, -1.0]);
         near(5, [0.0, 0.0, 0.0]);
-        assert!(((FEATURES[2].series)(&[1, 0, 8], 1)[0] - half).abs() < 1e-6);
-        assert_eq!((FEATURES[0].series)(&[8, 1, 8], 1), [0.0; 3], "no sum");
+        assert!(((FEATURES[2].series)(&task, &[1, 0, 8], 1)[0] - half).abs() < 1e-6);
+        assert_eq!((FEATURES[0].series)(&task, &[8, 1, 8], 1), [0.0; 3], "no sum");
         assert_eq!((wraps(&[3, 6, 8]), wraps(&[3, 4, 8])[2]), (vec![None, None, Some(1)], Some(0)));
     }
 
