@@ -2,7 +2,8 @@
 
 use super::super::events::{EpochMetrics, TrainEvent};
 use super::{TrainError, Trainer};
-use crate::analysis::{Evaluation, Tally, evaluate};
+use crate::analysis::total::over;
+use crate::analysis::{Evaluation, Tally};
 use crate::model::{Backend, Patch, Sequences, Weights};
 
 /// Tokens of the training sequences that a validation also evaluates, at most: a signal waits for them.
@@ -38,10 +39,11 @@ impl<D: Backend> Trainer<'_, D> {
 
     /// Evaluates sequences on the device, or on the host if that is the device.
     fn evaluate(&self, weights: &Weights, of: &Sequences<D>, rows: &[usize]) -> Result<Evaluation, D::Err> {
+        let situations = self.setup.dataset.task().situations();
+        let mut tally = Tally::new(&self.setup.config.model).sorted_by(situations);
         if !D::HAS_MEMORY {
-            return Ok(evaluate(weights, &Patch::default(), &of.examples(rows)));
+            return Ok(over(tally, weights, &Patch::default(), &of.examples(rows)).evaluation());
         }
-        let mut tally = Tally::new(&self.setup.config.model);
         let outputs = self.setup.config.model.outputs();
         for rows in rows.chunks(self.setup.config.batch_size()) {
             let logits = self.optimizer.logits(&self.model, of, rows)?;
