@@ -70,19 +70,20 @@ fn fold_lanes(
             }
         }
     }
+    // A vector of its own for what is left: an index that is not known would keep the groups in memory.
+    let mut rest = [start; LANES];
     let (a, b) = (chunks_a.remainder(), chunks_b.remainder());
     let (mut chunks_a, mut chunks_b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    for ((a, b), lanes) in (&mut chunks_a).zip(&mut chunks_b).zip(&mut lanes) {
+    for (a, b) in (&mut chunks_a).zip(&mut chunks_b) {
         for lane in 0..LANES {
-            lanes[lane] = step(lanes[lane], a[lane], b[lane]);
+            rest[lane] = step(rest[lane], a[lane], b[lane]);
         }
     }
-    let last = &mut lanes[a.len() / LANES % GROUPS];
     for (lane, (a, b)) in chunks_a.remainder().iter().zip(chunks_b.remainder()).enumerate() {
-        last[lane] = step(last[lane], *a, *b);
+        rest[lane] = step(rest[lane], *a, *b);
     }
     let [mut lanes, others @ ..] = lanes;
-    for other in others {
+    for other in others.into_iter().chain([rest]) {
         for lane in 0..LANES {
             lanes[lane] = join(lanes[lane], other[lane]);
         }
