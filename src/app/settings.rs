@@ -183,6 +183,8 @@ impl Patterns {
 pub(crate) struct Settings {
     pub(crate) loss: LossScale,
     pub(crate) breakdown: Breakdown,
+    /// Whether the damage of every set is evaluated, however many there are.
+    pub(crate) damage: bool,
     /// Where the random sets to compare with are drawn from.
     pub(crate) pool: ControlPool,
     pub(crate) attention: AttentionScale,

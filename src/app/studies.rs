@@ -10,7 +10,7 @@ use crate::analysis::hypotheses::{Fitted, Tracker};
 use crate::analysis::lens::{LensFigures, LensRow};
 use crate::analysis::{Evaluation, NeuronHook, Scores};
 use crate::inquiry::{
-    AblationReport, Answer, AskedBy, Findings, Inquiry, Origin, Over, PathsTo, Probe, Question,
+    AblationReport, Answer, AskedBy, DamageReport, Findings, Inquiry, Origin, Over, PathsTo, Probe, Question,
     RepeatedHeads, Subject, TokenPath, WeightForm,
 };
 use crate::model::{HeadId, NeuronId, Snapshot};
@@ -21,6 +21,9 @@ pub(crate) type Asked = (Subject, Question);
 
 /// Number of random neuron sets to compare an ablation with.
 const CONTROLS: usize = 20;
+
+/// Sets whose damage is evaluated without asking.
+const FEW_SETS: usize = 32;
 
 /// Most paths of a layer that are ranked while the user waits.
 const MOST_PATHS: usize = 1 << 20;
@@ -131,6 +134,7 @@ impl Studies {
     found!(/** The neurons that track each token. */ trackers, Trackers, Arc<Vec<Vec<Tracker>>>);
     found!(/** Predictions over the validation set. */ predictions, Predictions, Arc<Scores>);
     found!(/** The strongest paths. */ paths, Paths, Arc<Vec<TokenPath>>);
+    found!(/** What sets cost each class. */ damage, Damage, Arc<DamageReport>);
     found!(ablation, Ablation, Arc<AblationReport>);
     found!(fits, Fit, Arc<Vec<Fitted>>);
     found!(drives, Drive, Arc<HeadDrive>);
@@ -271,6 +275,15 @@ impl App {
     pub(super) fn of_validation(&self) -> Option<Subject> {
         let snapshot = self.timeline.current().filter(|_| self.has_data())?;
         Some(self.subject(snapshot, self.form).over(Over::Validation))
+    }
+
+    /// The question about the damage of every set, while nothing is edited: asked at once if there are few sets, else by a
+    /// key.
+    pub(super) fn of_damage(&self) -> Option<Asked> {
+        let subject = self.of_validation().filter(|_| self.ablation.off.is_empty())?;
+        let model = &self.options.model;
+        let sets = 2 * model.n_layers * model.n_heads + if model.has_mlp() { model.outputs() } else { 0 };
+        (self.settings.damage || sets <= FEW_SETS).then_some((subject, Question::Damage))
     }
 
     /// The question about the effect of the active edits.

@@ -42,6 +42,8 @@ pub enum Dim {
     Step,
     /// Without edits, with edits, and with each random set to compare.
     Edits,
+    /// Sets of heads or neurons.
+    Set,
     /// Hypotheses about neurons.
     Hypothesis,
     /// Values of a feature, or intervals of them.
@@ -72,6 +74,7 @@ impl Dim {
             Self::Place => "place",
             Self::Step => "step",
             Self::Edits => "edits",
+            Self::Set => "set",
             Self::Hypothesis => "hypothesis",
             Self::Bin => "value",
             Self::Part => "part",

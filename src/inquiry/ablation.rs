@@ -5,17 +5,13 @@ use std::sync::Arc;
 
 use super::accuracy::{CONFUSION, OfGroup, SITUATION_ACCURACY, SITUATION_ERRORS, group};
 use super::bench::Bench;
-use super::job::{Job, MeansOf, Progress, Sweep};
+use super::job::{Evaluator, Job, Progress, TrackersOf};
 use super::{Answer, Findings};
 use crate::analysis::controls::{control, strongest};
-use crate::analysis::hypotheses::TrackerSums;
-use crate::analysis::{ControlPool, Controls, Evaluation, Tally};
+use crate::analysis::{ControlPool, Controls, Evaluation};
 use crate::figure::{Axis, Datum, Dim, Figure, Spec, Subject};
-use crate::model::{Interventions, NeuronId, Patch};
+use crate::model::{Interventions, NeuronId};
 use crate::task::Task;
-
-/// Larger tables of class by neuron are not computed for the choice of random sets.
-const MOST_TABLE_BYTES: u128 = 256 << 20;
 
 /// Loss with edits, beside random ones.
 pub static EDITED_LOSS: Spec = Spec {
@@ -137,20 +133,12 @@ pub fn confusion(answer: &Answer, report: &Arc<AblationReport>, task: &Arc<dyn T
 }
 
 pub(super) fn ask(subject: &Subject, (planned, pool): (usize, ControlPool)) -> Box<dyn Job> {
-    let (clean, means) = (subject.clone().edited(&Interventions::default()), MeansOf::default());
+    let clean = subject.clone().edited(&Interventions::default());
     let has_neurons = !subject.edits.neurons.is_empty();
     let controls = has_neurons.then(|| Controls { pool, planned, ..Controls::default() });
+    let (evaluator, tracking) = (Evaluator::default(), TrackersOf::default());
     let subject = subject.clone();
-    Box::new(Ablation {
-        subject,
-        clean,
-        controls,
-        report: None,
-        means,
-        tracking: None,
-        excluded: None,
-        sweep: None,
-    })
+    Box::new(Ablation { subject, clean, controls, report: None, evaluator, tracking, excluded: None })
 }
 
 struct Ablation {
@@ -158,33 +146,17 @@ struct Ablation {
     clean: Subject,
     controls: Option<Controls>,
     report: Option<AblationReport>,
-    means: MeansOf,
-    /// Ranks the trackers of every class.
-    tracking: Option<Sweep<TrackerSums>>,
+    /// Evaluates one set of edits after another.
+    evaluator: Evaluator,
+    tracking: TrackersOf,
     /// The neurons that no random set contains.
     excluded: Option<BTreeSet<NeuronId>>,
-    /// The current evaluation.
-    sweep: Option<Sweep<Tally>>,
 }
 
 impl Ablation {
-    /// Evaluates a set of edits; `None` until all sequences are evaluated.
-    fn evaluate(&mut self, of: &Subject, bench: &Bench) -> Option<Evaluation> {
-        let Some(sweep) = &mut self.sweep else {
-            let patch = self.means.patch(of, bench)?;
-            let weights = bench.weights(of);
-            let tally = Tally::new(weights.config()).sorted_by(bench.data().task().situations());
-            self.sweep = Some(Sweep::new(weights, patch, tally));
-            return None;
-        };
-        let evaluation = sweep.step(bench)?.evaluation();
-        self.sweep = None;
-        Some(evaluation)
-    }
-
     fn before(&mut self, bench: &Bench) -> Option<AblationReport> {
         if bench.known_baseline(&self.clean).is_none() {
-            let evaluation = self.evaluate(&self.clean.clone(), bench)?;
+            let evaluation = self.evaluator.step(&self.clean, bench)?;
             bench.keep_baseline(&self.clean, evaluation);
         }
         let before = bench.known_baseline(&self.clean)?.as_ref().clone();
@@ -194,20 +166,9 @@ impl Ablation {
     /// The neurons that random sets leave out; `None` until known.
     fn excluded(&mut self, pool: ControlPool, bench: &Bench) -> Option<BTreeSet<NeuronId>> {
         if self.excluded.is_none() {
-            let config = self.subject.snapshot.config();
-            let features = bench.data().task().features().len();
-            let bytes = TrackerSums::approximate_bytes(config, features, rayon::current_num_threads());
-            if pool == ControlPool::Any || bytes > MOST_TABLE_BYTES {
-                self.excluded = Some(BTreeSet::new());
-            } else {
-                let sweep = self.tracking.get_or_insert_with(|| {
-                    let (weights, directions) = (bench.weights(&self.clean), bench.directions(&self.clean));
-                    let sums = TrackerSums::new(weights.config(), directions, bench.data().task());
-                    Sweep::new(weights, Patch::default(), sums)
-                });
-                self.excluded = Some(strongest(&sweep.step(bench)?.trackers()));
-                self.tracking = None;
-            }
+            let is_any = pool == ControlPool::Any || TrackersOf::are_too_large(&self.subject, bench);
+            let trackers = if is_any { Vec::new() } else { self.tracking.step(&self.clean, bench)? };
+            self.excluded = Some(strongest(&trackers));
         }
         self.excluded.clone()
     }
@@ -216,7 +177,7 @@ impl Ablation {
     fn control(&mut self, mut report: AblationReport, bench: &Bench) -> Option<AblationReport> {
         let pool = report.controls.as_ref().map_or(ControlPool::Any, |controls| controls.pool);
         let done = report.controls.as_ref().map_or(0, |controls| controls.losses.len());
-        let activity = self.means.step(&self.clean.clone(), bench)?;
+        let activity = self.evaluator.means.step(&self.clean, bench)?;
         let excluded = self.excluded(pool, bench)?;
         let source = (&activity.activity[..], &excluded);
         let Some((set, ratio)) = control(&self.subject.edits, source, bench.seed(), done as u64) else {
@@ -227,7 +188,7 @@ impl Ablation {
             self.excluded = None;
             return Some(report);
         };
-        let evaluation = self.evaluate(&self.subject.clone().edited(&set), bench)?;
+        let evaluation = self.evaluator.step(&self.subject.clone().edited(&set), bench)?;
         if let Some(controls) = &mut report.controls {
             controls.losses.push(evaluation.loss);
             controls.accuracies.push(evaluation.accuracy);
@@ -241,7 +202,7 @@ impl Ablation {
         match self.report.clone() {
             None => self.before(bench),
             Some(report) if report.after.is_none() => {
-                let after = self.evaluate(&self.subject.clone(), bench)?;
+                let after = self.evaluator.step(&self.subject, bench)?;
                 Some(AblationReport { after: Some(after), ..report })
             }
             Some(report) => self.control(report, bench),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::Findings;
 use super::bench::{Averages, Bench};
 use crate::analysis::evaluation::Totals;
+use crate::analysis::hypotheses::{Tracker, TrackerSums};
 use crate::analysis::total::{Total, add, slice_len};
+use crate::analysis::{Evaluation, Tally};
 use crate::figure::Subject;
 use crate::model::{Patch, Snapshot};
 use crate::task::Split;
@@ -95,6 +97,56 @@ impl MeansOf {
         let averages = if of.needs_means() { Some(self.step(of, bench)?) } else { None };
         let means = averages.as_ref().map(|averages| &averages.means);
         Some(of.edits.patch(of.snapshot.config(), means))
+    }
+}
+
+/// Evaluates one set of edits after another over the validation set.
+#[derive(Default)]
+pub(super) struct Evaluator {
+    pub(super) means: MeansOf,
+    sweep: Option<Sweep<Tally>>,
+}
+
+impl Evaluator {
+    /// Adds the next slice; returns the evaluation after the last. The subject must stay the same until then.
+    pub(super) fn step(&mut self, of: &Subject, bench: &Bench) -> Option<Evaluation> {
+        let Some(sweep) = &mut self.sweep else {
+            let patch = self.means.patch(of, bench)?;
+            let weights = bench.weights(of);
+            let tally = Tally::new(weights.config()).sorted_by(bench.data().task().situations());
+            self.sweep = Some(Sweep::new(weights, patch, tally));
+            return None;
+        };
+        let evaluation = sweep.step(bench)?.evaluation();
+        self.sweep = None;
+        Some(evaluation)
+    }
+}
+
+/// Larger tables of class by neuron are not computed on the side, in bytes.
+const MOST_TABLE_BYTES: u128 = 256 << 20;
+
+/// Ranks the neurons that track each class.
+#[derive(Default)]
+pub(super) struct TrackersOf(Option<Sweep<TrackerSums>>);
+
+impl TrackersOf {
+    /// Whether the tables take too much memory.
+    pub(super) fn are_too_large(of: &Subject, bench: &Bench) -> bool {
+        let (config, features) = (of.snapshot.config(), bench.data().task().features().len());
+        TrackerSums::approximate_bytes(config, features, rayon::current_num_threads()) > MOST_TABLE_BYTES
+    }
+
+    /// Adds the next slice; returns the trackers of each class after the last.
+    pub(super) fn step(&mut self, of: &Subject, bench: &Bench) -> Option<Vec<Vec<Tracker>>> {
+        let sweep = self.0.get_or_insert_with(|| {
+            let weights = bench.weights(of);
+            let sums = TrackerSums::new(weights.config(), bench.directions(of), bench.data().task());
+            Sweep::new(weights, Patch::default(), sums)
+        });
+        let trackers = sweep.step(bench)?.trackers();
+        self.0 = None;
+        Some(trackers)
     }
 }
 

@@ -7,6 +7,7 @@ pub mod accuracy;
 pub mod attention;
 mod bench;
 pub mod circuits;
+pub mod damage;
 pub mod fit;
 pub mod heads;
 mod job;
@@ -34,6 +35,7 @@ use crate::task::Class;
 
 pub use ablation::AblationReport;
 pub use bench::{Bench, YieldPoint};
+pub use damage::DamageReport;
 pub use job::{Job, Progress};
 pub use passes::Probe;
 pub use paths::{PathsTo, TokenPath};
@@ -78,6 +80,8 @@ pub enum Question {
     Accuracy,
     /// The prediction at every position of the validation set.
     Predictions,
+    /// What each head and each class's trackers cost each class.
+    Damage,
     /// Effect of the edits over the validation set.
     Ablation {
         /// Number of random neuron sets to compare with.
@@ -104,6 +108,7 @@ impl Question {
             Self::Trackers => "trackers",
             Self::Accuracy => "accuracy",
             Self::Predictions => "predictions",
+            Self::Damage => "damage",
             Self::Ablation { .. } => "validation",
         }
     }
@@ -145,6 +150,7 @@ impl Question {
             Self::Trackers => trackers::ask(subject),
             Self::Accuracy => accuracy::ask(subject),
             Self::Predictions => predictions::ask(subject),
+            Self::Damage => damage::ask(subject),
             Self::Ablation { controls, pool } => ablation::ask(subject, (*controls, *pool)),
         }
     }
@@ -201,6 +207,8 @@ pub enum Findings {
     Accuracy(Arc<Evaluation>),
     /// By sequence.
     Predictions(Arc<Scores>),
+    /// As far as computed.
+    Damage(Arc<DamageReport>),
     /// As far as computed.
     Ablation(Arc<AblationReport>),
 }

@@ -9,7 +9,7 @@ use super::effects;
 use super::ink::{Ink, beside, lines};
 use super::table::Row;
 use super::theme::Role;
-use super::{Look, classes, logit_row, losses, nothing_yet, provenance};
+use super::{Look, classes, damage, logit_row, losses, nothing_yet, provenance};
 use crate::app::keymap::Key;
 use crate::app::views::edits::{classes as by_class, confusion, situations};
 use crate::app::{App, InterventionRow};
@@ -29,7 +29,8 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         return nothing_yet(ink, app, area, "ablation");
     };
     if app.ablation.off.is_empty() {
-        return nothing_off(ink, area);
+        nothing_off(ink, area);
+        return damage::render(ink, app, lines(area, NOTHING_OFF, area.height));
     }
     ink.rule(area, 0, &heading(app, probe), &provenance(app, probe));
     effects::render(ink, app, lines(area, 1, effects::HEIGHT));
@@ -83,6 +84,9 @@ fn heading(app: &App, probe: &Probe) -> String {
     let parts: Vec<String> = [ablated, replaced].into_iter().flatten().collect();
     format!("{}: {} cells of this sequence", parts.join(", "), probe.cells)
 }
+
+/// Height of the hints while nothing is off.
+const NOTHING_OFF: u16 = 8;
 
 fn nothing_off(ink: &mut Ink<'_>, area: Rect) {
     ink.rule(area, 0, "ablation", "nothing is off");

@@ -24,6 +24,7 @@ mod circuits;
 mod classes;
 mod columns;
 mod component_map;
+mod damage;
 mod edits;
 mod effects;
 mod glyphs;

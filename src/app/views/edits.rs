@@ -15,6 +15,7 @@ use crate::inquiry::ablation::{
     self, EDITED_ACCURACY, EDITED_CLASS_ACCURACY, EDITED_CONFUSION, EDITED_LOSS, EDITED_SITUATION_ACCURACY,
     EDITED_SITUATION_ERRORS,
 };
+use crate::inquiry::damage::{self, ACCURACY_DAMAGE, DAMAGE};
 use crate::inquiry::logits::{CORRECT, LOSS};
 
 pub(crate) static ROOM: Room = Room {
@@ -30,7 +31,7 @@ pub(crate) static ROOM: Room = Room {
     has_key: false,
     has_target: false,
     toggle: |app| in_list(app, || Offer::act(App::undo_line)),
-    asks: |app| app.of_edits().into_iter().collect(),
+    asks: |app| app.of_edits().or_else(|| app.of_damage()).into_iter().collect(),
     prepare: |_| {},
     panels: PANELS,
     focus: |_| "effect_here",
@@ -77,6 +78,11 @@ const PANELS: &[PanelEntry] = &[
         [EDITED_CONFUSION],
         confusion
     ),
+    panel!(
+        "damage",
+        "what each head and each class's trackers cost each class, while nothing is edited",
+        [DAMAGE, ACCURACY_DAMAGE],
+        damage, opened_by: |app| app.settings.damage = true),
     PanelEntry { build: edited_logits, ..LOGITS_PANEL },
 ];
 
@@ -126,6 +132,15 @@ pub(crate) fn classes(app: &App) -> Option<Panel> {
     Some(Panel::new("edited_classes", [figure.axes[1].clone()]).and(columns))
 }
 
+pub(crate) fn damage(app: &App) -> Option<Panel> {
+    app.answered().filter(|_| app.ablation.off.is_empty())?;
+    let (answer, report) = app.studies.damage()?;
+    let [loss, accuracy] = damage::figures(answer, report, app.options.dataset.task());
+    let column = |name, figure| Column::new(name, figure, [At::Lead(0), At::Lead(1)]);
+    let panel = Panel::new("damage", loss.axes.clone()).with(column("loss", &loss));
+    Some(panel.with(column("accuracy", &accuracy)))
+}
+
 pub(crate) fn situations(app: &App) -> Option<Panel> {
     edited(app)?;
     let (answer, report) = app.ablation_figures()?;
@@ -158,6 +173,18 @@ const KEYS: &[Binding] = &[
     bind(PAGE_UP, |app| line(app, -PAGE), "", "ten lines up"),
     bind(PAGE_DOWN, |app| line(app, PAGE), "", "ten lines down"),
     bind(&[Key::ch('v')], breakdown, "by", "accuracy by class or situation, or the most frequent errors"),
+    bind(
+        &[Key::ch('D')],
+        |app| {
+            if app.ablation.off.is_empty() {
+                Offer::set(|app| app.settings.damage = true).hinted_if(false)
+            } else {
+                Offer::nothing("the damage of every set is shown while nothing is off: u")
+            }
+        },
+        "",
+        "what each head and each class's trackers cost each class",
+    ),
     bind(
         &[Key::ch('p')],
         |_| Offer::set(|app| app.settings.pool = app.settings.pool.next()),
