@@ -196,7 +196,7 @@ fn edits_are_those_of_the_screen() {
         more.extend(if heads.is_empty() { ["--neurons", &neurons] } else { ["--heads", &heads] });
         let shown = show(dir.path(), &model, "ablate", &more).unwrap();
         let tables = export["tables"].as_array().unwrap();
-        assert_eq!(tables.len(), 5, "{}", model.name);
+        assert_eq!(tables.len(), 7, "{}", model.name);
         for (screen, one) in tables.iter().zip(shown.as_array().unwrap()) {
             assert_equal(model.name, screen, one);
         }
@@ -308,7 +308,10 @@ fn every_format_holds_the_same_numbers() {
     let last = f32::from_le_bytes(scores.data()[4..].try_into().unwrap());
     assert!((f64::from(last) - row[6].as_f64().unwrap()).abs() < 1e-7);
     let text = String::from_utf8(write("text", "h.txt")).unwrap();
-    assert!(text.contains("# previous_score, duplicate_score, induction_score, uniform_score: "), "{text}");
+    assert!(
+        text.contains("# previous_score, duplicate_score, induction_score, uniform_score, previous_chance, "),
+        "{text}"
+    );
     assert!(text.contains("30 validation sequences"), "{text}");
     let svg = String::from_utf8(write("svg", "h.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("Attention"), "{}", &svg[..200]);

@@ -211,14 +211,14 @@ fn errors_by_situation_and_by_wrong_prediction() {
             assert_eq!(index(column(&export, "edited_situations", name)[at]), counted[edits], "{at} {name}");
         }
     }
-    let rows = column(&export, "edited_confusion", "count_edited");
+    let rows = column(&export, "edited_wrong_predictions", "count_edited");
     assert!(rows.len() > 3);
     for (at, cell) in rows.iter().enumerate() {
         let [target, predicted] =
-            ["class", "predicted"].map(|name| index(column(&export, "edited_confusion", name)[at]));
+            ["class", "predicted"].map(|name| index(column(&export, "edited_wrong_predictions", name)[at]));
         assert_ne!(target, predicted);
         assert_eq!(index(cell), confused[target * 10 + predicted][1]);
-        let clean = index(column(&export, "edited_confusion", "count_clean")[at]);
+        let clean = index(column(&export, "edited_wrong_predictions", "count_clean")[at]);
         assert_eq!(clean, confused[target * 10 + predicted][0]);
     }
 }
@@ -270,9 +270,9 @@ fn neurons_trackers_and_fits() {
         same(column(&export, "fit", "correlation")[at], fitted.correlation);
     }
     for (at, point) in fitted[0].0.tuning.iter().enumerate() {
-        same(column(&export, "tuning", "activation")[at], point.mean);
-        same(column(&export, "tuning", "deviation")[at], point.deviation);
-        assert_eq!(index(column(&export, "tuning", "positions")[at]), point.positions);
+        same(column(&export, "tuning_curve", "activation")[at], point.mean);
+        same(column(&export, "tuning_curve", "deviation")[at], point.deviation);
+        assert_eq!(index(column(&export, "tuning_curve", "positions")[at]), point.positions);
     }
     assert_eq!(meaning(&export, "fit", "r_squared")["asked_with"]["class"], token.to_string());
 }
@@ -464,8 +464,8 @@ fn what_is_copied_is_the_focused_table() {
         let columns = copied.lines().next().unwrap().split(',').count();
         assert!(copied.lines().count() > 2 && copied.lines().all(|line| line.split(',').count() == columns));
     }
-    let mut twin = Twin::new("6");
-    twin.screen.keys("ye");
-    twin.screen.must_show("there are no numbers here yet");
-    assert!(twin.screen.copied.is_empty() && twin.screen.exported.is_empty());
+    // Before the first weights.
+    let mut screen = Setup::default().screen();
+    screen.keys("6ye").must_show("there are no numbers here yet");
+    assert!(screen.copied.is_empty() && screen.exported.is_empty());
 }

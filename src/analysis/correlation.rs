@@ -123,10 +123,11 @@ impl Correlations {
     /// Pearson's correlation of a column with a series, -1 to 1: its square is the share of variance that a straight line
     /// explains. 0 if either is constant, NaN if either has a NaN.
     pub(super) fn of(&self, column: usize, series: usize) -> f64 {
-        if self.x.is_constant(column, self.n) || self.y.is_constant(series, self.n) {
+        let squares = self.x.squares[column] * self.y.squares[series];
+        let is_constant = self.x.is_constant(column, self.n) || self.y.is_constant(series, self.n);
+        if is_constant && !squares.is_nan() {
             return 0.0;
         }
-        let squares = self.x.squares[column] * self.y.squares[series];
         (self.xy[series * self.columns() + column] / squares.sqrt()).clamp(-1.0, 1.0)
     }
 }
@@ -140,6 +141,9 @@ mod tests {
         let mut all = Correlations::new(2, 1);
         all.add(&[f32::NAN, 1.0, 2.0, 1.0, 3.0, 1.0], vec![1.0, 2.0, 3.0]);
         assert!(all.of(0, 0).is_nan());
+        let mut constant = Correlations::new(1, 1);
+        constant.add(&[f32::NAN, 1.0], vec![1.0, 1.0]);
+        assert!(constant.of(0, 0).is_nan());
         assert_eq!((all.of(1, 0), all.is_constant(1)), (0.0, true));
     }
 

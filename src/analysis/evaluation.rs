@@ -41,6 +41,11 @@ impl Evaluation {
         self.known_accuracy().map(|_| self.loss)
     }
 
+    /// The targets of one of the groups of all situations, if counted.
+    pub fn group(&self, at: usize) -> Option<Count> {
+        self.by_situation.iter().flatten().nth(at).copied()
+    }
+
     /// The accuracy; `None` without targets.
     pub fn known_accuracy(&self) -> Option<f64> {
         Some(self.accuracy).filter(|accuracy| !accuracy.is_nan())

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::accuracy::{CONFUSION, OfGroup, SITUATION_ACCURACY, SITUATION_ERRORS, group};
 use super::bench::Bench;
 use super::job::{Evaluator, Job, Progress, TrackersOf};
 use super::{Answer, Findings};
 use crate::analysis::controls::{control, strongest};
+use crate::analysis::evaluation::Count;
 use crate::analysis::{ControlPool, Controls, Evaluation};
 use crate::figure::{Axis, Datum, Dim, Figure, Spec, Subject};
 use crate::model::{Interventions, NeuronId};
@@ -45,14 +45,29 @@ pub static EDITED_CLASS_ACCURACY: Spec = Spec {
 };
 
 /// Accuracy by situation with edits.
-pub static EDITED_SITUATION_ACCURACY: Spec =
-    Spec { name: "edited_accuracy_by_situation", ..SITUATION_ACCURACY };
+pub static EDITED_SITUATION_ACCURACY: Spec = Spec {
+    name: "edited_accuracy_by_situation",
+    definition: "share of the targets in a group of the task's situations that are predicted, clean and edited",
+    baseline: "1/d_vocab_out, of a uniform guess",
+    axes: &[Dim::Edits, Dim::Situation],
+    ..Spec::BARE
+};
 
 /// Errors by situation with edits.
-pub static EDITED_SITUATION_ERRORS: Spec = Spec { name: "edited_errors_by_situation", ..SITUATION_ERRORS };
+pub static EDITED_SITUATION_ERRORS: Spec = Spec {
+    name: "edited_errors_by_situation",
+    definition: "wrong predictions in a group of the task's situations, clean and edited",
+    axes: &[Dim::Edits, Dim::Situation],
+    ..Spec::BARE
+};
 
 /// Confusion matrix with edits.
-pub static EDITED_CONFUSION: Spec = Spec { name: "edited_confusion", ..CONFUSION };
+pub static EDITED_CONFUSION: Spec = Spec {
+    name: "edited_confusion",
+    definition: "targets of a class that are predicted as another, or as itself, clean and edited; not for more than 128 classes",
+    axes: &[Dim::Edits, Dim::Class, Dim::Predicted],
+    ..Spec::BARE
+};
 
 /// The effect of edits over a set of sequences, with matched random controls.
 #[derive(Clone, Debug)]
@@ -104,19 +119,19 @@ pub fn by_situation(
     report: &Arc<AblationReport>,
     task: &Arc<dyn Task>,
 ) -> Option<[Arc<Figure>; 2]> {
-    let cells: [OfGroup; 2] = [
-        (&EDITED_SITUATION_ACCURACY, |count| count.share().into()),
-        (&EDITED_SITUATION_ERRORS, |count| count.wrong().into()),
-    ];
     (!report.before.by_situation.is_empty()).then(|| {
-        cells.map(|(spec, cell)| {
+        let figure = |spec, of: fn(Count) -> Datum| {
             let report = Arc::clone(report);
             let axes = vec![Axis::named(Dim::Edits, ["clean", "edited"]), Axis::situations(&**task)];
             answer.figure(spec, axes, move |at| -> Datum {
-                let count = report.one(at[0]).and_then(|one| group(one, at[1]));
-                count.map_or(Datum::Nothing, cell)
+                let count = report.one(at[0]).and_then(|one| one.group(at[1]));
+                count.map_or(Datum::Nothing, of)
             })
-        })
+        };
+        [
+            figure(&EDITED_SITUATION_ACCURACY, |count| count.share().into()),
+            figure(&EDITED_SITUATION_ERRORS, |count| count.wrong().into()),
+        ]
     })
 }
 

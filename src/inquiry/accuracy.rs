@@ -103,13 +103,8 @@ pub struct Figures {
     pub confusion: Option<Arc<Figure>>,
 }
 
-/// One of the groups of all situations, in one evaluation.
-pub(super) fn group(of: &Evaluation, at: usize) -> Option<Count> {
-    of.by_situation.iter().flatten().nth(at).copied()
-}
-
 /// A spec of situations, and its cell.
-pub(super) type OfGroup = (&'static Spec, fn(Count) -> Datum);
+type OfGroup = (&'static Spec, fn(Count) -> Datum);
 
 /// The specs of the situations.
 const SITUATIONS: [OfGroup; 3] = [
@@ -125,7 +120,7 @@ pub fn figures(of: &Arc<Subject>, found: &Arc<Evaluation>, task: &Arc<dyn Task>)
         SITUATIONS.map(|(spec, cell)| {
             let found = Arc::clone(found);
             Figure::new(spec, vec![clean(), Axis::situations(&**task)], of, move |at| {
-                group(&found, at[1]).map_or(Datum::Nothing, cell)
+                found.group(at[1]).map_or(Datum::Nothing, cell)
             })
         })
     });

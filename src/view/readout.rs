@@ -29,7 +29,8 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Meas
     let below = area.height.saturating_sub(CELL);
     // The head list gets the height it needs, up to all but `KEYS` lines.
     let most = (below / 2).max(below.saturating_sub(KEYS));
-    let heads_height = (heads + 2).min(most);
+    // Heading, columns, heads, and the chance levels.
+    let heads_height = (heads + 3).min(most);
     // A head list of headings alone is useless.
     let heads_height = if heads_height < 3 { 0 } else { heads_height };
     strongest(ink, app, probe, measure, lines(area, CELL, below - heads_height));

@@ -72,14 +72,14 @@ const PANELS: &[PanelEntry] = &[
         situations
     ),
     panel!(
-        "edited_confusion",
+        "edited_wrong_predictions",
         "wrong predictions over the validation set by target and predicted class, clean and edited, the most frequent \
          edited first",
         [EDITED_CONFUSION],
         confusion
     ),
     panel!(
-        "damage",
+        "damage_matrix",
         "what each head and each class's trackers cost each class, while nothing is edited",
         [DAMAGE, ACCURACY_DAMAGE],
         damage, opened_by: |app| app.settings.damage = true),
@@ -137,7 +137,7 @@ pub(crate) fn damage(app: &App) -> Option<Panel> {
     let (answer, report) = app.studies.damage()?;
     let [loss, accuracy] = damage::figures(answer, report, app.options.dataset.task());
     let column = |name, figure| Column::new(name, figure, [At::Lead(0), At::Lead(1)]);
-    let panel = Panel::new("damage", loss.axes.clone()).with(column("loss", &loss));
+    let panel = Panel::new("damage_matrix", loss.axes.clone()).with(column("loss", &loss));
     Some(panel.with(column("accuracy", &accuracy)))
 }
 
@@ -159,8 +159,8 @@ pub(crate) fn confusion(app: &App) -> Option<Panel> {
     let (answer, report) = app.ablation_figures()?;
     let figure = ablation::confusion(answer, report, app.options.dataset.task())?;
     let known = usize::from(report.after.is_some());
-    let panel =
-        Panel::new("edited_confusion", figure.axes[1..].to_vec()).ordered(wrong_pairs(&figure, known));
+    let panel = Panel::new("edited_wrong_predictions", figure.axes[1..].to_vec())
+        .ordered(wrong_pairs(&figure, known));
     let column = |(at, name)| Column::new(name, &figure, [At::Fixed(at), At::Lead(0), At::Lead(1)]);
     Some(panel.and(["count_clean", "count_edited"].into_iter().enumerate().map(column)))
 }

@@ -62,7 +62,7 @@ const PANELS: &[PanelEntry] = &[
         build: fit_of_traced,
     },
     PanelEntry {
-        name: "tuning",
+        name: "tuning_curve",
         says: "the traced neurons' sum by the value of the hypothesis below the traces, over the validation set",
         questions: &[&TUNING, &TUNING_DEVIATION, &TUNING_POSITIONS],
         open: with_overlay,
@@ -152,7 +152,7 @@ pub(crate) fn tuning(app: &App) -> Option<Panel> {
     let asked = fit::Asked { neurons: &neurons, hook, class };
     let [mean, deviation, positions] = fit::tuning(answer, (found, feature), &asked, app.task());
     let column = |name, figure| Column::new(name, figure, [At::Lead(0)]);
-    let panel = Panel::new("tuning", mean.axes.clone()).with(column("activation", &mean));
+    let panel = Panel::new("tuning_curve", mean.axes.clone()).with(column("activation", &mean));
     Some(panel.with(column("deviation", &deviation)).with(column("positions", &positions)))
 }
 
@@ -204,12 +204,7 @@ const KEYS: &[Binding] = &[
         "pick",
         "pick the neuron for the traces, or drop it",
     ),
-    bind(
-        &[Key::ch('o')],
-        overlay,
-        "overlay",
-        "beneath the sum: the hypotheses of the task, the best fit first",
-    ),
+    bind(&[Key::ch('o')], overlay, "overlay", "beneath the sum: the hypotheses, the best fit first"),
     bind(
         &[Key::ch('a')],
         |app| app.if_neurons(|app| app.settings.hook = app.settings.hook.next()),

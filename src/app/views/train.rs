@@ -103,7 +103,7 @@ const PANELS: &[PanelEntry] = &[
         situations
     ),
     panel!(
-        "confusion",
+        "wrong_predictions",
         "wrong predictions over the validation set by target and predicted class, the most frequent first",
         [CONFUSION],
         confusion
@@ -210,7 +210,7 @@ pub(super) fn wrong_pairs(figure: &Arc<Figure>, edits: usize) -> Vec<usize> {
 pub(crate) fn confusion(app: &App) -> Option<Panel> {
     let figure = validated(app)?.confusion?;
     let column = Column::new("count", &figure, [At::Fixed(0), At::Lead(0), At::Lead(1)]);
-    let panel = Panel::new("confusion", figure.axes[1..].to_vec()).ordered(wrong_pairs(&figure, 0));
+    let panel = Panel::new("wrong_predictions", figure.axes[1..].to_vec()).ordered(wrong_pairs(&figure, 0));
     Some(panel.with(column))
 }
 
