@@ -1,5 +1,10 @@
 //! Numbers in few columns; a value that is not a number is always visible.
 
+/// A whole number without decimals, another with four digits.
+pub(crate) fn short(x: f64) -> String {
+    if x.fract() == 0.0 && x.abs() < 1e6 { format!("{x:.0}") } else { figure(x) }
+}
+
 /// Three significant digits or more, two with an exponent, in at most eight columns: `0.0442`, `2.303`, `1.2e-5`, `NaN`.
 pub(crate) fn figure(x: f64) -> String {
     let size = x.abs();

@@ -279,7 +279,7 @@ impl App {
 
     /// The question about the damage of every set, while nothing is edited: asked at once if there are few sets, else by a
     /// key.
-    pub(super) fn of_damage(&self) -> Option<Asked> {
+    pub(crate) fn of_damage(&self) -> Option<Asked> {
         let subject = self.of_validation().filter(|_| self.ablation.off.is_empty())?;
         let model = &self.options.model;
         let sets = 2 * model.n_layers * model.n_heads + if model.has_mlp() { model.outputs() } else { 0 };

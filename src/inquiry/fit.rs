@@ -111,7 +111,7 @@ pub fn tuning(
     task: &dyn Task,
 ) -> [Arc<Figure>; 3] {
     let figure = |spec, of: fn(&TuningPoint) -> Datum| {
-        let values = found[feature].tuning.iter().map(|point| crate::number::figure(point.value));
+        let values = found[feature].tuning.iter().map(|point| crate::number::short(point.value));
         let axes = vec![Axis::named(Dim::Bin, values)];
         let found = Arc::clone(found);
         let figure = answer.figure(spec, axes, move |at| of(&found[feature].tuning[at[0]]));

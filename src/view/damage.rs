@@ -31,9 +31,14 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         return;
     }
     let Some(panel) = damage(app) else {
-        let text = if app.studies.damage().is_none() && app.settings.damage { "computing" } else { "" };
-        ink.rule(area, 0, "loss that each head and each class's trackers cost each class, nats", text);
-        ink.text(area, 2, 1, "D evaluates them, if not at once", Role::Faint);
+        ink.rule(area, 0, "loss that a set costs a class, nats", "");
+        let is_asked = app.of_damage().is_some();
+        let text = if is_asked {
+            "computing"
+        } else {
+            "D: what each head and each class's trackers cost each class"
+        };
+        ink.text(area, 2, 1, text, Role::Faint);
         return;
     };
     let (Some((answer, report)), outputs) = (app.studies.damage(), app.task().outputs()) else { return };

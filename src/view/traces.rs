@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::columns::Columns;
 use super::ink::{Ink, lines, part, width};
-use super::number::{figure, share};
+use super::number::{figure, share, short};
 use super::theme::Role;
 use crate::analysis::{NeuronHook, TuningPoint};
 use crate::app::App;
@@ -110,13 +110,12 @@ fn overlay(ink: &mut Ink<'_>, app: &App, probe: &Probe, rank: usize, area: Rect)
 /// The mean activation by the value of a feature, from its least to its largest.
 fn tuned(ink: &mut Ink<'_>, app: &App, name: &str, points: &[TuningPoint], area: Rect) {
     let [Some(first), Some(last)] = [points.first(), points.last()] else { return };
-    let number = |x: f64| figure(x);
-    let x = ink.text(area, 1, 0, &format!("by {name} {}", number(first.value)), Role::Faint) + 1;
+    let x = ink.text(area, 1, 0, &format!("by {name} {}", short(first.value)), Role::Faint) + 1;
     let means: Vec<f32> = points.iter().map(|point| point.mean as f32).collect();
     let top = largest(means.iter());
-    let (low, end) = (means.iter().copied().fold(f32::INFINITY, f32::min), number(last.value));
+    let (low, end) = (means.iter().copied().fold(f32::INFINITY, f32::min), short(last.value));
     let said =
-        format!("{end}  mean {} {} to {}", app.settings.hook.name(), number(low.into()), number(top.into()));
+        format!("{end}  mean {} {} to {}", app.settings.hook.name(), figure(low.into()), figure(top.into()));
     let cells = area.width.saturating_sub(x + width(&said) + 2).min(2 * means.len() as u16);
     let style = ink.theme.style(Role::Bar);
     let height =
