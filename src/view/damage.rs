@@ -3,7 +3,6 @@
 use ratatui::layout::Rect;
 
 use super::ink::{Ink, lines, tail};
-use super::number::figure;
 use super::table::Row;
 use super::theme::Role;
 use crate::app::App;
@@ -42,10 +41,11 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         return;
     };
     let (Some((answer, report)), outputs) = (app.studies.damage(), app.task().outputs()) else { return };
-    let right = if report.sets.len() < report.planned {
-        format!("{} of {} sets", report.sets.len(), report.planned)
-    } else {
-        super::taken(app, answer)
+    let room = usize::from(area.height.saturating_sub(2));
+    let right = match (report.sets.len(), report.planned) {
+        (done, planned) if done < planned => format!("{done} of {planned} sets"),
+        (done, _) if done > room => format!("{}, {room} of {done} sets: e", super::taken(app, answer)),
+        _ => super::taken(app, answer),
     };
     ink.rule(area, 0, "loss that a set costs a class, nats; . below 0.005", &right);
     let shown = usize::from(area.width.saturating_sub(NAME + 1) / (CELL + 1)).min(outputs.len());
@@ -67,14 +67,9 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         let name = ink.left(format!(" {}", report.sets[set].name), Role::Plain);
         Row::new([name].into_iter().chain(cells))
     };
-    let room = usize::from(area.height.saturating_sub(2));
     let rows: Vec<Row<'_>> = (0..report.sets.len().min(room)).map(row).collect();
     let rows: Vec<Row<'_>> = [heading].into_iter().chain(rows).collect();
     ink.table(lines(area, 1, area.height), &widths, rows);
-    if report.sets.len() > room {
-        let more = format!("{} more sets: e exports all", figure((report.sets.len() - room) as f64));
-        ink.text_right(area, area.width.saturating_sub(1), 1, &more, Role::Faint);
-    }
 }
 
 #[cfg(test)]

@@ -39,13 +39,12 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let over = study.map_or_else(pending, |(study, _)| format!("scores, {}", super::taken(app, study)));
     let config = probe.config();
     let name = digits(config.n_layers.saturating_sub(1)) + 1 + digits(config.n_heads.saturating_sub(1));
-    let name = (2 + name).max(7);
+    let name = 2 + name;
     let all_width = name + COLUMNS.iter().map(|column| column.2 + 1).sum::<u16>();
     let columns = if area.width > all_width { &COLUMNS[..] } else { &COLUMNS[..SHORT] };
     let is_narrow = area.width < 40;
     let narrow = |at: usize| if at < 2 { 4 } else { 3 };
     let width = |(at, column): (usize, &Shown)| if is_narrow { narrow(at) } else { column.2 };
-    let name = if is_narrow { name - 2 } else { name };
     let widths: Vec<u16> = [name].into_iter().chain(columns.iter().enumerate().map(width)).collect();
     // `here` marks the columns of this sequence; the rule above names the sequences of the scores.
     let title = |column: &Shown| ink.right(if is_narrow { column.0 } else { column.1 }, Role::Faint);
@@ -53,7 +52,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let Some(panel) = heads(app) else { return ink.table(lines(area, 1, 1), &widths, [heading]) };
     let selected = app.cursor.layer * config.n_heads + app.cursor.head;
     let room = usize::from(area.height.saturating_sub(2));
-    // The chance levels take the last line, if a head remains beside them.
+    // The scores of flat attention, the chance levels, take the last line, if a head remains beside them.
     let has_chance = study.is_some() && room > 1;
     let shown = window(selected, panel.len(), room - usize::from(has_chance));
     ink.rule(area, 0, &format!("heads{}", of_all(&shown, panel.len())), &over);
@@ -75,7 +74,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
         ink.right(value.map(short).unwrap_or_default(), Role::Faint)
     };
     let chances = columns.iter().map(|(.., named)| chance(*named));
-    let chances = Row::new([ink.left("chance", Role::Faint)].into_iter().chain(chances));
+    let chances = Row::new([ink.left(" flat", Role::Faint)].into_iter().chain(chances));
     let rows: Vec<Row<'_>> = [heading].into_iter().chain(rows).chain(has_chance.then_some(chances)).collect();
     ink.table(lines(area, 1, area.height), &widths, rows);
 }
