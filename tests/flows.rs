@@ -412,8 +412,8 @@ fn studies_are_asked_for_once_and_not_at_every_snapshot() {
         ('2', &[Question::Heads, Question::Repeated][..]),
         ('3', &[Question::Lens]),
         ('4', &[Question::Trackers]),
-        ('5', &[Question::Circuits]),
         ('6', &[Question::Damage]),
+        ('5', &[Question::Circuits]),
     ] {
         assert_eq!(topics(&mut screen, c), topic);
         assert_eq!(topics(&mut screen, c), []);
