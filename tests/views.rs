@@ -229,6 +229,13 @@ fn exploring_a_file() {
     screen.snapshot(420, trained());
     assert_picture("exploring_train_80x24", screen.keys("1"));
     assert_picture("exploring_attention_80x24", screen.keys("2lll"));
+    assert_picture("exploring_situations_80x24", screen.keys("1v"));
+    assert_picture("exploring_situations_120x40", screen.sized(120, 40));
+    assert_picture("exploring_errors_120x40", screen.keys("v"));
+    assert_picture("exploring_errors_80x24", screen.sized(80, 24));
+    assert_picture("exploring_edited_errors_80x24", screen.keys("2<space>6"));
+    assert_picture("exploring_edited_situations_80x24", screen.keys("vv"));
+    assert_picture("exploring_filter_80x24", screen.keys("2/le"));
 }
 
 #[test]
@@ -290,9 +297,15 @@ fn every_picture_belongs_to_a_test() {
         "quit",
         "exploring_train",
         "exploring_attention",
+        "exploring_situations",
+        "exploring_errors",
+        "exploring_edited_errors",
+        "exploring_edited_situations",
+        "exploring_filter",
     ];
     let mut known: Vec<String> = settings.iter().map(|name| format!("{name}_80x24.snap")).collect();
     known.extend(SIZES.iter().map(|(width, height)| format!("gpu_{width}x{height}.snap")));
+    known.extend(["situations", "errors"].map(|name| format!("exploring_{name}_120x40.snap")));
     known.push("show_list.snap".into());
     for (view, _) in VIEWS {
         known.push(format!("{view}.svg"));

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::classes::{self, Line};
 use super::ink::{Ink, lines, width};
-use super::number::figure;
+use super::number::short;
 use super::theme::Role;
 use crate::app::{App, Breakdown};
 use crate::figure::Panel;
@@ -64,6 +64,7 @@ fn situations(ink: &mut Ink<'_>, area: Rect, panel: &Panel, columns: &[(&str, &s
         .map(|((name, _), values)| (*name, &values[..]))
         .collect();
     classes::render(ink, area, &names, &shown, 0);
+    ink.text(area, 1, 0, "where", Role::Faint);
     let Some((_, suffix)) = columns.last() else { return };
     let errors = panel.values(&format!("errors{suffix}"));
     let all: f64 = errors.iter().flatten().sum();
@@ -94,7 +95,7 @@ fn confusions(ink: &mut Ink<'_>, app: &App, area: Rect, panel: &Panel, columns: 
         let [target, predicted] =
             [at / outputs.len(), at % outputs.len()].map(|class| outputs.name(class as Class));
         let counts: Vec<String> =
-            counts.iter().filter_map(|values| values.get(row).copied().flatten()).map(figure).collect();
+            counts.iter().filter_map(|values| values.get(row).copied().flatten()).map(short).collect();
         format!("{target} as {predicted}: {}", counts.join(&arrow))
     };
     if panel.is_empty() {

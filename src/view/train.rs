@@ -240,8 +240,9 @@ fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let table = part(body, 0, 1, body.width, body.height);
     let panels =
         || Panels { situations: situations(app), confusion: confusion(app), columns: &[("right", "")] };
-    if breakdown::render(ink, app, lines(table, 0, 3), panels) {
-        return by_position(ink, &validation.accuracy_by_position, lines(body, 4, body.height));
+    let height = if area.height >= 16 { 5 } else { 3 };
+    if breakdown::render(ink, app, lines(table, 0, height), panels) {
+        return by_position(ink, &validation.accuracy_by_position, lines(body, height + 1, body.height));
     }
     if !classes::fits(names, area.width) && area.height >= 16 {
         let lines_of_classes = lines_of_classes(classes.len(), body);

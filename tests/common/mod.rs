@@ -141,6 +141,12 @@ impl Screen {
         self.send(Event::Resize { width, height });
     }
 
+    /// The same screen at another size.
+    pub fn sized(&mut self, width: u16, height: u16) -> &mut Self {
+        self.resize(width, height);
+        self
+    }
+
     pub fn send(&mut self, event: Event) {
         let commands = self.app.update(event);
         self.execute(commands);
