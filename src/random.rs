@@ -24,7 +24,7 @@ pub enum Purpose {
     Split = 6,
     /// The sequence that replaces activations in an ablation; index: the ablated sequence.
     Resample = 7,
-    /// Random tokens, repeated, that heads are scored on.
+    /// Random tokens, repeated, that heads are scored on; index: the sequence.
     Repeated = 8,
 }
 

@@ -834,7 +834,10 @@ fn figures_of_replaced_patterns_say_their_step_and_give_way_in_order() {
 #[test]
 fn random_sets_leave_the_heads_as_they_are() {
     let mut screen = running();
+    screen.keys("6p").must_show("random sets are of neurons: none is off");
     screen.keys("4<space>6").must_show(" sets of non-trackers");
+    screen.keys("p").must_show("random sets of any neurons");
+    screen.keys("p");
     let request = |screen: &mut Screen| {
         let commands = press(screen, '6');
         studies(&commands).into_iter().find(|inquiry| matches!(inquiry.question, Question::Ablation { .. }))

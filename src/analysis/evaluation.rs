@@ -33,7 +33,7 @@ pub struct Evaluation {
 }
 
 /// Most classes of a confusion matrix.
-const MOST_CONFUSED: usize = 128;
+pub const MOST_CONFUSED: usize = 128;
 
 impl Evaluation {
     /// The loss; `None` without targets. A broken model's is NaN.
@@ -125,7 +125,7 @@ impl Tally {
 
     /// The same, also counting by these situations.
     #[must_use]
-    pub fn sorted_by(self, situations: &'static [Situation]) -> Self {
+    pub fn with_situations(self, situations: &'static [Situation]) -> Self {
         let groups = |situation: &Situation| vec![Count::default(); situation.values.len()];
         Self { situations, by_situation: situations.iter().map(groups).collect(), ..self }
     }
@@ -207,7 +207,7 @@ impl Tally {
 
 impl Total for Tally {
     fn empty(&self) -> Self {
-        Self::of_classes(self.by_class.len()).sorted_by(self.situations)
+        Self::of_classes(self.by_class.len()).with_situations(self.situations)
     }
 
     fn add(&mut self, from: &Activations, example: Example<'_>, _between: &dyn Fn()) {

@@ -182,16 +182,18 @@ const REPEATED: (usize, usize) = (64, 1 << 13);
 /// Longest random half.
 const HALF: usize = 64;
 
-/// Random tokens, each sequence repeated once: half, half. None if the context or the vocabulary is too small.
+/// Whether the context has room for two tokens twice, and the vocabulary has two.
+pub fn can_repeat(config: &ModelConfig) -> bool {
+    config.n_ctx >= 4 && config.d_vocab - usize::from(config.pad_token.is_some()) >= 2
+}
+
+/// Random tokens, each sequence repeated once, `[sequence][2 * half]`. Panics unless [`can_repeat`].
 pub fn repeated_tokens(config: &ModelConfig, seed: u64) -> Vec<Vec<Token>> {
     let half = (config.n_ctx / 2).min(HALF);
     let tokens: Vec<Token> = (0..config.d_vocab)
         .map(|token| token as Token)
         .filter(|token| config.pad_token != Some(*token))
         .collect();
-    if half < 2 || tokens.len() < 2 {
-        return Vec::new();
-    }
     let sequences = REPEATED.0.min(REPEATED.1 / (2 * half)).max(1);
     let sequence = |index: usize| {
         let mut random = stream(seed, Purpose::Repeated, index as u64);
@@ -342,6 +344,7 @@ mod tests {
         let sequences = repeated_tokens(&config, 4);
         assert!(sequences.iter().all(|tokens| tokens.len() == 6 && tokens[..3] == tokens[3..]));
         assert!(sequences.iter().flatten().all(|token| *token != 3) && sequences.len() == 64);
-        assert!(repeated_tokens(&ModelConfig { n_ctx: 3, ..config }, 4).is_empty());
+        assert!(can_repeat(&config) && !can_repeat(&ModelConfig { n_ctx: 3, ..config.clone() }));
+        assert!(!can_repeat(&ModelConfig { d_vocab: 2, ..config }), "one of two is padding");
     }
 }

@@ -46,7 +46,7 @@ pub(crate) use filter::Filter;
 pub use glossary::glossary;
 pub(crate) use history::{Bucket, History, Series};
 pub use opening::{Opening, OpeningError};
-pub(crate) use picker::{Picker, Subject as PickSubject};
+pub(crate) use picker::{Picker, PickerKind};
 pub(crate) use sequence::{Edit, Sequence};
 pub(crate) use settings::{
     AttentionScale, Breakdown, LogitPanel, LossScale, LowerPanel, MlpRow, Patterns, Settings, Sort, Zoom,

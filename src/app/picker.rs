@@ -14,7 +14,7 @@ const MOST_CHARACTERS: usize = 32;
 
 /// What is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Subject {
+pub(crate) enum PickerKind {
     /// The filter of the data set.
     Filter,
     /// The class of the target.
@@ -31,7 +31,7 @@ pub(crate) enum Choice {
 /// The state of a choice.
 #[derive(Clone, Debug)]
 pub(crate) struct Picker {
-    pub(crate) subject: Subject,
+    pub(crate) kind: PickerKind,
     /// The typed characters.
     pub(crate) entry: String,
     /// The choices that fit the entry, best first, with their names.
@@ -55,8 +55,8 @@ fn rank(name: &str, entry: &str) -> Option<usize> {
 
 impl App {
     /// Starts a choice.
-    pub(super) fn pick_from(&mut self, subject: Subject) {
-        let mut picker = Picker { subject, entry: String::new(), choices: Vec::new(), at: 0 };
+    pub(super) fn pick_from(&mut self, kind: PickerKind) {
+        let mut picker = Picker { kind, entry: String::new(), choices: Vec::new(), at: 0 };
         picker.choices = self.choices(&picker);
         self.focus = Focus::Pick(picker);
     }
@@ -64,8 +64,8 @@ impl App {
     /// The choices that fit the entry.
     fn choices(&self, picker: &Picker) -> Vec<(String, Choice)> {
         let mut fitting: [Vec<(String, Choice)>; 4] = Default::default();
-        let first = picker.entry.is_empty().then(|| self.suggested(picker.subject)).flatten();
-        let others = self.all_choices(picker.subject).filter(|choice| Some(*choice) != first);
+        let first = picker.entry.is_empty().then(|| self.suggested(picker.kind)).flatten();
+        let others = self.all_choices(picker.kind).filter(|choice| Some(*choice) != first);
         for choice in first.into_iter().chain(others) {
             let name = self.choice_name(choice);
             if let Some(rank) = rank(&name, &picker.entry)
@@ -80,10 +80,10 @@ impl App {
     }
 
     /// The choice for an empty entry.
-    fn suggested(&self, subject: Subject) -> Option<Choice> {
-        match subject {
-            Subject::Filter => Some(Choice::Filter(None)),
-            Subject::Target => {
+    fn suggested(&self, kind: PickerKind) -> Option<Choice> {
+        match kind {
+            PickerKind::Filter => Some(Choice::Filter(None)),
+            PickerKind::Target => {
                 let predicted = || {
                     let probe = self.answered()?;
                     probe.current().predictions[self.position_in(probe)]
@@ -93,10 +93,12 @@ impl App {
         }
     }
 
-    fn all_choices(&self, subject: Subject) -> Box<dyn Iterator<Item = Choice> + '_> {
-        match subject {
-            Subject::Filter => Box::new(Filter::all(self.task()).map(|filter| Choice::Filter(Some(filter)))),
-            Subject::Target => {
+    fn all_choices(&self, kind: PickerKind) -> Box<dyn Iterator<Item = Choice> + '_> {
+        match kind {
+            PickerKind::Filter => {
+                Box::new(Filter::all(self.task()).map(|filter| Choice::Filter(Some(filter))))
+            }
+            PickerKind::Target => {
                 Box::new((0..self.task().outputs().len()).map(|class| Choice::Class(class as Class)))
             }
         }

@@ -266,11 +266,6 @@ impl App {
         self.is_exploring() && self.timeline.all().all(|snapshot| snapshot.step == 0)
     }
 
-    /// Whether the context has room for random tokens repeated.
-    pub(super) fn repeats_fit(&self) -> bool {
-        self.options.model.n_ctx >= 4 && self.options.model.d_vocab > 2
-    }
-
     /// The validation set as subject, with the current weights; `None` if it is empty.
     pub(super) fn of_validation(&self) -> Option<Subject> {
         let snapshot = self.timeline.current().filter(|_| self.has_data())?;

@@ -94,7 +94,7 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     let by = args.by.iter().map(|name| By::parse(name, &**task)).collect::<Result<_, _>>()?;
     let examples = dataset.examples(Split::Validation);
     afford::over_set("eval", measured.config(), (1, 0))?;
-    let tally = Tally::new(measured.config()).sorted_by(task.situations());
+    let tally = Tally::new(measured.config()).with_situations(task.situations());
     let tally = over(tally, &measured.weights, &Patch::default(), &examples);
     let all = tally.all();
     if all.targets() == 0 {

@@ -82,7 +82,7 @@ pub static CONFUSION: Spec = Spec {
 pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {
     OverValidation::ask(
         subject,
-        |of, bench| Tally::new(of.snapshot.config()).sorted_by(bench.data().task().situations()),
+        |of, bench| Tally::new(of.snapshot.config()).with_situations(bench.data().task().situations()),
         |tally| Findings::Accuracy(Arc::new(tally.evaluation())),
     )
 }

@@ -115,13 +115,8 @@ impl Job for Damage {
         let (clean, at, subject) = (clean.clone(), self.done.len(), self.subject.clone());
         let Some(sets) = self.sets(bench) else { return Progress::More };
         let planned = sets.len();
-        let Some((name, set)) = sets.get(at).cloned() else {
-            return Progress::Done(Findings::Damage(Arc::new(DamageReport {
-                clean,
-                sets: Vec::new(),
-                planned,
-            })));
-        };
+        // Every model has a head: there is a first set, and the last one ends the job.
+        let (name, set) = sets[at].clone();
         let Some(with) = self.evaluator.step(&subject.edited(&set), bench) else { return Progress::More };
         self.done.push(Damaged { name, with });
         let report = Arc::new(DamageReport { clean, sets: self.done.clone(), planned });

@@ -113,7 +113,7 @@ impl Evaluator {
         let Some(sweep) = &mut self.sweep else {
             let patch = self.means.patch(of, bench)?;
             let weights = bench.weights(of);
-            let tally = Tally::new(weights.config()).sorted_by(bench.data().task().situations());
+            let tally = Tally::new(weights.config()).with_situations(bench.data().task().situations());
             self.sweep = Some(Sweep::new(weights, patch, tally));
             return None;
         };

@@ -6,6 +6,7 @@ use super::classes::{self, Line};
 use super::ink::{Ink, lines, width};
 use super::number::short;
 use super::theme::Role;
+use crate::analysis::evaluation::MOST_CONFUSED;
 use crate::app::{App, Breakdown};
 use crate::figure::Panel;
 use crate::task::{Class, Vocabulary};
@@ -30,22 +31,22 @@ pub(super) fn render(
         Breakdown::Class => return false,
         Breakdown::Situation => match panels() {
             Panels { situations: Some(panel), columns, .. } => situations(ink, area, &panel, columns),
-            _ => note(ink, area, none(app, "this task names no situations")),
+            _ if app.task().situations().is_empty() => note(ink, area, "this task names no situations"),
+            _ => note(ink, area, NOT_COUNTED),
         },
         Breakdown::Confusion => match panels() {
             Panels { confusion: Some(panel), columns, .. } => confusions(ink, app, area, &panel, columns),
-            _ => note(ink, area, none(app, "for 128 classes at most")),
+            _ if app.task().outputs().len() > MOST_CONFUSED => {
+                note(ink, area, &format!("for at most {MOST_CONFUSED} classes"));
+            }
+            _ => note(ink, area, NOT_COUNTED),
         },
     }
     true
 }
 
-/// Why there are no numbers.
-fn none(app: &App, why: &'static str) -> &'static str {
-    let is_missing = app.settings.breakdown == Breakdown::Situation && app.task().situations().is_empty()
-        || app.settings.breakdown == Breakdown::Confusion && app.task().outputs().len() > 128;
-    if is_missing { why } else { "not counted for this validation" }
-}
+/// Files of metrics hold no counts by situation.
+const NOT_COUNTED: &str = "not counted for this validation";
 
 fn note(ink: &mut Ink<'_>, area: Rect, text: &str) {
     ink.text(area, 1, 0, text, Role::Faint);

@@ -7,7 +7,7 @@ use ratatui::widgets::{Block, Clear, Padding, Paragraph};
 use super::ink::{Ink, lines, part, width, wrap};
 use super::theme::Role;
 use crate::app::keymap::{self, Context};
-use crate::app::{App, Focus, Level, PickSubject};
+use crate::app::{App, Focus, Level, PickerKind};
 use crate::task::Vocabulary;
 use crate::term::Glyphs;
 
@@ -44,9 +44,9 @@ const COMPLETIONS: usize = 32;
 fn choices(ink: &mut Ink<'_>, app: &App, area: Rect) {
     match &app.focus {
         Focus::Pick(picker) => {
-            let subject = match picker.subject {
-                PickSubject::Filter => "filter: ",
-                PickSubject::Target => "target class: ",
+            let subject = match picker.kind {
+                PickerKind::Filter => "filter: ",
+                PickerKind::Target => "target class: ",
             };
             let names: Vec<&str> = picker.choices.iter().map(|(name, _)| name.as_str()).collect();
             choice(ink, area, (subject, &picker.entry), &names, picker.at);

@@ -3,7 +3,7 @@
 use crossterm::event::KeyCode;
 
 use super::{Binding, JOIN, Key, Offer, bind};
-use crate::app::{App, Command, Notice, PickSubject};
+use crate::app::{App, Command, Notice, PickerKind};
 
 /// Keys for the terminal itself, in every focus.
 pub(super) const TERMINAL: &[Key] = &[Key::ctrl('l'), Key::ctrl('z')];
@@ -58,7 +58,7 @@ pub(super) const KEYS: &[Binding] = &[
     bind(
         &[Key::ch('T')],
         |app| {
-            let pick = Offer::set(|app| app.pick_from(PickSubject::Target));
+            let pick = Offer::set(|app| app.pick_from(PickerKind::Target));
             pick.hinted_if(app.view.room().has_target)
         },
         JOIN,
@@ -133,7 +133,7 @@ pub(super) const KEYS: &[Binding] = &[
         &[Key::ch('/')],
         |app| {
             if app.has_data() {
-                Offer::set(|app| app.pick_from(PickSubject::Filter))
+                Offer::set(|app| app.pick_from(PickerKind::Filter))
             } else {
                 Offer::nothing("there is no validation set to filter")
             }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Room, position, view};
+use crate::analysis::head_scores::can_repeat;
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::panels::{PanelEntry, panel};
@@ -215,7 +216,7 @@ const KEYS: &[Binding] = &[
 fn asks(app: &App) -> Vec<Asked> {
     let off = &app.ablation.off;
     let heads = app.of_validation().map(|subject| (subject.edited(off), Question::Heads));
-    let snapshot = app.timeline.current().filter(|_| app.repeats_fit());
+    let snapshot = app.timeline.current().filter(|snapshot| can_repeat(snapshot.config()));
     let repeated = snapshot.map(|snapshot| (app.subject(snapshot, app.form).edited(off), Question::Repeated));
     // The effect of replaced patterns is shown in this view, where they are replaced.
     let edits = app.of_edits().filter(|_| !off.patterns.is_empty());

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::logits::{LOGITS_PANEL, POSITIONS_PANEL};
 use super::train::{breakdown, scroll, wrong_pairs};
 use super::{Room, position, view};
-use crate::app::App;
 use crate::app::cursor::{PAGE, moved};
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::panels::{PanelEntry, panel};
+use crate::app::{App, Notice};
 use crate::figure::{At, Column, Figure, Panel};
 use crate::inquiry::Probe;
 use crate::inquiry::ablation::{
@@ -176,10 +176,12 @@ const KEYS: &[Binding] = &[
     bind(
         &[Key::ch('D')],
         |app| {
-            if app.ablation.off.is_empty() {
-                Offer::set(|app| app.settings.damage = true).hinted_if(false)
-            } else {
+            if !app.ablation.off.is_empty() {
                 Offer::nothing("the damage of every set is shown while nothing is off: u")
+            } else if app.of_damage().is_some() {
+                Offer::nothing("it is already asked for")
+            } else {
+                Offer::set(|app| app.settings.damage = true).hinted_if(false)
             }
         },
         "",
@@ -187,7 +189,15 @@ const KEYS: &[Binding] = &[
     ),
     bind(
         &[Key::ch('p')],
-        |_| Offer::set(|app| app.settings.pool = app.settings.pool.next()),
+        |app| {
+            if app.ablation.off.neurons.is_empty() {
+                return Offer::nothing("random sets are of neurons: none is off");
+            }
+            Offer::set(|app| {
+                app.settings.pool = app.settings.pool.next();
+                app.say(Notice::info(format!("random sets of {}", app.settings.pool.words())));
+            })
+        },
         "",
         "random sets of neurons that track no class, or of any",
     ),

@@ -80,8 +80,13 @@ kernel! {
             others += if class == target { 0.0 } else { share };
         }
         let behind = largest - own;
-        if behind == 0.0 { others.ln_1p() } else { behind + (others + exp_in_f64(-behind)).ln() }
+        loss_from(behind, others, exp_in_f64(-behind))
     }
+}
+
+/// The cross-entropy of a class `behind` the largest logit, by its share and those of the others, relative to that logit's.
+fn loss_from(behind: f64, others: f64, own: f64) -> f64 {
+    if behind == 0.0 { others.ln_1p() } else { behind + (others + own).ln() }
 }
 
 kernel! {
@@ -99,7 +104,8 @@ kernel! {
                 *share = exp_in_f64(f64::from(x) - largest);
             }
             let total = shares.iter().sum::<f64>();
-            loss += loss_of(row, target);
+            let others = shares.iter().enumerate().map(|(class, &x)| if class == target { 0.0 } else { x });
+            loss += loss_from(largest - f64::from(row[target]), others.sum(), shares[target]);
             shares[target] -= total;
             let by = f64::from(by) / total;
             for (x, share) in row.iter_mut().zip(&shares) {
