@@ -4,12 +4,13 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use dfdx::prelude::Cpu;
 use headcount::analysis::evaluate;
 use headcount::inquiry::{AskedBy, Bench, Inquiry, Over, Question, Subject, WeightForm, answer};
 use headcount::model::{
-    Backend, Interventions, ModelConfig, NeuronId, Patch, Snapshot, Transformer, Weights,
+    Backend, Interventions, Mat, MatMut, ModelConfig, NeuronId, Patch, Snapshot, Transformer, Weights, Write,
+    matmul,
 };
 use headcount::task::{Dataset, Split, TaskConfig};
 use headcount::train::{Moments, Optimizer, Rates, RunConfig, Settings, TrainConfig};
@@ -74,6 +75,22 @@ fn step(c: &mut Criterion) {
         let rates = Rates { lr: 1e-4, beta1: 0.9 };
         group.bench_function(BenchmarkId::from_parameter(name), |b| {
             b.iter(|| optimizer.step(&model, &sequences, black_box(&batch), rates).expect("memory"));
+        });
+    }
+    group.finish();
+}
+
+/// The matrix products of a layer over one tile on one thread: the rate that bounds a step.
+fn products(c: &mut Criterion) {
+    let mut group = c.benchmark_group("product, 128 rows");
+    for (inner, cols) in [(64, 192), (64, 256), (256, 64), (256, 1024), (1024, 256)] {
+        let (a, b, mut out) = (vec![0.5; 128 * inner], vec![0.5; inner * cols], vec![0.0; 128 * cols]);
+        group.throughput(Throughput::Elements(2 * 128 * (inner * cols) as u64));
+        group.bench_function(BenchmarkId::from_parameter(format!("{inner} x {cols}")), |bencher| {
+            bencher.iter(|| {
+                let (a, b) = (Mat::new(black_box(&a), 128, inner), Mat::new(&b, inner, cols));
+                matmul(MatMut::new(&mut out, 128, cols), Write::Set, 1.0, a, b);
+            });
         });
     }
     group.finish();
@@ -157,5 +174,5 @@ fn dataset(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, step, validation, epoch, probes, dataset);
+criterion_group!(benches, products, step, validation, epoch, probes, dataset);
 criterion_main!(benches);

@@ -6,13 +6,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use headcount::analysis::circuits::drive;
-use headcount::analysis::{Attribution, Pass};
+use headcount::analysis::{Attribution, Pass, Readout};
 use headcount::model::weights_file::Container;
 use headcount::model::{
-    Activations, AttentionDirection, Edit, FoldOptions, ModelConfig, Patch, Positions, Weights, cache, fold,
-    forward, read_weights,
+    Activations, AttentionDirection, Edit, FoldOptions, ModelConfig, Patch, Positions, Weights, cache,
+    centre, fold, forward, read_weights,
 };
 use headcount::model::{Change, Hook, LossDtype, Normalization, PatternKind, Workspace};
 use headcount::task::{Example, Token};
@@ -190,8 +191,10 @@ fn the_contributions_of_components_sum_to_the_logits() {
         let tokens = &reference.tokens[..reference.config().n_ctx];
         for weights in [reference.weights.clone(), fold(&reference.weights, FoldOptions::default())] {
             let activations = run(&weights, tokens, &Patch::default());
-            let found = Attribution::new(&weights, tokens, &activations, None);
-            let largest = found.centred_logits.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
+            let found = Attribution::new(&weights, tokens, &activations, Arc::new(Readout::new(&weights)));
+            let mut centred = activations.logits.clone();
+            centre(&mut centred, weights.config().outputs());
+            let largest = centred.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
             assert!(found.residual < 1e-4 * largest.max(1.0), "{}: {}", reference.name, found.residual);
         }
     }
@@ -221,7 +224,7 @@ fn what_tokens_drive_through_heads_sums_to_what_neurons_read_of_attention() {
         let query = c.n_ctx - 1;
         let mut found = vec![0.0; c.d_mlp];
         for id in c.heads().filter(|id| id.layer == 0) {
-            let by_token = drive(weights, &pass, example.tokens(), id, query);
+            let (_, by_token) = drive(weights, &pass, example.tokens(), id, query);
             by_token.chunks(c.d_mlp).for_each(|row| found.iter_mut().zip(row).for_each(|(sum, x)| *sum += x));
         }
         let block = &pass.activations.blocks[0];

@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use common::{Screen, Setup, loss_at, trained};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use headcount::analysis;
+use headcount::analysis::circuits::HeadMaps;
 use headcount::app::{Command, Event, Mode};
 use headcount::inquiry::{Answer, Findings, Inquiry, Question};
-use headcount::model::{self, AttentionDirection, ModelConfig, Patch, Weights};
+use headcount::model::{self, AttentionDirection, HeadId, ModelConfig, Patch, Weights};
 use headcount::task::Split;
 use headcount::train::{EpochMetrics, Extend, Extension, RunState, StepMetrics, TrainCommand, TrainEvent};
 
@@ -1015,13 +1016,16 @@ fn a_key_without_effect_says_what_would_have_one() {
 }
 
 #[test]
-fn maps_that_would_not_fit_in_memory_are_not_asked_for_and_their_size_is_said() {
+fn maps_over_a_large_vocabulary_are_shown_where_the_cursor_is() {
     let model =
         ModelConfig { d_vocab: 40_000, d_model: 2, d_head: 2, d_mlp: 0, n_ctx: 8, ..ModelConfig::default() };
     let weights = Weights::initial(&model, 1);
+    let maps = HeadMaps::new(&weights, HeadId { layer: 0, head: 1 });
+    assert!(maps.bytes() < 20 << 20, "{} bytes for 3.2e9 cells", maps.bytes());
     let mut screen = Setup { model, sequences: 4, ..Setup::default() }.screen();
     screen.snapshot(0, weights);
-    screen.keys("5").must_show("maps over a vocabulary of 40000 would take 23.8 GiB");
+    screen.keys("5.").must_show("QK of tokens, head 0.1");
+    screen.keys("<down><down><right>").must_show("query token 2, key token 1: ");
 }
 
 #[test]

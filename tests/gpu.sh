@@ -2,8 +2,11 @@
 # All that needs a GPU, on a machine that has one: the tests of tests/cuda on it, then step times beside the CPU's and,
 # where python3 has torch and transformer-lens, beside TransformerLens', and the explorer while it trains. One table.
 #
-#   tests/gpu.sh              needs the CUDA toolkit, for nvcc; a quarter of an hour
+#   tests/gpu.sh              needs Rust and the CUDA toolkit, for nvcc; a quarter of an hour
 #   STEPS=20 tests/gpu.sh     fewer steps
+#   PROGRAM=./headcount TESTS=./cuda-0123 tests/gpu.sh
+#                             binaries built elsewhere: needs the driver and cuBLAS alone. `cargo build --release --features cuda`
+#                             makes the first, `cargo test --release --features cuda --test cuda --no-run` prints the second
 set -euo pipefail
 cd "$(dirname "$0")/.."
 features=${FEATURES:-cuda} steps=${STEPS:-100}
@@ -13,11 +16,18 @@ trap 'rm -rf "$work"' EXIT
 command -v nvidia-smi > /dev/null || { echo "tests/gpu.sh: no nvidia-smi: this machine has no NVIDIA driver" >&2; exit 1; }
 gpu=$(nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv,noheader | head -1)
 
-cargo build --release --features "$features"
-program=${CARGO_TARGET_DIR:-target}/release/headcount
-cargo test --release --features "$features" --test cuda -- --nocapture --test-threads 1 2>&1 | tee "$work/tests"
+if [ -n "${PROGRAM:-}${TESTS:-}" ]; then
+  : "${PROGRAM:?names the program that TESTS belongs to}" "${TESTS:?names the test binary that PROGRAM belongs to}"
+  program=$(realpath "$PROGRAM")
+  export PROGRAM=$program CARGO_MANIFEST_DIR=$PWD
+  "$(realpath "$TESTS")" --nocapture --test-threads 1 2>&1 | tee "$work/tests"
+else
+  cargo build --release --features "$features"
+  program=${CARGO_TARGET_DIR:-target}/release/headcount
+  cargo test --release --features "$features" --test cuda -- --nocapture --test-threads 1 2>&1 | tee "$work/tests"
+fi
 
-# Settings of a model: name, then the sizes as peer.py takes them, then the sequences of its data.
+# Sizes of a model, as benches/peer.py takes them.
 notebook="d_model=64 n_heads=2 d_head=32 d_mlp=256 n_layers=1 n_ctx=128 batch_size=256"
 large="d_model=512 n_heads=8 d_head=64 d_mlp=2048 n_layers=4 n_ctx=256 batch_size=256"
 
@@ -64,7 +74,7 @@ table() {
     measure "$name" "$sizes" cpu "$cpu_steps"
     # shellcheck disable=SC2086  # the sizes are words
     if python3 -c 'import torch, transformer_lens' 2> /dev/null; then
-      peer=$(python3 tests/cuda/peer.py cuda "$steps" $sizes 2> "$work/peer" | tail -1) || { cat "$work/peer" >&2; peer=-; }
+      peer=$(python3 benches/peer.py transformer-lens cuda "$steps" $sizes 2> "$work/peer" | tail -1) || { cat "$work/peer" >&2; peer=-; }
     fi
     row "$name" "$cuda ms" "$(cat "$work/median") ms" "$peer ms" "$(cat "$work/used")"
   done

@@ -4,12 +4,12 @@ mod reference;
 
 use std::sync::Arc;
 
-use headcount::analysis::circuits::{HeadCircuits, HeadDrive, circuits};
+use headcount::analysis::circuits::{HeadCircuits, HeadDrive, HeadMaps, circuits, ov_neuron};
 use headcount::analysis::head_scores::averages;
 use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::{lens, lens_over};
 use headcount::analysis::{AblationOutcome, ControlPool, Each, NeuronHook, Scores, token_trackers};
-use headcount::analysis::{NeuronDirections, Pass, evaluate};
+use headcount::analysis::{Pass, Readout, evaluate};
 use headcount::inquiry::paths::paths;
 use headcount::inquiry::{
     Answer, AskedBy, Bench, Findings, Inquiry, Over, PathsTo, Question, Subject, WeightForm, answer,
@@ -94,13 +94,14 @@ fn attribution_equals_transformer_lens_and_sums_to_the_centred_logits() {
     let pass = Pass::run(&weights("weights"), Example::new(&tokens, &labels), &Patch::default());
     let theirs = Tensors::read("logit_attribution");
     assert_eq!(pass.attribution.components.len(), theirs.names().len());
-    for (component, part) in pass.attribution.components.iter().zip(&pass.attribution.parts) {
-        let (_, theirs) = theirs.get(&component.to_string());
-        assert!(worst(part, &theirs) < 1e-4, "{component}: {}", worst(part, &theirs));
+    for (at, component) in pass.attribution.components.iter().enumerate() {
+        let (part, (_, theirs)) = (pass.attribution.part(at), theirs.get(&component.to_string()));
+        assert!(worst(&part, &theirs) < 1e-4, "{component}: {}", worst(&part, &theirs));
     }
     let mut logits = pass.activations.logits.clone();
     centre(&mut logits, 10);
-    assert!(worst(&logits, &pass.attribution.centred_logits) < 1e-6);
+    let centred = (0..logits.len()).map(|at| pass.centred_logit(at / 10, ((at % 10) as Class).into()));
+    assert!(worst(&logits, &centred.collect::<Vec<_>>()) < 1e-6);
     assert!(pass.attribution.residual < 1e-5, "{}", pass.attribution.residual);
 }
 
@@ -119,7 +120,7 @@ fn neurons_and_the_output_bias_sum_to_the_mlp() {
     let (tokens, labels) = first_sequence();
     let weights = weights("weights");
     let snapshot = Snapshot::new(0, weights);
-    let directions = NeuronDirections::new(&snapshot.weights);
+    let readout = Readout::new(&snapshot.weights);
     let pass = Pass::run(&snapshot.weights, Example::new(&tokens, &labels), &Patch::default());
     let mlp = pass.attribution.components.iter().position(|w| w.to_string() == "mlp_out.0").unwrap();
     // Without its neurons the MLP writes its bias alone.
@@ -130,15 +131,15 @@ fn neurons_and_the_output_bias_sum_to_the_mlp() {
     for position in [0, 5, 127] {
         let target = headcount::analysis::Target::Label.resolve(labels[position], pass.logits(position));
         let neurons: f32 =
-            (0..256).map(|n| directions.contribution(&pass.activations, 0, n, position, target)).sum();
+            (0..256).map(|n| readout.contribution(&pass.activations, 0, n, position, target)).sum();
         let ablated = Pass::run(
             &snapshot.weights,
             Example::new(&tokens, &labels),
             &silent.patch(snapshot.config(), None),
         );
         let scale = |pass: &Pass| pass.activations.ln_final.scale[position];
-        let bias = target.value(ablated.attribution.row(mlp, position)) * scale(&ablated) / scale(&pass);
-        let whole = target.value(pass.attribution.row(mlp, position));
+        let bias = ablated.attribution.value(mlp, position, target) * scale(&ablated) / scale(&pass);
+        let whole = pass.attribution.value(mlp, position, target);
         assert!((neurons + bias - whole).abs() < 1e-4, "{neurons} + {bias} = {whole}");
     }
 }
@@ -265,13 +266,14 @@ fn circuits_equal_transformer_lens() {
     let folded = fold(&weights("weights"), FoldOptions::default());
     let theirs = Tensors::read("circuits");
     for head in circuits(&folded) {
-        for (kind, ours) in [("qk", &head.qk), ("ov_neuron", &head.ov_neuron), ("ov_logit", &head.ov_logit)] {
+        let (maps, ov_neuron) = (HeadMaps::new(&folded, head.id), ov_neuron(&folded, head.id));
+        for (kind, ours) in [("qk", &maps.qk), ("ov_neuron", &ov_neuron), ("ov_logit", &maps.ov_logit)] {
             let (_, theirs) = theirs.get(&format!("{kind}.0.{}", head.id.head));
-            assert!(worst(ours, &theirs) < 1e-5, "{kind} {:?}", head.id);
+            assert!(worst(&ours.dense(), &theirs) < 1e-5, "{kind} {:?}", head.id);
         }
         // The sum of the eigenvalues is the trace, and no head copies more than wholly.
         assert!((-1.0..=1.0).contains(&head.copying_score), "{}", head.copying_score);
-        let squares: f32 = head.ov_logit.iter().map(|x| x * x).sum();
+        let squares: f32 = maps.ov_logit.dense().iter().map(|x| x * x).sum();
         let singular: f32 = head.ov_singular.iter().map(|x| x * x).sum();
         assert!((squares - singular).abs() < 1e-3 * squares, "singular values keep the size");
     }
@@ -304,7 +306,7 @@ fn drives_sum(interventions: &Interventions) {
     let drives: Vec<_> = config.heads().map(|id| Arc::new(HeadDrive::new(&snapshot.weights, id))).collect();
     let every = config.n_heads * config.d_vocab * config.d_mlp;
     let to = PathsTo { ranked_by: subject, layer: 0, position: 90, target };
-    let found = paths(&drives, &probe.directions, &probe, &to, every);
+    let found = paths(&drives, &probe.readout, &probe, &to, every);
     assert_eq!(found.len(), every);
     assert!(found.windows(2).all(|pair| pair[0].score.abs() >= pair[1].score.abs()));
     let mlp = pass.activations.blocks[0].mlp.as_ref().unwrap();
@@ -335,7 +337,9 @@ fn the_lens_ends_where_the_model_does() {
     assert_eq!(names, ["blocks.0.hook_resid_pre", "blocks.0.hook_resid_mid", "blocks.0.hook_resid_post"]);
     let mut logits = activations.logits.clone();
     centre(&mut logits, 10);
-    assert!(worst(&rows[2].logits, &logits) < 1e-5);
+    let readout = Readout::new(&weights);
+    let found = (0..logits.len()).map(|at| rows[2].value(&readout, at / 10, ((at % 10) as Class).into()));
+    assert!(worst(&found.collect::<Vec<_>>(), &logits) < 1e-5);
     let batch = Tensors::read("batch");
     let (tokens, labels) = (batch.tokens("tokens"), some(&batch.tokens("labels")));
     let figures = lens_over(&weights, &batch_of(&tokens, &labels, 128));
@@ -401,13 +405,13 @@ fn each_token_has_neurons_that_answer_for_it_and_more_than_random_ones_do() {
     let sizes = TaskConfig { sequences: 40, train_fraction: 0.1, ..TaskConfig::default() };
     let data = sizes.dataset(weights.config().shape(), 23).unwrap();
     let (examples, task) = (data.examples(Split::Validation), data.task());
-    let directions = NeuronDirections::new(&weights);
+    let readout = Readout::new(&weights);
     let found = trackers(&weights, &examples, task);
     assert_eq!(found.len(), 10);
     for (token, ranked) in found.iter().enumerate() {
         assert!(ranked.windows(2).all(|pair| pair[0].effect >= pair[1].effect));
         // Not those that lower the logit and are least active where the token is the label.
-        let raises = |neuron: usize| directions.of(0, neuron)[token] > 0.0;
+        let raises = |neuron: usize| readout.neuron(0, neuron, (token as Class).into()) > 0.0;
         assert!(ranked.iter().all(|tracker| tracker.effect > 0.0 && raises(tracker.neuron)), "{token}");
         // One neuron's figures, found again by the other way round.
         let ids = [NeuronId { layer: 0, neuron: ranked[0].neuron }];
@@ -559,8 +563,9 @@ fn cyclic_shift(tokens: usize) -> Weights {
 fn eigenvalues_that_do_not_converge_are_not_waited_for() {
     let mut without = 0;
     for tokens in [5, 6, 7, 8, 10, 12, 16, 32, 64] {
-        let head = HeadCircuits::new(&cyclic_shift(tokens), HeadId { layer: 0, head: 0 });
-        assert!((head.ov_logit[1] - 1.0).abs() < 1e-6);
+        let (weights, id) = (cyclic_shift(tokens), HeadId { layer: 0, head: 0 });
+        let head = HeadCircuits::new(&weights, id);
+        assert!((HeadMaps::new(&weights, id).ov_logit.get(0, 1).unwrap() - 1.0).abs() < 1e-6);
         // They are spread over the unit circle.
         assert!(head.copying_score.is_nan() || head.copying_score.abs() < 1e-4, "{}", head.copying_score);
         without += usize::from(head.copying_score.is_nan());
@@ -573,13 +578,14 @@ fn eigenvalues_that_do_not_converge_are_not_waited_for() {
 fn singular_values_of_many_tokens_are_those_of_the_whole_map() {
     let config = ModelConfig { d_vocab: 50, d_head: 8, n_ctx: 16, ..ModelConfig::default() };
     let weights = Weights::initial(&config, 3);
-    let head = HeadCircuits::new(&weights, HeadId { layer: 0, head: 0 });
-    for (values, map) in [(&head.qk_singular, &head.qk), (&head.ov_singular, &head.ov_logit)] {
-        let squares: f64 = map.iter().map(|x| f64::from(*x).powi(2)).sum();
+    let id = HeadId { layer: 0, head: 0 };
+    let (head, maps) = (HeadCircuits::new(&weights, id), HeadMaps::new(&weights, id));
+    for (values, map) in [(&head.qk_singular, &maps.qk), (&head.ov_singular, &maps.ov_logit)] {
+        let squares: f64 = map.dense().iter().map(|x| f64::from(*x).powi(2)).sum();
         let sum: f64 = values.iter().map(|x| f64::from(*x).powi(2)).sum();
         assert!((squares - sum).abs() < 1e-4 * squares, "{squares} {sum}");
-        assert_eq!(values.len(), 50);
-        assert!(values.is_sorted_by(|a, b| a >= b) && values[8].abs() < f32::MIN_POSITIVE && values[7] > 0.0);
+        assert_eq!(values.len(), 8, "of a rank of at most d_head");
+        assert!(values.is_sorted_by(|a, b| a >= b) && values[7] > 0.0);
     }
 }
 

@@ -3,11 +3,11 @@
 mod common;
 
 use common::{Screen, Setup, trained};
-use headcount::analysis::circuits::{HeadDrive, circuits, qk_over_positions};
+use headcount::analysis::circuits::{HeadDrive, HeadMaps, circuits, qk_over_positions};
 use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::lens_over;
 use headcount::analysis::{AblationOutcome, Each, NeuronHook, Scores};
-use headcount::analysis::{NeuronDirections, Pass, Target, evaluate, evaluation, head_scores};
+use headcount::analysis::{Pass, Readout, Target, evaluate, evaluation, head_scores};
 use headcount::model::{
     FoldOptions, HeadId, Interventions, ModelConfig, NeuronId, Patch, PatternKind, Positions, Weights, fold,
 };
@@ -108,16 +108,16 @@ fn attribution() {
         pass.attribution.components.iter().zip(components.iter().zip(&clean)).enumerate()
     {
         assert_eq!(**name, component.to_string());
-        same(value, target.value(pass.attribution.row(at, POSITION)).into());
+        same(value, pass.attribution.value(at, POSITION, target).into());
     }
     let neuron = index(&export["neuron"]);
-    let one = NeuronDirections::new(weights).contribution(&pass.activations, 0, neuron, POSITION, target);
+    let one = Readout::new(weights).contribution(&pass.activations, 0, neuron, POSITION, target);
     let parts = column(&export, "mlp_parts", "clean");
     same(parts[0], one.into());
     let mlp = components.iter().position(|name| **name == "mlp_out.0").unwrap();
     assert!((number(parts[0]) + number(parts[1]) - number(clean[mlp])).abs() < 1e-5);
     let sums = column(&export, "sums", "clean");
-    same(sums[1], target.value(pass.attribution.whole(POSITION)).into());
+    same(sums[1], pass.centred_logit(POSITION, target).into());
     assert!(number(sums[2]).abs() < 1e-4 && (number(sums[0]) - number(sums[1])).abs() < 1e-4);
     for (value, logit) in column(&export, "class_logits", "logit_clean").iter().zip(pass.logits(POSITION)) {
         same(value, (*logit).into());
@@ -229,7 +229,7 @@ fn neurons_trackers_and_fits() {
     let export = twin.export();
     let pass = twin.clean();
     let target = Target::Label.resolve(twin.labels[POSITION], pass.logits(POSITION));
-    let directions = NeuronDirections::new(&twin.weights);
+    let directions = Readout::new(&twin.weights);
     let examples = twin.screen.data.examples(Split::Validation);
     let task = twin.screen.data.task();
     let tracked = trackers(&twin.weights, &examples, task);
@@ -327,14 +327,16 @@ fn ablation_of_neurons_and_patterns() {
 fn circuits_and_paths() {
     let mut twin = Twin::new("5.");
     let folded = fold(&twin.weights, FoldOptions::default());
-    let (heads, positions) = (circuits(&folded), qk_over_positions(&folded, HeadId { layer: 0, head: 1 }));
+    let id = HeadId { layer: 0, head: 1 };
+    let (heads, maps, positions) =
+        (circuits(&folded), HeadMaps::new(&folded, id), qk_over_positions(&folded, id));
     let drives = [0, 1].map(|head| HeadDrive::new(&folded, HeadId { layer: 0, head }).values);
     let centred = &drives[1];
-    for (name, values, axes, width) in [
-        ("qk_tokens", &heads[1].qk, ["query_token", "token"], 10),
-        ("qk_positions", &positions, ["query", "key"], 128),
-        ("ov_logits", &heads[1].ov_logit, ["token", "class"], 10),
-        ("ov_neurons", centred, ["token", "neuron"], 256),
+    for (name, values, axes) in [
+        ("qk_tokens", &maps.qk, ["query_token", "token"]),
+        ("qk_positions", &positions, ["query", "key"]),
+        ("ov_logits", &maps.ov_logit, ["token", "class"]),
+        ("ov_neurons", centred, ["token", "neuron"]),
     ] {
         let export = twin.export();
         assert_eq!(export["tables"][0]["name"], name);
@@ -342,14 +344,11 @@ fn circuits_and_paths() {
             [axes[0], axes[1], "value"].map(|column_name| column(&export, name, column_name));
         assert!(cells.len() >= 100);
         for ((row, col), cell) in rows.iter().zip(&cols).zip(&cells) {
-            same(cell, values[index(row) * width + index(col)].into());
+            same(cell, values.get(index(row), index(col)).unwrap().into());
         }
         let of = meaning(&export, name, "value");
         assert_eq!(of["of"]["weights"], "folded");
-        match of["at"].as_object() {
-            Some(at) => assert_eq!((&at["layer"], &at["head"]), (&json!(0), &json!(1))),
-            None => assert_eq!(of["asked_with"]["head"], "0.1"),
-        }
+        assert_eq!(of["asked_with"]["head"], "0.1");
         twin.screen.keys("v");
     }
     let export = twin.export();
@@ -366,9 +365,9 @@ fn circuits_and_paths() {
     for at in 0..scores.len() {
         let [token, head, neuron] = [&tokens, &of_heads, &neurons].map(|cells| index(cells[at]));
         let target = Target::Label.resolve(twin.labels[POSITION], &[0.0; 10]);
-        let (directions, by_weights) = (NeuronDirections::new(&twin.weights), NeuronDirections::new(&folded));
-        let drive = drives[head][token * 256 + neuron];
-        same(scores[at], (drive * target.value(by_weights.of(0, neuron))).into());
+        let (directions, by_weights) = (Readout::new(&twin.weights), Readout::new(&folded));
+        let drive = drives[head].get(token, neuron).unwrap();
+        same(scores[at], (drive * by_weights.neuron(0, neuron, target)).into());
         let contribution = directions.contribution(&twin.clean().activations, 0, neuron, POSITION, target);
         same(contributions[at], contribution.into());
     }

@@ -1,14 +1,16 @@
 //! Direct logit attribution: what each component adds to each logit.
 //!
 //! A component's vector is centred, divided by the final layer norm's scale of the whole stream, multiplied by its
-//! weight and by `W_U`, and centred over the vocabulary. The parts sum to the centred logits.
+//! weight and by `W_U`, and centred over the vocabulary. The parts sum to the centred logits. Vectors are kept, and read
+//! where a logit is asked for: a table of every component, position and class would not fit for a large vocabulary.
 
-use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
-use super::neurons::NeuronDirections;
-use super::readout::{Readout, product};
-use crate::model::{Activations, HeadId, Mat, MatMut, ModelConfig, Weights, Write, centre, matmul, mlp_out};
+use super::logits::{argmax, mean};
+use super::readout::{MOST_CLASSES, Readout, product};
+use super::target::ResolvedTarget;
+use crate::model::{Activations, HeadId, Mat, ModelConfig, Weights, mlp_out};
 use crate::task::Token;
 
 /// A component, named as in `inspect attribution`.
@@ -41,68 +43,81 @@ impl fmt::Display for Component {
     }
 }
 
-/// The contribution of every component at every position to every logit.
+/// The contribution of every component at every position to the logits.
 #[derive(Clone, Debug)]
 pub struct Attribution {
     /// In the order they write.
     pub components: Vec<Component>,
-    /// One `[pos, d_vocab_out]` per component.
-    pub parts: Vec<Vec<f32>>,
-    /// Logits minus their mean over the vocabulary, `[pos, d_vocab_out]`.
-    pub centred_logits: Vec<f32>,
-    /// Largest difference between the sum of the parts and the centred logits.
+    /// What each component adds to the stream, `[pos, d_model]`; empty for [`Component::Bias`].
+    vectors: Vec<Vec<f32>>,
+    /// Largest difference between the sum of the parts and the centred logits, at any position: over all classes, or of
+    /// the prediction if there are more than [`MOST_CLASSES`].
     pub residual: f32,
-    outputs: usize,
+    /// Divisor at each position.
+    scale: Vec<f32>,
+    readout: Arc<Readout>,
 }
 
 impl Attribution {
     /// Number of values for a sequence of `len` tokens, as a type that cannot overflow.
     pub fn approximate_values(c: &ModelConfig, len: usize) -> u128 {
-        let components = c.n_layers * (c.n_heads + 1 + usize::from(c.has_mlp())) + 3;
-        (components as u128 + 1) * len as u128 * c.outputs() as u128
+        let components = c.n_layers * (c.n_heads + 1 + usize::from(c.has_mlp())) + 2;
+        let residual = if c.outputs() <= MOST_CLASSES { c.outputs() } else { c.d_model };
+        (components * c.d_model + residual) as u128 * len as u128
     }
 
-    /// Attributes the logits of one pass; `directions`, if known, are the neurons' for the same weights.
-    pub fn new(
-        weights: &Weights,
-        tokens: &[Token],
-        from: &Activations,
-        directions: Option<&NeuronDirections>,
-    ) -> Self {
+    /// Attributes the logits of one pass; `readout` is of the same weights.
+    pub fn new(weights: &Weights, tokens: &[Token], from: &Activations, readout: Arc<Readout>) -> Self {
         let c = weights.config();
-        let readout = Readout::new(weights);
-        let read = |vectors: &[f32]| readout.read(vectors, Some(&from.ln_final.scale));
-        let mut components = vec![Component::Embed];
-        let mut parts = vec![read(&embed(weights, tokens))];
+        let len = tokens.len();
+        let mut parts = vec![(Component::Embed, embed(weights, tokens))];
         if c.positional_embedding_type.is_of_stream() {
-            let values = tokens.len() * c.d_model;
-            let positions = weights.layout.positions_in_stream().map(|at| &weights.part(at)[..values]);
-            components.push(Component::PosEmbed);
-            parts.push(positions.map_or_else(|| vec![0.0; tokens.len() * c.outputs()], read));
+            let positions = weights.layout.positions_in_stream();
+            let positions = positions
+                .map_or(vec![0.0; len * c.d_model], |at| weights.part(at)[..len * c.d_model].to_vec());
+            parts.push((Component::PosEmbed, positions));
         }
         for layer in 0..c.n_layers {
             for head in 0..c.n_heads {
-                components.push(Component::Head(HeadId { layer, head }));
-                parts.push(readout.head(weights, from, layer, head));
+                let id = HeadId { layer, head };
+                parts.push((Component::Head(id), head_result(weights, from, layer, head)));
             }
-            components.push(Component::AttnBias(layer));
-            parts.push(read(&weights.part(&weights.layout.blocks[layer].attn.b_o).repeat(tokens.len())));
-            if let Some(part) = readout.mlp(weights, from, layer, directions) {
-                components.push(Component::Mlp(layer));
-                parts.push(part);
-            }
+            let b_o = weights.part(&weights.layout.blocks[layer].attn.b_o);
+            parts.push((Component::AttnBias(layer), b_o.repeat(len)));
+            parts.extend(mlp_out(weights, from, layer).map(|out| (Component::Mlp(layer), out)));
         }
-        components.push(Component::Bias);
-        parts.push(readout.bias(weights).repeat(tokens.len()));
-        let mut centred_logits = from.logits.clone();
-        centre(&mut centred_logits, c.outputs());
-        let residual = residual(&parts, &centred_logits);
-        Self { components, parts, centred_logits, residual, outputs: c.outputs() }
+        parts.push((Component::Bias, Vec::new()));
+        let (components, vectors) = parts.into_iter().unzip();
+        let scale = (0..len).map(|position| readout.scale(from, position)).collect();
+        let mut made = Self { components, vectors, residual: 0.0, scale, readout };
+        made.residual = made.largest_residual(&from.logits);
+        made
     }
 
-    /// The contribution of a component, by its index in `components`, to the logits at a position, `[d_vocab_out]`.
-    pub fn row(&self, component: usize, position: usize) -> &[f32] {
-        &self.parts[component][position * self.outputs..(position + 1) * self.outputs]
+    /// Number of values held.
+    pub fn values(&self) -> usize {
+        self.vectors.iter().map(Vec::len).sum()
+    }
+
+    /// The contribution of a component, by its index in `components`, to a target at a position.
+    pub fn value(&self, component: usize, position: usize, target: ResolvedTarget) -> f32 {
+        let (vectors, width) = (&self.vectors[component], self.readout.d_model);
+        match vectors.get(position * width..(position + 1) * width) {
+            Some(vector) => self.readout.to(target, vector) / self.scale[position],
+            None => target.value(&self.readout.bias),
+        }
+    }
+
+    /// The contribution of a component to every logit, `[pos, d_vocab_out]`.
+    pub fn part(&self, component: usize) -> Vec<f32> {
+        if self.vectors[component].is_empty() {
+            return self.readout.bias.repeat(self.scale.len());
+        }
+        let mut part = self.readout.to_all(&self.vectors[component]);
+        for (row, scale) in part.chunks_exact_mut(self.readout.outputs()).zip(&self.scale) {
+            row.iter_mut().for_each(|x| *x /= scale);
+        }
+        part
     }
 
     /// Index of a layer's MLP in `components`; `None` without one.
@@ -110,10 +125,41 @@ impl Attribution {
         self.components.iter().position(|component| *component == Component::Mlp(layer))
     }
 
-    /// The centred logits at a position, `[d_vocab_out]`.
-    pub fn whole(&self, position: usize) -> &[f32] {
-        &self.centred_logits[position * self.outputs..(position + 1) * self.outputs]
+    /// The sum of the components that write to the stream, `[pos, d_model]`.
+    fn sum(&self) -> Vec<f32> {
+        let mut sum = self.vectors[0].clone();
+        for vectors in &self.vectors[1..] {
+            sum.iter_mut().zip(vectors).for_each(|(sum, x)| *sum += x);
+        }
+        sum
     }
+
+    fn largest_residual(&self, logits: &[f32]) -> f32 {
+        let (outputs, width, sum) = (self.readout.outputs(), self.readout.d_model, self.sum());
+        let rows = sum.chunks_exact(width).zip(logits.chunks_exact(outputs)).zip(&self.scale);
+        let bias = &self.readout.bias;
+        let largest = rows.map(|((vector, logits), scale)| {
+            let mean = mean(logits);
+            let difference =
+                |class: usize, sum: f32| (sum / scale + bias[class] - (logits[class] - mean)).abs();
+            if outputs <= MOST_CLASSES {
+                let sums = self.readout.to_all(vector);
+                return sums
+                    .iter()
+                    .enumerate()
+                    .map(|(class, sum)| difference(class, *sum))
+                    .fold(0.0, largest_of);
+            }
+            let class = argmax(logits);
+            difference(class.into(), self.readout.to(class.into(), vector))
+        });
+        largest.fold(0.0, largest_of)
+    }
+}
+
+/// NaN must not be lost in the maximum.
+fn largest_of(worst: f32, difference: f32) -> f32 {
+    if difference > worst || difference.is_nan() { difference } else { worst }
 }
 
 fn embed(weights: &Weights, tokens: &[Token]) -> Vec<f32> {
@@ -125,78 +171,9 @@ fn embed(weights: &Weights, tokens: &[Token]) -> Vec<f32> {
 /// `z W_O` of one head, `[pos, d_model]`: `hook_result`.
 pub fn head_result(weights: &Weights, from: &Activations, layer: usize, head: usize) -> Vec<f32> {
     let c = weights.config();
-    let (z, w_o) = head_factors(weights, from, layer, head);
-    product(z, Mat::new(w_o, c.d_head, c.d_model), from.len, c.d_model)
-}
-
-/// `z` of one head, `[pos, d_head]`, and `W_O` from the head's first row on.
-fn head_factors<'a>(
-    weights: &'a Weights,
-    from: &'a Activations,
-    layer: usize,
-    head: usize,
-) -> (Mat<'a>, &'a [f32]) {
-    let c = weights.config();
     let w_o = &weights.part(&weights.layout.blocks[layer].attn.w_o)[head * c.d_head * c.d_model..];
-    let z = &from.blocks[layer].attn.z[head * c.d_head..];
-    (Mat::strided(z, from.len, c.d_head, c.d_heads()), w_o)
-}
-
-impl Readout {
-    /// Whether mapping a component's matrix to logits first, row by row, is less work.
-    fn is_narrow(&self) -> bool {
-        self.outputs < self.d_model
-    }
-
-    /// Contribution of one head, `[pos, d_vocab_out]`.
-    fn head(&self, weights: &Weights, from: &Activations, layer: usize, head: usize) -> Vec<f32> {
-        let scale = &from.ln_final.scale;
-        if !self.is_narrow() {
-            return self.read(&head_result(weights, from, layer, head), Some(scale));
-        }
-        let d_head = weights.config().d_head;
-        let (z, w_o) = head_factors(weights, from, layer, head);
-        let directions = self.read(&w_o[..d_head * self.d_model], None);
-        let directions = Mat::new(&directions, d_head, self.outputs);
-        let mut logits = product(z, directions, from.len, self.outputs);
-        self.divide(&mut logits, scale);
-        logits
-    }
-
-    /// Contribution of a layer's MLP with its `b_out`, `[pos, d_vocab_out]`.
-    fn mlp(
-        &self,
-        weights: &Weights,
-        from: &Activations,
-        layer: usize,
-        known: Option<&NeuronDirections>,
-    ) -> Option<Vec<f32>> {
-        let scale = &from.ln_final.scale;
-        if !self.is_narrow() {
-            return mlp_out(weights, from, layer).map(|out| self.read(&out, Some(scale)));
-        }
-        let (mlp, at) = (from.blocks[layer].mlp.as_ref()?, weights.layout.blocks[layer].mlp.as_ref()?);
-        let d_mlp = weights.config().d_mlp;
-        let directions = match known {
-            Some(known) => Cow::Borrowed(&known.layers[layer]),
-            None => Cow::Owned(self.read(weights.part(&at.w_out), None)),
-        };
-        let mut logits = self.read(weights.part(&at.b_out), None).repeat(from.len);
-        let out = MatMut::new(&mut logits, from.len, self.outputs);
-        let (post, directions) =
-            (Mat::new(&mlp.post, from.len, d_mlp), Mat::new(&directions, d_mlp, self.outputs));
-        matmul(out, Write::Add, 1.0, post, directions);
-        self.divide(&mut logits, scale);
-        Some(logits)
-    }
-}
-
-fn residual(parts: &[Vec<f32>], whole: &[f32]) -> f32 {
-    let sum = |at: usize| parts.iter().map(|part| part[at]).sum::<f32>();
-    // NaN must not be lost in the maximum.
-    whole.iter().enumerate().map(|(at, whole)| (sum(at) - whole).abs()).fold(0.0, |worst, difference| {
-        if difference > worst || difference.is_nan() { difference } else { worst }
-    })
+    let z = Mat::strided(&from.blocks[layer].attn.z[head * c.d_head..], from.len, c.d_head, c.d_heads());
+    product(z, Mat::new(w_o, c.d_head, c.d_model), from.len, c.d_model)
 }
 
 #[cfg(test)]
@@ -205,35 +182,26 @@ mod tests {
     use crate::model::{ModelConfig, Patch, forward};
 
     #[test]
-    fn the_parts_sum_to_the_logits_in_either_order_of_multiplication() {
-        for d_model in [6, 16] {
-            let config = ModelConfig {
-                n_layers: 2,
-                d_model,
-                d_head: 4,
-                d_mlp: 12,
-                n_ctx: 5,
-                ..ModelConfig::default()
-            };
-            let mut weights = Weights::initial(&config, 1);
-            weights.values.iter_mut().enumerate().for_each(|(at, w)| *w += 0.1 * (at as f32).sin());
-            let tokens = [1, 4, 4, 0, 9];
-            let mut from = Activations::new(&config, tokens.len());
-            forward(&weights, &tokens, &Patch::default(), &mut from);
-            let found = Attribution::new(&weights, &tokens, &from, None);
-            assert!(found.residual < 1e-4, "{d_model}: {}", found.residual);
-            let readout = Readout::new(&weights);
-            assert_eq!(readout.is_narrow(), d_model == 16);
-            for (component, part) in found.components.iter().zip(&found.parts) {
-                let vector = match *component {
-                    Component::Head(HeadId { layer, head }) => head_result(&weights, &from, layer, head),
-                    Component::Mlp(layer) => mlp_out(&weights, &from, layer).unwrap(),
-                    _ => continue,
-                };
-                let wanted = readout.read(&vector, Some(&from.ln_final.scale));
-                let worst = part.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-                assert!(worst < 1e-5, "{d_model} {component}: {worst}");
+    fn the_parts_sum_to_the_logits_and_are_the_same_at_one_class_as_at_all() {
+        let config =
+            ModelConfig { n_layers: 2, d_model: 6, d_head: 4, d_mlp: 12, n_ctx: 5, ..ModelConfig::default() };
+        let mut weights = Weights::initial(&config, 1);
+        weights.values.iter_mut().enumerate().for_each(|(at, w)| *w += 0.1 * (at as f32).sin());
+        let tokens = [1, 4, 4, 0, 9];
+        let mut from = Activations::new(&config, tokens.len());
+        forward(&weights, &tokens, &Patch::default(), &mut from);
+        let found = Attribution::new(&weights, &tokens, &from, Arc::new(Readout::new(&weights)));
+        assert!(found.residual < 1e-4, "{}", found.residual);
+        for component in 0..found.components.len() {
+            for (at, value) in found.part(component).into_iter().enumerate() {
+                let one = found.value(component, at / 10, ((at % 10) as u16).into());
+                assert!((value - one).abs() < 1e-5, "{} {at}: {value} {one}", found.components[component]);
             }
         }
+    }
+
+    #[test]
+    fn a_logit_that_is_not_a_number_is_not_lost() {
+        assert!([1.0, f32::NAN, 2.0].into_iter().fold(0.0, largest_of).is_nan());
     }
 }

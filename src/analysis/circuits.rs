@@ -5,30 +5,36 @@
 
 use nalgebra::DMatrix;
 
+use super::low_rank::LowRank;
 use super::pass::Pass;
 use super::readout::product;
-use crate::model::{HeadId, Mat, Weights, centre};
+use crate::model::{HeadId, Mat, ModelConfig, Weights, centre};
 use crate::task::Token;
 
-/// The circuits of one head (Elhage et al. 2021).
+/// What the weights say about one head (Elhage et al. 2021).
 #[derive(Clone, Debug)]
 pub struct HeadCircuits {
     /// Which head.
     pub id: HeadId,
-    /// `W_E W_Q W_K^T W_E^T`, `[query token, key token]`; without 1/`attn_scale` and norm scales. With rotary positions,
-    /// for a query and a key at the same position.
-    pub qk: Vec<f32>,
-    /// `W_E W_V W_O W_in`, `[token, neuron]`; empty in an attention-only model.
-    pub ov_neuron: Vec<f32>,
-    /// `W_E W_V W_O W_U`, `[token, logit]`.
-    pub ov_logit: Vec<f32>,
     /// Sum of the eigenvalues of the token-to-logit map over the sum of their absolute values: 1 for a head that only
     /// copies.
     pub copying_score: f32,
-    /// Singular values of `qk`, largest first.
+    /// The non-zero singular values of [`HeadMaps::qk`], at most `d_head`, largest first.
     pub qk_singular: Vec<f32>,
-    /// Singular values of `ov_logit`, largest first.
+    /// The same of [`HeadMaps::ov_logit`].
     pub ov_singular: Vec<f32>,
+}
+
+/// The maps of one head over the vocabulary.
+#[derive(Clone, Debug)]
+pub struct HeadMaps {
+    /// Which head.
+    pub id: HeadId,
+    /// `W_E W_Q W_K^T W_E^T`, `[query token, key token]`; without 1/`attn_scale` and norm scales. With rotary positions,
+    /// for a query and a key at the same position.
+    pub qk: LowRank,
+    /// `W_E W_V W_O W_U`, `[token, logit]`.
+    pub ov_logit: LowRank,
 }
 
 /// The weights of one head.
@@ -60,10 +66,15 @@ impl<'a> Head<'a> {
         product(w_e, self.reads(2), c.d_vocab, c.d_head)
     }
 
-    /// `W_E W_V W_O`, `[token, d_model]`.
-    fn written(&self) -> Vec<f32> {
+    /// `(W_O M)^T` of a matrix that reads the stream, `[d_model, cols]`: `[cols, d_head]`.
+    fn writes_into(&self, matrix: &[f32], cols: usize) -> Vec<f32> {
         let c = self.weights.config();
-        product(Mat::new(&self.values(), c.d_vocab, c.d_head), self.writes(), c.d_vocab, c.d_model)
+        transposed(&product(self.writes(), Mat::new(matrix, c.d_model, cols), c.d_head, cols), c.d_head, cols)
+    }
+
+    /// The same into the logits, `[class, d_head]`.
+    fn to_logits(&self) -> Vec<f32> {
+        self.writes_into(self.weights.part(&self.weights.layout.w_u), self.weights.config().outputs())
     }
 
     /// Queries and keys of rows `x`, `[rows, d_model]`: `[rows, d_head]` each.
@@ -74,39 +85,45 @@ impl<'a> Head<'a> {
     }
 }
 
-/// `a b^T` of two matrices with `width` columns.
-fn times_transposed(a: &[f32], b: &[f32], width: usize) -> Vec<f32> {
-    let (rows, cols) = (a.len() / width, b.len() / width);
-    product(Mat::new(a, rows, width), Mat::new(b, cols, width).t(), rows, cols)
-}
-
 impl HeadCircuits {
     /// Multiplies the weight matrices. The head must exist.
     pub fn new(weights: &Weights, id: HeadId) -> Self {
         let c = weights.config();
         let head = Head { weights, id };
-        let (values, written) = (head.values(), head.written());
-        let w_u = weights.part(&weights.layout.w_u);
+        let (values, to_logits) = (head.values(), head.to_logits());
         let [queries, keys] = head.queries_and_keys(weights.part(&weights.layout.w_e));
-        let qk = times_transposed(&queries, &keys, c.d_head);
-        let w_u_matrix = Mat::new(w_u, c.d_model, c.outputs());
-        let ov_logit = product(Mat::new(&written, c.d_vocab, c.d_model), w_u_matrix, c.d_vocab, c.outputs());
-        let from_head = product(head.writes(), w_u_matrix, c.d_head, c.outputs());
         // AB and BA have the same non-zero eigenvalues; this order gives the smaller matrix.
         let around = (c.outputs() == c.d_vocab).then(|| {
-            let (out, back) =
-                (Mat::new(&from_head, c.d_head, c.d_vocab), Mat::new(&values, c.d_vocab, c.d_head));
-            product(out, back, c.d_head, c.d_head)
+            let out = Mat::new(&to_logits, c.d_vocab, c.d_head).t();
+            product(out, Mat::new(&values, c.d_vocab, c.d_head), c.d_head, c.d_head)
         });
         Self {
             id,
             copying_score: around.map_or(f32::NAN, |around| copying_score(&around, c.d_head)),
             qk_singular: singular_values(&queries, &keys, c.d_head),
-            ov_singular: singular_values(&values, &transposed(&from_head, c.d_head, c.outputs()), c.d_head),
-            ov_neuron: ov_neuron(weights, id),
-            qk,
-            ov_logit,
+            ov_singular: singular_values(&values, &to_logits, c.d_head),
         }
+    }
+}
+
+impl HeadMaps {
+    /// Largest number of values, as a type that cannot overflow.
+    pub fn approximate_values(c: &ModelConfig) -> u128 {
+        let [d_vocab, outputs, d_head] = [c.d_vocab, c.outputs(), c.d_head].map(|n| n as u128);
+        (3 * d_vocab + outputs) * d_head + LowRank::MOST_KEPT
+    }
+
+    /// Multiplies the weight matrices. The head must exist.
+    pub fn new(weights: &Weights, id: HeadId) -> Self {
+        let (head, d_head) = (Head { weights, id }, weights.config().d_head);
+        let [queries, keys] = head.queries_and_keys(weights.part(&weights.layout.w_e));
+        let ov_logit = LowRank::new(head.values(), head.to_logits(), d_head);
+        Self { id, qk: LowRank::new(queries, keys, d_head), ov_logit }
+    }
+
+    /// Bytes of memory.
+    pub fn bytes(&self) -> usize {
+        self.qk.bytes() + self.ov_logit.bytes()
     }
 }
 
@@ -116,7 +133,7 @@ pub struct HeadDrive {
     /// Which head.
     pub id: HeadId,
     /// `W_E W_V W_O W_in` minus its mean over the tokens, to show differences between tokens, `[token, neuron]`.
-    pub values: Vec<f32>,
+    pub values: LowRank,
     /// The neurons, widest range of values first.
     pub order: Vec<usize>,
 }
@@ -124,25 +141,26 @@ pub struct HeadDrive {
 impl HeadDrive {
     /// Multiplies the weight matrices. The head must exist, and the model must have neurons.
     pub fn new(weights: &Weights, id: HeadId) -> Self {
-        let (d_vocab, d_mlp) = (weights.config().d_vocab, weights.config().d_mlp);
-        let mut by_neuron = transposed(&ov_neuron(weights, id), d_vocab, d_mlp);
-        centre(&mut by_neuron, d_vocab);
-        let largest = |row: &[f32]| row.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
-        let mut order: Vec<(f32, usize)> =
-            by_neuron.chunks_exact(d_vocab).map(largest).zip(0..d_mlp).collect();
-        order.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let order = order.into_iter().map(|(_, neuron)| neuron).collect();
-        Self { id, values: transposed(&by_neuron, d_mlp, d_vocab), order }
+        let d_mlp = weights.config().d_mlp;
+        let values = ov_neuron(weights, id).centred();
+        let mut largest = vec![0.0_f32; d_mlp];
+        for (_, cells) in values.blocks() {
+            for row in cells.chunks_exact(d_mlp) {
+                largest.iter_mut().zip(row).for_each(|(most, x)| *most = most.max(x.abs()));
+            }
+        }
+        let mut order: Vec<usize> = (0..d_mlp).collect();
+        order.sort_by(|a, b| largest[*b].total_cmp(&largest[*a]));
+        Self { id, values, order }
     }
 }
 
-/// `W_E W_V W_O W_in` of one head, `[token, neuron]`; empty in an attention-only model.
-fn ov_neuron(weights: &Weights, id: HeadId) -> Vec<f32> {
-    let c = weights.config();
-    let Some(mlp) = &weights.layout.blocks[id.layer].mlp else { return Vec::new() };
-    let written = Head { weights, id }.written();
-    let w_in = Mat::new(weights.part(&mlp.w_in), c.d_model, c.d_mlp);
-    product(Mat::new(&written, c.d_vocab, c.d_model), w_in, c.d_vocab, c.d_mlp)
+/// `W_E W_V W_O W_in` of one head, `[token, neuron]`; without columns in an attention-only model.
+pub fn ov_neuron(weights: &Weights, id: HeadId) -> LowRank {
+    let (head, c) = (Head { weights, id }, weights.config());
+    let w_in = weights.layout.blocks[id.layer].mlp.as_ref().map(|mlp| weights.part(&mlp.w_in));
+    let into = w_in.map_or_else(Vec::new, |w_in| head.writes_into(w_in, c.d_mlp));
+    LowRank::new(head.values(), into, c.d_head)
 }
 
 /// Every head's circuits, by layer, then head.
@@ -152,11 +170,15 @@ pub fn circuits(weights: &Weights) -> Vec<HeadCircuits> {
 
 /// `W_pos W_Q W_K^T W_pos^T` of one head, `[query position, key position]`; without 1/`attn_scale` and norm scales. Zeros
 /// in a model without `W_pos`.
-pub fn qk_over_positions(weights: &Weights, id: HeadId) -> Vec<f32> {
-    let n_ctx = weights.config().n_ctx;
-    let Some(w_pos) = &weights.layout.w_pos else { return vec![0.0; n_ctx * n_ctx] };
-    let [queries, keys] = Head { weights, id }.queries_and_keys(weights.part(w_pos));
-    times_transposed(&queries, &keys, weights.config().d_head)
+pub fn qk_over_positions(weights: &Weights, id: HeadId) -> LowRank {
+    let c = weights.config();
+    let zeros = || [(); 2].map(|()| vec![0.0; c.n_ctx * c.d_head]);
+    let [queries, keys] = weights
+        .layout
+        .w_pos
+        .as_ref()
+        .map_or_else(zeros, |w_pos| Head { weights, id }.queries_and_keys(weights.part(w_pos)));
+    LowRank::new(queries, keys, c.d_head)
 }
 
 fn transposed(matrix: &[f32], rows: usize, cols: usize) -> Vec<f32> {
@@ -168,7 +190,7 @@ const MOST_ITERATIONS: usize = 100;
 
 /// Singular values of `a b^T`, both with `width` columns, largest first; empty if a value is not finite or the
 /// decomposition does not converge. With more rows than columns, computed from the small product of the two R factors,
-/// which has the same non-zero singular values, and padded with zeros.
+/// which has the same non-zero singular values.
 fn singular_values(a: &[f32], b: &[f32], width: usize) -> Vec<f32> {
     if a.iter().chain(b).any(|x| !x.is_finite()) {
         return Vec::new();
@@ -178,9 +200,7 @@ fn singular_values(a: &[f32], b: &[f32], width: usize) -> Vec<f32> {
     let small = if rows <= width { a * b.transpose() } else { a.qr().r() * b.qr().r().transpose() };
     let svd = small.try_svd(false, false, 5.0 * f32::EPSILON, MOST_ITERATIONS * rows.max(width));
     let Some(svd) = svd else { return Vec::new() };
-    let mut values: Vec<f32> = svd.singular_values.iter().copied().collect();
-    values.resize(rows, 0.0);
-    values
+    svd.singular_values.iter().copied().collect()
 }
 
 /// NaN if a value is not finite or the decomposition does not converge.
@@ -195,23 +215,35 @@ fn copying_score(matrix: &[f32], width: usize) -> f32 {
     if sizes == 0.0 { 0.0 } else { eigenvalues.iter().map(|value| value.re).sum::<f32>() / sizes }
 }
 
-/// Contribution of each token's positions to each neuron's `hook_pre` at a query, through one head, `[token, neuron]`.
-pub fn drive(weights: &Weights, pass: &Pass, tokens: &[Token], id: HeadId, query: usize) -> Vec<f32> {
+/// Contribution of each token's positions to each neuron's `hook_pre` at a query, through one head: the tokens of the
+/// sequence in ascending order, and `[token, neuron]`.
+pub fn drive(
+    weights: &Weights,
+    pass: &Pass,
+    tokens: &[Token],
+    id: HeadId,
+    query: usize,
+) -> (Vec<Token>, Vec<f32>) {
     let c = weights.config();
     let (Some(at), Some(mlp)) =
         (&weights.layout.blocks[id.layer].mlp, &pass.activations.blocks[id.layer].mlp)
     else {
-        return Vec::new();
+        return (Vec::new(), Vec::new());
     };
     let qkv = &pass.activations.blocks[id.layer].attn.qkv;
-    let mut seen = vec![0.0; c.d_vocab * c.d_head];
-    for (key, (&token, weight)) in tokens.iter().zip(pass.attention(id.layer, id.head, query)).enumerate() {
+    let mut distinct = tokens.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let mut seen = vec![0.0; distinct.len() * c.d_head];
+    for (key, (token, weight)) in tokens.iter().zip(pass.attention(id.layer, id.head, query)).enumerate() {
         let value = &qkv[key * 3 * c.d_heads() + 2 * c.d_heads() + id.head * c.d_head..][..c.d_head];
-        let into = &mut seen[usize::from(token) * c.d_head..][..c.d_head];
+        let row = distinct.partition_point(|other| other < token);
+        let into = &mut seen[row * c.d_head..][..c.d_head];
         into.iter_mut().zip(value).for_each(|(into, v)| *into += weight * v);
     }
+    let rows = distinct.len();
     let mut written =
-        product(Mat::new(&seen, c.d_vocab, c.d_head), Head { weights, id }.writes(), c.d_vocab, c.d_model);
+        product(Mat::new(&seen, rows, c.d_head), Head { weights, id }.writes(), rows, c.d_model);
     if c.normalization_type.is_centred() {
         centre(&mut written, c.d_model);
     }
@@ -222,10 +254,6 @@ pub fn drive(weights: &Weights, pass: &Pass, tokens: &[Token], id: HeadId, query
             .chunks_exact_mut(c.d_model)
             .for_each(|row| row.iter_mut().zip(&w).for_each(|(x, w)| *x *= w / scale));
     }
-    product(
-        Mat::new(&written, c.d_vocab, c.d_model),
-        Mat::new(weights.part(&at.w_in), c.d_model, c.d_mlp),
-        c.d_vocab,
-        c.d_mlp,
-    )
+    let w_in = Mat::new(weights.part(&at.w_in), c.d_model, c.d_mlp);
+    (distinct, product(Mat::new(&written, rows, c.d_model), w_in, rows, c.d_mlp))
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::correlation::Correlations;
-use super::neurons::{NeuronDirections, NeuronHook};
+use super::neurons::NeuronHook;
+use super::readout::Readout;
 use super::total::{Total, over};
 use super::tuning::{Tuning, TuningPoint};
 use crate::model::{Activations, ModelConfig, NeuronId, Patch, Weights};
@@ -128,7 +129,7 @@ pub struct Tracker {
 
 /// Sums over sequences for [`trackers`].
 pub struct TrackerSums {
-    directions: Arc<NeuronDirections>,
+    readout: Arc<Readout>,
     task: Arc<dyn Task>,
     layer: usize,
     post: Correlations,
@@ -155,11 +156,11 @@ impl TrackerSums {
         (threads + 1) * sums + threads * products + listed
     }
 
-    /// Empty sums; `directions` must be of the same weights.
-    pub fn new(config: &ModelConfig, directions: Arc<NeuronDirections>, task: &Arc<dyn Task>) -> Self {
+    /// Empty sums; `readout` must be of the same weights.
+    pub fn new(config: &ModelConfig, readout: Arc<Readout>, task: &Arc<dyn Task>) -> Self {
         let correlations = Correlations::new(config.d_mlp, config.outputs() * task.features().len());
         Self {
-            directions,
+            readout,
             task: Arc::clone(task),
             layer: config.n_layers - 1,
             pre: correlations.clone(),
@@ -177,12 +178,12 @@ impl TrackerSums {
 
     /// The neurons that track one class, strongest first.
     fn ranked(&self, class: usize) -> Vec<Tracker> {
-        let (directions, layer, features) = (&self.directions, self.layer, self.task.features().len());
+        let (readout, layer, features) = (&self.readout, self.layer, self.task.features().len());
         let (here, all) = (self.seen[class], self.seen.iter().sum::<usize>());
         let mean = |sum: f64, n: usize| if n == 0 { 0.0 } else { sum / n as f64 };
         let scale = mean(self.scale, all);
         let tracker = |neuron: usize| {
-            let direction = f64::from(directions.of(layer, neuron)[class]);
+            let direction = f64::from(readout.neuron(layer, neuron, (class as Class).into()));
             let (sum, total) =
                 (self.by_label[class][neuron], self.by_label.iter().map(|sums| sums[neuron]).sum::<f64>());
             let difference = mean(sum, here) - mean(total - sum, all - here);
@@ -211,7 +212,7 @@ impl Total for TrackerSums {
     fn empty(&self) -> Self {
         let zeros = |sums: &Vec<f64>| vec![0.0; sums.len()];
         Self {
-            directions: Arc::clone(&self.directions),
+            readout: Arc::clone(&self.readout),
             task: Arc::clone(&self.task),
             layer: self.layer,
             post: self.post.empty(),
@@ -227,7 +228,7 @@ impl Total for TrackerSums {
         let d_mlp = self.post.columns();
         for (position, (post, label)) in mlp.post.chunks_exact(d_mlp).zip(example.targets()).enumerate() {
             let Some(label) = *label else { continue };
-            self.scale += f64::from(self.directions.scale(from, position));
+            self.scale += f64::from(self.readout.scale(from, position));
             self.seen[usize::from(label)] += 1;
             let into = &mut self.by_label[usize::from(label)];
             into.iter_mut().zip(post).for_each(|(into, x)| *into += f64::from(*x));
@@ -258,7 +259,6 @@ impl Total for TrackerSums {
 /// The neurons of the last layer that track each class, largest effect on its logit first, over the scored positions of
 /// `examples`; a class may have none. Earlier layers are left out: their neurons also act through later blocks.
 pub fn trackers(weights: &Weights, examples: &[Example<'_>], task: &Arc<dyn Task>) -> Vec<Vec<Tracker>> {
-    let directions = Arc::new(NeuronDirections::new(weights));
-    let sums = TrackerSums::new(weights.config(), directions, task);
+    let sums = TrackerSums::new(weights.config(), Arc::new(Readout::new(weights)), task);
     over(sums, weights, &Patch::default(), examples).trackers()
 }

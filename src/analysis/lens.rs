@@ -5,37 +5,58 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::logits::prediction;
+use super::readout::Readout;
+use super::target::ResolvedTarget;
 use super::total::{Total, over};
-use crate::model::{Activations, Patch, Weights, centre, cross_entropy, unembed};
-use crate::task::Example;
+use crate::model::{Activations, Patch, Weights, cross_entropy, normalized, unembed};
+use crate::task::{Class, Example};
 
-/// A place in the residual stream, by its TransformerLens name, and its logits.
+/// The lens at a place in the residual stream.
 #[derive(Clone, Debug)]
 pub struct LensRow {
-    /// `blocks.0.hook_resid_mid`, for example.
+    /// `blocks.0.hook_resid_mid`, for example: TransformerLens' name.
     pub name: String,
-    /// `[pos, d_vocab_out]`, through the final norm with this place's own scale, minus their mean over the vocabulary:
-    /// so they equal the sum of the components so far, and folding does not change them.
-    pub logits: Vec<f32>,
+    /// The class of the largest logit at each position.
+    pub predictions: Vec<Option<Class>>,
+    /// The stream through the final norm with the scale of this place, without its weight and bias, `[pos, d_model]`.
+    normalized: Vec<f32>,
 }
 
-/// Reads the stream before each block, after its attention, and after its MLP.
-pub fn lens(weights: &Weights, from: &Activations) -> Vec<LensRow> {
-    let row = |name: String, stream: &[f32]| {
-        let mut logits = unembed(weights, stream);
-        centre(&mut logits, weights.config().outputs());
-        LensRow { name, logits }
-    };
-    let mut rows = Vec::new();
+impl LensRow {
+    /// A target's logit at a position, minus the mean over classes: so it equals the sum of the components so far, and
+    /// folding does not change it. `readout` is of the same weights.
+    pub fn value(&self, readout: &Readout, position: usize, target: ResolvedTarget) -> f32 {
+        let width = self.normalized.len() / self.predictions.len().max(1);
+        readout.to(target, &self.normalized[position * width..][..width]) + target.value(&readout.bias)
+    }
+}
+
+/// Rows that are unembedded at once: a large vocabulary's logits of all rows take too much memory.
+const ROWS: usize = 32;
+
+/// The stream before each block, after its attention, and after its MLP.
+fn places<'a>(from: &'a Activations) -> Vec<(String, &'a [f32])> {
+    let mut places: Vec<(String, &'a [f32])> = Vec::new();
     for (layer, block) in from.blocks.iter().enumerate() {
-        rows.push(row(format!("blocks.{layer}.hook_resid_pre"), &block.resid_pre));
+        places.push((format!("blocks.{layer}.hook_resid_pre"), &block.resid_pre));
         if block.mlp.is_some() {
-            rows.push(row(format!("blocks.{layer}.hook_resid_mid"), &block.resid_mid));
+            places.push((format!("blocks.{layer}.hook_resid_mid"), &block.resid_mid));
         }
     }
-    let last = from.blocks.len() - 1;
-    rows.push(row(format!("blocks.{last}.hook_resid_post"), &from.resid_post));
-    rows
+    places.push((format!("blocks.{}.hook_resid_post", from.blocks.len() - 1), &from.resid_post));
+    places
+}
+
+/// Reads every place in the stream.
+pub fn lens(weights: &Weights, from: &Activations) -> Vec<LensRow> {
+    let (d_model, outputs) = (weights.config().d_model, weights.config().outputs());
+    let row = |(name, stream): (String, &[f32])| {
+        let logits = stream.chunks(ROWS * d_model).map(|rows| unembed(weights, rows));
+        let predictions =
+            logits.flat_map(|rows| rows.chunks_exact(outputs).map(prediction).collect::<Vec<_>>());
+        LensRow { name, predictions: predictions.collect(), normalized: normalized(weights, stream) }
+    };
+    places(from).into_iter().map(row).collect()
 }
 
 /// Accuracy of the lens at a place in the stream, over a set of sequences.
@@ -93,15 +114,20 @@ impl Total for LensSums {
     }
 
     fn add(&mut self, from: &Activations, example: Example<'_>, _between: &dyn Fn()) {
-        let outputs = self.weights.config().outputs();
+        let (d_model, outputs) = (self.weights.config().d_model, self.weights.config().outputs());
         self.targets += example.scored();
-        let rows = lens(&self.weights, from);
-        let sums = self.at(rows.iter().map(|row| &row.name));
-        for (sum, row) in sums.iter_mut().zip(&rows) {
-            for (logits, target) in row.logits.chunks_exact(outputs).zip(example.targets()) {
-                let Some(target) = *target else { continue };
-                sum.loss += cross_entropy(logits, &[Some(target)], outputs);
-                sum.accuracy += f64::from(u8::from(prediction(logits) == Some(target)));
+        let (weights, places) = (Arc::clone(&self.weights), places(from));
+        let sums = self.at(places.iter().map(|(name, _)| name));
+        for (sum, (_, stream)) in sums.iter_mut().zip(places) {
+            let (rows, targets) = (stream.chunks(ROWS * d_model), example.targets().chunks(ROWS));
+            for (rows, targets) in
+                rows.zip(targets).filter(|(_, targets)| targets.iter().any(Option::is_some))
+            {
+                let logits = unembed(&weights, rows);
+                sum.loss += cross_entropy(&logits, targets, outputs);
+                let right = logits.chunks_exact(outputs).zip(targets);
+                let right = right.filter(|(row, target)| target.is_some() && prediction(row) == **target);
+                sum.accuracy += right.count() as f64;
             }
         }
     }

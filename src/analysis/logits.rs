@@ -23,3 +23,8 @@ pub fn log_sum_exp(row: &[f32]) -> f32 {
     let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     largest + row.iter().map(|x| (x - largest).exp()).sum::<f32>().ln()
 }
+
+/// The mean of a row.
+pub fn mean(row: &[f32]) -> f32 {
+    row.iter().sum::<f32>() / row.len() as f32
+}

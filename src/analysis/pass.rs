@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::attention::{HeadSummary, summaries};
 use super::attribution::Attribution;
-use super::logits::{log_sum_exp, prediction};
-use super::neurons::NeuronDirections;
+use super::logits::{log_sum_exp, mean, prediction};
 use super::pool::{ActivationPool, PooledActivations};
+use super::readout::Readout;
+use super::target::ResolvedTarget;
 use crate::model::{ModelConfig, Patch, Weights, cross_entropy, forward, forward_again};
 use crate::task::{Class, Example};
 
@@ -25,7 +26,7 @@ pub struct Pass {
     pub attribution: Attribution,
     /// By layer, then head.
     pub heads: Vec<HeadSummary>,
-    directions: Option<Arc<NeuronDirections>>,
+    readout: Arc<Readout>,
 }
 
 impl Pass {
@@ -36,13 +37,13 @@ impl Pass {
 
     /// Runs a sequence with `patch`.
     pub fn run(weights: &Weights, example: Example<'_>, patch: &Patch) -> Self {
-        Self::run_in(&Arc::default(), None, weights, example, patch)
+        Self::run_in(&Arc::default(), Arc::new(Readout::new(weights)), weights, example, patch)
     }
 
-    /// Like [`run`](Self::run), in a buffer of a pool, and with the neurons' directions for these weights if known.
+    /// Like [`run`](Self::run), in a buffer of a pool, and with the readout of these weights.
     pub fn run_in(
         pool: &Arc<ActivationPool>,
-        directions: Option<Arc<NeuronDirections>>,
+        readout: Arc<Readout>,
         weights: &Weights,
         example: Example<'_>,
         patch: &Patch,
@@ -50,7 +51,7 @@ impl Pass {
         let mut activations = pool.take(weights.config(), example.tokens().len());
         forward(weights, example.tokens(), patch, activations.get_mut());
         pool.prepare(&activations);
-        Self::of(weights, example, activations, directions)
+        Self::of(weights, example, activations, readout)
     }
 
     /// The pass of the same sequence with `patch`, from this clean pass: only the layers after the first edit run
@@ -59,14 +60,14 @@ impl Pass {
     pub fn patched(&self, weights: &Weights, example: Example<'_>, patch: &Patch) -> Self {
         let mut activations = self.activations.sibling(weights.config());
         forward_again(weights, patch, &self.activations, activations.get_mut());
-        Self::of(weights, example, activations, self.directions.clone())
+        Self::of(weights, example, activations, Arc::clone(&self.readout))
     }
 
     fn of(
         weights: &Weights,
         example: Example<'_>,
         activations: PooledActivations,
-        directions: Option<Arc<NeuronDirections>>,
+        readout: Arc<Readout>,
     ) -> Self {
         let rows = || activations.logits.chunks_exact(weights.config().outputs());
         let normalizers: Vec<f32> = rows().map(log_sum_exp).collect();
@@ -78,17 +79,16 @@ impl Pass {
             predictions: rows().map(prediction).collect(),
             losses: rows().zip(example.targets()).map(loss).collect(),
             normalizers,
-            attribution: Attribution::new(weights, example.tokens(), &activations, directions.as_deref()),
+            attribution: Attribution::new(weights, example.tokens(), &activations, Arc::clone(&readout)),
             heads: summaries(weights, &activations),
             activations,
-            directions,
+            readout,
         }
     }
 
     /// Bytes of memory, for the memo's budget.
     pub fn bytes(&self) -> usize {
-        let parts: usize = self.attribution.parts.iter().map(Vec::len).sum();
-        4 * (self.activations.values() + parts + 2 * self.activations.logits.len())
+        4 * (self.activations.values() + self.attribution.values())
     }
 
     /// Mean cross-entropy over targets, in nats; `None` without targets.
@@ -110,6 +110,12 @@ impl Pass {
     pub fn logits(&self, position: usize) -> &[f32] {
         let outputs = self.activations.logits.len() / self.activations.len;
         &self.activations.logits[position * outputs..(position + 1) * outputs]
+    }
+
+    /// A target's logit at a position, minus the mean over classes.
+    pub fn centred_logit(&self, position: usize, target: ResolvedTarget) -> f32 {
+        let logits = self.logits(position);
+        target.value(logits) - if target.minus.is_some() { 0.0 } else { mean(logits) }
     }
 
     /// Probabilities at a position, `[d_vocab_out]`.

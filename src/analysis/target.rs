@@ -31,9 +31,9 @@ impl Target {
     pub fn resolve(self, label: Option<Class>, logits: &[f32]) -> ResolvedTarget {
         let label = label.unwrap_or_else(|| argmax(logits));
         match self {
-            Self::Label => ResolvedTarget { plus: label, minus: None },
-            Self::Token(token) => ResolvedTarget { plus: token, minus: None },
-            Self::Prediction => ResolvedTarget { plus: argmax(logits), minus: None },
+            Self::Label => label.into(),
+            Self::Token(token) => token.into(),
+            Self::Prediction => argmax(logits).into(),
             Self::LabelMinusRunnerUp => {
                 let others = (0..logits.len()).filter(|&token| token != usize::from(label));
                 let runner_up = others.max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
@@ -58,6 +58,18 @@ impl Target {
 impl ResolvedTarget {
     /// The target's value in a row over the output vocabulary.
     pub fn value(self, row: &[f32]) -> f32 {
-        row[usize::from(self.plus)] - self.minus.map_or(0.0, |minus| row[usize::from(minus)])
+        self.of(|class| row[class])
+    }
+
+    /// The target's value, of a function of a class.
+    pub fn of(self, value: impl Fn(usize) -> f32) -> f32 {
+        value(self.plus.into()) - self.minus.map_or(0.0, |minus| value(minus.into()))
+    }
+}
+
+/// One class's logit.
+impl From<Class> for ResolvedTarget {
+    fn from(plus: Class) -> Self {
+        Self { plus, minus: None }
     }
 }

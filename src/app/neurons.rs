@@ -34,7 +34,7 @@ impl App {
         let (layer, clean) = (self.cursor.layer, &probe.clean);
         let rank = |neuron: usize| match self.settings.sort {
             Sort::Contribution => {
-                probe.directions.contribution(&clean.activations, layer, neuron, position, target).abs()
+                probe.readout.contribution(&clean.activations, layer, neuron, position, target).abs()
             }
             Sort::Activation => {
                 self.settings.hook.of(&clean.activations, NeuronId { layer, neuron }, position).abs()

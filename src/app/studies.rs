@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::event::Command;
 use super::{App, CircuitMap, Look, Mode};
-use crate::analysis::circuits::{HeadCircuits, HeadDrive};
+use crate::analysis::circuits::{HeadCircuits, HeadDrive, HeadMaps};
 use crate::analysis::head_scores::HeadAverages;
 use crate::analysis::hypotheses::{Fitted, Tracker};
 use crate::analysis::lens::{LensFigures, LensRow};
-use crate::analysis::{Evaluation, NeuronHook, Scores};
+use crate::analysis::{Evaluation, LowRank, NeuronHook, Scores};
 use crate::inquiry::{
     AblationReport, Answer, AskedBy, DamageReport, Findings, Inquiry, Origin, Over, PathsTo, Probe, Question,
     RepeatedHeads, Subject, TokenPath, WeightForm,
@@ -138,7 +138,8 @@ impl Studies {
     found!(ablation, Ablation, Arc<AblationReport>);
     found!(fits, Fit, Arc<Vec<Fitted>>);
     found!(drives, Drive, Arc<HeadDrive>);
-    found!(positions_of, Positions, Arc<Vec<f32>>);
+    found!(positions_of, Positions, Arc<LowRank>);
+    found!(maps_of, Maps, Arc<HeadMaps>);
 
     /// The fit of the features, if it is for these neurons, read there, and this class.
     pub(crate) fn fit(
@@ -160,8 +161,13 @@ impl Studies {
         self.drives().filter(|(_, drive)| drive.id == id)
     }
 
+    /// A head's maps over the vocabulary.
+    pub(crate) fn maps(&self, id: HeadId) -> Option<(&Answer, &Arc<HeadMaps>)> {
+        self.maps_of().filter(|(_, maps)| maps.id == id)
+    }
+
     /// How well positions match as query and key in a head.
-    pub(crate) fn positions(&self, id: HeadId) -> Option<(&Answer, &Arc<Vec<f32>>)> {
+    pub(crate) fn positions(&self, id: HeadId) -> Option<(&Answer, &Arc<LowRank>)> {
         self.positions_of().filter(|(answer, _)| answer.inquiry.question == Question::Positions(id))
     }
 }
@@ -289,15 +295,13 @@ impl App {
         Some((subject.edited(off), Question::Ablation { controls, pool }))
     }
 
-    /// The questions about the weights alone: all heads' circuits, and what else the view shows of them.
+    /// The questions about the weights alone: all heads' circuits, and what else the view shows of them, of the same weights.
     pub(super) fn of_circuits(&self) -> Vec<Asked> {
-        if self.circuits_too_large().is_some() {
-            return Vec::new();
-        }
         let Some(snapshot) = self.timeline.current() else { return Vec::new() };
-        let mut asks = vec![(self.subject(snapshot, WeightForm::Folded), Question::Circuits)];
-        let Some((circuits, _)) = self.studies.circuits() else { return asks };
-        let (by, id) = (&circuits.inquiry.subject, self.cursor.head_id());
+        let (folded, id) = (self.subject(snapshot, WeightForm::Folded), self.cursor.head_id());
+        let known = self.studies.circuits().map(|(circuits, _)| &circuits.inquiry.subject);
+        let by = known.unwrap_or(&folded);
+        let mut asks = vec![(by.clone(), Question::Maps(id)), (folded.clone(), Question::Circuits)];
         if self.circuits.map == CircuitMap::QkPositions {
             asks.push((by.clone(), Question::Positions(id)));
         }

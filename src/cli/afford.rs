@@ -1,9 +1,10 @@
 //! Estimates the memory of each command from its settings, and refuses too large requests before allocation.
 
 use super::Failure;
+use crate::analysis::circuits::HeadMaps;
 use crate::analysis::evaluation::Totals;
 use crate::analysis::hypotheses::TrackerSums;
-use crate::analysis::{NeuronDirections, Pass};
+use crate::analysis::{Pass, Readout};
 use crate::app::snapshot_bytes;
 use crate::model::ModelConfig;
 use crate::train::{DeviceChoice, RunConfig};
@@ -55,11 +56,13 @@ pub(super) fn explore(config: &RunConfig, trains: Option<DeviceChoice>) -> Resul
     })
 }
 
-/// Bytes that the screen may need at once: four kept passes and the next one, folded weights, neuron directions.
+/// Bytes that the screen may need at once: four kept passes and the next one, folded weights, the readouts of both
+/// forms, and a head's maps.
 fn looking(model: &ModelConfig) -> u128 {
     let values = 5 * Pass::approximate_values(model, model.n_ctx)
         + model.approximate_parameters()
-        + NeuronDirections::approximate_values(model);
+        + 2 * Readout::approximate_values(model)
+        + HeadMaps::approximate_values(model);
     VALUE * values + passes(model) + snapshot_bytes(model)
 }
 
@@ -108,7 +111,9 @@ pub(super) fn cache(model: &ModelConfig, len: usize) -> Result<(), Failure> {
 /// `headcount inspect attribution` of `len` tokens.
 pub(super) fn attribution(model: &ModelConfig, len: usize) -> Result<(), Failure> {
     refuse_model("inspect attribution", model, |model| {
-        WRITTEN * Pass::approximate_values(model, len.min(model.n_ctx))
+        let (len, components) = (len.min(model.n_ctx), (model.n_heads + 2) * model.n_layers + 3);
+        let parts = components as u128 * len as u128 * model.outputs() as u128;
+        Pass::approximate_values(model, len) + WRITTEN * parts
     })
 }
 
@@ -129,8 +134,8 @@ pub(super) fn fold(model: &ModelConfig) -> Result<(), Failure> {
 pub(super) fn trackers(config: &RunConfig, features: usize) -> Result<(), Failure> {
     refuse("inspect trackers", config, |config| {
         let model = &config.model;
-        let directions = VALUE * NeuronDirections::approximate_values(model);
+        let readout = VALUE * Readout::approximate_values(model);
         let tables = TrackerSums::approximate_bytes(model, features, threads());
-        config.data_bytes() + passes(model) + directions + tables
+        config.data_bytes() + passes(model) + readout + tables
     })
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::args::{Inspect, InspectArgs, TokensArgs, WeightsArgs};
 use super::output::{self, Destination, print};
 use super::{Failure, afford, input};
-use crate::analysis::circuits::circuits;
+use crate::analysis::circuits::{HeadMaps, ov_neuron};
 use crate::analysis::{ControlPool, Pass, token_trackers};
 use crate::model::weights_file::{encode, encode_tensors, parts_of};
 use crate::model::{Activations, FoldOptions, NamedTensor, Patch, Weights, cache, fold, forward, summary};
@@ -116,10 +116,10 @@ fn write_attribution(subject: &Subject<'_>, tokens: &TokensArgs, out: &Path) -> 
     let unscored = Targets::none(tokens.len());
     let pass = Pass::run(weights, Example::new(&tokens, &unscored), &Patch::default());
     let attribution = pass.attribution;
-    let parts = attribution.components.iter().zip(attribution.parts).map(|(component, values)| NamedTensor {
+    let parts = attribution.components.iter().enumerate().map(|(at, component)| NamedTensor {
         name: component.to_string(),
         shape: vec![tokens.len(), weights.config().outputs()],
-        values,
+        values: attribution.part(at),
     });
     output::write(out, &encode_tensors(&parts.collect::<Vec<_>>(), subject.about(&tokens)))
 }
@@ -128,11 +128,16 @@ fn write_circuits(subject: &Subject<'_>, out: &Path) -> Result<(), Failure> {
     let weights = &subject.weights;
     let d_vocab = weights.config().d_vocab;
     afford::circuits(weights.config())?;
-    let tensors = circuits(weights).into_iter().flat_map(|head| {
-        let name = |kind: &str| format!("{kind}.{}.{}", head.id.layer, head.id.head);
-        [("qk", head.qk), ("ov_neuron", head.ov_neuron), ("ov_logit", head.ov_logit)].map(|(kind, values)| {
-            NamedTensor { name: name(kind), shape: vec![d_vocab, values.len() / d_vocab], values }
-        })
+    let tensors = weights.config().heads().flat_map(|id| {
+        let (maps, name) =
+            (HeadMaps::new(weights, id), |kind: &str| format!("{kind}.{}.{}", id.layer, id.head));
+        [("qk", maps.qk), ("ov_neuron", ov_neuron(weights, id)), ("ov_logit", maps.ov_logit)].map(
+            |(kind, map)| NamedTensor {
+                name: name(kind),
+                shape: vec![d_vocab, map.cols()],
+                values: map.dense(),
+            },
+        )
     });
     let tensors: Vec<NamedTensor> = tensors.filter(|tensor| !tensor.values.is_empty()).collect();
     output::write(out, &encode_tensors(&tensors, subject.about(&[])))

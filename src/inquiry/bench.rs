@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::ThreadPool;
 
-use crate::analysis::circuits::HeadDrive;
-use crate::analysis::{ActivationPool, Evaluation, NeuronDirections, Pass};
+use crate::analysis::circuits::{HeadDrive, HeadMaps};
+use crate::analysis::{ActivationPool, Evaluation, Pass, Readout};
 use crate::figure::{Over, Subject, WeightForm};
 use crate::model::{HeadId, Interventions, Means, Patch, Snapshot};
 use crate::task::{Dataset, Example, Split, Targets, Token};
@@ -15,7 +15,7 @@ use crate::task::{Dataset, Example, Split, Targets, Token};
 /// Largest size of the memo in bytes: about twenty passes of the default model.
 const BUDGET: usize = 24 << 20;
 /// Large entries that are never dropped: the next key needs the passes of one sequence with and without edits, folded
-/// weights and directions.
+/// weights and readout.
 const LEAST: usize = 4;
 /// Entries up to this size in bytes are never dropped: means, for example, which take long to compute.
 const SMALL: usize = 64 << 10;
@@ -30,12 +30,13 @@ pub(super) struct Averages {
 #[derive(Clone, Debug, PartialEq)]
 enum Key {
     Folded,
-    Directions(WeightForm),
+    Readout(WeightForm),
     Clean(WeightForm, Arc<[Token]>),
     Edited(WeightForm, Arc<[Token]>, Interventions),
     /// Over all positions, or at each.
     Means(WeightForm, bool),
     Baseline(WeightForm),
+    Maps(HeadId),
     Drive(HeadId),
 }
 
@@ -44,7 +45,12 @@ impl Key {
     fn tokens(&self) -> Option<&Arc<[Token]>> {
         match self {
             Self::Clean(_, tokens) | Self::Edited(_, tokens, _) => Some(tokens),
-            Self::Folded | Self::Directions(_) | Self::Means(..) | Self::Baseline(_) | Self::Drive(_) => None,
+            Self::Folded
+            | Self::Readout(_)
+            | Self::Means(..)
+            | Self::Baseline(_)
+            | Self::Maps(_)
+            | Self::Drive(_) => None,
         }
     }
 }
@@ -149,11 +155,10 @@ impl Bench {
         }
     }
 
-    /// What each neuron adds to each logit.
-    pub(super) fn directions(&self, of: &Subject) -> Arc<NeuronDirections> {
-        let make = || NeuronDirections::new(&self.weights(of).weights);
-        let bytes = |made: &NeuronDirections| made.layers.iter().map(|layer| 4 * layer.len()).sum();
-        self.memo(&of.snapshot, Key::Directions(of.form), make, bytes)
+    /// What vectors and neurons add to each logit.
+    pub(super) fn readout(&self, of: &Subject) -> Arc<Readout> {
+        let make = || Readout::new(&self.weights(of).weights);
+        self.memo(&of.snapshot, Key::Readout(of.form), make, Readout::bytes)
     }
 
     /// The pass of the subject's sequence without edits.
@@ -164,7 +169,7 @@ impl Bench {
             self.count(1);
             let targets = self.targets(tokens);
             let example = Example::new(tokens, &targets);
-            Pass::run_in(&self.activations, Some(self.directions(of)), weights, example, &Patch::default())
+            Pass::run_in(&self.activations, self.readout(of), weights, example, &Patch::default())
         };
         self.memo(&of.snapshot, Key::Clean(of.form, Arc::clone(tokens)), make, Pass::bytes)
     }
@@ -189,10 +194,20 @@ impl Bench {
         self.data.task().targets(tokens)
     }
 
+    /// A head's maps over the vocabulary, from the folded weights.
+    pub(super) fn maps(&self, of: &Subject, id: HeadId) -> Arc<HeadMaps> {
+        self.memo(
+            &of.snapshot,
+            Key::Maps(id),
+            || HeadMaps::new(&self.weights(of).weights, id),
+            HeadMaps::bytes,
+        )
+    }
+
     /// How strongly a head drives its layer's neurons, from the folded weights.
     pub(super) fn drive(&self, of: &Subject, id: HeadId) -> Arc<HeadDrive> {
         let make = || HeadDrive::new(&self.weights(of).weights, id);
-        self.memo(&of.snapshot, Key::Drive(id), make, |made: &HeadDrive| 12 * made.values.len())
+        self.memo(&of.snapshot, Key::Drive(id), make, |made: &HeadDrive| made.values.bytes())
     }
 
     pub(super) fn known_means(&self, of: &Subject) -> Option<Arc<Averages>> {

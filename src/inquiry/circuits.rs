@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::bench::Bench;
 use super::job::{Job, Once, Progress};
 use super::{Answer, Findings};
-use crate::analysis::circuits::{HeadCircuits, HeadDrive, qk_over_positions};
+use crate::analysis::LowRank;
+use crate::analysis::circuits::{HeadCircuits, HeadDrive, HeadMaps, qk_over_positions};
 use crate::figure::{Axis, Dim, Figure, Spec, Subject};
 use crate::model::HeadId;
 use crate::task::Task;
@@ -13,10 +14,10 @@ use crate::task::Task;
 /// QK circuit over tokens.
 pub static QK_TOKENS: Spec = Spec {
     name: "qk_circuit",
-    definition: "W_E W_Q W_K^T W_E^T: how well a query token matches a key token, of the folded weights, without attn_scale \
-                 and norm scales",
+    definition: "W_E W_Q W_K^T W_E^T of one head: how well a query token matches a key token, of the folded weights, without \
+                 attn_scale and norm scales",
     source: "Elhage et al. 2021, QK circuit",
-    axes: &[Dim::Layer, Dim::Head, Dim::QueryToken, Dim::Token],
+    axes: &[Dim::QueryToken, Dim::Token],
     ..Spec::BARE
 };
 
@@ -33,10 +34,10 @@ pub static QK_POSITIONS: Spec = Spec {
 /// From tokens to logits.
 pub static OV_LOGITS: Spec = Spec {
     name: "ov_circuit",
-    definition: "W_E W_V W_O W_U: what an attended token adds to each logit, of the folded weights, W_U centred \
+    definition: "W_E W_V W_O W_U of one head: what an attended token adds to each logit, of the folded weights, W_U centred \
                  over classes, without the final norm's scale",
     source: "Elhage et al. 2021, OV circuit",
-    axes: &[Dim::Layer, Dim::Head, Dim::Token, Dim::Class],
+    axes: &[Dim::Token, Dim::Class],
     ..Spec::BARE
 };
 
@@ -64,7 +65,7 @@ pub static COPYING_SCORE: Spec = Spec {
 /// Singular values of the QK circuit.
 pub static QK_SINGULAR: Spec = Spec {
     name: "qk_singular_values",
-    definition: "singular values of qk_circuit, the largest first",
+    definition: "singular values of qk_circuit, at most d_head, the largest first; all others are 0",
     axes: &[Dim::Layer, Dim::Head, Dim::Rank],
     ..Spec::BARE
 };
@@ -72,17 +73,13 @@ pub static QK_SINGULAR: Spec = Spec {
 /// Singular values of the token-to-logit map.
 pub static OV_SINGULAR: Spec = Spec {
     name: "ov_singular_values",
-    definition: "singular values of ov_circuit, the largest first",
+    definition: "singular values of ov_circuit, at most d_head, the largest first; all others are 0",
     axes: &[Dim::Layer, Dim::Head, Dim::Rank],
     ..Spec::BARE
 };
 
-/// Every head's circuits as figures.
+/// The scores of every head's circuits as figures.
 pub struct Figures {
-    /// [`QK_TOKENS`].
-    pub qk_tokens: Arc<Figure>,
-    /// [`OV_LOGITS`].
-    pub ov_logits: Arc<Figure>,
     /// [`COPYING_SCORE`].
     pub copying_score: Arc<Figure>,
     /// [`QK_SINGULAR`].
@@ -91,16 +88,9 @@ pub struct Figures {
     pub ov_singular: Arc<Figure>,
 }
 
-/// The circuits of every head.
-pub fn figures(answer: &Answer, found: &Arc<Vec<HeadCircuits>>, task: &Arc<dyn Task>) -> Figures {
-    let c = answer.config();
-    let (n_heads, d_vocab, outputs) = (c.n_heads, c.d_vocab, c.outputs());
-    let map = |spec, axes: [Axis; 2], width: usize, of: fn(&HeadCircuits) -> &[f32]| {
-        let found = Arc::clone(found);
-        answer.figure(spec, answer.by_head(axes), move |at| {
-            of(&found[at[0] * n_heads + at[1]]).get(at[2] * width + at[3]).copied()
-        })
-    };
+/// The scores of every head's circuits.
+pub fn figures(answer: &Answer, found: &Arc<Vec<HeadCircuits>>) -> Figures {
+    let n_heads = answer.config().n_heads;
     let singular = |spec, of: fn(&HeadCircuits) -> &[f32]| {
         let ranks = found.iter().map(|head| of(head).len()).max().unwrap_or_default();
         let found = Arc::clone(found);
@@ -110,8 +100,6 @@ pub fn figures(answer: &Answer, found: &Arc<Vec<HeadCircuits>>, task: &Arc<dyn T
     };
     let copying = Arc::clone(found);
     Figures {
-        qk_tokens: map(&QK_TOKENS, [Axis::query_tokens(task), Axis::tokens(task)], d_vocab, |head| &head.qk),
-        ov_logits: map(&OV_LOGITS, [Axis::tokens(task), Axis::classes(task)], outputs, |head| &head.ov_logit),
         copying_score: answer.figure(&COPYING_SCORE, answer.by_head([]), move |at| {
             copying[at[0] * n_heads + at[1]].copying_score
         }),
@@ -120,20 +108,40 @@ pub fn figures(answer: &Answer, found: &Arc<Vec<HeadCircuits>>, task: &Arc<dyn T
     }
 }
 
+/// A map of the requested head.
+fn map(
+    answer: &Answer,
+    spec: &'static Spec,
+    axes: [Axis; 2],
+    cell: impl Fn(usize, usize) -> Option<f32> + Send + Sync + 'static,
+) -> Arc<Figure> {
+    of_head(&answer.figure(spec, axes.into(), move |at| cell(at[0], at[1])), answer)
+}
+
+/// [`QK_TOKENS`] of the requested head.
+pub fn qk_tokens(answer: &Answer, found: &Arc<HeadMaps>, task: &Arc<dyn Task>) -> Arc<Figure> {
+    let (found, axes) = (Arc::clone(found), [Axis::query_tokens(task), Axis::tokens(task)]);
+    map(answer, &QK_TOKENS, axes, move |query, key| found.qk.get(query, key))
+}
+
+/// [`OV_LOGITS`] of the requested head.
+pub fn ov_logits(answer: &Answer, found: &Arc<HeadMaps>, task: &Arc<dyn Task>) -> Arc<Figure> {
+    let (found, axes) = (Arc::clone(found), [Axis::tokens(task), Axis::classes(task)]);
+    map(answer, &OV_LOGITS, axes, move |token, class| found.ov_logit.get(token, class))
+}
+
 /// [`QK_POSITIONS`] of the requested head; empty where a key is after its query.
-pub fn positions(answer: &Answer, found: &Arc<Vec<f32>>) -> Arc<Figure> {
-    let (found, len) = (Arc::clone(found), answer.config().n_ctx);
-    let axes = [Dim::Query, Dim::Key].map(|dim| Axis::counted(dim, len));
-    let figure = answer
-        .figure(&QK_POSITIONS, axes.into(), move |at| (at[1] <= at[0]).then(|| found[at[0] * len + at[1]]));
-    of_head(&figure, answer)
+pub fn positions(answer: &Answer, found: &Arc<LowRank>) -> Arc<Figure> {
+    let axes = [Dim::Query, Dim::Key].map(|dim| Axis::counted(dim, answer.config().n_ctx));
+    let found = Arc::clone(found);
+    map(answer, &QK_POSITIONS, axes, move |query, key| found.get(query, key).filter(|_| key <= query))
 }
 
 /// [`OV_NEURONS`] of the requested head.
 pub fn drive(answer: &Answer, found: &Arc<HeadDrive>, task: &Arc<dyn Task>) -> Arc<Figure> {
-    let (found, d_mlp) = (Arc::clone(found), answer.config().d_mlp);
-    let axes = vec![Axis::tokens(task), Axis::counted(Dim::Neuron, d_mlp)];
-    of_head(&answer.figure(&OV_NEURONS, axes, move |at| found.values[at[0] * d_mlp + at[1]]), answer)
+    let axes = [Axis::tokens(task), Axis::counted(Dim::Neuron, answer.config().d_mlp)];
+    let found = Arc::clone(found);
+    map(answer, &OV_NEURONS, axes, move |token, neuron| found.values.get(token, neuron))
 }
 
 fn of_head(figure: &Figure, answer: &Answer) -> Arc<Figure> {
@@ -144,6 +152,12 @@ fn of_head(figure: &Figure, answer: &Answer) -> Arc<Figure> {
 pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {
     let heads: Vec<HeadId> = subject.snapshot.config().heads().collect();
     Box::new(Circuits { subject: subject.clone(), heads, found: Vec::new() })
+}
+
+/// A head's maps over the vocabulary.
+pub(super) fn ask_maps(subject: &Subject, id: HeadId) -> Box<dyn Job> {
+    let subject = subject.clone();
+    Box::new(Once(move |bench: &Bench| Findings::Maps(bench.maps(&subject, id))))
 }
 
 /// How well positions match as query and key in a head.

@@ -141,7 +141,7 @@ impl TrackersOf {
     pub(super) fn step(&mut self, of: &Subject, bench: &Bench) -> Option<Vec<Vec<Tracker>>> {
         let sweep = self.0.get_or_insert_with(|| {
             let weights = bench.weights(of);
-            let sums = TrackerSums::new(weights.config(), bench.directions(of), bench.data().task());
+            let sums = TrackerSums::new(weights.config(), bench.readout(of), bench.data().task());
             Sweep::new(weights, Patch::default(), sums)
         });
         let trackers = sweep.step(bench)?.trackers();

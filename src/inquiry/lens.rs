@@ -9,7 +9,6 @@ use super::passes::Probe;
 use super::{Answer, Findings};
 use crate::analysis::Target;
 use crate::analysis::lens::{LensFigures, LensRow, LensSums, lens};
-use crate::analysis::logits::prediction;
 use crate::figure::{Axis, Datum, Dim, Figure, Spec, Subject};
 
 /// The lens at the target.
@@ -59,20 +58,15 @@ pub fn of_sequence(
     probe: &Arc<Probe>,
     target: Target,
 ) -> [Arc<Figure>; 2] {
-    let outputs = probe.config().outputs();
     let axes = || {
         let places = found.iter().map(|row| row.name.clone());
         vec![Axis::named(Dim::Place, places), Axis::counted(Dim::Position, probe.len())]
     };
-    let row = |found: &Arc<Vec<LensRow>>| {
-        let found = Arc::clone(found);
-        move |at: &[usize]| found[at[0]].logits[at[1] * outputs..][..outputs].to_vec()
-    };
-    let (logits, meant, by) = (row(found), probe.resolver(target), row(found));
-    let to = answer.figure(&LENS_LOGIT, axes(), move |at| meant(at[1]).value(&logits(at)));
-    let task = Arc::clone(&probe.task);
+    let (rows, meant, readout) = (Arc::clone(found), probe.resolver(target), Arc::clone(&probe.readout));
+    let to = answer.figure(&LENS_LOGIT, axes(), move |at| rows[at[0]].value(&readout, at[1], meant(at[1])));
+    let (rows, task) = (Arc::clone(found), Arc::clone(&probe.task));
     let says = answer.figure(&LENS_PREDICTION, axes(), move |at| {
-        prediction(&by(at)).map(|class| Datum::class(&*task, class))
+        rows[at[0]].predictions[at[1]].map(|class| Datum::class(&*task, class))
     });
     [to.asked_with("target", &target.words(&*probe.task)), says]
 }

@@ -91,7 +91,8 @@ pub static SUM: Spec = Spec {
     name: "sum",
     unit: "logit",
     definition: "the sum of all contributions; the logit minus its mean over classes; their difference, which is \
-                 rounding error; the largest such difference at any position and class",
+                 rounding error; the largest such difference at any position and class (of the predicted class, over \
+                 more than 4,096 classes)",
     axes: &[Dim::Edits, Dim::Part, Dim::Position],
     ..Spec::BARE
 };
@@ -162,8 +163,7 @@ impl Probe {
         let names = self.clean.attribution.components.iter().map(ToString::to_string);
         let axes = vec![Axis::named(Dim::Component, names), self.positions()];
         let to = self.resolver(target);
-        let cell =
-            move |_: &Self, pass: &Pass, at: &[usize]| to(at[1]).value(pass.attribution.row(at[0], at[1]));
+        let cell = move |_: &Self, pass: &Pass, at: &[usize]| pass.attribution.value(at[0], at[1], to(at[1]));
         self.figure(&CONTRIBUTION, axes, cell).asked_with("target", &target.words(&*self.task))
     }
 
@@ -174,8 +174,8 @@ impl Probe {
         let to = self.resolver(target);
         let cell = move |probe: &Self, pass: &Pass, at: &[usize]| {
             let target = to(at[1]);
-            let whole = mlp.map(|mlp| target.value(pass.attribution.row(mlp, at[1])))?;
-            let one = probe.directions.contribution(&pass.activations, id.layer, id.neuron, at[1], target);
+            let whole = mlp.map(|mlp| pass.attribution.value(mlp, at[1], target))?;
+            let one = probe.readout.contribution(&pass.activations, id.layer, id.neuron, at[1], target);
             Some(if at[0] == 0 { one } else { whole - one })
         };
         let axes = vec![Axis::named(Dim::Part, parts), self.positions()];
@@ -192,8 +192,8 @@ impl Probe {
         let cell = move |_: &Self, pass: &Pass, at: &[usize]| {
             let (target, all) = (to(at[1]), &pass.attribution);
             let sum: f32 =
-                (0..all.components.len()).map(|component| target.value(all.row(component, at[1]))).sum();
-            let logit = target.value(all.whole(at[1]));
+                (0..all.components.len()).map(|component| all.value(component, at[1], target)).sum();
+            let logit = pass.centred_logit(at[1], target);
             [sum, logit, sum - logit, all.residual][at[0]]
         };
         self.figure(&SUM, axes, cell).asked_with("target", &target.words(&*self.task))

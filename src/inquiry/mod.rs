@@ -24,11 +24,11 @@ pub mod trackers;
 
 use std::sync::Arc;
 
-use crate::analysis::circuits::{HeadCircuits, HeadDrive};
+use crate::analysis::circuits::{HeadCircuits, HeadDrive, HeadMaps};
 use crate::analysis::head_scores::HeadAverages;
 use crate::analysis::hypotheses::{Fitted, Tracker};
 use crate::analysis::lens::{LensFigures, LensRow};
-use crate::analysis::{ControlPool, Evaluation, NeuronHook, Scores};
+use crate::analysis::{ControlPool, Evaluation, LowRank, NeuronHook, Scores};
 use crate::figure::{Axis, Datum, Figure, Spec};
 use crate::model::{HeadId, ModelConfig, NeuronId};
 use crate::task::Class;
@@ -51,6 +51,8 @@ pub enum Question {
     Probe,
     /// The logits at each place in the residual stream.
     SequenceLens,
+    /// A head's maps over the vocabulary.
+    Maps(HeadId),
     /// How well positions match as query and key.
     Positions(HeadId),
     /// How a head drives the neurons of its layer.
@@ -97,6 +99,7 @@ impl Question {
         match self {
             Self::Probe => "probe",
             Self::SequenceLens => "sequence_lens",
+            Self::Maps(_) => "head_maps",
             Self::Positions(_) => "qk_positions",
             Self::Drive(_) => "ov_neurons",
             Self::Paths(_) => "paths",
@@ -116,7 +119,7 @@ impl Question {
     /// The question's head, if any.
     pub fn head(&self) -> Option<HeadId> {
         match self {
-            Self::Positions(id) | Self::Drive(id) => Some(*id),
+            Self::Maps(id) | Self::Positions(id) | Self::Drive(id) => Some(*id),
             _ => None,
         }
     }
@@ -130,7 +133,12 @@ impl Question {
     pub fn is_quick(&self) -> bool {
         matches!(
             self,
-            Self::Probe | Self::SequenceLens | Self::Positions(_) | Self::Drive(_) | Self::Paths(_)
+            Self::Probe
+                | Self::SequenceLens
+                | Self::Maps(_)
+                | Self::Positions(_)
+                | Self::Drive(_)
+                | Self::Paths(_)
         )
     }
 
@@ -139,6 +147,7 @@ impl Question {
         match self {
             Self::Probe => probe::ask(subject),
             Self::SequenceLens => lens::ask_of_sequence(subject),
+            Self::Maps(id) => circuits::ask_maps(subject, *id),
             Self::Positions(id) => circuits::ask_positions(subject, *id),
             Self::Drive(id) => circuits::ask_drive(subject, *id),
             Self::Paths(to) => paths::ask(subject, to),
@@ -185,8 +194,10 @@ pub enum Findings {
     Probe(Arc<Probe>),
     /// By place.
     SequenceLens(Arc<Vec<LensRow>>),
+    /// Of one head.
+    Maps(Arc<HeadMaps>),
     /// `[query, key]`, without 1/sqrt(`d_head`) and layer norm scales.
-    Positions(Arc<Vec<f32>>),
+    Positions(Arc<LowRank>),
     /// Of one head.
     Drive(Arc<HeadDrive>),
     /// Largest |score| first.

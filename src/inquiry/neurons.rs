@@ -76,7 +76,7 @@ impl Probe {
         let axes = self.by_neuron([Axis::counted(Dim::Position, self.len())]);
         let to = self.resolver(target);
         let cell = move |probe: &Self, pass: &Pass, at: &[usize]| {
-            probe.directions.contribution(&pass.activations, at[0], at[1], at[2], to(at[2]))
+            probe.readout.contribution(&pass.activations, at[0], at[1], at[2], to(at[2]))
         };
         self.figure(&NEURON_CONTRIBUTION, axes, cell).asked_with("target", &target.words(&*self.task))
     }
@@ -84,8 +84,7 @@ impl Probe {
     /// [`FAVOURS`]; empty where a direction is not a number.
     pub fn favours(self: &Arc<Self>) -> Arc<Figure> {
         self.plain_figure(&FAVOURS, self.by_neuron([]), |probe, at| {
-            let is_broken = probe.directions.of(at[0], at[1]).iter().any(|x| x.is_nan());
-            (!is_broken).then(|| Datum::class(&*probe.task, probe.directions.favours(at[0], at[1])))
+            probe.readout.favours(at[0], at[1]).map(|class| Datum::class(&*probe.task, class))
         })
     }
 

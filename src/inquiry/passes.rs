@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::bench::Bench;
-use crate::analysis::{NeuronDirections, Pass};
+use crate::analysis::{Pass, Readout};
 use crate::figure::{Axis, Datum, Dim, Figure, Spec, Subject};
 use crate::model::{ModelConfig, Patch, Snapshot};
 use crate::task::{Class, Targets, Task, Token};
@@ -19,8 +19,8 @@ pub struct Probe {
     pub weights: Arc<Snapshot>,
     /// The correct class at each position, if any.
     pub targets: Targets,
-    /// What each neuron adds to each logit.
-    pub directions: Arc<NeuronDirections>,
+    /// What vectors and neurons add to each logit.
+    pub readout: Arc<Readout>,
     /// Without edits.
     pub clean: Arc<Pass>,
     /// With the edits, if there are any.
@@ -37,7 +37,7 @@ impl Probe {
         Self {
             weights: bench.weights(subject),
             targets: bench.targets(subject.tokens()),
-            directions: bench.directions(subject),
+            readout: bench.readout(subject),
             clean,
             ablated: (!subject.edits.is_empty()).then(|| bench.edited(subject, patch)),
             cells,

@@ -6,9 +6,8 @@ use super::bench::Bench;
 use super::job::{Job, MeansOf, Progress};
 use super::passes::Probe;
 use super::{Answer, Findings, Question};
-use crate::analysis::NeuronDirections;
-use crate::analysis::ResolvedTarget;
 use crate::analysis::circuits::{HeadDrive, drive};
+use crate::analysis::{Readout, ResolvedTarget};
 use crate::figure::{Axis, Datum, Dim, Figure, Spec, Subject};
 use crate::model::HeadId;
 use crate::task::{Task, Token};
@@ -105,36 +104,38 @@ impl Job for Paths {
         let heads = self.subject.snapshot.config().heads().filter(|id| id.layer == to.layer);
         let drives: Vec<Arc<HeadDrive>> = heads.map(|id| bench.drive(by, id)).collect();
         let probe = Probe::of(&self.subject, &patch, bench);
-        Progress::Done(Findings::Paths(Arc::new(paths(&drives, &bench.directions(by), &probe, to, KEPT))))
+        Progress::Done(Findings::Paths(Arc::new(paths(&drives, &bench.readout(by), &probe, to, KEPT))))
     }
 }
 
 /// The `most` paths of a layer with the largest |score|, with values measured by a probe, including its edits. `drives`
-/// and `directions` are of the same folded weights.
+/// and `readout` are of the same folded weights.
 pub fn paths(
     drives: &[Arc<HeadDrive>],
-    directions: &NeuronDirections,
+    readout: &Readout,
     probe: &Probe,
     to: &PathsTo,
     most: usize,
 ) -> Vec<TokenPath> {
     let (pass, d_mlp) = (probe.current(), probe.config().d_mlp);
+    let adds: Vec<f32> = (0..d_mlp).map(|neuron| readout.neuron(to.layer, neuron, to.target)).collect();
     let mut found = Vec::new();
     for head in drives {
         let is_off = probe.ablated.is_some() && probe.subject.edits.heads.contains(&head.id);
-        let measured = if is_off {
-            vec![0.0; head.values.len()]
+        let (seen, measured) = if is_off {
+            Default::default()
         } else {
             drive(&probe.weights.weights, pass, probe.tokens(), head.id, to.position)
         };
-        for (cell, (value, drive)) in head.values.iter().zip(measured).enumerate() {
-            let (token, neuron) = (cell / d_mlp, cell % d_mlp);
+        for (cell, value) in head.values.dense().into_iter().enumerate() {
+            let (token, neuron) = ((cell / d_mlp) as Token, cell % d_mlp);
+            let row = seen.binary_search(&token).ok();
             found.push(TokenPath {
-                token: token as Token,
+                token,
                 head: head.id,
                 neuron,
-                score: value * to.target.value(directions.of(to.layer, neuron)),
-                drive,
+                score: value * adds[neuron],
+                drive: row.map_or(0.0, |row| measured[row * d_mlp + neuron]),
                 contribution: 0.0,
             });
         }
@@ -143,7 +144,7 @@ pub fn paths(
     found.truncate(most);
     for path in &mut found {
         path.contribution =
-            probe.directions.contribution(&pass.activations, to.layer, path.neuron, to.position, to.target);
+            probe.readout.contribution(&pass.activations, to.layer, path.neuron, to.position, to.target);
     }
     found
 }

@@ -49,7 +49,7 @@ pub static TRACKS_BY: Spec = Spec {
 pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {
     OverValidation::ask(
         subject,
-        |of, bench| TrackerSums::new(of.snapshot.config(), bench.directions(of), bench.data().task()),
+        |of, bench| TrackerSums::new(of.snapshot.config(), bench.readout(of), bench.data().task()),
         |sums| Findings::Trackers(Arc::new(sums.trackers())),
     )
 }

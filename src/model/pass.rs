@@ -135,6 +135,14 @@ pub fn unembed(weights: &Weights, stream: &[f32]) -> Vec<f32> {
     logits
 }
 
+/// A residual stream, `[pos, d_model]`, through the final norm without its weight and bias.
+pub fn normalized(weights: &Weights, stream: &[f32]) -> Vec<f32> {
+    let (c, mut normalized) = (weights.config(), vec![0.0; stream.len()]);
+    let mut normed = Normed::new(stream.len() / c.d_model, c.d_model);
+    c.norm().forward(stream, c.d_model, None, &mut normed, &mut normalized);
+    normalized
+}
+
 /// `post W_out + b_out`, `[pos, d_model]`: `hook_mlp_out`; `None` in an attention-only model.
 pub fn mlp_out(weights: &Weights, from: &Activations, layer: usize) -> Option<Vec<f32>> {
     let (mlp, at) = (from.blocks[layer].mlp.as_ref()?, weights.layout.blocks[layer].mlp.as_ref()?);

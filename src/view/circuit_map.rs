@@ -169,7 +169,7 @@ fn cell_width(map: &MapInView<'_>, area: Rect) -> u16 {
         return 1;
     }
     let width = area.width.saturating_sub(AXIS);
-    (width / u16::try_from(map.cols).unwrap_or(u16::MAX).max(1)).clamp(2, NUMBER + 1)
+    (width / u16::try_from(map.cols()).unwrap_or(u16::MAX).max(1)).clamp(2, NUMBER + 1)
 }
 
 /// The drawn part of a map: lines used, end of the scale, unit of the numbers in cells.
@@ -183,13 +183,13 @@ struct Drawn {
 fn over_tokens(ink: &mut Ink<'_>, map: &MapInView<'_>, names: Names<'_>, area: Rect) -> Drawn {
     let plot = part(area, AXIS, 0, area.width, area.height);
     let cell = cell_width(map, area);
-    let rows = window(map.cursor.0, map.rows, usize::from(plot.height));
-    let cols = window(map.cursor.1, map.cols, usize::from(plot.width / cell));
+    let rows = window(map.cursor.0, map.rows(), usize::from(plot.height));
+    let cols = window(map.cursor.1, map.cols(), usize::from(plot.width / cell));
     let value = |row: usize, col: usize| map.value(row, col).unwrap_or(f32::NAN);
     // One scale for the whole map, unless finding its maximum would delay the frame.
-    let is_small = map.rows.saturating_mul(map.cols) <= MOST_CELLS;
+    let is_small = map.rows().saturating_mul(map.cols()) <= MOST_CELLS;
     let largest =
-        if is_small { largest(map, &(0..map.rows), &(0..map.cols)) } else { largest(map, &rows, &cols) };
+        if is_small { largest(map, &(0..map.rows()), &(0..map.cols())) } else { largest(map, &rows, &cols) };
     col_ticks(ink, map, names, area, (&cols, cell));
     for (y, row) in (0..).zip(rows.clone()) {
         row_tick(ink, area, y, &called(names[0], row), row == map.cursor.0);
@@ -205,8 +205,8 @@ fn over_tokens(ink: &mut Ink<'_>, map: &MapInView<'_>, names: Names<'_>, area: R
 fn over_positions(ink: &mut Ink<'_>, map: &MapInView<'_>, names: Names<'_>, area: Rect) -> Drawn {
     let plot = part(area, AXIS, 0, area.width, area.height);
     let per_line = ink.theme.map_rows(1);
-    let rows = window(map.cursor.0, map.rows, ink.theme.map_rows(plot.height));
-    let cols = window(map.cursor.1, map.cols, usize::from(plot.width));
+    let rows = window(map.cursor.0, map.rows(), ink.theme.map_rows(plot.height));
+    let cols = window(map.cursor.1, map.cols(), usize::from(plot.width));
     let largest = largest(map, &rows, &cols);
     col_ticks(ink, map, names, area, (&cols, 1));
     ink.row_ticks(part(area, 0, 0, AXIS, area.height), rows.clone(), (1, map.cursor.0));

@@ -3,7 +3,6 @@
 use ratatui::layout::Rect;
 
 use super::ink::{Ink, beside, lines};
-use super::theme::Role;
 use super::{Look, circuit_map, head_facts, paths};
 use crate::app::App;
 
@@ -13,14 +12,7 @@ const FACTS: [u16; 2] = [36, 52];
 pub(super) const LOOK: Look = Look { render, moot: |_, _| &[] };
 
 fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
-    if let Some(bytes) = app.circuits_too_large() {
-        ink.rule(area, 0, "circuits", "");
-        let gib = bytes as f64 / f64::from(1_u32 << 30);
-        let text = format!("maps over a vocabulary of {} would take {gib:.1} GiB", app.options.model.d_vocab);
-        ink.text(area, 2, 2, &text, Role::Warning);
-        return;
-    }
-    if app.studies.circuits().is_none() {
+    if app.studies.maps(app.cursor.head_id()).is_none() {
         return super::nothing_yet(ink, app, area, "circuits");
     }
     if area.width < 64 {

@@ -157,7 +157,7 @@ fn nothing_yet(ink: &mut Ink<'_>, app: &App, area: Rect, title: &str) {
 
 /// Heading of the circuits' weights: always folded, because a product of weights cannot contain a layer norm.
 fn provenance_of_circuits(app: &App) -> String {
-    let step = app.studies.circuits().map_or(0, |(study, _)| study.step());
+    let step = app.studies.maps(app.cursor.head_id()).map_or(0, |(study, _)| study.step());
     if app.is_without_step() { "folded weights".into() } else { format!("step {step}, folded weights") }
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use super::bars::PATIENCE;
 use super::pty::{Pty, session_leader};
 use super::training::SMALL;
-use super::{cuda, emulator, is_emulated};
+use super::{cuda, emulator, is_emulated, program};
 
 /// The explorer at 120x40 on an emulated GPU that should be like that.
 fn explorer(device: &str, emulated: &str) -> Option<Pty> {
@@ -14,7 +14,7 @@ fn explorer(device: &str, emulated: &str) -> Option<Pty> {
     }
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("settings.toml"), SMALL.replace("epochs = 6", "epochs = 100000")).unwrap();
-    let mut command = session_leader(env!("CARGO_BIN_EXE_headcount").as_ref());
+    let mut command = session_leader(program().as_ref());
     command.args(["explore", "--run", "run", "--config", "settings.toml", "--device", device]);
     command.env(cuda::LIBRARIES_VARIABLE, emulator::folder().unwrap()).env("EMULATED_GPU", emulated);
     command.current_dir(folder.path());

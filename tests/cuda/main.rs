@@ -17,6 +17,7 @@ mod pty;
 mod reference;
 mod training;
 
+use std::ffi::OsString;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -64,9 +65,14 @@ fn is_emulated() -> bool {
     EMULATED && gpu().is_some()
 }
 
+/// The program of the same build: where `PROGRAM` says, if the binaries were built on another machine.
+fn program() -> OsString {
+    std::env::var_os("PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_headcount").into())
+}
+
 /// The program, which finds the GPU that the tests run on.
 fn headcount() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
+    let mut command = Command::new(program());
     if EMULATED {
         command.env(cuda::LIBRARIES_VARIABLE, emulator::folder().expect("a C++ compiler"));
     }

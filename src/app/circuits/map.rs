@@ -1,5 +1,7 @@
 //! The maps of a head's circuits, and a map as shown.
 
+use crate::analysis::LowRank;
+
 /// The kinds of maps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum CircuitMap {
@@ -69,13 +71,11 @@ impl QkScale {
 /// A map as shown.
 pub(crate) struct MapInView<'a> {
     pub(crate) kind: CircuitMap,
-    pub(crate) rows: usize,
-    pub(crate) cols: usize,
     /// The row and column of the cursor.
     pub(crate) cursor: (usize, usize),
     /// Whether a query sees no later key.
     pub(super) is_causal: bool,
-    pub(super) values: &'a [f32],
+    pub(super) values: &'a LowRank,
     /// The neuron of each column, where columns are neurons.
     pub(super) order: Option<&'a [usize]>,
     pub(crate) factor: f32,
@@ -85,9 +85,17 @@ impl MapInView<'_> {
     /// A cell; `None` where the query does not see the key.
     pub(crate) fn value(&self, row: usize, col: usize) -> Option<f32> {
         let is_masked = self.kind == CircuitMap::QkPositions && self.is_causal && col > row;
-        let col = self.name_of(col);
-        let width = self.values.len() / self.rows.max(1);
-        (!is_masked).then(|| self.values.get(row * width + col).copied().unwrap_or(f32::NAN) * self.factor)
+        (!is_masked).then(|| self.values.get(row, self.name_of(col)).unwrap_or(f32::NAN) * self.factor)
+    }
+
+    /// Number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.values.rows()
+    }
+
+    /// Number of columns.
+    pub(crate) fn cols(&self) -> usize {
+        self.values.cols()
     }
 
     /// The index of the token, position, class or neuron in a column.

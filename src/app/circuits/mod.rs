@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::App;
 use super::cursor::moved;
 use super::event::Notice;
-use crate::analysis::circuits::{HeadCircuits, HeadDrive};
+use crate::analysis::circuits::HeadDrive;
 use crate::figure::Factor;
 use crate::inquiry::TokenPath;
 use crate::model::{AttentionDirection, Normalization};
@@ -23,36 +23,15 @@ pub(crate) struct Circuits {
     in_paths: bool,
 }
 
-/// Larger maps of all heads are not computed, in bytes: a failed allocation ends the program.
-const MOST_MAP_BYTES: u128 = 2 << 30;
-
 impl App {
-    /// Bytes of all heads' maps over the vocabulary, `[d_vocab, d_vocab | d_vocab_out | d_mlp]`, if too large to
-    /// compute.
-    pub(crate) fn circuits_too_large(&self) -> Option<u128> {
-        let model = &self.options.model;
-        let [heads, d_vocab, width] =
-            [model.n_layers * model.n_heads, model.d_vocab, model.d_vocab + model.outputs() + model.d_mlp]
-                .map(|n| n as u128);
-        Some(4 * heads * d_vocab * width).filter(|bytes| *bytes > MOST_MAP_BYTES)
-    }
-
-    /// The circuits of the head under the cursor.
-    pub(crate) fn head_circuits(&self) -> Option<&HeadCircuits> {
-        let (_, found) = self.studies.circuits()?;
-        found.get(self.cursor.layer * self.options.model.n_heads + self.cursor.head)
-    }
-
     /// A map, if it is known.
     pub(crate) fn circuit_map(&self, kind: CircuitMap) -> Option<MapInView<'_>> {
-        let head = self.head_circuits()?;
-        let model = &self.options.model;
-        let cursor = &self.cursor;
-        let tokens = (cursor.token.min(model.d_vocab - 1), cursor.other.min(model.d_vocab - 1));
-        let whole = |rows, cols, cursor, values, factor| MapInView {
+        let (model, cursor, id) = (&self.options.model, &self.cursor, self.cursor.head_id());
+        let token = cursor.token.min(model.d_vocab - 1);
+        let other = |len: usize| cursor.other.min(len - 1);
+        let known = || self.studies.maps(id);
+        let whole = |values, cursor, factor| MapInView {
             kind,
-            rows,
-            cols,
             cursor,
             is_causal: model.attention_dir == AttentionDirection::Causal,
             values,
@@ -60,21 +39,15 @@ impl App {
             factor,
         };
         Some(match kind {
-            CircuitMap::QkTokens => whole(model.d_vocab, model.d_vocab, tokens, &head.qk, self.qk_factor()),
-            CircuitMap::OvLogits => {
-                let class = cursor.other.min(model.outputs() - 1);
-                whole(model.d_vocab, model.outputs(), (tokens.0, class), &head.ov_logit, 1.0)
-            }
+            CircuitMap::QkTokens => whole(&known()?.1.qk, (token, other(model.d_vocab)), self.qk_factor()),
+            CircuitMap::OvLogits => whole(&known()?.1.ov_logit, (token, other(model.outputs())), 1.0),
             CircuitMap::QkPositions => {
-                let (_, values) = self.studies.positions(self.cursor.head_id())?;
-                let at = (cursor.position, cursor.key);
-                whole(model.n_ctx, model.n_ctx, at, values, self.qk_factor())
+                whole(self.studies.positions(id)?.1, (cursor.position, cursor.key), self.qk_factor())
             }
             CircuitMap::OvNeurons => {
-                let HeadDrive { values, order, .. } = &**self.studies.drive(self.cursor.head_id())?.1;
+                let HeadDrive { values, order, .. } = &**self.studies.drive(id)?.1;
                 let col = order.iter().position(|neuron| *neuron == cursor.neuron).unwrap_or_default();
-                let map = whole(model.d_vocab, model.d_mlp, (tokens.0, col), values, 1.0);
-                MapInView { order: Some(order), ..map }
+                MapInView { order: Some(order), ..whole(values, (token, col), 1.0) }
             }
         })
     }
@@ -111,10 +84,11 @@ impl App {
     /// The neurons that a token drives most through the head under the cursor, strongest first.
     pub(crate) fn driven_by(&self, token: usize, most: usize) -> Vec<(usize, f32)> {
         let Some((_, drive)) = self.studies.drive(self.cursor.head_id()) else { return Vec::new() };
-        let values = &drive.values;
-        let d_mlp = self.options.model.d_mlp;
-        let Some(row) = values.get(token * d_mlp..(token + 1) * d_mlp) else { return Vec::new() };
-        let mut driven: Vec<(usize, f32)> = row.iter().copied().enumerate().collect();
+        if token >= drive.values.rows() {
+            return Vec::new();
+        }
+        let mut driven: Vec<(usize, f32)> =
+            drive.values.block(token..token + 1).into_iter().enumerate().collect();
         driven.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
         driven.truncate(most);
         driven

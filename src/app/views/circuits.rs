@@ -31,13 +31,7 @@ pub(crate) static ROOM: Room = Room {
     panels: PANELS,
     focus: |app| if app.chosen_path().is_some() { "paths" } else { app.circuits.map.panel() },
     is_of_run: false,
-    lacks: |app| {
-        if app.circuits_too_large().is_some() {
-            "the maps over the vocabulary take more than 2 GiB"
-        } else {
-            "drives and paths need neurons"
-        }
-    },
+    lacks: |_| "drives and paths need neurons",
 };
 
 const PANELS: &[PanelEntry] = &[
@@ -76,14 +70,12 @@ const PANELS: &[PanelEntry] = &[
 
 fn known(app: &App) -> Option<circuits::Figures> {
     let (answer, found) = app.studies.circuits()?;
-    Some(circuits::figures(answer, found, app.options.dataset.task()))
+    Some(circuits::figures(answer, found))
 }
 
-/// A map of the cursor's head.
-fn map(app: &App, name: &'static str, figure: &Arc<Figure>) -> Panel {
-    let id = app.cursor.head_id();
-    let at = [At::Fixed(id.layer), At::Fixed(id.head), At::Lead(0), At::Lead(1)];
-    Panel::new(name, figure.axes[2..].to_vec()).with(Column::new("value", figure, at))
+/// A map.
+fn map(name: &'static str, figure: &Arc<Figure>) -> Panel {
+    Panel::new(name, figure.axes.clone()).with(Column::new("value", figure, [At::Lead(0), At::Lead(1)]))
 }
 
 /// Scales a map by the view's setting.
@@ -94,20 +86,21 @@ fn scaled(app: &App, mut panel: Panel) -> Panel {
 }
 
 fn qk_tokens(app: &App) -> Option<Panel> {
-    Some(scaled(app, map(app, "qk_tokens", &known(app)?.qk_tokens)))
+    let (answer, found) = app.studies.maps(app.cursor.head_id())?;
+    Some(scaled(app, map("qk_tokens", &circuits::qk_tokens(answer, found, app.options.dataset.task()))))
 }
 
 fn ov_logits(app: &App) -> Option<Panel> {
-    Some(map(app, "ov_logits", &known(app)?.ov_logits))
+    let (answer, found) = app.studies.maps(app.cursor.head_id())?;
+    Some(map("ov_logits", &circuits::ov_logits(answer, found, app.options.dataset.task())))
 }
 
 fn qk_positions(app: &App) -> Option<Panel> {
     let (answer, found) = app.studies.positions(app.cursor.head_id())?;
     let figure = circuits::positions(answer, found);
     let rows = figure.axes[0].len();
-    let panel = Panel::new("qk_positions", figure.axes.clone())
-        .with(Column::new("value", &figure, [At::Lead(0), At::Lead(1)]))
-        .ordered((0..rows * rows).filter(|cell| cell % rows <= cell / rows));
+    let panel =
+        map("qk_positions", &figure).ordered((0..rows * rows).filter(|cell| cell % rows <= cell / rows));
     Some(scaled(app, panel))
 }
 
@@ -117,10 +110,7 @@ fn ov_neurons(app: &App) -> Option<Panel> {
     let figure = circuits::drive(answer, found, app.options.dataset.task());
     let (tokens, neurons) = (figure.axes[0].len(), figure.axes[1].len());
     let row = |token: usize| found.order.iter().map(move |neuron| token * neurons + neuron);
-    let panel = Panel::new("ov_neurons", figure.axes.clone())
-        .with(Column::new("value", &figure, [At::Lead(0), At::Lead(1)]))
-        .ordered((0..tokens).flat_map(row));
-    Some(panel)
+    Some(map("ov_neurons", &figure).ordered((0..tokens).flat_map(row)))
 }
 
 pub(crate) fn copying(app: &App) -> Option<Panel> {
