@@ -308,6 +308,8 @@ impl Totals {
 }
 
 impl Total for Totals {
+    const READS_LOGITS: bool = false;
+
     fn empty(&self) -> Self {
         Self::of_rows(&self.config, self.cells.len())
     }

@@ -142,6 +142,8 @@ impl HeadScores {
 }
 
 impl Total for HeadSums {
+    const READS_LOGITS: bool = false;
+
     fn empty(&self) -> Self {
         Self::of_heads(self.sums.iter().map(|sum| sum.id), self.reach.len())
     }
@@ -256,6 +258,8 @@ impl RepeatedSums {
 }
 
 impl Total for RepeatedSums {
+    const READS_LOGITS: bool = false;
+
     fn empty(&self) -> Self {
         let heads = self.heads.iter().map(|(id, _)| (*id, RepeatedScores::default())).collect();
         Self { sequences: 0, heads, chance: RepeatedScores::default() }

@@ -84,6 +84,8 @@ impl Fit {
 }
 
 impl Total for Fit {
+    const READS_LOGITS: bool = false;
+
     fn empty(&self) -> Self {
         Self::new(&self.neurons, self.hook, self.class, &self.task)
     }

@@ -109,6 +109,8 @@ impl LensSums {
 }
 
 impl Total for LensSums {
+    const READS_LOGITS: bool = false;
+
     fn empty(&self) -> Self {
         Self::new(Arc::clone(&self.weights))
     }

@@ -10,6 +10,8 @@ use crate::task::Example;
 
 /// Sums over sequences.
 pub trait Total: Send + Sync + Sized {
+    /// Whether [`add`](Self::add) reads the logits or the final norm: those of a large vocabulary take most of a pass.
+    const READS_LOGITS: bool = true;
     /// Empty sums of the same kind.
     #[must_use]
     fn empty(&self) -> Self;
@@ -67,7 +69,7 @@ fn add_each<T: Total>(
             let sequences =
                 examples.iter().zip(&patches).map(|(example, patch)| (example.tokens(), &**patch));
             let sequences: Vec<_> = sequences.collect();
-            forward_each(weights, &sequences, &mut buffers, between, |index, run| {
+            forward_each(weights, (&sequences, T::READS_LOGITS), &mut buffers, between, |index, run| {
                 between();
                 part.add(run, examples[index], between);
             });

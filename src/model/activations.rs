@@ -98,6 +98,7 @@ impl Activations {
         }
         let rows = tile.layer(c.n_layers - 1, c.n_layers).queries();
         fit(&mut self.resid_post, rows * c.d_model);
+        let rows = if tile.has_logits { rows } else { 0 };
         self.ln_final.fit(rows, c.d_model);
         fit(&mut self.unembed_in, rows * c.d_model);
         fit(&mut self.logits, rows * c.outputs());

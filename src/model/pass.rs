@@ -26,19 +26,24 @@ pub(super) fn forward_tile(weights: &Weights, tile: &Tile<'_>, to: &mut Activati
     to.fit(weights.config(), tile);
     embed::embed(weights.params(), weights.layout.embed(), tile, &mut to.blocks[0].resid_pre);
     blocks_from(0, weights, tile, to, between);
-    logits(weights, to);
+    if tile.has_logits {
+        logits(weights, to);
+    }
 }
 
-/// Runs sequences that share a tile, each with its patch, and calls `each` with the activations of every one in order.
-/// `between` is called before each block, and may wait; `buffers` are sized as needed.
+/// Runs sequences that share a tile, each with its patch, and calls `each` with the activations of every one in order;
+/// those of the final norm and the logits only if requested. `between` is called before each block, and may wait;
+/// `buffers` are sized as needed.
 pub fn forward_each(
     weights: &Weights,
-    sequences: &[(&[Token], &Patch)],
+    (sequences, with_logits): (&[(&[Token], &Patch)], bool),
     buffers: &mut [Activations; 2],
     between: &dyn Fn(),
     mut each: impl FnMut(usize, &Activations),
 ) {
-    let (c, tile) = (weights.config(), Tile::new(weights.config(), sequences.iter().copied()));
+    let c = weights.config();
+    let mut tile = Tile::new(c, sequences.iter().copied());
+    tile.has_logits = with_logits;
     let [all, one] = buffers;
     forward_tile(weights, &tile, all, between);
     if let [alone] = &tile.sequences[..] {

@@ -14,7 +14,6 @@ use crate::task::{Class, Example, Token};
 pub(super) const ROWS: usize = 128;
 
 /// Sequences packed into rows.
-#[derive(Default)]
 pub struct Tile<'a> {
     pub(super) sequences: Vec<Packed<'a>>,
     /// Token of each row.
@@ -23,6 +22,15 @@ pub struct Tile<'a> {
     positions: Vec<usize>,
     /// The rows that the last layer computes beside its keys and values, unless all.
     live: Option<Live>,
+    /// Whether the pass goes on through the final norm to the logits.
+    pub(super) has_logits: bool,
+}
+
+impl Default for Tile<'_> {
+    fn default() -> Self {
+        let (tokens, positions) = (Vec::new(), Vec::new());
+        Self { sequences: Vec::new(), tokens, positions, live: None, has_logits: true }
+    }
 }
 
 /// One sequence of a tile.

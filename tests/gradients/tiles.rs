@@ -107,7 +107,7 @@ fn a_tile_has_the_activations_of_its_sequences_one_by_one_each_with_its_edits() 
             let patch_of = |index: usize| &patches[index % 2];
             let sequences: Vec<_> =
                 tile.clone().map(|index| (examples[index].tokens(), patch_of(index))).collect();
-            forward_each(&weights, &sequences, &mut buffers, &|| (), |at, packed| {
+            forward_each(&weights, (&sequences, true), &mut buffers, &|| (), |at, packed| {
                 let (tokens, patch) = sequences[at];
                 forward(&weights, tokens, patch, &mut alone);
                 assert_eq!((packed.len, &packed.keys), (alone.len, &alone.keys));
@@ -118,6 +118,12 @@ fn a_tile_has_the_activations_of_its_sequences_one_by_one_each_with_its_edits() 
                     let error = worst(&finite(&packed.values), &finite(&alone.values));
                     assert!(error < 1e-5, "{config:?} {}: {error}", packed.name);
                 }
+            });
+            forward_each(&weights, (&sequences, false), &mut buffers, &|| (), |at, packed| {
+                let (tokens, patch) = sequences[at];
+                forward(&weights, tokens, patch, &mut alone);
+                assert!(packed.logits.is_empty(), "logits that nobody reads");
+                assert!(worst(&packed.resid_post, &alone.resid_post) < 1e-5, "{config:?}");
             });
         }
     }
