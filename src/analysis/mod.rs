@@ -14,6 +14,8 @@ pub mod logits;
 mod low_rank;
 pub mod neurons;
 pub mod pass;
+pub mod patching;
+pub mod path_patching;
 mod pool;
 pub mod readout;
 mod scores;

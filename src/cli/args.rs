@@ -2,6 +2,7 @@
 
 mod edits;
 mod examples;
+mod patch;
 mod show;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use crate::train::run_dir::WEIGHTS_FILE;
 use crate::train::{DeviceChoice, Extend};
 
 pub use edits::{AblateArgs, AblationKindArg, EditArgs, KindArg, PlaceArg};
+pub use patch::{PatchArgs, Receiver};
 pub use show::{Format, ShowArgs};
 
 /// Train a small transformer and look inside it, in the terminal.
@@ -47,6 +49,9 @@ pub enum Command {
     /// Switch neurons and heads off and compare
     #[command(after_help = examples::ABLATE)]
     Ablate(Box<AblateArgs>),
+    /// Put activations of one sequence into the pass of another, and measure what they do
+    #[command(after_help = examples::PATCH)]
+    Patch(Box<PatchArgs>),
     /// Write the numbers that a view, a panel or a question shows
     #[command(after_help = examples::SHOW)]
     Show(Box<ShowArgs>),

@@ -49,9 +49,19 @@ pub fn tokens_file(args: &TokensArgs) -> Option<(&Path, Option<&str>)> {
 
 /// Reads `--tokens`, by name or by number, and checks every token against the model.
 pub fn tokens(args: &TokensArgs, config: &ModelConfig, names: &Vocabulary) -> Result<Vec<Token>, Failure> {
+    tokens_of("--tokens", args, config, names)
+}
+
+/// Reads a sequence given with an option like `--tokens`.
+pub fn tokens_of(
+    option: &str,
+    args: &TokensArgs,
+    config: &ModelConfig,
+    names: &Vocabulary,
+) -> Result<Vec<Token>, Failure> {
     let usage = |place: &str, problem: String| Failure::Usage(format!("{place}: {problem}"));
     let file = tokens_file(args);
-    let place = file.map_or("--tokens".into(), |_| format!("--tokens {}", args.tokens));
+    let place = file.map_or(option.into(), |_| format!("{option} {}", args.tokens));
     let text = file.map_or(Ok(args.tokens.clone()), |(path, _)| read_tokens(path))?;
     let sequence = one_sequence(&text, file.and_then(|(_, line)| line), args);
     let words = sequence.and_then(words).map_err(|problem| usage(&place, problem))?;

@@ -14,6 +14,7 @@ mod last_words;
 mod man;
 mod measured;
 mod output;
+mod patch;
 mod positions;
 mod runs;
 mod saved;
@@ -132,6 +133,7 @@ pub fn main() -> ExitCode {
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Eval(args)) => eval::run(&args),
         Some(Command::Ablate(args)) => ablate::run(&args),
+        Some(Command::Patch(args)) => patch::run(&args),
         Some(Command::Show(args)) => show::run(&args),
         Some(Command::Tasks(args)) => tasks::run(&args),
         Some(Command::Runs(args)) => runs::run(&args),

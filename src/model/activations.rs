@@ -6,10 +6,10 @@ use std::ops::Range;
 
 use super::clone_into::{Rows, clone_into_buffers, fit};
 use super::config::ModelConfig;
-use super::edit::Patch;
 use super::parts::attention::AttentionActivations;
 use super::parts::mlp::MlpActivations;
 use super::parts::norm::Normed;
+use super::patch::Patch;
 use super::tile::{Layer, Tile};
 use super::visible::VisibleKeys;
 

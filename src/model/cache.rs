@@ -1,8 +1,8 @@
 //! The activations of a sequence under TransformerLens' hook names.
 
 use super::activations::Activations;
-use super::edit::Patch;
 use super::hooks::{Hooks, NamedTensor};
+use super::patch::Patch;
 use super::tile::Tile;
 use super::weights::Weights;
 use crate::task::Token;

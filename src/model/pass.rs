@@ -4,10 +4,11 @@
 
 use super::activations::Activations;
 use super::adjoints::Adjoints;
-use super::edit::{BlockEdit, Patch};
+use super::edit::Hook;
 use super::parts::linear::Params;
 use super::parts::norm::Normed;
 use super::parts::{attention, embed, mlp, unembed as readout};
+use super::patch::{Patch, Stage};
 use super::tile::{Layer, Tile};
 use super::weights::Weights;
 use crate::task::{Class, Token};
@@ -59,21 +60,26 @@ pub fn forward_each(
 /// Runs only what `patch` changes in the unpatched pass `from` of one sequence. Afterwards `to` equals the result of
 /// [`forward`] with the patch.
 pub fn forward_again(weights: &Weights, patch: &Patch, from: &Activations, to: &mut Activations) {
-    let touched = |patch: &BlockEdit| !patch.is_empty();
-    let Some(first) = patch.blocks.iter().position(touched) else { return to.clone_from(from) };
+    let Some((first, stage)) = patch.start() else { return to.clone_from(from) };
     let (c, tile) = (weights.config(), Tile::without_tokens(from.keys.clone(), patch));
     to.fit(c, &tile);
     to.keys.clone_from(&from.keys);
     // All later blocks are overwritten completely.
     to.blocks[..=first].clone_from_slice(&from.blocks[..=first]);
     let layer = tile.layer(first, c.n_layers);
-    if patch.blocks[first].touches_attention() {
-        attention::edit_patterns(c, layer, &mut to.blocks[first].attn);
-        write_heads(weights, first, layer, to);
-        neurons(weights, first, to);
+    if stage == Stage::Input {
+        blocks_from(first, weights, &tile, to, &|| ());
+    } else {
+        if stage == Stage::Heads {
+            attention::edit_patterns(c, layer, &mut to.blocks[first].attn);
+            write_heads(weights, first, layer, to);
+        }
+        if stage <= Stage::Neurons {
+            neurons(weights, first, layer, to);
+        }
+        write_neurons(weights, first, layer, to);
+        blocks_from(first + 1, weights, &tile, to, &|| ());
     }
-    write_neurons(weights, first, layer, to);
-    blocks_from(first + 1, weights, &tile, to, &|| ());
     logits(weights, to);
 }
 
@@ -83,10 +89,11 @@ fn blocks_from(first: usize, weights: &Weights, tile: &Tile<'_>, to: &mut Activa
         between();
         let layer = tile.layer(index, n_layers);
         let (at, block) = (&weights.layout.blocks[index].attn, &mut to.blocks[index]);
+        layer.edit_rows(Hook::ResidPre, &mut block.resid_pre);
         let into = (&mut block.ln1, &mut block.attn);
         attention::forward(weights.params(), at, layer, &block.resid_pre, into);
         write_heads(weights, index, layer, to);
-        neurons(weights, index, to);
+        neurons(weights, index, layer, to);
         write_neurons(weights, index, layer, to);
     }
 }
@@ -96,13 +103,14 @@ fn write_heads(weights: &Weights, index: usize, layer: Layer<'_>, to: &mut Activ
     let (at, block) = (&weights.layout.blocks[index].attn, &mut to.blocks[index]);
     let from = (&block.resid_pre[..], &mut block.attn);
     attention::write(weights.params(), at, layer, from, &mut block.resid_mid);
+    layer.edit_queries(Hook::ResidMid, &mut block.resid_mid);
 }
 
 /// Computes `post` from `resid_mid`.
-fn neurons(weights: &Weights, index: usize, to: &mut Activations) {
+fn neurons(weights: &Weights, index: usize, layer: Layer<'_>, to: &mut Activations) {
     let block = &mut to.blocks[index];
     if let (Some(at), Some(to)) = (&weights.layout.blocks[index].mlp, &mut block.mlp) {
-        mlp::forward(weights.params(), at, &block.resid_mid, to);
+        mlp::forward(weights.params(), at, layer, &block.resid_mid, to);
     }
 }
 
@@ -146,6 +154,11 @@ pub fn normalized(weights: &Weights, stream: &[f32]) -> Vec<f32> {
     let mut normed = Normed::new(stream.len() / c.d_model, c.d_model);
     c.norm().forward(stream, c.d_model, None, &mut normed, &mut normalized);
     normalized
+}
+
+/// `z W_O + b_O`, `[pos, d_model]`: `hook_attn_out`.
+pub fn attn_out(weights: &Weights, from: &Activations, layer: usize) -> Vec<f32> {
+    attention::out(weights.params(), &weights.layout.blocks[layer].attn, &from.blocks[layer].attn.z)
 }
 
 /// `post W_out + b_out`, `[pos, d_model]`: `hook_mlp_out`; `None` in an attention-only model.

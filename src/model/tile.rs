@@ -6,7 +6,8 @@
 use std::ops::Range;
 
 use super::config::ModelConfig;
-use super::edit::{BlockEdit, Patch};
+use super::edit::Hook;
+use super::patch::{BlockEdit, Patch};
 use super::visible::VisibleKeys;
 use crate::task::{Class, Example, Token};
 
@@ -192,6 +193,36 @@ impl<'a> Layer<'a> {
     /// Cells of one head's patterns.
     pub(super) fn cells(self) -> usize {
         self.spans().last().map_or(0, |span| span.cells + span.queries.len() * span.rows.len())
+    }
+
+    /// Whether a hook of any sequence is edited.
+    pub(super) fn edits(self, hook: Hook) -> bool {
+        self.tile.sequences.iter().any(|packed| packed.patch.block(self.index).edits(hook))
+    }
+
+    /// Applies the edits of a hook to its rows, one for each row of the tile.
+    pub(super) fn edit_rows(self, hook: Hook, values: &mut [f32]) {
+        if !self.edits(hook) {
+            return;
+        }
+        let width = values.len() / self.rows().max(1);
+        for span in self.spans() {
+            let positions = &self.tile.positions[span.rows.clone()];
+            span.edit.apply(hook, &mut values[span.rows.start * width..span.rows.end * width], positions);
+        }
+    }
+
+    /// Applies the edits of a hook to its rows, one for each query; what follows the queries is left.
+    pub(super) fn edit_queries(self, hook: Hook, values: &mut [f32]) {
+        if !self.edits(hook) {
+            return;
+        }
+        let rows = if hook == Hook::Q { self.rows() } else { self.queries() };
+        let width = values.len() / rows.max(1);
+        for span in self.spans() {
+            let queries = span.queries.start * width..span.queries.end * width;
+            span.edit.apply(hook, &mut values[queries], span.positions);
+        }
     }
 
     /// The sequences.

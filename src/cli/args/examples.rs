@@ -56,6 +56,13 @@ Examples:
   headcount eval --run runs/majority-23 --step 210 --json
   headcount eval --weights W.safetensors --data own.safetensors";
 
+pub const PATCH: &str = "\
+Examples:
+  headcount patch --weights runs/majority-23 --clean 1,2,2 --corrupted 1,2,1
+  headcount patch --run runs/addition-1 --data pairs.jsonl --site resid_pre --normalize
+  headcount patch --weights W.safetensors --clean 1,2,2 --corrupted 1,2,1 --site z --by head-position --json
+  headcount patch --weights W.safetensors --clean 1,2,2 --corrupted 1,2,1 --from z --to q   # path patching";
+
 pub const ABLATE: &str = "\
 Examples:
   headcount ablate --weights runs/majority-23 --tokens 1,5,3 --neurons 93,103

@@ -12,8 +12,9 @@ use super::norm::{NormLayout, Normed};
 use super::rotary::Turn;
 use crate::model::clone_into::{clone_into_buffers, fit};
 use crate::model::config::ModelConfig;
+use crate::model::edit::Hook;
 use crate::model::hooks::Hooks;
-use crate::model::kernels::{fill_rows, gather, gather_add};
+use crate::model::kernels::{add, add_row, fill_rows, gather, gather_add};
 use crate::model::matmul::{Mat, MatMut, Write, matmul};
 use crate::model::place::{LayoutBuilder, TensorView};
 use crate::model::tile::Layer;
@@ -153,6 +154,9 @@ pub(crate) fn forward(
     let c = of.config;
     c.norm().forward(stream, c.d_model, of.affine(at.ln1.as_ref()), ln1, &mut attn.input);
     project(of, at, layer, attn);
+    layer.edit_queries(Hook::Q, &mut attn.qkv);
+    layer.edit_rows(Hook::K, &mut attn.qkv);
+    layer.edit_rows(Hook::V, &mut attn.qkv);
     rotate(of, Turn::Forth, layer, &mut attn.qkv);
     for span in layer.spans() {
         for head in (0..c.n_heads).map(|index| Head { c, span: &span, index }) {
@@ -216,7 +220,8 @@ pub(crate) fn edit_patterns(c: &ModelConfig, layer: Layer<'_>, attn: &mut Attent
     }
 }
 
-/// The stream, `[pos, d_model]`, plus the heads' outputs, after the edits of `z`, into `out`, `[query, d_model]`.
+/// The stream, `[pos, d_model]`, plus the heads' outputs, after the edits of `z` and of the outputs, into `out`,
+/// `[query, d_model]`.
 pub(crate) fn write(
     of: Params<'_>,
     at: &AttentionLayout,
@@ -224,12 +229,22 @@ pub(crate) fn write(
     (stream, attn): (&[f32], &mut AttentionActivations),
     out: &mut [f32],
 ) {
-    let (z, d_heads) = (&mut attn.z, of.config.d_heads());
-    for span in layer.spans() {
-        let rows = span.queries.start * d_heads..span.queries.end * d_heads;
-        span.edit.apply_to_z(&mut z[rows], span.positions);
+    layer.edit_queries(Hook::Z, &mut attn.z);
+    if layer.edits(Hook::AttnOut) {
+        let mut written = self::out(of, at, &attn.z);
+        layer.edit_queries(Hook::AttnOut, &mut written);
+        add_row(out, stream, layer.live(), &vec![0.0; of.config.d_model]);
+        return add(out, &written);
     }
-    of.project((stream, layer.live()), z, d_heads, (&at.w_o, &at.b_o), out);
+    of.project((stream, layer.live()), &attn.z, of.config.d_heads(), (&at.w_o, &at.b_o), out);
+}
+
+/// `z W_O + b_O`, `[pos, d_model]`: `hook_attn_out`.
+pub(crate) fn out(of: Params<'_>, at: &AttentionLayout, z: &[f32]) -> Vec<f32> {
+    let d_heads = of.config.d_heads();
+    let mut out = vec![0.0; z.len() / d_heads * of.config.d_model];
+    of.linear(z, d_heads, (&at.w_o, &at.b_o), &mut out);
+    out
 }
 
 impl Hooks {
@@ -262,9 +277,7 @@ impl Hooks {
         self.push(&name("attn.hook_attn_scores"), &[c.n_heads, len, len], all);
         self.push(&name("attn.hook_pattern"), &[c.n_heads, len, len], attn.pattern.clone());
         self.push(&name("attn.hook_z"), &[len, c.n_heads, c.d_head], attn.z.clone());
-        let mut out = vec![0.0; len * c.d_model];
-        of.linear(&attn.z, c.d_heads(), (&at.w_o, &at.b_o), &mut out);
-        self.stream(&name("hook_attn_out"), out);
+        self.stream(&name("hook_attn_out"), out(of, at, &attn.z));
     }
 
     /// Parts of `qkv`, `[pos, n_heads, d_head]` each, named `prefix_part`.

@@ -10,6 +10,7 @@ use super::norm::{NormLayout, Normed};
 use crate::model::adjoints::Adjoints;
 use crate::model::clone_into::{clone_into_buffers, fit};
 use crate::model::config::ModelConfig;
+use crate::model::edit::Hook;
 use crate::model::hooks::Hooks;
 use crate::model::kernels;
 use crate::model::place::LayoutBuilder;
@@ -81,15 +82,22 @@ impl MlpActivations {
 }
 
 /// Computes `post` from the residual stream.
-pub(crate) fn forward(of: Params<'_>, at: &MlpLayout, stream: &[f32], to: &mut MlpActivations) {
+pub(crate) fn forward(
+    of: Params<'_>,
+    at: &MlpLayout,
+    layer: Layer<'_>,
+    stream: &[f32],
+    to: &mut MlpActivations,
+) {
     let c = of.config;
     c.norm().forward(stream, c.d_model, of.affine(at.ln2.as_ref()), &mut to.ln2, &mut to.input);
     of.linear(&to.input, c.d_model, (&at.w_in, &at.b_in), &mut to.pre);
+    layer.edit_queries(Hook::Pre, &mut to.pre);
     let ln = (c.norm_of_neurons(), of.affine(at.ln.as_ref()));
     c.act_fn.forward(&to.pre, c.d_mlp, ln, &mut to.inner, &mut to.post);
 }
 
-/// The stream plus the neurons' output, after the edits of `post`, into `out`.
+/// The stream plus the neurons' output, after the edits of `post` and of the output, into `out`.
 pub(crate) fn write(
     of: Params<'_>,
     at: &MlpLayout,
@@ -97,12 +105,13 @@ pub(crate) fn write(
     (stream, post): (&[f32], &mut [f32]),
     out: &mut [f32],
 ) {
-    let d_mlp = of.config.d_mlp;
-    for span in layer.spans() {
-        let rows = span.queries.start * d_mlp..span.queries.end * d_mlp;
-        span.edit.apply_to_post(&mut post[rows], span.positions);
+    layer.edit_queries(Hook::Post, post);
+    if layer.edits(Hook::MlpOut) {
+        out.copy_from_slice(&self::out(of, at, post));
+        layer.edit_queries(Hook::MlpOut, out);
+        return kernels::add(out, stream);
     }
-    of.project((stream, None), post, d_mlp, (&at.w_out, &at.b_out), out);
+    of.project((stream, None), post, of.config.d_mlp, (&at.w_out, &at.b_out), out);
 }
 
 /// In: the gradient of the stream after the MLP, in `scratch`; out, in place: the gradient of the stream before.
