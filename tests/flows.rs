@@ -172,12 +172,20 @@ fn late_answers_are_dropped() {
 #[test]
 fn moving_the_cursor_computes_nothing() {
     let mut screen = running();
-    for c in "2hjkl.,xzZv3jk4jkspv5hjkl.vxvvop1x".chars() {
+    for c in "2hjkl.,xzZv3jk4jkspv5hjklvxvvop1x".chars() {
         // A view asks once for what it shows beyond the sequence.
-        let commands = press(&mut screen, c);
-        let is_view = c.is_ascii_digit();
-        assert!(is_view || commands.is_empty(), "{c}: {commands:?}");
+        let asked = asked(&press(&mut screen, c));
+        let questions: Vec<_> = asked.iter().map(|inquiry| inquiry.question.name()).collect();
+        assert!(c.is_ascii_digit() || questions.is_empty(), "{c}: {questions:?}");
     }
+    // The maps are of the head under the cursor.
+    press(&mut screen, '5');
+    let asked = asked(&press(&mut screen, '.'));
+    let head = HeadId { layer: 0, head: 1 };
+    assert!(
+        !asked.is_empty()
+            && asked.iter().all(|of| of.question.is_quick() && of.question.head() == Some(head))
+    );
 }
 
 #[test]

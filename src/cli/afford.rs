@@ -101,6 +101,13 @@ pub(super) fn ablate(model: &ModelConfig, len: usize, folded: bool) -> Result<()
     })
 }
 
+/// `headcount patch` on pairs of `len` tokens: two passes, and two buffers of every thread.
+pub(super) fn patch(model: &ModelConfig, len: usize) -> Result<(), Failure> {
+    refuse_model("patch", model, |model| {
+        2 * (1 + threads() as u128) * model.approximate_activations(len.min(model.n_ctx))
+    })
+}
+
 /// `headcount inspect cache` of `len` tokens: the hooks hold slightly more values than the activations.
 pub(super) fn cache(model: &ModelConfig, len: usize) -> Result<(), Failure> {
     refuse_model("inspect cache", model, |model| {

@@ -137,7 +137,7 @@ fn pair(
         let why = format!("{other} tokens: the clean sequence has {len}");
         return Err(Failure::Usage(format!("--corrupted: {why}")));
     }
-    afford::ablate(measured.config(), 2 * len, false)?;
+    afford::patch(measured.config(), len)?;
     let scored = clean.targets().iter().rposition(Option::is_some);
     let position = args.position.or(scored).unwrap_or(len - 1);
     if position >= len {

@@ -298,7 +298,7 @@ mod tests {
 
     /// A snapshot with large passes, and its data.
     fn made() -> (Arc<Snapshot>, Arc<Dataset>) {
-        let config = ModelConfig { d_model: 64, d_head: 32, d_mlp: 256, n_ctx: 40, ..ModelConfig::default() };
+        let config = ModelConfig { d_model: 64, d_head: 32, d_mlp: 128, n_ctx: 40, ..ModelConfig::default() };
         let data = TaskConfig { sequences: 4, train_fraction: 0.5, ..TaskConfig::default() };
         let data = Arc::new(data.dataset(config.shape(), 1).unwrap());
         (Arc::new(Snapshot::new(0, Weights::initial(&config, 1))), data)
@@ -318,9 +318,9 @@ mod tests {
         let bench = |budget| Bench { budget, ..Bench::new(Arc::clone(&data), 1, None) };
         let one = bench(usize::MAX);
         one.clean(&subject(&snapshot, 0));
-        let [directions, pass] = held(&one)[..] else { panic!("a pass and what it is read with") };
-        assert!(directions < SMALL && pass > SMALL, "{directions} {pass}");
-        let six = bench(directions + 6 * pass);
+        let [readout, pass] = held(&one)[..] else { panic!("a pass and what it is read with") };
+        assert!(readout < SMALL && pass > SMALL, "{readout} {pass}");
+        let six = bench(readout + 6 * pass);
         for token in 0..10 {
             six.clean(&subject(&snapshot, token));
             assert!(held(&six).iter().sum::<usize>() <= six.budget);
@@ -329,7 +329,7 @@ mod tests {
         assert_eq!((held(&six).len(), six.passes()), (7, 10), "what is used is kept");
         let none = bench(0);
         (0..10).for_each(|token| drop(none.clean(&subject(&snapshot, token))));
-        assert_eq!(held(&none), [directions, pass], "the newest sequence's");
+        assert_eq!(held(&none), [readout, pass], "the newest sequence's");
         for neuron in 0..10 {
             let edits =
                 Interventions { neurons: [NeuronId { layer: 0, neuron }].into(), ..Interventions::default() };
@@ -346,7 +346,7 @@ mod tests {
         for step in 1..5 {
             let next = Arc::new(Snapshot::new(step, snapshot.weights.clone()));
             bench.clean(&subject(&next, 0));
-            assert_eq!(held(&bench).len(), 2, "its directions and its pass");
+            assert_eq!(held(&bench).len(), 2, "its readout and its pass");
         }
     }
 }

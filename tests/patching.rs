@@ -1,0 +1,169 @@
+//! Activation and path patching, against TransformerLens' hooks and against themselves.
+//!
+//! `fixtures/architectures/patching.py` wrote the grids of the committed models.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use headcount::analysis::patching::{By, Direction, Grid, Metric, Pair, Plan};
+use headcount::analysis::path_patching::Paths;
+use headcount::model::weights_file::Container;
+use headcount::model::{
+    Activations, Change, Donor, Edit, Hook, Patch, Positions, Weights, forward, forward_again, read_weights,
+};
+use headcount::task::{Class, Token};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// TransformerLens' grids of one model.
+#[derive(Deserialize)]
+struct Theirs {
+    answer: Class,
+    wrong: Class,
+    clean: f32,
+    corrupted: f32,
+    /// By site and what a cell replaces.
+    sites: BTreeMap<String, Value>,
+    /// By receiver, `[layer][head]` of the sender first.
+    paths: BTreeMap<String, Value>,
+}
+
+struct Model {
+    name: String,
+    weights: Weights,
+    pair: Pair,
+    theirs: Theirs,
+}
+
+/// The committed models, with the first two rows of their tokens as clean and corrupted sequences.
+fn models() -> Vec<Model> {
+    let folder: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests", "fixtures", "architectures"].iter().collect();
+    let text = fs::read_to_string(folder.join("patching.json")).unwrap();
+    let all: BTreeMap<String, Theirs> = serde_json::from_str(&text).unwrap();
+    assert_eq!(all.len(), 8, "the committed models");
+    let open = |(name, theirs): (String, Theirs)| {
+        let path = folder.join(format!("{name}.safetensors"));
+        let weights = read_weights(&path, None).unwrap().weights;
+        let bytes = fs::read(&path).unwrap();
+        let (values, _) = Container::parse(&bytes).unwrap().tensors["tokens"].data().as_chunks();
+        let tokens: Vec<Token> = values.iter().map(|bytes| i64::from_le_bytes(*bytes) as Token).collect();
+        let len = weights.config().n_ctx;
+        let (clean, corrupted) = (tokens[..len].to_vec(), tokens[len..2 * len].to_vec());
+        let pair = Pair { clean, corrupted, position: len - 1, answer: theirs.answer, wrong: theirs.wrong };
+        Model { name, weights, pair, theirs }
+    };
+    all.into_iter().map(open).collect()
+}
+
+fn flat(value: &Value) -> Vec<f32> {
+    match value {
+        Value::Array(parts) => parts.iter().flat_map(flat).collect(),
+        number => vec![number.as_f64().unwrap() as f32],
+    }
+}
+
+fn assert_close(ours: &Grid, theirs: &Value, what: &str) {
+    let theirs = flat(theirs);
+    assert_eq!(ours.values.len(), theirs.len(), "{what}");
+    assert_eq!(ours.shape.iter().product::<usize>(), theirs.len(), "{what}");
+    for (at, (a, b)) in ours.values.iter().zip(&theirs).enumerate() {
+        assert!((a - b).abs() < 2e-4, "{what}, cell {at}: {a}, not {b}");
+    }
+}
+
+fn hook(site: &str) -> Hook {
+    Hook::ALL.into_iter().find(|hook| hook.site() == site).unwrap()
+}
+
+#[test]
+fn every_site_of_every_model_is_patched_as_by_transformer_lens() {
+    let mut grids = 0;
+    for Model { name, weights, pair, theirs } in models() {
+        for (key, values) in &theirs.sites {
+            let (site, by) = key.split_once(' ').unwrap();
+            let by = *By::ALL.iter().find(|one| one.name() == by).unwrap();
+            let (metric, direction) = (Metric::LogitDiff, Direction::Denoise);
+            let grid = Plan { site: hook(site), by, metric, direction }.grid(&weights, &pair);
+            assert_close(&grid, values, &format!("{name}: {key}"));
+            assert!(
+                (grid.clean - theirs.clean).abs() < 2e-4 && (grid.corrupted - theirs.corrupted).abs() < 2e-4
+            );
+            grids += 1;
+        }
+    }
+    assert!(grids > 150, "{grids} grids");
+}
+
+#[test]
+fn every_path_of_every_model_is_patched_as_by_transformer_lens() {
+    for Model { name, weights, pair, theirs } in models() {
+        for (key, values) in &theirs.paths {
+            let to = Some(&key[..]).filter(|to| *to != "logits").map(hook);
+            let (metric, direction) = (Metric::LogitDiff, Direction::Denoise);
+            let paths = Paths { from: Hook::Z, to, freezes_mlps: true, metric, direction };
+            assert_close(&paths.grid(&weights, &pair), values, &format!("{name}: paths to {key}"));
+        }
+    }
+}
+
+fn run(weights: &Weights, tokens: &[Token], patch: &Patch) -> Activations {
+    let mut run = Activations::new(weights.config(), tokens.len());
+    forward(weights, tokens, patch, &mut run);
+    run
+}
+
+/// All of a hook in a layer.
+fn all(weights: &Weights, layer: usize, hook: Hook) -> Edit {
+    let indices = (0..hook.indices(weights.config())).collect();
+    Edit { layer, hook, indices, positions: Positions::All, change: Change::Donor }
+}
+
+#[test]
+fn a_whole_stream_gives_the_donors_logits_and_a_pass_from_the_edit_on_has_the_bits_of_a_whole_one() {
+    for Model { name, weights, pair, .. } in models() {
+        let [clean, into] =
+            [&pair.clean, &pair.corrupted].map(|tokens| run(&weights, tokens, &Patch::default()));
+        let c = weights.config();
+        for hook in Hook::ALL.into_iter().filter(|hook| hook.is_in(c)) {
+            let donor = Donor::new(&weights, hook, &clean);
+            for layer in 0..c.n_layers {
+                let patch = donor.patch(&[all(&weights, layer, hook)]);
+                let mut again = Activations::default();
+                forward_again(&weights, &patch, &into, &mut again);
+                let whole = run(&weights, &pair.corrupted, &patch);
+                let bits = |run: &Activations| run.logits.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                assert_eq!(bits(&again), bits(&whole), "{name}: {}", hook.name(layer));
+                // The padding mask, and positions that enter queries and keys, are not part of the stream.
+                if hook == Hook::ResidPre && c.pad_token.is_none() {
+                    let worst = again.logits.iter().zip(&clean.logits).map(|(a, b)| (a - b).abs());
+                    assert!(worst.fold(0.0, f32::max) < 1e-4, "{name}: resid_pre.{layer}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn noising_is_denoising_with_the_roles_exchanged() {
+    for Model { weights, pair, .. } in models() {
+        let exchanged = Pair { clean: pair.corrupted.clone(), corrupted: pair.clean.clone(), ..pair.clone() };
+        for metric in Metric::ALL {
+            let plan = |direction| Plan { site: Hook::Z, by: By::Index, metric: *metric, direction };
+            let noised = plan(Direction::Noise).grid(&weights, &pair);
+            let denoised = plan(Direction::Denoise).grid(&weights, &exchanged);
+            assert_eq!(noised.values, denoised.values);
+            assert_eq!((noised.clean, noised.corrupted), (denoised.corrupted, denoised.clean));
+        }
+    }
+}
+
+#[test]
+fn a_normalized_grid_runs_from_the_corrupted_run_to_the_clean_one() {
+    let grid = Grid { values: vec![-1.0, 3.0, 1.0], shape: vec![1, 3], clean: 3.0, corrupted: -1.0 };
+    assert_eq!(grid.clone().normalized().unwrap().values, [0.0, 1.0, 0.5]);
+    assert!(Grid { clean: -1.0, ..grid.clone() }.normalized().is_none(), "no scale");
+    let more = Grid { values: vec![1.0, 1.0, 1.0], clean: 1.0, corrupted: 0.0, ..grid.clone() };
+    let mean = Grid::mean([grid, more]).unwrap();
+    assert_eq!((mean.values, mean.clean, mean.corrupted), (vec![0.0, 2.0, 1.0], 2.0, -0.5));
+}
