@@ -10,6 +10,8 @@ mod listing;
 mod memory;
 #[path = "cli/outputs.rs"]
 mod outputs;
+#[path = "cli/patching.rs"]
+mod patching;
 #[path = "cli/readme.rs"]
 mod readme;
 mod reference;
