@@ -9,13 +9,14 @@ use headcount::task::{Listing, Rows, Token};
 use headcount::train::{RunConfig, RunState, Settings, StepMetrics, TrainEvent};
 
 const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
-const VIEWS: [(&str, &str); 6] = [
+const VIEWS: [(&str, &str); 7] = [
     ("train", "1"),
     ("attention", "2"),
     ("logits", "3"),
     ("neurons", "4"),
     ("circuits", "5"),
     ("ablate", "6"),
+    ("patch", "7"),
 ];
 
 /// In the middle of a run, at a position of interest.
@@ -67,6 +68,15 @@ fn untrained_weights() {
 #[test]
 fn a_run_in_the_middle() {
     each("trained", in_training);
+}
+
+#[test]
+fn patches_of_heads_at_positions_and_of_heads_raw() {
+    let mut screen = in_training(Setup::sized(80, 24));
+    screen.keys("7vvvvvbb");
+    assert_picture("patch_heads_80x24", &screen);
+    screen.keys("bzxD");
+    assert_picture("patch_raw_80x24", &screen);
 }
 
 #[test]
@@ -302,6 +312,8 @@ fn every_picture_belongs_to_a_test() {
         "exploring_edited_errors",
         "exploring_edited_situations",
         "exploring_filter",
+        "patch_heads",
+        "patch_raw",
     ];
     let mut known: Vec<String> = settings.iter().map(|name| format!("{name}_80x24.snap")).collect();
     known.extend(SIZES.iter().map(|(width, height)| format!("gpu_{width}x{height}.snap")));

@@ -7,6 +7,7 @@ pub mod circuits;
 pub mod controls;
 mod correlation;
 pub mod evaluation;
+pub mod flip;
 pub mod head_scores;
 pub mod hypotheses;
 pub mod lens;

@@ -1,6 +1,8 @@
 //! Activation patching: what each activation of one sequence does in the pass of another (Vig et al. 2020; Meng et al.
 //! 2022; the grids of TransformerLens' patching module).
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::model::{
@@ -100,7 +102,7 @@ pub struct Pair {
 }
 
 /// A patching grid to compute.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The activation.
     pub site: Hook,
@@ -163,14 +165,30 @@ impl Pair {
 }
 
 /// The passes of both sequences, without edits.
-pub(super) fn runs(weights: &Weights, pair: &Pair) -> (Activations, Activations) {
-    assert_eq!(pair.clean.len(), pair.corrupted.len(), "sequences of one length");
-    let run = |tokens: &[Token]| {
-        let mut run = Activations::new(weights.config(), tokens.len());
-        forward(weights, tokens, &Patch::default(), &mut run);
-        run
-    };
-    (run(&pair.clean), run(&pair.corrupted))
+pub struct Runs {
+    clean: Activations,
+    corrupted: Activations,
+}
+
+impl Runs {
+    /// Runs both. Panics if they differ in length: callers check.
+    pub fn new(weights: &Weights, pair: &Pair) -> Self {
+        assert_eq!(pair.clean.len(), pair.corrupted.len(), "sequences of one length");
+        let run = |tokens: &[Token]| {
+            let mut run = Activations::new(weights.config(), tokens.len());
+            forward(weights, tokens, &Patch::default(), &mut run);
+            run
+        };
+        Self { clean: run(&pair.clean), corrupted: run(&pair.corrupted) }
+    }
+
+    /// The run that gives activations, and the one that receives them.
+    pub(super) fn in_direction(&self, direction: Direction) -> [&Activations; 2] {
+        match direction {
+            Direction::Denoise => [&self.clean, &self.corrupted],
+            Direction::Noise => [&self.corrupted, &self.clean],
+        }
+    }
 }
 
 impl Plan {
@@ -201,20 +219,27 @@ impl Plan {
     /// The grid of one pair. The receiving run keeps its own padding mask. Panics if the sequences differ in length, or
     /// the model lacks the site: callers check both.
     pub fn grid(self, weights: &Weights, pair: &Pair) -> Grid {
-        let (clean, corrupted) = runs(weights, pair);
-        let (from, into) = match self.direction {
-            Direction::Denoise => (&clean, &corrupted),
-            Direction::Noise => (&corrupted, &clean),
-        };
+        let runs = Runs::new(weights, pair);
+        let mut grid = self.empty(weights, pair, &runs);
+        grid.values = self.cells(weights, pair, &runs, 0..grid.shape.iter().product());
+        grid
+    }
+
+    /// The grid of one pair without its values.
+    pub fn empty(self, weights: &Weights, pair: &Pair, runs: &Runs) -> Grid {
+        let [clean, corrupted] = [&runs.clean, &runs.corrupted].map(|run| pair.measure(self.metric, run));
+        Grid { values: Vec::new(), shape: self.shape(weights, pair.clean.len()), clean, corrupted }
+    }
+
+    /// The values of some cells of the grid.
+    pub fn cells(self, weights: &Weights, pair: &Pair, runs: &Runs, cells: Range<usize>) -> Vec<f32> {
+        let [from, into] = runs.in_direction(self.direction);
         let donor = Donor::new(weights, self.site, from);
         let shape = self.shape(weights, into.len);
         let cell = |run: &mut Activations, cell: usize| {
             forward_again(weights, &donor.patch(&[self.edit(weights, &shape, cell)]), into, run);
             pair.measure(self.metric, run)
         };
-        let cells = (0..shape.iter().product()).into_par_iter();
-        let values = cells.map_init(Activations::default, cell).collect();
-        let [clean, corrupted] = [&clean, &corrupted].map(|run| pair.measure(self.metric, run));
-        Grid { values, shape, clean, corrupted }
+        cells.into_par_iter().map_init(Activations::default, cell).collect()
     }
 }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::patching::{Direction, Grid, Metric, Pair, runs};
+use super::patching::{By, Direction, Grid, Metric, Pair, Plan, Runs};
 use crate::model::{Activations, Change, Donor, Edit, Hook, ModelConfig, Positions, Weights, forward_again};
 
 /// A grid of paths: every sender, and every receiver.
@@ -39,11 +39,8 @@ impl Paths {
     /// recomputed. Panics if the sequences differ in length, or the model lacks a site: callers check both.
     pub fn grid(self, weights: &Weights, pair: &Pair) -> Grid {
         let c = weights.config();
-        let (clean, corrupted) = runs(weights, pair);
-        let (from, into) = match self.direction {
-            Direction::Denoise => (&clean, &corrupted),
-            Direction::Noise => (&corrupted, &clean),
-        };
+        let runs = Runs::new(weights, pair);
+        let [from, into] = runs.in_direction(self.direction);
         let sent = Donor::new(weights, self.from, from);
         let kept = [Hook::Z, Hook::MlpOut].map(|hook| Donor::new(weights, hook, into));
         let senders = places(c, self.from);
@@ -64,8 +61,8 @@ impl Paths {
         let values = rows.collect::<Vec<_>>().concat();
         let mut shape = vec![c.n_layers, self.from.indices(c)];
         shape.extend(self.to.iter().flat_map(|to| [c.n_layers, to.indices(c)]));
-        let [clean, corrupted] = [&clean, &corrupted].map(|run| pair.measure(self.metric, run));
-        Grid { values, shape, clean, corrupted }
+        let ends = Plan { site: self.from, by: By::Index, metric: self.metric, direction: self.direction };
+        Grid { values, shape, ..ends.empty(weights, pair, &runs) }
     }
 
     /// What keeps the values of the receiving run: heads, and MLPs.

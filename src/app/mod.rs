@@ -18,6 +18,7 @@ mod moves;
 mod neurons;
 mod opening;
 pub(crate) mod panels;
+mod patching;
 mod picker;
 mod sequence;
 mod settings;

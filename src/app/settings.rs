@@ -1,6 +1,7 @@
 //! The settings of each view.
 
 use super::App;
+use super::patching::PatchingSettings;
 use crate::analysis::{ControlPool, NeuronHook};
 use crate::model::NeuronId;
 use crate::task::Token;
@@ -207,6 +208,7 @@ pub(crate) struct Settings {
     pub(crate) diff: bool,
     /// Whether the predictions over the validation set are exported.
     pub(crate) answers: bool,
+    pub(crate) patching: PatchingSettings,
 }
 
 impl App {

@@ -10,8 +10,8 @@ use crate::analysis::hypotheses::{Fitted, Tracker};
 use crate::analysis::lens::{LensFigures, LensRow};
 use crate::analysis::{Evaluation, LowRank, NeuronHook, Scores};
 use crate::inquiry::{
-    AblationReport, Answer, AskedBy, DamageReport, Findings, Inquiry, Origin, Over, PathsTo, Probe, Question,
-    RepeatedHeads, Subject, TokenPath, WeightForm,
+    AblationReport, Answer, AskedBy, DamageReport, Findings, FlipPoint, Inquiry, Origin, Over,
+    PatchingReport, PathsTo, Probe, Question, RepeatedHeads, Subject, TokenPath, WeightForm,
 };
 use crate::model::{HeadId, NeuronId, Snapshot};
 use crate::task::{Class, Split};
@@ -134,6 +134,8 @@ impl Studies {
     found!(/** The neurons that track each token. */ trackers, Trackers, Arc<Vec<Vec<Tracker>>>);
     found!(/** Predictions over the validation set. */ predictions, Predictions, Arc<Scores>);
     found!(/** The strongest paths. */ paths, Paths, Arc<Vec<TokenPath>>);
+    found!(/** The smallest change of tokens that changes the answer. */ flip, Flip, Arc<FlipPoint>);
+    found!(/** The patching grid. */ patching, Patching, Arc<PatchingReport>);
     found!(/** What sets cost each class. */ damage, Damage, Arc<DamageReport>);
     found!(ablation, Ablation, Arc<AblationReport>);
     found!(fits, Fit, Arc<Vec<Fitted>>);

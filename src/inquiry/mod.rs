@@ -9,12 +9,14 @@ mod bench;
 pub mod circuits;
 pub mod damage;
 pub mod fit;
+pub mod flip;
 pub mod heads;
 mod job;
 pub mod lens;
 pub mod logits;
 pub mod neurons;
 mod passes;
+pub mod patching;
 pub mod paths;
 pub mod predictions;
 mod probe;
@@ -36,8 +38,10 @@ use crate::task::Class;
 pub use ablation::AblationReport;
 pub use bench::{Bench, YieldPoint};
 pub use damage::DamageReport;
+pub use flip::FlipPoint;
 pub use job::{Job, Progress};
 pub use passes::Probe;
+pub use patching::{Patching, PatchingReport};
 pub use paths::{PathsTo, TokenPath};
 pub use repeated::RepeatedHeads;
 
@@ -80,6 +84,10 @@ pub enum Question {
     Trackers,
     /// Accuracy of the weights without edits.
     Accuracy,
+    /// The smallest change of tokens that changes the answer at a position.
+    Flip(usize),
+    /// A patching grid.
+    Patching(Patching),
     /// The prediction at every position of the validation set.
     Predictions,
     /// What each head and each class's trackers cost each class.
@@ -110,6 +118,8 @@ impl Question {
             Self::Fit { .. } => "fit",
             Self::Trackers => "trackers",
             Self::Accuracy => "accuracy",
+            Self::Flip(_) => "flip",
+            Self::Patching(_) => "patching",
             Self::Predictions => "predictions",
             Self::Damage => "damage",
             Self::Ablation { .. } => "validation",
@@ -158,6 +168,8 @@ impl Question {
             Self::Fit { neurons, class, hook } => fit::ask(subject, (neurons, *hook), *class),
             Self::Trackers => trackers::ask(subject),
             Self::Accuracy => accuracy::ask(subject),
+            Self::Flip(position) => flip::ask(subject, *position),
+            Self::Patching(asked) => patching::ask(subject, asked),
             Self::Predictions => predictions::ask(subject),
             Self::Damage => damage::ask(subject),
             Self::Ablation { controls, pool } => ablation::ask(subject, (*controls, *pool)),
@@ -216,6 +228,10 @@ pub enum Findings {
     Trackers(Arc<Vec<Vec<Tracker>>>),
     /// Over all labels and positions.
     Accuracy(Arc<Evaluation>),
+    /// Of one position.
+    Flip(Arc<FlipPoint>),
+    /// Of two sequences.
+    Patching(Arc<PatchingReport>),
     /// By sequence.
     Predictions(Arc<Scores>),
     /// As far as computed.

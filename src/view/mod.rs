@@ -41,6 +41,7 @@ mod map_axes;
 mod measure;
 mod neuron_map;
 mod neurons;
+mod patch;
 mod paths;
 mod profile;
 mod readout;

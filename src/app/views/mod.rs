@@ -8,6 +8,7 @@ pub(crate) mod circuits;
 pub(crate) mod edits;
 pub(crate) mod logits;
 pub(crate) mod neurons;
+pub(crate) mod patch;
 pub(crate) mod train;
 
 use std::fmt;
@@ -21,7 +22,7 @@ use super::studies::Asked;
 /// The list of views, in the order of the tabs.
 macro_rules! for_each_view {
     ($each:ident) => {
-        $each! { train, attention, logits, neurons, circuits, edits }
+        $each! { train, attention, logits, neurons, circuits, edits, patch }
     };
 }
 pub(crate) use for_each_view;

@@ -1,0 +1,153 @@
+//! What does each activation of one sequence do in the pass of another?
+
+use std::sync::Arc;
+
+use super::bench::Bench;
+use super::job::{Job, Progress};
+use super::{Answer, Findings};
+use crate::analysis::patching::{By, Grid, Pair, Plan, Runs};
+use crate::figure::{Axis, Dim, Figure, Spec, Subject};
+use crate::model::{Patch, Snapshot};
+use crate::task::{Class, Example, Token};
+
+/// The metric after each replacement.
+pub static PATCHED: Spec = Spec {
+    name: "patched",
+    definition: "activation patching, without other edits: the metric in the run of one sequence after an activation is \
+                 replaced by that of the other: of a head or all, at a position or all; the receiving run keeps its padding \
+                 mask. logit-diff: the answer's logit minus the wrong class's",
+    source: "Vig et al. 2020, Meng et al. 2022; TransformerLens' patching",
+    baseline: "the metric of the receiving run",
+    axes: &[Dim::Layer, Dim::Head, Dim::Position],
+    ..Spec::BARE
+};
+
+/// The metric of both runs.
+pub static PATCHED_RUNS: Spec = Spec {
+    name: "patched_runs",
+    definition: "the metric of patched in the clean run and in the corrupted run, without a replacement",
+    axes: &[Dim::Part],
+    ..Spec::BARE
+};
+
+/// Two sequences, and the grid to compute.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Patching {
+    /// The corrupted sequence; the clean one is the subject's.
+    pub corrupted: Arc<[Token]>,
+    /// Where the answer is read.
+    pub position: usize,
+    /// The grid.
+    pub plan: Plan,
+}
+
+/// A grid, and the answers that it tells apart.
+#[derive(Clone, Debug)]
+pub struct PatchingReport {
+    /// The values.
+    pub grid: Grid,
+    /// The class of the clean sequence.
+    pub answer: Class,
+    /// The class of the corrupted one.
+    pub wrong: Class,
+}
+
+/// [`PATCHED`] and [`PATCHED_RUNS`].
+pub fn figures(answer: &Answer, found: &Arc<PatchingReport>, asked: &Patching) -> [Arc<Figure>; 2] {
+    let (c, by, shape) = (answer.config(), asked.plan.by, found.grid.shape.clone());
+    let all = |dim| Axis::named(dim, ["all"]);
+    let heads = if by == By::Position { all(Dim::Head) } else { Axis::counted(Dim::Head, shape[1]) };
+    let positions = if by == By::Index {
+        all(Dim::Position)
+    } else {
+        Axis::counted(Dim::Position, shape[shape.len() - 1])
+    };
+    let (rows, cols, report) = (heads.len(), positions.len(), Arc::clone(found));
+    let axes = vec![Axis::counted(Dim::Layer, c.n_layers), heads, positions];
+    let grid =
+        answer.figure(&PATCHED, axes, move |at| report.grid.values[(at[0] * rows + at[1]) * cols + at[2]]);
+    let report = Arc::clone(found);
+    let ends = vec![Axis::named(Dim::Part, ["clean", "corrupted"])];
+    let ends =
+        answer.figure(&PATCHED_RUNS, ends, move |at| [report.grid.clean, report.grid.corrupted][at[0]]);
+    [grid, ends].map(|figure| {
+        let mut figure = figure;
+        for (key, value) in [
+            ("site", asked.plan.site.site().to_owned()),
+            ("metric", asked.plan.metric.name().to_owned()),
+            ("direction", asked.plan.direction.name().to_owned()),
+            ("position", asked.position.to_string()),
+            ("answer", found.answer.to_string()),
+            ("wrong", found.wrong.to_string()),
+            ("corrupted", format!("{:?}", asked.corrupted)),
+        ] {
+            figure = figure.asked_with(key, &value);
+        }
+        figure
+    })
+}
+
+pub(super) fn ask(subject: &Subject, asked: &Patching) -> Box<dyn Job> {
+    Box::new(Cells { subject: subject.clone(), asked: asked.clone(), begun: None })
+}
+
+struct Cells {
+    subject: Subject,
+    asked: Patching,
+    begun: Option<(Pair, Runs, Grid)>,
+}
+
+/// Cells of a step.
+const SLICE: usize = 64;
+
+impl Cells {
+    /// The class that a sequence asks for: its target, else the prediction.
+    fn class(&self, weights: &Snapshot, tokens: &[Token], bench: &Bench) -> Class {
+        let (targets, position) = (bench.targets(tokens), self.asked.position);
+        let run = || {
+            let pass = crate::analysis::Pass::run(
+                &weights.weights,
+                Example::new(tokens, &targets),
+                &Patch::default(),
+            );
+            pass.predictions[position].unwrap_or_default()
+        };
+        targets[position].unwrap_or_else(run)
+    }
+
+    fn begin(&self, bench: &Bench) -> (Pair, Runs, Grid) {
+        let (weights, clean) = (bench.weights(&self.subject), self.subject.tokens());
+        let corrupted = &self.asked.corrupted;
+        let [answer, wrong] = [clean, &corrupted[..]].map(|tokens| self.class(&weights, tokens, bench));
+        let pair = Pair {
+            clean: clean.to_vec(),
+            corrupted: corrupted.to_vec(),
+            position: self.asked.position,
+            answer,
+            wrong,
+        };
+        let runs = Runs::new(&weights.weights, &pair);
+        bench.count(2);
+        let grid = self.asked.plan.empty(&weights.weights, &pair, &runs);
+        (pair, runs, grid)
+    }
+}
+
+impl Job for Cells {
+    fn step(&mut self, bench: &Bench) -> Progress {
+        let Some((pair, runs, grid)) = &mut self.begun else {
+            self.begun = Some(self.begin(bench));
+            return Progress::More;
+        };
+        let (first, all) = (grid.values.len(), grid.shape.iter().product::<usize>());
+        let cells = first..(first + SLICE).min(all);
+        let (weights, plan) = (bench.weights(&self.subject), self.asked.plan);
+        bench.count(cells.len());
+        grid.values.extend(bench.long(|| plan.cells(&weights.weights, pair, runs, cells)));
+        if grid.values.len() < all {
+            return Progress::More;
+        }
+        let (answer, wrong, grid) = (pair.answer, pair.wrong, grid.clone());
+        Progress::Done(Findings::Patching(Arc::new(PatchingReport { grid, answer, wrong })))
+    }
+}
