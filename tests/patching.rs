@@ -2,17 +2,24 @@
 //!
 //! `fixtures/architectures/patching.py` wrote the grids of the committed models.
 
+mod reference;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use headcount::analysis::patching::{By, Direction, Grid, Metric, Pair, Plan};
 use headcount::analysis::path_patching::Paths;
+use headcount::inquiry::{
+    AskedBy, Bench, Findings, Inquiry, Over, Patching, Question, Subject, WeightForm, answer,
+};
 use headcount::model::weights_file::Container;
 use headcount::model::{
-    Activations, Change, Donor, Edit, Hook, Patch, Positions, Weights, forward, forward_again, read_weights,
+    Activations, Change, Donor, Edit, Hook, Patch, Positions, Snapshot, Weights, forward, forward_again,
+    read_weights,
 };
-use headcount::task::{Class, Token};
+use headcount::task::{Class, TaskConfig, Token};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -166,4 +173,65 @@ fn a_normalized_grid_runs_from_the_corrupted_run_to_the_clean_one() {
     let more = Grid { values: vec![1.0, 1.0, 1.0], clean: 1.0, corrupted: 0.0, ..grid.clone() };
     let mean = Grid::mean([grid, more]).unwrap();
     assert_eq!((mean.values, mean.clean, mean.corrupted), (vec![0.0, 2.0, 1.0], 2.0, -0.5));
+}
+
+/// The answer to a question about a sequence of a model that counts which token came most often.
+fn ask(weights: &Weights, tokens: &[Token], question: Question) -> Findings {
+    let snapshot = Arc::new(Snapshot::new(0, weights.clone()));
+    let data = TaskConfig { sequences: 2, ..TaskConfig::default() };
+    let data = data.dataset(weights.config().shape(), 1).unwrap();
+    let subject = Subject::weights(&snapshot, WeightForm::Trained).over(Over::Sequence(tokens.into()));
+    let inquiry = Inquiry { generation: 0, by: AskedBy::User, subject, question };
+    answer(inquiry, &Bench::new(Arc::new(data), 1, None)).findings
+}
+
+#[test]
+fn the_flip_point_is_the_replacement_of_one_token_that_turns_the_answer_most() {
+    let weights = reference::weights("weights");
+    let tokens: Vec<Token> = vec![1, 4, 4, 2, 7, 4, 2, 2, 9, 0];
+    let position = 7;
+    let logits = |tokens: &[Token]| -> Vec<f32> {
+        run(&weights, tokens, &Patch::default()).logits[position * 10..(position + 1) * 10].to_vec()
+    };
+    let largest = |logits: &[f32]| (0..10).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap();
+    let before = largest(&logits(&tokens));
+    let mut best = (f32::MIN, 0, 0);
+    for (at, token) in (0..=position).flat_map(|at| (0..10).map(move |token| (at, token))) {
+        let mut changed = tokens.clone();
+        changed[at] = token;
+        let after = logits(&changed);
+        let other =
+            (0..10).filter(|class| *class != before).map(|class| after[class]).fold(f32::MIN, f32::max);
+        if other - after[before] > best.0 {
+            best = (other - after[before], at, token);
+        }
+    }
+    let Findings::Flip(found) = ask(&weights, &tokens, Question::Flip(position)) else { panic!() };
+    assert!(best.0 > 0.0, "some replacement turns the answer");
+    let turned = found.found.as_ref().expect("one replacement is enough");
+    assert_eq!((turned.replaced[..].to_vec(), usize::from(found.answer)), (vec![(best.1, best.2)], before));
+    assert!((turned.margin - best.0).abs() < 1e-4 && turned.answer != found.answer);
+    assert_eq!(found.tried, 8 * 9, "every other token at every position that the answer sees");
+    // Two tokens of a clear lead: no one replacement turns the answer, a pair does.
+    let clear = vec![3, 3, 3, 5, 3];
+    let Findings::Flip(found) = ask(&weights, &clear, Question::Flip(4)) else { panic!() };
+    assert!(
+        found.found.as_ref().is_none_or(|found| found.replaced.len() == 2),
+        "a lead of three stands one replacement"
+    );
+}
+
+#[test]
+fn the_explorers_grid_is_that_of_the_command_line() {
+    let weights = reference::weights("weights");
+    let (clean, corrupted) = (vec![1, 4, 4, 2, 7, 4], vec![1, 2, 4, 2, 7, 4]);
+    for by in [By::Index, By::Position, By::IndexPosition] {
+        let plan = Plan { site: Hook::Z, by, metric: Metric::LogitDiff, direction: Direction::Denoise };
+        let asked = Patching { corrupted: corrupted[..].into(), position: 3, plan };
+        let Findings::Patching(found) = ask(&weights, &clean, Question::Patching(asked)) else { panic!() };
+        let (clean, corrupted, answer, wrong) = (clean.clone(), corrupted.clone(), found.answer, found.wrong);
+        assert_eq!((answer, wrong), (4, 2), "the majority of the first four tokens");
+        let grid = plan.grid(&weights, &Pair { clean, corrupted, position: 3, answer, wrong });
+        assert_eq!((&found.grid.values, &found.grid.shape), (&grid.values, &grid.shape));
+    }
 }
