@@ -188,6 +188,9 @@ fn nothing(shown: &Shown, app: &App) -> Failure {
     Failure::Usage(format!("show {name}: no numbers: {}", (room.lacks)(app)))
 }
 
+/// Most cells of a question that are written.
+const MOST_CELLS: usize = 1 << 28;
+
 /// The figure of a question, at the entries given on the command line.
 fn whole(args: &ShowArgs, spec: &'static Spec, panel: &Panel) -> Result<Panel, Failure> {
     let figure = panel.columns.iter().map(|column| &column.figure).find(|figure| figure.spec == spec);
@@ -206,7 +209,16 @@ fn whole(args: &ShowArgs, spec: &'static Spec, panel: &Panel) -> Result<Panel, F
     }
     let position = args.position.into_iter();
     fixed.extend(position.flat_map(|at| [(Dim::Position, at), (Dim::Query, at)]));
-    Ok(Panel::of_figure(figure, &fixed))
+    let panel = Panel::of_figure(figure, &fixed);
+    if panel.len() > MOST_CELLS {
+        let instead = "its panel has those around the cursor";
+        return Err(Failure::Failed(format!(
+            "show {}: {:.1e} cells are too many to write: {instead}",
+            spec.name,
+            panel.len() as f64
+        )));
+    }
+    Ok(panel)
 }
 
 fn difference(panels: &[Panel], others: &[Panel]) -> Result<Vec<Panel>, Failure> {

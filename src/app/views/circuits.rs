@@ -73,6 +73,26 @@ fn known(app: &App) -> Option<circuits::Figures> {
     Some(circuits::figures(answer, found))
 }
 
+/// Larger maps are written around the cursor only, in cells.
+const MOST_CELLS: usize = 1 << 22;
+
+/// Rows and columns written of a larger map.
+const AROUND: usize = 64;
+
+/// A map of tokens by tokens or classes.
+fn map_of_tokens(app: &App, name: &'static str, figure: &Arc<Figure>) -> Panel {
+    let (panel, [rows, cols]) = (map(name, figure), [0, 1].map(|axis| figure.axes[axis].len()));
+    if rows.saturating_mul(cols) <= MOST_CELLS {
+        return panel;
+    }
+    let around = |at: usize, len: usize| {
+        let first = at.saturating_sub(AROUND / 2).min(len.saturating_sub(AROUND));
+        first..(first + AROUND).min(len)
+    };
+    let (rows, shown) = (around(app.cursor.token, rows), around(app.cursor.other, cols));
+    panel.ordered(rows.flat_map(|row| shown.clone().map(move |col| row * cols + col)))
+}
+
 /// A map.
 fn map(name: &'static str, figure: &Arc<Figure>) -> Panel {
     Panel::new(name, figure.axes.clone()).with(Column::new("value", figure, [At::Lead(0), At::Lead(1)]))
@@ -87,12 +107,13 @@ fn scaled(app: &App, mut panel: Panel) -> Panel {
 
 fn qk_tokens(app: &App) -> Option<Panel> {
     let (answer, found) = app.studies.maps(app.cursor.head_id())?;
-    Some(scaled(app, map("qk_tokens", &circuits::qk_tokens(answer, found, app.options.dataset.task()))))
+    let figure = circuits::qk_tokens(answer, found, app.options.dataset.task());
+    Some(scaled(app, map_of_tokens(app, "qk_tokens", &figure)))
 }
 
 fn ov_logits(app: &App) -> Option<Panel> {
     let (answer, found) = app.studies.maps(app.cursor.head_id())?;
-    Some(map("ov_logits", &circuits::ov_logits(answer, found, app.options.dataset.task())))
+    Some(map_of_tokens(app, "ov_logits", &circuits::ov_logits(answer, found, app.options.dataset.task())))
 }
 
 fn qk_positions(app: &App) -> Option<Panel> {
