@@ -36,7 +36,7 @@ fn names() -> BTreeSet<String> {
 fn the_help_of_every_command_ends_in_examples() {
     let dir = tempfile::tempdir().unwrap();
     let commands = commands();
-    assert_eq!(commands.len(), 17, "{commands:?}");
+    assert_eq!(commands.len(), 18, "{commands:?}");
     for command in commands {
         let help = help(dir.path(), &command);
         let (_, examples) = help.split_once("\nExamples:\n").unwrap_or_else(|| panic!("{command:?}: {help}"));

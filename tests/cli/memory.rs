@@ -83,7 +83,7 @@ fn questions_about_weights_that_would_not_fit_name_the_setting() {
             &["inspect", "attribution", "--weights", "words", "--tokens", &tokens, "--out", "o"],
             vocabulary,
         ),
-        (350, &["ablate", "--weights", "words", "--heads", "0", "--tokens", &tokens], vocabulary),
+        (250, &["ablate", "--weights", "words", "--heads", "0", "--tokens", &tokens], vocabulary),
         (250, &mean, context),
         (700, &["inspect", "cache", "--weights", "long", "--tokens", &long, "--out", "o"], context),
         (500, &["inspect", "fold", "--weights", "large", "--out", "o"], vocabulary),

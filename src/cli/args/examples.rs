@@ -60,8 +60,8 @@ pub const PATCH: &str = "\
 Examples:
   headcount patch --weights runs/majority-23 --clean 1,2,2 --corrupted 1,2,1
   headcount patch --run runs/addition-1 --data pairs.jsonl --site resid_pre --normalize
-  headcount patch --weights W.safetensors --clean 1,2,2 --corrupted 1,2,1 --site z --by head-position --json
-  headcount patch --weights W.safetensors --clean 1,2,2 --corrupted 1,2,1 --from z --to q   # path patching";
+  headcount patch --run runs/majority-23 --clean 1,2,2 --corrupted 1,2,1 --by head-position --json
+  headcount patch --weights W --clean 1,2,2 --corrupted 1,2,1 --from z --to q   # path patching";
 
 pub const ABLATE: &str = "\
 Examples:
