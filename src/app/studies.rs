@@ -304,6 +304,9 @@ impl App {
         let known = self.studies.circuits().map(|(circuits, _)| &circuits.inquiry.subject);
         let by = known.unwrap_or(&folded);
         let mut asks = vec![(by.clone(), Question::Maps(id)), (folded.clone(), Question::Circuits)];
+        if known.is_none() {
+            return asks;
+        }
         if self.circuits.map == CircuitMap::QkPositions {
             asks.push((by.clone(), Question::Positions(id)));
         }
