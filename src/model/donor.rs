@@ -6,7 +6,7 @@ use super::activations::Activations;
 use super::config::ModelConfig;
 use super::edit::{Edit, Hook};
 use super::parts::mlp::MlpActivations;
-use super::pass::{attn_out, mlp_out};
+use super::pass::{attn_out, mlp_out, unrotated};
 use super::patch::{Patch, rows_of};
 use super::weights::Weights;
 
@@ -30,7 +30,7 @@ impl<'a> Donor<'a> {
             let block = &from.blocks[layer];
             match hook {
                 Hook::ResidPre => Cow::Borrowed(&block.resid_pre[..]),
-                Hook::Q | Hook::K | Hook::V => Cow::Borrowed(&block.attn.qkv[..]),
+                Hook::Q | Hook::K | Hook::V => unrotated(weights, from, layer),
                 Hook::Pattern => Cow::Borrowed(&block.attn.pattern[..]),
                 Hook::Z => Cow::Borrowed(&block.attn.z[..]),
                 Hook::AttnOut => Cow::Owned(attn_out(weights, from, layer)),

@@ -2,6 +2,8 @@
 //!
 //! Training, probing and editing all run these stages. Formulas and names are TransformerLens'.
 
+use std::borrow::Cow;
+
 use super::activations::Activations;
 use super::adjoints::Adjoints;
 use super::edit::Hook;
@@ -154,6 +156,13 @@ pub fn normalized(weights: &Weights, stream: &[f32]) -> Vec<f32> {
     let mut normed = Normed::new(stream.len() / c.d_model, c.d_model);
     c.norm().forward(stream, c.d_model, None, &mut normed, &mut normalized);
     normalized
+}
+
+/// Queries, keys and values of one sequence before any rotation, `[pos, 3, n_heads, d_head]`: `hook_q`, `hook_k`, `hook_v`.
+pub(super) fn unrotated<'a>(weights: &Weights, from: &'a Activations, layer: usize) -> Cow<'a, [f32]> {
+    let patch = Patch::default();
+    let (tile, qkv) = (Tile::without_tokens(from.keys.clone(), &patch), &from.blocks[layer].attn.qkv);
+    attention::unrotated(weights.params(), tile.layer(layer, weights.config().n_layers), qkv)
 }
 
 /// `z W_O + b_O`, `[pos, d_model]`: `hook_attn_out`.

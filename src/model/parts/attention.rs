@@ -4,6 +4,7 @@ mod backward;
 mod composed;
 mod head;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::PositionEmbedding;
@@ -208,6 +209,16 @@ fn rotate(of: Params<'_>, turn: Turn, layer: Layer<'_>, qkv: &mut [f32]) {
     }
 }
 
+/// Queries, keys and values before any rotation.
+pub(crate) fn unrotated<'a>(of: Params<'_>, layer: Layer<'_>, qkv: &'a [f32]) -> Cow<'a, [f32]> {
+    if of.rotation.is_none() {
+        return Cow::Borrowed(qkv);
+    }
+    let mut qkv = qkv.to_vec();
+    rotate(of, Turn::Back, layer, &mut qkv);
+    Cow::Owned(qkv)
+}
+
 /// Replaces patterns, and recomputes `z`.
 pub(crate) fn edit_patterns(c: &ModelConfig, layer: Layer<'_>, attn: &mut AttentionActivations) {
     for span in layer.spans() {
@@ -258,9 +269,7 @@ impl Hooks {
     ) {
         let (c, len) = (of.config, self.len);
         let name = |part: &str| format!("{block}.{part}");
-        let mut qkv = attn.qkv.clone();
-        rotate(of, Turn::Back, layer, &mut qkv);
-        self.heads(c, &name("attn.hook"), &["q", "k", "v"], &qkv);
+        self.heads(c, &name("attn.hook"), &["q", "k", "v"], &unrotated(of, layer, &attn.qkv));
         if of.rotation.is_some() {
             self.heads(c, &name("attn.hook_rot"), &["q", "k"], &attn.qkv);
         }
