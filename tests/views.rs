@@ -73,9 +73,9 @@ fn a_run_in_the_middle() {
 #[test]
 fn patches_of_heads_at_positions_and_of_heads_raw() {
     let mut screen = in_training(Setup::sized(80, 24));
-    screen.keys("7vvvvvbb");
+    screen.keys("7b");
     assert_picture("patch_heads_80x24", &screen);
-    screen.keys("bzxD");
+    screen.keys("vzxD");
     assert_picture("patch_raw_80x24", &screen);
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct PatchingSettings {
 impl Default for PatchingSettings {
     fn default() -> Self {
         let (metric, direction) = (Metric::default(), Direction::default());
-        let plan = Plan { site: Hook::ResidPre, by: By::Position, metric, direction };
+        let plan = Plan { site: Hook::Z, by: By::IndexPosition, metric, direction };
         Self { plan, is_raw: false, corrupted: None }
     }
 }

@@ -10,7 +10,7 @@ use super::number::signed;
 use super::theme::Role;
 use super::widgets::{NUMBER, Scale, SignedMap};
 use super::{Look, nothing_yet, provenance_of};
-use crate::analysis::patching::{By, Direction};
+use crate::analysis::patching::{By, Direction, Metric};
 use crate::app::App;
 use crate::inquiry::{Answer, Patching, PatchingReport, Probe};
 use crate::task::{Class, Token};
@@ -85,19 +85,18 @@ fn corrupted(app: &App, room: u16) -> String {
     fits.unwrap_or_else(|| text(all.min(1)))
 }
 
-/// The metric of both runs, and the answers.
+/// The metric of both runs, and where they lie on the scale of the cells.
 fn runs(app: &App, found: &PatchingReport, asked: &Patching) -> String {
     let name = |class: Class| app.task().outputs().name(class);
-    let scale = if app.settings.patching.is_raw { "raw" } else { "0 corrupted, 1 clean" };
-    format!(
-        "{} {} - {} at {}: clean {}, corrupted {}; cells {scale}",
-        asked.plan.metric.name(),
-        name(found.answer),
-        name(found.wrong),
-        asked.position,
-        signed(found.grid.clean),
-        signed(found.grid.corrupted),
-    )
+    let (answer, metric) = (name(found.answer), asked.plan.metric);
+    let of = match metric {
+        Metric::LogitDiff => format!("{answer} - {}", name(found.wrong)),
+        Metric::Loss | Metric::Prob => format!("of {answer}"),
+    };
+    let [one, zero] = if app.settings.patching.is_raw { ["", ""] } else { [" = 1", " = 0"] };
+    let [clean, corrupted] = [found.grid.clean, found.grid.corrupted].map(signed);
+    let at = asked.position;
+    format!("{} {of} at {at}: clean {clean}{one}, corrupted {corrupted}{zero}", metric.name())
 }
 
 fn map(ink: &mut Ink<'_>, app: &App, found: &PatchingReport, area: Rect) {

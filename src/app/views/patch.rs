@@ -74,7 +74,7 @@ const KEYS: &[Binding] = &[
         &[Key::ch('v')],
         |_| Offer::set(|app| app.settings.patching.next_site(&app.options.model)),
         "site",
-        "the site: residual stream, q, k, v, pattern, z, outputs, neurons",
+        "site: stream, q, k, v, pattern, heads, outputs, neurons",
     ),
     bind(
         &[Key::ch('b')],
