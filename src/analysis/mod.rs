@@ -35,7 +35,7 @@ pub use neurons::NeuronHook;
 pub use pass::Pass;
 pub use pool::ActivationPool;
 pub use readout::Readout;
-pub use scores::{Predicted, Scores, donors};
+pub use scores::{Predicted, Scores, donor_for, donors, donors_among};
 pub use target::{ResolvedTarget, Target};
 pub use trackers::{TokenTrackers, token_trackers};
 pub use tuning::TuningPoint;

@@ -10,7 +10,7 @@ use super::total::{Total, over_each};
 use super::{Pass, Tally};
 use crate::model::{Activations, ModelConfig, Patch, Weights};
 use crate::random::{Purpose, stream};
-use crate::task::{Class, Example};
+use crate::task::{Class, Dataset, Example, Split};
 
 /// Loss and predictions over sequences.
 #[derive(Clone, Debug, Default)]
@@ -101,6 +101,25 @@ pub fn donors(lens: &[usize], pool: &[usize], is_same_set: bool, seed: u64) -> R
         Ok(order[if is_same_set && at >= rank[index] { at + 1 } else { at }])
     };
     lens.iter().enumerate().map(drawn).collect()
+}
+
+/// Lengths of the validation sequences.
+fn lens(data: &Dataset) -> Vec<usize> {
+    data.examples(Split::Validation).iter().map(|one| one.tokens().len()).collect()
+}
+
+/// For each validation sequence another one, as [`donors`]; `None` if a sequence has none.
+pub fn donors_among(data: &Dataset, seed: u64) -> Option<Vec<usize>> {
+    let lens = lens(data);
+    donors(&lens, &lens, true, seed).ok().filter(|donors| !donors.is_empty())
+}
+
+/// A validation sequence for a sequence of this length that is not among them: of those at least as long, else the longest,
+/// which leaves the positions after its end as they are.
+pub fn donor_for(len: usize, data: &Dataset, seed: u64) -> Option<usize> {
+    let lens = lens(data);
+    let longest = (0..lens.len()).max_by_key(|index| lens[*index]);
+    donors(&[len], &lens, false, seed).map_or(longest, |drawn| drawn.first().copied())
 }
 
 #[cfg(test)]

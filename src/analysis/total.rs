@@ -49,10 +49,10 @@ pub fn add<T: Total>(
 }
 
 /// The patch of each sequence, by its index.
-type PatchOf<'a, 'b> = &'b (dyn Fn(usize) -> Cow<'a, Patch> + Sync);
+pub type PatchOf<'a, 'b> = &'b (dyn Fn(usize) -> Cow<'a, Patch> + Sync);
 
-/// Like [`add`], with a patch for each sequence.
-fn add_each<T: Total>(
+/// Like [`add`], with a patch for each sequence, by its index in `examples`.
+pub fn add_each<T: Total>(
     total: &mut T,
     weights: &Weights,
     patch_of: PatchOf<'_, '_>,

@@ -3,6 +3,7 @@
 use super::App;
 use super::event::{Command, Notice};
 use super::keymap::Offer;
+use crate::analysis::donors_among;
 use crate::model::{AblationKind, PatternKind};
 
 impl App {
@@ -46,13 +47,20 @@ impl App {
     }
 
     pub(super) fn cycle_kind(&mut self) -> Vec<Command> {
+        let can_resample = donors_among(&self.options.dataset, self.options.seed).is_some();
         let kind = &mut self.ablation.off.kind;
         *kind = kind.next();
+        if *kind == AblationKind::Resample && !can_resample {
+            *kind = kind.next();
+        }
         let text = match kind {
             AblationKind::Zero => "ablating to zero",
             AblationKind::Mean => "ablating to the mean over sequences and positions of the validation set",
             AblationKind::MeanPosition => {
                 "ablating to the mean at each position over the sequences of the validation set that have it"
+            }
+            AblationKind::Resample => {
+                "ablating to the values of another validation sequence, drawn by the seed"
             }
         };
         self.say(Notice::info(text));

@@ -18,11 +18,7 @@ use crate::task::{Dataset, Example, Split};
 
 pub fn run(args: &AblateArgs) -> Result<(), Failure> {
     let measured = Measured::open(&args.measured)?;
-    let kind = match args.kind {
-        AblationKindArg::Zero => AblationKind::Zero,
-        AblationKindArg::MeanPosition => AblationKind::MeanPosition,
-        AblationKindArg::Mean | AblationKindArg::Resample => AblationKind::Mean,
-    };
+    let kind = AblationKind::from(args.kind);
     let interventions = interventions(&args.edits, kind, measured.config())?;
     let set = Set::of(args, &measured)?;
     let folded = args.folded.then(|| fold(&measured.weights, FoldOptions::default()));
@@ -42,7 +38,7 @@ pub fn run(args: &AblateArgs) -> Result<(), Failure> {
     };
     let outcome = AblationOutcome {
         mean_over,
-        kind: args.kind.word(),
+        kind: kind.word(),
         positions: args.positions.clone(),
         over: set.words.as_ref().map(|words| format!("{words} ({})", count(examples.len(), "sequence"))),
         step: measured.step,

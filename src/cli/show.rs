@@ -9,6 +9,7 @@ use super::args::{EditArgs, Format, KindArg, PlaceArg, ShowArgs, TokensArgs};
 use super::explore::open::{self, Plan};
 use super::output::{self, print_text};
 use super::{Failure, ablate, input, say};
+use crate::analysis::donors_among;
 use crate::app::glossary::{entries, questions};
 use crate::app::panels::PanelEntry;
 use crate::app::{App, AppOptions, ColorDepth, Command, Event, Glyphs, Ground, Opening, ViewId};
@@ -163,6 +164,11 @@ fn answered(args: &ShowArgs, shown: &Shown, from: Option<&App>) -> Result<(App, 
     let mut desk = Desk::open(args, from)?;
     desk.controls = if shown.has_controls() { args.controls } else { 0 };
     let options = &desk.app.options;
+    let is_resampled = args.kind == KindArg::Resample;
+    if is_resampled && donors_among(&options.dataset, options.seed).is_none() {
+        let why = "--kind resample: a validation sequence has no other one that is as long";
+        return Err(Failure::Usage(why.into()));
+    }
     let opening = opening(args, &options.model, options.dataset.task().vocabulary())?;
     let opening = if let Some(app) = from { app.as_here(opening) } else { opening };
     let commands = desk.app.open(shown.view(), opening).map_err(|error| Failure::Usage(error.to_string()))?;

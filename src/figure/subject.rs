@@ -143,8 +143,16 @@ impl Subject {
 
     /// Whether edits replace activations by means.
     pub fn needs_means(&self) -> bool {
-        let is_ablated = !(self.edits.heads.is_empty() && self.edits.neurons.is_empty());
-        is_ablated && self.edits.kind != AblationKind::Zero
+        self.is_ablated() && matches!(self.edits.kind, AblationKind::Mean | AblationKind::MeanPosition)
+    }
+
+    /// Whether edits replace activations by those of another sequence.
+    pub fn is_resampled(&self) -> bool {
+        self.is_ablated() && self.edits.kind == AblationKind::Resample
+    }
+
+    fn is_ablated(&self) -> bool {
+        !(self.edits.heads.is_empty() && self.edits.neurons.is_empty())
     }
 
     /// Whether these means are taken at each position.

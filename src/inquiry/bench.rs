@@ -2,12 +2,12 @@
 
 use std::any::Any;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rayon::ThreadPool;
 
 use crate::analysis::circuits::{HeadDrive, HeadMaps};
-use crate::analysis::{ActivationPool, Evaluation, Pass, Readout};
+use crate::analysis::{ActivationPool, Evaluation, Pass, Readout, donor_for, donors_among};
 use crate::figure::{Over, Subject, WeightForm};
 use crate::model::{HeadId, Interventions, Means, Patch, Snapshot};
 use crate::task::{Dataset, Example, Split, Targets, Token};
@@ -81,6 +81,7 @@ pub struct Bench {
     passes: AtomicUsize,
     activations: Arc<ActivationPool>,
     yield_point: Option<Arc<dyn YieldPoint>>,
+    donors: OnceLock<Option<Arc<[usize]>>>,
 }
 
 impl Bench {
@@ -96,6 +97,7 @@ impl Bench {
             passes: AtomicUsize::new(0),
             activations: Arc::default(),
             yield_point: None,
+            donors: OnceLock::new(),
         }
     }
 
@@ -202,6 +204,21 @@ impl Bench {
             || HeadMaps::new(&self.weights(of).weights, id),
             HeadMaps::bytes,
         )
+    }
+
+    /// For each validation sequence another one that is as long or longer; `None` if one has none.
+    pub(super) fn donors(&self) -> Option<Arc<[usize]>> {
+        let drawn = || donors_among(&self.data, self.seed).map(Into::into);
+        self.donors.get_or_init(drawn).clone()
+    }
+
+    /// The validation sequence whose activations replace those of this sequence; `None` for no sequence, and without
+    /// [`donors`](Self::donors).
+    pub(super) fn donor(&self, tokens: &[Token]) -> Option<usize> {
+        let donors = self.donors().filter(|_| !tokens.is_empty())?;
+        let is_it = |index: &usize| self.data.example(Split::Validation, *index).tokens() == tokens;
+        let own = (0..donors.len()).find(is_it).map(|index| donors[index]);
+        own.or_else(|| donor_for(tokens.len(), &self.data, self.seed))
     }
 
     /// How strongly a head drives its layer's neurons, from the folded weights.

@@ -1,16 +1,17 @@
 //! A running computation of an answer, in small steps, so that more urgent work can come in between.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Findings;
 use super::bench::{Averages, Bench};
-use crate::analysis::evaluation::Totals;
+use crate::analysis::evaluation::{Totals, values_of};
 use crate::analysis::hypotheses::{Tracker, TrackerSums};
-use crate::analysis::total::{Total, add, slice_len};
+use crate::analysis::total::{Total, add_each, slice_len};
 use crate::analysis::{Evaluation, Tally};
 use crate::figure::Subject;
-use crate::model::{Patch, Snapshot};
-use crate::task::Split;
+use crate::model::{Interventions, Patch, Snapshot};
+use crate::task::{Dataset, Split};
 
 /// The result of a step.
 pub enum Progress {
@@ -37,30 +38,61 @@ impl<F: Fn(&Bench) -> Findings + Send> Job for Once<F> {
     }
 }
 
+/// The replacement values of a set's sequences.
+pub(super) enum Patches {
+    /// The same for each.
+    Same(Patch),
+    /// For each the activations of another one.
+    Donors { edits: Interventions, donors: Arc<[usize]> },
+}
+
+impl From<Patch> for Patches {
+    fn from(patch: Patch) -> Self {
+        Self::Same(patch)
+    }
+}
+
+impl Patches {
+    /// The patch of a validation sequence.
+    fn of(&self, index: usize, weights: &Snapshot, data: &Dataset) -> Cow<'_, Patch> {
+        match self {
+            Self::Same(patch) => Cow::Borrowed(patch),
+            Self::Donors { edits, donors } => Cow::Owned(donated(edits, donors[index], weights, data)),
+        }
+    }
+}
+
+/// The patch with the activations of a validation sequence.
+fn donated(edits: &Interventions, donor: usize, weights: &Snapshot, data: &Dataset) -> Patch {
+    let values = values_of(&weights.weights, data.example(Split::Validation, donor).tokens());
+    edits.patch(weights.config(), Some(&values))
+}
+
 /// A total over the validation set, computed in slices.
 pub(super) struct Sweep<T> {
     weights: Arc<Snapshot>,
-    patch: Patch,
+    patches: Patches,
     next: usize,
     total: Option<T>,
 }
 
 impl<T: Total> Sweep<T> {
-    pub(super) fn new(weights: Arc<Snapshot>, patch: Patch, total: T) -> Self {
-        Self { weights, patch, next: 0, total: Some(total) }
+    pub(super) fn new(weights: Arc<Snapshot>, patches: impl Into<Patches>, total: T) -> Self {
+        Self { weights, patches: patches.into(), next: 0, total: Some(total) }
     }
 
     /// Adds the next slice; returns the total after the last.
     pub(super) fn step(&mut self, bench: &Bench) -> Option<T> {
         let (sequences, first) = (bench.sequences(), self.next);
-        let (weights, patch) = (&self.weights.weights, &self.patch);
+        let (weights, patches) = (&self.weights, &self.patches);
         let total = self.total.as_mut()?;
         let yield_to_urgent = bench.yield_to_urgent();
         self.next = bench.long(|| {
-            let end = first.saturating_add(slice_len(weights, sequences)).min(sequences);
+            let end = first.saturating_add(slice_len(&weights.weights, sequences)).min(sequences);
             let examples: Vec<_> =
                 (first..end).map(|index| bench.data().example(Split::Validation, index)).collect();
-            add(total, weights, patch, &examples, sequences, &yield_to_urgent);
+            let patch_of = |index: usize| patches.of(first + index, weights, bench.data());
+            add_each(total, &weights.weights, &patch_of, &examples, sequences, &yield_to_urgent);
             end
         });
         bench.count(self.next - first);
@@ -92,8 +124,19 @@ impl MeansOf {
         self.known.clone()
     }
 
-    /// The replacement values of a subject's edits; `None` until known.
+    /// The replacement values of a subject's edits in every validation sequence; `None` until known.
+    pub(super) fn patches(&mut self, of: &Subject, bench: &Bench) -> Option<Patches> {
+        match bench.donors().filter(|_| of.is_resampled()) {
+            Some(donors) => Some(Patches::Donors { edits: of.edits.clone(), donors }),
+            None => self.patch(of, bench).map(Patches::Same),
+        }
+    }
+
+    /// The replacement values of a subject's edits in its sequence; `None` until known.
     pub(super) fn patch(&mut self, of: &Subject, bench: &Bench) -> Option<Patch> {
+        if let Some(donor) = bench.donor(of.tokens()).filter(|_| of.is_resampled()) {
+            return Some(donated(&of.edits, donor, &bench.weights(of), bench.data()));
+        }
         let averages = if of.needs_means() { Some(self.step(of, bench)?) } else { None };
         let means = averages.as_ref().map(|averages| &averages.means);
         Some(of.edits.patch(of.snapshot.config(), means))
@@ -111,10 +154,10 @@ impl Evaluator {
     /// Adds the next slice; returns the evaluation after the last. The subject must stay the same until then.
     pub(super) fn step(&mut self, of: &Subject, bench: &Bench) -> Option<Evaluation> {
         let Some(sweep) = &mut self.sweep else {
-            let patch = self.means.patch(of, bench)?;
+            let patches = self.means.patches(of, bench)?;
             let weights = bench.weights(of);
             let tally = Tally::new(weights.config()).with_situations(bench.data().task().situations());
-            self.sweep = Some(Sweep::new(weights, patch, tally));
+            self.sweep = Some(Sweep::new(weights, patches, tally));
             return None;
         };
         let evaluation = sweep.step(bench)?.evaluation();
@@ -179,9 +222,9 @@ where
 {
     fn step(&mut self, bench: &Bench) -> Progress {
         let Some(sweep) = &mut self.sweep else {
-            let Some(patch) = self.means.patch(&self.subject, bench) else { return Progress::More };
+            let Some(patches) = self.means.patches(&self.subject, bench) else { return Progress::More };
             let total = (self.total)(&self.subject, bench);
-            self.sweep = Some(Sweep::new(bench.weights(&self.subject), patch, total));
+            self.sweep = Some(Sweep::new(bench.weights(&self.subject), patches, total));
             return Progress::More;
         };
         sweep.step(bench).map_or(Progress::More, |total| Progress::Done((self.findings)(total)))

@@ -1,12 +1,14 @@
 //! What do the heads do on random tokens repeated once, with the edits?
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::bench::Bench;
 use super::job::{Job, MeansOf, Progress};
 use super::{Answer, Findings};
+use crate::analysis::evaluation::values_of;
 use crate::analysis::head_scores::{RepeatedScores, RepeatedSums, repeated_tokens};
-use crate::analysis::total::add;
+use crate::analysis::total::add_each;
 use crate::figure::{Dim, Figure, Spec, Subject};
 use crate::model::Patch;
 use crate::task::{Example, Targets, Token};
@@ -95,7 +97,17 @@ impl Job for Repeated {
             pairs.map(|(tokens, targets)| Example::new(tokens, targets)).collect();
         let (weights, sums) = (bench.weights(&self.subject), &mut self.sums);
         let wait = bench.yield_to_urgent();
-        bench.long(|| add(sums, &weights.weights, patch, &examples, SLICE, &wait));
+        let (edits, is_resampled, all) = (&self.subject.edits, self.subject.is_resampled(), &self.sequences);
+        let first = self.next;
+        let patch_of = |index: usize| {
+            if !is_resampled {
+                return Cow::Borrowed(patch);
+            }
+            // Another random sequence, of the same length as all.
+            let values = values_of(&weights.weights, &all[(first + index + 1) % all.len()]);
+            Cow::Owned(edits.patch(weights.config(), Some(&values)))
+        };
+        bench.long(|| add_each(sums, &weights.weights, &patch_of, &examples, SLICE, &wait));
         bench.count(examples.len());
         self.next = end;
         if self.next < self.sequences.len() {

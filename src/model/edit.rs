@@ -148,7 +148,7 @@ pub enum Change {
     MeanPosition,
     /// An attention pattern in place of the head's own.
     Pattern(PatternKind),
-    /// The activation of another sequence at the same position: activation patching.
+    /// The activation of another sequence at the same position: activation patching, and resample ablation.
     Donor,
 }
 
@@ -217,6 +217,8 @@ pub enum AblationKind {
     Mean,
     /// Its mean over a set of sequences at the same position.
     MeanPosition,
+    /// Its value at the same position of another sequence.
+    Resample,
 }
 
 impl AblationKind {
@@ -226,7 +228,18 @@ impl AblationKind {
         match self {
             Self::Zero => Self::Mean,
             Self::Mean => Self::MeanPosition,
-            Self::MeanPosition => Self::Zero,
+            Self::MeanPosition => Self::Resample,
+            Self::Resample => Self::Zero,
+        }
+    }
+
+    /// In one word, as an option of the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Zero => "zero",
+            Self::Mean => "mean",
+            Self::MeanPosition => "mean-position",
+            Self::Resample => "resample",
         }
     }
 }

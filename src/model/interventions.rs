@@ -62,6 +62,7 @@ impl Interventions {
             AblationKind::Zero => Change::Zero,
             AblationKind::Mean => Change::Mean,
             AblationKind::MeanPosition => Change::MeanPosition,
+            AblationKind::Resample => Change::Donor,
         };
         let edit = |layer, hook, index, change| Edit {
             layer,
@@ -83,7 +84,8 @@ impl Interventions {
         self.edits().iter().map(|edit| edit.cells(config, keys)).sum()
     }
 
-    /// The replacement values. Without `means`, ablation to the mean becomes ablation to zero.
+    /// The replacement values. `means` are those of the donor if values are resampled. Without `means`, every ablation
+    /// is to zero.
     pub fn patch(&self, config: &ModelConfig, means: Option<&Means>) -> Patch {
         Patch::new(config, &self.edits(), means)
     }

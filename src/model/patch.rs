@@ -80,9 +80,9 @@ impl Means {
 }
 
 impl Patch {
-    /// The patch of these edits. Without `means`, a change to the mean becomes a change to zero. Panics if a pattern is
-    /// set anywhere but at [`Hook::Pattern`], or anything else is set there; at a mean of another hook than those of
-    /// [`Means`]; and at [`Change::Donor`].
+    /// The patch of these edits, whose means, or values of a donor, are `means`; without them, a change to these becomes a
+    /// change to zero. Panics if a pattern is set anywhere but at [`Hook::Pattern`], or anything else is set there; and at a
+    /// hook other than those of [`Means`].
     pub fn new(config: &ModelConfig, edits: &[Edit], means: Option<&Means>) -> Self {
         Self::of(config, edits, |edit, index| {
             let (first, width) = (index * edit.hook.width(config), edit.hook.width(config));

@@ -75,6 +75,7 @@ fn heading(app: &App, probe: &Probe) -> String {
         AblationKind::Zero => "to zero",
         AblationKind::Mean => "to the mean over the validation set",
         AblationKind::MeanPosition => "to the mean at each position",
+        AblationKind::Resample => "to another sequence's values",
     };
     let plural = |n: usize, noun: &str| (n > 0).then(|| super::number::count(n, noun));
     let counts = [plural(off.heads.len(), "head"), plural(off.neurons.len(), "neuron")];
@@ -95,7 +96,7 @@ fn nothing_off(ink: &mut Ink<'_>, area: Rect) {
         ("4", "choose a neuron with the arrows and switch it off with space;"),
         ("", "B switches off those that track the target's token"),
         ("2", "a replaces a head's pattern, A every one: uniform, identity, previous"),
-        ("m", "zero, or the mean over the validation set"),
+        ("m", "zero, the mean, that at each position, or another sequence's values"),
         ("6", "here again: loss and accuracy before and after, beside random sets"),
     ];
     let rows: Vec<Row<'_>> = how

@@ -47,14 +47,23 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     // Some headings have no room for the form of the weights.
     let folded = app.probe.as_ref().is_some_and(|probe| probe.subject.form.is_folded());
     let look = if folded { format!("folded {look}") } else { look };
-    let off = app.ablation.off.len();
-    let off = if off == 0 { String::new() } else { format!("✕ {off} off  ") };
-    let right = width(&look) + width(&off) + 1;
-    let fits = |names: &Names| {
-        let all = ViewId::ALL.iter().map(|&view| width(&names.of(view, app.view)) + 2).sum::<u16>();
-        all + right <= area.width
+    let edits = &app.ablation.off;
+    let off = edits.len();
+    let kind = if edits.heads.len() + edits.neurons.len() > 0 { edits.kind.word() } else { "" };
+    let texts = match (off, kind) {
+        (0, _) => [String::new(), String::new()],
+        (off, "") => [format!("✕ {off} off  "), format!("✕ {off} off  ")],
+        (off, kind) => [format!("✕ {off} off: {kind}  "), format!("✕ {off}: {kind}  ")],
     };
-    let names = [Names::Whole, Names::Short].into_iter().find(fits).unwrap_or(Names::Numbers);
+    let right = |off: &String| width(&look) + width(off) + 1;
+    let fits = |(names, off): &(Names, &String)| {
+        let all = ViewId::ALL.iter().map(|&view| width(&names.of(view, app.view)) + 2).sum::<u16>();
+        all + right(off) <= area.width
+    };
+    let [long, short] = &texts;
+    let choices = [(Names::Whole, long), (Names::Short, long), (Names::Short, short)];
+    let (names, off) = choices.into_iter().find(fits).unwrap_or((Names::Numbers, long));
+    let right = right(off);
     let (open, close) = ink.brackets();
     let title = |view: ViewId| {
         let name = names.of(view, app.view);
@@ -69,6 +78,6 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         .highlight_style(ink.theme.style(Role::Cursor));
     ink.draw(tabs, area);
     let start = area.width.saturating_sub(right).max(used + 1);
-    let state = Line::from(vec![ink.span(off, Role::Off), ink.span(look, role)]);
+    let state = Line::from(vec![ink.span(off.as_str(), Role::Off), ink.span(look, role)]);
     ink.draw(state, part(area, start, 0, area.width, 1));
 }

@@ -38,7 +38,7 @@ pub(super) const KEYS: &[Binding] = &[
         &[Key::ch('m')],
         |app| Offer::act(App::cycle_kind).hinted_if(!app.ablation.off.is_empty()),
         "zero/mean",
-        "ablate to zero, the validation set's mean, or by position",
+        "ablate to zero, the mean, by position, or resample",
     ),
     bind(
         &[Key::ch('d')],

@@ -18,6 +18,8 @@ pub enum KindArg {
     Mean,
     /// Mean at each position over the sequences of the validation set that have it
     MeanPosition,
+    /// Values of another validation sequence, drawn by the seed
+    Resample,
 }
 
 /// Replacement of ablated values.
@@ -34,14 +36,13 @@ pub enum AblationKindArg {
     Resample,
 }
 
-impl AblationKindArg {
-    /// Name of the kind in files.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Zero => "zero",
-            Self::Mean => "mean",
-            Self::MeanPosition => "mean-position",
-            Self::Resample => "resample",
+impl From<AblationKindArg> for AblationKind {
+    fn from(kind: AblationKindArg) -> Self {
+        match kind {
+            AblationKindArg::Zero => Self::Zero,
+            AblationKindArg::Mean => Self::Mean,
+            AblationKindArg::MeanPosition => Self::MeanPosition,
+            AblationKindArg::Resample => Self::Resample,
         }
     }
 }
@@ -52,6 +53,7 @@ impl From<KindArg> for AblationKind {
             KindArg::Zero => Self::Zero,
             KindArg::Mean => Self::Mean,
             KindArg::MeanPosition => Self::MeanPosition,
+            KindArg::Resample => Self::Resample,
         }
     }
 }
