@@ -563,6 +563,7 @@ fn an_opened_run_is_validated_again_at_every_step_that_is_looked_at() {
     let validation = analysis::Evaluation {
         accuracy_by_position: Vec::new(),
         by_situation: Vec::new(),
+        answers: Vec::new(),
         confusion: Vec::new(),
         ..analysis::evaluate(&trained(), &Patch::default(), &screen.data.examples(Split::Validation))
     };

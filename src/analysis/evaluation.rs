@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::logits::prediction;
 use super::total::{Total, over};
 use crate::model::{Activations, Means, ModelConfig, Patch, Weights, cross_entropy, forward};
-use crate::task::{Example, Situation, Token};
+use crate::task::{Answers, Example, Situation, Task, Token};
 
 /// Loss and accuracy on a set of sequences, over all their targets.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,6 +27,9 @@ pub struct Evaluation {
     /// The targets of each group of each of the task's situations; empty if they were not asked for.
     #[serde(skip)]
     pub by_situation: Vec<Vec<Count>>,
+    /// Number of predictions of each kind of the task's answers; empty if they were not asked for.
+    #[serde(skip)]
+    pub answers: Vec<usize>,
     /// Number of predictions by target, then predicted class, `[d_vocab_out, d_vocab_out]`; empty for many classes.
     #[serde(skip)]
     pub confusion: Vec<usize>,
@@ -61,7 +64,12 @@ pub struct Count {
 }
 
 impl Count {
-    fn add(&mut self, other: Self) {
+    /// One target, its prediction and its cross-entropy.
+    pub(super) fn one(is_right: bool, loss: f64) -> Self {
+        Self { right: usize::from(is_right), seen: 1, loss }
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
         self.right += other.right;
         self.seen += other.seen;
         self.loss += other.loss;
@@ -98,6 +106,8 @@ pub struct Tally {
     situations: &'static [Situation],
     /// By situation, then group.
     by_situation: Vec<Vec<Count>>,
+    sorted: Option<&'static Answers>,
+    answers: Vec<usize>,
     confusion: Vec<usize>,
 }
 
@@ -119,8 +129,20 @@ impl Tally {
             by_class,
             situations: &[],
             by_situation,
+            sorted: None,
+            answers: Vec::new(),
             confusion,
         }
+    }
+
+    /// The same, also counting by the situations of a task and sorting its answers.
+    #[must_use]
+    pub fn with_groups_of(self, task: &dyn Task) -> Self {
+        self.with_situations(task.situations()).with_answers(task.answers())
+    }
+
+    fn with_answers(self, sorted: Option<&'static Answers>) -> Self {
+        Self { sorted, answers: vec![0; sorted.map_or(0, |sorted| sorted.values.len())], ..self }
     }
 
     /// The same, also counting by these situations.
@@ -134,17 +156,22 @@ impl Tally {
     pub fn add(&mut self, logits: &[f32], example: Example<'_>) {
         let (outputs, targets) = (self.by_class.len(), example.targets());
         let groups: Vec<_> = self.situations.iter().map(|one| (one.of)(example.tokens())).collect();
+        if let Some(sorted) = self.sorted {
+            let predictions: Vec<_> = logits.chunks_exact(outputs).map(prediction).collect();
+            let kinds = sorted.kinds(example.tokens(), &predictions);
+            kinds.into_iter().flatten().for_each(|kind| self.answers[kind] += 1);
+        }
         let mut sum = 0.0;
         self.sequences += 1;
         self.by_position.resize(self.by_position.len().max(targets.len()), Count::default());
         for (position, (logits, target)) in logits.chunks_exact(outputs).zip(targets).enumerate() {
             let Some(target) = *target else { continue };
             let predicted = prediction(logits);
-            let right = usize::from(predicted == Some(target));
-            if let Some(predicted) = predicted.map(usize::from).filter(|_| !self.confusion.is_empty()) {
-                self.confusion[usize::from(target) * outputs + predicted] += 1;
+            if let Some(class) = predicted.map(usize::from).filter(|_| !self.confusion.is_empty()) {
+                self.confusion[usize::from(target) * outputs + class] += 1;
             }
-            let one = Count { right, seen: 1, loss: cross_entropy(logits, &[Some(target)], outputs) };
+            let loss = cross_entropy(logits, &[Some(target)], outputs);
+            let one = Count::one(predicted == Some(target), loss);
             sum += one.loss;
             self.by_position[position].add(one);
             self.by_class[usize::from(target)].add(one);
@@ -200,6 +227,7 @@ impl Tally {
             loss_by_class: self.by_class.iter().map(|count| count.mean_loss()).collect(),
             accuracy_by_position: shares(&self.by_position),
             by_situation: self.by_situation.clone(),
+            answers: self.answers.clone(),
             confusion: self.confusion.clone(),
         }
     }
@@ -207,7 +235,7 @@ impl Tally {
 
 impl Total for Tally {
     fn empty(&self) -> Self {
-        Self::of_classes(self.by_class.len()).with_situations(self.situations)
+        Self::of_classes(self.by_class.len()).with_situations(self.situations).with_answers(self.sorted)
     }
 
     fn add(&mut self, from: &Activations, example: Example<'_>, _between: &dyn Fn()) {
@@ -223,7 +251,8 @@ impl Total for Tally {
         self.by_position.resize(self.by_position.len().max(next.by_position.len()), Count::default());
         each(&mut self.by_position, &next.by_position);
         each(&mut self.by_class, &next.by_class);
-        self.confusion.iter_mut().zip(&next.confusion).for_each(|(to, from)| *to += from);
+        let counts = [(&mut self.confusion, &next.confusion), (&mut self.answers, &next.answers)];
+        counts.into_iter().for_each(|(to, from)| to.iter_mut().zip(from).for_each(|(to, from)| *to += from));
         self.by_situation.iter_mut().zip(&next.by_situation).for_each(|(to, from)| each(to, from));
     }
 }

@@ -148,6 +148,8 @@ pub(crate) enum Breakdown {
     Situation,
     /// The most frequent wrong predictions.
     Confusion,
+    /// The task's kinds of predictions.
+    Answers,
 }
 
 impl Breakdown {
@@ -155,7 +157,8 @@ impl Breakdown {
         match self {
             Self::Class => Self::Situation,
             Self::Situation => Self::Confusion,
-            Self::Confusion => Self::Class,
+            Self::Confusion => Self::Answers,
+            Self::Answers => Self::Class,
         }
     }
 }

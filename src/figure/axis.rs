@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Datum;
 use crate::model::ModelConfig;
-use crate::task::{Class, Task, Token};
+use crate::task::{Answers, Class, Task, Token};
 
 /// The kinds of axes, under the names that exported tables use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +34,8 @@ pub enum Dim {
     Predicted,
     /// Groups of the task's situations.
     Situation,
+    /// Kinds of predictions.
+    Answer,
     /// Components.
     Component,
     /// Places in the residual stream, in the order of the pass.
@@ -70,6 +72,7 @@ impl Dim {
             Self::Class => "class",
             Self::Predicted => "predicted",
             Self::Situation => "situation",
+            Self::Answer => "answer",
             Self::Component => "component",
             Self::Place => "place",
             Self::Step => "step",
@@ -147,6 +150,11 @@ impl Axis {
             one.values.iter().map(move |value| format!("{} {value}", one.name))
         };
         Self::named(Dim::Situation, task.situations().iter().flat_map(groups))
+    }
+
+    /// The kinds of a task's answers: `at ties smallest`.
+    pub fn answers(of: &Answers) -> Self {
+        Self::named(Dim::Answer, of.values.iter().map(|value| format!("{} {value}", of.name)))
     }
 
     /// Number of entries.

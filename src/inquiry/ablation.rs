@@ -61,6 +61,14 @@ pub static EDITED_SITUATION_ERRORS: Spec = Spec {
     ..Spec::BARE
 };
 
+/// Predictions by kind with edits.
+pub static EDITED_ANSWER_KINDS: Spec = Spec {
+    name: "edited_predictions_by_kind",
+    definition: "predictions of each kind at some positions of the validation set, as predictions_by_kind, clean and edited",
+    axes: &[Dim::Edits, Dim::Answer],
+    ..Spec::BARE
+};
+
 /// Confusion matrix with edits.
 pub static EDITED_CONFUSION: Spec = Spec {
     name: "edited_confusion",
@@ -133,6 +141,16 @@ pub fn by_situation(
             figure(&EDITED_SITUATION_ERRORS, |count| count.wrong().into()),
         ]
     })
+}
+
+/// [`EDITED_ANSWER_KINDS`], as far as computed; `None` for a task that sorts no answers.
+pub fn answers(answer: &Answer, report: &Arc<AblationReport>, task: &dyn Task) -> Option<Arc<Figure>> {
+    let kinds = task.answers().filter(|_| !report.before.answers.is_empty())?;
+    let report = Arc::clone(report);
+    let axes = vec![Axis::named(Dim::Edits, ["clean", "edited"]), Axis::answers(kinds)];
+    Some(answer.figure(&EDITED_ANSWER_KINDS, axes, move |at| -> Datum {
+        report.one(at[0]).and_then(|one| one.answers.get(at[1]).copied()).into()
+    }))
 }
 
 /// [`EDITED_CONFUSION`], as far as computed; `None` for many classes.

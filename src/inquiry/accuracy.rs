@@ -79,10 +79,19 @@ pub static CONFUSION: Spec = Spec {
     ..Spec::BARE
 };
 
+/// Predictions by kind.
+pub static ANSWER_KINDS: Spec = Spec {
+    name: "predictions_by_kind",
+    definition: "predictions of each kind at some positions of the validation set; at ties of majority: the smallest of the tied \
+                 tokens, which is right, a larger one of them, or another token",
+    axes: &[Dim::Edits, Dim::Answer],
+    ..Spec::BARE
+};
+
 pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {
     OverValidation::ask(
         subject,
-        |of, bench| Tally::new(of.snapshot.config()).with_situations(bench.data().task().situations()),
+        |of, bench| Tally::new(of.snapshot.config()).with_groups_of(&**bench.data().task()),
         |tally| Findings::Accuracy(Arc::new(tally.evaluation())),
     )
 }
@@ -99,6 +108,8 @@ pub struct Figures {
     pub by_position: Arc<Figure>,
     /// [`SITUATION_ACCURACY`], [`SITUATION_TARGETS`] and [`SITUATION_ERRORS`], if counted.
     pub by_situation: Option<[Arc<Figure>; 3]>,
+    /// [`ANSWER_KINDS`], if counted.
+    pub answers: Option<Arc<Figure>>,
     /// [`CONFUSION`], if counted.
     pub confusion: Option<Arc<Figure>>,
 }
@@ -124,6 +135,12 @@ pub fn figures(of: &Arc<Subject>, found: &Arc<Evaluation>, task: &Arc<dyn Task>)
             })
         })
     });
+    let answers = task.answers().filter(|_| !found.answers.is_empty()).map(|answers| {
+        let found = Arc::clone(found);
+        Figure::new(&ANSWER_KINDS, vec![clean(), Axis::answers(answers)], of, move |at| {
+            found.answers.get(at[1]).copied().into()
+        })
+    });
     let confusion = (!found.confusion.is_empty()).then(|| {
         let (found, outputs) = (Arc::clone(found), task.outputs().len());
         Figure::new(&CONFUSION, vec![clean(), Axis::classes(task), Axis::predicted(task)], of, move |at| {
@@ -146,6 +163,7 @@ pub fn figures(of: &Arc<Subject>, found: &Arc<Evaluation>, task: &Arc<dyn Task>)
             one.accuracy_by_position[at[0]].into()
         }),
         by_situation,
+        answers,
         confusion,
     }
 }

@@ -156,7 +156,7 @@ impl Evaluator {
         let Some(sweep) = &mut self.sweep else {
             let patches = self.means.patches(of, bench)?;
             let weights = bench.weights(of);
-            let tally = Tally::new(weights.config()).with_situations(bench.data().task().situations());
+            let tally = Tally::new(weights.config()).with_groups_of(&**bench.data().task());
             self.sweep = Some(Sweep::new(weights, patches, tally));
             return None;
         };

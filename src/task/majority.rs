@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Class, Definition, Feature, Situation, Targets, Task, Token, Vocabulary};
+use super::{Answers, Class, Definition, Feature, Situation, Targets, Task, Token, Vocabulary};
 
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
@@ -25,7 +25,7 @@ pub const DEFINITION: Definition = Definition {
 const TOUR: &str = "\
 2          every head attends almost uniformly: its `uni` is near 1, so that it averages what was seen
 4 b        the neurons that track the target of the cursor best, along the sequence
-o          beneath them the count of the target's token; again: its lead, its share, when it was last seen
+o          beneath them the hypothesis that fits their sum best, with its R²; a: before the activation
 B 6        without them: accuracy by class before and after, beside random neurons";
 
 #[derive(Debug)]
@@ -73,10 +73,37 @@ impl Task for Majority {
     fn situations(&self) -> &'static [Situation] {
         &SITUATIONS
     }
+
+    fn answers(&self) -> Option<&'static Answers> {
+        Some(&AT_TIES)
+    }
 }
 
 const SITUATIONS: [Situation; 1] =
     [Situation { name: "lead", values: &["tie", "1", "2", "3+"], of: lead_of_the_leader }];
+
+/// The smallest of the tied tokens is the right answer.
+static AT_TIES: Answers = Answers {
+    name: "at ties",
+    values: &["smallest", "larger", "untied"],
+    of: smallest_and_larger_of_the_tied,
+};
+
+/// Where tokens share the largest count, the smallest of them, and the others.
+fn smallest_and_larger_of_the_tied(tokens: &[Token]) -> Vec<Vec<Vec<Class>>> {
+    let mut counts = vec![0_usize; usize::from(tokens.iter().copied().max().unwrap_or(0)) + 1];
+    let kinds = tokens.iter().map(|&token| {
+        counts[usize::from(token)] += 1;
+        let most = counts.iter().max();
+        let leaders = (0..).zip(&counts).filter(|(_, count)| Some(*count) == most).map(|(token, _)| token);
+        let leaders: Vec<Class> = leaders.collect();
+        match &leaders[..] {
+            [_] | [] => Vec::new(),
+            [smallest, larger @ ..] => vec![vec![*smallest], larger.to_vec()],
+        }
+    });
+    kinds.collect()
+}
 
 /// The largest count minus the second largest, at each position.
 fn lead_of_the_leader(tokens: &[Token]) -> Vec<Option<usize>> {
@@ -197,6 +224,15 @@ mod tests {
     fn a_lead_is_the_margin_of_the_most_frequent_token_over_the_next() {
         let leads = lead_of_the_leader(&[2, 1, 2, 2, 2, 1, 1, 1]);
         assert_eq!(leads, [1, 0, 1, 2, 3, 2, 1, 0].map(Some));
+    }
+
+    #[test]
+    fn answers_at_ties_are_the_smallest_of_the_tied_a_larger_one_or_another_token() {
+        let predictions = [Some(2), Some(1), Some(2), Some(2), Some(3), Some(3), None, Some(2)];
+        let kinds = AT_TIES.kinds(&[2, 1, 3, 3, 1, 2, 0, 3], &predictions);
+        // Tied: {1 2}, {1 2 3}, then {1 3}, {1 2 3} twice.
+        assert_eq!(kinds, [None, Some(0), Some(1), None, Some(1), Some(1), Some(2), None]);
+        assert_eq!(AT_TIES.kinds(&[5, 4], &[Some(5), Some(7)]), [None, Some(2)]);
     }
 
     #[test]

@@ -142,6 +142,34 @@ pub trait Task: fmt::Debug + Send + Sync {
     fn situations(&self) -> &'static [Situation] {
         &[]
     }
+
+    /// A way of sorting the predictions at some positions, if it tells how the model answers them.
+    fn answers(&self) -> Option<&'static Answers> {
+        None
+    }
+}
+
+/// A way of sorting the predictions at some positions into named kinds.
+#[derive(Debug)]
+pub struct Answers {
+    /// Which positions: `at ties`.
+    pub name: &'static str,
+    /// Names of the kinds.
+    pub values: &'static [&'static str],
+    /// The classes of each kind at each position, `[pos]`; empty where the question does not apply. The last kind is any
+    /// other class, or none.
+    pub of: fn(&[Token]) -> Vec<Vec<Vec<Class>>>,
+}
+
+impl Answers {
+    /// The kind of each prediction, `[pos]`; `None` where the question does not apply.
+    pub fn kinds(&self, tokens: &[Token], predictions: &[Option<Class>]) -> Vec<Option<usize>> {
+        let kind = |(kinds, predicted): (&Vec<Vec<Class>>, &Option<Class>)| {
+            let is_it = |classes: &Vec<Class>| predicted.is_some_and(|class| classes.contains(&class));
+            (!kinds.is_empty()).then(|| kinds.iter().position(is_it).unwrap_or(self.values.len() - 1))
+        };
+        (self.of)(tokens).iter().zip(predictions).map(kind).collect()
+    }
 }
 
 /// A way of sorting positions into named groups.

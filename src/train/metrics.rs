@@ -120,6 +120,7 @@ impl AnyLine {
             loss_by_class: Vec::new(),
             accuracy_by_position: Vec::new(),
             by_situation: Vec::new(),
+            answers: Vec::new(),
             confusion: Vec::new(),
         }
     }

@@ -11,11 +11,12 @@ use crate::app::{App, Breakdown};
 use crate::figure::Panel;
 use crate::task::{Class, Vocabulary};
 
-/// The panels of an evaluation: by situation and of wrong predictions, if counted; with the names of their columns, one per
+/// The panels of an evaluation: by situation, of wrong predictions and of kinds of predictions, if counted; with the names of their columns, one per
 /// line.
 pub(super) struct Panels<'a> {
     pub(super) situations: Option<Panel>,
     pub(super) confusion: Option<Panel>,
+    pub(super) kinds: Option<Panel>,
     /// Names of lines, and what follows `accuracy` and `count` in the columns' names.
     pub(super) columns: &'a [(&'a str, &'a str)],
 }
@@ -32,6 +33,11 @@ pub(super) fn render(
         Breakdown::Situation => match panels() {
             Panels { situations: Some(panel), columns, .. } => situations(ink, area, &panel, columns),
             _ if app.task().situations().is_empty() => note(ink, area, "this task names no situations"),
+            _ => note(ink, area, NOT_COUNTED),
+        },
+        Breakdown::Answers => match panels() {
+            Panels { kinds: Some(panel), columns, .. } => kinds(ink, app, area, &panel, columns),
+            _ if app.task().answers().is_none() => note(ink, area, "this task sorts no predictions"),
             _ => note(ink, area, NOT_COUNTED),
         },
         Breakdown::Confusion => match panels() {
@@ -84,6 +90,25 @@ fn situations(ink: &mut Ink<'_>, area: Rect, panel: &Panel, columns: &[(&str, &s
             classes::render_line(ink, below, 1, &names, ("targets", &expected));
         }
     }
+}
+
+/// The share of each kind among the predictions at the positions in question.
+fn kinds(ink: &mut Ink<'_>, app: &App, area: Rect, panel: &Panel, columns: &[(&str, &str)]) {
+    let Some(kinds) = app.task().answers() else { return };
+    let names = Vocabulary::Names(kinds.values.iter().map(|&name| name.to_owned()).collect());
+    let shares = |suffix: &str| -> Vec<Option<f64>> {
+        let counts = panel.values(&format!("count{suffix}"));
+        let all: f64 = counts.iter().flatten().sum();
+        counts.into_iter().map(|count| count.map(|count| count / all)).collect()
+    };
+    let shares: Vec<_> = columns.iter().map(|(_, suffix)| shares(suffix)).collect();
+    let known = |(_, values): &(_, &Vec<Option<f64>>)| values.iter().any(Option::is_some);
+    let shown = columns.iter().zip(&shares).filter(known);
+    // Of predictions without edits, not all of these shares are of right ones.
+    let name = |name| if name == "right" { "share" } else { name };
+    let shown: Vec<Line<'_>> = shown.map(|((named, _), values)| (name(*named), &values[..])).collect();
+    classes::render(ink, area, &names, &shown, 0);
+    ink.text(area, 1, 0, kinds.name, Role::Faint);
 }
 
 fn confusions(ink: &mut Ink<'_>, app: &App, area: Rect, panel: &Panel, columns: &[(&str, &str)]) {

@@ -11,7 +11,7 @@ use super::table::Row;
 use super::theme::Role;
 use super::{Look, classes, damage, logit_row, losses, nothing_yet, provenance};
 use crate::app::keymap::Key;
-use crate::app::views::edits::{classes as by_class, confusion, situations};
+use crate::app::views::edits::{classes as by_class, confusion, kinds, situations};
 use crate::app::{App, InterventionRow};
 use crate::inquiry::Probe;
 use crate::model::{AblationKind, PatternKind};
@@ -39,6 +39,7 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let panels = || Panels {
         situations: situations(app),
         confusion: confusion(app),
+        kinds: kinds(app),
         columns: &[("before", "_clean"), ("after", "_edited")],
     };
     if breakdown::render(ink, app, lines(rest, 0, 3), panels) {

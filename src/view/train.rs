@@ -13,7 +13,7 @@ use super::theme::Role;
 use super::widgets::{CurveLook, Curves};
 use super::{Look, status};
 use crate::app::keymap::Key;
-use crate::app::views::train::{confusion, situations};
+use crate::app::views::train::{confusion, kinds, situations};
 use crate::app::{App, Bucket, History, LossScale, Series};
 use crate::inquiry::Answer;
 use crate::task::{self, Split};
@@ -238,8 +238,12 @@ fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
     }
     let (classes, names) = (&validation.accuracy_by_class, app.task().outputs());
     let table = part(body, 0, 1, body.width, body.height);
-    let panels =
-        || Panels { situations: situations(app), confusion: confusion(app), columns: &[("right", "")] };
+    let panels = || Panels {
+        situations: situations(app),
+        confusion: confusion(app),
+        kinds: kinds(app),
+        columns: &[("right", "")],
+    };
     let height = if area.height >= 16 { 5 } else { 3 };
     if breakdown::render(ink, app, lines(table, 0, height), panels) {
         return by_position(ink, &validation.accuracy_by_position, lines(body, height + 1, body.height));

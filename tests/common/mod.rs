@@ -348,6 +348,7 @@ pub fn epoch_at(step: usize) -> EpochMetrics {
             })
             .collect(),
         by_situation: Vec::new(),
+        answers: Vec::new(),
         confusion: Vec::new(),
     };
     EpochMetrics { epoch: step / 7, step, validation, train_accuracy: f64::NAN }

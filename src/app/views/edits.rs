@@ -12,8 +12,8 @@ use crate::app::{App, Notice};
 use crate::figure::{At, Column, Figure, Panel};
 use crate::inquiry::Probe;
 use crate::inquiry::ablation::{
-    self, EDITED_ACCURACY, EDITED_CLASS_ACCURACY, EDITED_CONFUSION, EDITED_LOSS, EDITED_SITUATION_ACCURACY,
-    EDITED_SITUATION_ERRORS,
+    self, EDITED_ACCURACY, EDITED_ANSWER_KINDS, EDITED_CLASS_ACCURACY, EDITED_CONFUSION, EDITED_LOSS,
+    EDITED_SITUATION_ACCURACY, EDITED_SITUATION_ERRORS,
 };
 use crate::inquiry::damage::{self, ACCURACY_DAMAGE, DAMAGE};
 use crate::inquiry::logits::{CORRECT, LOSS};
@@ -70,6 +70,12 @@ const PANELS: &[PanelEntry] = &[
         "accuracy and errors by the task's situations over the validation set, clean and edited",
         [EDITED_SITUATION_ACCURACY, EDITED_SITUATION_ERRORS],
         situations
+    ),
+    panel!(
+        "edited_prediction_kinds",
+        "predictions by kind over the validation set, clean and edited: at ties of majority",
+        [EDITED_ANSWER_KINDS],
+        kinds
     ),
     panel!(
         "edited_wrong_predictions",
@@ -154,6 +160,15 @@ pub(crate) fn situations(app: &App) -> Option<Panel> {
     Some(panel.and(columns("accuracy", &accuracy)).and(columns("errors", &errors)))
 }
 
+pub(crate) fn kinds(app: &App) -> Option<Panel> {
+    edited(app)?;
+    let (answer, report) = app.ablation_figures()?;
+    let figure = ablation::answers(answer, report, app.task())?;
+    let column = |(at, name)| Column::new(name, &figure, [At::Fixed(at), At::Lead(0)]);
+    let columns = ["count_clean", "count_edited"].into_iter().enumerate().map(column);
+    Some(Panel::new("edited_prediction_kinds", [figure.axes[1].clone()]).and(columns))
+}
+
 pub(crate) fn confusion(app: &App) -> Option<Panel> {
     edited(app)?;
     let (answer, report) = app.ablation_figures()?;
@@ -172,7 +187,7 @@ const KEYS: &[Binding] = &[
     bind(DOWN, |app| line(app, 1), JOIN, "the line below"),
     bind(PAGE_UP, |app| line(app, -PAGE), "", "ten lines up"),
     bind(PAGE_DOWN, |app| line(app, PAGE), "", "ten lines down"),
-    bind(&[Key::ch('v')], breakdown, "by", "accuracy by class or situation, or the most frequent errors"),
+    bind(&[Key::ch('v')], breakdown, "by", "by class, by situation, the most frequent errors, at ties"),
     bind(
         &[Key::ch('D')],
         |app| {

@@ -7,10 +7,10 @@ use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::panels::{PanelEntry, panel};
 use crate::app::studies::Asked;
-use crate::app::{App, Bucket, Notice, Series};
+use crate::app::{App, Breakdown, Bucket, Notice, Series};
 use crate::figure::{At, Axis, Column, Dim, Figure, Panel, Spec};
 use crate::inquiry::accuracy::{
-    self, ACCURACY, CLASS_ACCURACY, CONFUSION, POSITION_ACCURACY, SET_LOSS, SITUATION_ACCURACY,
+    self, ACCURACY, ANSWER_KINDS, CLASS_ACCURACY, CONFUSION, POSITION_ACCURACY, SET_LOSS, SITUATION_ACCURACY,
     SITUATION_ERRORS, SITUATION_TARGETS,
 };
 use crate::inquiry::predictions::{self, SET_PREDICTION, SET_TARGET, SET_TOKEN};
@@ -101,6 +101,12 @@ const PANELS: &[PanelEntry] = &[
         "accuracy, targets and errors by the task's situations over the validation set",
         [SITUATION_ACCURACY, SITUATION_TARGETS, SITUATION_ERRORS],
         situations
+    ),
+    panel!(
+        "prediction_kinds",
+        "predictions by kind over the validation set: at ties of majority",
+        [ANSWER_KINDS],
+        kinds
     ),
     panel!(
         "wrong_predictions",
@@ -197,6 +203,12 @@ pub(crate) fn situations(app: &App) -> Option<Panel> {
     Some(panel)
 }
 
+pub(crate) fn kinds(app: &App) -> Option<Panel> {
+    let figure = validated(app)?.answers?;
+    let column = Column::new("count", &figure, [At::Fixed(0), At::Lead(0)]);
+    Some(Panel::new("prediction_kinds", [figure.axes[1].clone()]).with(column))
+}
+
 /// The entries of a confusion matrix, `[target, predicted]`, off the diagonal and above 0, the largest first.
 pub(super) fn wrong_pairs(figure: &Arc<Figure>, edits: usize) -> Vec<usize> {
     let outputs = figure.axes[1].len();
@@ -214,9 +226,12 @@ pub(crate) fn confusion(app: &App) -> Option<Panel> {
     Some(panel.with(column))
 }
 
-/// Groups accuracies by class, by situation, or by wrong prediction.
-pub(super) fn breakdown(_: &App) -> Offer {
-    Offer::set(|app| app.settings.breakdown = app.settings.breakdown.next())
+/// Groups accuracies by class or situation, or predictions by error or kind.
+pub(super) fn breakdown(app: &App) -> Offer {
+    let next = app.settings.breakdown.next();
+    let is_skipped = next == Breakdown::Answers && app.task().answers().is_none();
+    let next = if is_skipped { next.next() } else { next };
+    Offer::set(move |app| app.settings.breakdown = next)
 }
 
 impl App {
@@ -259,7 +274,7 @@ const KEYS: &[Binding] = &[
         "log/linear",
         "loss on a logarithmic or a linear scale",
     ),
-    bind(&[Key::ch('v')], breakdown, "by", "accuracy by class or situation, or the most frequent errors"),
+    bind(&[Key::ch('v')], breakdown, "by", "by class, by situation, the most frequent errors, at ties"),
     bind(
         &[Key::ch('a')],
         |app| {

@@ -39,8 +39,8 @@ impl<D: Backend> Trainer<'_, D> {
 
     /// Evaluates sequences on the device, or on the host if that is the device.
     fn evaluate(&self, weights: &Weights, of: &Sequences<D>, rows: &[usize]) -> Result<Evaluation, D::Err> {
-        let situations = self.setup.dataset.task().situations();
-        let mut tally = Tally::new(&self.setup.config.model).with_situations(situations);
+        let task = self.setup.dataset.task();
+        let mut tally = Tally::new(&self.setup.config.model).with_groups_of(&**task);
         if !D::HAS_MEMORY {
             return Ok(over(tally, weights, &Patch::default(), &of.examples(rows)).evaluation());
         }
