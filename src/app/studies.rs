@@ -285,7 +285,7 @@ impl App {
     pub(crate) fn of_damage(&self) -> Option<Asked> {
         let subject = self.of_validation().filter(|_| self.ablation.off.is_empty())?;
         let model = &self.options.model;
-        let sets = 2 * model.n_layers * model.n_heads + if model.has_mlp() { model.outputs() } else { 0 };
+        let sets = 2 * (model.n_layers * model.n_heads + if model.has_mlp() { model.outputs() } else { 0 });
         (self.settings.damage || sets <= FEW_SETS).then_some((subject, Question::Damage))
     }
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::bench::Bench;
-use super::job::{Evaluator, Job, Progress, TrackersOf};
+use super::job::{Evaluator, Job, MeansOf, Progress, TrackersOf};
 use super::{Answer, Findings};
 use crate::analysis::Evaluation;
+use crate::analysis::controls::{control, strongest};
 use crate::analysis::hypotheses::Tracker;
 use crate::figure::{Axis, Datum, Dim, Figure, Spec, Subject};
-use crate::model::{AblationKind, Interventions, NeuronId};
-use crate::task::{Class, Task};
+use crate::model::{AblationKind, HeadId, Interventions, NeuronId};
+use crate::task::{Class, Task, Vocabulary};
 
 /// Loss that sets cost.
 pub static DAMAGE: Spec = Spec {
@@ -17,8 +18,8 @@ pub static DAMAGE: Spec = Spec {
     unit: "nats",
     definition: "mean cross-entropy over the targets of a class in the validation set with a set ablated, minus that without: \
                  each head, to zero and to its mean over sequences and positions, and the four neurons that track each class \
-                 best, to zero",
-    baseline: "0",
+                 best, to zero; beside these a random set of as many neurons, drawn as for edited_loss",
+    baseline: "that of the random sets",
     axes: &[Dim::Set, Dim::Class],
     ..Spec::BARE
 };
@@ -27,7 +28,7 @@ pub static DAMAGE: Spec = Spec {
 pub static ACCURACY_DAMAGE: Spec = Spec {
     name: "accuracy_damage",
     definition: "accuracy over the targets of a class in the validation set with a set of damage ablated, minus that without",
-    baseline: "0",
+    baseline: "that of the random sets",
     axes: &[Dim::Set, Dim::Class],
     ..Spec::BARE
 };
@@ -59,6 +60,8 @@ struct Damage {
     subject: Subject,
     evaluator: Evaluator,
     tracking: TrackersOf,
+    trackers: Option<Vec<Vec<Tracker>>>,
+    means: MeansOf,
     /// The sets, once known.
     sets: Option<Vec<(String, Interventions)>>,
     clean: Option<Evaluation>,
@@ -71,6 +74,8 @@ pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {
         subject: subject.clone(),
         evaluator,
         tracking,
+        trackers: None,
+        means: MeansOf::default(),
         sets: None,
         clean: None,
         done: Vec::new(),
@@ -78,32 +83,53 @@ pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {
 }
 
 impl Damage {
-    /// The sets; `None` until the trackers are known.
+    /// The trackers of each class; `None` until known.
+    fn trackers(&mut self, bench: &Bench) -> Option<&[Vec<Tracker>]> {
+        if self.trackers.is_none() {
+            let has_neurons = self.subject.snapshot.config().has_mlp();
+            let are_known = has_neurons && !TrackersOf::are_too_large(&self.subject, bench);
+            self.trackers =
+                Some(if are_known { self.tracking.step(&self.subject, bench)? } else { Vec::new() });
+        }
+        self.trackers.as_deref()
+    }
+
+    /// The sets; `None` until trackers and activities are known.
     fn sets(&mut self, bench: &Bench) -> Option<&[(String, Interventions)]> {
         if self.sets.is_none() {
+            let of_classes = of_classes(bench.data().task().outputs(), self.trackers(bench)?);
+            let averages = self.means.step(&self.subject, bench)?;
+            let excluded = strongest(self.trackers(bench)?);
+            let source = (&averages.activity[..], &excluded);
+            let random = |index: usize, set: &Interventions| control(set, source, bench.seed(), index as u64);
+            let with_random = |(index, (class, set)): (usize, (String, Interventions))| {
+                let random = random(index, &set).map(|(random, _)| (format!("random for {class}"), random));
+                [Some((format!("trackers of {class}"), set)), random]
+            };
+            let neurons = of_classes.into_iter().enumerate().flat_map(with_random).flatten();
             let config = self.subject.snapshot.config();
-            let has_trackers = config.has_mlp() && !TrackersOf::are_too_large(&self.subject, bench);
-            let trackers = if has_trackers { self.tracking.step(&self.subject, bench)? } else { Vec::new() };
-            let head = |id| {
-                [AblationKind::Zero, AblationKind::Mean].map(|kind| {
-                    let set = Interventions { heads: [id].into(), kind, ..Interventions::default() };
-                    let word = if kind == AblationKind::Zero { "zero" } else { "mean" };
-                    (format!("head {}.{} {word}", id.layer, id.head), set)
-                })
-            };
-            let outputs = bench.data().task().outputs();
-            let of_class = |(class, ranked): (usize, &Vec<Tracker>)| {
-                let best = ranked.iter().take(BEST);
-                let neurons = best.map(|one| NeuronId { layer: one.layer, neuron: one.neuron }).collect();
-                let set = Interventions { neurons, ..Interventions::default() };
-                (format!("trackers of {}", outputs.name(class as Class)), set)
-            };
-            let of_classes =
-                trackers.iter().enumerate().filter(|(_, ranked)| !ranked.is_empty()).map(of_class);
-            self.sets = Some(config.heads().flat_map(head).chain(of_classes).collect());
+            self.sets = Some(config.heads().flat_map(of_head).chain(neurons).collect());
         }
         self.sets.as_deref()
     }
+}
+
+/// A head at zero and at its mean.
+fn of_head(id: HeadId) -> [(String, Interventions); 2] {
+    [(AblationKind::Zero, "zero"), (AblationKind::Mean, "mean")].map(|(kind, word)| {
+        let set = Interventions { heads: [id].into(), kind, ..Interventions::default() };
+        (format!("head {}.{} {word}", id.layer, id.head), set)
+    })
+}
+
+/// The best trackers of each class that has any, by the class's name.
+fn of_classes(outputs: &Vocabulary, trackers: &[Vec<Tracker>]) -> Vec<(String, Interventions)> {
+    let set = |(class, ranked): (usize, &Vec<Tracker>)| {
+        let best = ranked.iter().take(BEST);
+        let neurons = best.map(|one| NeuronId { layer: one.layer, neuron: one.neuron }).collect();
+        (outputs.name(class as Class), Interventions { neurons, ..Interventions::default() })
+    };
+    trackers.iter().enumerate().filter(|(_, ranked)| !ranked.is_empty()).map(set).collect()
 }
 
 impl Job for Damage {

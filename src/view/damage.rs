@@ -2,6 +2,7 @@
 
 use ratatui::layout::Rect;
 
+use super::columns::{of_all, window};
 use super::ink::{Ink, lines, tail};
 use super::table::Row;
 use super::theme::Role;
@@ -42,12 +43,14 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     };
     let (Some((answer, report)), outputs) = (app.studies.damage(), app.task().outputs()) else { return };
     let room = usize::from(area.height.saturating_sub(2));
+    let sets = window(app.cursor.off_line.min(report.sets.len() - 1), report.sets.len(), room);
     let right = match (report.sets.len(), report.planned) {
         (done, planned) if done < planned => format!("{done} of {planned} sets"),
-        (done, _) if done > room => format!("{}, {room} of {done} sets: e", super::taken(app, answer)),
         _ => super::taken(app, answer),
     };
-    ink.rule(area, 0, "loss that a set costs a class, nats; . below 0.005", &right);
+    let title =
+        format!("loss that a set costs a class, nats; . below 0.005{}", of_all(&sets, report.sets.len()));
+    ink.rule(area, 0, &title, &right);
     let shown = usize::from(area.width.saturating_sub(NAME + 1) / (CELL + 1)).min(outputs.len());
     let first = app.cursor.class_rank.min(outputs.len() - shown);
     let classes = first..first + shown;
@@ -64,10 +67,11 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
             Some(loss) if loss > 0.5 => ink.right(short(loss), Role::Changed),
             Some(loss) => ink.right(short(loss), Role::Plain),
         });
-        let name = ink.left(format!(" {}", report.sets[set].name), Role::Plain);
+        let role = if set == app.cursor.off_line { Role::Cursor } else { Role::Plain };
+        let name = ink.left(format!(" {}", report.sets[set].name), role);
         Row::new([name].into_iter().chain(cells))
     };
-    let rows: Vec<Row<'_>> = (0..report.sets.len().min(room)).map(row).collect();
+    let rows: Vec<Row<'_>> = sets.map(row).collect();
     let rows: Vec<Row<'_>> = [heading].into_iter().chain(rows).collect();
     ink.table(lines(area, 1, area.height), &widths, rows);
 }

@@ -183,7 +183,7 @@ pub(crate) fn confusion(app: &App) -> Option<Panel> {
 const KEYS: &[Binding] = &[
     bind(LEFT, |_| position(-1), "position", "the previous position"),
     bind(RIGHT, |_| position(1), JOIN, "the next position"),
-    bind(UP, |app| line(app, -1), "list", "the line above in the list of what is off"),
+    bind(UP, |app| line(app, -1), "list", "the line above in the list of what is off, or of sets"),
     bind(DOWN, |app| line(app, 1), JOIN, "the line below"),
     bind(PAGE_UP, |app| line(app, -PAGE), "", "ten lines up"),
     bind(PAGE_DOWN, |app| line(app, PAGE), "", "ten lines down"),
@@ -233,10 +233,14 @@ fn in_list(app: &App, offer: impl FnOnce() -> Offer) -> Offer {
     offer()
 }
 
+/// Moves in the list of what is off, or in the matrix of damage while nothing is off.
 fn line(app: &App, by: isize) -> Offer {
-    in_list(app, || {
+    let sets = app.studies.damage().map_or(0, |(_, report)| report.sets.len());
+    let len = if app.ablation.off.is_empty() { sets } else { app.ablation.off.len() };
+    let offer = || {
         Offer::set(move |app| {
-            app.cursor.off_line = moved(app.cursor.off_line, by, app.ablation.off.len());
+            app.cursor.off_line = moved(app.cursor.off_line, by, len);
         })
-    })
+    };
+    if len > 0 { offer().hinted_if(!app.ablation.off.is_empty()) } else { in_list(app, offer) }
 }
