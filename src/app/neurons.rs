@@ -32,6 +32,7 @@ impl App {
         let position = self.position_in(probe);
         let target = self.target_at(probe, position);
         let (layer, clean) = (self.cursor.layer, &probe.clean);
+        let single = self.studies.single_neurons(layer).map(|(_, found)| found);
         let rank = |neuron: usize| match self.settings.sort {
             Sort::Contribution => {
                 probe.readout.contribution(&clean.activations, layer, neuron, position, target).abs()
@@ -39,6 +40,7 @@ impl App {
             Sort::Activation => {
                 self.settings.hook.of(&clean.activations, NeuronId { layer, neuron }, position).abs()
             }
+            Sort::Damage => single.map_or(0.0, |found| found.ablated[neuron][0].loss as f32),
             Sort::Index => 0.0,
         };
         let mut order: Vec<(f32, usize)> =

@@ -56,6 +56,8 @@ pub(crate) enum Sort {
     Contribution,
     /// Largest |activation| first.
     Activation,
+    /// The largest rise of the validation loss with the neuron at zero first.
+    Damage,
     Index,
 }
 
@@ -63,7 +65,8 @@ impl Sort {
     pub(super) fn next(self) -> Self {
         match self {
             Self::Contribution => Self::Activation,
-            Self::Activation => Self::Index,
+            Self::Activation => Self::Damage,
+            Self::Damage => Self::Index,
             Self::Index => Self::Contribution,
         }
     }

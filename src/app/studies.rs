@@ -8,7 +8,7 @@ use crate::analysis::circuits::{HeadCircuits, HeadDrive, HeadMaps};
 use crate::analysis::head_scores::HeadAverages;
 use crate::analysis::hypotheses::{Fitted, Tracker};
 use crate::analysis::lens::{LensFigures, LensRow};
-use crate::analysis::{Evaluation, LowRank, NeuronHook, Scores};
+use crate::analysis::{Evaluation, LowRank, NeuronHook, Scores, SingleNeurons};
 use crate::inquiry::{
     AblationReport, Answer, AskedBy, DamageReport, Findings, FlipPoint, Inquiry, Origin, Over,
     PatchingReport, PathsTo, Probe, Question, RepeatedHeads, Subject, TokenPath, WeightForm,
@@ -138,6 +138,7 @@ impl Studies {
     found!(/** The patching grid. */ patching, Patching, Arc<PatchingReport>);
     found!(/** What sets cost each class. */ damage, Damage, Arc<DamageReport>);
     found!(ablation, Ablation, Arc<AblationReport>);
+    found!(single, SingleNeurons, Arc<SingleNeurons>);
     found!(fits, Fit, Arc<Vec<Fitted>>);
     found!(drives, Drive, Arc<HeadDrive>);
     found!(positions_of, Positions, Arc<LowRank>);
@@ -156,6 +157,11 @@ impl Studies {
             }
             _ => None,
         }
+    }
+
+    /// What each neuron of a layer costs alone.
+    pub(crate) fn single_neurons(&self, layer: usize) -> Option<(&Answer, &Arc<SingleNeurons>)> {
+        self.single().filter(|(_, found)| found.layer == layer)
     }
 
     /// How strongly a head drives its layer's neurons.

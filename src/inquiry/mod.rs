@@ -22,6 +22,7 @@ pub mod predictions;
 mod probe;
 pub mod repeated;
 pub mod schedule;
+pub mod single_neurons;
 pub mod trackers;
 
 use std::sync::Arc;
@@ -30,7 +31,7 @@ use crate::analysis::circuits::{HeadCircuits, HeadDrive, HeadMaps};
 use crate::analysis::head_scores::HeadAverages;
 use crate::analysis::hypotheses::{Fitted, Tracker};
 use crate::analysis::lens::{LensFigures, LensRow};
-use crate::analysis::{ControlPool, Evaluation, LowRank, NeuronHook, Scores};
+use crate::analysis::{ControlPool, Evaluation, LowRank, NeuronHook, Scores, SingleNeurons};
 use crate::figure::{Axis, Datum, Figure, Spec};
 use crate::model::{HeadId, ModelConfig, NeuronId};
 use crate::task::Class;
@@ -92,6 +93,8 @@ pub enum Question {
     Predictions,
     /// What each head and each class's trackers cost each class.
     Damage,
+    /// What each neuron of a layer costs alone.
+    SingleNeurons(usize),
     /// Effect of the edits over the validation set.
     Ablation {
         /// Number of random neuron sets to compare with.
@@ -122,6 +125,7 @@ impl Question {
             Self::Patching(_) => "patching",
             Self::Predictions => "predictions",
             Self::Damage => "damage",
+            Self::SingleNeurons(_) => "single_neurons",
             Self::Ablation { .. } => "validation",
         }
     }
@@ -172,6 +176,7 @@ impl Question {
             Self::Patching(asked) => patching::ask(subject, asked),
             Self::Predictions => predictions::ask(subject),
             Self::Damage => damage::ask(subject),
+            Self::SingleNeurons(layer) => single_neurons::ask(subject, *layer),
             Self::Ablation { controls, pool } => ablation::ask(subject, (*controls, *pool)),
         }
     }
@@ -236,6 +241,8 @@ pub enum Findings {
     Predictions(Arc<Scores>),
     /// As far as computed.
     Damage(Arc<DamageReport>),
+    /// Of one layer.
+    SingleNeurons(Arc<SingleNeurons>),
     /// As far as computed.
     Ablation(Arc<AblationReport>),
 }

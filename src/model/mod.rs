@@ -27,6 +27,7 @@ mod pass;
 mod patch;
 mod place;
 mod settings;
+mod single;
 mod snapshot;
 mod summary;
 mod tape;
@@ -58,6 +59,7 @@ pub use pass::{attn_out, cross_entropy, forward, forward_again, forward_each, ml
 pub use patch::Patch;
 pub use place::TensorView;
 pub use settings::{ModelSettings, backticked, keys_of};
+pub use single::change_each;
 pub use snapshot::{FoldCache, Snapshot};
 pub use summary::summary;
 pub use tile::tiles;

@@ -39,6 +39,8 @@ mod logits;
 mod losses;
 mod map_axes;
 mod measure;
+mod neuron_ablations;
+mod neuron_lines;
 mod neuron_map;
 mod neurons;
 mod patch;

@@ -1,21 +1,19 @@
 //! View 4: neurons of a layer at the cursor's position.
 
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::text;
 
-use super::columns::window;
 use super::ink::{Ink, beside, lines, tail};
+use super::neuron_lines::{Line, in_view, name_list};
 use super::number::{figure, signed};
 use super::table::{Row, table_width};
 use super::theme::Role;
-use super::{Look, neuron_map, nothing_yet, provenance, target, traces};
+use super::{Look, neuron_ablations, neuron_map, nothing_yet, provenance, target, traces};
 use crate::analysis::NeuronHook;
 use crate::app::keymap::Key;
 use crate::app::views::neurons::neurons;
 use crate::app::{App, LowerPanel, Sort};
 use crate::figure::{Column, Datum, Panel};
 use crate::inquiry::Probe;
-use crate::model::NeuronId;
 
 /// The key that chooses traces or map: without effect if both are in view.
 const CHOICE: &[Key] = &[Key::ch('v')];
@@ -93,12 +91,6 @@ impl<'a> Columns<'a> {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Line {
-    neuron: usize,
-    is_off: bool,
-}
-
 impl Line {
     /// The numbers of a row; brackets mark a clean value among edited ones.
     fn cells(self, ink: &Ink<'_>, columns: &Columns<'_>) -> Row<'static> {
@@ -134,6 +126,7 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, panel: &Panel, area: Rect) 
     let by = match app.settings.sort {
         Sort::Contribution => "|contribution|",
         Sort::Activation => "|activation|",
+        Sort::Damage => return neuron_ablations::render(ink, app, panel, area),
         Sort::Index => "index",
     };
     let clean = if probe.ablated.is_some() { "clean " } else { "" };
@@ -145,15 +138,10 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, panel: &Panel, area: Rect) 
     let names = (app.task().outputs().width() as u16).min(MOST_OF_A_NAME);
     let tracked = (names + 7).max(9).max(super::ink::width(&tracks));
     let widths = [10, super::ink::width(&target) + 3, names.max(7), tracked];
-    let line = |neuron: usize| {
-        let id = NeuronId { layer: app.cursor.layer, neuron };
-        Line { neuron, is_off: app.ablation.off.neurons.contains(&id) }
-    };
+    let line = |neuron: usize| Line::of(app, neuron);
     let sizes = (0..panel.len()).map(|row| line(row).number(columns.activation).abs());
     let largest = sizes.filter(|a| a.is_finite()).fold(0.0, f32::max);
-    let room = usize::from(area.height.saturating_sub(2));
-    let shown = window(selected(app, panel), panel.len(), room).map(|at| line(panel.entry(at)));
-    let shown: Vec<Line> = shown.collect();
+    let shown = in_view(app, panel, area);
     let numbers = Constraint::Length(table_width(&widths));
     let parts = Layout::horizontal([Constraint::Length(10), Constraint::Min(0), numbers]).spacing(1);
     let body = Rect { width: area.width.saturating_sub(2), ..lines(area, 1, area.height) };
@@ -173,10 +161,6 @@ fn list(ink: &mut Ink<'_>, app: &App, probe: &Probe, panel: &Panel, area: Rect) 
             bar(ink, row, *line, line.number(columns.activation) / largest);
         }
     }
-}
-
-fn selected(app: &App, panel: &Panel) -> usize {
-    (0..panel.len()).find(|row| panel.entry(*row) == app.cursor.neuron).unwrap_or_default()
 }
 
 fn bar(ink: &mut Ink<'_>, area: Rect, line: Line, share: f32) {
@@ -206,20 +190,4 @@ fn tracks(app: &App) -> String {
         Some(step) if Some(step) != current => format!("tracks @{step}"),
         _ => "tracks".into(),
     }
-}
-
-/// The neurons' numbers, each after its marks: cursor, switched off, picked.
-fn name_list(ink: &mut Ink<'_>, app: &App, shown: &[Line], area: Rect) {
-    let row = |line: &Line| {
-        let id = NeuronId { layer: app.cursor.layer, neuron: line.neuron };
-        let is_selected = line.neuron == app.cursor.neuron;
-        let [cursor, off] = ink.marks(is_selected, line.is_off);
-        let picked = ink.span(if app.settings.picked.contains(&id) { " ◆" } else { "  " }, Role::Second);
-        let role = if is_selected { Role::Cursor } else { Role::Plain };
-        let marks = text::Line::from(vec![cursor, off, picked]);
-        Row::new([marks, ink.right(line.neuron.to_string(), role)])
-    };
-    let rows: Vec<Row<'_>> = shown.iter().map(row).collect();
-    ink.table(lines(area, 1, area.height), &[4, area.width.saturating_sub(5)], rows);
-    ink.text_right(area, area.width, 0, "neuron", Role::Faint);
 }

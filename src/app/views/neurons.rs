@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use super::logits::clean_and_edited;
 use super::{Room, position, view};
-use crate::analysis::NeuronHook;
 use crate::analysis::hypotheses::Tracker;
+use crate::analysis::{NeuronHook, SingleSums};
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::panels::{PanelEntry, panel};
 use crate::app::studies::Asked;
-use crate::app::{App, LowerPanel};
+use crate::app::{App, LowerPanel, Sort};
 use crate::figure::{At, Column, Figure, Panel};
 use crate::inquiry::fit::{self, CORRELATION, R_SQUARED, TUNING, TUNING_DEVIATION, TUNING_POSITIONS};
 use crate::inquiry::logits::TARGET;
 use crate::inquiry::neurons::{ACTIVATION, FAVOURS, IS_OFF, NEURON_CONTRIBUTION, PRE_ACTIVATION};
+use crate::inquiry::single_neurons::{self, NEURON_ACCURACY_DAMAGE, NEURON_DAMAGE};
 use crate::inquiry::trackers::{self, TRACKING, TRACKING_RANK, TRACKS, TRACKS_BY};
 use crate::inquiry::{Probe, Question};
 use crate::model::NeuronId;
@@ -74,6 +75,11 @@ const PANELS: &[PanelEntry] = &[
         [TRACKING_RANK, TRACKING],
         trackers_of_all
     ),
+    panel!(
+            "neuron_ablations",
+            "what each neuron of the cursor's layer costs alone, over the validation set, the costliest first",
+            [NEURON_DAMAGE, NEURON_ACCURACY_DAMAGE],
+            ablations, opened_by: |app| app.settings.sort = Sort::Damage),
     panel!(
             "neuron_map",
             "every neuron of the cursor's layer at every position",
@@ -165,6 +171,20 @@ pub(crate) fn neuron_map(app: &App) -> Option<Panel> {
     Some(panel.and(clean_and_edited("pre", probe, &pre, &at)))
 }
 
+/// Each neuron ablated alone, to zero and to its mean; the largest rise of the loss at zero first.
+pub(crate) fn ablations(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.single_neurons(app.cursor.layer)?;
+    let [loss, accuracy] = single_neurons::figures(answer, found);
+    let mut order: Vec<usize> = (0..found.ablated.len()).collect();
+    order.sort_by(|a, b| found.ablated[*b][0].loss.total_cmp(&found.ablated[*a][0].loss));
+    let columns = |name: &'static str, figure: &Arc<Figure>| {
+        let column = |(at, kind)| Column::new(format!("{name}_{kind}"), figure, [At::Lead(0), At::Fixed(at)]);
+        ["zero", "mean"].into_iter().enumerate().map(column).collect::<Vec<_>>()
+    };
+    let panel = Panel::new("neuron_ablations", [loss.axes[0].clone()]).ordered(order);
+    Some(panel.and(columns("loss", &loss)).and(columns("accuracy", &accuracy)))
+}
+
 fn trackers_of_all(app: &App) -> Option<Panel> {
     let (answer, found) = app.studies.trackers()?;
     let [effect, rank] = trackers::tracking(answer, found, app.options.dataset.task());
@@ -196,7 +216,7 @@ const KEYS: &[Binding] = &[
         &[Key::ch('s')],
         |_| Offer::set(|app| app.settings.sort = app.settings.sort.next()),
         "sort",
-        "sort by clean contribution, clean activation, or index",
+        "sort by clean contribution or activation, damage, or index",
     ),
     bind(
         &[Key::ch('p')],
@@ -243,5 +263,7 @@ fn asks(app: &App) -> Vec<Asked> {
     let Some(of) = app.of_validation().filter(|_| app.options.model.has_mlp()) else { return Vec::new() };
     let hook = app.settings.hook;
     let fit = app.overlay_question().map(|(neurons, class)| Question::Fit { neurons, class, hook });
-    [Question::Trackers].into_iter().chain(fit).map(|question| (of.clone(), question)).collect()
+    let is_ranked = app.settings.sort == Sort::Damage && SingleSums::fits(&app.options.model);
+    let damage = is_ranked.then_some(Question::SingleNeurons(app.cursor.layer));
+    [Question::Trackers].into_iter().chain(fit).chain(damage).map(|question| (of.clone(), question)).collect()
 }
