@@ -26,6 +26,10 @@ pub enum Purpose {
     Resample = 7,
     /// Random tokens, repeated, that heads are scored on; index: the sequence.
     Repeated = 8,
+    /// Permutations of the tokens that copying scores are compared with; index: the permutation.
+    Permutation = 9,
+    /// Random factors that composition scores are compared with; index: the pair.
+    Composition = 10,
 }
 
 /// The generator of one stream.

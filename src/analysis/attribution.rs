@@ -10,10 +10,10 @@ use std::sync::Arc;
 use super::logits::{argmax, mean};
 use super::readout::{MOST_CLASSES, Readout, product};
 use super::target::ResolvedTarget;
-use crate::model::{Activations, HeadId, Mat, ModelConfig, Weights, mlp_out};
+use crate::model::{Activations, HeadId, Mat, ModelConfig, Weights};
 use crate::task::Token;
 
-/// A component, named as in `inspect attribution`.
+/// A component. `inspect attribution` adds a layer's `mlp` and `mlp_bias` to TransformerLens' `mlp_out`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Component {
     /// Token embedding.
@@ -24,8 +24,10 @@ pub enum Component {
     Head(HeadId),
     /// A layer's `b_O`.
     AttnBias(usize),
-    /// A layer's MLP with its `b_out`.
+    /// A layer's MLP, without its `b_out`.
     Mlp(usize),
+    /// A layer's `b_out`.
+    MlpBias(usize),
     /// The part that reaches the logits without the stream: `ln_final.b W_U + b_U`.
     Bias,
 }
@@ -37,7 +39,8 @@ impl fmt::Display for Component {
             Self::PosEmbed => f.write_str("pos_embed"),
             Self::Head(HeadId { layer, head }) => write!(f, "head.{layer}.{head}"),
             Self::AttnBias(layer) => write!(f, "attn_bias.{layer}"),
-            Self::Mlp(layer) => write!(f, "mlp_out.{layer}"),
+            Self::Mlp(layer) => write!(f, "mlp.{layer}"),
+            Self::MlpBias(layer) => write!(f, "mlp_bias.{layer}"),
             Self::Bias => f.write_str("bias"),
         }
     }
@@ -61,34 +64,15 @@ pub struct Attribution {
 impl Attribution {
     /// Number of values for a sequence of `len` tokens, as a type that cannot overflow.
     pub fn approximate_values(c: &ModelConfig, len: usize) -> u128 {
-        let components = c.n_layers * (c.n_heads + 1 + usize::from(c.has_mlp())) + 2;
+        let components = c.n_layers * (c.n_heads + 1 + 2 * usize::from(c.has_mlp())) + 2;
         let residual = if c.outputs() <= MOST_CLASSES { c.outputs() } else { c.d_model };
         (components * c.d_model + residual) as u128 * len as u128
     }
 
     /// Attributes the logits of one pass; `readout` is of the same weights.
     pub fn new(weights: &Weights, tokens: &[Token], from: &Activations, readout: Arc<Readout>) -> Self {
-        let c = weights.config();
-        let len = tokens.len();
-        let mut parts = vec![(Component::Embed, embed(weights, tokens))];
-        if c.positional_embedding_type.is_of_stream() {
-            let positions = weights.layout.positions_in_stream();
-            let positions = positions
-                .map_or(vec![0.0; len * c.d_model], |at| weights.part(at)[..len * c.d_model].to_vec());
-            parts.push((Component::PosEmbed, positions));
-        }
-        for layer in 0..c.n_layers {
-            for head in 0..c.n_heads {
-                let id = HeadId { layer, head };
-                parts.push((Component::Head(id), head_result(weights, from, layer, head)));
-            }
-            let b_o = weights.part(&weights.layout.blocks[layer].attn.b_o);
-            parts.push((Component::AttnBias(layer), b_o.repeat(len)));
-            parts.extend(mlp_out(weights, from, layer).map(|out| (Component::Mlp(layer), out)));
-        }
-        parts.push((Component::Bias, Vec::new()));
-        let (components, vectors) = parts.into_iter().unzip();
-        let scale = (0..len).map(|position| readout.scale(from, position)).collect();
+        let (components, vectors) = vectors(weights, tokens, from).into_iter().unzip();
+        let scale = (0..tokens.len()).map(|position| readout.scale(from, position)).collect();
         let mut made = Self { components, vectors, residual: 0.0, scale, readout };
         made.residual = made.largest_residual(&from.logits);
         made
@@ -155,6 +139,40 @@ impl Attribution {
         });
         largest.fold(0.0, largest_of)
     }
+}
+
+/// What each component adds to the stream, `[pos, d_model]`, in the order they write; empty for [`Component::Bias`].
+pub(super) fn vectors(weights: &Weights, tokens: &[Token], from: &Activations) -> Vec<(Component, Vec<f32>)> {
+    let c = weights.config();
+    let len = tokens.len();
+    let mut parts = vec![(Component::Embed, embed(weights, tokens))];
+    if c.positional_embedding_type.is_of_stream() {
+        let positions = weights.layout.positions_in_stream();
+        let positions =
+            positions.map_or(vec![0.0; len * c.d_model], |at| weights.part(at)[..len * c.d_model].to_vec());
+        parts.push((Component::PosEmbed, positions));
+    }
+    for layer in 0..c.n_layers {
+        for head in 0..c.n_heads {
+            let id = HeadId { layer, head };
+            parts.push((Component::Head(id), head_result(weights, from, layer, head)));
+        }
+        let b_o = weights.part(&weights.layout.blocks[layer].attn.b_o);
+        parts.push((Component::AttnBias(layer), b_o.repeat(len)));
+        parts.extend(mlp(weights, from, layer).into_iter().flatten());
+    }
+    parts.push((Component::Bias, Vec::new()));
+    parts
+}
+
+/// The neurons of a layer, and its `b_out`; `None` in an attention-only model.
+fn mlp(weights: &Weights, from: &Activations, layer: usize) -> Option<[(Component, Vec<f32>); 2]> {
+    let (mlp, at) = (from.blocks[layer].mlp.as_ref()?, weights.layout.blocks[layer].mlp.as_ref()?);
+    let (c, len) = (weights.config(), from.len);
+    let w_out = Mat::new(weights.part(&at.w_out), c.d_mlp, c.d_model);
+    let out = product(Mat::new(&mlp.post, len, c.d_mlp), w_out, len, c.d_model);
+    let bias = weights.part(&at.b_out).repeat(len);
+    Some([(Component::Mlp(layer), out), (Component::MlpBias(layer), bias)])
 }
 
 /// NaN must not be lost in the maximum.

@@ -38,14 +38,14 @@ pub struct HeadMaps {
 }
 
 /// The weights of one head.
-struct Head<'a> {
-    weights: &'a Weights,
-    id: HeadId,
+pub(super) struct Head<'a> {
+    pub(super) weights: &'a Weights,
+    pub(super) id: HeadId,
 }
 
 impl<'a> Head<'a> {
     /// Query (0), key (1) or value (2) matrix, `[d_model, d_head]`.
-    fn reads(&self, part: usize) -> Mat<'a> {
+    pub(super) fn reads(&self, part: usize) -> Mat<'a> {
         let c = self.weights.config();
         let w_qkv = self.weights.part(&self.weights.layout.blocks[self.id.layer].attn.w_qkv);
         let first = part * c.d_heads() + self.id.head * c.d_head;
@@ -53,14 +53,14 @@ impl<'a> Head<'a> {
     }
 
     /// `[d_head, d_model]`.
-    fn writes(&self) -> Mat<'a> {
+    pub(super) fn writes(&self) -> Mat<'a> {
         let c = self.weights.config();
         let w_o = self.weights.part(&self.weights.layout.blocks[self.id.layer].attn.w_o);
         Mat::new(&w_o[self.id.head * c.d_head * c.d_model..], c.d_head, c.d_model)
     }
 
     /// `W_E W_V`, `[token, d_head]`.
-    fn values(&self) -> Vec<f32> {
+    pub(super) fn values(&self) -> Vec<f32> {
         let c = self.weights.config();
         let w_e = Mat::new(self.weights.part(&self.weights.layout.w_e), c.d_vocab, c.d_model);
         product(w_e, self.reads(2), c.d_vocab, c.d_head)
@@ -73,12 +73,12 @@ impl<'a> Head<'a> {
     }
 
     /// The same into the logits, `[class, d_head]`.
-    fn to_logits(&self) -> Vec<f32> {
+    pub(super) fn to_logits(&self) -> Vec<f32> {
         self.writes_into(self.weights.part(&self.weights.layout.w_u), self.weights.config().outputs())
     }
 
     /// Queries and keys of rows `x`, `[rows, d_model]`: `[rows, d_head]` each.
-    fn queries_and_keys(&self, x: &[f32]) -> [Vec<f32>; 2] {
+    pub(super) fn queries_and_keys(&self, x: &[f32]) -> [Vec<f32>; 2] {
         let c = self.weights.config();
         let rows = x.len() / c.d_model;
         [0, 1].map(|part| product(Mat::new(x, rows, c.d_model), self.reads(part), rows, c.d_head))
@@ -93,7 +93,7 @@ impl HeadCircuits {
         let (values, to_logits) = (head.values(), head.to_logits());
         let [queries, keys] = head.queries_and_keys(weights.part(&weights.layout.w_e));
         // AB and BA have the same non-zero eigenvalues; this order gives the smaller matrix.
-        let around = (c.outputs() == c.d_vocab).then(|| {
+        let around = can_copy(c).then(|| {
             let out = Mat::new(&to_logits, c.d_vocab, c.d_head).t();
             product(out, Mat::new(&values, c.d_vocab, c.d_head), c.d_head, c.d_head)
         });
@@ -181,7 +181,7 @@ pub fn qk_over_positions(weights: &Weights, id: HeadId) -> LowRank {
     LowRank::new(queries, keys, c.d_head)
 }
 
-fn transposed(matrix: &[f32], rows: usize, cols: usize) -> Vec<f32> {
+pub(super) fn transposed(matrix: &[f32], rows: usize, cols: usize) -> Vec<f32> {
     (0..cols).flat_map(|col| (0..rows).map(move |row| matrix[row * cols + col])).collect()
 }
 
@@ -203,16 +203,32 @@ fn singular_values(a: &[f32], b: &[f32], width: usize) -> Vec<f32> {
     svd.singular_values.iter().copied().collect()
 }
 
+/// Whether a copying score means anything: classes are tokens, of which there are three or more, and there is more than one
+/// eigenvalue. A single eigenvalue, as of two centred tokens, makes the score 1 or -1 of any weights.
+pub fn can_copy(c: &ModelConfig) -> bool {
+    c.outputs() == c.d_vocab && c.d_vocab > 2 && c.d_head > 1
+}
+
 /// NaN if a value is not finite or the decomposition does not converge.
 fn copying_score(matrix: &[f32], width: usize) -> f32 {
+    eigenvalues(matrix, width).map_or(f32::NAN, |eigenvalues| score_of(&eigenvalues))
+}
+
+/// Real and imaginary parts of the eigenvalues of a square matrix; `None` if a value is not finite or the decomposition does
+/// not converge.
+pub(super) fn eigenvalues(matrix: &[f32], width: usize) -> Option<Vec<[f32; 2]>> {
     if matrix.iter().any(|x| !x.is_finite()) {
-        return f32::NAN;
+        return None;
     }
     let matrix = DMatrix::from_row_slice(width, width, matrix);
-    let Some(schur) = matrix.try_schur(f32::EPSILON, MOST_ITERATIONS * width) else { return f32::NAN };
-    let eigenvalues = schur.complex_eigenvalues();
-    let sizes: f32 = eigenvalues.iter().map(|value| value.norm()).sum();
-    if sizes == 0.0 { 0.0 } else { eigenvalues.iter().map(|value| value.re).sum::<f32>() / sizes }
+    let schur = matrix.try_schur(f32::EPSILON, MOST_ITERATIONS * width)?;
+    Some(schur.complex_eigenvalues().iter().map(|value| [value.re, value.im]).collect())
+}
+
+/// The sum of eigenvalues over the sum of their absolute values; 0 if all are 0.
+pub(super) fn score_of(eigenvalues: &[[f32; 2]]) -> f32 {
+    let sizes: f32 = eigenvalues.iter().map(|[re, im]| re.hypot(*im)).sum();
+    if sizes == 0.0 { 0.0 } else { eigenvalues.iter().map(|[re, _]| re).sum::<f32>() / sizes }
 }
 
 /// Contribution of each token's positions to each neuron's `hook_pre` at a query, through one head: the tokens of the

@@ -80,6 +80,11 @@ impl Readout {
         target.of(|class| dot(vector, &self.rows[class * self.d_model..][..self.d_model]))
     }
 
+    /// The vector whose product with another is what that adds to a target's logit, `[d_model]`, before the final norm's scale.
+    pub(super) fn direction(&self, target: ResolvedTarget) -> Vec<f32> {
+        (0..self.d_model).map(|at| target.of(|class| self.rows[class * self.d_model + at])).collect()
+    }
+
     /// What vectors, `[rows, d_model]`, add to every logit, `[rows, d_vocab_out]`, before the final norm's scale.
     pub fn to_all(&self, vectors: &[f32]) -> Vec<f32> {
         let (rows, outputs) = (vectors.len() / self.d_model, self.outputs());
@@ -104,7 +109,7 @@ impl Readout {
     }
 
     /// Contribution of a neuron to a target at a position: its activation times what it adds at an activation of 1, divided
-    /// by the final norm's scale. The contributions of a layer's neurons and its `b_out` sum to the layer's MLP contribution.
+    /// by the final norm's scale. The contributions of a layer's neurons sum to the layer's MLP contribution, without `b_out`.
     pub fn contribution(
         &self,
         from: &Activations,

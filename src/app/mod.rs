@@ -41,7 +41,7 @@ pub use crate::term::{ColorDepth, Glyphs, Ground};
 pub use event::{Command, Event, Export, InquiryFailure, Level, Notice};
 
 pub(crate) use ablation::{Ablation, InterventionRow};
-pub(crate) use circuits::{CircuitMap, Circuits, MapInView, QkScale};
+pub(crate) use circuits::{CircuitMap, Circuits, HeadFacts, MapInView, QkScale};
 pub(crate) use cursor::Cursor;
 pub(crate) use filter::Filter;
 pub use glossary::glossary;
@@ -50,7 +50,8 @@ pub use opening::{Opening, OpeningError};
 pub(crate) use picker::{Picker, PickerKind};
 pub(crate) use sequence::{Edit, Sequence};
 pub(crate) use settings::{
-    AttentionScale, Breakdown, LogitPanel, LossScale, LowerPanel, MlpRow, Patterns, Settings, Sort, Zoom,
+    AttentionScale, Breakdown, ContributionsFrom, LogitPanel, LossScale, LowerPanel, MlpRow, Patterns,
+    Settings, Sort, Zoom,
 };
 pub(crate) use studies::Studies;
 pub use timeline::snapshot_bytes;

@@ -51,7 +51,9 @@ impl App {
             Component::Head(HeadId { layer, head }) => {
                 (self.cursor.layer, self.cursor.head) = (layer, head);
             }
-            Component::AttnBias(layer) | Component::Mlp(layer) => self.cursor.layer = layer,
+            Component::AttnBias(layer) | Component::Mlp(layer) | Component::MlpBias(layer) => {
+                self.cursor.layer = layer;
+            }
             Component::Embed | Component::PosEmbed | Component::Bias => {}
         }
     }
@@ -114,7 +116,7 @@ impl App {
 pub(super) fn all_components(model: &ModelConfig) -> Vec<Component> {
     let layer = |layer: usize| {
         let heads = (0..model.n_heads).map(move |head| Component::Head(HeadId { layer, head }));
-        let mlp = model.has_mlp().then_some(Component::Mlp(layer));
+        let mlp = [Component::Mlp(layer), Component::MlpBias(layer)].into_iter().filter(|_| model.has_mlp());
         heads.chain([Component::AttnBias(layer)]).chain(mlp)
     };
     let layers = (0..model.n_layers).flat_map(layer);

@@ -15,6 +15,8 @@ pub(crate) enum AttentionScale {
     RelativeToUniform,
     /// Multiplied by the length of the vector that the key's value writes.
     InfoWeighted,
+    /// What the key adds to the query's target.
+    Contribution,
 }
 
 impl AttentionScale {
@@ -22,7 +24,8 @@ impl AttentionScale {
         match self {
             Self::Raw => Self::RelativeToUniform,
             Self::RelativeToUniform => Self::InfoWeighted,
-            Self::InfoWeighted => Self::Raw,
+            Self::InfoWeighted => Self::Contribution,
+            Self::Contribution => Self::Raw,
         }
     }
 }
@@ -143,6 +146,24 @@ impl MlpRow {
     }
 }
 
+/// What contributions are measured from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ContributionsFrom {
+    #[default]
+    Zero,
+    /// Each component's mean over the validation set.
+    Mean,
+}
+
+impl ContributionsFrom {
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::Zero => Self::Mean,
+            Self::Mean => Self::Zero,
+        }
+    }
+}
+
 /// What accuracies are grouped by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Breakdown {
@@ -206,6 +227,7 @@ pub(crate) struct Settings {
     pub(crate) patterns: Patterns,
     pub(crate) logits: LogitPanel,
     pub(crate) mlp: MlpRow,
+    pub(crate) contributions: ContributionsFrom,
     /// Neurons picked for the traces, in the order of picking.
     pub(crate) picked: Vec<NeuronId>,
     /// The target's token at the time of picking.

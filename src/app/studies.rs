@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use super::event::Command;
-use super::{App, CircuitMap, Look, Mode};
+use super::{App, CircuitMap, HeadFacts, Look, Mode};
 use crate::analysis::circuits::{HeadCircuits, HeadDrive, HeadMaps};
+use crate::analysis::component_means::ComponentMeans;
 use crate::analysis::head_scores::HeadAverages;
 use crate::analysis::hypotheses::{Fitted, Tracker};
 use crate::analysis::lens::{LensFigures, LensRow};
-use crate::analysis::{Evaluation, LowRank, NeuronHook, Scores, SingleNeurons};
+use crate::analysis::quadrants::Quadrants;
+use crate::analysis::{Evaluation, LowRank, NeuronHook, Scores, SingleNeurons, Target};
 use crate::inquiry::{
-    AblationReport, Answer, AskedBy, DamageReport, Findings, FlipPoint, Inquiry, Origin, Over,
-    PatchingReport, PathsTo, Probe, Question, RepeatedHeads, Subject, TokenPath, WeightForm,
+    AblationReport, Answer, AskedBy, Compositions, Copyings, DamageReport, Findings, FlipPoint, Inquiry,
+    Origin, Over, PatchingReport, PathsTo, Probe, Question, RepeatedHeads, Subject, TokenPath, WeightForm,
 };
 use crate::model::{HeadId, NeuronId, Snapshot};
 use crate::task::{Class, Split};
@@ -143,6 +145,12 @@ impl Studies {
     found!(drives, Drive, Arc<HeadDrive>);
     found!(positions_of, Positions, Arc<LowRank>);
     found!(maps_of, Maps, Arc<HeadMaps>);
+    found!(quadrants_of, Quadrants, Arc<Quadrants>);
+    found!(/** What tokens add to the logits without any layer. */ direct_path, DirectPath, Arc<LowRank>);
+    found!(sources_of, Sources, Arc<Vec<f32>>);
+    found!(/** Mean contributions. */ component_means, ComponentMeans, Arc<ComponentMeans>);
+    found!(/** Composition of heads. */ composition, Composition, Arc<Compositions>);
+    found!(/** Eigenvalues, and copying scores of permuted tokens. */ copying, Copying, Arc<Copyings>);
 
     /// The fit of the features, if it is for these neurons, read there, and this class.
     pub(crate) fn fit(
@@ -177,6 +185,17 @@ impl Studies {
     /// How well positions match as query and key in a head.
     pub(crate) fn positions(&self, id: HeadId) -> Option<(&Answer, &Arc<LowRank>)> {
         self.positions_of().filter(|(answer, _)| answer.inquiry.question == Question::Positions(id))
+    }
+
+    /// Tokens with positions, and bias terms, in a head.
+    pub(crate) fn quadrants(&self, id: HeadId) -> Option<(&Answer, &Arc<Quadrants>)> {
+        self.quadrants_of().filter(|(answer, _)| answer.inquiry.question == Question::Quadrants(id))
+    }
+
+    /// What each position adds to the target through a head.
+    pub(crate) fn sources(&self, head: HeadId, target: Target) -> Option<(&Answer, &Arc<Vec<f32>>)> {
+        let asked = Question::Sources { head, target };
+        self.sources_of().filter(|(answer, _)| answer.inquiry.question == asked)
     }
 }
 
@@ -316,7 +335,19 @@ impl App {
         if self.circuits.map == CircuitMap::QkPositions {
             asks.push((by.clone(), Question::Positions(id)));
         }
-        if self.options.model.has_mlp() {
+        let model = &self.options.model;
+        match self.circuits.map {
+            CircuitMap::Direct => asks.push((by.clone(), Question::DirectPath)),
+            map if map.is_of_queries() => asks.push((by.clone(), Question::Quadrants(id))),
+            _ => {}
+        }
+        match self.circuits.facts {
+            HeadFacts::Circuits => {}
+            HeadFacts::Copying => asks.push((by.clone(), Question::Copying)),
+            HeadFacts::Composition if model.n_layers < 2 => {}
+            HeadFacts::Composition => asks.push((by.clone(), Question::Composition)),
+        }
+        if model.has_mlp() {
             asks.push((by.clone(), Question::Drive(id)));
             let probe = self.probe.as_deref().filter(|probe| !probe.is_empty());
             let probe = probe.filter(|_| self.paths_of_layer() <= MOST_PATHS);

@@ -7,7 +7,7 @@ use super::args::{Inspect, InspectArgs, TokensArgs, WeightsArgs};
 use super::output::{self, Destination, print};
 use super::{Failure, afford, input};
 use crate::analysis::circuits::{HeadMaps, ov_neuron};
-use crate::analysis::{ControlPool, Pass, token_trackers};
+use crate::analysis::{Component, ControlPool, Pass, token_trackers};
 use crate::model::weights_file::{encode, encode_tensors, parts_of};
 use crate::model::{Activations, FoldOptions, NamedTensor, Patch, Weights, cache, fold, forward, summary};
 use crate::task::{Example, Split, Targets, Token};
@@ -116,12 +116,22 @@ fn write_attribution(subject: &Subject<'_>, tokens: &TokensArgs, out: &Path) -> 
     let unscored = Targets::none(tokens.len());
     let pass = Pass::run(weights, Example::new(&tokens, &unscored), &Patch::default());
     let attribution = pass.attribution;
-    let parts = attribution.components.iter().enumerate().map(|(at, component)| NamedTensor {
-        name: component.to_string(),
-        shape: vec![tokens.len(), weights.config().outputs()],
-        values: attribution.part(at),
-    });
-    output::write(out, &encode_tensors(&parts.collect::<Vec<_>>(), subject.about(&tokens)))
+    let mut parts: Vec<NamedTensor> = Vec::new();
+    for (at, component) in attribution.components.iter().enumerate() {
+        let values = attribution.part(at);
+        // TransformerLens' hook_mlp_out includes b_out, which follows the MLP in the list.
+        if let (Component::MlpBias(_), Some(mlp)) = (component, parts.last_mut()) {
+            mlp.values.iter_mut().zip(values).for_each(|(x, b)| *x += b);
+            continue;
+        }
+        let name = match component {
+            Component::Mlp(layer) => format!("mlp_out.{layer}"),
+            other => other.to_string(),
+        };
+        let shape = vec![tokens.len(), weights.config().outputs()];
+        parts.push(NamedTensor { name, shape, values });
+    }
+    output::write(out, &encode_tensors(&parts, subject.about(&tokens)))
 }
 
 fn write_circuits(subject: &Subject<'_>, out: &Path) -> Result<(), Failure> {

@@ -14,6 +14,10 @@ pub enum Dim {
     Layer,
     /// Heads of a block, or of all blocks by name.
     Head,
+    /// Heads of all blocks by name, as the earlier one of two.
+    EarlierHead,
+    /// Heads of all blocks by name, as the later one of two.
+    LaterHead,
     /// Neurons of a block.
     Neuron,
     /// Sequences of a set.
@@ -62,6 +66,8 @@ impl Dim {
         match self {
             Self::Layer => "layer",
             Self::Head => "head",
+            Self::EarlierHead => "earlier_head",
+            Self::LaterHead => "later_head",
             Self::Neuron => "neuron",
             Self::Sequence => "sequence",
             Self::Position => "position",

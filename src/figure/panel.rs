@@ -55,6 +55,12 @@ impl Column {
         Self { factor: Some(factor), ..self }
     }
 
+    /// The same column less another one.
+    #[must_use]
+    pub fn less(self, other: &Arc<Self>) -> Self {
+        Self { minus: Some(Arc::clone(other)), ..self }
+    }
+
     /// The factor's name, if there is a factor.
     pub fn factor(&self) -> Option<&'static str> {
         self.factor.as_ref().map(|factor| factor.name)

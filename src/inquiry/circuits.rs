@@ -55,9 +55,10 @@ pub static OV_NEURONS: Spec = Spec {
 pub static COPYING_SCORE: Spec = Spec {
     name: "copying_score",
     definition: "the sum of the eigenvalues of ov_circuit divided by the sum of their absolute values: 1 if all \
-                 are positive, -1 if all are negative; none if the classes are not the tokens",
+                 are positive, -1 if all are negative; none if the classes are not the tokens, for two tokens, or with a \
+                 d_head of 1, where a single eigenvalue decides",
     source: "Elhage et al. 2021",
-    baseline: "about 0, of random weights",
+    baseline: "copying_of_permuted",
     axes: &[Dim::Layer, Dim::Head],
     ..Spec::BARE
 };

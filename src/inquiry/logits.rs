@@ -70,7 +70,7 @@ pub static CONTRIBUTION: Spec = Spec {
     name: "contribution",
     unit: "logit",
     definition: "direct logit attribution to the target at each position: a component's centred output, divided by \
-                 the final norm's scale, times the norm's weight and W_U, centred over classes. The target is that \
+                 the final norm's scale, times the norm's weight and W_U, centred over classes. A layer's b_O and b_out are components of their own. The target is that \
                  of the clean pass, with or without edits; a missing label is replaced by the prediction",
     source: "TransformerLens ActivationCache.logit_attrs, over centred logits",
     axes: &[Dim::Edits, Dim::Component, Dim::Position],
@@ -81,7 +81,7 @@ pub static CONTRIBUTION: Spec = Spec {
 pub static MLP_PARTS: Spec = Spec {
     name: "mlp_split",
     unit: "logit",
-    definition: "the contribution of an MLP in two parts: one neuron, and the rest with b_out",
+    definition: "the contribution of an MLP without b_out in two parts: one neuron, and the rest",
     axes: &[Dim::Edits, Dim::Part, Dim::Position],
     ..Spec::BARE
 };

@@ -7,6 +7,9 @@ pub mod accuracy;
 pub mod attention;
 mod bench;
 pub mod circuits;
+pub mod component_means;
+pub mod composition;
+pub mod copying;
 pub mod damage;
 pub mod fit;
 pub mod flip;
@@ -20,24 +23,30 @@ pub mod patching;
 pub mod paths;
 pub mod predictions;
 mod probe;
+pub mod quadrants;
 pub mod repeated;
 pub mod schedule;
 pub mod single_neurons;
+pub mod sources;
 pub mod trackers;
 
 use std::sync::Arc;
 
 use crate::analysis::circuits::{HeadCircuits, HeadDrive, HeadMaps};
+use crate::analysis::component_means::ComponentMeans;
 use crate::analysis::head_scores::HeadAverages;
 use crate::analysis::hypotheses::{Fitted, Tracker};
 use crate::analysis::lens::{LensFigures, LensRow};
-use crate::analysis::{ControlPool, Evaluation, LowRank, NeuronHook, Scores, SingleNeurons};
+use crate::analysis::quadrants::Quadrants;
+use crate::analysis::{ControlPool, Evaluation, LowRank, NeuronHook, Scores, SingleNeurons, Target};
 use crate::figure::{Axis, Datum, Figure, Spec};
 use crate::model::{HeadId, ModelConfig, NeuronId};
 use crate::task::Class;
 
 pub use ablation::AblationReport;
 pub use bench::{Bench, YieldPoint};
+pub use composition::Compositions;
+pub use copying::Copyings;
 pub use damage::DamageReport;
 pub use flip::FlipPoint;
 pub use job::{Job, Progress};
@@ -62,6 +71,23 @@ pub enum Question {
     Positions(HeadId),
     /// How a head drives the neurons of its layer.
     Drive(HeadId),
+    /// How well tokens and positions match as query and key, and the bias terms.
+    Quadrants(HeadId),
+    /// What tokens add to the logits without any layer.
+    DirectPath,
+    /// What each position adds to the target through a head.
+    Sources {
+        /// The head.
+        head: HeadId,
+        /// The target at each query.
+        target: Target,
+    },
+    /// What each component adds to each logit on average.
+    ComponentMeans,
+    /// How much of what earlier heads write later heads read.
+    Composition,
+    /// Eigenvalues of each head's map of tokens, and copying scores of permuted tokens.
+    Copying,
     /// The strongest paths from tokens to a target.
     Paths(PathsTo),
     /// Every head's circuits.
@@ -113,6 +139,12 @@ impl Question {
             Self::Maps(_) => "head_maps",
             Self::Positions(_) => "qk_positions",
             Self::Drive(_) => "ov_neurons",
+            Self::Quadrants(_) => "qk_quadrants",
+            Self::DirectPath => "direct_path",
+            Self::Sources { .. } => "sources",
+            Self::ComponentMeans => "component_means",
+            Self::Composition => "composition",
+            Self::Copying => "copying",
             Self::Paths(_) => "paths",
             Self::Circuits => "circuits",
             Self::Lens => "lens",
@@ -133,7 +165,7 @@ impl Question {
     /// The question's head, if any.
     pub fn head(&self) -> Option<HeadId> {
         match self {
-            Self::Maps(id) | Self::Positions(id) | Self::Drive(id) => Some(*id),
+            Self::Maps(id) | Self::Positions(id) | Self::Drive(id) | Self::Quadrants(id) => Some(*id),
             _ => None,
         }
     }
@@ -152,6 +184,9 @@ impl Question {
                 | Self::Maps(_)
                 | Self::Positions(_)
                 | Self::Drive(_)
+                | Self::Quadrants(_)
+                | Self::DirectPath
+                | Self::Sources { .. }
                 | Self::Paths(_)
         )
     }
@@ -164,6 +199,12 @@ impl Question {
             Self::Maps(id) => circuits::ask_maps(subject, *id),
             Self::Positions(id) => circuits::ask_positions(subject, *id),
             Self::Drive(id) => circuits::ask_drive(subject, *id),
+            Self::Quadrants(id) => quadrants::ask(subject, *id),
+            Self::DirectPath => quadrants::ask_direct(subject),
+            Self::Sources { head, target } => sources::ask(subject, *head, *target),
+            Self::ComponentMeans => component_means::ask(subject),
+            Self::Composition => composition::ask(subject),
+            Self::Copying => copying::ask(subject),
             Self::Paths(to) => paths::ask(subject, to),
             Self::Circuits => circuits::ask(subject),
             Self::Lens => lens::ask(subject),
@@ -217,6 +258,18 @@ pub enum Findings {
     Positions(Arc<LowRank>),
     /// Of one head.
     Drive(Arc<HeadDrive>),
+    /// Of one head.
+    Quadrants(Arc<Quadrants>),
+    /// `[token, class]`.
+    DirectPath(Arc<LowRank>),
+    /// `[query, key]`, of one head.
+    Sources(Arc<Vec<f32>>),
+    /// To each component's target.
+    ComponentMeans(Arc<ComponentMeans>),
+    /// Of all pairs of heads of two layers.
+    Composition(Arc<Compositions>),
+    /// By layer, then head.
+    Copying(Arc<Copyings>),
     /// Largest |score| first.
     Paths(Arc<Vec<TokenPath>>),
     /// By layer, then head.

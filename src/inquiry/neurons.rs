@@ -30,7 +30,7 @@ pub static NEURON_CONTRIBUTION: Spec = Spec {
     name: "neuron_contribution",
     unit: "logit",
     definition: "activation times the neuron's row of W_out, mapped to the target as in contribution; the sum over \
-                 a layer, plus that of b_out, is the MLP's contribution",
+                 a layer is the MLP's contribution, without b_out",
     source: "TransformerLens ActivationCache.get_neuron_results and logit_attrs, over centred logits",
     axes: &[Dim::Edits, Dim::Layer, Dim::Neuron, Dim::Position],
     ..Spec::BARE

@@ -27,6 +27,9 @@ fn axes(kind: CircuitMap) -> (&'static str, &'static str, &'static str) {
         CircuitMap::QkPositions => ("QK of positions", "query", "key"),
         CircuitMap::OvLogits => ("OV to logits, centred", "token", "logit"),
         CircuitMap::OvNeurons => ("OV to neurons, centred", "token", "neuron"),
+        CircuitMap::QkTokenPosition => ("QK of token and position", "query token", "key"),
+        CircuitMap::QkPositionToken => ("QK of position and token", "query", "key token"),
+        CircuitMap::Direct => ("direct path W_E W_U, centred", "token", "logit"),
     }
 }
 
@@ -39,8 +42,9 @@ fn vocabularies(app: &App, kind: CircuitMap) -> Names<'_> {
     match kind {
         CircuitMap::QkTokens => [Some(tokens), Some(tokens)],
         CircuitMap::QkPositions => [None, None],
-        CircuitMap::OvLogits => [Some(tokens), Some(classes)],
-        CircuitMap::OvNeurons => [Some(tokens), None],
+        CircuitMap::OvLogits | CircuitMap::Direct => [Some(tokens), Some(classes)],
+        CircuitMap::QkPositionToken => [None, Some(tokens)],
+        CircuitMap::OvNeurons | CircuitMap::QkTokenPosition => [Some(tokens), None],
     }
 }
 
@@ -48,8 +52,8 @@ fn called(names: Option<&Vocabulary>, index: usize) -> String {
     names.map_or_else(|| index.to_string(), |names| names.name(index as Token))
 }
 
-/// Lines around a map: heading, column labels, legend, divisor, cursor value, and a gap.
-const CHROME: usize = 6;
+/// Lines around a map: heading, column labels, legend, divisor, cursor value, bias terms, and a gap.
+const CHROME: usize = 7;
 
 /// Draws the chosen map and, where there is room, its companion.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
@@ -70,14 +74,16 @@ fn map(ink: &mut Ink<'_>, app: &App, kind: CircuitMap, area: Rect) {
     let (title, row_name, col_name) = axes(kind);
     let names = vocabularies(app, kind);
     let id = app.cursor.head_id();
-    ink.rule(area, 0, &format!("{title}, head {}.{}", id.layer, id.head), &provenance_of_circuits(app));
+    let of_head = format!("{title}, head {}.{}", id.layer, id.head);
+    let heading = if kind == CircuitMap::Direct { title } else { &of_head };
+    ink.rule(area, 0, heading, &provenance_of_circuits(app));
     let Some(map) = app.circuit_map(kind) else {
         ink.text(area, 2, 2, "computing", Role::Faint);
         return;
     };
     let initial = |name: &str| name.chars().next().unwrap_or(' ');
     ink.text(area, 0, 1, &format!("{} \\ {}", initial(row_name), initial(col_name)), Role::Faint);
-    let below = if map.kind == CircuitMap::OvNeurons { 4 } else { 3 };
+    let below = if matches!(map.kind, CircuitMap::OvLogits | CircuitMap::Direct) { 3 } else { 4 };
     let body = lines(area, 2, area.height.saturating_sub(2 + below));
     let Drawn { rows, largest, unit } = if map.kind == CircuitMap::QkPositions {
         over_positions(ink, &map, names, body)
@@ -97,6 +103,10 @@ fn map(ink: &mut Ink<'_>, app: &App, kind: CircuitMap, area: Rect) {
     under_cursor(ink, &map, area, y + 2, (names, [row_name, col_name]));
     if map.kind == CircuitMap::OvNeurons {
         driven(ink, app, area, y + 3);
+    } else if let Some(terms) = app.bias_terms(kind).filter(|_| kind.is_of_queries()) {
+        let [of_key, of_query, both] = terms.map(figure_signed);
+        let text = format!("b_Q.k {of_key} q.b_K {of_query} both {both}");
+        ink.text(area, 1, y + 3, &text, Role::Faint);
     }
 }
 
@@ -104,6 +114,7 @@ fn map(ink: &mut Ink<'_>, app: &App, kind: CircuitMap, area: Rect) {
 fn scale(app: &App, kind: CircuitMap) -> String {
     match (kind, app.circuits.scale) {
         (CircuitMap::OvLogits, _) => "if attended to, before layer norms".into(),
+        (CircuitMap::Direct, _) => "without any layer, before the norm".into(),
         (CircuitMap::OvNeurons, _) => "less the mean of tokens, before norms".into(),
         (_, QkScale::Weights) => "products of weights (x: scale)".into(),
         (_, QkScale::Head) => format!("/ sqrt(d_head) {}", root(app)),

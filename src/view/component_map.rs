@@ -26,7 +26,7 @@ fn short(component: Component) -> String {
     if name.len() < usize::from(NAMES) {
         name
     } else {
-        name.replace("attn_bias", "attn_b").replace("mlp_out", "mlp")
+        name.replace("attn_bias", "attn_b").replace("mlp_bias", "mlp_b")
     }
 }
 

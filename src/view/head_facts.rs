@@ -6,11 +6,11 @@ use ratatui::text::Line;
 use super::columns::{of_all, window};
 use super::ink::{Ink, lines};
 use super::number::{figure, signed};
-use super::provenance_of_circuits;
 use super::table::Row;
 use super::theme::Role;
-use crate::app::App;
+use super::{head_pairs, provenance_of_circuits};
 use crate::app::views::circuits::{copying, singular_values};
+use crate::app::{App, HeadFacts};
 use crate::figure::Panel;
 use crate::model::HeadId;
 
@@ -20,7 +20,12 @@ const HEAD: u16 = 4;
 /// Preferred height.
 pub(super) fn height(app: &App) -> u16 {
     let heads = app.options.model.n_layers * app.options.model.n_heads;
-    HEAD.saturating_add(if heads > 1 { u16::try_from(heads + 1).unwrap_or(u16::MAX) } else { 0 })
+    let more = if app.circuits.facts == HeadFacts::Circuits { 1 } else { 3 };
+    HEAD.saturating_add(if heads > 1 || more > 1 {
+        u16::try_from(heads + more).unwrap_or(u16::MAX)
+    } else {
+        0
+    })
 }
 
 /// A head's singular values from the column `name`.
@@ -43,6 +48,11 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         ("OV sing.", leading(&ov, area.width)),
     ];
     ink.facts(lines(area, 1, HEAD - 1), facts);
+    match app.circuits.facts {
+        HeadFacts::Circuits => {}
+        HeadFacts::Copying => return head_pairs::copying(ink, app, lines(area, HEAD, area.height)),
+        HeadFacts::Composition => return head_pairs::composition(ink, app, lines(area, HEAD, area.height)),
+    }
     let heads: Vec<HeadId> = c.heads().collect();
     if heads.len() < 2 || area.height <= HEAD + 1 {
         return;
@@ -70,7 +80,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
 fn copying_score(score: f64, singular: &[f64], is_of_tokens: bool) -> String {
     let is_finite = singular.iter().all(|x| x.is_finite()) && !singular.is_empty();
     match score.is_nan() && is_finite {
-        true if is_of_tokens => "not converged".into(),
+        true if is_of_tokens => "none: one eigenvalue".into(),
         true => "none: not of tokens".into(),
         false => format!("{} of -1 to 1", signed(score as f32)),
     }

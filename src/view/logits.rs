@@ -13,13 +13,13 @@ use super::theme::Role;
 use super::{Look, component_map, lens, logit_row, nothing_yet, profile, provenance, target};
 use crate::analysis::Component;
 use crate::app::keymap::Key;
-use crate::app::views::logits::{components, mlp_parts, sums};
-use crate::app::{App, LogitPanel, MlpRow};
+use crate::app::views::logits::{components, mlp_parts, relative_components, sums};
+use crate::app::{App, ContributionsFrom, LogitPanel, MlpRow};
 use crate::figure::Panel;
 use crate::inquiry::Probe;
 
 /// Height of the profile over positions.
-const PROFILE: u16 = 5;
+const PROFILE: u16 = 4;
 
 /// The key that chooses profile or lens: without effect if both are in view.
 const CHOICE: &[Key] = &[Key::ch('v')];
@@ -115,8 +115,12 @@ fn both(panel: &Panel, at: usize) -> [f32; 2] {
 
 /// Every component in order; below a split MLP the cursor's neuron and the rest of the MLP.
 fn rows(app: &App, probe: &Probe) -> Vec<Line> {
-    let (Some(panel), off) = (components(app), &app.ablation.off) else { return Vec::new() };
-    let split = Some(Component::Mlp(app.cursor.layer)).filter(|_| app.settings.mlp == MlpRow::Split);
+    let relative = relative(app);
+    // The parts of an MLP have no means of their own.
+    let is_split = app.settings.mlp == MlpRow::Split && relative.is_none();
+    let off = &app.ablation.off;
+    let Some(panel) = relative.or_else(|| components(app)) else { return Vec::new() };
+    let split = Some(Component::Mlp(app.cursor.layer)).filter(|_| is_split);
     let parts = mlp_parts(app).filter(|_| split.is_some());
     let mut rows = Vec::new();
     for (at, component) in probe.clean.attribution.components.iter().enumerate() {
@@ -136,6 +140,11 @@ fn rows(app: &App, probe: &Probe) -> Vec<Line> {
     rows
 }
 
+/// Contributions less their means, if chosen and known.
+fn relative(app: &App) -> Option<Panel> {
+    relative_components(app).filter(|_| app.settings.contributions == ContributionsFrom::Mean)
+}
+
 fn component_list(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let position = app.position_in(probe);
     let rows = rows(app, probe);
@@ -144,7 +153,9 @@ fn component_list(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     let selected =
         rows.iter().position(|row| row.component == Some(app.cursor.component)).unwrap_or_default();
     let shown = in_view(&rows, selected, usize::from(area.height.saturating_sub(4)));
-    let mut title = format!("to {} at {position}", target::name(app, probe, position));
+    let is_relative = relative(app).is_some();
+    let less = if is_relative { ", less means" } else { "" };
+    let mut title = format!("to {} at {position}{less}", target::name(app, probe, position));
     let both = ", before and after";
     if probe.ablated.is_some() && width(&title) + width(both) + 4 <= area.width {
         title.push_str(both);
@@ -162,7 +173,14 @@ fn component_list(ink: &mut Ink<'_>, app: &App, probe: &Probe, area: Rect) {
     for (line, at) in lines(plot, 1, plot.height).rows().zip(shown.clone()) {
         drawn.bar(ink, line, &rows[at]);
     }
-    sum(ink, app, &drawn, lines(area, shown.len() as u16 + 1, area.height));
+    let below = lines(area, shown.len() as u16 + 1, area.height);
+    match app.studies.component_means().filter(|_| is_relative) {
+        Some((answer, _)) => {
+            let text = format!("   less each component's mean, {}", super::taken(app, answer));
+            ink.text(below, 0, 0, &text, Role::Faint);
+        }
+        None => sum(ink, app, &drawn, below),
+    }
 }
 
 /// The rows to show: the cursor's row and, if possible, the parts of a split MLP.

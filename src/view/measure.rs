@@ -1,11 +1,14 @@
 //! Attention probabilities in the units of the chosen scale, and the scale's ends.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::ink::Ink;
 use super::number::figure;
 use super::widgets::{Heat, Scale};
+use crate::app::views::attention::sources;
 use crate::app::{App, AttentionScale, Patterns};
+use crate::figure::Figure;
 use crate::inquiry::Probe;
 use crate::model::VisibleKeys;
 
@@ -31,6 +34,8 @@ pub(super) struct Measure<'a> {
     /// Number of positions shown.
     pub(super) len: usize,
     norms: &'a [f32],
+    /// What each key adds to the query's target, where that is the scale.
+    sources: Option<Arc<Figure>>,
     keys: VisibleKeys,
     /// Number of keys that each query sees; 1 for a query that sees none.
     seen: Vec<f32>,
@@ -55,12 +60,16 @@ impl<'a> Measure<'a> {
             stride: len,
             len,
             norms,
+            sources: sources(app).filter(|_| app.settings.attention == AttentionScale::Contribution),
             keys: pass.activations.keys.clone(),
             seen: Vec::new(),
             top: 1.0,
         };
         if app.settings.patterns == Patterns::Mean {
             measure.average(app, at);
+        }
+        if measure.scale == AttentionScale::Contribution && measure.sources.is_none() {
+            measure.scale = AttentionScale::Raw;
         }
         measure.seen = (0..measure.len).map(|query| measure.keys.count(query).max(1) as f32).collect();
         measure
@@ -84,7 +93,7 @@ impl<'a> Measure<'a> {
         self.keys = VisibleKeys::new(app.options.model.attention_dir, None, &vec![0; self.len]);
         (self.is_mean, self.sequences, self.step) = (true, study.sequences, study.step());
         // A mean pattern has no value vectors.
-        if self.scale == AttentionScale::InfoWeighted {
+        if matches!(self.scale, AttentionScale::InfoWeighted | AttentionScale::Contribution) {
             self.scale = AttentionScale::Raw;
         }
     }
@@ -120,6 +129,10 @@ impl<'a> Measure<'a> {
             AttentionScale::Raw => attention,
             AttentionScale::RelativeToUniform => attention * self.seen[query],
             AttentionScale::InfoWeighted => attention * self.norms[key],
+            AttentionScale::Contribution => {
+                let figure = self.sources.as_ref();
+                figure.and_then(|figure| figure.at(&[query, key]).number()).unwrap_or(f64::NAN) as f32
+            }
         }
     }
 
@@ -133,6 +146,7 @@ impl<'a> Measure<'a> {
         let size = |value: f32| match self.scale {
             AttentionScale::RelativeToUniform => value.max(1e-6).log2().abs(),
             AttentionScale::Raw | AttentionScale::InfoWeighted => value,
+            AttentionScale::Contribution => value.abs(),
         };
         let values = cells.map(|(query, key)| self.value(query, key)).filter(|value| value.is_finite());
         let mut sizes: Vec<f32> = values.map(size).collect();
@@ -146,13 +160,13 @@ impl<'a> Measure<'a> {
             AttentionScale::RelativeToUniform => {
                 RATIOS.into_iter().find(|ratio| ratio.log2() >= *top).unwrap_or(RATIOS[RATIOS.len() - 1])
             }
-            AttentionScale::Raw | AttentionScale::InfoWeighted => top.max(f32::MIN_POSITIVE),
+            _ => top.max(f32::MIN_POSITIVE),
         }
     }
 
     pub(super) fn scale_of_colors(&self) -> Scale {
         match self.scale {
-            AttentionScale::RelativeToUniform => Scale::Diverging,
+            AttentionScale::RelativeToUniform | AttentionScale::Contribution => Scale::Diverging,
             AttentionScale::Raw | AttentionScale::InfoWeighted => Scale::Sequential,
         }
     }
@@ -164,6 +178,7 @@ impl<'a> Measure<'a> {
                 Heat::of(value, |x| x.max(1e-6).log2() / self.top.log2() / 2.0 + 0.5)
             }
             AttentionScale::Raw | AttentionScale::InfoWeighted => Heat::of(value, |x| x / self.top),
+            AttentionScale::Contribution => Heat::signed(value, self.top),
         }
     }
 
@@ -177,6 +192,7 @@ impl<'a> Measure<'a> {
             }
             AttentionScale::Raw => ("0".into(), format!("{least}{}", top())),
             AttentionScale::InfoWeighted => ("0".into(), format!("{least}{} A|vW_O|", top())),
+            AttentionScale::Contribution => (format!("{most}-{}", top()), format!("{least}+{} logit", top())),
         }
     }
 }

@@ -30,6 +30,7 @@ mod effects;
 mod glyphs;
 mod head_facts;
 mod head_list;
+mod head_pairs;
 mod help;
 mod ink;
 mod keyline;

@@ -2,13 +2,13 @@
 
 use ratatui::layout::{Constraint, Layout, Rect};
 
-use super::head_list;
 use super::ink::{Ink, digits, lines, width};
 use super::measure::Measure;
 use super::number::figure;
 use super::table::{Row, VALUE, table_width};
 use super::theme::Role;
 use super::widgets::{Dot, Dots};
+use super::{head_list, target};
 use crate::app::{App, AttentionScale};
 use crate::inquiry::Probe;
 use crate::model::PatternKind;
@@ -116,19 +116,21 @@ fn strongest(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>,
         AttentionScale::Raw => "attention",
         AttentionScale::RelativeToUniform => "x uniform",
         AttentionScale::InfoWeighted => "A|vW_O|",
+        AttentionScale::Contribution => &format!("to {}", target::short(app, probe, query, 12)),
     };
     let uniform = match measure.scale {
         AttentionScale::Raw => Some(1.0 / measure.keys_seen(query)),
         AttentionScale::RelativeToUniform => Some(1.0),
-        // Attention weighted by value norms has no chance level.
-        AttentionScale::InfoWeighted => None,
+        // Attention weighted by what is written has no chance level.
+        AttentionScale::InfoWeighted | AttentionScale::Contribution => None,
     };
     ink.rule(area, 0, &format!("strongest keys, {by}"), "");
     let seen = (0..measure.len).filter(|key| measure.sees(query, *key));
     let mut keys: Vec<(usize, f32)> = seen.map(|key| (key, measure.value(query, key))).collect();
-    keys.sort_by(|a, b| b.1.total_cmp(&a.1));
+    keys.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     let finite = keys.iter().map(|(_, value)| *value).filter(|value| value.is_finite());
-    let largest = finite.fold(f32::MIN_POSITIVE, f32::max);
+    let (least, largest) = finite
+        .fold((0.0_f32, f32::MIN_POSITIVE), |(least, most), value: f32| (least.min(value), most.max(value)));
     // Widths of the longest key, the longest token in brackets, and the longest figure.
     let names = app.task().vocabulary();
     let token = (names.width() as u16).clamp(3, NAME) + 2;
@@ -157,6 +159,6 @@ fn strongest(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &Measure<'_>,
     for (line, (_, value)) in plot.rows().zip(keys) {
         let dot = |value: f32, mark, role| Dot { value: value.into(), mark, style: ink.theme.style(role) };
         let marks = [dot(uniform.unwrap_or(f32::NAN), '│', Role::Faint), dot(value, '●', Role::Bar)];
-        ink.draw(&Dots { low: 0.0, high: largest.into(), marks: &marks }, line);
+        ink.draw(&Dots { low: least.into(), high: largest.into(), marks: &marks }, line);
     }
 }

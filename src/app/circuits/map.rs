@@ -14,6 +14,12 @@ pub(crate) enum CircuitMap {
     OvLogits,
     /// How a token attended to drives each neuron.
     OvNeurons,
+    /// How well a query token matches a key position.
+    QkTokenPosition,
+    /// How well a query position matches a key token.
+    QkPositionToken,
+    /// What a token adds to each logit of its own position without any layer.
+    Direct,
 }
 
 impl CircuitMap {
@@ -22,7 +28,7 @@ impl CircuitMap {
         match self {
             Self::QkTokens | Self::OvNeurons => Some(Self::OvLogits),
             Self::OvLogits => Some(Self::QkTokens),
-            Self::QkPositions => None,
+            Self::QkPositions | Self::QkTokenPosition | Self::QkPositionToken | Self::Direct => None,
         }
     }
 
@@ -33,7 +39,15 @@ impl CircuitMap {
             Self::QkPositions => "qk_positions",
             Self::OvLogits => "ov_logits",
             Self::OvNeurons => "ov_neurons",
+            Self::QkTokenPosition => "qk_token_position",
+            Self::QkPositionToken => "qk_position_token",
+            Self::Direct => "direct",
         }
+    }
+
+    /// Whether it is of queries and keys.
+    pub(crate) fn is_of_queries(self) -> bool {
+        !matches!(self, Self::OvLogits | Self::OvNeurons | Self::Direct)
     }
 
     pub(in crate::app) fn next(self) -> Self {
@@ -41,7 +55,32 @@ impl CircuitMap {
             Self::QkTokens => Self::QkPositions,
             Self::QkPositions => Self::OvLogits,
             Self::OvLogits => Self::OvNeurons,
-            Self::OvNeurons => Self::QkTokens,
+            Self::OvNeurons => Self::QkTokenPosition,
+            Self::QkTokenPosition => Self::QkPositionToken,
+            Self::QkPositionToken => Self::Direct,
+            Self::Direct => Self::QkTokens,
+        }
+    }
+}
+
+/// The numbers in the list of heads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum HeadFacts {
+    /// Copying score and largest singular values.
+    #[default]
+    Circuits,
+    /// Copying scores beside those of permuted tokens; eigenvalues.
+    Copying,
+    /// Composition with the head under the cursor.
+    Composition,
+}
+
+impl HeadFacts {
+    pub(in crate::app) fn next(self) -> Self {
+        match self {
+            Self::Circuits => Self::Copying,
+            Self::Copying => Self::Composition,
+            Self::Composition => Self::Circuits,
         }
     }
 }

@@ -8,17 +8,19 @@ use super::App;
 use super::cursor::moved;
 use super::event::Notice;
 use crate::analysis::circuits::HeadDrive;
+use crate::analysis::quadrants::has_quadrants;
 use crate::figure::Factor;
 use crate::inquiry::TokenPath;
 use crate::model::{AttentionDirection, Normalization};
 
-pub(crate) use map::{CircuitMap, MapInView, QkScale};
+pub(crate) use map::{CircuitMap, HeadFacts, MapInView, QkScale};
 
 /// The view's settings.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Circuits {
     pub(crate) map: CircuitMap,
     pub(crate) scale: QkScale,
+    pub(crate) facts: HeadFacts,
     /// Whether the cursor moved last in the ranked paths, rather than in the map.
     in_paths: bool,
 }
@@ -44,6 +46,15 @@ impl App {
             CircuitMap::QkPositions => {
                 whole(self.studies.positions(id)?.1, (cursor.position, cursor.key), self.qk_factor())
             }
+            CircuitMap::QkTokenPosition => {
+                let (_, found) = self.studies.quadrants(id)?;
+                whole(&found.token_position, (token, cursor.position), self.qk_factor())
+            }
+            CircuitMap::QkPositionToken => {
+                let (_, found) = self.studies.quadrants(id)?;
+                whole(&found.position_token, (cursor.position, other(model.d_vocab)), self.qk_factor())
+            }
+            CircuitMap::Direct => whole(self.studies.direct_path()?.1, (token, other(model.outputs())), 1.0),
             CircuitMap::OvNeurons => {
                 let HeadDrive { values, order, .. } = &**self.studies.drive(id)?.1;
                 let col = order.iter().position(|neuron| *neuron == cursor.neuron).unwrap_or_default();
@@ -145,16 +156,19 @@ impl App {
         let other = |len| moved(self.cursor.other, by, len);
         match self.circuits.map {
             CircuitMap::QkPositions => self.move_key(by),
+            CircuitMap::QkTokenPosition => self.move_position(by),
             CircuitMap::OvNeurons => self.move_along_driven(by),
-            CircuitMap::OvLogits => self.cursor.other = other(model.outputs()),
-            CircuitMap::QkTokens => self.cursor.other = other(model.d_vocab),
+            CircuitMap::OvLogits | CircuitMap::Direct => self.cursor.other = other(model.outputs()),
+            CircuitMap::QkTokens | CircuitMap::QkPositionToken => {
+                self.cursor.other = other(model.d_vocab);
+            }
         }
     }
 
     pub(super) fn move_circuit_row(&mut self, by: isize) {
         self.circuits.in_paths = false;
         match self.circuits.map {
-            CircuitMap::QkPositions => self.move_position(by),
+            CircuitMap::QkPositions | CircuitMap::QkPositionToken => self.move_position(by),
             _ => self.cursor.token = moved(self.cursor.token, by, self.options.model.d_vocab),
         }
     }
@@ -165,11 +179,32 @@ impl App {
         self.circuits.map = self.next_map();
     }
 
-    /// The next map; a model without neurons has no map of neurons.
+    /// The next map that the model has: of neurons, or of vectors of positions, if there are any.
     fn next_map(&self) -> CircuitMap {
-        let next = self.circuits.map.next();
-        let skipped = next == CircuitMap::OvNeurons && !self.options.model.has_mlp();
-        if skipped { next.next() } else { next }
+        let model = &self.options.model;
+        let exists = |map: &CircuitMap| match map {
+            CircuitMap::OvNeurons => model.has_mlp(),
+            CircuitMap::QkTokenPosition | CircuitMap::QkPositionToken => has_quadrants(model),
+            _ => true,
+        };
+        let mut following = std::iter::successors(Some(self.circuits.map.next()), |map| Some(map.next()));
+        following.find(exists).unwrap_or_default()
+    }
+
+    /// The biases' terms of the map's cell under the cursor: `b_Q.k`, `q.b_K` and `b_Q.b_K`, in the map's scale; `None` until
+    /// known.
+    pub(crate) fn bias_terms(&self, kind: CircuitMap) -> Option<[f32; 3]> {
+        let (_, found) = self.studies.quadrants(self.cursor.head_id())?;
+        let (row, col) = self.circuit_map(kind)?.cursor;
+        let is_query_token = matches!(kind, CircuitMap::QkTokens | CircuitMap::QkTokenPosition);
+        let is_key_token = matches!(kind, CircuitMap::QkTokens | CircuitMap::QkPositionToken);
+        let of = |is_token: bool, which: usize| {
+            let biases = if is_token { &found.token_bias } else { &found.position_bias };
+            &biases[which]
+        };
+        let key = of(is_key_token, 0).get(col)?;
+        let query = of(is_query_token, 1).get(row)?;
+        Some([*key, *query, found.both_biases].map(|x| x * self.qk_factor()))
     }
 
     fn move_along_driven(&mut self, by: isize) {

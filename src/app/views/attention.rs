@@ -8,7 +8,7 @@ use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::panels::{PanelEntry, panel};
 use crate::app::studies::Asked;
-use crate::app::{App, Patterns};
+use crate::app::{App, AttentionScale, Patterns};
 use crate::figure::{At, Axis, Column, Dim, Factor, Figure, Panel};
 use crate::inquiry::attention::{
     ENTROPY, KL_FROM_UNIFORM, MEAN_ENTROPY, MEAN_KL_FROM_UNIFORM, PATTERN, VALUE_NORM,
@@ -21,6 +21,7 @@ use crate::inquiry::logits::TOKEN;
 use crate::inquiry::repeated::{
     self, INDUCTION_REPEATED, INDUCTION_REPEATED_CHANCE, PREVIOUS_REPEATED, PREVIOUS_REPEATED_CHANCE,
 };
+use crate::inquiry::sources::{self, SOURCE_CONTRIBUTION};
 use crate::inquiry::{Probe, Question};
 use crate::model::AttentionDirection;
 
@@ -75,6 +76,11 @@ const PANELS: &[PanelEntry] = &[
     ),
     panel!("grid", "attention of the cursor's head, query by key", [PATTERN, VALUE_NORM], grid),
     panel!(
+            "sources",
+            "what each key adds to the target at the cursor's query through the cursor's head",
+            [SOURCE_CONTRIBUTION],
+            sources_here, opened_by: |app| app.settings.attention = AttentionScale::Contribution),
+    panel!(
             "mean_keys",
             "the same as keys, of the mean pattern over the validation set",
             [MEAN_PATTERN],
@@ -116,6 +122,23 @@ fn keys(app: &App) -> Option<Panel> {
         .with(attention("times_uniform").times(times_uniform(app, move |_| seen)))
         .with(Column::new("value_norm", &probe.value_norm(), norm))
         .with(attention("attention_times_norm").times(times_norm(app, probe, |lead| lead[0])));
+    Some(panel)
+}
+
+/// What each key adds to the query's target, of the answered sequence; `None` until known.
+pub(crate) fn sources(app: &App) -> Option<Arc<Figure>> {
+    let probe = app.answered()?;
+    let (answer, found) = app.studies.sources(app.cursor.head_id(), app.cursor.target)?;
+    (answer.inquiry.subject == *probe.subject).then(|| sources::figure(answer, found, app.task()))
+}
+
+fn sources_here(app: &App) -> Option<Panel> {
+    let (figure, probe) = (sources(app)?, app.answered()?);
+    let query = app.position_in(probe);
+    let end = probe.clean.activations.keys.end(query);
+    let panel = Panel::new("sources", [Axis::counted(Dim::Key, end)])
+        .with(Column::new("token", &probe.token(), [At::Lead(0)]))
+        .with(Column::new("contribution", &figure, [At::Fixed(query), At::Lead(0)]));
     Some(panel)
 }
 
@@ -194,7 +217,7 @@ const KEYS: &[Binding] = &[
         &[Key::ch('x')],
         |_| Offer::set(|app| app.settings.attention = app.settings.attention.next()),
         "scale",
-        "scale: attention, relative to uniform, times |v W_O|",
+        "scale: attention, x uniform, x |v W_O|, added to the target",
     ),
     bind(&[Key::ch('z'), Key::ch('+')], |_| zoom(1), "zoom", "zoom in"),
     bind(&[Key::ch('Z'), Key::ch('-')], |_| zoom(-1), JOIN, "zoom out"),
@@ -220,7 +243,10 @@ fn asks(app: &App) -> Vec<Asked> {
     let repeated = snapshot.map(|snapshot| (app.subject(snapshot, app.form).edited(off), Question::Repeated));
     // The effect of replaced patterns is shown in this view, where they are replaced.
     let edits = app.of_edits().filter(|_| !off.patterns.is_empty());
-    heads.into_iter().chain(repeated).chain(edits).collect()
+    let probe = app.answered().filter(|_| app.settings.attention == AttentionScale::Contribution);
+    let (head, target) = (app.cursor.head_id(), app.cursor.target);
+    let sources = probe.map(|probe| ((*probe.subject).clone(), Question::Sources { head, target }));
+    heads.into_iter().chain(repeated).chain(edits).chain(sources).collect()
 }
 
 fn key(by: isize) -> Offer {

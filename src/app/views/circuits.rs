@@ -6,12 +6,17 @@ use super::{Room, position, view};
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::panels::{PanelEntry, panel};
-use crate::app::{App, CircuitMap};
+use crate::app::{App, CircuitMap, HeadFacts};
 use crate::figure::{At, Column, Figure, Panel};
 use crate::inquiry::circuits::{
     self, COPYING_SCORE, OV_LOGITS, OV_NEURONS, OV_SINGULAR, QK_POSITIONS, QK_SINGULAR, QK_TOKENS,
 };
+use crate::inquiry::composition::{self, COMPOSITION, RANDOM_COMPOSITION};
+use crate::inquiry::copying::{self as eigen, OV_EIGENVALUES, PERMUTED_COPYING};
 use crate::inquiry::paths::{self, PATHS};
+use crate::inquiry::quadrants::{
+    self, DIRECT_PATH, QK_POSITION_BIAS, QK_POSITION_TOKEN, QK_TOKEN_BIAS, QK_TOKEN_POSITION,
+};
 
 pub(crate) static ROOM: Room = Room {
     title: "Circuits",
@@ -31,7 +36,7 @@ pub(crate) static ROOM: Room = Room {
     panels: PANELS,
     focus: |app| if app.chosen_path().is_some() { "paths" } else { app.circuits.map.panel() },
     is_of_run: false,
-    lacks: |_| "drives and paths need neurons",
+    lacks: |_| "drives and paths need neurons, quadrants vectors of positions, composition two layers",
 };
 
 const PANELS: &[PanelEntry] = &[
@@ -58,6 +63,55 @@ const PANELS: &[PanelEntry] = &[
             "how each token drives each neuron through the cursor's head",
             [OV_NEURONS],
             ov_neurons, opened_by: |app| app.circuits.map = CircuitMap::OvNeurons),
+    PanelEntry {
+        name: "qk_token_position",
+        says: "how well each query token matches each key position, by the cursor's head",
+        questions: &[&QK_TOKEN_POSITION],
+        open: |app| app.circuits.map = CircuitMap::QkTokenPosition,
+        build: |app| quadrant(app, "qk_token_position", 0),
+    },
+    PanelEntry {
+        name: "qk_position_token",
+        says: "how well each query position matches each key token, by the cursor's head",
+        questions: &[&QK_POSITION_TOKEN],
+        open: |app| app.circuits.map = CircuitMap::QkPositionToken,
+        build: |app| quadrant(app, "qk_position_token", 1),
+    },
+    panel!(
+        "qk_token_biases",
+        "terms of the attention score with a bias, by token, of the cursor's head",
+        [QK_TOKEN_BIAS],
+        |app| biases(app, "qk_token_biases", 0), opened_by: of_queries),
+    panel!(
+        "qk_position_biases",
+        "terms of the attention score with a bias, by position, of the cursor's head",
+        [QK_POSITION_BIAS],
+        |app| biases(app, "qk_position_biases", 1), opened_by: of_queries),
+    panel!(
+        "direct",
+        "what each token adds to each logit without any layer",
+        [DIRECT_PATH],
+        direct, opened_by: |app| app.circuits.map = CircuitMap::Direct),
+    panel!(
+        "eigenvalues",
+        "of each head's map from tokens to logits",
+        [OV_EIGENVALUES],
+        eigenvalues, opened_by: |app| app.circuits.facts = HeadFacts::Copying),
+    panel!(
+        "permuted_copying",
+        "copying scores of permuted tokens, by head",
+        [PERMUTED_COPYING],
+        permuted, opened_by: |app| app.circuits.facts = HeadFacts::Copying),
+    panel!(
+        "composition",
+        "how much of what each earlier head writes each later head reads as Q, K and V",
+        [COMPOSITION],
+        compositions, opened_by: |app| app.circuits.facts = HeadFacts::Composition),
+    panel!(
+        "random_composition",
+        "composition scores of random matrices",
+        [RANDOM_COMPOSITION],
+        random_composition, opened_by: |app| app.circuits.facts = HeadFacts::Composition),
     panel!("copying", "how much each head copies", [COPYING_SCORE], copying),
     panel!("singular_values", "of each head's maps of tokens", [QK_SINGULAR, OV_SINGULAR], singular_values),
     panel!(
@@ -79,8 +133,8 @@ const MOST_CELLS: usize = 1 << 22;
 /// Rows and columns written of a larger map.
 const AROUND: usize = 64;
 
-/// A map of tokens by tokens or classes.
-fn map_of_tokens(app: &App, name: &'static str, figure: &Arc<Figure>) -> Panel {
+/// A map; of a large one, what is around the row and column of the cursor.
+fn map_around((row, col): (usize, usize), name: &'static str, figure: &Arc<Figure>) -> Panel {
     let (panel, [rows, cols]) = (map(name, figure), [0, 1].map(|axis| figure.axes[axis].len()));
     if rows.saturating_mul(cols) <= MOST_CELLS {
         return panel;
@@ -89,8 +143,12 @@ fn map_of_tokens(app: &App, name: &'static str, figure: &Arc<Figure>) -> Panel {
         let first = at.saturating_sub(AROUND / 2).min(len.saturating_sub(AROUND));
         first..(first + AROUND).min(len)
     };
-    let (rows, shown) = (around(app.cursor.token, rows), around(app.cursor.other, cols));
+    let (rows, shown) = (around(row, rows), around(col, cols));
     panel.ordered(rows.flat_map(|row| shown.clone().map(move |col| row * cols + col)))
+}
+
+fn token_and_other(app: &App) -> (usize, usize) {
+    (app.cursor.token, app.cursor.other)
 }
 
 /// A map.
@@ -108,12 +166,13 @@ fn scaled(app: &App, mut panel: Panel) -> Panel {
 fn qk_tokens(app: &App) -> Option<Panel> {
     let (answer, found) = app.studies.maps(app.cursor.head_id())?;
     let figure = circuits::qk_tokens(answer, found, app.options.dataset.task());
-    Some(scaled(app, map_of_tokens(app, "qk_tokens", &figure)))
+    Some(scaled(app, map_around(token_and_other(app), "qk_tokens", &figure)))
 }
 
 fn ov_logits(app: &App) -> Option<Panel> {
     let (answer, found) = app.studies.maps(app.cursor.head_id())?;
-    Some(map_of_tokens(app, "ov_logits", &circuits::ov_logits(answer, found, app.options.dataset.task())))
+    let figure = circuits::ov_logits(answer, found, app.options.dataset.task());
+    Some(map_around(token_and_other(app), "ov_logits", &figure))
 }
 
 fn qk_positions(app: &App) -> Option<Panel> {
@@ -123,6 +182,77 @@ fn qk_positions(app: &App) -> Option<Panel> {
     let panel =
         map("qk_positions", &figure).ordered((0..rows * rows).filter(|cell| cell % rows <= cell / rows));
     Some(scaled(app, panel))
+}
+
+/// A map of queries and keys, so that their biases are asked for.
+fn of_queries(app: &mut App) {
+    if !app.circuits.map.is_of_queries() {
+        app.circuits.map = CircuitMap::QkTokens;
+    }
+}
+
+fn quadrant(app: &App, name: &'static str, which: usize) -> Option<Panel> {
+    let (answer, found) = app.studies.quadrants(app.cursor.head_id())?;
+    let maps = quadrants::maps(answer, found, app.options.dataset.task());
+    let is_known = found.token_position.cols() > 0;
+    let cursor = &app.cursor;
+    let at = if which == 0 { (cursor.token, cursor.position) } else { (cursor.position, cursor.other) };
+    is_known.then(|| scaled(app, map_around(at, name, &maps[which])))
+}
+
+fn biases(app: &App, name: &'static str, which: usize) -> Option<Panel> {
+    let (answer, found) = app.studies.quadrants(app.cursor.head_id())?;
+    let figure = &quadrants::biases(answer, found, app.options.dataset.task())[which];
+    let is_known = which == 0 || !found.position_bias[0].is_empty();
+    let column = |(at, name)| Column::new(name, figure, [At::Fixed(at), At::Lead(0)]);
+    let columns = ["b_Q.k", "q.b_K"].into_iter().enumerate().map(column);
+    is_known.then(|| scaled(app, Panel::new(name, [figure.axes[1].clone()]).and(columns)))
+}
+
+fn direct(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.direct_path()?;
+    let figure = quadrants::direct(answer, found, app.options.dataset.task());
+    Some(map_around(token_and_other(app), "direct", &figure))
+}
+
+/// Rows without a value, of heads with fewer eigenvalues, are left out.
+pub(crate) fn eigenvalues(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.copying()?;
+    let [figure, _] = eigen::figures(answer, found);
+    let column =
+        |(at, name)| Column::new(name, &figure, [At::Lead(0), At::Lead(1), At::Lead(2), At::Fixed(at)]);
+    let columns = ["re", "im"].into_iter().enumerate().map(column);
+    (!figure.axes[2].is_empty()).then(|| Panel::new("eigenvalues", figure.axes[..3].to_vec()).and(columns))
+}
+
+pub(crate) fn permuted(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.copying()?;
+    let [_, figure] = eigen::figures(answer, found);
+    let column = |(at, name)| Column::new(name, &figure, [At::Lead(0), At::Lead(1), At::Fixed(at)]);
+    let columns = ["mean", "deviation", "percentile"].into_iter().enumerate().map(column);
+    found
+        .iter()
+        .any(Option::is_some)
+        .then(|| Panel::new("permuted_copying", figure.axes[..2].to_vec()).and(columns))
+}
+
+pub(crate) fn compositions(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.composition()?;
+    let [figure, _] = composition::figures(answer, found);
+    let heads = figure.axes[1].len();
+    let n_heads = app.options.model.n_heads;
+    let is_pair = |at: &usize| at / heads / n_heads < at % heads / n_heads;
+    let panel =
+        Panel::new("composition", figure.axes[1..].to_vec()).ordered((0..heads * heads).filter(is_pair));
+    let column = |(at, name)| Column::new(name, &figure, [At::Fixed(at), At::Lead(0), At::Lead(1)]);
+    Some(panel.and(["Q", "K", "V"].into_iter().enumerate().map(column)))
+}
+
+pub(crate) fn random_composition(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.composition()?;
+    let [_, figure] = composition::figures(answer, found);
+    let column = Column::new("score", &figure, [At::Lead(0)]);
+    Some(Panel::new("random_composition", figure.axes.clone()).with(column))
 }
 
 /// Neurons are in the order of the map: most driven first.
@@ -176,7 +306,17 @@ const KEYS: &[Binding] = &[
         &[Key::ch('v')],
         |_| Offer::set(App::next_circuit_map),
         "map",
-        "QK of tokens, QK of positions, OV to logits, OV to neurons",
+        "QK by token and position, OV to logits, neurons; direct path",
+    ),
+    bind(
+        &[Key::ch('s')],
+        |app| {
+            let (next, has_pairs) = (app.circuits.facts.next(), app.options.model.n_layers > 1);
+            let next = if next == HeadFacts::Composition && !has_pairs { next.next() } else { next };
+            Offer::set(move |app| app.circuits.facts = next)
+        },
+        "",
+        "heads: circuits, copying of permuted tokens, composition",
     ),
     bind(
         &[Key::ch('x')],

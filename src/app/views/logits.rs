@@ -9,8 +9,9 @@ use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_
 use crate::app::moves::all_components;
 use crate::app::panels::{PanelEntry, panel};
 use crate::app::studies::Asked;
-use crate::app::{App, LogitPanel};
+use crate::app::{App, ContributionsFrom, LogitPanel};
 use crate::figure::{At, Column, Figure, Panel};
+use crate::inquiry::component_means::{self, MEAN_CONTRIBUTION};
 use crate::inquiry::lens::{self, LENS_ACCURACY, LENS_LOGIT, LENS_LOSS, LENS_PREDICTION};
 use crate::inquiry::logits::{
     CONTRIBUTION, CORRECT, LOGITS, LOSS, MLP_PARTS, PREDICTION, PROBABILITY, SUM, TARGET, TOKEN,
@@ -40,6 +41,11 @@ pub(crate) static ROOM: Room = Room {
 
 const PANELS: &[PanelEntry] = &[
     panel!("components", "what each component adds to the target at the cursor", [CONTRIBUTION], components),
+    panel!(
+        "relative_components",
+        "what each component adds to the target at the cursor, less what it adds on average over the validation set",
+        [MEAN_CONTRIBUTION],
+        relative_components, opened_by: |app| app.settings.contributions = ContributionsFrom::Mean),
     panel!(
         "mlp_parts",
         "the MLP of the cursor's layer in two: the cursor's neuron and the rest",
@@ -117,6 +123,19 @@ pub(crate) fn components(app: &App) -> Option<Panel> {
     Some(Panel::new("components", [figure.axes[1].clone()]).and(clean_and_edited("", probe, &figure, &at)))
 }
 
+/// Each contribution, its mean, and their difference.
+pub(crate) fn relative_components(app: &App) -> Option<Panel> {
+    let probe = app.answered()?;
+    let (answer, found) = app.studies.component_means()?;
+    let means = component_means::figure(answer, found, probe, app.cursor.target);
+    let mean = Column::new("mean", &means, [At::Lead(0), At::Fixed(app.position_in(probe))]);
+    let minus = Arc::new(mean.clone());
+    let relative = |column: Column| column.less(&minus);
+    let panel = components(app)?;
+    let columns = panel.columns.into_iter().map(relative).collect::<Vec<_>>();
+    Some(Panel::new("relative_components", panel.lead).and(columns).with(mean))
+}
+
 pub(crate) fn mlp_parts(app: &App) -> Option<Panel> {
     let probe = app.answered().filter(|probe| probe.config().has_mlp())?;
     let figure = probe.mlp_parts(app.cursor.target, app.cursor.neuron_id());
@@ -190,13 +209,28 @@ const KEYS: &[Binding] = &[
         "lens",
         "below: a component over positions, or the logit lens",
     ),
+    bind(
+        &[Key::ch('x')],
+        |app| {
+            if app.has_data() {
+                Offer::set(|app| app.settings.contributions = app.settings.contributions.next())
+            } else {
+                Offer::nothing("a component's mean is over a validation set")
+            }
+        },
+        "mean",
+        "contributions from zero, or from each component's mean",
+    ),
 ];
 
 fn asks(app: &App) -> Vec<Asked> {
     let over_set = app.of_validation().map(|subject| (subject, Question::Lens));
     let probe = app.probe.as_deref().filter(|probe| !probe.is_empty());
     let of_sequence = probe.map(|probe| ((*probe.subject).clone(), Question::SequenceLens));
-    over_set.into_iter().chain(of_sequence).collect()
+    let is_relative = app.settings.contributions == ContributionsFrom::Mean;
+    let means = app.of_validation().filter(|_| is_relative);
+    let means = means.map(|subject| (subject, Question::ComponentMeans));
+    over_set.into_iter().chain(of_sequence).chain(means).collect()
 }
 
 fn line(by: isize) -> Offer {
