@@ -870,6 +870,8 @@ fn errors_are_sorted_by_situation_and_by_wrong_prediction_before_and_after_edits
     screen.must_show("errors");
     screen.keys("v").must_show("kinds of wrong predictions");
     screen.keys("2<space>6").must_show("kinds of wrong predictions");
+    screen.keys("v").must_show("at ties");
+    screen.must_show("smallest");
     screen.keys("v").must_show("before");
     screen.keys("v").must_show("lead 3+");
     screen.must_show("after");
@@ -882,6 +884,7 @@ fn ablation_goes_to_zero_to_the_mean_and_to_the_mean_at_each_position() {
     screen.keys("m").must_show("ablating to the mean over sequences and positions");
     screen.keys("m").must_show("ablating to the mean at each position");
     screen.keys("<esc>").must_show("1 head to the mean at each position");
+    screen.must_show("1 off: mean-position");
     // The same by hand.
     let edits = asked(&press(&mut screen, 'd')).len();
     assert_eq!(edits, 0);
@@ -900,6 +903,29 @@ fn ablation_goes_to_zero_to_the_mean_and_to_the_mean_at_each_position() {
     } else {
         format!("{:.3}", after.loss)
     });
+}
+
+#[test]
+fn resampling_is_offered_where_sequences_have_others_as_long_and_is_named() {
+    let mut screen = running();
+    screen.keys("2<space>6mmm").must_show("ablating to the values of another validation sequence");
+    screen.keys("<esc>").must_show("1 head to another sequence's values");
+    for view in ["2", "3", "4", "5", "6"] {
+        screen.keys(view).must_show(": resample");
+    }
+    screen.keys("m").must_show("ablating to zero");
+    // The only validation sequence has no other one.
+    let mut alone = Setup { sequences: 2, ..Setup::default() }.screen();
+    alone.run(20, &[(20, trained())]);
+    alone.keys("2<space>6mmm").must_show("ablating to zero");
+}
+
+#[test]
+fn the_damage_of_sets_is_scrolled_and_has_random_sets_beside_the_trackers() {
+    let mut screen = running();
+    screen.keys("6").must_show("head 0.0 zero");
+    screen.keys(&"<down>".repeat(9)).must_show("random for 2");
+    screen.must_show("trackers of 2");
 }
 
 #[test]
@@ -1053,8 +1079,8 @@ fn the_help_says_what_the_numbers_are_and_dims_what_does_nothing() {
             text.lines().position(|line| line.trim_start().starts_with(start)).expect("the key is listed");
         buffer[(1, u16::try_from(line).unwrap())].style().fg
     };
-    // Nothing is off: there is no line to go to, but positions there are.
-    assert_ne!(style("PgUp"), style("← h"));
+    // Nothing is off: random sets have nothing to match, but there are positions.
+    assert_ne!(style("p "), style("← h"));
 }
 
 #[test]

@@ -4,19 +4,28 @@ mod reference;
 
 use std::sync::Arc;
 
-use headcount::analysis::circuits::{HeadCircuits, HeadDrive, HeadMaps, circuits, ov_neuron};
+use headcount::analysis::circuits::{
+    HeadCircuits, HeadDrive, HeadMaps, circuits, ov_neuron, qk_over_positions,
+};
+use headcount::analysis::composition::{into_head, of_random};
+use headcount::analysis::copying::Copying;
 use headcount::analysis::head_scores::averages;
 use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::{lens, lens_over};
-use headcount::analysis::{AblationOutcome, ControlPool, Each, NeuronHook, Scores, token_trackers};
-use headcount::analysis::{Pass, Readout, evaluate};
+use headcount::analysis::quadrants::{Quadrants, direct_path};
+use headcount::analysis::sources::source_contributions;
+use headcount::analysis::{
+    AblationOutcome, Component, ControlPool, Each, NeuronHook, Pass, Readout, Scores, Target, donors_among,
+    evaluate, evaluation, token_trackers,
+};
 use headcount::inquiry::paths::paths;
 use headcount::inquiry::{
     Answer, AskedBy, Bench, Findings, Inquiry, Over, PathsTo, Question, Subject, WeightForm, answer,
 };
 use headcount::model::{
     AblationKind, Activations, Change, Edit, FoldOptions, HeadId, Hook, Interventions, ModelConfig, NeuronId,
-    Normalization, Patch, PatternKind, Positions, Snapshot, Weights, cache, centre, fold, forward,
+    Normalization, Patch, PatternKind, PositionEmbedding, Positions, Snapshot, Weights, cache, centre,
+    change_each, fold, forward,
 };
 use headcount::task::{Class, Dataset, Example, Split, TaskConfig, Token};
 use reference::models::{batch_of, majority, odd_models, perturbed, random_batch, some, worst};
@@ -93,9 +102,18 @@ fn attribution_equals_transformer_lens_and_sums_to_the_centred_logits() {
     let (tokens, labels) = first_sequence();
     let pass = Pass::run(&weights("weights"), Example::new(&tokens, &labels), &Patch::default());
     let theirs = Tensors::read("logit_attribution");
-    assert_eq!(pass.attribution.components.len(), theirs.names().len());
-    for (at, component) in pass.attribution.components.iter().enumerate() {
-        let (part, (_, theirs)) = (pass.attribution.part(at), theirs.get(&component.to_string()));
+    // TransformerLens' hook_mlp_out includes b_out, here a component of its own.
+    assert_eq!(pass.attribution.components.len(), theirs.names().len() + 1);
+    let mut components = pass.attribution.components.iter().enumerate();
+    while let Some((at, component)) = components.next() {
+        let (mut name, mut part) = (component.to_string(), pass.attribution.part(at));
+        if let Component::Mlp(layer) = component {
+            let (bias, of_bias) = components.next().unwrap();
+            assert_eq!(*of_bias, Component::MlpBias(*layer));
+            name = format!("mlp_out.{layer}");
+            part.iter_mut().zip(pass.attribution.part(bias)).for_each(|(x, bias)| *x += bias);
+        }
+        let (_, theirs) = theirs.get(&name);
         assert!(worst(&part, &theirs) < 1e-4, "{component}: {}", worst(&part, &theirs));
     }
     let mut logits = pass.activations.logits.clone();
@@ -116,31 +134,32 @@ fn attribution_sums_to_the_logits_in_every_kind_of_model() {
 }
 
 #[test]
-fn neurons_and_the_output_bias_sum_to_the_mlp() {
+fn neurons_sum_to_the_mlp_and_the_output_bias_is_a_component_of_its_own() {
     let (tokens, labels) = first_sequence();
-    let weights = weights("weights");
-    let snapshot = Snapshot::new(0, weights);
+    let snapshot = Snapshot::new(0, weights("weights"));
     let readout = Readout::new(&snapshot.weights);
     let pass = Pass::run(&snapshot.weights, Example::new(&tokens, &labels), &Patch::default());
-    let mlp = pass.attribution.components.iter().position(|w| w.to_string() == "mlp_out.0").unwrap();
-    // Without its neurons the MLP writes its bias alone.
-    let silent = Interventions {
-        neurons: (0..256).map(|neuron| NeuronId { layer: 0, neuron }).collect(),
-        ..Interventions::default()
-    };
+    let place =
+        |name: &str| pass.attribution.components.iter().position(|one| one.to_string() == name).unwrap();
+    let (mlp, bias) = (place("mlp.0"), place("mlp_bias.0"));
+    let b_out = snapshot.weights.get("blocks.0.mlp.b_out").unwrap();
     for position in [0, 5, 127] {
         let target = headcount::analysis::Target::Label.resolve(labels[position], pass.logits(position));
         let neurons: f32 =
             (0..256).map(|n| readout.contribution(&pass.activations, 0, n, position, target)).sum();
-        let ablated = Pass::run(
-            &snapshot.weights,
-            Example::new(&tokens, &labels),
-            &silent.patch(snapshot.config(), None),
-        );
-        let scale = |pass: &Pass| pass.activations.ln_final.scale[position];
-        let bias = ablated.attribution.value(mlp, position, target) * scale(&ablated) / scale(&pass);
         let whole = pass.attribution.value(mlp, position, target);
-        assert!((neurons + bias - whole).abs() < 1e-4, "{neurons} + {bias} = {whole}");
+        assert!((neurons - whole).abs() < 1e-4, "{neurons} = {whole}");
+        // By definition: the centred vector times ln_final.w and W_U, centred over classes, over the norm's scale.
+        let [w, w_u] = ["ln_final.w", "unembed.W_U"].map(|name| snapshot.weights.get(name).unwrap());
+        let mean = b_out.iter().sum::<f32>() / b_out.len() as f32;
+        let logit = |class: usize| -> f32 {
+            b_out.iter().enumerate().map(|(at, b)| (b - mean) * w[at] * w_u[at * 10 + class]).sum()
+        };
+        let logits: Vec<f32> = (0..10).map(logit).collect();
+        let wanted = logits[usize::from(target.plus)] - logits.iter().sum::<f32>() / 10.0;
+        let wanted = wanted / pass.activations.ln_final.scale[position];
+        let found = pass.attribution.value(bias, position, target);
+        assert!((found - wanted).abs() < 1e-5 && found != 0.0, "{found} = {wanted}");
     }
 }
 
@@ -626,4 +645,335 @@ fn an_edit_at_one_position_leaves_the_others() {
     let keys = weights.config().visible_keys(&tokens);
     assert_eq!(edits.map(|edit| edit.cells(weights.config(), &keys)), [32, 1, 6]);
     assert_eq!(Hook::Post.name(1), "blocks.1.mlp.hook_post");
+}
+
+/// Three validation sequences of the default task in a model's shape.
+fn validation_of(config: &ModelConfig) -> Dataset {
+    let sizes = TaskConfig { sequences: 6, train_fraction: 0.5, ..TaskConfig::default() };
+    sizes.dataset(config.shape(), 5).unwrap()
+}
+
+/// What `question` finds about the validation set of a model's random batch.
+fn of_validation(weights: &Weights, data: &Dataset, question: Question) -> Findings {
+    let snapshot = Arc::new(Snapshot::new(0, weights.clone()));
+    let subject = Subject::weights(&snapshot, WeightForm::Trained).over(Over::Validation);
+    ask(subject, question, data.clone()).findings
+}
+
+#[test]
+fn each_neuron_alone_costs_what_an_evaluation_without_it_says_in_every_layer_of_every_kind_of_model() {
+    for config in odd_models().into_iter().filter(ModelConfig::has_mlp) {
+        let weights = perturbed(&config);
+        let data = validation_of(&config);
+        let examples = data.examples(Split::Validation);
+        let (means, _) = evaluation::means(&weights, &examples);
+        let clean = evaluate(&weights, &Patch::default(), &examples);
+        for layer in 0..config.n_layers {
+            let Findings::SingleNeurons(found) =
+                of_validation(&weights, &data, Question::SingleNeurons(layer))
+            else {
+                panic!("the answer is to the question")
+            };
+            assert!((found.clean.loss - clean.loss).abs() < 1e-9, "{config:?}");
+            for (neuron, ablated) in found.ablated.iter().enumerate().step_by(7) {
+                for (kind, one) in [AblationKind::Zero, AblationKind::Mean].into_iter().zip(ablated) {
+                    let neurons = [NeuronId { layer, neuron }].into();
+                    let off = Interventions { neurons, kind, ..Interventions::default() };
+                    let wanted = evaluate(&weights, &off.patch(&config, Some(&means)), &examples);
+                    let close = (one.loss - wanted.loss).abs() < 1e-5 * (1.0 + wanted.loss);
+                    assert!(close, "{config:?} {layer}.{neuron} {kind:?}: {one:?}, not {}", wanted.loss);
+                    assert!((one.accuracy - wanted.accuracy).abs() < 1e-9, "{one:?} {}", wanted.accuracy);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_loss_of_any_size_keeps_its_digits_without_a_neuron() {
+    // Two classes and one neuron: the logits differ by the bias and by what falls with the neuron.
+    for (gap, fall) in [(0.0, 0.0), (3.0, 1.0), (14.0, -2.0), (-20.0, 0.5)] {
+        let neurons = |x: f32| vec![x; 16];
+        let directions: Vec<f32> = [neurons(1.0), neurons(0.0)].concat();
+        let (mut losses, mut rights) = (neurons(0.0), neurons(0.0));
+        let row = [&[gap, 0.0][..], &[0.25, 0.0][..]];
+        let of = [&neurons(fall)[..], &neurons(0.5)[..]];
+        change_each(row, &directions, of, 0, [&mut losses, &mut rights]);
+        let lead = f64::from((gap - fall) * 0.5 + 0.25);
+        let wanted = (-lead).exp().ln_1p();
+        assert!((f64::from(losses[3]) / wanted - 1.0).abs() < 1e-5, "{gap}: {} {wanted}", losses[3]);
+        assert_eq!(rights[3] > 0.5, lead >= 0.0);
+    }
+}
+
+#[test]
+fn what_each_position_adds_through_a_head_sums_to_the_heads_contribution() {
+    for config in odd_models() {
+        let (weights, data) = (perturbed(&config), validation_of(&config));
+        let example = data.example(Split::Validation, 0);
+        let pass = Pass::run(&weights, example, &Patch::default());
+        let len = example.tokens().len();
+        for target in [Target::Label, Target::LabelMinusRunnerUp] {
+            let targets: Vec<_> =
+                (0..len).map(|at| target.resolve(example.targets()[at], pass.logits(at))).collect();
+            for (at, component) in pass.attribution.components.iter().enumerate() {
+                let Component::Head(id) = *component else { continue };
+                let found =
+                    source_contributions(&weights, &Readout::new(&weights), &pass.activations, id, &targets);
+                for query in 0..len {
+                    let sum: f32 = found[query * len..(query + 1) * len].iter().sum();
+                    let whole = pass.attribution.value(at, query, targets[query]);
+                    assert!(
+                        (sum - whole).abs() < 1e-4 * (1.0 + whole.abs()),
+                        "{config:?} {id:?}: {sum} {whole}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_source_adds_what_is_lost_from_the_heads_contribution_without_its_value() {
+    let (tokens, labels) = first_sequence();
+    let weights = weights("weights");
+    let pass = Pass::run(&weights, Example::new(&tokens, &labels), &Patch::default());
+    let targets: Vec<_> = (0..128).map(|at| Target::Label.resolve(labels[at], pass.logits(at))).collect();
+    let id = HeadId { layer: 0, head: 1 };
+    let found = source_contributions(&weights, &Readout::new(&weights), &pass.activations, id, &targets);
+    let attn = &pass.activations.blocks[0].attn;
+    let (query, key) = (77, 31);
+    // By definition, in double precision: A v W_O, centred, over the norm's scale, times w and W_U, centred over classes.
+    let part = |name: &str| weights.get(name).unwrap();
+    let [w_o, w, w_u] = ["blocks.0.attn.W_O", "ln_final.w", "unembed.W_U"].map(part);
+    let attention = f64::from(attn.pattern[(128 + query) * 128 + key]);
+    let value = &attn.qkv[key * 3 * 64 + 2 * 64 + 32..][..32];
+    let written = |at: usize| -> f64 {
+        let of =
+            |(i, v): (usize, &f32)| f64::from(*v) * f64::from(w_o[(32 + i) * weights.config().d_model + at]);
+        attention * value.iter().enumerate().map(of).sum::<f64>()
+    };
+    let d_model = weights.config().d_model;
+    let written: Vec<f64> = (0..d_model).map(written).collect();
+    let mean = written.iter().sum::<f64>() / d_model as f64;
+    let scale = f64::from(pass.activations.ln_final.scale[query]);
+    let logit = |class: usize| -> f64 {
+        let of =
+            |(at, x): (usize, &f64)| (x - mean) / scale * f64::from(w[at]) * f64::from(w_u[at * 10 + class]);
+        written.iter().enumerate().map(of).sum()
+    };
+    let all: f64 = (0..10).map(logit).sum();
+    let wanted = logit(usize::from(targets[query].plus)) - all / 10.0;
+    let cell = f64::from(found[query * 128 + key]);
+    assert!((cell - wanted).abs() < 1e-6 && wanted.abs() > 1e-4, "{cell} {wanted}");
+}
+
+/// `a b`, in double precision, by definition.
+fn times(a: &[f64], b: &[f64], inner: usize) -> Vec<f64> {
+    let (rows, cols) = (a.len() / inner, b.len() / inner);
+    let cell = |at: usize| (0..inner).map(|i| a[at / cols * inner + i] * b[i * cols + at % cols]).sum();
+    (0..rows * cols).map(cell).collect()
+}
+
+fn flipped(a: &[f64], cols: usize) -> Vec<f64> {
+    (0..cols).flat_map(|col| a.iter().skip(col).step_by(cols).copied()).collect()
+}
+
+/// One head's matrix under TransformerLens' name, in double precision: `[d_model, d_head]`, `W_O` `[d_head, d_model]`.
+fn matrix(weights: &Weights, id: HeadId, name: &str) -> Vec<f64> {
+    let c = weights.config();
+    let all = weights.get(&format!("blocks.{}.attn.{name}", id.layer)).unwrap();
+    let size = all.len() / c.n_heads;
+    all[id.head * size..(id.head + 1) * size].iter().map(|x| f64::from(*x)).collect()
+}
+
+#[test]
+fn composition_scores_are_those_of_the_whole_matrices() {
+    let config =
+        ModelConfig { n_layers: 3, d_model: 12, d_head: 4, d_mlp: 8, n_ctx: 5, ..ModelConfig::default() };
+    let weights = perturbed(&config);
+    let norm = |a: &[f64]| a.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let of = |id, left: &str, right: &str| (matrix(&weights, id, left), matrix(&weights, id, right));
+    let product = |(left, right): (Vec<f64>, Vec<f64>), is_flipped: bool| {
+        times(&left, &if is_flipped { flipped(&right, 4) } else { right }, 4)
+    };
+    for later in config.heads().filter(|id| id.layer > 0) {
+        let scores = into_head(&weights, later);
+        assert_eq!(scores.len(), later.layer * config.n_heads);
+        let readers = [
+            product(of(later, "W_Q", "W_K"), true),
+            product(of(later, "W_K", "W_Q"), true),
+            product(of(later, "W_V", "W_O"), false),
+        ];
+        for (earlier, scores) in config.heads().zip(&scores) {
+            let written = product(of(earlier, "W_V", "W_O"), false);
+            for (reader, score) in readers.iter().zip(scores) {
+                let wanted = norm(&times(&written, reader, 12)) / norm(&written) / norm(reader);
+                assert!((score - wanted).abs() < 1e-5, "{earlier:?} {later:?}: {score} {wanted}");
+            }
+        }
+    }
+    let random = of_random(&config);
+    assert!(random.len() == 200 && random.is_sorted() && random[0] > 0.0 && random[199] < 1.0);
+    // The expected square is 1 / d_model for full-rank factors, more for those of low rank.
+    let mean = random.iter().sum::<f64>() / 200.0;
+    assert!((0.2..0.5).contains(&mean), "{mean}");
+}
+
+#[test]
+fn the_quadrants_and_bias_terms_sum_to_the_attention_scores() {
+    for kind in [PositionEmbedding::Standard, PositionEmbedding::Shortformer] {
+        let config = ModelConfig {
+            n_layers: 1,
+            d_model: 12,
+            d_head: 4,
+            d_mlp: 8,
+            n_ctx: 6,
+            normalization_type: Normalization::None,
+            positional_embedding_type: kind,
+            ..ModelConfig::default()
+        };
+        let weights = perturbed(&config);
+        let tokens: Vec<Token> = vec![3, 1, 4, 1, 5, 9];
+        let run = run(&weights, &tokens);
+        let qkv = &run.blocks[0].attn.qkv;
+        for id in config.heads() {
+            let found = Quadrants::new(&weights, id);
+            let (qk, positions) = (HeadMaps::new(&weights, id).qk, qk_over_positions(&weights, id));
+            for query in 0..6 {
+                for key in 0..=query {
+                    let row = |at: usize, part: usize| &qkv[at * 24 + part * 8 + id.head * 4..][..4];
+                    let score: f32 = row(query, 0).iter().zip(row(key, 1)).map(|(q, k)| q * k).sum();
+                    let [q, k] = [query, key].map(|at| usize::from(tokens[at]));
+                    let maps = [
+                        qk.get(q, k),
+                        positions.get(query, key),
+                        found.token_position.get(q, key),
+                        found.position_token.get(query, k),
+                    ];
+                    let sum = maps.map(Option::unwrap).iter().sum::<f32>()
+                        + found.token_bias[0][k]
+                        + found.token_bias[1][q]
+                        + found.position_bias[0][key]
+                        + found.position_bias[1][query]
+                        + found.both_biases;
+                    assert!(
+                        (sum - score).abs() < 1e-4 * (1.0 + score.abs()),
+                        "{kind:?} {id:?}: {sum} {score}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_direct_path_is_what_tokens_add_without_any_layer() {
+    let weights = fold(&weights("weights"), FoldOptions::default());
+    let d_model = weights.config().d_model;
+    let wide =
+        |name: &str| -> Vec<f64> { weights.get(name).unwrap().iter().map(|x| f64::from(*x)).collect() };
+    let mut wanted = times(&wide("embed.W_E"), &wide("unembed.W_U"), d_model);
+    for row in wanted.chunks_exact_mut(10) {
+        let mean = row.iter().sum::<f64>() / 10.0;
+        row.iter_mut().for_each(|x| *x -= mean);
+    }
+    let found = direct_path(&weights).dense();
+    let pairs = found.iter().zip(&wanted);
+    assert!(pairs.clone().all(|(a, b)| (f64::from(*a) - b).abs() < 1e-4), "{found:?} {wanted:?}");
+}
+
+#[test]
+fn a_copying_score_stands_beside_those_of_permuted_tokens_and_is_none_of_two() {
+    let trained = fold(&weights("weights"), FoldOptions::default());
+    for id in trained.config().heads() {
+        let (found, circuits) = (Copying::new(&trained, id).unwrap(), HeadCircuits::new(&trained, id));
+        assert!((found.score() - f64::from(circuits.copying_score)).abs() < 1e-4);
+        let map = HeadMaps::new(&trained, id).ov_logit;
+        // The trace of the map from tokens to logits is the sum of its eigenvalues, and their products are real.
+        let trace: f32 = (0..10).map(|at| map.get(at, at).unwrap()).sum();
+        let sum = found.eigenvalues.iter().fold([0.0, 0.0], |[re, im], value| [re + value[0], im + value[1]]);
+        assert!(
+            (sum[0] - trace).abs() < 1e-3 * (1.0 + trace.abs()) && sum[1].abs() < 1e-3,
+            "{sum:?} {trace}"
+        );
+        assert!(found.eigenvalues.len() == 10 && found.permuted.len() == 100);
+        let mean = found.permuted.iter().sum::<f64>() / 100.0;
+        assert!(mean.abs() < 0.3, "permuted tokens are not copied: {mean}");
+    }
+    let small = |d_vocab, d_head| {
+        let config =
+            ModelConfig { d_vocab, d_head, d_model: 8, d_mlp: 8, n_ctx: 4, ..ModelConfig::default() };
+        let weights = perturbed(&config);
+        let id = HeadId { layer: 0, head: 0 };
+        (HeadCircuits::new(&weights, id).copying_score.is_nan(), Copying::new(&weights, id).is_none())
+    };
+    assert_eq!([small(2, 4), small(5, 1), small(3, 4)], [(true, true), (true, true), (false, false)]);
+}
+
+#[test]
+fn mean_contributions_are_over_all_positions_of_the_set() {
+    let config =
+        ModelConfig { n_layers: 2, d_model: 16, d_head: 4, d_mlp: 12, n_ctx: 7, ..ModelConfig::default() };
+    let (weights, data) = (perturbed(&config), validation_of(&config));
+    let Findings::ComponentMeans(found) = of_validation(&weights, &data, Question::ComponentMeans) else {
+        panic!("the answer is to the question")
+    };
+    let passes: Vec<Pass> = data
+        .examples(Split::Validation)
+        .into_iter()
+        .map(|example| Pass::run(&weights, example, &Patch::default()))
+        .collect();
+    let positions: usize = passes.iter().map(|pass| pass.activations.len).sum();
+    for component in 0..passes[0].attribution.components.len() {
+        for class in 0..10 {
+            let of = |pass: &Pass| -> f64 {
+                pass.attribution.part(component).iter().skip(class).step_by(10).map(|x| f64::from(*x)).sum()
+            };
+            let wanted = passes.iter().map(of).sum::<f64>() / positions as f64;
+            let mean = found.value(component, (class as Class).into()).unwrap();
+            assert!((f64::from(mean) - wanted).abs() < 1e-5, "{component} {class}: {mean} {wanted}");
+        }
+    }
+}
+
+#[test]
+fn resampling_takes_the_values_of_another_sequence_at_the_same_positions() {
+    let config =
+        ModelConfig { n_layers: 2, d_model: 16, d_head: 4, d_mlp: 12, n_ctx: 7, ..ModelConfig::default() };
+    let (weights, data) = (perturbed(&config), validation_of(&config));
+    let head = HeadId { layer: 0, head: 1 };
+    let edits = Interventions {
+        heads: [head].into(),
+        neurons: [NeuronId { layer: 1, neuron: 3 }].into(),
+        kind: AblationKind::Resample,
+        ..Interventions::default()
+    };
+    let drawn = donors_among(&data, 1).expect("sequences are of one length");
+    let values: Vec<_> = drawn
+        .iter()
+        .map(|donor| evaluation::values_of(&weights, data.example(Split::Validation, *donor).tokens()))
+        .collect();
+    let examples = data.examples(Split::Validation);
+    let wanted = Scores::over(&weights, &examples, &|index| edits.patch(&config, Some(&values[index])));
+    let snapshot = Arc::new(Snapshot::new(0, weights.clone()));
+    let over = |over| Subject::weights(&snapshot, WeightForm::Trained).over(over).edited(&edits);
+    let question = Question::Ablation { controls: 0, pool: ControlPool::Any };
+    let Findings::Ablation(report) = ask(over(Over::Validation), question, data.clone()).findings else {
+        panic!("the answer is to the question")
+    };
+    let after = report.after.as_ref().unwrap();
+    assert!((after.loss - f64::from(wanted.loss.unwrap())).abs() < 1e-6);
+    assert!((after.loss - report.before.loss).abs() > 1e-4, "an edit");
+    // The screen's sequence has the same donor as in the set.
+    let tokens = examples[2].tokens();
+    let Findings::Probe(probe) =
+        ask(over(Over::Sequence(tokens.into())), Question::Probe, data.clone()).findings
+    else {
+        panic!("the answer is to the question")
+    };
+    assert_eq!(probe.current().predictions, wanted.predictions[2]);
+    let z = &probe.current().activations.blocks[0].attn.z;
+    assert_eq!(z[5 * 8 + 4..5 * 8 + 8], values[2].z[0][5 * 8 + 4..5 * 8 + 8]);
+    assert_ne!(z[5 * 8 + 4..5 * 8 + 8], probe.clean.activations.blocks[0].attn.z[5 * 8 + 4..5 * 8 + 8]);
 }

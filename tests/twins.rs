@@ -6,10 +6,12 @@ use common::{Screen, Setup, trained};
 use headcount::analysis::circuits::{HeadDrive, HeadMaps, circuits, qk_over_positions};
 use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::lens_over;
+use headcount::analysis::quadrants::{Quadrants, direct_path};
 use headcount::analysis::{AblationOutcome, Each, NeuronHook, Scores};
 use headcount::analysis::{Pass, Readout, Target, evaluate, evaluation, head_scores};
 use headcount::model::{
-    FoldOptions, HeadId, Interventions, ModelConfig, NeuronId, Patch, PatternKind, Positions, Weights, fold,
+    AblationKind, FoldOptions, HeadId, Interventions, ModelConfig, NeuronId, Patch, PatternKind, Positions,
+    Weights, fold,
 };
 use headcount::task::{Class, Example, Split, Token};
 use serde_json::{Value, json};
@@ -114,7 +116,7 @@ fn attribution() {
     let one = Readout::new(weights).contribution(&pass.activations, 0, neuron, POSITION, target);
     let parts = column(&export, "mlp_parts", "clean");
     same(parts[0], one.into());
-    let mlp = components.iter().position(|name| **name == "mlp_out.0").unwrap();
+    let mlp = components.iter().position(|name| **name == "mlp.0").unwrap();
     assert!((number(parts[0]) + number(parts[1]) - number(clean[mlp])).abs() < 1e-5);
     let sums = column(&export, "sums", "clean");
     same(sums[1], pass.centred_logit(POSITION, target).into());
@@ -220,6 +222,106 @@ fn errors_by_situation_and_by_wrong_prediction() {
         assert_eq!(index(cell), confused[target * 10 + predicted][1]);
         let clean = index(column(&export, "edited_wrong_predictions", "count_clean")[at]);
         assert_eq!(clean, confused[target * 10 + predicted][0]);
+    }
+}
+
+#[test]
+fn predictions_at_ties_before_and_after_edits() {
+    let mut twin = Twin::new("2<space>6");
+    let export = twin.export();
+    let mut off = Interventions::default();
+    off.toggle_head(HeadId { layer: 0, head: 0 });
+    let patch = off.patch(twin.weights.config(), None);
+    let mut counted = [[0; 2]; 3];
+    for example in twin.screen.data.examples(Split::Validation) {
+        for (edits, patch) in [&Patch::default(), &patch].into_iter().enumerate() {
+            let pass = Pass::run(&twin.weights, example, patch);
+            for position in 0..example.tokens().len() {
+                let seen = &example.tokens()[..=position];
+                let count = |token: Token| seen.iter().filter(|one| **one == token).count();
+                let most = (0..10).map(count).max().unwrap();
+                let tied: Vec<Token> = (0..10).filter(|token| count(*token) == most).collect();
+                if tied.len() > 1 {
+                    let place = tied.iter().position(|token| Some(*token) == pass.predictions[position]);
+                    counted[place.map_or(2, |place| place.min(1))][edits] += 1;
+                }
+            }
+        }
+    }
+    for (edits, name) in ["count_clean", "count_edited"].into_iter().enumerate() {
+        let cells = column(&export, "edited_prediction_kinds", name);
+        let wanted = counted.map(|kind| kind[edits]);
+        assert_eq!(cells.into_iter().map(index).collect::<Vec<_>>(), wanted, "{name}");
+    }
+}
+
+#[test]
+fn neurons_alone_sources_and_means() {
+    let mut twin = Twin::new("4ss");
+    let export = twin.export();
+    let examples = twin.screen.data.examples(Split::Validation);
+    let clean = evaluate(&twin.weights, &Patch::default(), &examples);
+    let (means, _) = evaluation::means(&twin.weights, &examples);
+    let neurons = column(&export, "neuron_ablations", "neuron");
+    let [zero, mean, accuracy] =
+        ["loss_zero", "loss_mean", "accuracy_zero"].map(|name| column(&export, "neuron_ablations", name));
+    assert!(zero.windows(2).all(|two| number(two[0]) >= number(two[1])), "the costliest first");
+    for at in [0, 1, 200] {
+        let neurons = [NeuronId { layer: 0, neuron: index(neurons[at]) }].into();
+        let cost = |kind| {
+            let off = Interventions { neurons: Clone::clone(&neurons), kind, ..Interventions::default() };
+            evaluate(&twin.weights, &off.patch(twin.weights.config(), Some(&means)), &examples)
+        };
+        let (at_zero, at_mean) = (cost(AblationKind::Zero), cost(AblationKind::Mean));
+        assert!((number(zero[at]) - (at_zero.loss - clean.loss)).abs() < 1e-6);
+        assert!((number(mean[at]) - (at_mean.loss - clean.loss)).abs() < 1e-6);
+        assert!((number(accuracy[at]) - (at_zero.accuracy - clean.accuracy)).abs() < 1e-9);
+    }
+    let mut twin = Twin::new("2.xxx");
+    let export = twin.export();
+    let pass = twin.clean();
+    let target = Target::Label.resolve(twin.labels[POSITION], pass.logits(POSITION));
+    let sources = column(&export, "sources", "contribution");
+    assert_eq!(sources.len(), POSITION + 1);
+    let sum: f64 = sources.into_iter().map(number).sum();
+    let head = pass.attribution.components.iter().position(|one| one.to_string() == "head.0.1").unwrap();
+    let whole = f64::from(pass.attribution.value(head, POSITION, target));
+    assert!((sum - whole).abs() < 1e-5, "{sum} {whole}");
+    let export = Twin::new("3x").export();
+    let [clean, relative, mean] =
+        [("components", "clean"), ("relative_components", "clean"), ("relative_components", "mean")]
+            .map(|(table, name)| column(&export, table, name));
+    for at in 0..clean.len() {
+        assert!((number(clean[at]) - number(mean[at]) - number(relative[at])).abs() < 1e-5);
+    }
+    assert_eq!(meaning(&export, "relative_components", "mean")["of"]["sequences"], 30);
+}
+
+#[test]
+fn quadrants_biases_and_the_direct_path() {
+    let mut twin = Twin::new("5.vvvvvv");
+    let export = twin.export();
+    let folded = fold(&twin.weights, FoldOptions::default());
+    let found = Quadrants::new(&folded, HeadId { layer: 0, head: 1 });
+    for (name, map) in [
+        ("qk_token_position", &found.token_position),
+        ("qk_position_token", &found.position_token),
+        ("direct", &direct_path(&folded)),
+    ] {
+        let cells = column(&export, name, "value");
+        assert_eq!(cells.len(), map.rows() * map.cols());
+        for at in [0, 17, cells.len() - 1] {
+            same(cells[at], map.get(at / map.cols(), at % map.cols()).unwrap().into());
+        }
+    }
+    for (name, biases) in
+        [("qk_token_biases", &found.token_bias), ("qk_position_biases", &found.position_bias)]
+    {
+        for (part, values) in ["b_Q.k", "q.b_K"].into_iter().zip(biases) {
+            for (cell, value) in column(&export, name, part).into_iter().zip(values) {
+                same(cell, (*value).into());
+            }
+        }
     }
 }
 

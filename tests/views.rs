@@ -160,6 +160,9 @@ fn vocabularies_of_others() {
                 screen.keys(key).keys(if view == "ablate" { "4<space>6" } else { "" });
                 assert_picture(&format!("{view}_{name}_{width}x{height}"), &screen);
             }
+            if name == "brackets" {
+                assert_picture(&format!("circuits_composition_{width}x{height}"), screen.keys("5ss"));
+            }
         }
     }
 }
@@ -219,6 +222,41 @@ fn other_settings_of_the_views() {
     assert_picture("help_80x24", screen.keys("?"));
     assert_picture("edit_80x24", screen.keys("<esc>4i7"));
     assert_picture("quit_80x24", screen.keys("<esc>q"));
+}
+
+/// Settings that ask for more: the name of the picture, and the keys after those before.
+const ON_REQUEST: [(&str, &str); 9] = [
+    ("neurons_damage", "4ss"),
+    ("attention_contribution", "2xxx"),
+    ("logits_relative", "3x"),
+    ("circuits_token_position", "5vvvv"),
+    ("circuits_position_token", "v"),
+    ("circuits_direct", "v"),
+    ("circuits_copying", "vs"),
+    ("ablate_resampled", "2<space>6mmm<esc>"),
+    ("ablate_ties", "vvv"),
+];
+
+#[test]
+fn numbers_on_request() {
+    for (width, height) in SIZES {
+        let mut screen = in_training(Setup::sized(width, height));
+        for (name, keys) in ON_REQUEST {
+            assert_picture(&format!("{name}_{width}x{height}"), screen.keys(keys));
+        }
+    }
+    let mut screen = untrained(Setup::default());
+    let mut weights = trained();
+    weights.values.iter_mut().step_by(3).for_each(|value| *value = f32::NAN);
+    screen.snapshot(1, weights);
+    for (name, keys) in ON_REQUEST {
+        assert_picture(&format!("{name}_nan_80x24"), screen.keys(keys));
+    }
+    let mut screen = untrained(Setup::default());
+    screen.stop_answering();
+    for (name, keys) in ON_REQUEST {
+        assert_picture(&format!("{name}_pending_80x24"), screen.keys(keys));
+    }
 }
 
 #[test]
@@ -318,6 +356,13 @@ fn every_picture_belongs_to_a_test() {
     let mut known: Vec<String> = settings.iter().map(|name| format!("{name}_80x24.snap")).collect();
     known.extend(SIZES.iter().map(|(width, height)| format!("gpu_{width}x{height}.snap")));
     known.extend(["situations", "errors"].map(|name| format!("exploring_{name}_120x40.snap")));
+    for (name, _) in ON_REQUEST {
+        known.extend(["nan", "pending"].map(|state| format!("{name}_{state}_80x24.snap")));
+    }
+    for (width, height) in SIZES {
+        let names = ON_REQUEST.iter().map(|(name, _)| *name).chain(["circuits_composition"]);
+        known.extend(names.map(|name| format!("{name}_{width}x{height}.snap")));
+    }
     known.push("show_list.snap".into());
     for (view, _) in VIEWS {
         known.push(format!("{view}.svg"));
