@@ -26,6 +26,8 @@ pub enum Purpose {
     Resample = 7,
     /// Random tokens, repeated, that heads are scored on; index: the sequence.
     Repeated = 8,
+    /// The order of inputs that a spectrum is compared with; index: 0.
+    Shuffle = 9,
 }
 
 /// The generator of one stream.

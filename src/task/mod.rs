@@ -142,6 +142,22 @@ pub trait Task: fmt::Debug + Send + Sync {
     fn situations(&self) -> &'static [Situation] {
         &[]
     }
+
+    /// The circle that its tokens form, if they do.
+    fn cycle(&self) -> Option<Cycle> {
+        None
+    }
+}
+
+/// A circle of tokens: numbers modulo `len`, tokens 0 to `len - 1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cycle {
+    /// Number of tokens.
+    pub len: usize,
+    /// Whether classes 0 to `len - 1` form the same circle.
+    pub has_classes: bool,
+    /// Whether the inputs are all pairs of operands: input `a * len + b` is the sequence of a and b.
+    pub has_pairs: bool,
 }
 
 /// A way of sorting positions into named groups.
