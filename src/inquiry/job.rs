@@ -10,7 +10,7 @@ use crate::analysis::total::{Total, add, slice_len};
 use crate::analysis::{Evaluation, Tally};
 use crate::figure::Subject;
 use crate::model::{Patch, Snapshot};
-use crate::task::Split;
+use crate::task::{Dataset, Split};
 
 /// The result of a step.
 pub enum Progress {
@@ -37,29 +37,43 @@ impl<F: Fn(&Bench) -> Findings + Send> Job for Once<F> {
     }
 }
 
-/// A total over the validation set, computed in slices.
+/// A total over the validation set, or over other data, computed in slices.
 pub(super) struct Sweep<T> {
     weights: Arc<Snapshot>,
     patch: Patch,
+    /// Instead of the run's validation set.
+    data: Option<Dataset>,
+    /// Only so many of the first sequences.
+    most: usize,
     next: usize,
     total: Option<T>,
 }
 
 impl<T: Total> Sweep<T> {
     pub(super) fn new(weights: Arc<Snapshot>, patch: Patch, total: T) -> Self {
-        Self { weights, patch, next: 0, total: Some(total) }
+        Self { weights, patch, data: None, most: usize::MAX, next: 0, total: Some(total) }
+    }
+
+    /// The same total over the validation set of other data.
+    pub(super) fn over(self, data: Dataset) -> Self {
+        Self { data: Some(data), ..self }
+    }
+
+    /// The same total over the first sequences alone.
+    pub(super) fn first(self, most: usize) -> Self {
+        Self { most, ..self }
     }
 
     /// Adds the next slice; returns the total after the last.
     pub(super) fn step(&mut self, bench: &Bench) -> Option<T> {
-        let (sequences, first) = (bench.sequences(), self.next);
+        let data = self.data.as_ref().unwrap_or(bench.data());
+        let (sequences, first) = (data.len(Split::Validation).min(self.most), self.next);
         let (weights, patch) = (&self.weights.weights, &self.patch);
         let total = self.total.as_mut()?;
         let yield_to_urgent = bench.yield_to_urgent();
         self.next = bench.long(|| {
             let end = first.saturating_add(slice_len(weights, sequences)).min(sequences);
-            let examples: Vec<_> =
-                (first..end).map(|index| bench.data().example(Split::Validation, index)).collect();
+            let examples: Vec<_> = (first..end).map(|index| data.example(Split::Validation, index)).collect();
             add(total, weights, patch, &examples, sequences, &yield_to_urgent);
             end
         });

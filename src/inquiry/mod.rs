@@ -7,7 +7,9 @@ pub mod accuracy;
 pub mod attention;
 mod bench;
 pub mod circuits;
+pub mod class_patterns;
 pub mod damage;
+pub mod examples;
 pub mod fit;
 pub mod flip;
 pub mod heads;
@@ -15,21 +17,27 @@ mod job;
 pub mod lens;
 pub mod logits;
 pub mod neurons;
+pub mod pairs;
 mod passes;
 pub mod patching;
 pub mod paths;
 pub mod predictions;
 mod probe;
+pub mod projection;
 pub mod repeated;
 pub mod schedule;
+pub mod spectra;
 pub mod trackers;
 
 use std::sync::Arc;
 
 use crate::analysis::circuits::{HeadCircuits, HeadDrive, HeadMaps};
+use crate::analysis::class_patterns::ClassPatterns;
+use crate::analysis::examples::NeuronExamples;
 use crate::analysis::head_scores::HeadAverages;
 use crate::analysis::hypotheses::{Fitted, Tracker};
 use crate::analysis::lens::{LensFigures, LensRow};
+use crate::analysis::pairs::Spectra;
 use crate::analysis::{ControlPool, Evaluation, LowRank, NeuronHook, Scores};
 use crate::figure::{Axis, Datum, Figure, Spec};
 use crate::model::{HeadId, ModelConfig, NeuronId};
@@ -43,6 +51,7 @@ pub use job::{Job, Progress};
 pub use passes::Probe;
 pub use patching::{Patching, PatchingReport};
 pub use paths::{PathsTo, TokenPath};
+pub use projection::{Projected, Vectors};
 pub use repeated::RepeatedHeads;
 
 pub use crate::figure::{Origin, Over, Subject, WeightForm};
@@ -69,6 +78,8 @@ pub enum Question {
     Lens,
     /// Every head's mean pattern and scores.
     Heads,
+    /// A head's mean pattern by class.
+    ClassPatterns(HeadId),
     /// Every head's scores on random tokens repeated.
     Repeated,
     /// How well each feature of a class explains the summed activation of some neurons.
@@ -92,6 +103,12 @@ pub enum Question {
     Predictions,
     /// What each head and each class's trackers cost each class.
     Damage,
+    /// Spectra of weights, logits and neurons over the task's circle of tokens.
+    Spectra,
+    /// Where a neuron is most and least active.
+    Examples(NeuronId, NeuronHook),
+    /// Vectors along their principal components.
+    Projection(Vectors),
     /// Effect of the edits over the validation set.
     Ablation {
         /// Number of random neuron sets to compare with.
@@ -114,6 +131,7 @@ impl Question {
             Self::Circuits => "circuits",
             Self::Lens => "lens",
             Self::Heads => "heads",
+            Self::ClassPatterns(_) => "class_patterns",
             Self::Repeated => "repeated",
             Self::Fit { .. } => "fit",
             Self::Trackers => "trackers",
@@ -122,6 +140,9 @@ impl Question {
             Self::Patching(_) => "patching",
             Self::Predictions => "predictions",
             Self::Damage => "damage",
+            Self::Spectra => "spectra",
+            Self::Examples(..) => "examples",
+            Self::Projection(_) => "projection",
             Self::Ablation { .. } => "validation",
         }
     }
@@ -164,6 +185,7 @@ impl Question {
             Self::Circuits => circuits::ask(subject),
             Self::Lens => lens::ask(subject),
             Self::Heads => heads::ask(subject),
+            Self::ClassPatterns(id) => class_patterns::ask(subject, *id),
             Self::Repeated => repeated::ask(subject),
             Self::Fit { neurons, class, hook } => fit::ask(subject, (neurons, *hook), *class),
             Self::Trackers => trackers::ask(subject),
@@ -172,6 +194,9 @@ impl Question {
             Self::Patching(asked) => patching::ask(subject, asked),
             Self::Predictions => predictions::ask(subject),
             Self::Damage => damage::ask(subject),
+            Self::Spectra => spectra::ask(subject),
+            Self::Examples(id, hook) => examples::ask(subject, *id, *hook),
+            Self::Projection(of) => projection::ask(subject, *of),
             Self::Ablation { controls, pool } => ablation::ask(subject, (*controls, *pool)),
         }
     }
@@ -220,6 +245,8 @@ pub enum Findings {
     Lens(Arc<Vec<LensFigures>>),
     /// By layer, then head.
     Heads(Arc<Vec<HeadAverages>>),
+    /// Of one head.
+    ClassPatterns(Arc<ClassPatterns>),
     /// By layer, then head.
     Repeated(Arc<RepeatedHeads>),
     /// By feature, in the task's order.
@@ -236,6 +263,12 @@ pub enum Findings {
     Predictions(Arc<Scores>),
     /// As far as computed.
     Damage(Arc<DamageReport>),
+    /// Of a task with a circle of tokens.
+    Spectra(Arc<Spectra>),
+    /// Of one neuron.
+    Examples(Arc<NeuronExamples>),
+    /// Of one kind of vectors.
+    Projection(Arc<Projected>),
     /// As far as computed.
     Ablation(Arc<AblationReport>),
 }
