@@ -144,9 +144,13 @@ fn every_panel_is_what_the_screen_exports() {
         )
         .unwrap();
         let mut seen = 0;
-        for (view, keys) in
-            [("train", "1a"), ("attention", "2"), ("logits", "3"), ("neurons", "4o"), ("circuits", "5v")]
-        {
+        for (view, keys) in [
+            ("train", "1a"),
+            ("attention", "2vv"),
+            ("logits", "3"),
+            ("neurons", "4ovvv"),
+            ("circuits", "5vvvvv"),
+        ] {
             let what = format!("{}: {view}", model.name);
             let export = exported(&model, keys);
             let shown = show(dir.path(), &model, view, &[]);

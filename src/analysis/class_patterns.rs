@@ -54,6 +54,8 @@ impl ClassPatterns {
 }
 
 impl Total for ClassPatterns {
+    const READS_LOGITS: bool = false;
+
     fn empty(&self) -> Self {
         Self::of_classes(self.classes, self.id, self.len)
     }

@@ -157,6 +157,8 @@ impl Stream {
 }
 
 impl Total for Stream {
+    const READS_LOGITS: bool = false;
+
     fn empty(&self) -> Self {
         Self::new(self.layer)
     }

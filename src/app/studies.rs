@@ -5,13 +5,16 @@ use std::sync::Arc;
 use super::event::Command;
 use super::{App, CircuitMap, Look, Mode};
 use crate::analysis::circuits::{HeadCircuits, HeadDrive, HeadMaps};
+use crate::analysis::class_patterns::ClassPatterns;
+use crate::analysis::examples::NeuronExamples;
 use crate::analysis::head_scores::HeadAverages;
 use crate::analysis::hypotheses::{Fitted, Tracker};
 use crate::analysis::lens::{LensFigures, LensRow};
+use crate::analysis::pairs::Spectra;
 use crate::analysis::{Evaluation, LowRank, NeuronHook, Scores};
 use crate::inquiry::{
     AblationReport, Answer, AskedBy, DamageReport, Findings, FlipPoint, Inquiry, Origin, Over,
-    PatchingReport, PathsTo, Probe, Question, RepeatedHeads, Subject, TokenPath, WeightForm,
+    PatchingReport, PathsTo, Probe, Projected, Question, RepeatedHeads, Subject, TokenPath, WeightForm,
 };
 use crate::model::{HeadId, NeuronId, Snapshot};
 use crate::task::{Class, Split};
@@ -137,6 +140,10 @@ impl Studies {
     found!(/** The smallest change of tokens that changes the answer. */ flip, Flip, Arc<FlipPoint>);
     found!(/** The patching grid. */ patching, Patching, Arc<PatchingReport>);
     found!(/** What sets cost each class. */ damage, Damage, Arc<DamageReport>);
+    found!(/** Spectra over the task's circle of tokens. */ spectra, Spectra, Arc<Spectra>);
+    found!(examples_of, Examples, Arc<NeuronExamples>);
+    found!(/** Vectors along directions. */ projection, Projection, Arc<Projected>);
+    found!(patterns_by_class, ClassPatterns, Arc<ClassPatterns>);
     found!(ablation, Ablation, Arc<AblationReport>);
     found!(fits, Fit, Arc<Vec<Fitted>>);
     found!(drives, Drive, Arc<HeadDrive>);
@@ -156,6 +163,16 @@ impl Studies {
             }
             _ => None,
         }
+    }
+
+    /// Where a neuron, read there, is most and least active.
+    pub(crate) fn examples(&self, id: NeuronId, hook: NeuronHook) -> Option<(&Answer, &Arc<NeuronExamples>)> {
+        self.examples_of().filter(|(answer, _)| answer.inquiry.question == Question::Examples(id, hook))
+    }
+
+    /// A head's mean pattern by class.
+    pub(crate) fn class_patterns(&self, id: HeadId) -> Option<(&Answer, &Arc<ClassPatterns>)> {
+        self.patterns_by_class().filter(|(_, found)| found.id == id)
     }
 
     /// How strongly a head drives its layer's neurons.

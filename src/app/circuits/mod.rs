@@ -1,6 +1,7 @@
 //! The circuits view's maps and paths.
 
 mod map;
+mod projection;
 
 use std::sync::Arc;
 
@@ -9,15 +10,22 @@ use super::cursor::moved;
 use super::event::Notice;
 use crate::analysis::circuits::HeadDrive;
 use crate::figure::Factor;
-use crate::inquiry::TokenPath;
+use crate::inquiry::{TokenPath, Vectors};
 use crate::model::{AttentionDirection, Normalization};
 
-pub(crate) use map::{CircuitMap, MapInView, QkScale};
+pub(crate) use map::{CircuitMap, MapInView, Plot, QkScale};
 
 /// The view's settings.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Circuits {
+    pub(crate) plot: Plot,
     pub(crate) map: CircuitMap,
+    /// Index of the frequency under the cursor.
+    pub(super) frequency: usize,
+    /// The vectors that are projected; the layer is the cursor's.
+    vectors: Vectors,
+    /// The pair of directions on screen.
+    pair: usize,
     pub(crate) scale: QkScale,
     /// Whether the cursor moved last in the ranked paths, rather than in the map.
     in_paths: bool,
@@ -141,6 +149,14 @@ impl App {
 
     pub(super) fn move_circuit_column(&mut self, by: isize) {
         self.circuits.in_paths = false;
+        match self.circuits.plot {
+            Plot::Map => self.move_map_column(by),
+            Plot::Spectra => self.circuits.frequency = moved(self.circuits.frequency, by, self.frequencies()),
+            Plot::Projection => self.circuits.pair = moved(self.pair(), by, self.pairs()),
+        }
+    }
+
+    fn move_map_column(&mut self, by: isize) {
         let model = &self.options.model;
         let other = |len| moved(self.cursor.other, by, len);
         match self.circuits.map {
@@ -153,6 +169,10 @@ impl App {
 
     pub(super) fn move_circuit_row(&mut self, by: isize) {
         self.circuits.in_paths = false;
+        if self.circuits.plot == Plot::Projection {
+            self.move_vectors(by);
+            return;
+        }
         match self.circuits.map {
             CircuitMap::QkPositions => self.move_position(by),
             _ => self.cursor.token = moved(self.cursor.token, by, self.options.model.d_vocab),
@@ -162,7 +182,19 @@ impl App {
     /// Shows the next map and returns the cursor to it.
     pub(super) fn next_circuit_map(&mut self) {
         self.circuits.in_paths = false;
-        self.circuits.map = self.next_map();
+        self.circuits.plot = match self.circuits.plot {
+            Plot::Map => {
+                self.circuits.map = self.next_map();
+                let is_last = self.circuits.map == CircuitMap::default();
+                match (is_last, self.cycle()) {
+                    (false, _) => Plot::Map,
+                    (true, None) => Plot::Projection,
+                    (true, Some(_)) => Plot::Spectra,
+                }
+            }
+            Plot::Spectra => Plot::Projection,
+            Plot::Projection => Plot::Map,
+        };
     }
 
     /// The next map; a model without neurons has no map of neurons.

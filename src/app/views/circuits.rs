@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use super::{Room, position, view};
+use crate::analysis::projection::Direction;
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::panels::{PanelEntry, panel};
-use crate::app::{App, CircuitMap};
+use crate::app::{App, CircuitMap, Plot};
 use crate::figure::{At, Column, Figure, Panel};
 use crate::inquiry::circuits::{
     self, COPYING_SCORE, OV_LOGITS, OV_NEURONS, OV_SINGULAR, QK_POSITIONS, QK_SINGULAR, QK_TOKENS,
 };
 use crate::inquiry::paths::{self, PATHS};
+use crate::inquiry::projection::{self, EQUAL_VARIANCE, EXPLAINED_VARIANCE, POINT_CLASS, PROJECTION};
+use crate::inquiry::spectra::{self, KEY_FREQUENCY, SPECTRUM, SPECTRUM_CHANCE, SPECTRUM_SHARE};
 
 pub(crate) static ROOM: Room = Room {
     title: "Circuits",
@@ -26,12 +29,24 @@ pub(crate) static ROOM: Room = Room {
     has_key: false,
     has_target: true,
     toggle,
-    asks: App::of_circuits,
+    asks: |app| {
+        let of_plot = match app.circuits.plot {
+            Plot::Map => None,
+            Plot::Spectra => app.of_spectra(),
+            Plot::Projection => app.of_projection(),
+        };
+        app.of_circuits().into_iter().chain(of_plot).collect()
+    },
     prepare: |_| {},
     panels: PANELS,
-    focus: |app| if app.chosen_path().is_some() { "paths" } else { app.circuits.map.panel() },
+    focus: |app| match app.circuits.plot {
+        Plot::Map if app.chosen_path().is_some() => "paths",
+        Plot::Map => app.circuits.map.panel(),
+        Plot::Spectra => "spectra",
+        Plot::Projection => "vectors",
+    },
     is_of_run: false,
-    lacks: |_| "drives and paths need neurons",
+    lacks: |_| "drives and paths need neurons, spectra a task whose tokens form a circle",
 };
 
 const PANELS: &[PanelEntry] = &[
@@ -45,19 +60,19 @@ const PANELS: &[PanelEntry] = &[
         name: "qk_positions",
         says: "how well each query position matches each key position, by the cursor's head",
         questions: &[&QK_POSITIONS],
-        open: |app| app.circuits.map = CircuitMap::QkPositions,
+        open: |app| show(app, CircuitMap::QkPositions),
         build: qk_positions,
     },
     panel!(
             "ov_logits",
             "what each token adds to each logit through the cursor's head",
             [OV_LOGITS],
-            ov_logits, opened_by: |app| app.circuits.map = CircuitMap::OvLogits),
+            ov_logits, opened_by: |app| show(app, CircuitMap::OvLogits)),
     panel!(
             "ov_neurons",
             "how each token drives each neuron through the cursor's head",
             [OV_NEURONS],
-            ov_neurons, opened_by: |app| app.circuits.map = CircuitMap::OvNeurons),
+            ov_neurons, opened_by: |app| show(app, CircuitMap::OvNeurons)),
     panel!("copying", "how much each head copies", [COPYING_SCORE], copying),
     panel!("singular_values", "of each head's maps of tokens", [QK_SINGULAR, OV_SINGULAR], singular_values),
     panel!(
@@ -66,7 +81,32 @@ const PANELS: &[PanelEntry] = &[
         [PATHS],
         ranked_paths
     ),
+    PanelEntry {
+        name: "spectra",
+        says: "at which frequencies of the task's circle of tokens W_E, W_U and the logits vary",
+        questions: &[&SPECTRUM, &SPECTRUM_SHARE, &SPECTRUM_CHANCE, &KEY_FREQUENCY],
+        open: |app| {
+            if app.cycle().is_some() {
+                app.circuits.plot = Plot::Spectra;
+            }
+        },
+        build: spectra_of_parts,
+    },
+    panel!(
+        "vectors",
+        "rows of W_E, W_pos, W_U or activations along their principal components and frequencies",
+        [POINT_CLASS, PROJECTION],
+        vectors, opened_by: |app| app.circuits.plot = Plot::Projection),
+    panel!(
+        "directions",
+        "how much of the variance of those vectors lies along each direction",
+        [EXPLAINED_VARIANCE, EQUAL_VARIANCE],
+        directions, opened_by: |app| app.circuits.plot = Plot::Projection),
 ];
+
+fn show(app: &mut App, map: CircuitMap) {
+    (app.circuits.plot, app.circuits.map) = (Plot::Map, map);
+}
 
 fn known(app: &App) -> Option<circuits::Figures> {
     let (answer, found) = app.studies.circuits()?;
@@ -156,13 +196,40 @@ pub(crate) fn ranked_paths(app: &App) -> Option<Panel> {
     Some(Panel::new("paths", [figure.axes[0].clone()]).and(paths::PARTS.into_iter().enumerate().map(part)))
 }
 
+pub(crate) fn spectra_of_parts(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.spectra()?;
+    let figures = spectra::figures(answer, found);
+    let panel = Panel::new("spectra", figures[0].axes.clone());
+    let column = |(name, figure)| Column::new(name, figure, [At::Lead(0), At::Lead(1)]);
+    Some(panel.and(["norm", "share", "share_by_chance", "key"].into_iter().zip(&figures).map(column)))
+}
+
+pub(crate) fn vectors(app: &App) -> Option<Panel> {
+    let (answer, found) = app.projection()?;
+    let [coordinates, classes, ..] = projection::figures(answer, found, app.options.dataset.task());
+    let column = |(at, direction): (usize, &Direction)| {
+        Column::new(format!("along {}", direction.name), &coordinates, [At::Lead(0), At::Fixed(at)])
+    };
+    let panel = Panel::new("vectors", [classes.axes[0].clone()]);
+    let panel = panel.with(Column::new("class", &classes, [At::Lead(0)]));
+    Some(panel.and(found.projection.directions.iter().enumerate().map(column)))
+}
+
+pub(crate) fn directions(app: &App) -> Option<Panel> {
+    let (answer, found) = app.projection()?;
+    let [.., explained, equal] = projection::figures(answer, found, app.options.dataset.task());
+    let panel = Panel::new("directions", explained.axes.clone());
+    let column = |name, figure| Column::new(name, figure, [At::Lead(0)]);
+    Some(panel.with(column("explained", &explained)).with(column("explained_if_equal", &equal)))
+}
+
 const KEYS: &[Binding] = &[
-    bind(LEFT, |_| column(-1), "column", "the previous key, logit or neuron"),
-    bind(RIGHT, |_| column(1), JOIN, "the next key, logit or neuron"),
-    bind(UP, |_| row(-1), "row", "the query or token above"),
-    bind(DOWN, |_| row(1), JOIN, "the query or token below"),
-    bind(PAGE_UP, |_| page(-PAGE), "", "ten rows up, or paths"),
-    bind(PAGE_DOWN, |_| page(PAGE), "", "ten rows down, or paths"),
+    bind(LEFT, |_| column(-1), "column", "the previous key, logit, neuron, frequency or directions"),
+    bind(RIGHT, |_| column(1), JOIN, "the next key, logit, neuron, frequency or directions"),
+    bind(UP, |app| row(app, -1), "row", "the query or token above, or the previous vectors"),
+    bind(DOWN, |app| row(app, 1), JOIN, "the query or token below, or the next vectors"),
+    bind(PAGE_UP, |app| page(app, -PAGE), "", "ten rows up, or paths"),
+    bind(PAGE_DOWN, |app| page(app, PAGE), "", "ten rows down, or paths"),
     bind(&[Key::ch('o')], |_| position(-1), "position", "paths at the previous position"),
     bind(&[Key::ch('p')], |_| position(1), JOIN, "paths at the next position"),
     bind(
@@ -176,11 +243,14 @@ const KEYS: &[Binding] = &[
         &[Key::ch('v')],
         |_| Offer::set(App::next_circuit_map),
         "map",
-        "QK of tokens, QK of positions, OV to logits, OV to neurons",
+        "QK of tokens, positions, OV to logits, neurons, spectra, PCA",
     ),
     bind(
         &[Key::ch('x')],
-        |_| Offer::set(|app| app.circuits.scale = app.circuits.scale.next()),
+        |app| match app.circuits.plot {
+            Plot::Map => Offer::set(|app| app.circuits.scale = app.circuits.scale.next()),
+            Plot::Spectra | Plot::Projection => Offer::nothing("only maps have a scale: v shows them"),
+        },
         "scale",
         "QK as it is, over sqrt(d_head), and over the layer norm scale",
     ),
@@ -190,16 +260,23 @@ fn column(by: isize) -> Offer {
     Offer::set(move |app| app.move_circuit_column(by))
 }
 
-fn row(by: isize) -> Offer {
-    Offer::set(move |app| app.move_circuit_row(by))
+/// An offer that needs rows on screen.
+fn with_rows(app: &App, offer: impl FnOnce() -> Offer) -> Offer {
+    match app.circuits.plot {
+        Plot::Map | Plot::Projection => offer(),
+        Plot::Spectra => Offer::nothing("spectra have one row: v shows the maps"),
+    }
 }
 
-fn page(by: isize) -> Offer {
-    Offer::set(
-        move |app| {
-            if app.chosen_path().is_some() { app.move_path(by) } else { app.move_circuit_row(by) }
-        },
-    )
+fn row(app: &App, by: isize) -> Offer {
+    with_rows(app, || Offer::set(move |app| app.move_circuit_row(by)))
+}
+
+fn page(app: &App, by: isize) -> Offer {
+    let turn = move |app: &mut App| {
+        if app.chosen_path().is_some() { app.move_path(by) } else { app.move_circuit_row(by) }
+    };
+    with_rows(app, || Offer::set(turn))
 }
 
 fn path(app: &App, by: isize) -> Offer {
