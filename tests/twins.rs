@@ -353,7 +353,10 @@ fn circuits_and_paths() {
     }
     // After the maps of the head come the vectors.
     let export = twin.export();
-    assert_eq!((&export["tables"][0]["name"], &export["weights"]), (&json!("vectors"), &json!("trained")));
+    assert_eq!(
+        (&export["tables"][0]["name"], &export["weights"]),
+        (&json!("embed_vectors"), &json!("trained"))
+    );
     twin.screen.keys("v");
     let export = twin.export();
     assert_eq!(export["weights"], "folded");

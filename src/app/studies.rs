@@ -14,7 +14,8 @@ use crate::analysis::pairs::Spectra;
 use crate::analysis::{Evaluation, LowRank, NeuronHook, Scores};
 use crate::inquiry::{
     AblationReport, Answer, AskedBy, DamageReport, Findings, FlipPoint, Inquiry, Origin, Over,
-    PatchingReport, PathsTo, Probe, Projected, Question, RepeatedHeads, Subject, TokenPath, WeightForm,
+    PatchingReport, PathsTo, Probe, Projected, Question, RepeatedHeads, Subject, TokenPath, Vectors,
+    WeightForm,
 };
 use crate::model::{HeadId, NeuronId, Snapshot};
 use crate::task::{Class, Split};
@@ -142,7 +143,6 @@ impl Studies {
     found!(/** What sets cost each class. */ damage, Damage, Arc<DamageReport>);
     found!(/** Spectra over the task's circle of tokens. */ spectra, Spectra, Arc<Spectra>);
     found!(examples_of, Examples, Arc<NeuronExamples>);
-    found!(/** Vectors along directions. */ projection, Projection, Arc<Projected>);
     found!(patterns_by_class, ClassPatterns, Arc<ClassPatterns>);
     found!(ablation, Ablation, Arc<AblationReport>);
     found!(fits, Fit, Arc<Vec<Fitted>>);
@@ -163,6 +163,14 @@ impl Studies {
             }
             _ => None,
         }
+    }
+
+    /// Vectors along directions.
+    pub(crate) fn projection(&self, of: Vectors) -> Option<(&Answer, &Arc<Projected>)> {
+        self.0.iter().filter_map(|slot| slot.answer.as_ref()).find_map(|answer| match &answer.findings {
+            Findings::Projection(found) if found.of == of => Some((answer, found)),
+            _ => None,
+        })
     }
 
     /// Where a neuron, read there, is most and least active.

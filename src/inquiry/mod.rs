@@ -157,6 +157,9 @@ impl Question {
 
     /// Whether two questions are of one kind: the later replaces the earlier.
     pub fn is_like(&self, other: &Self) -> bool {
+        if let (Self::Projection(ours), Self::Projection(theirs)) = (self, other) {
+            return std::mem::discriminant(ours) == std::mem::discriminant(theirs);
+        }
         std::mem::discriminant(self) == std::mem::discriminant(other)
     }
 

@@ -9,7 +9,7 @@ use super::number::percent;
 use super::provenance_of;
 use super::theme::Role;
 use crate::app::App;
-use crate::app::views::circuits::{directions, vectors};
+use crate::app::views::circuits::vectors_in_view;
 use crate::figure::{Datum, Panel};
 
 /// Longest mark of a point, in cells; longer names have a letter instead.
@@ -61,16 +61,16 @@ impl Classes {
 
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let name = app.vectors().name();
-    let Some(((panel, shares), (answer, found))) = vectors(app).zip(directions(app)).zip(app.projection())
-    else {
+    let Some((answer, found)) = app.projection() else {
         return ink.without_numbers(area, &name, "computing");
     };
-    let pair = [2 * app.pair(), 2 * app.pair() + 1];
-    let [Some(right), Some(up)] = pair.map(|at| found.projection.directions.get(at)) else {
+    let Some([panel, shares]) = vectors_in_view(app) else {
         let why = "no directions: too few or too many vectors, or one is no number";
         return ink.without_numbers(area, &name, why);
     };
-    let title = format!("{name} along {} (right) and {} (up)", right.name, up.name);
+    let pair = [2 * app.pair(), 2 * app.pair() + 1];
+    let [right, up] = pair.map(|at| &found.projection.directions[at].name);
+    let title = format!("{name} along {right} (right) and {up} (up)");
     ink.rule(area, 0, &title, &provenance_of(app, answer.step(), answer.form()));
     let classes = Classes::new(&panel);
     let below = if classes.are_short() { 1 } else { 2 };

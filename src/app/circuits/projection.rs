@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::studies::Asked;
 use super::App;
-use super::moved;
+use super::{Plot, moved};
 use crate::inquiry::{Answer, Projected, Question, Vectors};
 
 impl App {
@@ -18,7 +18,12 @@ impl App {
 
     /// The vectors along directions, if they are known.
     pub(crate) fn projection(&self) -> Option<(&Answer, &Arc<Projected>)> {
-        self.studies.projection().filter(|(_, found)| found.of == self.vectors())
+        self.studies.projection(self.vectors())
+    }
+
+    /// Shows other vectors.
+    pub(in crate::app) fn show_vectors(&mut self, of: Vectors) {
+        (self.circuits.plot, self.circuits.vectors, self.circuits.pair) = (Plot::Projection, of, 0);
     }
 
     /// The question about them.
@@ -51,6 +56,6 @@ impl App {
     pub(super) fn move_vectors(&mut self, by: isize) {
         let all = self.all_vectors();
         let at = all.iter().position(|one| *one == self.vectors()).unwrap_or_default();
-        (self.circuits.vectors, self.circuits.pair) = (all[moved(at, by, all.len())], 0);
+        self.show_vectors(all[moved(at, by, all.len())]);
     }
 }

@@ -9,6 +9,7 @@ use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_
 use crate::app::panels::{PanelEntry, panel};
 use crate::app::{App, CircuitMap, Plot};
 use crate::figure::{At, Column, Figure, Panel};
+use crate::inquiry::Vectors;
 use crate::inquiry::circuits::{
     self, COPYING_SCORE, OV_LOGITS, OV_NEURONS, OV_SINGULAR, QK_POSITIONS, QK_SINGULAR, QK_TOKENS,
 };
@@ -43,7 +44,7 @@ pub(crate) static ROOM: Room = Room {
         Plot::Map if app.chosen_path().is_some() => "paths",
         Plot::Map => app.circuits.map.panel(),
         Plot::Spectra => "spectra",
-        Plot::Projection => "vectors",
+        Plot::Projection => panels_of(app)[0],
     },
     is_of_run: false,
     lacks: |_| "drives and paths need neurons, spectra a task whose tokens form a circle",
@@ -93,15 +94,45 @@ const PANELS: &[PanelEntry] = &[
         build: spectra_of_parts,
     },
     panel!(
-        "vectors",
-        "rows of W_E, W_pos, W_U or activations along their principal components and frequencies",
+        "embed_vectors",
+        "rows of W_E along their principal components and frequencies",
         [POINT_CLASS, PROJECTION],
-        vectors, opened_by: |app| app.circuits.plot = Plot::Projection),
+        |app| vectors("embed_vectors", app, Vectors::Embed), opened_by: |app| app.show_vectors(Vectors::Embed)),
     panel!(
-        "directions",
-        "how much of the variance of those vectors lies along each direction",
+        "embed_directions",
+        "how much of the variance of these lies along each direction",
         [EXPLAINED_VARIANCE, EQUAL_VARIANCE],
-        directions, opened_by: |app| app.circuits.plot = Plot::Projection),
+        |app| directions("embed_directions", app, Vectors::Embed), opened_by: |app| app.show_vectors(Vectors::Embed)),
+    panel!(
+        "pos_vectors",
+        "rows of W_pos along their principal components and frequencies",
+        [POINT_CLASS, PROJECTION],
+        |app| vectors("pos_vectors", app, Vectors::Positions), opened_by: |app| app.show_vectors(Vectors::Positions)),
+    panel!(
+        "pos_directions",
+        "how much of the variance of these lies along each direction",
+        [EXPLAINED_VARIANCE, EQUAL_VARIANCE],
+        |app| directions("pos_directions", app, Vectors::Positions), opened_by: |app| app.show_vectors(Vectors::Positions)),
+    panel!(
+        "unembed_vectors",
+        "columns of W_U along their principal components and frequencies",
+        [POINT_CLASS, PROJECTION],
+        |app| vectors("unembed_vectors", app, Vectors::Unembed), opened_by: |app| app.show_vectors(Vectors::Unembed)),
+    panel!(
+        "unembed_directions",
+        "how much of the variance of these lies along each direction",
+        [EXPLAINED_VARIANCE, EQUAL_VARIANCE],
+        |app| directions("unembed_directions", app, Vectors::Unembed), opened_by: |app| app.show_vectors(Vectors::Unembed)),
+    panel!(
+        "resid_vectors",
+        "activations after the cursor's layer along their principal components and frequencies",
+        [POINT_CLASS, PROJECTION],
+        |app| vectors("resid_vectors", app, Vectors::ResidPost(app.cursor.layer)), opened_by: |app| app.show_vectors(Vectors::ResidPost(app.cursor.layer))),
+    panel!(
+        "resid_directions",
+        "how much of the variance of these lies along each direction",
+        [EXPLAINED_VARIANCE, EQUAL_VARIANCE],
+        |app| directions("resid_directions", app, Vectors::ResidPost(app.cursor.layer)), opened_by: |app| app.show_vectors(Vectors::ResidPost(app.cursor.layer))),
 ];
 
 fn show(app: &mut App, map: CircuitMap) {
@@ -204,23 +235,39 @@ pub(crate) fn spectra_of_parts(app: &App) -> Option<Panel> {
     Some(panel.and(["norm", "share", "share_by_chance", "key"].into_iter().zip(&figures).map(column)))
 }
 
-pub(crate) fn vectors(app: &App) -> Option<Panel> {
-    let (answer, found) = app.projection()?;
+fn vectors(name: &'static str, app: &App, of: Vectors) -> Option<Panel> {
+    let (answer, found) = app.studies.projection(of).filter(|(_, found)| !found.projection.is_empty())?;
     let [coordinates, classes, ..] = projection::figures(answer, found, app.options.dataset.task());
     let column = |(at, direction): (usize, &Direction)| {
         Column::new(format!("along {}", direction.name), &coordinates, [At::Lead(0), At::Fixed(at)])
     };
-    let panel = Panel::new("vectors", [classes.axes[0].clone()]);
+    let panel = Panel::new(name, [classes.axes[0].clone()]);
     let panel = panel.with(Column::new("class", &classes, [At::Lead(0)]));
     Some(panel.and(found.projection.directions.iter().enumerate().map(column)))
 }
 
-pub(crate) fn directions(app: &App) -> Option<Panel> {
-    let (answer, found) = app.projection()?;
+fn directions(name: &'static str, app: &App, of: Vectors) -> Option<Panel> {
+    let (answer, found) = app.studies.projection(of).filter(|(_, found)| !found.projection.is_empty())?;
     let [.., explained, equal] = projection::figures(answer, found, app.options.dataset.task());
-    let panel = Panel::new("directions", explained.axes.clone());
+    let panel = Panel::new(name, explained.axes.clone());
     let column = |name, figure| Column::new(name, figure, [At::Lead(0)]);
     Some(panel.with(column("explained", &explained)).with(column("explained_if_equal", &equal)))
+}
+
+/// The names of the panels of the vectors on screen.
+fn panels_of(app: &App) -> [&'static str; 2] {
+    match app.vectors() {
+        Vectors::Embed => ["embed_vectors", "embed_directions"],
+        Vectors::Positions => ["pos_vectors", "pos_directions"],
+        Vectors::Unembed => ["unembed_vectors", "unembed_directions"],
+        Vectors::ResidPost(_) => ["resid_vectors", "resid_directions"],
+    }
+}
+
+/// The vectors on screen, and how much of their variance lies along each direction.
+pub(crate) fn vectors_in_view(app: &App) -> Option<[Panel; 2]> {
+    let [points, shares] = panels_of(app);
+    Some([vectors(points, app, app.vectors())?, directions(shares, app, app.vectors())?])
 }
 
 const KEYS: &[Binding] = &[
