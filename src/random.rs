@@ -30,6 +30,8 @@ pub enum Purpose {
     Permutation = 9,
     /// Random factors that composition scores are compared with; index: the pair.
     Composition = 10,
+    /// The order of inputs that a spectrum is compared with; index: 0.
+    Shuffle = 11,
 }
 
 /// The generator of one stream.

@@ -1,6 +1,8 @@
 //! What each view looks like: reviewed pictures, colours included.
 
 mod common;
+#[path = "common/waves.rs"]
+mod waves;
 
 use common::{Screen, Setup, assert_image, assert_picture, trained};
 use headcount::app::{ColorDepth, Event, Glyphs, Mode};
@@ -217,7 +219,7 @@ fn other_settings_of_the_views() {
     assert_picture("ablate_replaced_80x24", screen.keys("U6"));
     assert_picture("attention_mean_80x24", screen.keys("u2v"));
     assert_picture("logits_lens_80x24", screen.keys("U3tvo<down><down><down>"));
-    assert_picture("neurons_overlay_80x24", screen.keys("4vbBoo"));
+    assert_picture("neurons_overlay_80x24", screen.keys("4vvbBoo"));
     assert_picture("folded_80x24", screen.keys("u4F"));
     assert_picture("help_80x24", screen.keys("?"));
     assert_picture("edit_80x24", screen.keys("<esc>4i7"));
@@ -284,6 +286,57 @@ fn exploring_a_file() {
     assert_picture("exploring_edited_errors_80x24", screen.keys("2<space>6"));
     assert_picture("exploring_edited_situations_80x24", screen.keys("vv"));
     assert_picture("exploring_filter_80x24", screen.keys("2/le"));
+}
+
+/// What the weights are of a circle of tokens, and a neuron over all pairs of operands: of waves by hand, of random weights,
+/// of weights that are no numbers, and before the answer.
+#[test]
+fn maps_of_modular_addition() {
+    let p = 17;
+    for (width, height) in SIZES {
+        for state in MAP_STATES {
+            let (model, mode) = (waves::config(p), Mode::Exploring { weights: "w.safetensors".into() });
+            let setup = Setup { model, task: Some(waves::task(p)), mode, ..Setup::sized(width, height) };
+            let mut screen = setup.screen();
+            let mut weights = waves::weights(p);
+            match state {
+                "random" => weights = Weights::initial(weights.config(), common::SEED),
+                "nan" => weights.values.iter_mut().step_by(3).for_each(|value| *value = f32::NAN),
+                _ => {}
+            }
+            screen.snapshot(0, weights);
+            if state == "asked" {
+                screen.keys("<end>5").stop_answering();
+            }
+            let [pairs, spectra] = if width == 80 { ["4vvJJ<right>", "5b"] } else { ["4vJJ<right>", "5b"] };
+            assert_picture(&format!("neurons_pairs_{state}_{width}x{height}"), screen.keys(pairs));
+            assert_picture(
+                &format!("circuits_spectra_{state}_{width}x{height}"),
+                screen.keys(spectra).keys("<right>"),
+            );
+            assert_picture(&format!("circuits_vectors_{state}_{width}x{height}"), screen.keys("b"));
+        }
+    }
+}
+
+const MAP_STATES: [&str; 4] = ["waves", "random", "nan", "asked"];
+
+#[test]
+fn examples_vectors_and_patterns_by_class() {
+    for (width, height) in SIZES {
+        let name = |name: &str| format!("{name}_{width}x{height}");
+        let mode = Mode::Exploring { weights: "weights.safetensors".into() };
+        let mut screen = Setup { mode, ..Setup::sized(width, height) }.screen();
+        screen.snapshot(420, trained());
+        assert_picture(&name("attention_class"), screen.keys("2vv<down>"));
+        assert_picture(&name("neurons_examples"), screen.keys(if width == 80 { "4vvJJ" } else { "4vJJ" }));
+        assert_picture(&name("neurons_lowest"), screen.keys("L"));
+        assert_picture(&name("circuits_positions_vectors"), screen.keys("5bj<right>"));
+        let (setup, model) = foreign("brackets", Setup::sized(width, height));
+        let mut screen = setup.screen();
+        screen.snapshot(0, Weights::initial(&model, common::SEED));
+        assert_picture(&name("circuits_activations"), screen.keys("5bjjj"));
+    }
 }
 
 #[test]
@@ -364,6 +417,19 @@ fn every_picture_belongs_to_a_test() {
         known.extend(names.map(|name| format!("{name}_{width}x{height}.snap")));
     }
     known.push("show_list.snap".into());
+    for (width, height) in SIZES {
+        let maps = ["neurons_pairs", "circuits_spectra", "circuits_vectors"];
+        let maps = maps.iter().flat_map(|map| MAP_STATES.map(|state| format!("{map}_{state}")));
+        let others = [
+            "attention_class",
+            "neurons_examples",
+            "neurons_lowest",
+            "circuits_positions_vectors",
+            "circuits_activations",
+        ];
+        let all = maps.chain(others.map(String::from));
+        known.extend(all.map(|name| format!("{name}_{width}x{height}.snap")));
+    }
     for (view, _) in VIEWS {
         known.push(format!("{view}.svg"));
         known.push(format!("{view}_modular-addition_80x24.snap"));

@@ -134,18 +134,19 @@ impl App {
     pub(super) fn filtered_sequence(&mut self, filter: Filter, by: isize) -> Vec<Command> {
         let each = self.places(|_, _, _| true);
         if let Some(found) = self.next_place(by, true, &each) {
-            return self.show_place(found);
+            return self.go_to(found.sequence, found.position);
         }
         let words = filter.words(self.task());
         self.say(Notice::info(format!("no position of the validation set has {words}: / clears it")))
     }
 
-    fn show_place(&mut self, found: Found) -> Vec<Command> {
+    /// Shows a position of a validation sequence.
+    pub(super) fn go_to(&mut self, sequence: usize, position: usize) -> Vec<Command> {
         let data = Arc::clone(&self.options.dataset);
-        if !self.sequence.validation(&data, found.sequence) {
-            return self.say(Notice::warning(format!("the model cannot read sequence {}", found.sequence)));
+        if !self.sequence.validation(&data, sequence) {
+            return self.say(Notice::warning(format!("the model cannot read sequence {sequence}")));
         }
-        self.set_position(found.position);
+        self.set_position(position);
         self.request_probe()
     }
 
@@ -195,7 +196,7 @@ impl App {
         let Some(place) = self.next_place(by, false, &self.places(wrong)) else {
             return self.say(Notice::info(format!("no wrong prediction{filter} in the validation set")));
         };
-        let commands = self.show_place(place);
+        let commands = self.go_to(place.sequence, place.position);
         let (number, all) = place.number;
         self.say(Notice::info(format!("wrong prediction {number} of {all}{filter} in the validation set")));
         commands

@@ -5,6 +5,7 @@
 
 mod ablation;
 mod act;
+mod circle;
 mod circuits;
 mod cursor;
 mod event;
@@ -41,7 +42,7 @@ pub use crate::term::{ColorDepth, Glyphs, Ground};
 pub use event::{Command, Event, Export, InquiryFailure, Level, Notice};
 
 pub(crate) use ablation::{Ablation, InterventionRow};
-pub(crate) use circuits::{CircuitMap, Circuits, HeadFacts, MapInView, QkScale};
+pub(crate) use circuits::{CircuitMap, Circuits, HeadFacts, MapInView, Plot, QkScale};
 pub(crate) use cursor::Cursor;
 pub(crate) use filter::Filter;
 pub use glossary::glossary;

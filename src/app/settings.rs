@@ -81,13 +81,36 @@ pub(crate) enum LowerPanel {
     #[default]
     Traces,
     Map,
+    /// The cursor's neuron over all pairs of operands.
+    Pairs,
+    /// The positions of the validation set where the cursor's neuron is most or least active.
+    Examples,
 }
 
 impl LowerPanel {
     pub(super) fn next(self) -> Self {
         match self {
             Self::Traces => Self::Map,
-            Self::Map => Self::Traces,
+            Self::Map => Self::Pairs,
+            Self::Pairs => Self::Examples,
+            Self::Examples => Self::Traces,
+        }
+    }
+}
+
+/// An end of a neuron's values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum End {
+    #[default]
+    Highest,
+    Lowest,
+}
+
+impl End {
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::Highest => Self::Lowest,
+            Self::Lowest => Self::Highest,
         }
     }
 }
@@ -195,13 +218,16 @@ pub(crate) enum Patterns {
     Sequence,
     /// The means over the validation set.
     Mean,
+    /// The mean over the queries of the validation set with one target.
+    Class,
 }
 
 impl Patterns {
     pub(super) fn next(self) -> Self {
         match self {
             Self::Sequence => Self::Mean,
-            Self::Mean => Self::Sequence,
+            Self::Mean => Self::Class,
+            Self::Class => Self::Sequence,
         }
     }
 }
@@ -219,6 +245,8 @@ pub(crate) struct Settings {
     pub(crate) zoom: Zoom,
     pub(crate) sort: Sort,
     pub(crate) lower: LowerPanel,
+    /// Whether the examples are those where the neuron is most or least active.
+    pub(crate) end: End,
     /// Where the values of neurons are read.
     pub(crate) hook: NeuronHook,
     /// Rank of the hypothesis drawn below the traces of neurons, from the best fit.

@@ -5,15 +5,19 @@ use std::sync::Arc;
 use super::event::Command;
 use super::{App, CircuitMap, HeadFacts, Look, Mode};
 use crate::analysis::circuits::{HeadCircuits, HeadDrive, HeadMaps};
+use crate::analysis::class_patterns::ClassPatterns;
 use crate::analysis::component_means::ComponentMeans;
+use crate::analysis::examples::NeuronExamples;
 use crate::analysis::head_scores::HeadAverages;
 use crate::analysis::hypotheses::{Fitted, Tracker};
 use crate::analysis::lens::{LensFigures, LensRow};
+use crate::analysis::pairs::Spectra;
 use crate::analysis::quadrants::Quadrants;
 use crate::analysis::{Evaluation, LowRank, NeuronHook, Scores, SingleNeurons, Target};
 use crate::inquiry::{
     AblationReport, Answer, AskedBy, Compositions, Copyings, DamageReport, Findings, FlipPoint, Inquiry,
-    Origin, Over, PatchingReport, PathsTo, Probe, Question, RepeatedHeads, Subject, TokenPath, WeightForm,
+    Origin, Over, PatchingReport, PathsTo, Probe, Projected, Question, RepeatedHeads, Subject, TokenPath,
+    Vectors, WeightForm,
 };
 use crate::model::{HeadId, NeuronId, Snapshot};
 use crate::task::{Class, Split};
@@ -139,6 +143,9 @@ impl Studies {
     found!(/** The smallest change of tokens that changes the answer. */ flip, Flip, Arc<FlipPoint>);
     found!(/** The patching grid. */ patching, Patching, Arc<PatchingReport>);
     found!(/** What sets cost each class. */ damage, Damage, Arc<DamageReport>);
+    found!(/** Spectra over the task's circle of tokens. */ spectra, Spectra, Arc<Spectra>);
+    found!(examples_of, Examples, Arc<NeuronExamples>);
+    found!(patterns_by_class, ClassPatterns, Arc<ClassPatterns>);
     found!(ablation, Ablation, Arc<AblationReport>);
     found!(single, SingleNeurons, Arc<SingleNeurons>);
     found!(fits, Fit, Arc<Vec<Fitted>>);
@@ -170,6 +177,24 @@ impl Studies {
     /// What each neuron of a layer costs alone.
     pub(crate) fn single_neurons(&self, layer: usize) -> Option<(&Answer, &Arc<SingleNeurons>)> {
         self.single().filter(|(_, found)| found.layer == layer)
+    }
+
+    /// Vectors along directions.
+    pub(crate) fn projection(&self, of: Vectors) -> Option<(&Answer, &Arc<Projected>)> {
+        self.0.iter().filter_map(|slot| slot.answer.as_ref()).find_map(|answer| match &answer.findings {
+            Findings::Projection(found) if found.of == of => Some((answer, found)),
+            _ => None,
+        })
+    }
+
+    /// Where a neuron, read there, is most and least active.
+    pub(crate) fn examples(&self, id: NeuronId, hook: NeuronHook) -> Option<(&Answer, &Arc<NeuronExamples>)> {
+        self.examples_of().filter(|(answer, _)| answer.inquiry.question == Question::Examples(id, hook))
+    }
+
+    /// A head's mean pattern by class.
+    pub(crate) fn class_patterns(&self, id: HeadId) -> Option<(&Answer, &Arc<ClassPatterns>)> {
+        self.patterns_by_class().filter(|(_, found)| found.id == id)
     }
 
     /// How strongly a head drives its layer's neurons.

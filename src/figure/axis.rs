@@ -58,6 +58,16 @@ pub enum Dim {
     Part,
     /// Ranks, from the largest.
     Rank,
+    /// Frequencies on a circle of tokens, from 1.
+    Frequency,
+    /// Vectors that are projected.
+    Point,
+    /// Directions that vectors are projected on.
+    Direction,
+    /// First operands.
+    First,
+    /// Second operands.
+    Second,
 }
 
 impl Dim {
@@ -88,6 +98,11 @@ impl Dim {
             Self::Bin => "value",
             Self::Part => "part",
             Self::Rank => "rank",
+            Self::Frequency => "frequency",
+            Self::Point => "point",
+            Self::Direction => "direction",
+            Self::First => "a",
+            Self::Second => "b",
         }
     }
 }
@@ -113,6 +128,11 @@ impl Axis {
     /// Entries numbered from 0.
     pub fn counted(dim: Dim, len: usize) -> Self {
         Self { dim, names: Names::Numbers(0..len) }
+    }
+
+    /// Frequencies 1 to `count`.
+    pub fn frequencies(count: usize) -> Self {
+        Self { dim: Dim::Frequency, names: Names::Numbers(1..count + 1) }
     }
 
     /// Entries with names.

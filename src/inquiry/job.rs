@@ -68,30 +68,45 @@ fn donated(edits: &Interventions, donor: usize, weights: &Snapshot, data: &Datas
     edits.patch(weights.config(), Some(&values))
 }
 
-/// A total over the validation set, computed in slices.
+/// A total over the validation set, or over other data, computed in slices.
 pub(super) struct Sweep<T> {
     weights: Arc<Snapshot>,
     patches: Patches,
+    /// Instead of the run's validation set.
+    data: Option<Dataset>,
+    /// Only so many of the first sequences.
+    most: usize,
     next: usize,
     total: Option<T>,
 }
 
 impl<T: Total> Sweep<T> {
     pub(super) fn new(weights: Arc<Snapshot>, patches: impl Into<Patches>, total: T) -> Self {
-        Self { weights, patches: patches.into(), next: 0, total: Some(total) }
+        let patches = patches.into();
+        Self { weights, patches, data: None, most: usize::MAX, next: 0, total: Some(total) }
+    }
+
+    /// The same total over the validation set of other data.
+    pub(super) fn over(self, data: Dataset) -> Self {
+        Self { data: Some(data), ..self }
+    }
+
+    /// The same total over the first sequences alone.
+    pub(super) fn first(self, most: usize) -> Self {
+        Self { most, ..self }
     }
 
     /// Adds the next slice; returns the total after the last.
     pub(super) fn step(&mut self, bench: &Bench) -> Option<T> {
-        let (sequences, first) = (bench.sequences(), self.next);
+        let data = self.data.as_ref().unwrap_or(bench.data());
+        let (sequences, first) = (data.len(Split::Validation).min(self.most), self.next);
         let (weights, patches) = (&self.weights, &self.patches);
         let total = self.total.as_mut()?;
         let yield_to_urgent = bench.yield_to_urgent();
         self.next = bench.long(|| {
             let end = first.saturating_add(slice_len(&weights.weights, sequences)).min(sequences);
-            let examples: Vec<_> =
-                (first..end).map(|index| bench.data().example(Split::Validation, index)).collect();
-            let patch_of = |index: usize| patches.of(first + index, weights, bench.data());
+            let examples: Vec<_> = (first..end).map(|index| data.example(Split::Validation, index)).collect();
+            let patch_of = |index: usize| patches.of(first + index, weights, data);
             add_each(total, &weights.weights, &patch_of, &examples, sequences, &yield_to_urgent);
             end
         });

@@ -7,10 +7,12 @@ pub mod accuracy;
 pub mod attention;
 mod bench;
 pub mod circuits;
+pub mod class_patterns;
 pub mod component_means;
 pub mod composition;
 pub mod copying;
 pub mod damage;
+pub mod examples;
 pub mod fit;
 pub mod flip;
 pub mod heads;
@@ -18,25 +20,31 @@ mod job;
 pub mod lens;
 pub mod logits;
 pub mod neurons;
+pub mod pairs;
 mod passes;
 pub mod patching;
 pub mod paths;
 pub mod predictions;
 mod probe;
+pub mod projection;
 pub mod quadrants;
 pub mod repeated;
 pub mod schedule;
 pub mod single_neurons;
 pub mod sources;
+pub mod spectra;
 pub mod trackers;
 
 use std::sync::Arc;
 
 use crate::analysis::circuits::{HeadCircuits, HeadDrive, HeadMaps};
+use crate::analysis::class_patterns::ClassPatterns;
 use crate::analysis::component_means::ComponentMeans;
+use crate::analysis::examples::NeuronExamples;
 use crate::analysis::head_scores::HeadAverages;
 use crate::analysis::hypotheses::{Fitted, Tracker};
 use crate::analysis::lens::{LensFigures, LensRow};
+use crate::analysis::pairs::Spectra;
 use crate::analysis::quadrants::Quadrants;
 use crate::analysis::{ControlPool, Evaluation, LowRank, NeuronHook, Scores, SingleNeurons, Target};
 use crate::figure::{Axis, Datum, Figure, Spec};
@@ -53,6 +61,7 @@ pub use job::{Job, Progress};
 pub use passes::Probe;
 pub use patching::{Patching, PatchingReport};
 pub use paths::{PathsTo, TokenPath};
+pub use projection::{Projected, Vectors};
 pub use repeated::RepeatedHeads;
 
 pub use crate::figure::{Origin, Over, Subject, WeightForm};
@@ -96,6 +105,8 @@ pub enum Question {
     Lens,
     /// Every head's mean pattern and scores.
     Heads,
+    /// A head's mean pattern by class.
+    ClassPatterns(HeadId),
     /// Every head's scores on random tokens repeated.
     Repeated,
     /// How well each feature of a class explains the summed activation of some neurons.
@@ -121,6 +132,12 @@ pub enum Question {
     Damage,
     /// What each neuron of a layer costs alone.
     SingleNeurons(usize),
+    /// Spectra of weights, logits and neurons over the task's circle of tokens.
+    Spectra,
+    /// Where a neuron is most and least active.
+    Examples(NeuronId, NeuronHook),
+    /// Vectors along their principal components.
+    Projection(Vectors),
     /// Effect of the edits over the validation set.
     Ablation {
         /// Number of random neuron sets to compare with.
@@ -149,6 +166,7 @@ impl Question {
             Self::Circuits => "circuits",
             Self::Lens => "lens",
             Self::Heads => "heads",
+            Self::ClassPatterns(_) => "class_patterns",
             Self::Repeated => "repeated",
             Self::Fit { .. } => "fit",
             Self::Trackers => "trackers",
@@ -158,6 +176,9 @@ impl Question {
             Self::Predictions => "predictions",
             Self::Damage => "damage",
             Self::SingleNeurons(_) => "single_neurons",
+            Self::Spectra => "spectra",
+            Self::Examples(..) => "examples",
+            Self::Projection(_) => "projection",
             Self::Ablation { .. } => "validation",
         }
     }
@@ -172,6 +193,9 @@ impl Question {
 
     /// Whether two questions are of one kind: the later replaces the earlier.
     pub fn is_like(&self, other: &Self) -> bool {
+        if let (Self::Projection(ours), Self::Projection(theirs)) = (self, other) {
+            return std::mem::discriminant(ours) == std::mem::discriminant(theirs);
+        }
         std::mem::discriminant(self) == std::mem::discriminant(other)
     }
 
@@ -209,6 +233,7 @@ impl Question {
             Self::Circuits => circuits::ask(subject),
             Self::Lens => lens::ask(subject),
             Self::Heads => heads::ask(subject),
+            Self::ClassPatterns(id) => class_patterns::ask(subject, *id),
             Self::Repeated => repeated::ask(subject),
             Self::Fit { neurons, class, hook } => fit::ask(subject, (neurons, *hook), *class),
             Self::Trackers => trackers::ask(subject),
@@ -218,6 +243,9 @@ impl Question {
             Self::Predictions => predictions::ask(subject),
             Self::Damage => damage::ask(subject),
             Self::SingleNeurons(layer) => single_neurons::ask(subject, *layer),
+            Self::Spectra => spectra::ask(subject),
+            Self::Examples(id, hook) => examples::ask(subject, *id, *hook),
+            Self::Projection(of) => projection::ask(subject, *of),
             Self::Ablation { controls, pool } => ablation::ask(subject, (*controls, *pool)),
         }
     }
@@ -278,6 +306,8 @@ pub enum Findings {
     Lens(Arc<Vec<LensFigures>>),
     /// By layer, then head.
     Heads(Arc<Vec<HeadAverages>>),
+    /// Of one head.
+    ClassPatterns(Arc<ClassPatterns>),
     /// By layer, then head.
     Repeated(Arc<RepeatedHeads>),
     /// By feature, in the task's order.
@@ -296,6 +326,12 @@ pub enum Findings {
     Damage(Arc<DamageReport>),
     /// Of one layer.
     SingleNeurons(Arc<SingleNeurons>),
+    /// Of a task with a circle of tokens.
+    Spectra(Arc<Spectra>),
+    /// Of one neuron.
+    Examples(Arc<NeuronExamples>),
+    /// Of one kind of vectors.
+    Projection(Arc<Projected>),
     /// As far as computed.
     Ablation(Arc<AblationReport>),
 }

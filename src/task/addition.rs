@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Class, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
+use super::{Class, Cycle, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
@@ -27,6 +27,7 @@ const TOUR: &str = "\
 2 Down     from the `=` and the digits of the answer on, heads attend to the two digits of their column
 .          in others to the digits of the column to the right, where the carry comes from
 i          type other digits over the sequence, 9s for example, and see the attention follow; Enter
+5 b        spectra over the ten digits: W_U has one frequency; b again and Down Down: the circle of sums mod 10
 6          after space on a head in 2: which digits of the answer need it";
 
 const RECIPE: &str = r#"
@@ -109,6 +110,10 @@ impl Task for Addition {
 
     fn situations(&self) -> &'static [Situation] {
         &SITUATIONS
+    }
+
+    fn cycle(&self) -> Option<Cycle> {
+        Some(Cycle { len: usize::from(PLUS), has_classes: true, has_pairs: false })
     }
 }
 

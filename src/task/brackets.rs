@@ -30,6 +30,7 @@ const TOUR: &str = "\
 2 0        the query at the `^` of layer 2 (. or >) attends to the `$` or to brackets, by head
 <          in layer 0 a head with a high `uni` attends nearly uniformly: it counts; again < or > for a layer
 4 o        neurons beside the elevation and the share of `(` in the rest
+5 b        Down to the activations after the layer (> for the next): where the two classes part
 space 6    accuracy by class without a head of layer 2; published: one tests the total, one the lowest point";
 
 const RECIPE: &str = r#"

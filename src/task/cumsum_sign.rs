@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Class, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
+use super::{Class, Cycle, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
@@ -26,7 +26,9 @@ pub const DEFINITION: Definition = Definition {
 const TOUR: &str = "\
 2          the head attends uniformly: its `uni` is near 1, and the QK circuit (5) is small
 4 o        a few neurons follow the mean or the sum: `o` draws these beneath, with R^2
-5 v v      the OV circuit: one direction, from the most negative to the most positive value";
+v          again until the neuron's top examples: where it is most active, or least (L); J goes there
+5 v v      the OV circuit: one direction, from the most negative to the most positive value
+b b        W_E along its principal components: a line from -5 to 5 that holds nearly all of the variance";
 
 const RECIPE: &str = r#"
 [model]
@@ -137,6 +139,10 @@ impl Task for CumsumSign {
 
     fn situations(&self) -> &'static [Situation] {
         if self.most == MOST { &SITUATIONS } else { &[] }
+    }
+
+    fn cycle(&self) -> Option<Cycle> {
+        Some(Cycle { len: self.vocabulary.len(), has_classes: false, has_pairs: false })
     }
 }
 

@@ -147,6 +147,11 @@ pub trait Task: fmt::Debug + Send + Sync {
     fn answers(&self) -> Option<&'static Answers> {
         None
     }
+
+    /// The circle that its tokens form, if they do.
+    fn cycle(&self) -> Option<Cycle> {
+        None
+    }
 }
 
 /// A way of sorting the predictions at some positions into named kinds.
@@ -170,6 +175,17 @@ impl Answers {
         };
         (self.of)(tokens).iter().zip(predictions).map(kind).collect()
     }
+}
+
+/// A circle of tokens: numbers modulo `len`, tokens 0 to `len - 1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cycle {
+    /// Number of tokens.
+    pub len: usize,
+    /// Whether classes 0 to `len - 1` form the same circle.
+    pub has_classes: bool,
+    /// Whether the inputs are all pairs of operands: input `a * len + b` is the sequence of a and b.
+    pub has_pairs: bool,
 }
 
 /// A way of sorting positions into named groups.

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Class, Definition, Feature, Setting, Settings, Situation, Targets, Task, Token, Vocabulary};
+use super::{
+    Class, Cycle, Definition, Feature, Setting, Settings, Situation, Targets, Task, Token, Vocabulary,
+};
 
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
@@ -28,6 +30,8 @@ const TOUR: &str = "\
 1 x        the training loss falls at once, the validation loss thousands of steps later: grokking
 2 $        heads attend from the `=` to a and b, hardly to itself; . for the next head
 4 $        neurons at the `=`; `o` compares them with waves over the circle of p numbers
+v          again until the neuron over all pairs of operands, and the frequency that explains it; j for the next
+5 b        spectra of W_E, W_U and the logits: a handful of key frequencies; b again: W_E on circles (Right)
 [ ]        the same at earlier and later steps";
 
 fn recipe(settings: &Settings) -> String {
@@ -127,6 +131,10 @@ impl Task for ModularAddition {
 
     fn situations(&self) -> &'static [Situation] {
         &SITUATIONS
+    }
+
+    fn cycle(&self) -> Option<Cycle> {
+        Some(Cycle { len: self.p, has_classes: true, has_pairs: true })
     }
 }
 

@@ -25,7 +25,7 @@ pub const DEFINITION: Definition = Definition {
 
 const TOUR: &str = "\
 2          a head of layer 0 attends from each number of the second half to its mirror position; . for the next
-v          the same diagonal in the mean over the validation set; v again
+v          the same diagonal in the mean over the validation set; v: where the target is yes or no; v again
 space 6    without it accuracy falls to a half; u switches it on again
 2 $        in layer 1 (>) the `$` reads the second half; n for the next sequence, yes or no";
 

@@ -26,6 +26,7 @@ const TOUR: &str = "\
 2          the query at the `|` attends to the smallest numbers of the list, by its strongest keys
 Down       later queries attend to the smallest number that is larger than their own; . for the other head
 v          the mean over the validation set is uniform: the heads go by value, not by position
+v again    the mean over the queries with one number as target, the cursor's or one that T picks
 5          the QK circuit of tokens: each query prefers the numbers just above it; v v: OV copies them";
 
 const RECIPE: &str = r#"

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::columns::window;
-use super::ink::{Ink, beside, digits, lines, part, width};
+use super::ink::{Ink, beside, lines, part, width};
 use super::map_axes::Frame;
 use super::measure::Measure;
 use super::theme::Role;
@@ -53,7 +53,9 @@ fn map(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &mut Measure<'_>, a
     let rows = ink.theme.map_rows(plot.height);
     let (factor, cell) = cell_size(app.settings.zoom, measure.len, rows, usize::from(plot.width));
     let cells = measure.len.div_ceil(factor);
-    let head = format!("head {}.{}", app.cursor.layer, app.cursor.head);
+    let class =
+        measure.class.as_ref().map(|(class, _)| format!(", target {}", app.task().outputs().name(*class)));
+    let head = format!("head {}.{}{}", app.cursor.layer, app.cursor.head, class.unwrap_or_default());
     let title = if factor > 1 {
         format!("{}{head} by {factor}x{factor}", if measure.is_mean { "mean of " } else { "" })
     } else {
@@ -68,13 +70,13 @@ fn map(ink: &mut Ink<'_>, app: &App, probe: &Probe, measure: &mut Measure<'_>, a
     let positions =
         |cells: &std::ops::Range<usize>| cells.start * factor..(cells.end * factor).min(measure.len);
     measure.fit(positions(&rows), positions(&cols));
-    key_ticks(ink, area, &cols, factor, cell, key);
+    ink.col_ticks((area, AXIS), "q \\ k", &cols, (factor, cell), key);
     ink.row_ticks(part(area, 0, 2, AXIS, area.height), rows.clone(), (factor, query));
     let frame = Frame { rows, cols, cell, cursor: Some((query / factor, key / factor)) };
     ink.heat_map(plot, frame, measure.scale_of_colors(), |row, col| {
         average(measure, measure.len, factor, row, col)
     });
-    legend(ink, area, measure);
+    legend(ink, area, measure, query);
 }
 
 /// Mean over a cell's query-key pairs, without the masked ones.
@@ -90,47 +92,16 @@ fn average(measure: &Measure<'_>, len: usize, factor: usize, row: usize, col: us
     if count == 0 { Heat::Blank } else { measure.heat(sum / count as f32) }
 }
 
-fn key_ticks(
-    ink: &mut Ink<'_>,
-    area: Rect,
-    cols: &std::ops::Range<usize>,
-    factor: usize,
-    cell: u16,
-    key: usize,
-) {
-    ink.text(area, 0, 1, "q \\ k", Role::Faint);
-    let x = |col: usize| AXIS + (col - cols.start + 1) as u16 * cell - 1;
-    // Spacing that keeps labels from touching each other or the cursor's label.
-    let far = |step: &usize| step / factor * usize::from(cell) >= 5;
-    let step = [10, 20, 50, 100, 200, 500, 1000].into_iter().find(far).unwrap_or(1000);
-    let is_clear = |col: usize| {
-        col.abs_diff(key / factor) * usize::from(cell) > 3 + usize::from(digits(key.max(col * factor)))
-    };
-    for col in cols.clone().filter(|col| (col * factor) % step < factor && is_clear(*col)) {
-        let number = (col * factor).to_string();
-        if x(col) + width(&number) <= area.width {
-            ink.text(area, x(col), 1, &number, Role::Faint);
-        }
-    }
-    if cols.contains(&(key / factor)) {
-        let text = format!("▾{key}");
-        // A label that would be cut off goes to the left of its column.
-        let at = x(key / factor);
-        if at + width(&text) > area.width {
-            ink.text_right(area, at + 1, 1, &format!("{key}▾"), Role::Strong);
-        } else {
-            ink.text(area, at, 1, &text, Role::Strong);
-        }
-    }
-}
-
-fn legend(ink: &mut Ink<'_>, area: Rect, measure: &Measure<'_>) {
+fn legend(ink: &mut Ink<'_>, area: Rect, measure: &Measure<'_>, query: usize) {
     let y = area.height.saturating_sub(1);
     let (low, high) = measure.ends(ink);
     let x = ink.text(area, AXIS, y, &format!("{low} "), Role::Faint);
     let x = ink.legend(area, x, y, ink.theme.ramp(measure.scale_of_colors()));
     let x = ink.text(area, x, y, &format!(" {high}"), Role::Faint);
-    let over = format!(", {} seq.", measure.sequences);
+    let over = match &measure.class {
+        Some((_, queries)) => format!(", {} queries here", queries.get(query).copied().unwrap_or_default()),
+        None => format!(", {} seq.", measure.sequences),
+    };
     // The list of heads says the number too.
     if measure.is_mean && x + width(&over) <= area.width {
         ink.text(area, x, y, &over, Role::Faint);

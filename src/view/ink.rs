@@ -97,6 +97,12 @@ impl<'a> Ink<'a> {
         self.text_right(area, area.width, 0, " computing ", Role::Warning);
     }
 
+    /// A panel without numbers: its heading, and why.
+    pub(super) fn without_numbers(&mut self, area: Rect, title: &str, why: &str) {
+        self.rule(area, 0, title, "");
+        self.text(area, 2, 1, why, Role::Faint);
+    }
+
     /// A heading across the area: `── left ─────── right ──`. If room is short, the right part is shortened first.
     pub(super) fn rule(&mut self, area: Rect, y: u16, left: &str, right: &str) {
         let faint = self.theme.style(Role::Faint);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ratatui::layout::Rect;
 
-use super::ink::Ink;
+use super::ink::{Ink, digits, width};
 use super::number::figure;
 use super::theme::Role;
 use super::widgets::{Heat, HeatMap, Ramp, Scale};
@@ -50,6 +50,43 @@ impl Ink<'_> {
             };
             let role = if here { Role::Strong } else { Role::Faint };
             self.text_right(area, area.width, y, &text, role);
+        }
+    }
+
+    /// Labels of some columns on the area's second line, from column `left` on, and of the cursor's column; `corner` names
+    /// rows and columns. A column averages `factor` entries.
+    pub(super) fn col_ticks(
+        &mut self,
+        (area, left): (Rect, u16),
+        corner: &str,
+        cols: &Range<usize>,
+        (factor, cell): (usize, u16),
+        cursor: usize,
+    ) {
+        self.text(area, 0, 1, corner, Role::Faint);
+        let x = |col: usize| left + (col - cols.start + 1) as u16 * cell - 1;
+        // Spacing that keeps labels from touching each other or the cursor's label.
+        let far = |step: &usize| step / factor * usize::from(cell) >= 5;
+        let step = [10, 20, 50, 100, 200, 500, 1000].into_iter().find(far).unwrap_or(1000);
+        let is_clear = |col: usize| {
+            let digits = digits(cursor.max(col * factor));
+            col.abs_diff(cursor / factor) * usize::from(cell) > 3 + usize::from(digits)
+        };
+        for col in cols.clone().filter(|col| (col * factor) % step < factor && is_clear(*col)) {
+            let number = (col * factor).to_string();
+            if x(col) + width(&number) <= area.width {
+                self.text(area, x(col), 1, &number, Role::Faint);
+            }
+        }
+        if cols.contains(&(cursor / factor)) {
+            let text = format!("▾{cursor}");
+            // A label that would be cut off goes to the left of its column.
+            let at = x(cursor / factor);
+            if at + width(&text) > area.width {
+                self.text_right(area, at + 1, 1, &format!("{cursor}▾"), Role::Strong);
+            } else {
+                self.text(area, at, 1, &text, Role::Strong);
+            }
         }
     }
 

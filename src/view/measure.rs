@@ -9,8 +9,9 @@ use super::widgets::{Heat, Scale};
 use crate::app::views::attention::sources;
 use crate::app::{App, AttentionScale, Patterns};
 use crate::figure::Figure;
-use crate::inquiry::Probe;
+use crate::inquiry::{Answer, Probe};
 use crate::model::VisibleKeys;
+use crate::task::Class;
 
 /// Candidate ends of the relative scale: from 1/r to r times uniform attention. At least 2, so that noise does not take
 /// up the whole scale.
@@ -22,8 +23,10 @@ const SAMPLES: usize = 256;
 /// A head's attention pattern in the chosen scale.
 pub(super) struct Measure<'a> {
     pub(super) scale: AttentionScale,
-    /// Whether the pattern is the mean over the validation set.
+    /// Whether the pattern is a mean over the validation set.
     pub(super) is_mean: bool,
+    /// The target of the queries averaged over, and their numbers at each position.
+    pub(super) class: Option<(Class, Vec<usize>)>,
     /// Sequences averaged over.
     pub(super) sequences: usize,
     /// Step of the weights.
@@ -54,6 +57,7 @@ impl<'a> Measure<'a> {
         let mut measure = Self {
             scale: app.settings.attention,
             is_mean: false,
+            class: None,
             sequences: 0,
             step: probe.subject.step(),
             pattern: own,
@@ -65,8 +69,10 @@ impl<'a> Measure<'a> {
             seen: Vec::new(),
             top: 1.0,
         };
-        if app.settings.patterns == Patterns::Mean {
-            measure.average(app, at);
+        match app.settings.patterns {
+            Patterns::Sequence => {}
+            Patterns::Mean => measure.average(app, at),
+            Patterns::Class => measure.average_class(app),
         }
         if measure.scale == AttentionScale::Contribution && measure.sources.is_none() {
             measure.scale = AttentionScale::Raw;
@@ -84,11 +90,23 @@ impl<'a> Measure<'a> {
     fn average(&mut self, app: &'a App, head: usize) {
         let Some((study, averages)) = app.studies.heads() else { return };
         let Some(averages) = averages.get(head) else { return };
-        let stride = averages.pattern.len().isqrt();
+        self.average_to(app, &averages.pattern, study);
+    }
+
+    /// Switches to the mean over the queries with the target at the cursor, if known.
+    fn average_class(&mut self, app: &'a App) {
+        let known = app.studies.class_patterns(app.cursor.head_id()).zip(app.target_token());
+        let Some(((study, found), class)) = known else { return };
+        self.average_to(app, found.pattern(class), study);
+        self.class = Some((class, (0..self.len).map(|query| found.queries(class, query)).collect()));
+    }
+
+    fn average_to(&mut self, app: &'a App, pattern: &'a [f32], study: &Answer) {
+        let stride = pattern.len().isqrt();
         if stride == 0 {
             return;
         }
-        (self.pattern, self.stride, self.len) = (&averages.pattern, stride, self.len.min(stride));
+        (self.pattern, self.stride, self.len) = (pattern, stride, self.len.min(stride));
         // Padding differs from sequence to sequence: in the mean every key of the direction counts.
         self.keys = VisibleKeys::new(app.options.model.attention_dir, None, &vec![0; self.len]);
         (self.is_mean, self.sequences, self.step) = (true, study.sequences, study.step());
@@ -109,7 +127,8 @@ impl<'a> Measure<'a> {
 
     /// Whether a query sees a key.
     pub(super) fn sees(&self, query: usize, key: usize) -> bool {
-        self.keys.sees(query, key)
+        let has_queries = self.class.as_ref().is_none_or(|(_, queries)| queries[query] > 0);
+        has_queries && self.keys.sees(query, key)
     }
 
     /// A key, or the last one that a query may see.

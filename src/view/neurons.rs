@@ -7,7 +7,7 @@ use super::neuron_lines::{Line, in_view, name_list};
 use super::number::{figure, signed};
 use super::table::{Row, table_width};
 use super::theme::Role;
-use super::{Look, neuron_ablations, neuron_map, nothing_yet, provenance, target, traces};
+use super::{Look, examples, neuron_ablations, neuron_map, nothing_yet, pairs, provenance, target, traces};
 use crate::analysis::NeuronHook;
 use crate::app::keymap::Key;
 use crate::app::views::neurons::neurons;
@@ -18,7 +18,8 @@ use crate::inquiry::Probe;
 /// The key that chooses traces or map: without effect if both are in view.
 const CHOICE: &[Key] = &[Key::ch('v')];
 
-pub(super) const LOOK: Look = Look { render, moot: |_, area| if shows_all(area) { CHOICE } else { &[] } };
+pub(super) const LOOK: Look =
+    Look { render, moot: |app, area| if shows_all(area) && !app.has_data() { CHOICE } else { &[] } };
 
 fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let Some(probe) = app.probe.as_deref().filter(|probe| !probe.is_empty()) else {
@@ -37,16 +38,25 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     if shows_all(area) {
         let (left, right) = beside(top, 64);
         list(ink, app, probe, &panel, left);
-        neuron_map::render(ink, app, probe, &order, right, false);
+        match app.settings.lower {
+            LowerPanel::Pairs => pairs::render(ink, app, right),
+            LowerPanel::Examples => examples::render(ink, app, right),
+            LowerPanel::Traces | LowerPanel::Map => neuron_map::render(ink, app, probe, &order, right, false),
+        }
         traces::render(ink, app, probe, bottom);
         return;
     }
     list(ink, app, probe, &panel, top);
     match app.settings.lower {
+        LowerPanel::Pairs => pairs::render(ink, app, bottom),
+        LowerPanel::Examples => examples::render(ink, app, bottom),
         LowerPanel::Traces => traces::render(ink, app, probe, bottom),
         LowerPanel::Map => neuron_map::render(ink, app, probe, &order, bottom, true),
     }
 }
+
+/// Lines of the list above a map of pairs.
+const LEAST_LIST: u16 = 5;
 
 /// Longer names of classes are cut.
 const MOST_OF_A_NAME: u16 = 12;
@@ -60,7 +70,8 @@ fn lower_height(app: &App, area: Rect) -> u16 {
     let most = area.height / 2;
     match app.settings.lower {
         _ if area.height < 8 => 0,
-        LowerPanel::Map if !shows_all(area) => most,
+        LowerPanel::Map | LowerPanel::Examples if !shows_all(area) => most,
+        LowerPanel::Pairs if !shows_all(area) => area.height - LEAST_LIST.min(most),
         _ => traces::height(app).min(most),
     }
 }

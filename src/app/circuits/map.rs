@@ -2,6 +2,18 @@
 
 use crate::analysis::LowRank;
 
+/// What the view shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Plot {
+    /// A map of the cursor's head.
+    #[default]
+    Map,
+    /// Spectra over the task's circle of tokens.
+    Spectra,
+    /// Vectors along two directions.
+    Projection,
+}
+
 /// The kinds of maps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum CircuitMap {

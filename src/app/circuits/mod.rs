@@ -1,6 +1,7 @@
 //! The circuits view's maps and paths.
 
 mod map;
+mod projection;
 
 use std::sync::Arc;
 
@@ -10,15 +11,22 @@ use super::event::Notice;
 use crate::analysis::circuits::HeadDrive;
 use crate::analysis::quadrants::has_quadrants;
 use crate::figure::Factor;
-use crate::inquiry::TokenPath;
+use crate::inquiry::{TokenPath, Vectors};
 use crate::model::{AttentionDirection, Normalization};
 
-pub(crate) use map::{CircuitMap, HeadFacts, MapInView, QkScale};
+pub(crate) use map::{CircuitMap, HeadFacts, MapInView, Plot, QkScale};
 
 /// The view's settings.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Circuits {
+    pub(crate) plot: Plot,
     pub(crate) map: CircuitMap,
+    /// Index of the frequency under the cursor.
+    pub(super) frequency: usize,
+    /// The vectors that are projected; the layer is the cursor's.
+    vectors: Vectors,
+    /// The pair of directions on screen.
+    pair: usize,
     pub(crate) scale: QkScale,
     pub(crate) facts: HeadFacts,
     /// Whether the cursor moved last in the ranked paths, rather than in the map.
@@ -152,6 +160,14 @@ impl App {
 
     pub(super) fn move_circuit_column(&mut self, by: isize) {
         self.circuits.in_paths = false;
+        match self.circuits.plot {
+            Plot::Map => self.move_map_column(by),
+            Plot::Spectra => self.circuits.frequency = moved(self.circuits.frequency, by, self.frequencies()),
+            Plot::Projection => self.circuits.pair = moved(self.pair(), by, self.pairs()),
+        }
+    }
+
+    fn move_map_column(&mut self, by: isize) {
         let model = &self.options.model;
         let other = |len| moved(self.cursor.other, by, len);
         match self.circuits.map {
@@ -167,16 +183,32 @@ impl App {
 
     pub(super) fn move_circuit_row(&mut self, by: isize) {
         self.circuits.in_paths = false;
+        if self.circuits.plot == Plot::Projection {
+            self.move_vectors(by);
+            return;
+        }
         match self.circuits.map {
             CircuitMap::QkPositions | CircuitMap::QkPositionToken => self.move_position(by),
             _ => self.cursor.token = moved(self.cursor.token, by, self.options.model.d_vocab),
         }
     }
 
-    /// Shows the next map and returns the cursor to it.
+    /// Shows the next map, or returns to the maps, and the cursor to it.
     pub(super) fn next_circuit_map(&mut self) {
         self.circuits.in_paths = false;
-        self.circuits.map = self.next_map();
+        if self.circuits.plot == Plot::Map {
+            self.circuits.map = self.next_map();
+        }
+        self.circuits.plot = Plot::Map;
+    }
+
+    /// Shows the spectra of a circle of tokens, then projections, then the maps again.
+    pub(super) fn next_plot(&mut self) {
+        self.circuits.plot = match self.circuits.plot {
+            Plot::Map if self.cycle().is_some() => Plot::Spectra,
+            Plot::Map | Plot::Spectra => Plot::Projection,
+            Plot::Projection => Plot::Map,
+        };
     }
 
     /// The next map that the model has: of neurons, or of vectors of positions, if there are any.

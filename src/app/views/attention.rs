@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Room, position, view};
+use crate::analysis::class_patterns::ClassPatterns;
 use crate::analysis::head_scores::can_repeat;
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
@@ -13,6 +14,7 @@ use crate::figure::{At, Axis, Column, Dim, Factor, Figure, Panel};
 use crate::inquiry::attention::{
     ENTROPY, KL_FROM_UNIFORM, MEAN_ENTROPY, MEAN_KL_FROM_UNIFORM, PATTERN, VALUE_NORM,
 };
+use crate::inquiry::class_patterns::{self, CLASS_PATTERN, CLASS_QUERIES};
 use crate::inquiry::heads::{
     self, DUPLICATE_CHANCE, DUPLICATE_SCORE, INDUCTION_CHANCE, INDUCTION_SCORE, MEAN_PATTERN,
     PREVIOUS_CHANCE, PREVIOUS_SCORE, UNIFORM_SCORE,
@@ -24,6 +26,7 @@ use crate::inquiry::repeated::{
 use crate::inquiry::sources::{self, SOURCE_CONTRIBUTION};
 use crate::inquiry::{Probe, Question};
 use crate::model::AttentionDirection;
+use crate::task::Split;
 
 pub(crate) static ROOM: Room = Room {
     title: "Attention",
@@ -36,7 +39,11 @@ pub(crate) static ROOM: Room = Room {
     asks,
     prepare: |_| {},
     panels: PANELS,
-    focus: |app| if app.settings.patterns == Patterns::Mean { "mean_keys" } else { "keys" },
+    focus: |app| match app.settings.patterns {
+        Patterns::Sequence => "keys",
+        Patterns::Mean => "mean_keys",
+        Patterns::Class => "class_grid",
+    },
     is_of_run: false,
     lacks: |_| "the heads' averages need a validation set",
 };
@@ -90,6 +97,16 @@ const PANELS: &[PanelEntry] = &[
             "the same as grid, of the mean pattern over the validation set",
             [MEAN_PATTERN],
             mean_grid, opened_by: |app| app.settings.patterns = Patterns::Mean),
+    panel!(
+        "class_grid",
+        "the same as grid, of the mean over the validation set's queries with one class as target",
+        [CLASS_PATTERN],
+        class_grid, opened_by: |app| app.settings.patterns = Patterns::Class),
+    panel!(
+        "queries_by_class",
+        "how many queries that mean has, by position",
+        [CLASS_QUERIES],
+        class_queries, opened_by: |app| app.settings.patterns = Patterns::Class),
 ];
 
 /// Attention relative to uniform attention; `seen` is the number of keys that the query sees, given the leading
@@ -191,6 +208,24 @@ fn mean_grid(app: &App) -> Option<Panel> {
     Some(panel)
 }
 
+fn by_class(app: &App) -> Option<([Arc<Figure>; 2], At)> {
+    let (answer, found) = app.studies.class_patterns(app.cursor.head_id())?;
+    let class = At::Fixed(usize::from(app.target_token()?));
+    Some((class_patterns::figures(answer, found, app.options.dataset.task()), class))
+}
+
+fn class_grid(app: &App) -> Option<Panel> {
+    let ([figure, _], class) = by_class(app)?;
+    let panel = Panel::new("class_grid", figure.axes[1..].to_vec());
+    Some(panel.with(Column::new("attention", &figure, [class, At::Lead(0), At::Lead(1)])))
+}
+
+fn class_queries(app: &App) -> Option<Panel> {
+    let ([_, figure], class) = by_class(app)?;
+    let panel = Panel::new("queries_by_class", figure.axes[1..].to_vec());
+    Some(panel.with(Column::new("queries", &figure, [class, At::Lead(0)])))
+}
+
 /// Two figures of this sequence's patterns, and the scores, which cover the validation set.
 pub(crate) fn heads(app: &App) -> Option<Panel> {
     let probe = app.answered()?;
@@ -232,9 +267,12 @@ const KEYS: &[Binding] = &[
         &[Key::ch('v')],
         |_| Offer::set(|app| app.settings.patterns = app.settings.patterns.next()),
         "mean",
-        "this sequence's pattern, or the validation set's mean",
+        "this sequence's pattern, the set's mean, or by target (T t)",
     ),
 ];
+
+/// Larger tables of patterns by class are not computed, in bytes: each thread has one.
+const MOST_CLASS_BYTES: u128 = 64 << 20;
 
 fn asks(app: &App) -> Vec<Asked> {
     let off = &app.ablation.off;
@@ -246,7 +284,11 @@ fn asks(app: &App) -> Vec<Asked> {
     let probe = app.answered().filter(|_| app.settings.attention == AttentionScale::Contribution);
     let (head, target) = (app.cursor.head_id(), app.cursor.target);
     let sources = probe.map(|probe| ((*probe.subject).clone(), Question::Sources { head, target }));
-    heads.into_iter().chain(repeated).chain(edits).chain(sources).collect()
+    let len = app.options.dataset.longest(Split::Validation);
+    let fits = || ClassPatterns::bytes(&app.options.model, len) <= MOST_CLASS_BYTES;
+    let subject = app.of_validation().filter(|_| app.settings.patterns == Patterns::Class && fits());
+    let by_class = subject.map(|of| (of.edited(off), Question::ClassPatterns(app.cursor.head_id())));
+    heads.into_iter().chain(repeated).chain(edits).chain(sources).chain(by_class).collect()
 }
 
 fn key(by: isize) -> Offer {

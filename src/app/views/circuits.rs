@@ -3,20 +3,24 @@
 use std::sync::Arc;
 
 use super::{Room, position, view};
+use crate::analysis::projection::Direction;
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::panels::{PanelEntry, panel};
-use crate::app::{App, CircuitMap, HeadFacts};
+use crate::app::{App, CircuitMap, HeadFacts, Plot};
 use crate::figure::{At, Column, Figure, Panel};
+use crate::inquiry::Vectors;
 use crate::inquiry::circuits::{
     self, COPYING_SCORE, OV_LOGITS, OV_NEURONS, OV_SINGULAR, QK_POSITIONS, QK_SINGULAR, QK_TOKENS,
 };
 use crate::inquiry::composition::{self, COMPOSITION, RANDOM_COMPOSITION};
 use crate::inquiry::copying::{self as eigen, OV_EIGENVALUES, PERMUTED_COPYING};
 use crate::inquiry::paths::{self, PATHS};
+use crate::inquiry::projection::{self, EQUAL_VARIANCE, EXPLAINED_VARIANCE, POINT_CLASS, PROJECTION};
 use crate::inquiry::quadrants::{
     self, DIRECT_PATH, QK_POSITION_BIAS, QK_POSITION_TOKEN, QK_TOKEN_BIAS, QK_TOKEN_POSITION,
 };
+use crate::inquiry::spectra::{self, KEY_FREQUENCY, SPECTRUM, SPECTRUM_CHANCE, SPECTRUM_SHARE};
 
 pub(crate) static ROOM: Room = Room {
     title: "Circuits",
@@ -31,12 +35,24 @@ pub(crate) static ROOM: Room = Room {
     has_key: false,
     has_target: true,
     toggle,
-    asks: App::of_circuits,
+    asks: |app| {
+        let of_plot = match app.circuits.plot {
+            Plot::Map => None,
+            Plot::Spectra => app.of_spectra(),
+            Plot::Projection => app.of_projection(),
+        };
+        app.of_circuits().into_iter().chain(of_plot).collect()
+    },
     prepare: |_| {},
     panels: PANELS,
-    focus: |app| if app.chosen_path().is_some() { "paths" } else { app.circuits.map.panel() },
+    focus: |app| match app.circuits.plot {
+        Plot::Map if app.chosen_path().is_some() => "paths",
+        Plot::Map => app.circuits.map.panel(),
+        Plot::Spectra => "spectra",
+        Plot::Projection => panels_of(app)[0],
+    },
     is_of_run: false,
-    lacks: |_| "drives and paths need neurons, quadrants vectors of positions, composition two layers",
+    lacks: |_| "this needs neurons, vectors of positions, two layers, or a task whose tokens form a circle",
 };
 
 const PANELS: &[PanelEntry] = &[
@@ -50,31 +66,31 @@ const PANELS: &[PanelEntry] = &[
         name: "qk_positions",
         says: "how well each query position matches each key position, by the cursor's head",
         questions: &[&QK_POSITIONS],
-        open: |app| app.circuits.map = CircuitMap::QkPositions,
+        open: |app| show(app, CircuitMap::QkPositions),
         build: qk_positions,
     },
     panel!(
             "ov_logits",
             "what each token adds to each logit through the cursor's head",
             [OV_LOGITS],
-            ov_logits, opened_by: |app| app.circuits.map = CircuitMap::OvLogits),
+            ov_logits, opened_by: |app| show(app, CircuitMap::OvLogits)),
     panel!(
             "ov_neurons",
             "how each token drives each neuron through the cursor's head",
             [OV_NEURONS],
-            ov_neurons, opened_by: |app| app.circuits.map = CircuitMap::OvNeurons),
+            ov_neurons, opened_by: |app| show(app, CircuitMap::OvNeurons)),
     PanelEntry {
         name: "qk_token_position",
         says: "how well each query token matches each key position, by the cursor's head",
         questions: &[&QK_TOKEN_POSITION],
-        open: |app| app.circuits.map = CircuitMap::QkTokenPosition,
+        open: |app| show(app, CircuitMap::QkTokenPosition),
         build: |app| quadrant(app, "qk_token_position", 0),
     },
     PanelEntry {
         name: "qk_position_token",
         says: "how well each query position matches each key token, by the cursor's head",
         questions: &[&QK_POSITION_TOKEN],
-        open: |app| app.circuits.map = CircuitMap::QkPositionToken,
+        open: |app| show(app, CircuitMap::QkPositionToken),
         build: |app| quadrant(app, "qk_position_token", 1),
     },
     panel!(
@@ -91,7 +107,7 @@ const PANELS: &[PanelEntry] = &[
         "direct",
         "what each token adds to each logit without any layer",
         [DIRECT_PATH],
-        direct, opened_by: |app| app.circuits.map = CircuitMap::Direct),
+        direct, opened_by: |app| show(app, CircuitMap::Direct)),
     panel!(
         "eigenvalues",
         "of each head's map from tokens to logits",
@@ -120,7 +136,62 @@ const PANELS: &[PanelEntry] = &[
         [PATHS],
         ranked_paths
     ),
+    PanelEntry {
+        name: "spectra",
+        says: "at which frequencies of the task's circle of tokens W_E, W_U and the logits vary",
+        questions: &[&SPECTRUM, &SPECTRUM_SHARE, &SPECTRUM_CHANCE, &KEY_FREQUENCY],
+        open: |app| {
+            if app.cycle().is_some() {
+                app.circuits.plot = Plot::Spectra;
+            }
+        },
+        build: spectra_of_parts,
+    },
+    panel!(
+        "embed_vectors",
+        "rows of W_E along their principal components and frequencies",
+        [POINT_CLASS, PROJECTION],
+        |app| vectors("embed_vectors", app, Vectors::Embed), opened_by: |app| app.show_vectors(Vectors::Embed)),
+    panel!(
+        "embed_directions",
+        "how much of the variance of these lies along each direction",
+        [EXPLAINED_VARIANCE, EQUAL_VARIANCE],
+        |app| directions("embed_directions", app, Vectors::Embed), opened_by: |app| app.show_vectors(Vectors::Embed)),
+    panel!(
+        "pos_vectors",
+        "rows of W_pos along their principal components and frequencies",
+        [POINT_CLASS, PROJECTION],
+        |app| vectors("pos_vectors", app, Vectors::Positions), opened_by: |app| app.show_vectors(Vectors::Positions)),
+    panel!(
+        "pos_directions",
+        "how much of the variance of these lies along each direction",
+        [EXPLAINED_VARIANCE, EQUAL_VARIANCE],
+        |app| directions("pos_directions", app, Vectors::Positions), opened_by: |app| app.show_vectors(Vectors::Positions)),
+    panel!(
+        "unembed_vectors",
+        "columns of W_U along their principal components and frequencies",
+        [POINT_CLASS, PROJECTION],
+        |app| vectors("unembed_vectors", app, Vectors::Unembed), opened_by: |app| app.show_vectors(Vectors::Unembed)),
+    panel!(
+        "unembed_directions",
+        "how much of the variance of these lies along each direction",
+        [EXPLAINED_VARIANCE, EQUAL_VARIANCE],
+        |app| directions("unembed_directions", app, Vectors::Unembed), opened_by: |app| app.show_vectors(Vectors::Unembed)),
+    panel!(
+        "resid_vectors",
+        "activations after the cursor's layer along their principal components and frequencies",
+        [POINT_CLASS, PROJECTION],
+        |app| vectors("resid_vectors", app, Vectors::ResidPost(app.cursor.layer)), opened_by: |app| app.show_vectors(Vectors::ResidPost(app.cursor.layer))),
+    panel!(
+        "resid_directions",
+        "how much of the variance of these lies along each direction",
+        [EXPLAINED_VARIANCE, EQUAL_VARIANCE],
+        |app| directions("resid_directions", app, Vectors::ResidPost(app.cursor.layer)), opened_by: |app| app.show_vectors(Vectors::ResidPost(app.cursor.layer))),
 ];
+
+fn show(app: &mut App, map: CircuitMap) {
+    (app.circuits.plot, app.circuits.map) = (Plot::Map, map);
+}
 
 fn known(app: &App) -> Option<circuits::Figures> {
     let (answer, found) = app.studies.circuits()?;
@@ -186,9 +257,8 @@ fn qk_positions(app: &App) -> Option<Panel> {
 
 /// A map of queries and keys, so that their biases are asked for.
 fn of_queries(app: &mut App) {
-    if !app.circuits.map.is_of_queries() {
-        app.circuits.map = CircuitMap::QkTokens;
-    }
+    let map = app.circuits.map;
+    show(app, if map.is_of_queries() { map } else { CircuitMap::QkTokens });
 }
 
 fn quadrant(app: &App, name: &'static str, which: usize) -> Option<Panel> {
@@ -286,13 +356,56 @@ pub(crate) fn ranked_paths(app: &App) -> Option<Panel> {
     Some(Panel::new("paths", [figure.axes[0].clone()]).and(paths::PARTS.into_iter().enumerate().map(part)))
 }
 
+pub(crate) fn spectra_of_parts(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.spectra()?;
+    let figures = spectra::figures(answer, found);
+    let panel = Panel::new("spectra", figures[0].axes.clone());
+    let column = |(name, figure)| Column::new(name, figure, [At::Lead(0), At::Lead(1)]);
+    Some(panel.and(["norm", "share", "share_by_chance", "key"].into_iter().zip(&figures).map(column)))
+}
+
+fn vectors(name: &'static str, app: &App, of: Vectors) -> Option<Panel> {
+    let (answer, found) = app.studies.projection(of).filter(|(_, found)| !found.projection.is_empty())?;
+    let [coordinates, classes, ..] = projection::figures(answer, found, app.options.dataset.task());
+    let column = |(at, direction): (usize, &Direction)| {
+        Column::new(format!("along {}", direction.name), &coordinates, [At::Lead(0), At::Fixed(at)])
+    };
+    let panel = Panel::new(name, [classes.axes[0].clone()]);
+    let panel = panel.with(Column::new("class", &classes, [At::Lead(0)]));
+    Some(panel.and(found.projection.directions.iter().enumerate().map(column)))
+}
+
+fn directions(name: &'static str, app: &App, of: Vectors) -> Option<Panel> {
+    let (answer, found) = app.studies.projection(of).filter(|(_, found)| !found.projection.is_empty())?;
+    let [.., explained, equal] = projection::figures(answer, found, app.options.dataset.task());
+    let panel = Panel::new(name, explained.axes.clone());
+    let column = |name, figure| Column::new(name, figure, [At::Lead(0)]);
+    Some(panel.with(column("explained", &explained)).with(column("explained_if_equal", &equal)))
+}
+
+/// The names of the panels of the vectors on screen.
+fn panels_of(app: &App) -> [&'static str; 2] {
+    match app.vectors() {
+        Vectors::Embed => ["embed_vectors", "embed_directions"],
+        Vectors::Positions => ["pos_vectors", "pos_directions"],
+        Vectors::Unembed => ["unembed_vectors", "unembed_directions"],
+        Vectors::ResidPost(_) => ["resid_vectors", "resid_directions"],
+    }
+}
+
+/// The vectors on screen, and how much of their variance lies along each direction.
+pub(crate) fn vectors_in_view(app: &App) -> Option<[Panel; 2]> {
+    let [points, shares] = panels_of(app);
+    Some([vectors(points, app, app.vectors())?, directions(shares, app, app.vectors())?])
+}
+
 const KEYS: &[Binding] = &[
-    bind(LEFT, |_| column(-1), "column", "the previous key, logit or neuron"),
-    bind(RIGHT, |_| column(1), JOIN, "the next key, logit or neuron"),
-    bind(UP, |_| row(-1), "row", "the query or token above"),
-    bind(DOWN, |_| row(1), JOIN, "the query or token below"),
-    bind(PAGE_UP, |_| page(-PAGE), "", "ten rows up, or paths"),
-    bind(PAGE_DOWN, |_| page(PAGE), "", "ten rows down, or paths"),
+    bind(LEFT, |_| column(-1), "column", "the previous key, logit, neuron, frequency or directions"),
+    bind(RIGHT, |_| column(1), JOIN, "the next key, logit, neuron, frequency or directions"),
+    bind(UP, |app| row(app, -1), "row", "the query or token above, or the previous vectors"),
+    bind(DOWN, |app| row(app, 1), JOIN, "the query or token below, or the next vectors"),
+    bind(PAGE_UP, |app| page(app, -PAGE), "", "ten rows up, or paths"),
+    bind(PAGE_DOWN, |app| page(app, PAGE), "", "ten rows down, or paths"),
     bind(&[Key::ch('o')], |_| position(-1), "position", "paths at the previous position"),
     bind(&[Key::ch('p')], |_| position(1), JOIN, "paths at the next position"),
     bind(
@@ -309,6 +422,12 @@ const KEYS: &[Binding] = &[
         "QK by token and position, OV to logits, neurons; direct path",
     ),
     bind(
+        &[Key::ch('b')],
+        |_| Offer::set(App::next_plot),
+        "plot",
+        "spectra over the task's circle, vectors on components; maps",
+    ),
+    bind(
         &[Key::ch('s')],
         |app| {
             let (next, has_pairs) = (app.circuits.facts.next(), app.options.model.n_layers > 1);
@@ -320,7 +439,10 @@ const KEYS: &[Binding] = &[
     ),
     bind(
         &[Key::ch('x')],
-        |_| Offer::set(|app| app.circuits.scale = app.circuits.scale.next()),
+        |app| match app.circuits.plot {
+            Plot::Map => Offer::set(|app| app.circuits.scale = app.circuits.scale.next()),
+            Plot::Spectra | Plot::Projection => Offer::nothing("only maps have a scale: v shows them"),
+        },
         "scale",
         "QK as it is, over sqrt(d_head), and over the layer norm scale",
     ),
@@ -330,16 +452,23 @@ fn column(by: isize) -> Offer {
     Offer::set(move |app| app.move_circuit_column(by))
 }
 
-fn row(by: isize) -> Offer {
-    Offer::set(move |app| app.move_circuit_row(by))
+/// An offer that needs rows on screen.
+fn with_rows(app: &App, offer: impl FnOnce() -> Offer) -> Offer {
+    match app.circuits.plot {
+        Plot::Map | Plot::Projection => offer(),
+        Plot::Spectra => Offer::nothing("spectra have one row: v shows the maps"),
+    }
 }
 
-fn page(by: isize) -> Offer {
-    Offer::set(
-        move |app| {
-            if app.chosen_path().is_some() { app.move_path(by) } else { app.move_circuit_row(by) }
-        },
-    )
+fn row(app: &App, by: isize) -> Offer {
+    with_rows(app, || Offer::set(move |app| app.move_circuit_row(by)))
+}
+
+fn page(app: &App, by: isize) -> Offer {
+    let turn = move |app: &mut App| {
+        if app.chosen_path().is_some() { app.move_path(by) } else { app.move_circuit_row(by) }
+    };
+    with_rows(app, || Offer::set(turn))
 }
 
 fn path(app: &App, by: isize) -> Offer {

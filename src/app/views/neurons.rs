@@ -1,9 +1,13 @@
 //! View 4: a layer's neurons.
 
+pub(crate) mod inputs;
+
 use std::sync::Arc;
 
+use inputs::{across, best_frequencies, down, neuron_pairs, neuron_spectrum, one_frequency, top_examples};
+
 use super::logits::clean_and_edited;
-use super::{Room, position, view};
+use super::{Room, view};
 use crate::analysis::hypotheses::Tracker;
 use crate::analysis::{NeuronHook, SingleSums};
 use crate::app::cursor::PAGE;
@@ -12,9 +16,17 @@ use crate::app::panels::{PanelEntry, panel};
 use crate::app::studies::Asked;
 use crate::app::{App, LowerPanel, Sort};
 use crate::figure::{At, Column, Figure, Panel};
+use crate::inquiry::examples::{
+    EXAMPLE_POSITION, EXAMPLE_PREDICTION, EXAMPLE_SEQUENCE, EXAMPLE_TARGET, EXAMPLE_TOKEN, EXAMPLE_VALUE,
+    VALUE_DEVIATION, VALUE_MEAN,
+};
 use crate::inquiry::fit::{self, CORRELATION, R_SQUARED, TUNING, TUNING_DEVIATION, TUNING_POSITIONS};
 use crate::inquiry::logits::TARGET;
 use crate::inquiry::neurons::{ACTIVATION, FAVOURS, IS_OFF, NEURON_CONTRIBUTION, PRE_ACTIVATION};
+use crate::inquiry::pairs::{
+    BEST_FREQUENCY, BEST_SHARE, LIVE_NEURONS, NEURON_SPECTRUM, ONE_FREQUENCY_SHARE, PAIR_ACTIVATION,
+    SHUFFLED_SHARE,
+};
 use crate::inquiry::single_neurons::{self, NEURON_ACCURACY_DAMAGE, NEURON_DAMAGE};
 use crate::inquiry::trackers::{self, TRACKING, TRACKING_RANK, TRACKS, TRACKS_BY};
 use crate::inquiry::{Probe, Question};
@@ -35,7 +47,7 @@ pub(crate) static ROOM: Room = Room {
     is_of_run: false,
     lacks: |app| {
         if app.options.model.has_mlp() {
-            "trackers and fits need a validation set with targets"
+            "trackers and fits need a validation set with targets, and pairs a task whose inputs are two operands"
         } else {
             "an attention-only model has no neurons"
         }
@@ -85,7 +97,45 @@ const PANELS: &[PanelEntry] = &[
             "every neuron of the cursor's layer at every position",
             [ACTIVATION, PRE_ACTIVATION],
             neuron_map, opened_by: |app| app.settings.lower = LowerPanel::Map),
+    panel!(
+        "neuron_pairs",
+        "the cursor's neuron at every pair of operands",
+        [PAIR_ACTIVATION],
+        neuron_pairs, opened_by: show_pairs),
+    panel!(
+        "neuron_frequencies",
+        "how much of the cursor's neuron varies at each frequency of the task's circle",
+        [NEURON_SPECTRUM],
+        neuron_spectrum, opened_by: show_pairs),
+    panel!(
+        "best_frequencies",
+        "every neuron of the cursor's layer: the frequency it varies at most, and beside it the same by chance",
+        [BEST_FREQUENCY, BEST_SHARE, SHUFFLED_SHARE],
+        best_frequencies, opened_by: show_pairs),
+    panel!(
+        "one_frequency",
+        "of how many neurons of each layer one frequency explains 85 % of the variance",
+        [LIVE_NEURONS, ONE_FREQUENCY_SHARE],
+        one_frequency, opened_by: show_pairs),
+    panel!(
+        "top_examples",
+        "where in the validation set the cursor's neuron is most active, or least",
+        [
+            EXAMPLE_VALUE,
+            EXAMPLE_SEQUENCE,
+            EXAMPLE_POSITION,
+            EXAMPLE_TOKEN,
+            EXAMPLE_TARGET,
+            EXAMPLE_PREDICTION,
+            VALUE_MEAN,
+            VALUE_DEVIATION
+        ],
+        top_examples, opened_by: |app| app.settings.lower = LowerPanel::Examples),
 ];
+
+fn show_pairs(app: &mut App) {
+    app.settings.lower = if app.has_pairs() { LowerPanel::Pairs } else { app.settings.lower };
+}
 
 /// Shows a hypothesis below the traces.
 fn with_overlay(app: &mut App) {
@@ -199,8 +249,8 @@ fn trackers_of_all(app: &App) -> Option<Panel> {
 }
 
 const KEYS: &[Binding] = &[
-    bind(LEFT, |_| position(-1), "position", "the previous position"),
-    bind(RIGHT, |_| position(1), JOIN, "the next position"),
+    bind(LEFT, |app| across(app, -1), "position", "the previous position; over pairs, the previous b"),
+    bind(RIGHT, |app| across(app, 1), JOIN, "the next position; over pairs, the next b"),
     bind(UP, |_| line(-1), "neuron", "the neuron above"),
     bind(DOWN, |_| line(1), JOIN, "the neuron below"),
     bind(PAGE_UP, |_| line(-PAGE), "", "ten neurons up"),
@@ -240,9 +290,17 @@ const KEYS: &[Binding] = &[
     bind(&[Key::ch('B')], |_| Offer::act(App::toggle_trackers), "", "switch those off or on"),
     bind(
         &[Key::ch('v')],
-        |_| Offer::set(|app| app.settings.lower = app.settings.lower.next()),
+        |_| Offer::set(App::next_lower_panel),
         "map",
-        "traces of the picked neurons, or a map of all",
+        "traces, a map of all neurons, pairs of operands, top examples",
+    ),
+    bind(&[Key::ch('J')], |app| down(app, 1), "", "the next example; over pairs of operands, the next a"),
+    bind(&[Key::ch('K')], |app| down(app, -1), "", "the previous example, or a"),
+    bind(
+        &[Key::ch('L')],
+        |_| Offer::set(|app| app.settings.end = app.settings.end.next()),
+        "",
+        "examples where the neuron is most active, or least",
     ),
 ];
 
@@ -260,10 +318,16 @@ fn line(by: isize) -> Offer {
 }
 
 fn asks(app: &App) -> Vec<Asked> {
-    let Some(of) = app.of_validation().filter(|_| app.options.model.has_mlp()) else { return Vec::new() };
+    let spectra = app.of_spectra().filter(|_| app.settings.lower == LowerPanel::Pairs);
+    let Some(of) = app.of_validation().filter(|_| app.options.model.has_mlp()) else {
+        return spectra.into_iter().collect();
+    };
     let hook = app.settings.hook;
     let fit = app.overlay_question().map(|(neurons, class)| Question::Fit { neurons, class, hook });
     let is_ranked = app.settings.sort == Sort::Damage && SingleSums::fits(&app.options.model);
     let damage = is_ranked.then_some(Question::SingleNeurons(app.cursor.layer));
-    [Question::Trackers].into_iter().chain(fit).chain(damage).map(|question| (of.clone(), question)).collect()
+    let examples = (app.settings.lower == LowerPanel::Examples)
+        .then(|| Question::Examples(app.cursor.neuron_id(), hook));
+    let questions = [Question::Trackers].into_iter().chain(fit).chain(damage).chain(examples);
+    questions.map(|question| (of.clone(), question)).chain(spectra).collect()
 }
