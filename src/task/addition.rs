@@ -28,7 +28,8 @@ const TOUR: &str = "\
 .          in others to the digits of the column to the right, where the carry comes from
 i          type other digits over the sequence, 9s for example, and see the attention follow; Enter
 5 b        spectra over the ten digits: W_U has one frequency; b again and Down Down: the circle of sums mod 10
-6          after space on a head in 2: which digits of the answer need it";
+6          after space on a head in 2: which digits of the answer need it
+7          a digit that turns the answer, and which head carries it at which position (b: at all of them)";
 
 const RECIPE: &str = r#"
 [model]

@@ -26,7 +26,8 @@ const TOUR: &str = "\
 2          heads of layer 0 attend to earlier occurrences of the token: their `dup` is high
 . .        heads of layer 1 attend to letters that have occurred once
 5 v v      which letters each head of layer 1 writes, by its OV circuit
-6          accuracy by class after space on one of these in 2: some letters are lost, others are not";
+6          accuracy by class after space on one of these in 2: some letters are lost, others are not
+7 b        the smallest change that turns the answer, and how much each head restores: one in each layer";
 
 const RECIPE: &str = r#"
 [model]
