@@ -135,7 +135,7 @@ fn assert_equal(what: &str, screen: &Value, shown: &Value) {
 }
 
 /// All maps and plots of view 5, and all vectors; where these are differs from model to model.
-const CIRCUITS: &str = "5vvvvvvvssbjjjjb";
+const CIRCUITS: &str = "5vvvvvvvssbjjjjbjjjjb";
 
 #[test]
 fn every_panel_is_what_the_screen_exports() {

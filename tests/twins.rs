@@ -453,13 +453,13 @@ fn circuits_and_paths() {
         assert_eq!(of["asked_with"]["head"], "0.1");
         twin.screen.keys("v");
     }
-    // After the maps of the head come the vectors.
+    twin.screen.keys("b");
     let export = twin.export();
     assert_eq!(
         (&export["tables"][0]["name"], &export["weights"]),
         (&json!("embed_vectors"), &json!("trained"))
     );
-    twin.screen.keys("v");
+    twin.screen.keys("b");
     let export = twin.export();
     assert_eq!(export["weights"], "folded");
     for (cell, head) in column(&export, "copying", "copying_score").iter().zip(&heads) {

@@ -424,7 +424,7 @@ const KEYS: &[Binding] = &[
     bind(
         &[Key::ch('b')],
         |_| Offer::set(App::next_plot),
-        "plot",
+        JOIN,
         "spectra over the task's circle, vectors on components; maps",
     ),
     bind(
