@@ -172,7 +172,7 @@ impl App {
     }
 
     /// Whether any validation sequence has a target: unlabelled data are never wrong.
-    fn is_labelled(&self) -> bool {
+    pub(super) fn is_labelled(&self) -> bool {
         let data = &self.options.dataset;
         (0..data.len(Split::Validation)).any(|index| data.example(Split::Validation, index).scored() > 0)
     }

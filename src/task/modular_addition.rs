@@ -19,7 +19,7 @@ pub const DEFINITION: Definition = Definition {
     question: "what is a + b modulo p?",
     rule: "after `a b =`, at the `=`: the remainder of a + b divided by p",
     published: "test accuracy 1 by 14,000 steps: memorises by 1,400, then groks",
-    time: "3 h",
+    time: "17 min",
     tour: TOUR,
     settings: &[Setting { name: "p", default: 113, range: (2, 1000) }],
     recipe,

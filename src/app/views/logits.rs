@@ -224,7 +224,8 @@ const KEYS: &[Binding] = &[
 ];
 
 fn asks(app: &App) -> Vec<Asked> {
-    let over_set = app.of_validation().map(|subject| (subject, Question::Lens));
+    let labelled = app.of_validation().filter(|_| app.is_labelled());
+    let over_set = labelled.map(|subject| (subject, Question::Lens));
     let probe = app.probe.as_deref().filter(|probe| !probe.is_empty());
     let of_sequence = probe.map(|probe| ((*probe.subject).clone(), Question::SequenceLens));
     let is_relative = app.settings.contributions == ContributionsFrom::Mean;
