@@ -1056,6 +1056,16 @@ fn a_key_without_effect_says_what_would_have_one() {
 }
 
 #[test]
+fn in_the_patching_view_a_key_that_has_no_cell_to_act_on_says_so() {
+    let mut screen = running();
+    screen.keys("7b").must_show("z, layer by head");
+    screen.keys("<space>").must_show("✕ 1: zero");
+    screen.keys("u").keys("v").must_show("attn_out, layer by position");
+    screen.keys("b").must_show("this site has no heads or neurons");
+    screen.keys("<space>").must_show("these cells are of no single head or neuron");
+}
+
+#[test]
 fn maps_over_a_large_vocabulary_are_shown_where_the_cursor_is() {
     let model =
         ModelConfig { d_vocab: 40_000, d_model: 2, d_head: 2, d_mlp: 0, n_ctx: 8, ..ModelConfig::default() };

@@ -54,6 +54,11 @@ impl PatchingSettings {
         }
     }
 
+    /// Whether the site can be cut in more than one way.
+    pub(super) fn has_cuts(&self) -> bool {
+        cuts(self.plan.site).len() > 1
+    }
+
     pub(super) fn next_cut(&mut self) {
         self.plan.by = after(cuts(self.plan.site), self.plan.by);
     }

@@ -22,6 +22,15 @@ pub static PATCHED: Spec = Spec {
     ..Spec::BARE
 };
 
+/// The same on the scale of the two runs.
+pub static PATCHED_SHARE: Spec = Spec {
+    name: "patched_share",
+    definition: "patched on a scale from the corrupted run, 0, to the clean run, 1; none if both have the same metric",
+    baseline: "0, or 1 if corrupted activations go into the clean run",
+    axes: &[Dim::Layer, Dim::Head, Dim::Position],
+    ..Spec::BARE
+};
+
 /// The metric of both runs.
 pub static PATCHED_RUNS: Spec = Spec {
     name: "patched_runs",
@@ -52,8 +61,8 @@ pub struct PatchingReport {
     pub wrong: Class,
 }
 
-/// [`PATCHED`] and [`PATCHED_RUNS`].
-pub fn figures(answer: &Answer, found: &Arc<PatchingReport>, asked: &Patching) -> [Arc<Figure>; 2] {
+/// [`PATCHED`], [`PATCHED_SHARE`] and [`PATCHED_RUNS`].
+pub fn figures(answer: &Answer, found: &Arc<PatchingReport>, asked: &Patching) -> [Arc<Figure>; 3] {
     let (c, by, shape) = (answer.config(), asked.plan.by, found.grid.shape.clone());
     let all = |dim| Axis::named(dim, ["all"]);
     let heads = if by == By::Position { all(Dim::Head) } else { Axis::counted(Dim::Head, shape[1]) };
@@ -62,15 +71,19 @@ pub fn figures(answer: &Answer, found: &Arc<PatchingReport>, asked: &Patching) -
     } else {
         Axis::counted(Dim::Position, shape[shape.len() - 1])
     };
-    let (rows, cols, report) = (heads.len(), positions.len(), Arc::clone(found));
+    let (rows, cols) = (heads.len(), positions.len());
     let axes = vec![Axis::counted(Dim::Layer, c.n_layers), heads, positions];
-    let grid =
-        answer.figure(&PATCHED, axes, move |at| report.grid.values[(at[0] * rows + at[1]) * cols + at[2]]);
+    let cell = move |at: &[usize]| (at[0] * rows + at[1]) * cols + at[2];
+    let report = Arc::clone(found);
+    let grid = answer.figure(&PATCHED, axes.clone(), move |at| report.grid.values[cell(at)]);
+    let scale = found.grid.clone().normalized();
+    let share =
+        answer.figure(&PATCHED_SHARE, axes, move |at| scale.as_ref().map(|scale| scale.values[cell(at)]));
     let report = Arc::clone(found);
     let ends = vec![Axis::named(Dim::Part, ["clean", "corrupted"])];
     let ends =
         answer.figure(&PATCHED_RUNS, ends, move |at| [report.grid.clean, report.grid.corrupted][at[0]]);
-    [grid, ends].map(|figure| {
+    [grid, share, ends].map(|figure| {
         let mut figure = figure;
         for (key, value) in [
             ("site", asked.plan.site.site().to_owned()),

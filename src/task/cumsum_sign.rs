@@ -16,7 +16,7 @@ pub const DEFINITION: Definition = Definition {
     question: "is the sum of the values so far negative, zero or positive?",
     rule: "at each position `-`, `=` or `+`: the sign of the sum of the values up to there",
     published: "accuracy 1.000; uniform attention (QK = 0) and an OV of rank 1 take the mean; few sign neurons",
-    time: "2 min",
+    time: "50 s",
     tour: TOUR,
     settings: &[],
     recipe: |_| RECIPE.into(),

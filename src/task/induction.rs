@@ -18,7 +18,7 @@ pub const DEFINITION: Definition = Definition {
     question: "which token comes next, if the sequence repeats itself?",
     rule: "at each position but the last: the next token",
     published: "a previous-token head in layer 0, an induction head in layer 1 (score > .4); one layer cannot",
-    time: "1 min",
+    time: "30 s",
     tour: TOUR,
     settings: &[],
     recipe: |_| RECIPE.into(),

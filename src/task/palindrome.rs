@@ -16,7 +16,7 @@ pub const DEFINITION: Definition = Definition {
     question: "does the sequence read the same backwards?",
     rule: "after `^`, the numbers and `$`, at the `$`: yes if the numbers are the same in reverse, else no",
     published: "validation accuracy .997; head 0.0 attends to the mirror position, 1.0 carries a mismatch to `$`",
-    time: "1 min",
+    time: "25 s",
     tour: TOUR,
     settings: &[],
     recipe: |_| RECIPE.into(),

@@ -9,7 +9,7 @@ use super::number::{figure, signed};
 use super::table::Row;
 use super::theme::Role;
 use super::{head_pairs, provenance_of_circuits};
-use crate::app::views::circuits::{copying, singular_values};
+use crate::app::views::circuits::heads::{copying, singular_values};
 use crate::app::{App, HeadFacts};
 use crate::figure::Panel;
 use crate::model::HeadId;

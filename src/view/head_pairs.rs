@@ -10,7 +10,7 @@ use super::table::Row;
 use super::theme::Role;
 use crate::analysis::composition::INTO;
 use crate::app::App;
-use crate::app::views::circuits::{
+use crate::app::views::circuits::heads::{
     compositions, copying as scores, eigenvalues, permuted, random_composition,
 };
 use crate::model::HeadId;

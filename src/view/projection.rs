@@ -9,7 +9,7 @@ use super::number::percent;
 use super::provenance_of;
 use super::theme::Role;
 use crate::app::App;
-use crate::app::views::circuits::vectors_in_view;
+use crate::app::views::circuits::plots::vectors_in_view;
 use crate::figure::{Datum, Panel};
 
 /// Longest mark of a point, in cells; longer names have a letter instead.

@@ -10,7 +10,7 @@ use super::number::{figure, percent};
 use super::provenance_of;
 use super::theme::Role;
 use crate::app::App;
-use crate::app::views::circuits::spectra_of_parts;
+use crate::app::views::circuits::plots::spectra_of_parts;
 use crate::figure::{Datum, Panel};
 use crate::inquiry::spectra::PARTS;
 

@@ -1,9 +1,14 @@
 //! View 5: the weights alone.
 
+pub(crate) mod heads;
+pub(crate) mod plots;
+
 use std::sync::Arc;
 
+use heads::{compositions, copying, eigenvalues, permuted, random_composition, singular_values};
+use plots::{directions, panels_of, spectra_of_parts, vectors};
+
 use super::{Room, position, view};
-use crate::analysis::projection::Direction;
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::panels::{PanelEntry, panel};
@@ -13,14 +18,14 @@ use crate::inquiry::Vectors;
 use crate::inquiry::circuits::{
     self, COPYING_SCORE, OV_LOGITS, OV_NEURONS, OV_SINGULAR, QK_POSITIONS, QK_SINGULAR, QK_TOKENS,
 };
-use crate::inquiry::composition::{self, COMPOSITION, RANDOM_COMPOSITION};
-use crate::inquiry::copying::{self as eigen, OV_EIGENVALUES, PERMUTED_COPYING};
+use crate::inquiry::composition::{COMPOSITION, RANDOM_COMPOSITION};
+use crate::inquiry::copying::{OV_EIGENVALUES, PERMUTED_COPYING};
 use crate::inquiry::paths::{self, PATHS};
-use crate::inquiry::projection::{self, EQUAL_VARIANCE, EXPLAINED_VARIANCE, POINT_CLASS, PROJECTION};
+use crate::inquiry::projection::{EQUAL_VARIANCE, EXPLAINED_VARIANCE, POINT_CLASS, PROJECTION};
 use crate::inquiry::quadrants::{
     self, DIRECT_PATH, QK_POSITION_BIAS, QK_POSITION_TOKEN, QK_TOKEN_BIAS, QK_TOKEN_POSITION,
 };
-use crate::inquiry::spectra::{self, KEY_FREQUENCY, SPECTRUM, SPECTRUM_CHANCE, SPECTRUM_SHARE};
+use crate::inquiry::spectra::{KEY_FREQUENCY, SPECTRUM, SPECTRUM_CHANCE, SPECTRUM_SHARE};
 
 pub(crate) static ROOM: Room = Room {
     title: "Circuits",
@@ -193,11 +198,6 @@ fn show(app: &mut App, map: CircuitMap) {
     (app.circuits.plot, app.circuits.map) = (Plot::Map, map);
 }
 
-fn known(app: &App) -> Option<circuits::Figures> {
-    let (answer, found) = app.studies.circuits()?;
-    Some(circuits::figures(answer, found))
-}
-
 /// Larger maps are written around the cursor only, in cells.
 const MOST_CELLS: usize = 1 << 22;
 
@@ -285,46 +285,6 @@ fn direct(app: &App) -> Option<Panel> {
     Some(map_around(token_and_other(app), "direct", &figure))
 }
 
-/// Rows without a value, of heads with fewer eigenvalues, are left out.
-pub(crate) fn eigenvalues(app: &App) -> Option<Panel> {
-    let (answer, found) = app.studies.copying()?;
-    let [figure, _] = eigen::figures(answer, found);
-    let column =
-        |(at, name)| Column::new(name, &figure, [At::Lead(0), At::Lead(1), At::Lead(2), At::Fixed(at)]);
-    let columns = ["re", "im"].into_iter().enumerate().map(column);
-    (!figure.axes[2].is_empty()).then(|| Panel::new("eigenvalues", figure.axes[..3].to_vec()).and(columns))
-}
-
-pub(crate) fn permuted(app: &App) -> Option<Panel> {
-    let (answer, found) = app.studies.copying()?;
-    let [_, figure] = eigen::figures(answer, found);
-    let column = |(at, name)| Column::new(name, &figure, [At::Lead(0), At::Lead(1), At::Fixed(at)]);
-    let columns = ["mean", "deviation", "percentile"].into_iter().enumerate().map(column);
-    found
-        .iter()
-        .any(Option::is_some)
-        .then(|| Panel::new("permuted_copying", figure.axes[..2].to_vec()).and(columns))
-}
-
-pub(crate) fn compositions(app: &App) -> Option<Panel> {
-    let (answer, found) = app.studies.composition()?;
-    let [figure, _] = composition::figures(answer, found);
-    let heads = figure.axes[1].len();
-    let n_heads = app.options.model.n_heads;
-    let is_pair = |at: &usize| at / heads / n_heads < at % heads / n_heads;
-    let panel =
-        Panel::new("composition", figure.axes[1..].to_vec()).ordered((0..heads * heads).filter(is_pair));
-    let column = |(at, name)| Column::new(name, &figure, [At::Fixed(at), At::Lead(0), At::Lead(1)]);
-    Some(panel.and(["Q", "K", "V"].into_iter().enumerate().map(column)))
-}
-
-pub(crate) fn random_composition(app: &App) -> Option<Panel> {
-    let (answer, found) = app.studies.composition()?;
-    let [_, figure] = composition::figures(answer, found);
-    let column = Column::new("score", &figure, [At::Lead(0)]);
-    Some(Panel::new("random_composition", figure.axes.clone()).with(column))
-}
-
 /// Neurons are in the order of the map: most driven first.
 fn ov_neurons(app: &App) -> Option<Panel> {
     let (answer, found) = app.studies.drive(app.cursor.head_id())?;
@@ -334,69 +294,11 @@ fn ov_neurons(app: &App) -> Option<Panel> {
     Some(map("ov_neurons", &figure).ordered((0..tokens).flat_map(row)))
 }
 
-pub(crate) fn copying(app: &App) -> Option<Panel> {
-    let figure = known(app)?.copying_score;
-    let column = Column::new("copying_score", &figure, [At::Lead(0), At::Lead(1)]);
-    Some(Panel::new("copying", figure.axes.clone()).with(column))
-}
-
-pub(crate) fn singular_values(app: &App) -> Option<Panel> {
-    let known = known(app)?;
-    let at = [At::Lead(0), At::Lead(1), At::Lead(2)];
-    let panel = Panel::new("singular_values", known.qk_singular.axes.clone())
-        .with(Column::new("qk", &known.qk_singular, at.clone()))
-        .with(Column::new("ov", &known.ov_singular, at));
-    Some(panel)
-}
-
 pub(crate) fn ranked_paths(app: &App) -> Option<Panel> {
     let (answer, found) = app.studies.paths()?;
     let figure = paths::figure(answer, found, app.options.dataset.task());
     let part = |(at, name): (usize, &'static str)| Column::new(name, &figure, [At::Lead(0), At::Fixed(at)]);
     Some(Panel::new("paths", [figure.axes[0].clone()]).and(paths::PARTS.into_iter().enumerate().map(part)))
-}
-
-pub(crate) fn spectra_of_parts(app: &App) -> Option<Panel> {
-    let (answer, found) = app.studies.spectra()?;
-    let figures = spectra::figures(answer, found);
-    let panel = Panel::new("spectra", figures[0].axes.clone());
-    let column = |(name, figure)| Column::new(name, figure, [At::Lead(0), At::Lead(1)]);
-    Some(panel.and(["norm", "share", "share_by_chance", "key"].into_iter().zip(&figures).map(column)))
-}
-
-fn vectors(name: &'static str, app: &App, of: Vectors) -> Option<Panel> {
-    let (answer, found) = app.studies.projection(of).filter(|(_, found)| !found.projection.is_empty())?;
-    let [coordinates, classes, ..] = projection::figures(answer, found, app.options.dataset.task());
-    let column = |(at, direction): (usize, &Direction)| {
-        Column::new(format!("along {}", direction.name), &coordinates, [At::Lead(0), At::Fixed(at)])
-    };
-    let panel = Panel::new(name, [classes.axes[0].clone()]);
-    let panel = panel.with(Column::new("class", &classes, [At::Lead(0)]));
-    Some(panel.and(found.projection.directions.iter().enumerate().map(column)))
-}
-
-fn directions(name: &'static str, app: &App, of: Vectors) -> Option<Panel> {
-    let (answer, found) = app.studies.projection(of).filter(|(_, found)| !found.projection.is_empty())?;
-    let [.., explained, equal] = projection::figures(answer, found, app.options.dataset.task());
-    let panel = Panel::new(name, explained.axes.clone());
-    let column = |name, figure| Column::new(name, figure, [At::Lead(0)]);
-    Some(panel.with(column("explained", &explained)).with(column("explained_if_equal", &equal)))
-}
-
-/// The names of the panels of the vectors on screen.
-fn panels_of(app: &App) -> [&'static str; 2] {
-    match app.vectors() {
-        Vectors::Embed => ["embed_vectors", "embed_directions"],
-        Vectors::Positions => ["pos_vectors", "pos_directions"],
-        Vectors::Unembed => ["unembed_vectors", "unembed_directions"],
-        Vectors::ResidPost(_) => ["resid_vectors", "resid_directions"],
-    }
-}
-
-/// The vectors on screen, and how much of their variance lies along each direction.
-pub(crate) fn vectors_in_view(app: &App) -> Option<[Panel; 2]> {
-    let [points, shares] = panels_of(app);
-    Some([vectors(points, app, app.vectors())?, directions(shares, app, app.vectors())?])
 }
 
 const KEYS: &[Binding] = &[

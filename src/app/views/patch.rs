@@ -1,13 +1,14 @@
 //! View 7: what activations of one sequence do in the pass of another.
 
 use super::{Room, position, view};
+use crate::analysis::patching::By;
 use crate::app::App;
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::panels::{PanelEntry, panel};
 use crate::figure::{At, Column, Panel};
 use crate::inquiry::flip::{self, FLIP_POINT, PARTS};
-use crate::inquiry::patching::{self, PATCHED, PATCHED_RUNS};
+use crate::inquiry::patching::{self, PATCHED, PATCHED_RUNS, PATCHED_SHARE};
 
 pub(crate) static ROOM: Room = Room {
     title: "Patch",
@@ -21,7 +22,7 @@ pub(crate) static ROOM: Room = Room {
     keys: KEYS,
     has_key: true,
     has_target: false,
-    toggle: |_| Offer::act(App::toggle_head),
+    toggle,
     asks: App::of_patching,
     prepare: |_| {},
     panels: PANELS,
@@ -34,7 +35,7 @@ const PANELS: &[PanelEntry] = &[
     panel!(
         "patching",
         "what each activation of the clean sequence does in the run of the corrupted one",
-        [PATCHED],
+        [PATCHED, PATCHED_SHARE],
         grid
     ),
     panel!("patching_runs", "the metric of the two runs", [PATCHED_RUNS], runs),
@@ -43,14 +44,15 @@ const PANELS: &[PanelEntry] = &[
 
 pub(crate) fn grid(app: &App) -> Option<Panel> {
     let (answer, found, asked) = app.patched()?;
-    let [figure, _] = patching::figures(answer, found, asked);
-    let at = [At::Lead(0), At::Lead(1), At::Lead(2)];
-    Some(Panel::new("patching", figure.axes.clone()).with(Column::new("value", &figure, at)))
+    let [values, shares, _] = patching::figures(answer, found, asked);
+    let column = |name, figure| Column::new(name, figure, [At::Lead(0), At::Lead(1), At::Lead(2)]);
+    let panel = Panel::new("patching", values.axes.clone());
+    Some(panel.with(column("value", &values)).with(column("share", &shares)))
 }
 
 fn runs(app: &App) -> Option<Panel> {
     let (answer, found, asked) = app.patched()?;
-    let [_, figure] = patching::figures(answer, found, asked);
+    let [.., figure] = patching::figures(answer, found, asked);
     Some(Panel::new("patching_runs", figure.axes.clone()).with(Column::new("value", &figure, [At::Lead(0)])))
 }
 
@@ -76,12 +78,7 @@ const KEYS: &[Binding] = &[
         "site",
         "site: stream, q, k, v, pattern, heads, outputs, neurons",
     ),
-    bind(
-        &[Key::ch('b')],
-        |_| Offer::set(|app| app.settings.patching.next_cut()),
-        "by",
-        "a cell is a head, a position, or a head at a position",
-    ),
+    bind(&[Key::ch('b')], cut, "by", "a cell is a head, a position, or a head at a position"),
     bind(
         &[Key::ch('x')],
         |_| Offer::set(|app| app.settings.patching.next_metric()),
@@ -122,6 +119,24 @@ const KEYS: &[Binding] = &[
         "corrupt by the smallest change that turns the answer",
     ),
 ];
+
+/// Of the head or neuron of the cell, if the cells have one.
+fn toggle(app: &App) -> Offer {
+    let plan = app.settings.patching.plan;
+    match plan.by {
+        By::Index | By::IndexPosition if plan.site.is_of_heads() => Offer::act(App::toggle_head),
+        By::Index => Offer::act(App::toggle_neuron),
+        _ => Offer::nothing("these cells are of no single head or neuron: b or v for others"),
+    }
+}
+
+fn cut(app: &App) -> Offer {
+    if app.settings.patching.has_cuts() {
+        Offer::set(|app| app.settings.patching.next_cut())
+    } else {
+        Offer::nothing("this site has no heads or neurons: v for another")
+    }
+}
 
 fn column(by: isize) -> Offer {
     Offer::set(move |app| app.move_patched_column(by))
