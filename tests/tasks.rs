@@ -148,7 +148,7 @@ proptest! {
         prop_assert_eq!(targets.len(), tokens.len());
         prop_assert!(targets.iter().flatten().all(|target| usize::from(*target) < d_vocab_out));
         for feature in task.features() {
-            let series = (feature.series)(&**task, &tokens, class);
+            let series = feature.series(&**task, &tokens, class);
             prop_assert_eq!(series.len(), tokens.len(), "{}", feature.name);
             prop_assert!(series.iter().all(|value| value.is_finite()), "{}", feature.name);
         }

@@ -138,7 +138,7 @@ impl Tally {
     /// The same, also counting by the situations of a task and sorting its answers.
     #[must_use]
     pub fn with_groups_of(self, task: &dyn Task) -> Self {
-        self.with_situations(task.situations()).with_answers(task.answers())
+        self.with_situations(task.situations()).with_answers(task.facts().answers)
     }
 
     fn with_answers(self, sorted: Option<&'static Answers>) -> Self {

@@ -18,7 +18,7 @@ fn all_series<'a>(
     tokens: &'a [Token],
     class: Class,
 ) -> impl Iterator<Item = Vec<f32>> + 'a {
-    task.features().iter().map(move |feature| (feature.series)(task, tokens, class))
+    task.features().iter().map(move |feature| feature.series(task, tokens, class))
 }
 
 /// The positions that hypotheses are about: the scored ones, or all of a sequence without targets.

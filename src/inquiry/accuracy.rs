@@ -135,7 +135,7 @@ pub fn figures(of: &Arc<Subject>, found: &Arc<Evaluation>, task: &Arc<dyn Task>)
             })
         })
     });
-    let answers = task.answers().filter(|_| !found.answers.is_empty()).map(|answers| {
+    let answers = task.facts().answers.filter(|_| !found.answers.is_empty()).map(|answers| {
         let found = Arc::clone(found);
         Figure::new(&ANSWER_KINDS, vec![clean(), Axis::answers(answers)], of, move |at| {
             found.answers.get(at[1]).copied().into()

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Class, Cycle, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
+use super::{Class, Cycle, Definition, Facts, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
@@ -62,31 +62,30 @@ const EQUALS: Token = 11;
 struct Addition {
     /// Digits of each number.
     digits: usize,
-    vocabulary: Vocabulary,
+    facts: Facts,
 }
 
 impl Addition {
     fn new(shape: Shape) -> Self {
         let digits = (shape.n_ctx.saturating_sub(2) / 3).max(1);
-        Self { digits, vocabulary: Vocabulary::numbers_and(10, &["+", "="]) }
+        let vocabulary = Vocabulary::numbers_and(10, &["+", "="]);
+        let facts = Facts {
+            features: &FEATURES,
+            situations: &SITUATIONS,
+            cycle: Some(Cycle { len: usize::from(PLUS), has_classes: true, has_pairs: false }),
+            ..Facts::new(DEFINITION.name, vocabulary, 3 * digits + 2)
+        };
+        Self { digits, facts }
     }
 }
 
 impl Task for Addition {
-    fn name(&self) -> &'static str {
-        DEFINITION.name
-    }
-
-    fn vocabulary(&self) -> &Vocabulary {
-        &self.vocabulary
-    }
-
-    fn n_ctx(&self) -> usize {
-        3 * self.digits + 2
+    fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     fn sequence(&self, random: &mut ChaCha8Rng) -> Vec<Token> {
-        let mut tokens = Vec::with_capacity(self.n_ctx());
+        let mut tokens = Vec::with_capacity(self.facts.n_ctx);
         for sign in [PLUS, EQUALS] {
             tokens.push(random.gen_range(0..5));
             tokens.extend((1..self.digits).map(|_| random.gen_range(0..10_u16)));
@@ -103,18 +102,6 @@ impl Task for Addition {
         let answer: Vec<Class> = columns.answer().collect();
         let digit = |at: usize| answer.get(at.checked_sub(columns.equals)?).copied();
         (0..tokens.len()).map(digit).collect()
-    }
-
-    fn features(&self) -> &'static [Feature] {
-        &FEATURES
-    }
-
-    fn situations(&self) -> &'static [Situation] {
-        &SITUATIONS
-    }
-
-    fn cycle(&self) -> Option<Cycle> {
-        Some(Cycle { len: usize::from(PLUS), has_classes: true, has_pairs: false })
     }
 }
 
@@ -177,31 +164,11 @@ fn by_column<T: Clone>(tokens: &[Token], rest: T, value: impl Fn(&Columns, usize
 }
 
 const FEATURES: [Feature; 5] = [
-    Feature {
-        name: "digit sum",
-        short: "sum",
-        key: "digit_sum",
-        series: |_, tokens, class| is_sum_without_carry(tokens, class),
-    },
-    Feature {
-        name: "circle",
-        short: "circle",
-        key: "circle",
-        series: |_, tokens, class| circle(tokens, class),
-    },
-    Feature {
-        name: "carry in",
-        short: "carry",
-        key: "carry_in",
-        series: |_, tokens, class| carry_in(tokens, class),
-    },
-    Feature { name: "chain", short: "chain", key: "chain", series: |_, tokens, class| chain(tokens, class) },
-    Feature {
-        name: "is nine",
-        short: "nine",
-        key: "is_nine",
-        series: |_, tokens, class| is_nine(tokens, class),
-    },
+    Feature::new("digit sum", "sum", "digit_sum", is_sum_without_carry),
+    Feature::new("circle", "circle", "circle", circle),
+    Feature::new("carry in", "carry", "carry_in", carry_in),
+    Feature::new("chain", "chain", "chain", chain),
+    Feature::new("is nine", "nine", "is_nine", is_nine),
 ];
 
 /// The sum of the column's two digits.

@@ -11,7 +11,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Class, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
+use super::{Class, Definition, Facts, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
@@ -72,35 +72,25 @@ const YES: Class = 1;
 struct Brackets {
     /// Most pairs in a sequence.
     pairs: usize,
-    vocabulary: Vocabulary,
-    outputs: Vocabulary,
+    facts: Facts,
 }
 
 impl Brackets {
     fn new(shape: Shape) -> Self {
-        Self {
-            pairs: (shape.n_ctx.saturating_sub(2) / 2).max(1),
-            vocabulary: Vocabulary::named(["^", "_", "$", "(", ")"]),
+        let pairs = (shape.n_ctx.saturating_sub(2) / 2).max(1);
+        let facts = Facts {
             outputs: Vocabulary::named(["no", "yes"]),
-        }
+            features: &FEATURES,
+            situations: &SITUATIONS,
+            ..Facts::new(DEFINITION.name, Vocabulary::named(["^", "_", "$", "(", ")"]), 2 * pairs + 2)
+        };
+        Self { pairs, facts }
     }
 }
 
 impl Task for Brackets {
-    fn name(&self) -> &'static str {
-        DEFINITION.name
-    }
-
-    fn vocabulary(&self) -> &Vocabulary {
-        &self.vocabulary
-    }
-
-    fn outputs(&self) -> &Vocabulary {
-        &self.outputs
-    }
-
-    fn n_ctx(&self) -> usize {
-        2 * self.pairs + 2
+    fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     fn sequence(&self, random: &mut ChaCha8Rng) -> Vec<Token> {
@@ -120,14 +110,6 @@ impl Task for Brackets {
 
     fn targets(&self, tokens: &[Token]) -> Targets {
         Targets::only(tokens.len(), 0, brackets_of(tokens).map(|brackets| judge(brackets).class()))
-    }
-
-    fn features(&self) -> &'static [Feature] {
-        &FEATURES
-    }
-
-    fn situations(&self) -> &'static [Situation] {
-        &SITUATIONS
     }
 }
 
@@ -195,25 +177,10 @@ fn brackets_of(tokens: &[Token]) -> Option<&[Token]> {
 }
 
 const FEATURES: [Feature; 4] = [
-    Feature {
-        name: "elevation",
-        short: "height",
-        key: "elevation",
-        series: |_, tokens, class| elevation(tokens, class),
-    },
-    Feature { name: "rest", short: "rest", key: "rest", series: |_, tokens, class| rest(tokens, class) },
-    Feature {
-        name: "open share",
-        short: "share",
-        key: "open_share",
-        series: |_, tokens, class| open_share(tokens, class),
-    },
-    Feature {
-        name: "below zero",
-        short: "below",
-        key: "below_zero",
-        series: |_, tokens, class| below_zero(tokens, class),
-    },
+    Feature::new("elevation", "height", "elevation", elevation),
+    Feature::new("rest", "rest", "rest", rest),
+    Feature::new("open share", "share", "open_share", open_share),
+    Feature::new("below zero", "below", "below_zero", below_zero),
 ];
 
 /// Opened minus closed brackets up to the position.

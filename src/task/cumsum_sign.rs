@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Class, Cycle, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
+use super::{Class, Cycle, Definition, Facts, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
@@ -62,23 +62,25 @@ const OPPOSING: f64 = 0.7;
 
 #[derive(Debug)]
 struct CumsumSign {
-    n_ctx: usize,
     /// Values are from `-most` to `most`.
     most: i32,
-    vocabulary: Vocabulary,
-    outputs: Vocabulary,
+    facts: Facts,
 }
 
 impl CumsumSign {
     fn new(shape: Shape) -> Self {
         let most = (shape.d_vocab.saturating_sub(1) / 2).max(1) as i32;
         let values = (0..=most).chain(-most..0);
-        Self {
-            n_ctx: shape.n_ctx,
-            most,
-            vocabulary: Vocabulary::named(values.map(|value| value.to_string())),
+        let vocabulary = Vocabulary::named(values.map(|value| value.to_string()));
+        let is_published = most == MOST;
+        let facts = Facts {
             outputs: Vocabulary::named(["-", "=", "+"]),
-        }
+            features: if is_published { &FEATURES } else { &[] },
+            situations: if is_published { &SITUATIONS } else { &[] },
+            cycle: Some(Cycle { len: vocabulary.len(), has_classes: false, has_pairs: false }),
+            ..Facts::new(DEFINITION.name, vocabulary, shape.n_ctx)
+        };
+        Self { most, facts }
     }
 }
 
@@ -97,20 +99,8 @@ fn sums(tokens: &[Token], most: i32) -> impl Iterator<Item = i32> + '_ {
 }
 
 impl Task for CumsumSign {
-    fn name(&self) -> &'static str {
-        DEFINITION.name
-    }
-
-    fn vocabulary(&self) -> &Vocabulary {
-        &self.vocabulary
-    }
-
-    fn outputs(&self) -> &Vocabulary {
-        &self.outputs
-    }
-
-    fn n_ctx(&self) -> usize {
-        self.n_ctx
+    fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     fn sequence(&self, random: &mut ChaCha8Rng) -> Vec<Token> {
@@ -126,23 +116,11 @@ impl Task for CumsumSign {
             sum += value;
             value.rem_euclid(2 * self.most + 1) as Token
         };
-        (0..self.n_ctx).map(draw).collect()
+        (0..self.facts.n_ctx).map(draw).collect()
     }
 
     fn targets(&self, tokens: &[Token]) -> Targets {
         sums(tokens, self.most).map(|sum| (sum.signum() + 1) as Class).collect()
-    }
-
-    fn features(&self) -> &'static [Feature] {
-        if self.most == MOST { &FEATURES } else { &[] }
-    }
-
-    fn situations(&self) -> &'static [Situation] {
-        if self.most == MOST { &SITUATIONS } else { &[] }
-    }
-
-    fn cycle(&self) -> Option<Cycle> {
-        Some(Cycle { len: self.vocabulary.len(), has_classes: false, has_pairs: false })
     }
 }
 
@@ -150,20 +128,10 @@ impl Task for CumsumSign {
 const MOST: i32 = 5;
 
 const FEATURES: [Feature; 4] = [
-    Feature {
-        name: "value",
-        short: "value",
-        key: "value",
-        series: |_, tokens, class| the_value(tokens, class),
-    },
-    Feature { name: "sum", short: "sum", key: "sum", series: |_, tokens, class| the_sum(tokens, class) },
-    Feature { name: "mean", short: "mean", key: "mean", series: |_, tokens, class| the_mean(tokens, class) },
-    Feature {
-        name: "is sign",
-        short: "sign",
-        key: "is_sign",
-        series: |_, tokens, class| is_sign(tokens, class),
-    },
+    Feature::new("value", "value", "value", the_value),
+    Feature::new("sum", "sum", "sum", the_sum),
+    Feature::new("mean", "mean", "mean", the_mean),
+    Feature::new("is sign", "sign", "is_sign", is_sign),
 ];
 
 /// The value at the position.
@@ -230,7 +198,7 @@ mod tests {
     #[test]
     fn features_and_situations_are_of_the_sum_so_far() {
         let task = CumsumSign::new(SHAPE);
-        let tokens = ["3", "-5", "2", "-1", "5"].map(|name| task.vocabulary.parse(name).unwrap());
+        let tokens = ["3", "-5", "2", "-1", "5"].map(|name| task.facts.vocabulary.parse(name).unwrap());
         assert_eq!(tokens, [3, 6, 2, 10, 5]);
         assert_eq!(the_value(&tokens, 0), [3.0, -5.0, 2.0, -1.0, 5.0]);
         assert_eq!(the_sum(&tokens, 0), [3.0, -2.0, 0.0, -1.0, 4.0]);

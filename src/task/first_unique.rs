@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Class, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
+use super::{Class, Definition, Facts, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
@@ -54,10 +54,9 @@ checkpoint_every = 196
 
 #[derive(Debug)]
 struct FirstUnique {
-    n_ctx: usize,
     /// Number of letters; also the token `?`.
     letters: usize,
-    vocabulary: Vocabulary,
+    facts: Facts,
 }
 
 impl FirstUnique {
@@ -68,25 +67,22 @@ impl FirstUnique {
             None => format!("a{letter}"),
         };
         let vocabulary = Vocabulary::named((0..letters).map(named).chain(["?".into()]));
-        Self { n_ctx: shape.n_ctx, letters, vocabulary }
+        let facts = Facts {
+            features: &FEATURES,
+            situations: if letters == LETTERS { &SITUATIONS } else { &[] },
+            ..Facts::new(DEFINITION.name, vocabulary, shape.n_ctx)
+        };
+        Self { letters, facts }
     }
 }
 
 impl Task for FirstUnique {
-    fn name(&self) -> &'static str {
-        DEFINITION.name
-    }
-
-    fn vocabulary(&self) -> &Vocabulary {
-        &self.vocabulary
-    }
-
-    fn n_ctx(&self) -> usize {
-        self.n_ctx
+    fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     fn sequence(&self, random: &mut ChaCha8Rng) -> Vec<Token> {
-        let letters = (1..self.n_ctx).map(|_| random.gen_range(0..self.letters) as Token);
+        let letters = (1..self.facts.n_ctx).map(|_| random.gen_range(0..self.letters) as Token);
         [self.letters as Token].into_iter().chain(letters).collect()
     }
 
@@ -104,14 +100,6 @@ impl Task for FirstUnique {
         };
         tokens.iter().map(answer).collect()
     }
-
-    fn features(&self) -> &'static [Feature] {
-        &FEATURES
-    }
-
-    fn situations(&self) -> &'static [Situation] {
-        if self.letters == LETTERS { &SITUATIONS } else { &[] }
-    }
 }
 
 /// Number of occurrences of the letter up to each position.
@@ -123,20 +111,10 @@ fn counts(tokens: &[Token], letter: Class) -> impl Iterator<Item = usize> + '_ {
 }
 
 const FEATURES: [Feature; 4] = [
-    Feature { name: "count", short: "count", key: "count", series: |_, tokens, class| count(tokens, class) },
-    Feature {
-        name: "unique",
-        short: "unique",
-        key: "unique",
-        series: |_, tokens, class| is_unique(tokens, class),
-    },
-    Feature { name: "age", short: "age", key: "age", series: |_, tokens, class| age(tokens, class) },
-    Feature {
-        name: "duplicate",
-        short: "repeats",
-        key: "duplicate",
-        series: |_, tokens, class| is_duplicate(tokens, class),
-    },
+    Feature::new("count", "count", "count", count),
+    Feature::new("unique", "unique", "unique", is_unique),
+    Feature::new("age", "age", "age", age),
+    Feature::new("duplicate", "repeats", "duplicate", is_duplicate),
 ];
 
 /// Number of occurrences so far.
@@ -187,7 +165,7 @@ mod tests {
     #[test]
     fn features_and_situations_count_letters() {
         let task = FirstUnique::new(SHAPE);
-        let tokens = ["?", "b", "a", "b", "c", "a"].map(|name| task.vocabulary.parse(name).unwrap());
+        let tokens = ["?", "b", "a", "b", "c", "a"].map(|name| task.facts.vocabulary.parse(name).unwrap());
         assert_eq!(task.targets(&tokens)[..], [10, 1, 1, 0, 0, 2].map(Some));
         assert_eq!(count(&tokens, 1), [0.0, 1.0, 1.0, 2.0, 2.0, 2.0]);
         assert_eq!(is_unique(&tokens, 0), [0.0, 0.0, 1.0, 1.0, 1.0, 0.0]);

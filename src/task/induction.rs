@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Class, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
+use super::{Class, Definition, Facts, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
@@ -59,32 +59,30 @@ checkpoint_every = 500
 struct Induction {
     /// The longest half.
     half: usize,
-    vocabulary: Vocabulary,
+    facts: Facts,
 }
 
 impl Induction {
     fn new(shape: Shape) -> Self {
-        Self { half: (shape.n_ctx / 2).max(1), vocabulary: Vocabulary::Numbers(shape.d_vocab) }
+        let half = (shape.n_ctx / 2).max(1);
+        let facts = Facts {
+            features: &FEATURES,
+            situations: &SITUATIONS,
+            ..Facts::new(DEFINITION.name, Vocabulary::Numbers(shape.d_vocab), 2 * half)
+        };
+        Self { half, facts }
     }
 }
 
 impl Task for Induction {
-    fn name(&self) -> &'static str {
-        DEFINITION.name
-    }
-
-    fn vocabulary(&self) -> &Vocabulary {
-        &self.vocabulary
-    }
-
-    fn n_ctx(&self) -> usize {
-        2 * self.half
+    fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     fn sequence(&self, random: &mut ChaCha8Rng) -> Vec<Token> {
         let half = random.gen_range(self.half.min(2)..=self.half);
         let tokens: Vec<Token> =
-            (0..half).map(|_| random.gen_range(0..self.vocabulary.len()) as Token).collect();
+            (0..half).map(|_| random.gen_range(0..self.facts.vocabulary.len()) as Token).collect();
         tokens.repeat(2)
     }
 
@@ -92,36 +90,13 @@ impl Task for Induction {
         let next = tokens.iter().skip(1).copied().map(Some);
         next.chain([None]).take(tokens.len()).collect()
     }
-
-    fn features(&self) -> &'static [Feature] {
-        &FEATURES
-    }
-
-    fn situations(&self) -> &'static [Situation] {
-        &SITUATIONS
-    }
 }
 
 const FEATURES: [Feature; 4] = [
-    Feature {
-        name: "followed before",
-        short: "followed",
-        key: "followed_before",
-        series: |_, tokens, class| followed_before(tokens, class),
-    },
-    Feature {
-        name: "previous",
-        short: "previous",
-        key: "previous",
-        series: |_, tokens, class| previous(tokens, class),
-    },
-    Feature {
-        name: "current",
-        short: "current",
-        key: "current",
-        series: |_, tokens, class| current(tokens, class),
-    },
-    Feature { name: "seen", short: "seen", key: "seen", series: |_, tokens, class| seen(tokens, class) },
+    Feature::new("followed before", "followed", "followed_before", followed_before),
+    Feature::new("previous", "previous", "previous", previous),
+    Feature::new("current", "current", "current", current),
+    Feature::new("seen", "seen", "seen", seen),
 ];
 
 fn flags(len: usize, flag: impl Fn(usize) -> bool) -> Vec<f32> {

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Class, Rows, Shape, Targets, Task, Token, Vocabulary};
+use super::{Class, Facts, Rows, Shape, Targets, Task, Token, Vocabulary};
 
 /// Targets that follow from the tokens of a file, instead of those that the file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,15 +139,11 @@ impl Listing {
         let rows = Arc::new(self.rows);
         let mut by_tokens: Vec<usize> = (0..rows.len()).collect();
         by_tokens.sort_by_key(|row| rows.example(*row).tokens());
-        let task: Arc<dyn Task> = Arc::new(Listed {
-            name: self.name,
-            n_ctx: shape.n_ctx,
-            outputs: names(self.outputs.or_else(|| self.vocabulary.clone()), shape.d_vocab_out),
-            vocabulary: names(self.vocabulary, shape.d_vocab),
-            rule: self.rule,
-            by_tokens,
-            rows: Arc::clone(&rows),
-        });
+        let outputs = names(self.outputs.or_else(|| self.vocabulary.clone()), shape.d_vocab_out);
+        let facts =
+            Facts { outputs, ..Facts::new(self.name, names(self.vocabulary, shape.d_vocab), shape.n_ctx) };
+        let task: Arc<dyn Task> =
+            Arc::new(Listed { facts, rule: self.rule, by_tokens, rows: Arc::clone(&rows) });
         Ok((task, rows))
     }
 
@@ -193,10 +189,7 @@ fn outside(
 
 #[derive(Debug)]
 struct Listed {
-    name: String,
-    n_ctx: usize,
-    vocabulary: Vocabulary,
-    outputs: Vocabulary,
+    facts: Facts,
     rule: Option<TargetRule>,
     rows: Arc<Rows>,
     /// Rows in the order of their tokens; those with the same tokens in the order of the file.
@@ -213,20 +206,8 @@ impl Listed {
 }
 
 impl Task for Listed {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn vocabulary(&self) -> &Vocabulary {
-        &self.vocabulary
-    }
-
-    fn outputs(&self) -> &Vocabulary {
-        &self.outputs
-    }
-
-    fn n_ctx(&self) -> usize {
-        self.n_ctx
+    fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     fn sequence(&self, random: &mut ChaCha8Rng) -> Vec<Token> {

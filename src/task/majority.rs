@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Answers, Class, Definition, Feature, Situation, Targets, Task, Token, Vocabulary};
+use super::{Answers, Class, Definition, Facts, Feature, Situation, Targets, Task, Token, Vocabulary};
 
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
@@ -18,7 +18,13 @@ pub const DEFINITION: Definition = Definition {
     settings: &[],
     recipe: |_| String::new(),
     task: |_, shape| {
-        Arc::new(Majority { n_ctx: shape.n_ctx, vocabulary: Vocabulary::Numbers(shape.d_vocab) })
+        let facts = Facts {
+            features: &FEATURES,
+            situations: &SITUATIONS,
+            answers: Some(&AT_TIES),
+            ..Facts::new(DEFINITION.name, Vocabulary::Numbers(shape.d_vocab), shape.n_ctx)
+        };
+        Arc::new(Majority { facts })
     },
 };
 
@@ -30,30 +36,21 @@ B 6        without them: accuracy by class before and after, beside random neuro
 
 #[derive(Debug)]
 struct Majority {
-    n_ctx: usize,
-    vocabulary: Vocabulary,
+    facts: Facts,
 }
 
 impl Task for Majority {
-    fn name(&self) -> &'static str {
-        DEFINITION.name
-    }
-
-    fn vocabulary(&self) -> &Vocabulary {
-        &self.vocabulary
-    }
-
-    fn n_ctx(&self) -> usize {
-        self.n_ctx
+    fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     fn sequence(&self, random: &mut ChaCha8Rng) -> Vec<Token> {
-        (0..self.n_ctx).map(|_| random.gen_range(0..self.vocabulary.len()) as Token).collect()
+        (0..self.facts.n_ctx).map(|_| random.gen_range(0..self.facts.vocabulary.len()) as Token).collect()
     }
 
     /// The notebook's `one_hot(x).cumsum(-2).argmax(-1)`.
     fn targets(&self, tokens: &[Token]) -> Targets {
-        let mut counts = vec![0_u32; self.vocabulary.len()];
+        let mut counts = vec![0_u32; self.facts.vocabulary.len()];
         let mut leader = 0;
         let seen = tokens.iter().map(|&token| {
             let token = usize::from(token);
@@ -64,18 +61,6 @@ impl Task for Majority {
             leader as Class
         });
         seen.collect()
-    }
-
-    fn features(&self) -> &'static [Feature] {
-        &FEATURES
-    }
-
-    fn situations(&self) -> &'static [Situation] {
-        &SITUATIONS
-    }
-
-    fn answers(&self) -> Option<&'static Answers> {
-        Some(&AT_TIES)
     }
 }
 
@@ -121,27 +106,14 @@ fn lead_of_the_leader(tokens: &[Token]) -> Vec<Option<usize>> {
 
 const FEATURES: [Feature; 7] = [
     Feature::LABEL,
-    Feature {
-        name: "z share",
-        short: "z share",
-        key: "standardised_share",
-        series: |task, tokens, class| standardised_share(tokens, class, task.vocabulary().len()),
-    },
-    Feature {
-        name: "leads",
-        short: "leads",
-        key: "lead_at_least_0",
-        series: |_, tokens, class| leads(tokens, class),
-    },
-    Feature { name: "count", short: "count", key: "count", series: |_, tokens, class| count(tokens, class) },
-    Feature { name: "lead", short: "lead", key: "lead", series: |_, tokens, class| lead(tokens, class) },
-    Feature { name: "share", short: "share", key: "share", series: |_, tokens, class| share(tokens, class) },
-    Feature {
-        name: "last seen",
-        short: "seen",
-        key: "last_occurrence",
-        series: |_, tokens, class| last_seen(tokens, class),
-    },
+    Feature::of_task("z share", "z share", "standardised_share", |task, tokens, class| {
+        standardised_share(tokens, class, task.vocabulary().len())
+    }),
+    Feature::new("leads", "leads", "lead_at_least_0", leads),
+    Feature::new("count", "count", "count", count),
+    Feature::new("lead", "lead", "lead", lead),
+    Feature::new("share", "share", "share", share),
+    Feature::new("last seen", "seen", "last_occurrence", last_seen),
 ];
 
 /// The token's share, minus the mean of all tokens' shares, over their standard deviation; 0 where all are equal. What layer
@@ -207,10 +179,12 @@ fn last_seen(tokens: &[Token], wanted: Class) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::task::{Settings, Shape};
     use proptest::prelude::*;
 
     fn targets(tokens: &[Token], d_vocab: usize) -> Vec<Class> {
-        let task = Majority { n_ctx: tokens.len(), vocabulary: Vocabulary::Numbers(d_vocab) };
+        let shape = Shape { n_ctx: tokens.len(), d_vocab, d_vocab_out: d_vocab };
+        let task = (DEFINITION.task)(&Settings::new(), shape);
         task.targets(tokens).iter().flatten().copied().collect()
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Class, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
+use super::{Class, Definition, Facts, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
@@ -51,77 +51,55 @@ checkpoint_every = 500
 
 #[derive(Debug)]
 struct MaxOfK {
-    k: usize,
-    vocabulary: Vocabulary,
+    facts: Facts,
 }
 
 impl MaxOfK {
     fn new(shape: Shape) -> Self {
-        Self { k: shape.n_ctx, vocabulary: Vocabulary::Numbers(shape.d_vocab) }
+        let facts = Facts {
+            features: &FEATURES,
+            situations: &SITUATIONS,
+            ..Facts::new(DEFINITION.name, Vocabulary::Numbers(shape.d_vocab), shape.n_ctx)
+        };
+        Self { facts }
     }
 }
 
 impl Task for MaxOfK {
-    fn name(&self) -> &'static str {
-        DEFINITION.name
-    }
-
-    fn vocabulary(&self) -> &Vocabulary {
-        &self.vocabulary
-    }
-
-    fn n_ctx(&self) -> usize {
-        self.k
+    fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     fn sequence(&self, random: &mut ChaCha8Rng) -> Vec<Token> {
-        (0..self.k).map(|_| random.gen_range(0..self.vocabulary.len()) as Token).collect()
+        (0..self.facts.n_ctx).map(|_| random.gen_range(0..self.facts.vocabulary.len()) as Token).collect()
     }
 
     fn targets(&self, tokens: &[Token]) -> Targets {
-        let largest = tokens.get(..self.k).and_then(|numbers| numbers.iter().max());
-        Targets::only(tokens.len(), self.k - 1, largest.copied())
+        let largest = tokens.get(..self.facts.n_ctx).and_then(|numbers| numbers.iter().max());
+        Targets::only(tokens.len(), self.facts.n_ctx - 1, largest.copied())
     }
 
     fn inputs(&self) -> Option<usize> {
-        self.vocabulary.len().checked_pow(u32::try_from(self.k).ok()?)
+        self.facts.vocabulary.len().checked_pow(u32::try_from(self.facts.n_ctx).ok()?)
     }
 
     /// The digits of the index in the base of the vocabulary.
     fn input(&self, index: usize) -> Vec<Token> {
-        let base = self.vocabulary.len();
+        let base = self.facts.vocabulary.len();
         let mut rest = index;
-        let mut digits: Vec<Token> = vec![0; self.k];
+        let mut digits: Vec<Token> = vec![0; self.facts.n_ctx];
         for digit in digits.iter_mut().rev() {
             *digit = (rest % base) as Token;
             rest /= base;
         }
         digits
     }
-
-    fn features(&self) -> &'static [Feature] {
-        &FEATURES
-    }
-
-    fn situations(&self) -> &'static [Situation] {
-        &SITUATIONS
-    }
 }
 
 const FEATURES: [Feature; 3] = [
-    Feature {
-        name: "is largest",
-        short: "largest",
-        key: "is_largest",
-        series: |_, tokens, class| is_largest(tokens, class),
-    },
-    Feature { name: "count", short: "count", key: "count", series: |_, tokens, class| count(tokens, class) },
-    Feature {
-        name: "larger seen",
-        short: "larger",
-        key: "larger_seen",
-        series: |_, tokens, class| larger_seen(tokens, class),
-    },
+    Feature::new("is largest", "largest", "is_largest", is_largest),
+    Feature::new("count", "count", "count", count),
+    Feature::new("larger seen", "larger", "larger_seen", larger_seen),
 ];
 
 fn so_far(tokens: &[Token], value: impl Fn(&[Token]) -> f32) -> Vec<f32> {

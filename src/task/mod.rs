@@ -21,6 +21,7 @@ mod splitting;
 mod unlabelled;
 mod vocabulary;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -102,19 +103,8 @@ pub struct Shape {
 
 /// A task for a model, with fixed settings.
 pub trait Task: fmt::Debug + Send + Sync {
-    /// Its name for `--task`.
-    fn name(&self) -> &str;
-
-    /// Names of the tokens.
-    fn vocabulary(&self) -> &Vocabulary;
-
-    /// Names of the classes.
-    fn outputs(&self) -> &Vocabulary {
-        self.vocabulary()
-    }
-
-    /// Length of its longest sequence.
-    fn n_ctx(&self) -> usize;
+    /// Its names and measures.
+    fn facts(&self) -> &Facts;
 
     /// Draws a sequence.
     fn sequence(&self, random: &mut ChaCha8Rng) -> Vec<Token>;
@@ -132,25 +122,74 @@ pub trait Task: fmt::Debug + Send + Sync {
     fn input(&self, _index: usize) -> Vec<Token> {
         Vec::new()
     }
+}
+
+/// Names and measures of a task.
+#[derive(Debug)]
+pub struct Facts {
+    /// Its name for `--task`.
+    pub name: Cow<'static, str>,
+    /// Names of the tokens.
+    pub vocabulary: Vocabulary,
+    /// Names of the classes.
+    pub outputs: Vocabulary,
+    /// Length of its longest sequence.
+    pub n_ctx: usize,
+    /// Series that neurons may track.
+    pub features: &'static [Feature],
+    /// Ways of sorting positions in which errors may differ.
+    pub situations: &'static [Situation],
+    /// A way of sorting the predictions at some positions, if it tells how the model answers them.
+    pub answers: Option<&'static Answers>,
+    /// The circle that its tokens form, if they do.
+    pub cycle: Option<Cycle>,
+}
+
+impl Facts {
+    /// Of a task whose classes are its tokens.
+    pub fn new(name: impl Into<Cow<'static, str>>, vocabulary: Vocabulary, n_ctx: usize) -> Self {
+        Self {
+            name: name.into(),
+            outputs: vocabulary.clone(),
+            vocabulary,
+            n_ctx,
+            features: &[],
+            situations: &[],
+            answers: None,
+            cycle: None,
+        }
+    }
+}
+
+impl dyn Task + '_ {
+    /// Its name for `--task`.
+    pub fn name(&self) -> &str {
+        &self.facts().name
+    }
+
+    /// Names of the tokens.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.facts().vocabulary
+    }
+
+    /// Names of the classes.
+    pub fn outputs(&self) -> &Vocabulary {
+        &self.facts().outputs
+    }
+
+    /// Length of its longest sequence.
+    pub fn n_ctx(&self) -> usize {
+        self.facts().n_ctx
+    }
 
     /// Series that neurons may track.
-    fn features(&self) -> &'static [Feature] {
-        &[]
+    pub fn features(&self) -> &'static [Feature] {
+        self.facts().features
     }
 
     /// Ways of sorting positions in which errors may differ.
-    fn situations(&self) -> &'static [Situation] {
-        &[]
-    }
-
-    /// A way of sorting the predictions at some positions, if it tells how the model answers them.
-    fn answers(&self) -> Option<&'static Answers> {
-        None
-    }
-
-    /// The circle that its tokens form, if they do.
-    fn cycle(&self) -> Option<Cycle> {
-        None
+    pub fn situations(&self) -> &'static [Situation] {
+        self.facts().situations
     }
 }
 
@@ -208,21 +247,47 @@ pub struct Feature {
     pub short: &'static str,
     /// In JSON.
     pub key: &'static str,
-    /// Its value at each position, `[pos]`, for a class of the task.
-    pub series: fn(&dyn Task, &[Token], Class) -> Vec<f32>,
+    series: Series,
+}
+
+/// How the values of a feature follow from tokens and a class.
+#[derive(Debug)]
+enum Series {
+    OfTokens(fn(&[Token], Class) -> Vec<f32>),
+    OfTask(fn(&dyn Task, &[Token], Class) -> Vec<f32>),
 }
 
 impl Feature {
     /// Whether the class is the correct one: the hypothesis that a neuron holds the answer.
-    pub const LABEL: Self = Self {
-        name: "label",
-        short: "label",
-        key: "is_label",
-        series: |task, tokens, class| {
-            let targets = task.targets(tokens);
-            targets.iter().map(|target| f32::from(u8::from(*target == Some(class)))).collect()
-        },
-    };
+    pub const LABEL: Self = Self::of_task("label", "label", "is_label", |task, tokens, class| {
+        task.targets(tokens).iter().map(|target| f32::from(u8::from(*target == Some(class)))).collect()
+    });
+
+    const fn new(
+        name: &'static str,
+        short: &'static str,
+        key: &'static str,
+        series: fn(&[Token], Class) -> Vec<f32>,
+    ) -> Self {
+        Self { name, short, key, series: Series::OfTokens(series) }
+    }
+
+    const fn of_task(
+        name: &'static str,
+        short: &'static str,
+        key: &'static str,
+        series: fn(&dyn Task, &[Token], Class) -> Vec<f32>,
+    ) -> Self {
+        Self { name, short, key, series: Series::OfTask(series) }
+    }
+
+    /// Its value at each position, `[pos]`, for a class of the task.
+    pub fn series(&self, task: &dyn Task, tokens: &[Token], class: Class) -> Vec<f32> {
+        match self.series {
+            Series::OfTokens(series) => series(tokens, class),
+            Series::OfTask(series) => series(task, tokens, class),
+        }
+    }
 }
 
 /// The task with this name.

@@ -10,7 +10,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    Class, Cycle, Definition, Feature, Setting, Settings, Situation, Targets, Task, Token, Vocabulary,
+    Class, Cycle, Definition, Facts, Feature, Setting, Settings, Situation, Targets, Task, Token, Vocabulary,
 };
 
 /// The definition in the registry.
@@ -75,32 +75,26 @@ checkpoint_every = 1000
 #[derive(Debug)]
 struct ModularAddition {
     p: usize,
-    vocabulary: Vocabulary,
-    outputs: Vocabulary,
+    facts: Facts,
 }
 
 impl ModularAddition {
     fn new(p: usize) -> Self {
         let names = (0..p).map(|number| number.to_string()).chain(["=".into()]);
-        Self { p, vocabulary: Vocabulary::Names(names.collect()), outputs: Vocabulary::Numbers(p) }
+        let facts = Facts {
+            outputs: Vocabulary::Numbers(p),
+            features: &FEATURES,
+            situations: &SITUATIONS,
+            cycle: Some(Cycle { len: p, has_classes: true, has_pairs: true }),
+            ..Facts::new(DEFINITION.name, Vocabulary::Names(names.collect()), 3)
+        };
+        Self { p, facts }
     }
 }
 
 impl Task for ModularAddition {
-    fn name(&self) -> &'static str {
-        DEFINITION.name
-    }
-
-    fn vocabulary(&self) -> &Vocabulary {
-        &self.vocabulary
-    }
-
-    fn outputs(&self) -> &Vocabulary {
-        &self.outputs
-    }
-
-    fn n_ctx(&self) -> usize {
-        3
+    fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     fn sequence(&self, random: &mut ChaCha8Rng) -> Vec<Token> {
@@ -124,59 +118,17 @@ impl Task for ModularAddition {
     fn input(&self, index: usize) -> Vec<Token> {
         [index / self.p, index % self.p, self.p].map(|token| token as Token).into()
     }
-
-    fn features(&self) -> &'static [Feature] {
-        &FEATURES
-    }
-
-    fn situations(&self) -> &'static [Situation] {
-        &SITUATIONS
-    }
-
-    fn cycle(&self) -> Option<Cycle> {
-        Some(Cycle { len: self.p, has_classes: true, has_pairs: true })
-    }
 }
 
 /// Waves over the circle of p numbers, from the position on where their numbers are known. The class is the frequency:
 /// the neurons of a trained model follow a few frequencies, different ones after each training.
 const FEATURES: [Feature; 6] = [
-    Feature {
-        name: "cos sum",
-        short: "cos a+b",
-        key: "cos_sum",
-        series: |_, tokens, k| wave(tokens, k, [1, 1], 0.0),
-    },
-    Feature {
-        name: "sin sum",
-        short: "sin a+b",
-        key: "sin_sum",
-        series: |_, tokens, k| wave(tokens, k, [1, 1], 0.25),
-    },
-    Feature {
-        name: "cos a",
-        short: "cos a",
-        key: "cos_a",
-        series: |_, tokens, k| wave(tokens, k, [1, 0], 0.0),
-    },
-    Feature {
-        name: "sin a",
-        short: "sin a",
-        key: "sin_a",
-        series: |_, tokens, k| wave(tokens, k, [1, 0], 0.25),
-    },
-    Feature {
-        name: "cos b",
-        short: "cos b",
-        key: "cos_b",
-        series: |_, tokens, k| wave(tokens, k, [0, 1], 0.0),
-    },
-    Feature {
-        name: "sin b",
-        short: "sin b",
-        key: "sin_b",
-        series: |_, tokens, k| wave(tokens, k, [0, 1], 0.25),
-    },
+    Feature::new("cos sum", "cos a+b", "cos_sum", |tokens, k| wave(tokens, k, [1, 1], 0.0)),
+    Feature::new("sin sum", "sin a+b", "sin_sum", |tokens, k| wave(tokens, k, [1, 1], 0.25)),
+    Feature::new("cos a", "cos a", "cos_a", |tokens, k| wave(tokens, k, [1, 0], 0.0)),
+    Feature::new("sin a", "sin a", "sin_a", |tokens, k| wave(tokens, k, [1, 0], 0.25)),
+    Feature::new("cos b", "cos b", "cos_b", |tokens, k| wave(tokens, k, [0, 1], 0.0)),
+    Feature::new("sin b", "sin b", "sin_b", |tokens, k| wave(tokens, k, [0, 1], 0.25)),
 ];
 
 /// The numbers a and b, and p; `None` for a sequence that is no sum.
@@ -223,7 +175,7 @@ mod tests {
     #[test]
     fn waves_begin_where_their_numbers_are_known() {
         let task = ModularAddition::new(8);
-        let series = |which: usize| (FEATURES[which].series)(&task, &[3, 6, 8], 2);
+        let series = |which: usize| FEATURES[which].series(&task, &[3, 6, 8], 2);
         let near = |which: usize, want: [f32; 3]| {
             let series = series(which);
             assert!(series.iter().zip(want).all(|(x, want)| (x - want).abs() < 1e-6), "{which}: {series:?}");
@@ -236,8 +188,8 @@ mod tests {
         near(3, [-1.0, -1.0, -1.0]);
         near(4, [0.0, -1.0, -1.0]);
         near(5, [0.0, 0.0, 0.0]);
-        assert!(((FEATURES[2].series)(&task, &[1, 0, 8], 1)[0] - half).abs() < 1e-6);
-        assert_eq!((FEATURES[0].series)(&task, &[8, 1, 8], 1), [0.0; 3], "no sum");
+        assert!((FEATURES[2].series(&task, &[1, 0, 8], 1)[0] - half).abs() < 1e-6);
+        assert_eq!(FEATURES[0].series(&task, &[8, 1, 8], 1), [0.0; 3], "no sum");
         assert_eq!((wraps(&[3, 6, 8]), wraps(&[3, 4, 8])[2]), (vec![None, None, Some(1)], Some(0)));
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Class, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
+use super::{Class, Definition, Facts, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
@@ -63,19 +63,20 @@ struct Palindrome {
     half: usize,
     /// Number of different numbers.
     numbers: usize,
-    vocabulary: Vocabulary,
-    outputs: Vocabulary,
+    facts: Facts,
 }
 
 impl Palindrome {
     fn new(shape: Shape) -> Self {
         let numbers = shape.d_vocab.saturating_sub(2).max(2);
-        Self {
-            half: (shape.n_ctx.saturating_sub(2) / 2).max(1),
-            numbers,
-            vocabulary: Vocabulary::numbers_and(numbers, &["^", "$"]),
+        let half = (shape.n_ctx.saturating_sub(2) / 2).max(1);
+        let facts = Facts {
             outputs: Vocabulary::named(["no", "yes"]),
-        }
+            features: &FEATURES,
+            situations: &SITUATIONS,
+            ..Facts::new(DEFINITION.name, Vocabulary::numbers_and(numbers, &["^", "$"]), 2 * half + 2)
+        };
+        Self { half, numbers, facts }
     }
 
     fn number(&self, random: &mut ChaCha8Rng) -> Token {
@@ -84,20 +85,8 @@ impl Palindrome {
 }
 
 impl Task for Palindrome {
-    fn name(&self) -> &'static str {
-        DEFINITION.name
-    }
-
-    fn vocabulary(&self) -> &Vocabulary {
-        &self.vocabulary
-    }
-
-    fn outputs(&self) -> &Vocabulary {
-        &self.outputs
-    }
-
-    fn n_ctx(&self) -> usize {
-        2 * self.half + 2
+    fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     fn sequence(&self, random: &mut ChaCha8Rng) -> Vec<Token> {
@@ -123,14 +112,6 @@ impl Task for Palindrome {
         let answer = if mismatches(tokens).iter().any(|differs| *differs) { NO } else { YES };
         Targets::only(tokens.len(), last, Some(answer).filter(|_| is_whole))
     }
-
-    fn features(&self) -> &'static [Feature] {
-        &FEATURES
-    }
-
-    fn situations(&self) -> &'static [Situation] {
-        &SITUATIONS
-    }
 }
 
 /// The tokens between the first and the last, if any.
@@ -146,18 +127,8 @@ fn mismatches(tokens: &[Token]) -> Vec<bool> {
 }
 
 const FEATURES: [Feature; 2] = [
-    Feature {
-        name: "mismatch",
-        short: "mismatch",
-        key: "mismatch",
-        series: |_, tokens, class| mismatch(tokens, class),
-    },
-    Feature {
-        name: "mismatch count",
-        short: "mismatches",
-        key: "mismatches",
-        series: |_, tokens, class| mismatches_so_far(tokens, class),
-    },
+    Feature::new("mismatch", "mismatch", "mismatch", mismatch),
+    Feature::new("mismatch count", "mismatches", "mismatches", mismatches_so_far),
 ];
 
 fn mismatch(tokens: &[Token], _: Class) -> Vec<f32> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Class, Definition, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
+use super::{Class, Definition, Facts, Feature, Shape, Situation, Targets, Task, Token, Vocabulary};
 
 /// The definition in the registry.
 pub const DEFINITION: Definition = Definition {
@@ -59,28 +59,25 @@ struct SortedList {
     len: usize,
     /// Number of different numbers; also the token `|`.
     numbers: usize,
-    vocabulary: Vocabulary,
+    facts: Facts,
 }
 
 impl SortedList {
     fn new(shape: Shape) -> Self {
         let numbers = shape.d_vocab.saturating_sub(1).max(1);
         let len = (shape.n_ctx.saturating_sub(1) / 2).clamp(1, numbers);
-        Self { len, numbers, vocabulary: Vocabulary::numbers_and(numbers, &["|"]) }
+        let facts = Facts {
+            features: &FEATURES,
+            situations: &SITUATIONS,
+            ..Facts::new(DEFINITION.name, Vocabulary::numbers_and(numbers, &["|"]), 2 * len + 1)
+        };
+        Self { len, numbers, facts }
     }
 }
 
 impl Task for SortedList {
-    fn name(&self) -> &'static str {
-        DEFINITION.name
-    }
-
-    fn vocabulary(&self) -> &Vocabulary {
-        &self.vocabulary
-    }
-
-    fn n_ctx(&self) -> usize {
-        2 * self.len + 1
+    fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     fn sequence(&self, random: &mut ChaCha8Rng) -> Vec<Token> {
@@ -100,14 +97,6 @@ impl Task for SortedList {
         let mut sorted = tokens[..end].to_vec();
         sorted.sort_unstable();
         (0..tokens.len()).map(|at| at.checked_sub(end).and_then(|place| sorted.get(place).copied())).collect()
-    }
-
-    fn features(&self) -> &'static [Feature] {
-        &FEATURES
-    }
-
-    fn situations(&self) -> &'static [Situation] {
-        &SITUATIONS
     }
 }
 
@@ -129,30 +118,10 @@ fn successors(tokens: &[Token]) -> Vec<Option<Token>> {
 }
 
 const FEATURES: [Feature; 4] = [
-    Feature {
-        name: "next larger",
-        short: "next",
-        key: "next_larger",
-        series: |_, tokens, class| next_larger(tokens, class),
-    },
-    Feature {
-        name: "above current",
-        short: "above",
-        key: "above_current",
-        series: |_, tokens, class| above_current(tokens, class),
-    },
-    Feature {
-        name: "in list",
-        short: "listed",
-        key: "in_list",
-        series: |_, tokens, class| in_list(tokens, class),
-    },
-    Feature {
-        name: "distance",
-        short: "distance",
-        key: "distance",
-        series: |_, tokens, class| distance(tokens, class),
-    },
+    Feature::new("next larger", "next", "next_larger", next_larger),
+    Feature::new("above current", "above", "above_current", above_current),
+    Feature::new("in list", "listed", "in_list", in_list),
+    Feature::new("distance", "distance", "distance", distance),
 ];
 
 fn flags(flags: impl Iterator<Item = bool>) -> Vec<f32> {

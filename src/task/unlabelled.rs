@@ -5,16 +5,14 @@ use std::sync::Arc;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Shape, Targets, Task, Token, Vocabulary};
+use super::{Facts, Shape, Targets, Task, Token, Vocabulary};
 
 /// Name of a task without targets.
 pub const UNLABELLED: &str = "no task";
 
 #[derive(Debug)]
 struct Unlabelled {
-    n_ctx: usize,
-    vocabulary: Vocabulary,
-    outputs: Vocabulary,
+    facts: Facts,
 }
 
 /// Uniform random tokens for a model of this shape, none of them scored.
@@ -28,28 +26,17 @@ pub fn unlabelled_named(shape: Shape, [tokens, classes]: [Option<Vec<String>>; 2
         names.filter(|names| names.len() == len).map_or(Vocabulary::Numbers(len), Vocabulary::Names)
     };
     let (vocabulary, outputs) = (of(tokens, shape.d_vocab), of(classes, shape.d_vocab_out));
-    Arc::new(Unlabelled { n_ctx: shape.n_ctx, vocabulary, outputs })
+    let facts = Facts { outputs, ..Facts::new(UNLABELLED, vocabulary, shape.n_ctx) };
+    Arc::new(Unlabelled { facts })
 }
 
 impl Task for Unlabelled {
-    fn name(&self) -> &'static str {
-        UNLABELLED
-    }
-
-    fn vocabulary(&self) -> &Vocabulary {
-        &self.vocabulary
-    }
-
-    fn outputs(&self) -> &Vocabulary {
-        &self.outputs
-    }
-
-    fn n_ctx(&self) -> usize {
-        self.n_ctx
+    fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     fn sequence(&self, random: &mut ChaCha8Rng) -> Vec<Token> {
-        (0..self.n_ctx).map(|_| random.gen_range(0..self.vocabulary.len()) as Token).collect()
+        (0..self.facts.n_ctx).map(|_| random.gen_range(0..self.facts.vocabulary.len()) as Token).collect()
     }
 
     fn targets(&self, tokens: &[Token]) -> Targets {

@@ -75,7 +75,7 @@ fn overlay(ink: &mut Ink<'_>, app: &App, probe: &Probe, rank: usize, area: Rect)
     let ranked = app.ranked_hypotheses();
     let Some((shown, class)) = ranked.get(rank).copied().zip(app.traced_token()) else { return };
     let feature = &app.task().features()[shown];
-    let values = (feature.series)(app.task(), probe.tokens(), class);
+    let values = feature.series(app.task(), probe.tokens(), class);
     let top = largest(values.iter());
     let name = format!("{} {}", feature.short, app.task().outputs().name(class));
     trace(ink, (app, probe), area, 0, &name, &values, (top, Role::Second));

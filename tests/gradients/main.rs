@@ -12,7 +12,7 @@ use headcount::model::backend::composed_loss;
 use headcount::model::{
     Activation, AttentionDirection, Backend, LossDtype, ModelConfig, Normalization, Transformer, Weights,
 };
-use headcount::task::{Dataset, Example, Split, Targets, Task, Token, Vocabulary};
+use headcount::task::{Dataset, Example, Facts, Split, Targets, Task, Token, Vocabulary};
 use plain::Plain;
 use rand_chacha::ChaCha8Rng;
 use reference::models::{every_setting, majority, odd_models, perturbed, random_batch, some, worst};
@@ -158,27 +158,23 @@ fn gradients_equal_finite_differences_in_double_precision() {
 
 /// Asks of every even token what it is modulo 3, of sequences of any length.
 #[derive(Debug)]
-struct Sparse([Vocabulary; 2]);
+struct Sparse(Facts);
+
+impl Sparse {
+    /// With this many tokens and classes.
+    fn new([tokens, outputs]: [usize; 2]) -> Self {
+        let [tokens, outputs] = [tokens, outputs].map(Vocabulary::Numbers);
+        Self(Facts { outputs, ..Facts::new("sparse", tokens, 5) })
+    }
+}
 
 impl Task for Sparse {
-    fn name(&self) -> &'static str {
-        "sparse"
-    }
-
-    fn vocabulary(&self) -> &Vocabulary {
-        &self.0[0]
-    }
-
-    fn outputs(&self) -> &Vocabulary {
-        &self.0[1]
-    }
-
-    fn n_ctx(&self) -> usize {
-        5
+    fn facts(&self) -> &Facts {
+        &self.0
     }
 
     fn sequence(&self, _: &mut ChaCha8Rng) -> Vec<Token> {
-        vec![0; self.n_ctx()]
+        vec![0; self.0.n_ctx]
     }
 
     fn targets(&self, tokens: &[Token]) -> Targets {
@@ -207,7 +203,7 @@ fn sequences_of_any_length_give_the_gradient(attention_dir: AttentionDirection) 
         d_vocab_out: Some(3),
         ..ModelConfig::default()
     };
-    let task = Arc::new(Sparse([7, 3].map(Vocabulary::Numbers)));
+    let task = Arc::new(Sparse::new([7, 3]));
     let sequences: [Vec<Token>; 4] = [vec![1, 2, 3, 4, 5], vec![6], vec![5, 3, 1], vec![0, 0, 5, 6]];
     let data = Arc::new(Dataset::from_sequences(task, &sequences));
     let weights = perturbed(&config);

@@ -6,7 +6,7 @@ use headcount::model::{
     Activations, HeadId, Interventions, LossDtype, ModelConfig, NeuronId, Patch, PatternKind, Positions,
     Weights, Workspace, cache, forward, forward_each, tiles,
 };
-use headcount::task::{Dataset, Example, Split, Token, Vocabulary};
+use headcount::task::{Dataset, Example, Split, Token};
 
 use super::reference::models::{every_setting, perturbed, worst};
 use super::reference::relative_l2;
@@ -36,7 +36,7 @@ fn data(config: &ModelConfig) -> Arc<Dataset> {
         .enumerate()
         .map(|(index, &len)| (0..len).map(|at| token(at + index, len)).collect())
         .collect();
-    let task = Arc::new(Sparse([config.d_vocab, config.outputs()].map(Vocabulary::Numbers)));
+    let task = Arc::new(Sparse::new([config.d_vocab, config.outputs()]));
     Arc::new(Dataset::from_sequences(task, &sequences))
 }
 

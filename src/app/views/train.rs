@@ -229,7 +229,7 @@ pub(crate) fn confusion(app: &App) -> Option<Panel> {
 /// Groups accuracies by class or situation, or predictions by error or kind.
 pub(super) fn breakdown(app: &App) -> Offer {
     let next = app.settings.breakdown.next();
-    let is_skipped = next == Breakdown::Answers && app.task().answers().is_none();
+    let is_skipped = next == Breakdown::Answers && app.task().facts().answers.is_none();
     let next = if is_skipped { next.next() } else { next };
     Offer::set(move |app| app.settings.breakdown = next)
 }
