@@ -32,6 +32,8 @@ pub enum Purpose {
     Composition = 10,
     /// The order of inputs that a spectrum is compared with; index: 0.
     Shuffle = 11,
+    /// Labels that a probe is compared with; index: a number of the sequence.
+    ProbeLabels = 12,
 }
 
 /// The generator of one stream.

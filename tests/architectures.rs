@@ -191,7 +191,12 @@ fn the_contributions_of_components_sum_to_the_logits() {
         let tokens = &reference.tokens[..reference.config().n_ctx];
         for weights in [reference.weights.clone(), fold(&reference.weights, FoldOptions::default())] {
             let activations = run(&weights, tokens, &Patch::default());
-            let found = Attribution::new(&weights, tokens, &activations, Arc::new(Readout::new(&weights)));
+            let found = Attribution::new(
+                &weights,
+                (tokens, &Patch::default()),
+                &activations,
+                Arc::new(Readout::new(&weights)),
+            );
             let mut centred = activations.logits.clone();
             centre(&mut centred, weights.config().outputs());
             let largest = centred.iter().fold(0.0, |most: f32, x| most.max(x.abs()));

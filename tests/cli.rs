@@ -2,6 +2,8 @@
 
 #[path = "cli/data.rs"]
 mod data;
+#[path = "cli/edits.rs"]
+mod edits;
 #[path = "cli/guides.rs"]
 mod guides;
 #[path = "cli/listing.rs"]

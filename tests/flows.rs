@@ -1049,8 +1049,8 @@ fn picked_neurons_stay_with_the_token_that_they_were_picked_for() {
 fn a_key_without_effect_says_what_would_have_one() {
     let mut screen = running();
     screen.keys("c").must_show("nothing is off");
-    screen.keys("3<home>").keys(&"<up>".repeat(9)).keys("<space>");
-    screen.must_show("embed stays on: space switches off heads (head.L.H) here, neurons in 4");
+    screen.keys("3<home>").keys(&"<down>".repeat(9)).keys("<space>");
+    screen.must_show("bias stays on: it belongs to no activation alone");
     screen.keys("6A").must_show("every head attends uniformly");
     screen.must_show("2 patterns replaced");
 }
@@ -1059,10 +1059,10 @@ fn a_key_without_effect_says_what_would_have_one() {
 fn in_the_patching_view_a_key_that_has_no_cell_to_act_on_says_so() {
     let mut screen = running();
     screen.keys("7b").must_show("z, layer by head");
-    screen.keys("<space>").must_show("✕ 1: zero");
-    screen.keys("u").keys("v").must_show("attn_out, layer by position");
+    screen.keys("v").must_show("attn_out, layer by position");
     screen.keys("b").must_show("this site has no heads or neurons");
-    screen.keys("<space>").must_show("these cells are of no single head or neuron");
+    let mut screen = Setup { sequences: 0, ..Setup::default() }.screen();
+    screen.keys("7<space>").must_show("there is no corrupted sequence to take the cell from");
 }
 
 #[test]
@@ -1110,4 +1110,50 @@ fn the_scale_of_a_raw_map_is_that_of_the_queries_in_view() {
     let first = top(&screen);
     screen.keys("$");
     assert!(top(&screen) < first / 2.0, "{first} for the first queries, {} for the last", top(&screen));
+}
+
+#[test]
+fn an_edit_is_typed_shown_saved_cleared_and_loaded_again() {
+    let mut screen = running();
+    screen.keys("6a");
+    screen.must_show("edit: ");
+    screen.must_show(r#"site = "z", layer = 0"#);
+    screen.keys("site = 'z', heads = [9], to = 'zero'<enter>");
+    screen.must_show("heads: no head 9: the model has heads 0 to 1");
+    screen.keys(&"<backspace>".repeat(32));
+    screen.keys("<esc>");
+    screen.keys("asite = 'mlp_out', positions = '3-5', scale = 0.5<enter>");
+    screen.must_show("1 edit: ");
+    screen.must_show("mlp_out at 3-5: times 0.5");
+    let with = screen.keys("dd").text();
+    screen.keys("smine<enter>");
+    assert!(screen.saved_edits["mine"].contains("scale = 0.5"), "{:?}", screen.saved_edits);
+    screen.keys("u");
+    screen.must_show("nothing is off");
+    screen.keys("omine<enter>");
+    screen.must_show("mlp_out at 3-5: times 0.5");
+    assert_eq!(screen.keys("dd").text(), with, "the same edits, the same numbers");
+    screen.keys("ono such<enter>");
+    screen.must_show("a name has letters");
+    screen.keys("<esc> ");
+    screen.must_show("nothing is off");
+}
+
+#[test]
+fn a_component_and_a_cell_of_the_grid_become_edits_and_the_components_still_sum_to_the_logit() {
+    let mut screen = running();
+    screen.keys("3<home>").keys(&"<up>".repeat(9)).keys(" ");
+    screen.must_show("embed: to zero");
+    screen.must_show("1 edit");
+    screen.keys(" ");
+    screen.must_show("removed: embed: to zero");
+    screen.keys("7 ");
+    screen.must_show("from ");
+    screen.keys("6");
+    screen.must_show("1 edit: 16 cells of this sequence");
+    screen.keys("3");
+    let line = screen.line("sum - logit");
+    assert!(line.contains("e-"), "{line}");
+    screen.keys("7 6");
+    screen.must_show("nothing is off");
 }

@@ -241,7 +241,7 @@ fn a_replaced_pattern_is_what_the_head_attends_with() {
             );
         }
         let keys = &pass.activations.keys;
-        assert_eq!(interventions.cells(weights.config(), keys), 128 * 129 / 2);
+        assert_eq!(interventions.cells(weights.config(), (&[0; 128], keys)), 128 * 129 / 2);
     }
 }
 
@@ -976,4 +976,33 @@ fn resampling_takes_the_values_of_another_sequence_at_the_same_positions() {
     let z = &probe.current().activations.blocks[0].attn.z;
     assert_eq!(z[5 * 8 + 4..5 * 8 + 8], values[2].z[0][5 * 8 + 4..5 * 8 + 8]);
     assert_ne!(z[5 * 8 + 4..5 * 8 + 8], probe.clean.activations.blocks[0].attn.z[5 * 8 + 4..5 * 8 + 8]);
+}
+
+#[test]
+fn probes_read_the_target_where_it_is_and_random_labels_nowhere() {
+    use headcount::inquiry::{
+        AskedBy, Bench, Findings, Inquiry, Over, Question, Subject, WeightForm, answer,
+    };
+    let config =
+        ModelConfig { d_model: 24, d_head: 8, d_mlp: 32, n_ctx: 5, d_vocab: 4, ..ModelConfig::default() };
+    let task = TaskConfig { sequences: 900, train_fraction: 0.5, ..TaskConfig::default() };
+    let data = Arc::new(task.dataset(config.shape(), 5).unwrap());
+    let snapshot = Arc::new(Snapshot::new(0, Weights::initial(&config, 5)));
+    let subject = Subject::weights(&snapshot, WeightForm::Trained).over(Over::Validation);
+    let question = Question::Probing;
+    let inquiry = Inquiry { generation: 1, by: AskedBy::User, subject, question };
+    let Findings::Probing(found) = answer(inquiry, &Bench::new(data, 5, None)).findings else {
+        panic!("another")
+    };
+    assert_eq!(found.places.len(), 3);
+    // At the first position the target is the token itself, which every place in the stream holds.
+    for place in 0..3 {
+        assert_eq!(found.share(place, 0, false), Some(1.0), "{}", found.places[place]);
+        // Random labels follow nothing: about the share of the most frequent one.
+        let random: f64 = (0..5).map(|at| found.share(place, at, true).unwrap()).sum::<f64>() / 5.0;
+        assert!((0.15..0.55).contains(&random), "{random}");
+    }
+    // The counts are not in the embedding of the last token alone.
+    assert!(found.share(0, 4, false).unwrap() < 0.9);
+    assert!(found.share(1, 4, false) > found.share(0, 4, false));
 }

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use headcount::analysis::patching::{By, Direction, Grid, Metric, Pair, Plan};
+use headcount::analysis::patching::{By, Direction, Grid, Metric, Pair, Plan, Runs};
 use headcount::analysis::path_patching::Paths;
 use headcount::inquiry::{
     AskedBy, Bench, Findings, Inquiry, Over, Patching, Question, Subject, WeightForm, answer,
@@ -91,7 +91,11 @@ fn every_site_of_every_model_is_patched_as_by_transformer_lens() {
             let (site, by) = key.split_once(' ').unwrap();
             let by = *By::ALL.iter().find(|one| one.name() == by).unwrap();
             let (metric, direction) = (Metric::LogitDiff, Direction::Denoise);
-            let grid = Plan { site: hook(site), by, metric, direction }.grid(&weights, &pair);
+            let grid = Plan { site: hook(site), by, metric, direction }.grid(
+                &weights,
+                &pair,
+                &Runs::new(&weights, &pair),
+            );
             assert_close(&grid, values, &format!("{name}: {key}"));
             assert!(
                 (grid.clean - theirs.clean).abs() < 2e-4 && (grid.corrupted - theirs.corrupted).abs() < 2e-4
@@ -109,7 +113,11 @@ fn every_path_of_every_model_is_patched_as_by_transformer_lens() {
             let to = Some(&key[..]).filter(|to| *to != "logits").map(hook);
             let (metric, direction) = (Metric::LogitDiff, Direction::Denoise);
             let paths = Paths { from: Hook::Z, to, freezes_mlps: true, metric, direction };
-            assert_close(&paths.grid(&weights, &pair), values, &format!("{name}: paths to {key}"));
+            assert_close(
+                &paths.grid(&weights, &pair, &Runs::new(&weights, &pair)),
+                values,
+                &format!("{name}: paths to {key}"),
+            );
         }
     }
 }
@@ -157,8 +165,9 @@ fn noising_is_denoising_with_the_roles_exchanged() {
         let exchanged = Pair { clean: pair.corrupted.clone(), corrupted: pair.clean.clone(), ..pair.clone() };
         for metric in Metric::ALL {
             let plan = |direction| Plan { site: Hook::Z, by: By::Index, metric: *metric, direction };
-            let noised = plan(Direction::Noise).grid(&weights, &pair);
-            let denoised = plan(Direction::Denoise).grid(&weights, &exchanged);
+            let noised = plan(Direction::Noise).grid(&weights, &pair, &Runs::new(&weights, &pair));
+            let denoised =
+                plan(Direction::Denoise).grid(&weights, &exchanged, &Runs::new(&weights, &exchanged));
             assert_eq!(noised.values, denoised.values);
             assert_eq!((noised.clean, noised.corrupted), (denoised.corrupted, denoised.clean));
         }
@@ -231,7 +240,8 @@ fn the_explorers_grid_is_that_of_the_command_line() {
         let Findings::Patching(found) = ask(&weights, &clean, Question::Patching(asked)) else { panic!() };
         let (clean, corrupted, answer, wrong) = (clean.clone(), corrupted.clone(), found.answer, found.wrong);
         assert_eq!((answer, wrong), (4, 2), "the majority of the first four tokens");
-        let grid = plan.grid(&weights, &Pair { clean, corrupted, position: 3, answer, wrong });
+        let pair = Pair { clean, corrupted, position: 3, answer, wrong };
+        let grid = plan.grid(&weights, &pair, &Runs::new(&weights, &pair));
         assert_eq!((&found.grid.values, &found.grid.shape), (&grid.values, &grid.shape));
     }
 }

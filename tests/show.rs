@@ -150,7 +150,7 @@ fn every_panel_is_what_the_screen_exports() {
         for (view, keys) in [
             ("train", "1a"),
             ("attention", "2xxxvv"),
-            ("logits", "3x"),
+            ("logits", "3xb"),
             ("neurons", "4ossvvv"),
             ("circuits", CIRCUITS),
             ("patch", "7"),

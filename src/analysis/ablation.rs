@@ -91,6 +91,9 @@ pub struct AblationOutcome {
     pub heads: Vec<Place>,
     /// Heads with a replaced pattern, and the replacement.
     pub patterns: BTreeMap<Place, PatternKind>,
+    /// Other edits.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub edits: Vec<String>,
     /// The layer of all interventions; `None` if they are in several.
     pub layer: Option<usize>,
     /// The replacement of ablated values.
@@ -137,7 +140,7 @@ impl AblationOutcome {
         let patterns = interventions.patterns.iter();
         let cells_of = |(at, one): (usize, &Example<'_>)| {
             let edits = Interventions { positions: positions_of(at), ..interventions.clone() };
-            edits.cells(config, &config.visible_keys(one.tokens()))
+            edits.cells(config, (one.tokens(), &config.visible_keys(one.tokens())))
         };
         Self {
             loss_before: before.loss,
@@ -158,6 +161,7 @@ impl AblationOutcome {
             neurons: interventions.neurons.iter().map(|id| place(id.layer, id.neuron)).collect(),
             heads: interventions.heads.iter().map(|id| place(id.layer, id.head)).collect(),
             patterns: patterns.map(|(id, &kind)| (place(id.layer, id.head), kind)).collect(),
+            edits: interventions.list.iter().map(ToString::to_string).collect(),
             layer,
             kind: "zero",
             mean_over: None,
@@ -220,7 +224,8 @@ impl AblationOutcome {
         }
         self.patterns
             .iter()
-            .try_for_each(|(head, kind)| writeln!(f, "head {head}{at} attends {}", attends(*kind)))
+            .try_for_each(|(head, kind)| writeln!(f, "head {head}{at} attends {}", attends(*kind)))?;
+        self.edits.iter().try_for_each(|edit| writeln!(f, "{edit}"))
     }
 
     fn write_changes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

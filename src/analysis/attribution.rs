@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::logits::{argmax, mean};
 use super::readout::{MOST_CLASSES, Readout, product};
 use super::target::ResolvedTarget;
-use crate::model::{Activations, HeadId, Mat, ModelConfig, Weights};
+use crate::model::{Activations, HeadId, Hook, Mat, ModelConfig, Patch, Weights, embed_rows, pos_embed_rows};
 use crate::task::Token;
 
 /// A component. `inspect attribution` adds a layer's `mlp` and `mlp_bias` to TransformerLens' `mlp_out`.
@@ -69,9 +69,17 @@ impl Attribution {
         (components * c.d_model + residual) as u128 * len as u128
     }
 
-    /// Attributes the logits of one pass; `readout` is of the same weights.
-    pub fn new(weights: &Weights, tokens: &[Token], from: &Activations, readout: Arc<Readout>) -> Self {
-        let (components, vectors) = vectors(weights, tokens, from).into_iter().unzip();
+    /// Attributes the logits of one pass with a patch; `readout` is of the same weights. What an edit of the stream or of a
+    /// sublayer's output adds counts to the component that writes before: the embedding, a layer's `b_O`, or its MLP.
+    pub fn new(
+        weights: &Weights,
+        (tokens, patch): (&[Token], &Patch),
+        from: &Activations,
+        readout: Arc<Readout>,
+    ) -> Self {
+        let mut parts = vectors(weights, tokens, from);
+        count_edits(patch, from, &mut parts);
+        let (components, vectors) = parts.into_iter().unzip();
         let scale = (0..tokens.len()).map(|position| readout.scale(from, position)).collect();
         let mut made = Self { components, vectors, residual: 0.0, scale, readout };
         made.residual = made.largest_residual(&from.logits);
@@ -145,11 +153,10 @@ impl Attribution {
 pub(super) fn vectors(weights: &Weights, tokens: &[Token], from: &Activations) -> Vec<(Component, Vec<f32>)> {
     let c = weights.config();
     let len = tokens.len();
-    let mut parts = vec![(Component::Embed, embed(weights, tokens))];
+    let mut parts = vec![(Component::Embed, embed_rows(weights, tokens))];
     if c.positional_embedding_type.is_of_stream() {
-        let positions = weights.layout.positions_in_stream();
-        let positions =
-            positions.map_or(vec![0.0; len * c.d_model], |at| weights.part(at)[..len * c.d_model].to_vec());
+        let mut positions = pos_embed_rows(weights, len);
+        positions.resize(len * c.d_model, 0.0);
         parts.push((Component::PosEmbed, positions));
     }
     for layer in 0..c.n_layers {
@@ -163,6 +170,43 @@ pub(super) fn vectors(weights: &Weights, tokens: &[Token], from: &Activations) -
     }
     parts.push((Component::Bias, Vec::new()));
     parts
+}
+
+/// Adds what edits of the stream add to the component that writes before them.
+fn count_edits(patch: &Patch, from: &Activations, parts: &mut [(Component, Vec<f32>)]) {
+    let mut sum = vec![0.0; from.resid_post.len()];
+    let mut first = 0;
+    for at in 0..parts.len() {
+        // The stream after this component, what edits it there, and the component that counts them.
+        let (stream, edited, counts) = match parts[at].0 {
+            Component::Embed if matches!(parts[at + 1].0, Component::PosEmbed) => continue,
+            Component::Embed | Component::PosEmbed => {
+                (&from.blocks[0].resid_pre, patch.edits(0, &[Hook::ResidPre]), 0)
+            }
+            Component::AttnBias(layer) if from.blocks[layer].mlp.is_some() => {
+                (&from.blocks[layer].resid_mid, patch.edits(layer, &[Hook::AttnOut, Hook::ResidMid]), at)
+            }
+            Component::AttnBias(layer) | Component::MlpBias(layer) => {
+                let next = from.blocks.get(layer + 1).map(|next| &next.resid_pre);
+                let here = [Hook::AttnOut, Hook::ResidMid, Hook::MlpOut, Hook::ResidPost];
+                let is_edited = patch.edits(layer, &here) || patch.edits(layer + 1, &[Hook::ResidPre]);
+                let is_mlp = matches!(parts[at].0, Component::MlpBias(_));
+                (next.unwrap_or(&from.resid_post), is_edited, at - usize::from(is_mlp))
+            }
+            _ => continue,
+        };
+        for (_, vector) in &parts[first..=at] {
+            sum.iter_mut().zip(vector).for_each(|(sum, x)| *sum += x);
+        }
+        first = at + 1;
+        if edited {
+            let values = parts[counts].1.iter_mut().zip(stream).zip(&mut sum);
+            values.for_each(|((x, stream), sum)| {
+                *x += stream - *sum;
+                *sum = *stream;
+            });
+        }
+    }
 }
 
 /// The neurons of a layer, and its `b_out`; `None` in an attention-only model.
@@ -180,12 +224,6 @@ fn largest_of(worst: f32, difference: f32) -> f32 {
     if difference > worst || difference.is_nan() { difference } else { worst }
 }
 
-fn embed(weights: &Weights, tokens: &[Token]) -> Vec<f32> {
-    let d_model = weights.config().d_model;
-    let w_e = weights.part(&weights.layout.w_e);
-    tokens.iter().flat_map(|&token| &w_e[usize::from(token) * d_model..][..d_model]).copied().collect()
-}
-
 /// `z W_O` of one head, `[pos, d_model]`: `hook_result`.
 pub fn head_result(weights: &Weights, from: &Activations, layer: usize, head: usize) -> Vec<f32> {
     let c = weights.config();
@@ -197,7 +235,7 @@ pub fn head_result(weights: &Weights, from: &Activations, layer: usize, head: us
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ModelConfig, Patch, forward};
+    use crate::model::{ModelConfig, forward};
 
     #[test]
     fn the_parts_sum_to_the_logits_and_are_the_same_at_one_class_as_at_all() {
@@ -208,7 +246,8 @@ mod tests {
         let tokens = [1, 4, 4, 0, 9];
         let mut from = Activations::new(&config, tokens.len());
         forward(&weights, &tokens, &Patch::default(), &mut from);
-        let found = Attribution::new(&weights, &tokens, &from, Arc::new(Readout::new(&weights)));
+        let found =
+            Attribution::new(&weights, (&tokens, &Patch::default()), &from, Arc::new(Readout::new(&weights)));
         assert!(found.residual < 1e-4, "{}", found.residual);
         for component in 0..found.components.len() {
             for (at, value) in found.part(component).into_iter().enumerate() {

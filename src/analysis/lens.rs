@@ -35,7 +35,7 @@ impl LensRow {
 const ROWS: usize = 32;
 
 /// The stream before each block, after its attention, and after its MLP.
-fn places<'a>(from: &'a Activations) -> Vec<(String, &'a [f32])> {
+pub(super) fn places<'a>(from: &'a Activations) -> Vec<(String, &'a [f32])> {
     let mut places: Vec<(String, &'a [f32])> = Vec::new();
     for (layer, block) in from.blocks.iter().enumerate() {
         places.push((format!("blocks.{layer}.hook_resid_pre"), &block.resid_pre));

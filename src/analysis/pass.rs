@@ -51,7 +51,7 @@ impl Pass {
         let mut activations = pool.take(weights.config(), example.tokens().len());
         forward(weights, example.tokens(), patch, activations.get_mut());
         pool.prepare(&activations);
-        Self::of(weights, example, activations, readout)
+        Self::of(weights, (example, patch), activations, readout)
     }
 
     /// The pass of the same sequence with `patch`, from this clean pass: only the layers after the first edit run
@@ -60,12 +60,12 @@ impl Pass {
     pub fn patched(&self, weights: &Weights, example: Example<'_>, patch: &Patch) -> Self {
         let mut activations = self.activations.sibling(weights.config());
         forward_again(weights, patch, &self.activations, activations.get_mut());
-        Self::of(weights, example, activations, Arc::clone(&self.readout))
+        Self::of(weights, (example, patch), activations, Arc::clone(&self.readout))
     }
 
     fn of(
         weights: &Weights,
-        example: Example<'_>,
+        (example, patch): (Example<'_>, &Patch),
         activations: PooledActivations,
         readout: Arc<Readout>,
     ) -> Self {
@@ -79,7 +79,12 @@ impl Pass {
             predictions: rows().map(prediction).collect(),
             losses: rows().zip(example.targets()).map(loss).collect(),
             normalizers,
-            attribution: Attribution::new(weights, example.tokens(), &activations, Arc::clone(&readout)),
+            attribution: Attribution::new(
+                weights,
+                (example.tokens(), patch),
+                &activations,
+                Arc::clone(&readout),
+            ),
             heads: summaries(weights, &activations),
             activations,
             readout,

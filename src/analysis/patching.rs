@@ -164,26 +164,56 @@ impl Pair {
     }
 }
 
-/// The passes of both sequences, without edits.
+/// The passes of both sequences.
 pub struct Runs {
-    clean: Activations,
-    corrupted: Activations,
+    clean: Run,
+    corrupted: Run,
+}
+
+/// A pass with edits, and without.
+pub(super) struct Run {
+    plain: Activations,
+    edited: Activations,
+    edits: Patch,
+}
+
+impl Run {
+    fn new(weights: &Weights, tokens: &[Token], edits: Patch) -> Self {
+        let mut plain = Activations::new(weights.config(), tokens.len());
+        let mut edited = Activations::default();
+        forward(weights, tokens, &Patch::default(), &mut plain);
+        forward_again(weights, &edits, &plain, &mut edited);
+        Self { plain, edited, edits }
+    }
+
+    /// The activations, after the edits.
+    pub(super) fn activations(&self) -> &Activations {
+        &self.edited
+    }
+
+    /// Runs again with the edits and more of them after.
+    pub(super) fn again(&self, weights: &Weights, more: Patch, to: &mut Activations) {
+        let mut patch = self.edits.clone();
+        patch.extend(more);
+        forward_again(weights, &patch, &self.plain, to);
+    }
 }
 
 impl Runs {
-    /// Runs both. Panics if they differ in length: callers check.
+    /// Runs both without edits. Panics if they differ in length: callers check.
     pub fn new(weights: &Weights, pair: &Pair) -> Self {
+        Self::edited(weights, pair, Default::default())
+    }
+
+    /// Runs the clean and the corrupted sequence, each with its edits. Panics if they differ in length: callers check.
+    pub fn edited(weights: &Weights, pair: &Pair, [clean, corrupted]: [Patch; 2]) -> Self {
         assert_eq!(pair.clean.len(), pair.corrupted.len(), "sequences of one length");
-        let run = |tokens: &[Token]| {
-            let mut run = Activations::new(weights.config(), tokens.len());
-            forward(weights, tokens, &Patch::default(), &mut run);
-            run
-        };
-        Self { clean: run(&pair.clean), corrupted: run(&pair.corrupted) }
+        let clean = Run::new(weights, &pair.clean, clean);
+        Self { clean, corrupted: Run::new(weights, &pair.corrupted, corrupted) }
     }
 
     /// The run that gives activations, and the one that receives them.
-    pub(super) fn in_direction(&self, direction: Direction) -> [&Activations; 2] {
+    pub(super) fn in_direction(&self, direction: Direction) -> [&Run; 2] {
         match direction {
             Direction::Denoise => [&self.clean, &self.corrupted],
             Direction::Noise => [&self.corrupted, &self.clean],
@@ -218,26 +248,26 @@ impl Plan {
 
     /// The grid of one pair. The receiving run keeps its own padding mask. Panics if the sequences differ in length, or
     /// the model lacks the site: callers check both.
-    pub fn grid(self, weights: &Weights, pair: &Pair) -> Grid {
-        let runs = Runs::new(weights, pair);
-        let mut grid = self.empty(weights, pair, &runs);
-        grid.values = self.cells(weights, pair, &runs, 0..grid.shape.iter().product());
+    pub fn grid(self, weights: &Weights, pair: &Pair, runs: &Runs) -> Grid {
+        let mut grid = self.empty(weights, pair, runs);
+        grid.values = self.cells(weights, pair, runs, 0..grid.shape.iter().product());
         grid
     }
 
     /// The grid of one pair without its values.
     pub fn empty(self, weights: &Weights, pair: &Pair, runs: &Runs) -> Grid {
-        let [clean, corrupted] = [&runs.clean, &runs.corrupted].map(|run| pair.measure(self.metric, run));
+        let [clean, corrupted] =
+            [&runs.clean, &runs.corrupted].map(|run| pair.measure(self.metric, run.activations()));
         Grid { values: Vec::new(), shape: self.shape(weights, pair.clean.len()), clean, corrupted }
     }
 
     /// The values of some cells of the grid.
     pub fn cells(self, weights: &Weights, pair: &Pair, runs: &Runs, cells: Range<usize>) -> Vec<f32> {
         let [from, into] = runs.in_direction(self.direction);
-        let donor = Donor::new(weights, self.site, from);
-        let shape = self.shape(weights, into.len);
+        let donor = Donor::new(weights, self.site, from.activations());
+        let shape = self.shape(weights, pair.clean.len());
         let cell = |run: &mut Activations, cell: usize| {
-            forward_again(weights, &donor.patch(&[self.edit(weights, &shape, cell)]), into, run);
+            into.again(weights, donor.patch(&[self.edit(weights, &shape, cell)]), run);
             pair.measure(self.metric, run)
         };
         cells.into_par_iter().map_init(Activations::default, cell).collect()

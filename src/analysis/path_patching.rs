@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::patching::{By, Direction, Grid, Metric, Pair, Plan, Runs};
-use crate::model::{Activations, Change, Donor, Edit, Hook, ModelConfig, Positions, Weights, forward_again};
+use crate::model::{Activations, Change, Donor, Edit, Hook, ModelConfig, Positions, Weights};
 
 /// A grid of paths: every sender, and every receiver.
 #[derive(Clone, Copy, Debug)]
@@ -37,22 +37,21 @@ impl Paths {
     /// The sender's activation is the donor's; all other heads, and the MLPs if frozen, keep those of the receiving run; so
     /// the receiver alone sees the change. It is then replaced in the receiving run, where all else runs again. Norms are
     /// recomputed. Panics if the sequences differ in length, or the model lacks a site: callers check both.
-    pub fn grid(self, weights: &Weights, pair: &Pair) -> Grid {
+    pub fn grid(self, weights: &Weights, pair: &Pair, runs: &Runs) -> Grid {
         let c = weights.config();
-        let runs = Runs::new(weights, pair);
         let [from, into] = runs.in_direction(self.direction);
-        let sent = Donor::new(weights, self.from, from);
-        let kept = [Hook::Z, Hook::MlpOut].map(|hook| Donor::new(weights, hook, into));
+        let sent = Donor::new(weights, self.from, from.activations());
+        let kept = [Hook::Z, Hook::MlpOut].map(|hook| Donor::new(weights, hook, into.activations()));
         let senders = places(c, self.from);
         let of_sender = |[first, second]: &mut [Activations; 2], &(layer, index): &(usize, usize)| {
             let others = self.frozen(c, (layer, index)).into_iter().zip(&kept);
             let mut patch = sent.patch(&[whole(layer, self.from, vec![index])]);
             others.for_each(|(edits, kept)| patch.extend(kept.patch(&edits)));
-            forward_again(weights, &patch, into, first);
+            into.again(weights, patch, first);
             let Some(to) = self.to else { return vec![pair.measure(self.metric, first)] };
             let received = Donor::new(weights, to, first);
             let through = |(layer, index): (usize, usize)| {
-                forward_again(weights, &received.patch(&[whole(layer, to, vec![index])]), into, second);
+                into.again(weights, received.patch(&[whole(layer, to, vec![index])]), second);
                 pair.measure(self.metric, second)
             };
             places(c, to).into_iter().map(through).collect()
@@ -62,7 +61,7 @@ impl Paths {
         let mut shape = vec![c.n_layers, self.from.indices(c)];
         shape.extend(self.to.iter().flat_map(|to| [c.n_layers, to.indices(c)]));
         let ends = Plan { site: self.from, by: By::Index, metric: self.metric, direction: self.direction };
-        Grid { values, shape, ..ends.empty(weights, pair, &runs) }
+        Grid { values, shape, ..ends.empty(weights, pair, runs) }
     }
 
     /// What keeps the values of the receiving run: heads, and MLPs.

@@ -11,6 +11,8 @@ pub(crate) enum InterventionRow {
     Neuron(NeuronId),
     /// A head with a replaced attention pattern.
     Pattern(HeadId, PatternKind),
+    /// An edit of the list, by its place.
+    Listed(usize),
 }
 
 /// The active interventions.
@@ -39,6 +41,7 @@ impl Ablation {
         self.off.heads.extend(&cleared.heads);
         self.off.neurons.extend(&cleared.neurons);
         self.off.patterns.extend(&cleared.patterns);
+        self.off.list.extend(cleared.list);
     }
 
     /// The active interventions, row by row.
@@ -46,7 +49,8 @@ impl Ablation {
         let heads = self.off.heads.iter().map(|id| InterventionRow::Head(*id));
         let neurons = self.off.neurons.iter().map(|id| InterventionRow::Neuron(*id));
         let patterns = self.off.patterns.iter().map(|(id, kind)| InterventionRow::Pattern(*id, *kind));
-        heads.chain(neurons).chain(patterns).collect()
+        let list = (0..self.off.list.len()).map(InterventionRow::Listed);
+        heads.chain(neurons).chain(patterns).chain(list).collect()
     }
 
     /// Removes the intervention of a row.
@@ -55,6 +59,7 @@ impl Ablation {
             InterventionRow::Head(id) => self.off.toggle_head(id),
             InterventionRow::Neuron(id) => self.off.toggle_neuron(id),
             InterventionRow::Pattern(id, _) => drop(self.off.patterns.remove(&id)),
+            InterventionRow::Listed(at) => drop(self.off.list.remove(at)),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::task::Cycle;
 impl App {
     /// The circle of the task's tokens, if the model reads all of them.
     pub(crate) fn cycle(&self) -> Option<Cycle> {
-        let (model, cycle) = (&self.options.model, self.task().cycle()?);
+        let (model, cycle) = (&self.options.model, self.task().facts().cycle?);
         let fits = cycle.len <= model.d_vocab && (!cycle.has_classes || cycle.len <= model.outputs());
         Some(cycle).filter(|_| fits)
     }

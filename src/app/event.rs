@@ -29,6 +29,8 @@ pub enum Event {
     Notice(Notice),
     /// Optimiser steps per second, measured by the loop.
     StepRate(f64),
+    /// The text of a file of edits.
+    Edits(String),
     /// Seconds since the last event of a trainer that should be running.
     TrainerSilent(f64),
 }
@@ -44,6 +46,15 @@ pub enum Command {
     Copy(String),
     /// Write the numbers on screen and their picture to files, and name the files.
     Export(Export),
+    /// Write edits to a file of this name in the run's directory, and name the file.
+    SaveEdits {
+        /// Without directory and ending.
+        name: String,
+        /// The file.
+        text: String,
+    },
+    /// Read the file of edits of this name, and answer with [`Event::Edits`].
+    LoadEdits(String),
     /// Release the terminal and stop the process, as `Ctrl-Z` in a shell does.
     Suspend,
     /// Redraw every cell.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::App;
 use super::event::{Command, Export, Notice};
 use crate::figure::{Panel, csv, json};
-use crate::model::{AblationKind, HeadId, ModelConfig, NeuronId, PatternKind};
+use crate::model::{AblationKind, EditRule, EditTable, HeadId, ModelConfig, NeuronId, PatternKind};
 use crate::task::{Class, Token};
 
 /// The interventions, for recomputing the numbers.
@@ -15,6 +15,8 @@ struct Off<'a> {
     neurons: Vec<&'a NeuronId>,
     patterns: Vec<(&'a HeadId, &'a PatternKind)>,
     kind: AblationKind,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    edits: Vec<&'a EditTable>,
 }
 
 /// The state of the screen and its numbers.
@@ -104,6 +106,7 @@ impl App {
                 neurons: off.neurons.iter().collect(),
                 patterns: off.patterns.iter().collect(),
                 kind: off.kind,
+                edits: off.list.iter().map(EditRule::table).collect(),
             },
             tables: json(panels),
         };

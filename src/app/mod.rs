@@ -8,6 +8,7 @@ mod act;
 mod circle;
 mod circuits;
 mod cursor;
+mod edit_list;
 mod event;
 mod export;
 mod filter;
@@ -52,7 +53,7 @@ pub(crate) use picker::{Picker, PickerKind};
 pub(crate) use sequence::{Edit, Sequence};
 pub(crate) use settings::{
     AttentionScale, Breakdown, ContributionsFrom, LogitPanel, LossScale, LowerPanel, MlpRow, Patterns,
-    Settings, Sort, Zoom,
+    Settings, Sort, StreamReader, Zoom,
 };
 pub(crate) use studies::Studies;
 pub use timeline::snapshot_bytes;

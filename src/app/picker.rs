@@ -1,4 +1,4 @@
-//! A choice from a list by typing: the filter, or the class of the target.
+//! A line that is typed: the filter or the class of the target, from a list; an edit, or the name of some.
 
 use super::event::Command;
 use super::filter::Filter;
@@ -10,7 +10,7 @@ use crate::task::Class;
 const MOST: usize = 64;
 
 /// Longest entry.
-const MOST_CHARACTERS: usize = 32;
+const MOST_CHARACTERS: usize = 240;
 
 /// What is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,19 @@ pub(crate) enum PickerKind {
     Filter,
     /// The class of the target.
     Target,
+    /// An edit, as in a file.
+    Edit,
+    /// The name under which edits are saved.
+    Save,
+    /// The name of saved edits.
+    Load,
+}
+
+impl PickerKind {
+    /// Whether there is a list to choose from.
+    pub(crate) fn is_of_list(self) -> bool {
+        matches!(self, Self::Filter | Self::Target)
+    }
 }
 
 /// A possible choice.
@@ -61,6 +74,11 @@ impl App {
         self.focus = Focus::Pick(picker);
     }
 
+    /// Goes on with an entry that was refused.
+    pub(super) fn pick_again(&mut self, kind: PickerKind, entry: &str) {
+        self.focus = Focus::Pick(Picker { kind, entry: entry.into(), choices: Vec::new(), at: 0 });
+    }
+
     /// The choices that fit the entry.
     fn choices(&self, picker: &Picker) -> Vec<(String, Choice)> {
         let mut fitting: [Vec<(String, Choice)>; 4] = Default::default();
@@ -90,6 +108,7 @@ impl App {
                 };
                 self.class_here().or_else(predicted).map(Choice::Class)
             }
+            PickerKind::Edit | PickerKind::Save | PickerKind::Load => None,
         }
     }
 
@@ -101,6 +120,7 @@ impl App {
             PickerKind::Target => {
                 Box::new((0..self.task().outputs().len()).map(|class| Choice::Class(class as Class)))
             }
+            PickerKind::Edit | PickerKind::Save | PickerKind::Load => Box::new(std::iter::empty()),
         }
     }
 
@@ -140,6 +160,15 @@ impl App {
     /// Takes the marked choice; without one, goes on typing.
     pub(super) fn take_choice(&mut self) -> Vec<Command> {
         let Focus::Pick(picker) = &self.focus else { return Vec::new() };
+        let (kind, entry) = (picker.kind, picker.entry.trim().to_owned());
+        if !kind.is_of_list() {
+            self.focus = Focus::View;
+            return match kind {
+                PickerKind::Save => self.save_edits(&entry),
+                PickerKind::Load => self.load_edits(&entry),
+                _ => self.add_typed(&entry),
+            };
+        }
         let Some((_, choice)) = picker.choices.get(picker.at).cloned() else {
             let text = format!("nothing here is called {}", picker.entry);
             return self.say(super::Notice::warning(text));

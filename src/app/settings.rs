@@ -151,6 +151,16 @@ impl LogitPanel {
     }
 }
 
+/// What reads the residual stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum StreamReader {
+    /// The final norm and the unembedding.
+    #[default]
+    Lens,
+    /// Linear probes.
+    Probes,
+}
+
 /// How the list of components shows an MLP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum MlpRow {
@@ -254,6 +264,8 @@ pub(crate) struct Settings {
     /// The patterns in the attention view.
     pub(crate) patterns: Patterns,
     pub(crate) logits: LogitPanel,
+    /// What reads the residual stream.
+    pub(crate) reader: StreamReader,
     pub(crate) mlp: MlpRow,
     pub(crate) contributions: ContributionsFrom,
     /// Neurons picked for the traces, in the order of picking.

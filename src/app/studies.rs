@@ -12,6 +12,7 @@ use crate::analysis::head_scores::HeadAverages;
 use crate::analysis::hypotheses::{Fitted, Tracker};
 use crate::analysis::lens::{LensFigures, LensRow};
 use crate::analysis::pairs::Spectra;
+use crate::analysis::probing::ProbeAccuracies;
 use crate::analysis::quadrants::Quadrants;
 use crate::analysis::{Evaluation, LowRank, NeuronHook, Scores, SingleNeurons, Target};
 use crate::inquiry::{
@@ -133,6 +134,7 @@ impl Studies {
 
     found!(/** Every head's circuits. */ circuits, Circuits, Arc<Vec<HeadCircuits>>);
     found!(/** Accuracy of the lens at each place in the stream. */ lens, Lens, Arc<Vec<LensFigures>>);
+    found!(/** Accuracy of linear probes. */ probing, Probing, Arc<ProbeAccuracies>);
     found!(/** The lens on the sequence. */ sequence_lens, SequenceLens, Arc<Vec<LensRow>>);
     found!(/** Every head's averages. */ heads, Heads, Arc<Vec<HeadAverages>>);
     found!(/** Every head on random tokens repeated. */ repeated, Repeated, Arc<RepeatedHeads>);

@@ -29,6 +29,7 @@ impl App {
                 Vec::new()
             }
             Event::Notice(notice) => self.say(notice),
+            Event::Edits(text) => self.take_edits(&text),
             Event::StepRate(rate) => {
                 self.dirty |= self.trainer.rate.map(tenths) != Some(tenths(rate));
                 self.trainer.rate = Some(rate);

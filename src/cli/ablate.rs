@@ -1,17 +1,15 @@
 //! `headcount ablate`: one sequence, or a set, with neurons and heads switched off.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
-use super::args::{AblateArgs, AblationKindArg, EditArgs, MeasuredArgs, PlaceArg, TokensArgs};
+use super::args::{AblateArgs, AblationKindArg, MeasuredArgs, TokensArgs};
+use super::edits::{EditsOverSet, drawn, requested};
 use super::measured::Measured;
 use super::output::{print, print_text};
-use super::positions::Chosen;
-use super::{Failure, afford, input};
-use crate::analysis::{AblationOutcome, Pass, Scores, donors, evaluation};
+use super::{Failure, afford, dose, input};
+use crate::analysis::{AblationOutcome, Pass, Scores, evaluation};
 use crate::model::{
-    AblationKind, FoldOptions, HeadId, Interventions, Means, ModelConfig, NeuronId, Patch, PatternKind,
-    Positions, Weights, fold,
+    AblationKind, Becomes, FoldOptions, Interventions, Means, Patch, Places, Positions, Weights, fold,
 };
 use crate::number::count;
 use crate::task::{Dataset, Example, Split};
@@ -19,22 +17,44 @@ use crate::task::{Dataset, Example, Split};
 pub fn run(args: &AblateArgs) -> Result<(), Failure> {
     let measured = Measured::open(&args.measured)?;
     let kind = AblationKind::from(args.kind);
-    let interventions = interventions(&args.edits, kind, measured.config())?;
     let set = Set::of(args, &measured)?;
+    let interventions = requested(&args.edits, kind, (measured.config(), &**set.data.task()))?;
+    if args.positions.is_some() && interventions.switched() == 0 {
+        return Err(Failure::Usage("--positions: each edit of --edits has its own".into()));
+    }
+    if dose::is_asked(args) {
+        dose::check(args, &interventions)?;
+        let measurement = dose::Measurement {
+            weights: &measured.weights,
+            data: &set.data,
+            examples: &set.data.examples(Split::Validation),
+            edits: &interventions,
+            place: (&measured.place, dose::words(set.words.as_ref(), &set.data)),
+            step: measured.step,
+            seed: measured.run.seed,
+        };
+        return measurement.run(args);
+    }
     let folded = args.folded.then(|| fold(&measured.weights, FoldOptions::default()));
     let weights = folded.as_ref().unwrap_or(&measured.weights);
     let config = weights.config();
     let examples = set.data.examples(Split::Validation);
     let longest = set.data.longest(Split::Validation);
     let names = set.data.task().vocabulary();
-    let chosen = args.positions.as_deref().map(|text| Chosen::parse(text, names, longest)).transpose()?;
+    let chosen = args.positions.as_deref().map(|text| Places::parse(text, names, longest)).transpose();
+    let chosen = chosen.map_err(|why| Failure::Usage(format!("--positions: {why}")))?;
     let last = chosen.as_ref().map_or(longest - 1, |chosen| chosen.last(longest));
-    let (values, mean_over) = Values::of(args, &measured, weights, (&set, last))?;
+    let (pool, name) = Pool::of(args, &measured, &set, &interventions)?;
+    let is_same_set = args.mean_over.is_none() && set.words.is_some();
+    let from = (&pool, &name[..]);
+    let seed = measured.run.seed;
+    let (values, mean_over) = Values::of(args.kind, weights, (&examples, last), from, (is_same_set, seed))?;
+    let list = EditsOverSet::new(&interventions.list, weights, &examples, from, (is_same_set, seed))?;
     let positions_of =
         |index: usize| chosen.as_ref().map_or(Positions::All, |chosen| chosen.of(examples[index].tokens()));
     let patch_of = |index: usize| {
         let edits = Interventions { positions: positions_of(index), ..interventions.clone() };
-        edits.patch(config, values.at(index, weights).as_deref())
+        list.patch(index, Cow::Owned(edits.patch(config, values.at(index, weights).as_deref()))).into_owned()
     };
     let outcome = AblationOutcome {
         mean_over,
@@ -103,6 +123,28 @@ impl Set {
     }
 }
 
+/// The sequences of means and donors.
+struct Pool;
+
+impl Pool {
+    /// Those of `--mean-over`, else the set itself, else the validation set if an edit needs one; and what they are.
+    fn of(
+        args: &AblateArgs,
+        measured: &Measured,
+        set: &Set,
+        edits: &Interventions,
+    ) -> Result<(Dataset, String), Failure> {
+        let of_list = edits.list.iter().any(|edit| edit.needs_data() || edit.becomes == Becomes::Resample);
+        let is_needed = of_list || args.kind != AblationKindArg::Zero;
+        match (&args.mean_over, &set.words) {
+            (Some(_), _) if !is_needed => Err(Failure::Usage("--mean-over: not with --kind zero".into())),
+            (Some(path), _) => Ok((input::data(path, None, measured.config())?, path.display().to_string())),
+            (None, None) if is_needed => measured.dataset(&args.measured.data),
+            (None, words) => Ok((set.data.clone(), words.clone().unwrap_or_default())),
+        }
+    }
+}
+
 /// The values that ablated ones become.
 enum Values {
     Zero,
@@ -112,43 +154,32 @@ enum Values {
 }
 
 impl Values {
-    /// The values for these sequences, whose last ablated position is `last`; and their origin in words.
+    /// The values of an ablation for these sequences, whose last ablated position is `last`; and their origin in words.
     fn of(
-        args: &AblateArgs,
-        measured: &Measured,
+        kind: AblationKindArg,
         weights: &Weights,
-        (set, last): (&Set, usize),
+        (examples, last): (&[Example<'_>], usize),
+        (data, name): (&Dataset, &str),
+        (is_same_set, seed): (bool, u64),
     ) -> Result<(Self, Option<String>), Failure> {
-        if args.kind == AblationKindArg::Zero {
-            return match &args.mean_over {
-                None => Ok((Self::Zero, None)),
-                Some(_) => Err(Failure::Usage("--mean-over: not with --kind zero".into())),
-            };
-        }
         let config = weights.config();
-        let is_same_set = args.mean_over.is_none() && set.words.is_some();
-        let (data, name) = match (&args.mean_over, &set.words) {
-            (Some(path), _) => (input::data(path, None, config)?, path.display().to_string()),
-            (None, Some(words)) => (set.data.clone(), words.clone()),
-            (None, None) => measured.dataset(&args.measured.data)?,
-        };
         let from =
             |what: &str| Some(format!("{what} {name} ({})", count(data.len(Split::Validation), "sequence")));
-        match args.kind {
-            AblationKindArg::Zero | AblationKindArg::Mean => {
+        match kind {
+            AblationKindArg::Zero => Ok((Self::Zero, None)),
+            AblationKindArg::Mean => {
                 afford::over_set("ablate --kind mean", config, (1, 0))?;
                 let (means, _) = evaluation::means(weights, &data.examples(Split::Validation));
                 Ok((Self::Means(means), from("sequences and positions of")))
             }
             AblationKindArg::MeanPosition => {
-                let means = means_by_position(weights, (&data, &name), last)?;
+                let means = means_by_position(weights, (data, name), last)?;
                 Ok((Self::Means(means), from("sequences at each position of")))
             }
             AblationKindArg::Resample => {
-                let seed = measured.run.seed;
-                let drawn = drawn(&set.data, (&data, &name), is_same_set, seed)?;
+                let drawn = drawn(examples, (data, name), is_same_set, seed)?;
                 let words = from("other sequences of").map(|words| format!("{words}, drawn by seed {seed}"));
-                Ok((Self::Donors(data, drawn), words))
+                Ok((Self::Donors(data.clone(), drawn), words))
             }
         }
     }
@@ -180,66 +211,4 @@ fn means_by_position(
     }
     afford::over_set("ablate --kind mean-position", config, (longest, 0))?;
     Ok(evaluation::means_by_position(weights, &padded.examples(Split::Validation)))
-}
-
-/// For each sequence of a set another one of `data`.
-fn drawn(
-    set: &Dataset,
-    (data, name): (&Dataset, &str),
-    is_same_set: bool,
-    seed: u64,
-) -> Result<Vec<usize>, Failure> {
-    let [set, data] = [set, data].map(|of| -> Vec<usize> {
-        of.examples(Split::Validation).iter().map(|one| one.tokens().len()).collect()
-    });
-    let alone = |index| format!("{name}: no other sequence is as long as sequence {index}");
-    donors(&set, &data, is_same_set, seed).map_err(|index| Failure::Usage(alone(index)))
-}
-
-/// The requested edits, checked against the model.
-pub fn interventions(
-    args: &EditArgs,
-    kind: AblationKind,
-    config: &ModelConfig,
-) -> Result<Interventions, Failure> {
-    if args.is_empty() {
-        return Err(Failure::Usage("nothing to switch off: give --neurons, --heads or --pattern".into()));
-    }
-    check("--layer", "layer", args.layer, config.n_layers)?;
-    let place = |option: &'static str, what: &'static str, count: usize| {
-        move |&PlaceArg { layer, number }: &PlaceArg| {
-            let layer = layer.unwrap_or(args.layer);
-            check(option, "layer", layer, config.n_layers)?;
-            check(option, what, number, count)?;
-            Ok((layer, number))
-        }
-    };
-    let head = |option| {
-        let place = place(option, "head", config.n_heads);
-        move |arg: &PlaceArg| place(arg).map(|(layer, head)| HeadId { layer, head })
-    };
-    let neuron = place("--neurons", "neuron", config.d_mlp);
-    let neuron = |arg: &PlaceArg| neuron(arg).map(|(layer, neuron)| NeuronId { layer, neuron });
-    let patterned: BTreeSet<HeadId> =
-        args.pattern_heads.iter().map(head("--pattern-heads")).collect::<Result<_, Failure>>()?;
-    let all = config.heads().filter(|id| id.layer == args.layer);
-    let patterned = if patterned.is_empty() { all.collect() } else { patterned };
-    let pattern = args.pattern.map(PatternKind::from);
-    Ok(Interventions {
-        heads: args.heads.iter().map(head("--heads")).collect::<Result<_, Failure>>()?,
-        neurons: args.neurons.iter().map(neuron).collect::<Result<_, Failure>>()?,
-        kind,
-        patterns: pattern.into_iter().flat_map(|kind| patterned.iter().map(move |&id| (id, kind))).collect(),
-        positions: Positions::All,
-    })
-}
-
-/// Rejects an index beyond the model's `count`.
-pub fn check(option: &str, what: &str, number: usize, count: usize) -> Result<(), Failure> {
-    let there = match count {
-        _ if number < count => return Ok(()),
-        0 => format!("no {what}s"),
-        count => format!("{what}s 0 to {}", count - 1),
-    };
-    Err(Failure::Usage(format!("{option}: no {what} {number}: the model has {there}")))
 }

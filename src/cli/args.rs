@@ -143,6 +143,9 @@ pub struct ExploreArgs {
     /// beside its weights]
     #[arg(long, value_name = "FILE", conflicts_with = "weights")]
     pub metrics: Option<PathBuf>,
+    /// Start with these edits: a table [[edit]] for each
+    #[arg(long, value_name = "FILE.toml")]
+    pub edits: Option<PathBuf>,
     #[command(flatten)]
     pub looks: Looks,
     /// Milliseconds until an Esc byte counts as the Esc key: on a slow line the rest of an arrow key's sequence may be late
@@ -240,6 +243,9 @@ pub struct MeasuredArgs {
 pub struct EvalArgs {
     #[command(flatten)]
     pub measured: MeasuredArgs,
+    /// Measure under these edits: a table [[edit]] for each
+    #[arg(long, value_name = "FILE.toml")]
+    pub edits: Option<PathBuf>,
     /// Also list by class, by position or by a situation of the task, such as majority's lead
     #[arg(long, value_name = "class,position", value_delimiter = ',')]
     pub by: Vec<String>,

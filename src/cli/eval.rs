@@ -1,5 +1,6 @@
 //! `headcount eval`: loss and accuracy of weights over a set of sequences.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -7,12 +8,13 @@ use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use super::args::EvalArgs;
+use super::edits::{self, EditsOverSet};
 use super::measured::Measured;
 use super::output::{print, print_text};
 use super::{Failure, afford};
 use crate::analysis::Tally;
 use crate::analysis::evaluation::Count;
-use crate::analysis::total::over;
+use crate::analysis::total::over_each;
 use crate::model::Patch;
 use crate::number::{count, percent};
 use crate::task::{Situation, Split, Task, Vocabulary};
@@ -51,6 +53,8 @@ struct Report {
     over: String,
     weights: &'static str,
     weights_file: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    edits: Vec<String>,
     by_class: Vec<Group>,
     by_position: Vec<Group>,
     /// Of each situation of the task, as `by_` and its name.
@@ -95,7 +99,12 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     let examples = dataset.examples(Split::Validation);
     afford::over_set("eval", measured.config(), (1, 0))?;
     let tally = Tally::new(measured.config()).with_situations(task.situations());
-    let tally = over(tally, &measured.weights, &Patch::default(), &examples);
+    let list = args.edits.as_deref().map(|path| edits::read(path, measured.config(), &**task));
+    let list = list.transpose()?.unwrap_or_default();
+    let from = (&dataset, &over_words[..]);
+    let edits = EditsOverSet::new(&list, &measured.weights, &examples, from, (true, measured.run.seed))?;
+    let patch_of = |index: usize| edits.patch(index, Cow::Owned(Patch::default()));
+    let tally = over_each(tally, &measured.weights, &patch_of, &examples);
     let all = tally.all();
     if all.targets() == 0 {
         let asked = "no position has a target: give tensor `targets`, or --targets next-token";
@@ -118,7 +127,8 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
         task: task.name().into(),
         over: over_words,
         weights: "trained",
-        weights_file: measured.place,
+        weights_file: measured.place.clone(),
+        edits: list.iter().map(ToString::to_string).collect(),
         by_class: classes
             .map(|(at, one)| Group { class: Some(at), name: name(at), ..Group::of(*one) })
             .collect(),
@@ -149,6 +159,7 @@ impl fmt::Display for Report {
         writeln!(f, "{} ({} weights){step}", self.weights_file, self.weights)?;
         let (sequences, targets) = (count(self.sequences, "sequence"), count(self.targets, "target"));
         writeln!(f, "{}: {} ({sequences}, {targets})", self.task, self.over)?;
+        self.edits.iter().try_for_each(|edit| writeln!(f, "edited   {edit}"))?;
         if let (Some(loss), Some(accuracy)) = (self.loss, self.accuracy) {
             writeln!(f, "loss     {loss:.4} nats a target\naccuracy {}", percent(accuracy))?;
         }

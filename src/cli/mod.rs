@@ -4,6 +4,8 @@ mod ablate;
 mod afford;
 mod args;
 mod completions;
+mod dose;
+mod edits;
 mod eval;
 pub mod explore;
 #[cfg(debug_assertions)]
@@ -15,7 +17,6 @@ mod man;
 mod measured;
 mod output;
 mod patch;
-mod positions;
 mod runs;
 mod saved;
 mod show;

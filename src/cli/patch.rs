@@ -1,33 +1,51 @@
 //! `headcount patch`: what each activation of one sequence does in the pass of another.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::args::{PatchArgs, Receiver, TokensArgs};
+use super::edits::{self, EditsOverSet};
 use super::measured::Measured;
 use super::output::{self, print, print_text};
 use super::{Failure, afford, input};
 use crate::analysis::Pass;
-use crate::analysis::patching::{By, Grid, Pair, Plan};
+use crate::analysis::patching::{By, Grid, Pair, Plan, Runs};
 use crate::analysis::path_patching::Paths;
 use crate::model::weights_file::encode_tensors;
-use crate::model::{Hook, ModelConfig, NamedTensor, Patch};
+use crate::model::{Becomes, Hook, ModelConfig, NamedTensor, Patch};
 use crate::number::count;
-use crate::task::{Class, Example, Split, Task, Token};
+use crate::task::{Class, Dataset, Example, Split, Targets, Task, Token};
 
 pub fn run(args: &PatchArgs) -> Result<(), Failure> {
     let measured = Measured::open(&args.measured)?;
     let pairs = pairs(args, &measured)?;
     let question = Question::of(args, measured.config())?;
-    let grids = pairs.iter().map(|pair| question.grid(&measured, pair));
+    let list = args.edits.as_deref().map(|path| edits::read(path, measured.config(), &*measured.task()));
+    let list = list.transpose()?.unwrap_or_default();
+    let targets = Targets::none(pairs.first().map_or(0, |pair| pair.clean.len()));
+    let rows = pairs.iter().flat_map(|pair| [&pair.clean, &pair.corrupted]);
+    let rows: Vec<Example<'_>> = rows.map(|tokens| Example::new(tokens, &targets)).collect();
+    let (data, name) = if list.iter().any(|edit| edit.needs_data() || edit.becomes == Becomes::Resample) {
+        measured.dataset(&args.measured.data)?
+    } else {
+        (Dataset::from_sequences(measured.task(), &[]), String::new())
+    };
+    let from = (&data, &name[..]);
+    let edits = EditsOverSet::new(&list, &measured.weights, &rows, from, (false, measured.run.seed))?;
+    let grids = pairs.iter().enumerate().map(|(at, pair)| {
+        let patches = [2 * at, 2 * at + 1].map(|row| edits.patch(row, Cow::default()).into_owned());
+        question.grid(&measured, pair, &Runs::edited(&measured.weights, pair, patches))
+    });
     let nothing = || Failure::Usage("no pair of sequences".into());
     let mut grid = Grid::mean(grids).ok_or_else(nothing)?;
     if args.normalize {
         let is_flat = || Failure::Usage("--normalize: the metric of both runs is the same".into());
         grid = grid.normalized().ok_or_else(is_flat)?;
     }
-    let answer = Answer { args, measured: &measured, question, pairs, grid };
+    let edits = list.iter().map(ToString::to_string).collect();
+    let answer = Answer { args, measured: &measured, question, edits, pairs: &pairs, grid };
     match &args.out {
         Some(out) => answer.write(out),
         None if args.json => print(&answer.json().to_string()),
@@ -73,10 +91,10 @@ impl Question {
         Ok(Self::Sites(Plan { site, by, metric, direction }))
     }
 
-    fn grid(self, measured: &Measured, pair: &Pair) -> Grid {
+    fn grid(self, measured: &Measured, pair: &Pair, runs: &Runs) -> Grid {
         match self {
-            Self::Sites(plan) => plan.grid(&measured.weights, pair),
-            Self::Paths(paths) => paths.grid(&measured.weights, pair),
+            Self::Sites(plan) => plan.grid(&measured.weights, pair, runs),
+            Self::Paths(paths) => paths.grid(&measured.weights, pair, runs),
         }
     }
 
@@ -169,7 +187,8 @@ struct Answer<'a> {
     args: &'a PatchArgs,
     measured: &'a Measured,
     question: Question,
-    pairs: Vec<Pair>,
+    edits: Vec<String>,
+    pairs: &'a [Pair],
     grid: Grid,
 }
 
@@ -209,7 +228,10 @@ impl Answer<'_> {
                 about["mlps"] = if paths.freezes_mlps { "frozen" } else { "recomputed" }.into();
             }
         }
-        if let [pair] = &self.pairs[..] {
+        if !self.edits.is_empty() {
+            about["edits"] = json!(self.edits);
+        }
+        if let [pair] = self.pairs {
             about["clean"] = json!(pair.clean);
             about["corrupted"] = json!(pair.corrupted);
             about["position"] = pair.position.into();
@@ -239,7 +261,7 @@ impl Answer<'_> {
         let word = |key: &str| about[key].as_str().unwrap_or_default().to_owned();
         let to =
             about["to"].as_str().map_or(String::new(), |to| format!(" through {to}, MLPs {}", word("mlps")));
-        let over = match &self.pairs[..] {
+        let over = match self.pairs {
             [pair] => {
                 let name = |class: Class| task.outputs().name(class);
                 format!("position {}: {} or {}", pair.position, name(pair.answer), name(pair.wrong))
@@ -260,8 +282,11 @@ impl Answer<'_> {
             line(place(row, &axes, shape), values.iter().map(|value| format!("{value:.3}")).collect())
         };
         let rows: Vec<String> = self.grid.values.chunks(width.max(1)).enumerate().map(row).collect();
+        let edits: Vec<String> =
+            self.edits.iter().map(|edit| format!("both runs edited: {edit}\n")).collect();
+        let edits = edits.concat();
         format!(
-            "{}{to}, {into}; {}, {over}\nclean {:.3}, corrupted {:.3}{scale}\n{heading}\n{}",
+            "{edits}{}{to}, {into}; {}, {over}\nclean {:.3}, corrupted {:.3}{scale}\n{heading}\n{}",
             word("site"),
             word("metric"),
             self.grid.clean,

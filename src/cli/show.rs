@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::args::{EditArgs, Format, KindArg, PlaceArg, ShowArgs, TokensArgs};
 use super::explore::open::{self, Plan};
 use super::output::{self, print_text};
-use super::{Failure, ablate, input, say};
+use super::{Failure, edits, input, say};
 use crate::analysis::donors_among;
 use crate::app::glossary::{entries, questions};
 use crate::app::panels::PanelEntry;
@@ -19,7 +19,7 @@ use crate::inquiry::paths::PATHS;
 use crate::inquiry::{Bench, Question, Schedule};
 use crate::model::ModelConfig;
 use crate::model::weights_file::encode_tensors;
-use crate::task::Vocabulary;
+use crate::task::Task;
 use crate::term::sanitize;
 use crate::train::TrainEvent;
 use crate::train::run_dir::WEIGHTS_FILE;
@@ -169,7 +169,7 @@ fn answered(args: &ShowArgs, shown: &Shown, from: Option<&App>) -> Result<(App, 
         let why = "--kind resample: a validation sequence has no other one that is as long";
         return Err(Failure::Usage(why.into()));
     }
-    let opening = opening(args, &options.model, options.dataset.task().vocabulary())?;
+    let opening = opening(args, &options.model, &**options.dataset.task())?;
     let opening = if let Some(app) = from { app.as_here(opening) } else { opening };
     let commands = desk.app.open(shown.view(), opening).map_err(|error| Failure::Usage(error.to_string()))?;
     desk.execute(commands);
@@ -264,22 +264,23 @@ fn without(args: &ShowArgs, minus: &str) -> Result<ShowArgs, Failure> {
 }
 
 /// The position of the cursor, and the state to show.
-fn opening(args: &ShowArgs, model: &ModelConfig, names: &Vocabulary) -> Result<Opening, Failure> {
-    let tokens =
-        args.tokens.clone().map(|tokens| input::tokens(&TokensArgs { tokens }, model, names)).transpose()?;
+fn opening(args: &ShowArgs, model: &ModelConfig, task: &dyn Task) -> Result<Opening, Failure> {
+    let read = |tokens| input::tokens(&TokensArgs { tokens }, model, task.vocabulary());
+    let tokens = args.tokens.clone().map(read).transpose()?;
     let place = |option: &'static str, what, place: Option<PlaceArg>, count| {
         place
             .map(|place| {
                 let layer = layer_of(args, place);
-                ablate::check(option, "layer", layer, model.n_layers)?;
-                ablate::check(option, what, place.number, count).map(|()| (layer, place.number))
+                edits::check(option, "layer", layer, model.n_layers)?;
+                edits::check(option, what, place.number, count).map(|()| (layer, place.number))
             })
             .transpose()
     };
     let edits = if args.edits.is_empty() {
         None
     } else {
-        Some(ablate::interventions(&args.edits, args.kind.into(), model)?)
+        let requested = edits::requested(&args.edits, args.kind.into(), (model, task))?;
+        Some(requested.with_switches())
     };
     Ok(Opening {
         head: place("--head", "head", args.head, model.n_heads)?,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-use crate::model::{AblationKind, Interventions, Snapshot};
+use crate::model::{AblationKind, Becomes, Interventions, Snapshot};
 use crate::number::count;
 use crate::task::Token;
 
@@ -146,9 +146,14 @@ impl Subject {
         self.is_ablated() && matches!(self.edits.kind, AblationKind::Mean | AblationKind::MeanPosition)
     }
 
-    /// Whether edits replace activations by those of another sequence.
+    /// Whether heads or neurons become those of another sequence.
     pub fn is_resampled(&self) -> bool {
         self.is_ablated() && self.edits.kind == AblationKind::Resample
+    }
+
+    /// Whether any edit replaces activations by those of another sequence.
+    pub fn needs_donors(&self) -> bool {
+        self.is_resampled() || self.edits.list.iter().any(|edit| edit.becomes == Becomes::Resample)
     }
 
     fn is_ablated(&self) -> bool {
@@ -161,7 +166,8 @@ impl Subject {
     }
 
     fn edit_words(&self) -> Vec<String> {
-        self.edits.edits().iter().map(ToString::to_string).collect()
+        let switched = self.edits.edits().into_iter().map(|edit| edit.to_string());
+        switched.chain(self.edits.list.iter().map(ToString::to_string)).collect()
     }
 
     /// The heading of a panel: form, step, inputs and edits.

@@ -145,7 +145,7 @@ pub fn by_situation(
 
 /// [`EDITED_ANSWER_KINDS`], as far as computed; `None` for a task that sorts no answers.
 pub fn answers(answer: &Answer, report: &Arc<AblationReport>, task: &dyn Task) -> Option<Arc<Figure>> {
-    let kinds = task.answers().filter(|_| !report.before.answers.is_empty())?;
+    let kinds = task.facts().answers.filter(|_| !report.before.answers.is_empty())?;
     let report = Arc::clone(report);
     let axes = vec![Axis::named(Dim::Edits, ["clean", "edited"]), Axis::answers(kinds)];
     Some(answer.figure(&EDITED_ANSWER_KINDS, axes, move |at| -> Datum {

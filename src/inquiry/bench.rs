@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rayon::ThreadPool;
 
 use crate::analysis::circuits::{HeadDrive, HeadMaps};
+use crate::analysis::edits::ReadyEdits;
 use crate::analysis::{ActivationPool, Evaluation, Pass, Readout, donor_for, donors_among};
 use crate::figure::{Over, Subject, WeightForm};
-use crate::model::{HeadId, Interventions, Means, Patch, Snapshot};
+use crate::model::{EditRule, HeadId, Interventions, Means, Patch, Snapshot};
 use crate::task::{Dataset, Example, Split, Targets, Token};
 
 /// Largest size of the memo in bytes: about twenty passes of the default model.
@@ -38,6 +39,7 @@ enum Key {
     Baseline(WeightForm),
     Maps(HeadId),
     Drive(HeadId),
+    Edits(WeightForm, Vec<EditRule>),
 }
 
 impl Key {
@@ -50,7 +52,8 @@ impl Key {
             | Self::Means(..)
             | Self::Baseline(_)
             | Self::Maps(_)
-            | Self::Drive(_) => None,
+            | Self::Drive(_)
+            | Self::Edits(..) => None,
         }
     }
 }
@@ -234,6 +237,16 @@ impl Bench {
     pub(super) fn keep_means(&self, of: &Subject, averages: Averages) -> Arc<Averages> {
         let bytes = |kept: &Averages| 8 * kept.means.post.iter().map(Vec::len).sum::<usize>();
         self.memo(&of.snapshot, Key::Means(of.form, of.means_by_position()), || averages, bytes)
+    }
+
+    /// What the subject's list of edits needs, if known.
+    pub(super) fn known_edits(&self, of: &Subject) -> Option<Arc<ReadyEdits>> {
+        self.known(&of.snapshot, &Key::Edits(of.form, of.edits.list.clone()))
+    }
+
+    pub(super) fn keep_edits(&self, of: &Subject, ready: ReadyEdits) -> Arc<ReadyEdits> {
+        let key = Key::Edits(of.form, of.edits.list.clone());
+        self.memo(&of.snapshot, key, || ready, ReadyEdits::bytes)
     }
 
     /// The evaluation without edits, if known.

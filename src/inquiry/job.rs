@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::Findings;
 use super::bench::{Averages, Bench};
+use crate::analysis::edits::{EditSums, ReadyEdits};
 use crate::analysis::evaluation::{Totals, values_of};
 use crate::analysis::hypotheses::{Tracker, TrackerSums};
 use crate::analysis::total::{Total, add_each, slice_len};
 use crate::analysis::{Evaluation, Tally};
 use crate::figure::Subject;
-use crate::model::{Interventions, Patch, Snapshot};
-use crate::task::{Dataset, Split};
+use crate::model::{EditRule, Interventions, Patch, Snapshot};
+use crate::task::{Dataset, Example, Split, Token};
 
 /// The result of a step.
 pub enum Progress {
@@ -38,34 +39,48 @@ impl<F: Fn(&Bench) -> Findings + Send> Job for Once<F> {
     }
 }
 
-/// The replacement values of a set's sequences.
-pub(super) enum Patches {
-    /// The same for each.
-    Same(Patch),
-    /// For each the activations of another one.
-    Donors { edits: Interventions, donors: Arc<[usize]> },
+/// What a subject's edits need beside a sequence.
+pub(super) struct Patches {
+    edits: Interventions,
+    /// Of the heads, neurons and patterns, unless they are resampled.
+    switched: Option<Patch>,
+    list: Arc<ReadyEdits>,
+    /// For each validation sequence another one, if an edit resamples.
+    donors: Option<Arc<[usize]>>,
 }
 
 impl From<Patch> for Patches {
     fn from(patch: Patch) -> Self {
-        Self::Same(patch)
+        let list = Arc::new(ReadyEdits::none());
+        Self { edits: Interventions::default(), switched: Some(patch), list, donors: None }
     }
 }
 
 impl Patches {
     /// The patch of a validation sequence.
     fn of(&self, index: usize, weights: &Snapshot, data: &Dataset) -> Cow<'_, Patch> {
-        match self {
-            Self::Same(patch) => Cow::Borrowed(patch),
-            Self::Donors { edits, donors } => Cow::Owned(donated(edits, donors[index], weights, data)),
-        }
+        let example = |index: usize| data.example(Split::Validation, index).tokens();
+        let donor = self.donors.as_ref().map(|donors| example(donors[index]));
+        self.of_tokens(weights, example(index), donor)
     }
-}
 
-/// The patch with the activations of a validation sequence.
-fn donated(edits: &Interventions, donor: usize, weights: &Snapshot, data: &Dataset) -> Patch {
-    let values = values_of(&weights.weights, data.example(Split::Validation, donor).tokens());
-    edits.patch(weights.config(), Some(&values))
+    /// The patch of a sequence, for which `donor` stands in where values are resampled.
+    pub(super) fn of_tokens(
+        &self,
+        weights: &Snapshot,
+        tokens: &[Token],
+        donor: Option<&[Token]>,
+    ) -> Cow<'_, Patch> {
+        let switched = match (&self.switched, donor) {
+            (Some(patch), _) => Cow::Borrowed(patch),
+            (None, Some(donor)) => {
+                let values = values_of(&weights.weights, donor);
+                Cow::Owned(self.edits.patch(weights.config(), Some(&values)))
+            }
+            (None, None) => Cow::Owned(Patch::default()),
+        };
+        self.list.patch(&weights.weights, (tokens, donor), switched)
+    }
 }
 
 /// A total over the validation set, or over other data, computed in slices.
@@ -115,11 +130,12 @@ impl<T: Total> Sweep<T> {
     }
 }
 
-/// Computes the mean activations of a subject's weights unless they are known.
+/// Computes the mean activations of a subject's weights, and what its list of edits needs, unless they are known.
 #[derive(Default)]
 pub(super) struct MeansOf {
     known: Option<Arc<Averages>>,
     sweep: Option<Sweep<Totals>>,
+    of_list: Option<Sweep<EditSums>>,
 }
 
 impl MeansOf {
@@ -139,22 +155,44 @@ impl MeansOf {
         self.known.clone()
     }
 
-    /// The replacement values of a subject's edits in every validation sequence; `None` until known.
-    pub(super) fn patches(&mut self, of: &Subject, bench: &Bench) -> Option<Patches> {
-        match bench.donors().filter(|_| of.is_resampled()) {
-            Some(donors) => Some(Patches::Donors { edits: of.edits.clone(), donors }),
-            None => self.patch(of, bench).map(Patches::Same),
+    /// What the list of edits needs; `None` until known.
+    fn list(&mut self, of: &Subject, bench: &Bench) -> Option<Arc<ReadyEdits>> {
+        let edits = &of.edits.list;
+        if edits.is_empty() {
+            return Some(Arc::new(ReadyEdits::none()));
         }
+        if let Some(known) = bench.known_edits(of) {
+            return Some(known);
+        }
+        let weights = bench.weights(of);
+        let sums = EditSums::new(&weights, &edits.as_slice().into());
+        if !edits.iter().any(EditRule::needs_data) {
+            return Some(bench.keep_edits(of, sums.ready()));
+        }
+        let sweep = self.of_list.get_or_insert_with(|| Sweep::new(weights, Patch::default(), sums));
+        let ready = sweep.step(bench)?.ready();
+        self.of_list = None;
+        Some(bench.keep_edits(of, ready))
     }
 
-    /// The replacement values of a subject's edits in its sequence; `None` until known.
-    pub(super) fn patch(&mut self, of: &Subject, bench: &Bench) -> Option<Patch> {
-        if let Some(donor) = bench.donor(of.tokens()).filter(|_| of.is_resampled()) {
-            return Some(donated(&of.edits, donor, &bench.weights(of), bench.data()));
-        }
+    /// What the subject's edits need; `None` until known.
+    pub(super) fn patches(&mut self, of: &Subject, bench: &Bench) -> Option<Patches> {
+        let list = self.list(of, bench)?;
+        let donors = bench.donors().filter(|_| of.needs_donors());
+        let is_resampled = of.is_resampled() && donors.is_some();
         let averages = if of.needs_means() { Some(self.step(of, bench)?) } else { None };
         let means = averages.as_ref().map(|averages| &averages.means);
-        Some(of.edits.patch(of.snapshot.config(), means))
+        let switched = (!is_resampled).then(|| of.edits.patch(of.snapshot.config(), means));
+        Some(Patches { edits: of.edits.clone(), switched, list, donors })
+    }
+
+    /// The patch of the subject's sequence; `None` until known.
+    pub(super) fn patch(&mut self, of: &Subject, bench: &Bench) -> Option<Patch> {
+        let patches = self.patches(of, bench)?;
+        let donor = bench.donor(of.tokens()).filter(|_| of.needs_donors());
+        let donor = donor.map(|donor| bench.data().example(Split::Validation, donor));
+        let donor = donor.as_ref().map(Example::tokens);
+        Some(patches.of_tokens(&bench.weights(of), of.tokens(), donor).into_owned())
     }
 }
 

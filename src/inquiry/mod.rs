@@ -26,6 +26,7 @@ pub mod patching;
 pub mod paths;
 pub mod predictions;
 mod probe;
+pub mod probing;
 pub mod projection;
 pub mod quadrants;
 pub mod repeated;
@@ -45,6 +46,7 @@ use crate::analysis::head_scores::HeadAverages;
 use crate::analysis::hypotheses::{Fitted, Tracker};
 use crate::analysis::lens::{LensFigures, LensRow};
 use crate::analysis::pairs::Spectra;
+use crate::analysis::probing::ProbeAccuracies;
 use crate::analysis::quadrants::Quadrants;
 use crate::analysis::{ControlPool, Evaluation, LowRank, NeuronHook, Scores, SingleNeurons, Target};
 use crate::figure::{Axis, Datum, Figure, Spec};
@@ -103,6 +105,8 @@ pub enum Question {
     Circuits,
     /// Accuracy of the lens at each place in the residual stream, over the validation set.
     Lens,
+    /// Accuracy of linear probes at each place in the residual stream and each position.
+    Probing,
     /// Every head's mean pattern and scores.
     Heads,
     /// A head's mean pattern by class.
@@ -165,6 +169,7 @@ impl Question {
             Self::Paths(_) => "paths",
             Self::Circuits => "circuits",
             Self::Lens => "lens",
+            Self::Probing => "probing",
             Self::Heads => "heads",
             Self::ClassPatterns(_) => "class_patterns",
             Self::Repeated => "repeated",
@@ -232,6 +237,7 @@ impl Question {
             Self::Paths(to) => paths::ask(subject, to),
             Self::Circuits => circuits::ask(subject),
             Self::Lens => lens::ask(subject),
+            Self::Probing => probing::ask(subject),
             Self::Heads => heads::ask(subject),
             Self::ClassPatterns(id) => class_patterns::ask(subject, *id),
             Self::Repeated => repeated::ask(subject),
@@ -304,6 +310,8 @@ pub enum Findings {
     Circuits(Arc<Vec<HeadCircuits>>),
     /// By place.
     Lens(Arc<Vec<LensFigures>>),
+    /// By place, then position.
+    Probing(Arc<ProbeAccuracies>),
     /// By layer, then head.
     Heads(Arc<Vec<HeadAverages>>),
     /// Of one head.

@@ -33,7 +33,8 @@ impl Probe {
     /// The probe of a subject whose replacement values are known.
     pub(super) fn of(subject: &Subject, patch: &Patch, bench: &Bench) -> Self {
         let clean = bench.clean(subject);
-        let cells = subject.edits.cells(subject.snapshot.config(), &clean.activations.keys);
+        let cells =
+            subject.edits.cells(subject.snapshot.config(), (subject.tokens(), &clean.activations.keys));
         Self {
             weights: bench.weights(subject),
             targets: bench.targets(subject.tokens()),

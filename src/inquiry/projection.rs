@@ -147,7 +147,7 @@ struct Asked {
 fn of_weights(of: Vectors, weights: &Weights, task: &dyn Task) -> (Vec<f32>, bool) {
     let (c, layout) = (weights.config(), &weights.layout);
     let circle =
-        task.cycle().filter(|cycle| of == Vectors::Embed || cycle.has_classes).map(|cycle| cycle.len);
+        task.facts().cycle.filter(|cycle| of == Vectors::Embed || cycle.has_classes).map(|cycle| cycle.len);
     match of {
         Vectors::Positions => {
             (layout.w_pos.as_ref().map_or_else(Vec::new, |w| weights.part(w).to_vec()), false)

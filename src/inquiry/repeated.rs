@@ -1,16 +1,13 @@
 //! What do the heads do on random tokens repeated once, with the edits?
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::bench::Bench;
-use super::job::{Job, MeansOf, Progress};
+use super::job::{Job, MeansOf, Patches, Progress};
 use super::{Answer, Findings};
-use crate::analysis::evaluation::values_of;
 use crate::analysis::head_scores::{RepeatedScores, RepeatedSums, repeated_tokens};
 use crate::analysis::total::add_each;
 use crate::figure::{Dim, Figure, Spec, Subject};
-use crate::model::Patch;
 use crate::task::{Example, Targets, Token};
 
 /// Induction heads.
@@ -65,7 +62,7 @@ pub struct RepeatedHeads {
 struct Repeated {
     subject: Subject,
     means: MeansOf,
-    patch: Option<Patch>,
+    patches: Option<Patches>,
     sequences: Vec<Vec<Token>>,
     next: usize,
     sums: RepeatedSums,
@@ -76,7 +73,7 @@ pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {
     Box::new(Repeated {
         subject: subject.clone(),
         means: MeansOf::default(),
-        patch: None,
+        patches: None,
         sequences: repeated_tokens(config, seed),
         next: 0,
         sums: RepeatedSums::new(config),
@@ -85,8 +82,8 @@ pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {
 
 impl Job for Repeated {
     fn step(&mut self, bench: &Bench) -> Progress {
-        let Some(patch) = &self.patch else {
-            self.patch = self.means.patch(&self.subject, bench);
+        let Some(patches) = &self.patches else {
+            self.patches = self.means.patches(&self.subject, bench);
             return Progress::More;
         };
         let end = (self.next + SLICE).min(self.sequences.len());
@@ -97,15 +94,11 @@ impl Job for Repeated {
             pairs.map(|(tokens, targets)| Example::new(tokens, targets)).collect();
         let (weights, sums) = (bench.weights(&self.subject), &mut self.sums);
         let wait = bench.yield_to_urgent();
-        let (edits, is_resampled, all) = (&self.subject.edits, self.subject.is_resampled(), &self.sequences);
-        let first = self.next;
+        let (all, first) = (&self.sequences, self.next);
         let patch_of = |index: usize| {
-            if !is_resampled {
-                return Cow::Borrowed(patch);
-            }
             // Another random sequence, of the same length as all.
-            let values = values_of(&weights.weights, &all[(first + index + 1) % all.len()]);
-            Cow::Owned(edits.patch(weights.config(), Some(&values)))
+            let donor = &all[(first + index + 1) % all.len()];
+            patches.of_tokens(&weights, &all[first + index], Some(donor))
         };
         bench.long(|| add_each(sums, &weights.weights, &patch_of, &examples, SLICE, &wait));
         bench.count(examples.len());

@@ -90,7 +90,7 @@ const NEURONS: usize = 32;
 
 /// Whether the model reads a task's pairs of operands, and neurons and logits over all of them can be kept.
 pub fn has_pairs(task: &dyn Task, config: &ModelConfig) -> bool {
-    let Some(cycle) = task.cycle().filter(|cycle| cycle.has_pairs) else { return false };
+    let Some(cycle) = task.facts().cycle.filter(|cycle| cycle.has_pairs) else { return false };
     let pairs = cycle.len.saturating_mul(cycle.len);
     let is_kept = pairs <= MOST_PAIRS && PairValues::bytes(config, pairs) <= MOST_BYTES;
     is_kept && task.n_ctx() <= config.n_ctx
@@ -156,7 +156,9 @@ impl Asked {
 
 impl Job for Asked {
     fn step(&mut self, bench: &Bench) -> Progress {
-        let Some(cycle) = bench.data().task().cycle() else { panic!("spectra are of a circle of tokens") };
+        let Some(cycle) = bench.data().task().facts().cycle else {
+            panic!("spectra are of a circle of tokens")
+        };
         let (fourier, weights) = (Fourier::new(cycle.len), bench.weights(&self.subject));
         if has_pairs(&**bench.data().task(), weights.config()) && !self.pairs_known(cycle, &fourier, bench) {
             return Progress::More;

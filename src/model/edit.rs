@@ -33,11 +33,13 @@ pub enum Hook {
     Post,
     /// `hook_mlp_out`.
     MlpOut,
+    /// `hook_resid_post`: in the last block, what the logits alone read.
+    ResidPost,
 }
 
 impl Hook {
     /// Every hook.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ResidPre,
         Self::Q,
         Self::K,
@@ -49,6 +51,7 @@ impl Hook {
         Self::Pre,
         Self::Post,
         Self::MlpOut,
+        Self::ResidPost,
     ];
 
     /// TransformerLens' name without the block and `hook_`: `resid_pre`, for example.
@@ -65,6 +68,7 @@ impl Hook {
             Self::Pre => "pre",
             Self::Post => "post",
             Self::MlpOut => "mlp_out",
+            Self::ResidPost => "resid_post",
         }
     }
 
@@ -73,7 +77,7 @@ impl Hook {
         let part = match self {
             Self::Q | Self::K | Self::V | Self::Pattern | Self::Z => "attn.",
             Self::Pre | Self::Post => "mlp.",
-            Self::ResidPre | Self::AttnOut | Self::ResidMid | Self::MlpOut => "",
+            Self::ResidPre | Self::AttnOut | Self::ResidMid | Self::MlpOut | Self::ResidPost => "",
         };
         format!("blocks.{layer}.{part}hook_{}", self.site())
     }
@@ -91,7 +95,7 @@ impl Hook {
     /// Number of its indices.
     pub fn indices(self, c: &ModelConfig) -> usize {
         match self {
-            Self::ResidPre | Self::AttnOut | Self::ResidMid | Self::MlpOut => 1,
+            Self::ResidPre | Self::AttnOut | Self::ResidMid | Self::MlpOut | Self::ResidPost => 1,
             Self::Q | Self::K | Self::V | Self::Pattern | Self::Z => c.n_heads,
             Self::Pre | Self::Post => c.d_mlp,
         }
@@ -100,7 +104,7 @@ impl Hook {
     /// Values of one index at a position; of a pattern, none of fixed number.
     pub(super) fn width(self, c: &ModelConfig) -> usize {
         match self {
-            Self::ResidPre | Self::AttnOut | Self::ResidMid | Self::MlpOut => c.d_model,
+            Self::ResidPre | Self::AttnOut | Self::ResidMid | Self::MlpOut | Self::ResidPost => c.d_model,
             Self::Q | Self::K | Self::V | Self::Z => c.d_head,
             Self::Pre | Self::Post => 1,
             Self::Pattern => 0,
@@ -129,7 +133,8 @@ pub enum Positions {
 }
 
 impl Positions {
-    pub(super) fn has(&self, position: usize) -> bool {
+    /// Whether a position is among them.
+    pub fn has(&self, position: usize) -> bool {
         match self {
             Self::All => true,
             Self::Only(positions) => positions.contains(&position),

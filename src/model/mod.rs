@@ -26,6 +26,10 @@ mod parts;
 mod pass;
 mod patch;
 mod place;
+mod places;
+mod rule;
+mod rule_file;
+mod rule_table;
 mod settings;
 mod single;
 mod snapshot;
@@ -41,7 +45,7 @@ pub use backend::{Backend, Transformer, composed_loss};
 pub use batch::{BatchResult, Workspace};
 pub use cache::cache;
 pub use config::{ConfigError, ModelConfig};
-pub use donor::Donor;
+pub use donor::{Donor, hook_rows};
 pub use edit::{AblationKind, Change, Edit, Hook, Means, PatternKind, Positions};
 pub use fold::{FoldOptions, fold};
 #[cfg(feature = "cuda")]
@@ -55,9 +59,16 @@ pub use loss_dtype::LossDtype;
 pub use matmul::{Mat, MatMut, Write, matmul};
 pub use one_hot::Sequences;
 pub use parts::{Activation, Affine, Normalization, PositionEmbedding};
-pub use pass::{attn_out, cross_entropy, forward, forward_again, forward_each, mlp_out, normalized, unembed};
-pub use patch::Patch;
+pub use pass::{
+    attn_out, cross_entropy, embed_rows, forward, forward_again, forward_each, mlp_out, normalized,
+    pos_embed_rows, unembed,
+};
+pub use patch::{Op, Patch, PatternRows};
 pub use place::TensorView;
+pub use places::Places;
+pub use rule::{Becomes, Direction, EditRule, Reader, Site};
+pub use rule_file::{EditsError, read_edits, write_edits};
+pub use rule_table::{DirectionTable, EditTable, Name, ReaderTable, To};
 pub use settings::{ModelSettings, backticked, keys_of};
 pub use single::change_each;
 pub use snapshot::{FoldCache, Snapshot};

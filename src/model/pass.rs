@@ -127,6 +127,7 @@ fn write_neurons(weights: &Weights, index: usize, layer: Layer<'_>, to: &mut Act
         }
         _ => next.copy_from_slice(&block.resid_mid),
     }
+    layer.edit_queries(Hook::ResidPost, next);
 }
 
 fn logits(weights: &Weights, to: &mut Activations) {
@@ -174,6 +175,18 @@ pub fn attn_out(weights: &Weights, from: &Activations, layer: usize) -> Vec<f32>
 pub fn mlp_out(weights: &Weights, from: &Activations, layer: usize) -> Option<Vec<f32>> {
     let (mlp, at) = (from.blocks[layer].mlp.as_ref()?, weights.layout.blocks[layer].mlp.as_ref()?);
     Some(mlp::out(weights.params(), at, &mlp.post))
+}
+
+/// The embeddings of tokens, `[pos, d_model]`: `hook_embed`.
+pub fn embed_rows(weights: &Weights, tokens: &[Token]) -> Vec<f32> {
+    let (d_model, w_e) = (weights.config().d_model, weights.part(weights.layout.embed().w_e));
+    tokens.iter().flat_map(|&token| &w_e[usize::from(token) * d_model..][..d_model]).copied().collect()
+}
+
+/// The embeddings of the first positions, `[pos, d_model]`: `hook_pos_embed`; none if they are not in the stream.
+pub fn pos_embed_rows(weights: &Weights, len: usize) -> Vec<f32> {
+    let values = len * weights.config().d_model;
+    weights.layout.embed().positions().map_or_else(Vec::new, |at| weights.part(at)[..values].to_vec())
 }
 
 /// Sum of the cross-entropies of `logits`, `[pos, d_vocab_out]`, over positions with a target, in nats. Panics unless

@@ -1,5 +1,7 @@
 //! Edits in the form that a pass applies.
 
+use std::collections::BTreeSet;
+
 use super::config::ModelConfig;
 use super::edit::{Change, Edit, Hook, Means, PatternKind, Positions};
 use super::visible::VisibleKeys;
@@ -18,14 +20,49 @@ pub(super) struct BlockEdit {
     pub(super) patterns: Vec<PatternEdit>,
 }
 
-/// The columns of a hook from `first` on are replaced by `values`, `[rows, width]`, at some positions.
+/// The columns of a hook from `first` on are changed by `values`, `[rows, width]`, at some positions.
 #[derive(Clone, Debug)]
 struct Columns {
     hook: Hook,
     first: usize,
     width: usize,
+    op: Op,
     values: Vec<f32>,
     positions: Positions,
+}
+
+/// What happens to a row of values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Op {
+    /// The given values take its place.
+    Put,
+    /// The given values are added.
+    Add,
+    /// It is multiplied by a number.
+    Scale(f32),
+    /// Each value is raised to the first number and lowered to the second.
+    Clamp(f32, f32),
+    /// Its component along the given vector is removed.
+    Remove,
+}
+
+impl Op {
+    /// Changes a row.
+    pub fn apply(self, row: &mut [f32], values: &[f32]) {
+        let pairs = || values.iter().map(|value| f64::from(*value));
+        match self {
+            Self::Put => row.copy_from_slice(values),
+            Self::Add => row.iter_mut().zip(values).for_each(|(x, value)| *x += value),
+            Self::Scale(by) => row.iter_mut().for_each(|x| *x *= by),
+            Self::Clamp(low, high) => row.iter_mut().for_each(|x| *x = x.clamp(low, high)),
+            Self::Remove => {
+                let square: f64 = pairs().map(|value| value * value).sum();
+                let along: f64 = row.iter().zip(pairs()).map(|(x, value)| f64::from(*x) * value).sum();
+                let share = if square > 0.0 { along / square } else { 0.0 };
+                row.iter_mut().zip(pairs()).for_each(|(x, value)| *x -= (share * value) as f32);
+            }
+        }
+    }
 }
 
 /// Replaces a head's pattern at some queries.
@@ -38,10 +75,21 @@ pub(super) struct PatternEdit {
 
 /// The rows of a replaced pattern.
 #[derive(Clone, Debug)]
-enum PatternRows {
+pub enum PatternRows {
+    /// A pattern of this kind.
     Kind(PatternKind),
     /// `[query, key]`, of a sequence of the same length.
     Donor(Vec<f32>),
+    /// `[queries, width]`, or one row for all queries, each divided by its sum over the keys that the query sees; queries
+    /// after the last keep their own.
+    Table {
+        /// The rows.
+        values: Vec<f32>,
+        /// Keys in a row.
+        width: usize,
+    },
+    /// The head's own, without these keys, divided by the sum of the rest.
+    Without(BTreeSet<usize>),
 }
 
 /// The part of a block from which an edit makes it run again.
@@ -63,7 +111,7 @@ impl Hook {
             Self::ResidPre | Self::Q | Self::K | Self::V => Stage::Input,
             Self::Pattern | Self::Z | Self::AttnOut | Self::ResidMid => Stage::Heads,
             Self::Pre => Stage::Neurons,
-            Self::Post | Self::MlpOut => Stage::Output,
+            Self::Post | Self::MlpOut | Self::ResidPost => Stage::Output,
         }
     }
 }
@@ -119,13 +167,73 @@ impl Patch {
                     }
                     _ => {
                         let (first, width) = (hook.first(config, index), hook.width(config));
-                        let values = values(edit, index);
-                        block.columns.push(Columns { hook, first, width, values, positions });
+                        let (op, values) = (Op::Put, values(edit, index));
+                        block.columns.push(Columns { hook, first, width, op, values, positions });
                     }
                 }
             }
         }
         patch
+    }
+
+    /// Changes an index of a hook in a block at some positions by `values`, `[rows, width]`: the same row everywhere, or one
+    /// row per position, of which those after the last stay as they are.
+    pub fn push(
+        &mut self,
+        config: &ModelConfig,
+        (layer, hook, index): (usize, Hook, usize),
+        positions: Positions,
+        (op, values): (Op, Vec<f32>),
+    ) {
+        let (first, width) = (hook.first(config, index), hook.width(config));
+        self.block_mut(config, layer).columns.push(Columns { hook, first, width, op, values, positions });
+    }
+
+    /// Replaces rows of a head's pattern.
+    pub fn push_pattern(
+        &mut self,
+        config: &ModelConfig,
+        (layer, head): (usize, usize),
+        positions: Positions,
+        rows: PatternRows,
+    ) {
+        self.block_mut(config, layer).patterns.push(PatternEdit { head, rows, positions });
+    }
+
+    /// The same without the edits of a hook in a block.
+    #[must_use]
+    pub fn without(&self, (layer, hook): (usize, Hook)) -> Self {
+        let mut rest = self.clone();
+        let block = rest.blocks.get_mut(layer).into_iter();
+        block.for_each(|block| block.columns.retain(|columns| columns.hook != hook));
+        rest
+    }
+
+    /// Like [`push`](Self::push), before all other edits.
+    pub fn push_first(
+        &mut self,
+        config: &ModelConfig,
+        place: (usize, Hook, usize),
+        positions: Positions,
+        change: (Op, Vec<f32>),
+    ) {
+        self.push(config, place, positions, change);
+        self.blocks[place.0].columns.rotate_right(1);
+    }
+
+    /// Whether any of these hooks of a block is edited.
+    pub fn edits(&self, layer: usize, hooks: &[Hook]) -> bool {
+        hooks.iter().any(|hook| self.block(layer).edits(*hook))
+    }
+
+    /// Edits rows of a hook, one for each position.
+    pub fn edit_rows(&self, (layer, hook): (usize, Hook), rows: &mut [f32], len: usize) {
+        self.block(layer).apply(hook, rows, &(0..len).collect::<Vec<_>>());
+    }
+
+    fn block_mut(&mut self, config: &ModelConfig, layer: usize) -> &mut BlockEdit {
+        self.blocks.resize_with(self.blocks.len().max(config.n_layers), BlockEdit::default);
+        &mut self.blocks[layer]
     }
 
     /// Adds the edits of another patch.
@@ -182,7 +290,7 @@ impl Columns {
             if let Some(values) = self.values.get(from..from + self.width)
                 && self.positions.has(position)
             {
-                row[self.first..self.first + self.width].copy_from_slice(values);
+                self.op.apply(&mut row[self.first..self.first + self.width], values);
             }
         }
     }
@@ -202,7 +310,26 @@ impl PatternEdit {
                     row.copy_from_slice(&rows[query * len..(query + 1) * len]);
                 }
                 PatternRows::Donor(_) => {}
+                PatternRows::Table { values, width } => {
+                    let first = if values.len() == *width { 0 } else { query * width };
+                    let Some(values) = values.get(first..first + width) else { continue };
+                    row.fill(0.0);
+                    keys.of(query).filter(|key| key < width).for_each(|key| row[key] = values[key]);
+                    normalize(row);
+                }
+                PatternRows::Without(hidden) => {
+                    hidden.iter().filter(|key| **key < len).for_each(|key| row[*key] = 0.0);
+                    normalize(row);
+                }
             }
         }
+    }
+}
+
+/// Divides a row by its sum, unless that is 0.
+fn normalize(row: &mut [f32]) {
+    let sum: f32 = row.iter().sum();
+    if sum > 0.0 {
+        row.iter_mut().for_each(|x| *x /= sum);
     }
 }

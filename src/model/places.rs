@@ -1,25 +1,24 @@
-//! The positions of `--positions`.
+//! Positions by number, range or token.
 
 use std::ops::RangeInclusive;
 
-use super::Failure;
-use crate::model::Positions;
+use super::edit::Positions;
 use crate::task::{Token, Vocabulary};
 
 /// Some positions of every sequence, and those that hold certain tokens.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Chosen {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
     ranges: Vec<RangeInclusive<usize>>,
     tokens: Vec<Token>,
 }
 
-impl Chosen {
+impl Places {
     /// Reads `3,5-9,token=7`; `longest` is the length of the longest sequence.
     ///
     /// # Errors
     /// Names the part that is no position, no range or no token.
-    pub fn parse(text: &str, names: &Vocabulary, longest: usize) -> Result<Self, Failure> {
-        let refuse = |part: &str, why: String| Failure::Usage(format!("--positions: `{part}`: {why}"));
+    pub fn parse(text: &str, names: &Vocabulary, longest: usize) -> Result<Self, String> {
+        let refuse = |part: &str, why: String| format!("`{part}`: {why}");
         let mut chosen = Self { ranges: Vec::new(), tokens: Vec::new() };
         for part in text.split(',').map(str::trim) {
             if let Some(name) = part.strip_prefix("token=") {
@@ -65,7 +64,7 @@ mod tests {
     #[test]
     fn positions_are_numbers_ranges_and_those_of_a_token() {
         let names = Vocabulary::Names(["a", "+", "="].map(Into::into).into());
-        let of = |text: &str| Chosen::parse(text, &names, 8).unwrap().of(&[0, 1, 2, 0, 1, 0]);
+        let of = |text: &str| Places::parse(text, &names, 8).unwrap().of(&[0, 1, 2, 0, 1, 0]);
         let only = |positions: &[usize]| Positions::Only(positions.iter().copied().collect());
         assert_eq!(of("3,0"), only(&[0, 3]));
         assert_eq!(of("1-2, 4-7"), only(&[1, 2, 4, 5]));
@@ -75,9 +74,9 @@ mod tests {
 
     #[test]
     fn what_is_no_position_is_named() {
-        let refused = |text: &str| Chosen::parse(text, &Vocabulary::Numbers(4), 8).unwrap_err().to_string();
+        let refused = |text: &str| Places::parse(text, &Vocabulary::Numbers(4), 8).unwrap_err();
         for (text, words) in [
-            ("8", "--positions: `8`: the longest sequence has positions 0 to 7"),
+            ("8", "`8`: the longest sequence has positions 0 to 7"),
             ("1,5-2", "`5-2`: a range goes from"),
             ("2-", "`2-`: neither a position, a range"),
             ("x", "`x`"),

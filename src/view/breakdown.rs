@@ -37,7 +37,7 @@ pub(super) fn render(
         },
         Breakdown::Answers => match panels() {
             Panels { kinds: Some(panel), columns, .. } => kinds(ink, app, area, &panel, columns),
-            _ if app.task().answers().is_none() => note(ink, area, "this task sorts no predictions"),
+            _ if app.task().facts().answers.is_none() => note(ink, area, "this task sorts no predictions"),
             _ => note(ink, area, NOT_COUNTED),
         },
         Breakdown::Confusion => match panels() {
@@ -94,7 +94,7 @@ fn situations(ink: &mut Ink<'_>, area: Rect, panel: &Panel, columns: &[(&str, &s
 
 /// The share of each kind among the predictions at the positions in question.
 fn kinds(ink: &mut Ink<'_>, app: &App, area: Rect, panel: &Panel, columns: &[(&str, &str)]) {
-    let Some(kinds) = app.task().answers() else { return };
+    let Some(kinds) = app.task().facts().answers else { return };
     let names = Vocabulary::Names(kinds.values.iter().map(|&name| name.to_owned()).collect());
     let shares = |suffix: &str| -> Vec<Option<f64>> {
         let counts = panel.values(&format!("count{suffix}"));

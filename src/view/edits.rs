@@ -83,12 +83,13 @@ fn heading(app: &App, probe: &Probe) -> String {
     let ablated: Vec<String> = counts.into_iter().flatten().collect();
     let ablated = (!ablated.is_empty()).then(|| format!("{} {kind}", ablated.join(", ")));
     let replaced = plural(off.patterns.len(), "pattern").map(|count| format!("{count} replaced"));
-    let parts: Vec<String> = [ablated, replaced].into_iter().flatten().collect();
+    let listed = plural(off.list.len(), if off.switched() > 0 { "other edit" } else { "edit" });
+    let parts: Vec<String> = [ablated, replaced, listed].into_iter().flatten().collect();
     format!("{}: {} cells of this sequence", parts.join(", "), probe.cells)
 }
 
 /// Height of the hints while nothing is off.
-const NOTHING_OFF: u16 = 8;
+const NOTHING_OFF: u16 = 9;
 
 fn nothing_off(ink: &mut Ink<'_>, area: Rect) {
     ink.rule(area, 0, "ablation", "nothing is off");
@@ -98,7 +99,8 @@ fn nothing_off(ink: &mut Ink<'_>, area: Rect) {
         ("", "B switches off those that track the target's token"),
         ("2", "a replaces a head's pattern, A every one: uniform, identity, previous"),
         ("m", "zero, the mean, that at each position, or another sequence's values"),
-        ("6", "here again: loss and accuracy before and after, beside random sets"),
+        ("7", "space: a cell of the grid takes the corrupted sequence's value"),
+        ("a", "here: type an edit of any activation; s saves all edits, o opens them"),
     ];
     let rows: Vec<Row<'_>> = how
         .map(|(key, text)| Row::new([ink.left(format!("  {key}"), Role::Key), ink.left(text, Role::Plain)]))
@@ -106,7 +108,7 @@ fn nothing_off(ink: &mut Ink<'_>, area: Rect) {
     ink.table(lines(area, 2, area.height), &[9, area.width.saturating_sub(10)], rows);
 }
 
-fn name(line: InterventionRow) -> String {
+fn name(app: &App, line: InterventionRow) -> String {
     match line {
         InterventionRow::Head(id) => format!("head {}.{}", id.layer, id.head),
         InterventionRow::Neuron(id) => format!("neuron {}.{}", id.layer, id.neuron),
@@ -118,14 +120,16 @@ fn name(line: InterventionRow) -> String {
             };
             format!("pattern {}.{}: {how}", id.layer, id.head)
         }
+        InterventionRow::Listed(at) => app.ablation.off.list[at].to_string(),
     }
 }
 
 fn list(ink: &mut Ink<'_>, app: &App, area: Rect) {
-    let names: Vec<String> = app.ablation.lines().into_iter().map(name).collect();
+    let names: Vec<String> = app.ablation.lines().into_iter().map(|line| name(app, line)).collect();
     let selected = app.cursor.off_line.min(names.len().saturating_sub(1));
     let shown = window(selected, names.len(), usize::from(area.height.saturating_sub(1)));
-    ink.rule(area, 0, &format!("off{}", of_all(&shown, names.len())), "space: on again");
+    let title = if app.ablation.off.list.is_empty() { "off" } else { "edits" };
+    ink.rule(area, 0, &format!("{title}{}", of_all(&shown, names.len())), "space: on again");
     for (line, at) in lines(area, 1, area.height).rows().zip(shown) {
         let role = if at == selected { Role::Cursor } else { Role::Plain };
         let [cursor, off] = ink.marks(at == selected, true);

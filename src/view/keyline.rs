@@ -47,7 +47,13 @@ fn choices(ink: &mut Ink<'_>, app: &App, area: Rect) {
             let subject = match picker.kind {
                 PickerKind::Filter => "filter: ",
                 PickerKind::Target => "target class: ",
+                PickerKind::Edit => "edit: ",
+                PickerKind::Save => "save edits as: ",
+                PickerKind::Load => "load edits: ",
             };
+            if !picker.kind.is_of_list() {
+                return entry(ink, area, (subject, &picker.entry), example(picker.kind));
+            }
             let names: Vec<&str> = picker.choices.iter().map(|(name, _)| name.as_str()).collect();
             choice(ink, area, (subject, &picker.entry), &names, picker.at);
         }
@@ -62,6 +68,24 @@ fn choices(ink: &mut Ink<'_>, app: &App, area: Rect) {
             choice(ink, area, ("token (Tab): ", &edit.entry), &names, 0);
         }
         _ => {}
+    }
+}
+
+/// An entry of this kind.
+fn example(kind: PickerKind) -> &'static str {
+    if kind == PickerKind::Edit { r#"site = "z", layer = 0, heads = [1], scale = 0.5"# } else { "a name" }
+}
+
+/// Draws the end of an entry after its title; while nothing is typed, an example.
+fn entry(ink: &mut Ink<'_>, area: Rect, (title, entry): (&str, &str), example: &str) {
+    ink.draw(Clear, area);
+    let x = ink.text(area, 1, 0, title, Role::Strong);
+    let room = usize::from(area.width.saturating_sub(x + 1));
+    let skipped = entry.chars().count().saturating_sub(room);
+    let end: String = entry.chars().skip(skipped).collect();
+    let x = ink.text(area, x, 0, &format!("{end}_"), Role::Cursor) + 2;
+    if entry.is_empty() {
+        ink.text(area, x, 0, example, Role::Faint);
     }
 }
 

@@ -10,11 +10,11 @@ use super::ink::{Ink, beside, lines, part, width};
 use super::number::{figure, signed};
 use super::table::{Row, table_width};
 use super::theme::Role;
-use super::{Look, component_map, lens, logit_row, nothing_yet, profile, provenance, target};
+use super::{Look, component_map, lens, logit_row, nothing_yet, probes, profile, provenance, target};
 use crate::analysis::Component;
 use crate::app::keymap::Key;
 use crate::app::views::logits::{components, mlp_parts, relative_components, sums};
-use crate::app::{App, ContributionsFrom, LogitPanel, MlpRow};
+use crate::app::{App, ContributionsFrom, LogitPanel, MlpRow, StreamReader};
 use crate::figure::Panel;
 use crate::inquiry::Probe;
 
@@ -54,6 +54,7 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
 enum Lower {
     Map,
     Lens,
+    Probes,
     Profile,
 }
 
@@ -61,7 +62,7 @@ impl Lower {
     fn height(self, app: &App, probe: &Probe) -> u16 {
         match self {
             Self::Map => component_map::height(probe),
-            Self::Lens => lens::height(app),
+            Self::Lens | Self::Probes => lens::height(app),
             Self::Profile => PROFILE,
         }
     }
@@ -70,6 +71,7 @@ impl Lower {
         match self {
             Self::Map => component_map::render(ink, app, probe, area),
             Self::Lens => lens::render(ink, app, probe, area),
+            Self::Probes => probes::render(ink, app, area),
             Self::Profile => profile::render(ink, app, probe, area),
         }
     }
@@ -77,11 +79,15 @@ impl Lower {
 
 /// The panels that fit below the list of components and its sum.
 fn panels(app: &App, probe: &Probe, height: u16) -> Vec<Lower> {
-    let asked = if app.settings.logits == LogitPanel::Lens { Lower::Lens } else { Lower::Profile };
+    let read = match app.settings.reader {
+        StreamReader::Probes => Lower::Probes,
+        StreamReader::Lens => Lower::Lens,
+    };
+    let asked = if app.settings.logits == LogitPanel::Lens { read } else { Lower::Profile };
     let parts = if app.settings.mlp == MlpRow::Split && probe.config().has_mlp() { 2 } else { 0 };
     let list = u16::try_from(probe.clean.attribution.components.len() + parts + 5).unwrap_or(u16::MAX);
     let choices: [&[Lower]; 3] =
-        [&[Lower::Map, Lower::Lens, Lower::Profile], &[Lower::Map, asked], &[Lower::Lens, Lower::Profile]];
+        [&[Lower::Map, read, Lower::Profile], &[Lower::Map, asked], &[read, Lower::Profile]];
     let needed = |panels: &[Lower]| {
         panels.iter().fold(list, |sum, panel| sum.saturating_add(panel.height(app, probe)))
     };
@@ -90,11 +96,11 @@ fn panels(app: &App, probe: &Probe, height: u16) -> Vec<Lower> {
     chosen.map_or_else(one, <[Lower]>::to_vec)
 }
 
-/// Whether both profile and lens are in view.
+/// Whether profile and lens, or probes, are both in view.
 fn shows_all(app: &App, area: Rect) -> bool {
     let probe = app.probe.as_deref().filter(|probe| !probe.is_empty());
     let shown = probe.map(|probe| panels(app, probe, area.height)).unwrap_or_default();
-    shown.contains(&Lower::Lens) && shown.contains(&Lower::Profile)
+    shown.contains(&Lower::Profile) && (shown.contains(&Lower::Lens) || shown.contains(&Lower::Probes))
 }
 
 /// A line of the list: a component, or a part of an MLP.
@@ -124,7 +130,8 @@ fn rows(app: &App, probe: &Probe) -> Vec<Line> {
     let parts = mlp_parts(app).filter(|_| split.is_some());
     let mut rows = Vec::new();
     for (at, component) in probe.clean.attribution.components.iter().enumerate() {
-        let is_off = matches!(component, Component::Head(id) if off.heads.contains(id));
+        let is_head_off = matches!(component, Component::Head(id) if off.heads.contains(id));
+        let is_off = is_head_off || app.is_switched(*component);
         let name = component.to_string();
         rows.push(Line { name, component: Some(at), values: both(&panel, at), is_off });
         let parts = parts.iter().filter(|_| Some(*component) == split);

@@ -48,6 +48,7 @@ mod neurons;
 mod pairs;
 mod patch;
 mod paths;
+mod probes;
 mod profile;
 mod projection;
 mod readout;

@@ -5,6 +5,7 @@ use ratatui::text::Line;
 use ratatui::widgets::Tabs;
 
 use super::ink::{Ink, part, width};
+use super::number::count;
 use super::theme::Role;
 use crate::app::{App, Look, ViewId};
 
@@ -52,6 +53,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let kind = if edits.heads.len() + edits.neurons.len() > 0 { edits.kind.word() } else { "" };
     let texts = match (off, kind) {
         (0, _) => [String::new(), String::new()],
+        (n, _) if edits.switched() < n => [count(n, "edit"), n.to_string()].map(|n| format!("✕ {n}  ")),
         (off, "") => [format!("✕ {off} off  "), format!("✕ {off} off  ")],
         (off, kind) => [format!("✕ {off} off: {kind}  "), format!("✕ {off}: {kind}  ")],
     };

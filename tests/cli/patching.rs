@@ -1,6 +1,6 @@
 //! `headcount patch`: its grids as text, JSON and a file, and what it refuses.
 
-use headcount::analysis::patching::{By, Direction, Metric, Pair, Plan};
+use headcount::analysis::patching::{By, Direction, Metric, Pair, Plan, Runs};
 use headcount::model::Hook;
 
 use super::*;
@@ -25,7 +25,7 @@ fn a_grid_is_that_of_the_library_with_the_targets_of_the_task() {
     let pair = Pair { clean, corrupted, position: 5, answer: 2, wrong: 5 };
     let (site, by, metric, direction) = (Hook::Z, By::IndexPosition, Metric::LogitDiff, Direction::Denoise);
     let weights = reference::weights("weights");
-    let grid = Plan { site, by, metric, direction }.grid(&weights, &pair);
+    let grid = Plan { site, by, metric, direction }.grid(&weights, &pair, &Runs::new(&weights, &pair));
     assert_eq!(grid.shape, [1, 2, 6]);
     for (at, value) in grid.values.iter().enumerate() {
         let found = json["values"][0][at / 6][at % 6].as_f64().unwrap() as f32;

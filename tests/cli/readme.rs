@@ -52,6 +52,9 @@ fn every_command_of_the_readme_does_what_it_is_printed_for() {
     let config =
         "seed = 9\n[model]\nn_ctx = 10\n[task]\nsequences = 20\n[train]\nbatch_size = 16\nepochs = 1\n";
     fs::write(dir.path().join("mine.toml"), config).unwrap();
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let edits = readme.split("```toml\n").find(|block| block.starts_with("[[edit]]")).unwrap();
+    fs::write(dir.path().join("edits.toml"), edits.split("```").next().unwrap()).unwrap();
     for folder in [".local/share/bash-completion/completions", ".local/share/man/man1"] {
         fs::create_dir_all(dir.path().join(folder)).unwrap();
     }

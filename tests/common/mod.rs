@@ -3,12 +3,13 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use headcount::analysis::Evaluation;
-use headcount::app::{App, AppOptions, ColorDepth, Command, Event, Export, Glyphs, Ground, Mode};
+use headcount::app::{App, AppOptions, ColorDepth, Command, Event, Export, Glyphs, Ground, Mode, Notice};
 use headcount::inquiry::{self, Answer, Bench, Inquiry, Question, Schedule};
 use headcount::model::{ModelConfig, Snapshot, Weights, read_weights};
 use headcount::picture;
@@ -46,6 +47,7 @@ pub struct Screen {
     pub evaluations: usize,
     pub copied: Vec<String>,
     pub exported: Vec<Export>,
+    pub saved_edits: BTreeMap<String, String>,
     pub suspended: usize,
     pub repainted: usize,
     pub quit: bool,
@@ -122,6 +124,7 @@ impl Setup {
             evaluations: 0,
             copied: Vec::new(),
             exported: Vec::new(),
+            saved_edits: BTreeMap::new(),
             suspended: 0,
             repainted: 0,
             quit: false,
@@ -173,6 +176,12 @@ impl Screen {
                 }
                 Command::Copy(text) => self.copied.push(text),
                 Command::Export(export) => self.exported.push(export),
+                Command::SaveEdits { name, text } => drop(self.saved_edits.insert(name, text)),
+                Command::LoadEdits(name) => {
+                    let text = self.saved_edits.get(&name).cloned();
+                    let missing = || Event::Notice(Notice::warning(format!("no {name}")));
+                    self.send(text.map_or_else(missing, Event::Edits));
+                }
                 Command::Suspend => self.suspended += 1,
                 Command::Repaint => self.repainted += 1,
                 Command::Quit => self.quit = true,

@@ -8,7 +8,7 @@ use super::{Room, position, view};
 use crate::app::cursor::{PAGE, moved};
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::panels::{PanelEntry, panel};
-use crate::app::{App, Notice};
+use crate::app::{App, Notice, PickerKind};
 use crate::figure::{At, Column, Figure, Panel};
 use crate::inquiry::Probe;
 use crate::inquiry::ablation::{
@@ -38,7 +38,7 @@ pub(crate) static ROOM: Room = Room {
     is_of_run: false,
     lacks: |app| {
         if app.ablation.off.is_empty() {
-            "nothing is edited: give --heads, --neurons or --pattern"
+            "nothing is edited: give --heads, --neurons, --pattern or --edits"
         } else {
             "there is no validation set"
         }
@@ -187,6 +187,24 @@ const KEYS: &[Binding] = &[
     bind(DOWN, |app| line(app, 1), JOIN, "the line below"),
     bind(PAGE_UP, |app| line(app, -PAGE), "", "ten lines up"),
     bind(PAGE_DOWN, |app| line(app, PAGE), "", "ten lines down"),
+    bind(
+        &[Key::ch('a')],
+        |_| Offer::set(|app| app.pick_from(PickerKind::Edit)),
+        "add",
+        "type an edit of any activation, as a file has it",
+    ),
+    bind(
+        &[Key::ch('s')],
+        |app| in_list(app, || Offer::set(|app| app.pick_from(PickerKind::Save))),
+        "save",
+        "save all edits under a name, for o and for --edits",
+    ),
+    bind(
+        &[Key::ch('o')],
+        |_| Offer::set(|app| app.pick_from(PickerKind::Load)),
+        "open",
+        "load edits that were saved",
+    ),
     bind(&[Key::ch('v')], breakdown, "by", "by class, by situation, the most frequent errors, at ties"),
     bind(
         &[Key::ch('D')],

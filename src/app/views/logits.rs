@@ -9,14 +9,16 @@ use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_
 use crate::app::moves::all_components;
 use crate::app::panels::{PanelEntry, panel};
 use crate::app::studies::Asked;
-use crate::app::{App, ContributionsFrom, LogitPanel};
+use crate::app::{App, ContributionsFrom, LogitPanel, StreamReader};
 use crate::figure::{At, Column, Figure, Panel};
 use crate::inquiry::component_means::{self, MEAN_CONTRIBUTION};
 use crate::inquiry::lens::{self, LENS_ACCURACY, LENS_LOGIT, LENS_LOSS, LENS_PREDICTION};
 use crate::inquiry::logits::{
     CONTRIBUTION, CORRECT, LOGITS, LOSS, MLP_PARTS, PREDICTION, PROBABILITY, SUM, TARGET, TOKEN,
 };
+use crate::inquiry::probing::{self, PROBE_ACCURACY, PROBE_RANDOM};
 use crate::inquiry::{Probe, Question};
+use crate::task::Split;
 
 pub(crate) static ROOM: Room = Room {
     title: "Logits",
@@ -59,7 +61,12 @@ const PANELS: &[PanelEntry] = &[
             "lens",
             "the stream between the sublayers, read as logits: here, and over the validation set",
             [LENS_LOGIT, LENS_PREDICTION, LENS_LOSS, LENS_ACCURACY],
-            lens_of_stream, opened_by: |app| app.settings.logits = LogitPanel::Lens),
+            lens_of_stream, opened_by: |app| (app.settings.reader, app.settings.logits) = (StreamReader::Lens, LogitPanel::Lens)),
+    panel!(
+            "probes",
+            "how well linear probes read the target from the stream: at the cursor's position, and on average",
+            [PROBE_ACCURACY, PROBE_RANDOM],
+            probes, opened_by: App::show_probes),
     panel!(
         "profile",
         "the contribution of the cursor's component at every position",
@@ -173,6 +180,18 @@ pub(crate) fn lens_of_stream(app: &App) -> Option<Panel> {
     Some(panel.and(columns.map(|(figure, name)| Column::new(name, figure, [At::Lead(0)]))))
 }
 
+pub(crate) fn probes(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.probing()?;
+    let [accuracy, random] = probing::figures(answer, found);
+    let position = app.cursor.position.min(found.len().saturating_sub(1));
+    let of = |name: &str, figure: &Arc<Figure>| {
+        [("here", At::Fixed(position)), ("mean", At::Mean)]
+            .map(|(at, position)| Column::new(format!("{name}_{at}"), figure, [At::Lead(0), position]))
+    };
+    let columns = of("accuracy", &accuracy).into_iter().chain(of("random", &random));
+    Some(Panel::new("probes", [accuracy.axes[0].clone()]).and(columns))
+}
+
 pub(crate) fn profile(app: &App) -> Option<Panel> {
     let probe = app.answered()?;
     let figure = probe.contribution(app.cursor.target);
@@ -210,6 +229,20 @@ const KEYS: &[Binding] = &[
         "below: a component over positions, or the logit lens",
     ),
     bind(
+        &[Key::ch('b')],
+        |app| {
+            if app.settings.reader == StreamReader::Probes {
+                Offer::set(|app| app.settings.reader = StreamReader::Lens)
+            } else if !app.has_data() {
+                Offer::nothing("probes are fitted on a data set: there is none")
+            } else {
+                Offer::set(App::show_probes)
+            }
+        },
+        "probe",
+        "linear probes of the target in place of the logit lens",
+    ),
+    bind(
         &[Key::ch('x')],
         |app| {
             if app.has_data() {
@@ -231,7 +264,23 @@ fn asks(app: &App) -> Vec<Asked> {
     let is_relative = app.settings.contributions == ContributionsFrom::Mean;
     let means = app.of_validation().filter(|_| is_relative);
     let means = means.map(|subject| (subject, Question::ComponentMeans));
-    over_set.into_iter().chain(of_sequence).chain(means).collect()
+    let is_probed = app.settings.reader == StreamReader::Probes && app.can_probe();
+    let probing = app.of_validation().filter(|_| is_probed && app.is_labelled());
+    let probing = probing.map(|subject| (subject, Question::Probing));
+    over_set.into_iter().chain(of_sequence).chain(means).chain(probing).collect()
+}
+
+impl App {
+    /// Whether the sums that probes are fitted from fit in memory.
+    pub(crate) fn can_probe(&self) -> bool {
+        let longest = self.options.dataset.longest(Split::Validation);
+        !probing::are_too_large(&self.options.model, longest)
+    }
+
+    /// Shows probes in place of the lens.
+    fn show_probes(&mut self) {
+        (self.settings.reader, self.settings.logits) = (StreamReader::Probes, LogitPanel::Lens);
+    }
 }
 
 fn line(by: isize) -> Offer {
@@ -241,10 +290,12 @@ fn line(by: isize) -> Offer {
 fn toggle(app: &App) -> Offer {
     match all_components(&app.options.model).get(app.cursor.component) {
         Some(Component::Head(_)) => Offer::act(App::toggle_head),
+        Some(&component) if app.switch_of(component).is_some() => {
+            Offer::act(move |app| app.toggle_component(component))
+        }
         other => {
             let name = other.map(ToString::to_string).unwrap_or_default();
-            let can = "space switches off heads (head.L.H) here, neurons in 4";
-            Offer::nothing(format!("{name} stays on: {can}"))
+            Offer::nothing(format!("{name} stays on: it belongs to no activation alone"))
         }
     }
 }

@@ -1,7 +1,6 @@
 //! View 7: what activations of one sequence do in the pass of another.
 
 use super::{Room, position, view};
-use crate::analysis::patching::By;
 use crate::app::App;
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
@@ -120,13 +119,11 @@ const KEYS: &[Binding] = &[
     ),
 ];
 
-/// Of the head or neuron of the cell, if the cells have one.
+/// Of the cell: the activation of the corrupted sequence takes the place of the clean one's.
 fn toggle(app: &App) -> Offer {
-    let plan = app.settings.patching.plan;
-    match plan.by {
-        By::Index | By::IndexPosition if plan.site.is_of_heads() => Offer::act(App::toggle_head),
-        By::Index => Offer::act(App::toggle_neuron),
-        _ => Offer::nothing("these cells are of no single head or neuron: b or v for others"),
+    match app.edit_of_cell() {
+        Some(_) => Offer::act(App::toggle_cell),
+        None => Offer::nothing("there is no corrupted sequence to take the cell from"),
     }
 }
 

@@ -117,12 +117,15 @@ pub struct EditArgs {
     /// Layer of the heads and neurons given by number alone
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub layer: usize,
+    /// More edits, of any activation: a table [[edit]] for each
+    #[arg(long, value_name = "FILE.toml")]
+    pub edits: Option<PathBuf>,
 }
 
 impl EditArgs {
     /// Whether there are no edits.
     pub fn is_empty(&self) -> bool {
-        self.neurons.is_empty() && self.heads.is_empty() && self.pattern.is_none()
+        self.neurons.is_empty() && self.heads.is_empty() && self.pattern.is_none() && self.edits.is_none()
     }
 }
 
@@ -139,6 +142,21 @@ pub struct AblateArgs {
     /// Replacement of the ablated values
     #[arg(long, value_enum, default_value_t)]
     pub kind: AblationKindArg,
+    /// Multiply the values by each of these instead, and list loss and accuracy of each: a dose-response curve
+    #[arg(
+        long,
+        value_name = "0,0.5,2,…",
+        value_delimiter = ',',
+        allow_hyphen_values = true,
+        conflicts_with = "value"
+    )]
+    pub scale: Vec<f32>,
+    /// Set the values to each of these instead, and list loss and accuracy of each
+    #[arg(long, value_name = "0,1,4,…", value_delimiter = ',', allow_hyphen_values = true)]
+    pub value: Vec<f32>,
+    /// Random sets of neurons beside each dose
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub controls: usize,
     /// Ablate only at these positions: numbers, ranges, and the positions of a token
     #[arg(long, value_name = "3,5-9,token=7")]
     pub positions: Option<String>,

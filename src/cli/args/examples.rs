@@ -68,7 +68,7 @@ Examples:
   headcount ablate --weights runs/majority-23 --tokens 1,5,3 --neurons 93,103
   headcount ablate --weights runs/majority-23 --tokens @tokens.txt --heads 0 --kind mean --json
   headcount ablate --weights W.safetensors --data own.safetensors --heads 0.1 --kind mean-position
-  headcount ablate --weights runs/majority-23 --tokens 1,5,3 --pattern uniform";
+  headcount ablate --run runs/majority-23 --neurons 93,103 --scale 0,0.5,2   # dose-response";
 
 pub const SHOW: &str = "\
 Examples:

@@ -79,6 +79,9 @@ pub struct PatchArgs {
     /// Show where each value lies between the corrupted run, 0, and the clean one, 1
     #[arg(long)]
     pub normalize: bool,
+    /// Edit both runs: a table [[edit]] for each
+    #[arg(long, value_name = "FILE.toml")]
+    pub edits: Option<PathBuf>,
     /// Path patching: what sends; all other heads keep the values of the receiving run
     #[arg(long, value_parser = one_of(&[Hook::Z, Hook::MlpOut], |hook| hook.site()), value_name = "SITE", requires = "to")]
     pub from: Option<Hook>,

@@ -11,6 +11,7 @@ use std::time::Instant;
 #[cfg(debug_assertions)]
 use super::super::fault;
 use super::EXPORTS;
+use super::edits_file;
 use super::export;
 use super::frames::{Awaited, Pending, TRAINING_FRAME};
 use super::pulse::{Pulse, RATE_INTERVAL};
@@ -289,6 +290,20 @@ impl<D: Display> EventLoop<'_, D> {
                     let svg = picture::svg(&view::still(&self.app), &export.name);
                     let said = export::write(&self.exports, &export, &svg);
                     self.notice(said);
+                }
+                Command::SaveEdits { name, text } => {
+                    let said = edits_file::save(&edits_file::folder(&self.exports), &name, &text);
+                    self.notice(said);
+                }
+                Command::LoadEdits(name) => {
+                    let event = edits_file::load(&edits_file::folder(&self.exports), &name);
+                    let commands = self.app.update(event);
+                    for command in commands {
+                        if let Command::Ask(inquiry) = command {
+                            self.awaited.ask(&inquiry, Instant::now());
+                            self.worker.ask(*inquiry);
+                        }
+                    }
                 }
                 Command::Quit => return Ok(Some(End::Quit)),
                 Command::Suspend => {

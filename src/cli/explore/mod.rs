@@ -1,5 +1,6 @@
 //! `headcount explore`: the screen, with the trainer behind it.
 
+mod edits_file;
 mod event_loop;
 mod export;
 mod follower;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 use super::Failure;
 use super::args::ExploreArgs;
+use super::edits;
 use super::input::{Length, requested};
 use super::saved::saved;
 use crate::app::{App, AppOptions, Command, Event};
@@ -71,6 +73,10 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
         title: plan.dataset.task().name().into(),
         mode: plan.mode,
     });
+    let app = match &args.edits {
+        None => app,
+        Some(path) => app.with_edits(edits::read(path, &plan.config.model, &**plan.dataset.task())?),
+    };
     let answers = sender.clone();
     let worker = Worker::spawn(Arc::clone(&plan.dataset), plan.config.seed, move |word| {
         // The loop may end before the answer arrives.

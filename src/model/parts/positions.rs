@@ -18,6 +18,11 @@ pub enum PositionEmbedding {
 }
 
 impl PositionEmbedding {
+    /// Whether positions have an embedding in the residual stream.
+    pub fn is_in_stream(self) -> bool {
+        self == Self::Standard
+    }
+
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Standard, Self::None, Self::Shortformer, Self::Rotary];
 
