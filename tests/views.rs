@@ -227,7 +227,7 @@ fn other_settings_of_the_views() {
 }
 
 /// Settings that ask for more: the name of the picture, and the keys after those before.
-const ON_REQUEST: [(&str, &str); 9] = [
+const ON_REQUEST: [(&str, &str); 11] = [
     ("neurons_damage", "4ss"),
     ("attention_contribution", "2xxx"),
     ("logits_relative", "3x"),
@@ -237,7 +237,14 @@ const ON_REQUEST: [(&str, &str); 9] = [
     ("circuits_copying", "vs"),
     ("ablate_resampled", "2<space>6mmm<esc>"),
     ("ablate_ties", "vvv"),
+    ("ablate_edits", LISTED),
+    ("logits_probes", "u3b"),
 ];
+
+/// Edits of an output, of a head at some positions, and of what one reader sees.
+const LISTED: &str = "uasite = 'mlp_out', scale = 0.5<enter>\
+                      asite = 'z', heads = [1], positions = '3-9', to = 'mean'<enter>\
+                      asite = 'embed', to = 'zero', reader = { site = 'mlp', layer = 0 }<enter>";
 
 #[test]
 fn numbers_on_request() {

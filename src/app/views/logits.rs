@@ -239,7 +239,7 @@ const KEYS: &[Binding] = &[
                 Offer::set(App::show_probes)
             }
         },
-        "probe",
+        JOIN,
         "linear probes of the target in place of the logit lens",
     ),
     bind(
