@@ -7,10 +7,11 @@ use std::time::Duration;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use dfdx::prelude::Cpu;
 use headcount::analysis::evaluate;
+use headcount::analysis::patching::{By, Direction, Metric, Pair, Plan, Runs};
 use headcount::inquiry::{AskedBy, Bench, Inquiry, Over, Question, Subject, WeightForm, answer};
 use headcount::model::{
-    Backend, Interventions, Mat, MatMut, ModelConfig, NeuronId, Patch, Snapshot, Transformer, Weights, Write,
-    matmul,
+    Backend, Hook, Interventions, Mat, MatMut, ModelConfig, NeuronId, Patch, Snapshot, Transformer, Weights,
+    Write, matmul, read_edits,
 };
 use headcount::task::{Dataset, Split, TaskConfig};
 use headcount::train::{Moments, Optimizer, Rates, RunConfig, Settings, TrainConfig};
@@ -167,6 +168,63 @@ fn probes(c: &mut Criterion) {
     group.finish();
 }
 
+/// Edits of one sequence, from the table of a file to the figures.
+const EDITS: [&str; 3] = [
+    "site = 'mlp_out', layer = 0, scale = 0.5",
+    "site = 'resid_mid', layer = 0, add = 1.0, direction = { class = 1 }",
+    "site = 'embed', to = 'zero', reader = { site = 'mlp', layer = 0 }",
+];
+
+fn edits(c: &mut Criterion) {
+    let mut group = c.benchmark_group("an edit, one sequence");
+    let config = ModelConfig::default();
+    let data = Arc::new(data(&config, 1));
+    let snapshot = Arc::new(Snapshot::new(0, Weights::initial(&config, 1)));
+    let tokens = data.example(Split::Train, 0).tokens().into();
+    let clean = Subject::weights(&snapshot, WeightForm::Trained).over(Over::Sequence(tokens));
+    let ask = |subject: &Subject, bench: &Bench| {
+        let (by, subject, question) = (AskedBy::User, subject.clone(), Question::Probe);
+        answer(Inquiry { generation: 0, by, subject, question }, bench)
+    };
+    for edit in EDITS {
+        let list = read_edits(&format!("edit = [{{ {edit} }}]"), &config, &**data.task()).expect("an edit");
+        let edited = clean.clone().edited(&Interventions::of_list(list));
+        let with_clean = || {
+            let bench = Bench::new(Arc::clone(&data), 1, None);
+            ask(&clean, &bench);
+            bench
+        };
+        group.bench_function(edit, |b| {
+            b.iter_batched_ref(with_clean, |bench| ask(black_box(&edited), bench), BatchSize::PerIteration);
+        });
+    }
+    group.finish();
+}
+
+/// Patching grids: of the notebook's model, and of two layers of three heads over 14 positions.
+fn patching(c: &mut Criterion) {
+    let mut group = c.benchmark_group("patching grid");
+    group.sample_size(20);
+    let small =
+        ModelConfig { n_layers: 2, n_heads: 3, n_ctx: 14, d_model: 96, d_head: 32, ..ModelConfig::default() };
+    for (name, config) in [("notebook", ModelConfig::default()), ("2 x 3 heads x 14", small)] {
+        let data = data(&config, 2);
+        let weights = Weights::initial(&config, 1);
+        let [clean, corrupted] = [0, 1].map(|row| data.example(Split::Train, row).tokens().to_vec());
+        let pair = Pair { position: clean.len() - 1, clean, corrupted, answer: 0, wrong: 1 };
+        for (site, by) in
+            [(Hook::Z, By::IndexPosition), (Hook::ResidPre, By::Position), (Hook::Pattern, By::Index)]
+        {
+            let (metric, direction) = (Metric::LogitDiff, Direction::Denoise);
+            let plan = Plan { site, by, metric, direction };
+            group.bench_function(BenchmarkId::new(format!("{} by {}", site.site(), by.name()), name), |b| {
+                b.iter(|| plan.grid(&weights, black_box(&pair), &Runs::new(&weights, &pair)));
+            });
+        }
+    }
+    group.finish();
+}
+
 fn dataset(c: &mut Criterion) {
     let (config, shape) = (TaskConfig::default(), ModelConfig::default().shape());
     c.bench_function("2048 x 128 tokens with labels", |b| {
@@ -174,5 +232,5 @@ fn dataset(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, products, step, validation, epoch, probes, dataset);
+criterion_group!(benches, products, step, validation, epoch, probes, edits, patching, dataset);
 criterion_main!(benches);
