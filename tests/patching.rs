@@ -19,7 +19,7 @@ use headcount::model::{
     Activations, Change, Donor, Edit, Hook, Patch, Positions, Snapshot, Weights, forward, forward_again,
     read_weights,
 };
-use headcount::task::{Class, TaskConfig, Token};
+use headcount::task::{Class, Dataset, TaskConfig, Token};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -186,9 +186,12 @@ fn a_normalized_grid_runs_from_the_corrupted_run_to_the_clean_one() {
 
 /// The answer to a question about a sequence of a model that counts which token came most often.
 fn ask(weights: &Weights, tokens: &[Token], question: Question) -> Findings {
-    let snapshot = Arc::new(Snapshot::new(0, weights.clone()));
     let data = TaskConfig { sequences: 2, ..TaskConfig::default() };
-    let data = data.dataset(weights.config().shape(), 1).unwrap();
+    ask_over(data.dataset(weights.config().shape(), 1).unwrap(), weights, tokens, question)
+}
+
+fn ask_over(data: Dataset, weights: &Weights, tokens: &[Token], question: Question) -> Findings {
+    let snapshot = Arc::new(Snapshot::new(0, weights.clone()));
     let subject = Subject::weights(&snapshot, WeightForm::Trained).over(Over::Sequence(tokens.into()));
     let inquiry = Inquiry { generation: 0, by: AskedBy::User, subject, question };
     answer(inquiry, &Bench::new(Arc::new(data), 1, None)).findings
@@ -236,12 +239,52 @@ fn the_explorers_grid_is_that_of_the_command_line() {
     let (clean, corrupted) = (vec![1, 4, 4, 2, 7, 4], vec![1, 2, 4, 2, 7, 4]);
     for by in [By::Index, By::Position, By::IndexPosition] {
         let plan = Plan { site: Hook::Z, by, metric: Metric::LogitDiff, direction: Direction::Denoise };
-        let asked = Patching { corrupted: corrupted[..].into(), position: 3, plan };
+        let asked = Patching { corrupted: Some(corrupted[..].into()), position: 3, plan };
         let Findings::Patching(found) = ask(&weights, &clean, Question::Patching(asked)) else { panic!() };
-        let (clean, corrupted, answer, wrong) = (clean.clone(), corrupted.clone(), found.answer, found.wrong);
+        let [answer, wrong] = found.classes.unwrap();
+        let (clean, corrupted) = (clean.clone(), corrupted.clone());
         assert_eq!((answer, wrong), (4, 2), "the majority of the first four tokens");
         let pair = Pair { clean, corrupted, position: 3, answer, wrong };
         let grid = plan.grid(&weights, &pair, &Runs::new(&weights, &pair));
         assert_eq!((&found.grid.values, &found.grid.shape), (&grid.values, &grid.shape));
     }
+}
+
+#[test]
+fn the_mean_over_pairs_is_that_of_the_grids_of_those_whose_targets_differ() {
+    let weights = reference::weights("weights");
+    let drawn = TaskConfig { sequences: 2, ..TaskConfig::default() };
+    let task = Arc::clone(drawn.dataset(weights.config().shape(), 1).unwrap().task());
+    let rows: [&[Token]; 8] = [
+        &[1, 4, 4, 2, 7],
+        &[1, 2, 2, 2, 7],
+        // The same target at position 3.
+        &[3, 3, 3, 3, 1],
+        &[3, 3, 1, 3, 3],
+        // Of another length.
+        &[5, 5],
+        &[6, 6, 6, 6, 6],
+        &[0, 0, 0, 8, 8],
+        &[9, 9, 9, 8, 8],
+    ];
+    let data = Dataset::from_sequences(Arc::clone(&task), &rows.map(<[Token]>::to_vec));
+    let plan = Plan {
+        site: Hook::AttnOut,
+        by: By::Position,
+        metric: Metric::LogitDiff,
+        direction: Direction::Denoise,
+    };
+    let asked = Patching { corrupted: None, position: 3, plan };
+    let Findings::Patching(found) = ask_over(data, &weights, rows[0], Question::Patching(asked)) else {
+        panic!("another answer")
+    };
+    let grid = |clean: &[Token], corrupted: &[Token]| {
+        let [answer, wrong] = [clean, corrupted].map(|tokens| task.targets(tokens)[3].unwrap());
+        let (clean, corrupted) = (clean.to_vec(), corrupted.to_vec());
+        let pair = Pair { clean, corrupted, position: 3, answer, wrong };
+        plan.grid(&weights, &pair, &Runs::new(&weights, &pair))
+    };
+    let mean = Grid::mean([grid(rows[0], rows[1]), grid(rows[6], rows[7])]).unwrap();
+    assert_eq!((found.pairs, found.classes), (2, None));
+    assert_eq!((&found.grid.values, found.grid.clean), (&mean.values, mean.clean));
 }

@@ -6,6 +6,10 @@ mod runs;
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
+use headcount::analysis::head_scores::RepeatedScores;
+use headcount::analysis::pairs::NeuronSpectrum;
+use headcount::inquiry::{AskedBy, Bench, Findings, Inquiry, Over, Question, Subject, WeightForm, answer};
+use headcount::model::Snapshot;
 use headcount::task::{Definition, Feature, Shape, Source, Split, TASKS, Task, Token, find};
 use headcount::train::{MetricsLine, Outcome, RunConfig, Settings, TrainEvent, TrainState};
 use proptest::prelude::*;
@@ -171,19 +175,28 @@ const BARS: [(&str, f64); 7] = [
     ("brackets", 0.99),
 ];
 
-/// The best validation accuracy of a run.
-fn best_accuracy(config: &RunConfig) -> f64 {
-    let mut best = 0.0;
+/// The best validation accuracy of a run, and its last snapshot.
+fn trained(config: &RunConfig) -> (f64, Arc<Snapshot>) {
+    let (mut best, mut last) = (0.0, None);
     let started = std::time::Instant::now();
-    let (outcome, _) = train(config, (None, TrainState::initial(config)), None, |event, _| {
-        if let TrainEvent::Epoch(metrics) = event {
+    let (outcome, _) = train(config, (None, TrainState::initial(config)), None, |event, _| match event {
+        TrainEvent::Epoch(metrics) => {
             println!("{}", MetricsLine::from(metrics).to_json());
             best = metrics.validation.accuracy.max(best);
         }
+        TrainEvent::Snapshot(snapshot) => last = Some(Arc::clone(snapshot)),
+        _ => {}
     });
     outcome.unwrap();
     println!("{} seed {}: {best:.4} in {:.0?}", config.task.name, config.seed, started.elapsed());
-    best
+    (best, last.unwrap())
+}
+
+/// The answer to a question about weights, over the validation set of their run.
+fn asked(config: &RunConfig, snapshot: &Arc<Snapshot>, question: Question) -> Findings {
+    let subject = Subject::weights(snapshot, WeightForm::Trained).over(Over::Validation);
+    let bench = Bench::new(dataset(config), config.seed, None);
+    answer(Inquiry { generation: 1, by: AskedBy::User, subject, question }, &bench).findings
 }
 
 /// Hours: `cargo test --release --test tasks -- --ignored --nocapture --test-threads 1`, of one task with
@@ -195,17 +208,48 @@ fn every_recipe_reaches_its_published_result() {
     for (name, bar) in BARS.into_iter().filter(|(name, _)| only.as_deref().is_none_or(|only| only == *name)) {
         for seed in 1..=3 {
             let task = find(name).unwrap();
-            let found = best_accuracy(&RunConfig { seed, ..recipe(task) });
+            let (found, _) = trained(&RunConfig { seed, ..recipe(task) });
             assert!(found >= bar, "{name}, seed {seed}: {found}");
         }
     }
 }
 
-/// The circuit of modular addition with p = 53: an hour. With p = 113: the recipe as it is.
+/// Minutes, like the test before: the circuit of modular addition with p = 53.
 #[test]
-#[ignore = "takes an hour"]
-fn modular_addition_groks() {
-    let sets = ["task.p=53", "task.train_fraction=0.4", "train.steps=10000"];
-    let found = best_accuracy(&settings(find("modular-addition").unwrap(), &sets));
+#[ignore = "takes minutes"]
+fn modular_addition_groks_by_neurons_of_one_frequency_each() {
+    let sets = ["task.p=53", "task.train_fraction=0.4", "train.steps=10000", "seed=1"];
+    let config = settings(find("modular-addition").unwrap(), &sets);
+    let (found, snapshot) = trained(&config);
     assert!(found >= 0.97, "{found}");
+    let Findings::Spectra(spectra) = asked(&config, &snapshot, Question::Spectra) else { panic!("others") };
+    let pairs = spectra.pairs.as_ref().unwrap();
+    let shares: Vec<f64> =
+        pairs.neurons.iter().filter_map(NeuronSpectrum::best).map(|(_, share)| share).collect();
+    let of_one = shares.iter().filter(|share| **share >= 0.85).count();
+    println!("{of_one} of {} live neurons have 85 % of their variance at one frequency", shares.len());
+    assert!(of_one * 5 >= shares.len() * 2, "{of_one} of {}", shares.len());
+}
+
+/// Minutes, like the tests before: an induction head, and a head of the layer before that attends to the previous token.
+#[test]
+#[ignore = "takes minutes"]
+fn induction_forms_its_two_heads() {
+    for seed in 1..=3 {
+        let config = RunConfig { seed, ..recipe(find("induction").unwrap()) };
+        let (_, snapshot) = trained(&config);
+        let Findings::Repeated(found) = asked(&config, &snapshot, Question::Repeated) else {
+            panic!("others")
+        };
+        let n_heads = config.model.n_heads;
+        let best = |layer: usize, score: fn(&RepeatedScores) -> f32| {
+            let heads = &found.heads[layer * n_heads..(layer + 1) * n_heads];
+            heads.iter().map(score).fold(0.0, f32::max)
+        };
+        let (previous, induction) = (best(0, |one| one.previous), best(1, |one| one.induction));
+        println!("seed {seed}: previous token {previous:.2}, induction {induction:.2}");
+        assert!(induction > 0.4, "seed {seed}: {induction}");
+        // Beside the chance of uniform attention.
+        assert!(previous > 1.5 * found.chance.previous, "seed {seed}: {previous} {}", found.chance.previous);
+    }
 }

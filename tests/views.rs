@@ -79,6 +79,8 @@ fn patches_of_heads_at_positions_and_of_heads_raw() {
     assert_picture("patch_heads_80x24", &screen);
     screen.keys("vzxD");
     assert_picture("patch_raw_80x24", &screen);
+    screen.keys("a");
+    assert_picture("patch_pairs_80x24", &screen);
 }
 
 #[test]
@@ -412,6 +414,7 @@ fn every_picture_belongs_to_a_test() {
         "exploring_filter",
         "patch_heads",
         "patch_raw",
+        "patch_pairs",
     ];
     let mut known: Vec<String> = settings.iter().map(|name| format!("{name}_80x24.snap")).collect();
     known.extend(SIZES.iter().map(|(width, height)| format!("gpu_{width}x{height}.snap")));

@@ -19,13 +19,15 @@ pub(crate) struct PatchingSettings {
     pub(crate) is_raw: bool,
     /// The corrupted sequence, unless it is the flip point.
     pub(crate) corrupted: Option<Arc<[Token]>>,
+    /// Whether grids are averaged over pairs of the validation set.
+    pub(crate) is_mean: bool,
 }
 
 impl Default for PatchingSettings {
     fn default() -> Self {
         let (metric, direction) = (Metric::default(), Direction::default());
         let plan = Plan { site: Hook::Z, by: By::IndexPosition, metric, direction };
-        Self { plan, is_raw: false, corrupted: None }
+        Self { plan, is_raw: false, corrupted: None, is_mean: false }
     }
 }
 
@@ -113,11 +115,13 @@ impl App {
             return Vec::new();
         };
         let position = self.position_in(probe);
+        let plan = self.settings.patching.plan;
+        let grid = |corrupted| (clean.clone(), Question::Patching(Patching { corrupted, position, plan }));
+        if self.settings.patching.is_mean {
+            return vec![grid(None)];
+        }
         let flip = (!self.is_corrupted_chosen()).then(|| (clean.clone(), Question::Flip(position)));
-        let grid = self.corrupted().map(|corrupted| {
-            let plan = self.settings.patching.plan;
-            (clean, Question::Patching(Patching { corrupted, position, plan }))
-        });
+        let grid = self.corrupted().map(|corrupted| grid(Some(corrupted)));
         flip.into_iter().chain(grid).collect()
     }
 

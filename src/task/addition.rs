@@ -16,7 +16,7 @@ pub const DEFINITION: Definition = Definition {
     question: "what is the next digit of the sum?",
     rule: "after `a + b =`, at the `=` and on: the digits of the sum from the first; none if it needs more",
     published: "accuracy 1.000; carries by attention to the digits to the right; sums mod 10 form a circle",
-    time: "12 min",
+    time: "7 min",
     tour: TOUR,
     settings: &[],
     recipe: |_| RECIPE.into(),

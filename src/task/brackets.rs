@@ -19,7 +19,7 @@ pub const DEFINITION: Definition = Definition {
     question: "is every bracket closed, and every closing bracket opened before?",
     rule: "after `^`, brackets and `$`, at the `^`: yes if they are balanced, else no",
     published: "accuracy 1.0; one head tests the total, another that no prefix closes more than it opens",
-    time: "4 min",
+    time: "2 min",
     tour: TOUR,
     settings: &[],
     recipe: |_| RECIPE.into(),

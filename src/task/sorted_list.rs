@@ -15,7 +15,7 @@ pub const DEFINITION: Definition = Definition {
     question: "which number of the list comes next in rising order?",
     rule: "after a list and `|`, at the `|` and on: the smallest number of the list, then the next larger ones",
     published: "accuracy .9989; attends to the smallest number that is larger than the current one",
-    time: "5 min",
+    time: "2 min",
     tour: TOUR,
     settings: &[],
     recipe: |_| RECIPE.into(),

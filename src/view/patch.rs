@@ -38,10 +38,13 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     };
     let right = known.map_or(String::new(), |(answer, ..)| of(app, answer));
     ink.rule(area, 0, &format!("{}, {cut}, {way}", plan.site.site()), &right);
-    ink.text(area, 1, 1, &corrupted(app, area.width), Role::Plain);
-    let Some((_, found, asked)) = known else {
+    let is_mean = app.settings.patching.is_mean;
+    let what = if is_mean { pairs(app) } else { corrupted(app, area.width) };
+    ink.text(area, 1, 1, &what, Role::Plain);
+    let Some((_, found, asked)) = known.filter(|(_, found, _)| found.pairs > 0) else {
         let has_none = app.flip_point().is_some_and(|(_, flip)| flip.found.is_none());
-        let waits = !has_none || app.is_corrupted_chosen();
+        let is_empty = known.is_some_and(|(_, found, _)| found.pairs == 0);
+        let waits = if is_mean { !is_empty } else { !has_none || app.is_corrupted_chosen() };
         ink.text(area, 1, 2, if waits { "computing" } else { "" }, Role::Faint);
         return;
     };
@@ -51,6 +54,15 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
 
 fn of(app: &App, answer: &Answer) -> String {
     provenance_of(app, answer.step(), answer.form())
+}
+
+/// The pairs that are averaged.
+fn pairs(app: &App) -> String {
+    match app.patched().map(|(_, found, _)| found.pairs) {
+        Some(0) => "no two validation sequences of this length have different targets here".into(),
+        Some(found) => format!("mean over {} of validation sequences", super::number::count(found, "pair")),
+        None => "pairs of validation sequences".into(),
+    }
 }
 
 /// The differences between the two sequences.
@@ -88,10 +100,12 @@ fn corrupted(app: &App, room: u16) -> String {
 /// The metric of both runs, and where they lie on the scale of the cells.
 fn runs(app: &App, found: &PatchingReport, asked: &Patching) -> String {
     let name = |class: Class| app.task().outputs().name(class);
-    let (answer, metric) = (name(found.answer), asked.plan.metric);
-    let of = match metric {
-        Metric::LogitDiff => format!("{answer} - {}", name(found.wrong)),
-        Metric::Loss | Metric::Prob => format!("of {answer}"),
+    let metric = asked.plan.metric;
+    let of = match (metric, found.classes) {
+        (Metric::LogitDiff, Some([answer, wrong])) => format!("{} - {}", name(answer), name(wrong)),
+        (Metric::Loss | Metric::Prob, Some([answer, _])) => format!("of {}", name(answer)),
+        (Metric::LogitDiff, None) => "of the targets".into(),
+        (_, None) => "of the clean target".into(),
     };
     let [one, zero] = if app.settings.patching.is_raw { ["", ""] } else { [" = 1", " = 0"] };
     let [clean, corrupted] = [found.grid.clean, found.grid.corrupted].map(signed);

@@ -109,6 +109,18 @@ const KEYS: &[Binding] = &[
         "exchange the clean and the corrupted sequence",
     ),
     bind(
+        &[Key::ch('a')],
+        |app| {
+            if app.has_data() && app.is_labelled() {
+                Offer::set(|app| app.settings.patching.is_mean = !app.settings.patching.is_mean)
+            } else {
+                Offer::nothing("pairs are of a validation set with targets")
+            }
+        },
+        "pairs",
+        "the mean over pairs of validation sequences, or this pair",
+    ),
+    bind(
         &[Key::ch('g')],
         |app| {
             let flip = Offer::set(|app| app.settings.patching.corrupted = None);
