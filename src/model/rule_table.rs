@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// Tokens of another sequence that the words of an edit name.
+const SHOWN: usize = 8;
+
 /// An edit as a table of a file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -183,8 +186,9 @@ impl EditTable {
             _ => match (&self.hide, &self.from) {
                 (Some(keys), _) => write!(f, "without keys {keys}"),
                 (None, Some(from)) => {
-                    let names: Vec<String> = from.iter().map(ToString::to_string).collect();
-                    write!(f, "from {}", names.join(" "))
+                    let names: Vec<String> = from.iter().take(SHOWN).map(ToString::to_string).collect();
+                    write!(f, "from {}", names.join(" "))?;
+                    if from.len() > SHOWN { write!(f, " … ({} tokens)", from.len()) } else { Ok(()) }
                 }
                 (None, None) => Ok(()),
             },

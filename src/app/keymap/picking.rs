@@ -5,21 +5,24 @@ use crossterm::event::KeyCode;
 use super::{Binding, JOIN, Key, Offer, bind};
 use crate::app::{App, Focus};
 
-fn mark(by: isize) -> Offer {
-    Offer::set(move |app| app.mark_choice(by))
+fn mark(app: &App, by: isize) -> Offer {
+    match &app.focus {
+        Focus::Pick(picker) if !picker.kind.is_of_list() => Offer::nothing("type it: there is no list"),
+        _ => Offer::set(move |app| app.mark_choice(by)),
+    }
 }
 
 /// The key table. Characters are typed.
 pub(super) const KEYS: &[Binding] = &[
     bind(
         &[Key::code(KeyCode::Left), Key::code(KeyCode::Up), Key::code(KeyCode::BackTab)],
-        |_| mark(-1),
+        |app| mark(app, -1),
         "choose",
         "the choice before",
     ),
     bind(
         &[Key::code(KeyCode::Right), Key::code(KeyCode::Down), Key::code(KeyCode::Tab)],
-        |_| mark(1),
+        |app| mark(app, 1),
         JOIN,
         "the next choice",
     ),
