@@ -315,6 +315,8 @@ fn an_edit_that_makes_no_sense_is_named_with_its_reason() {
         ("site = 'resid_mid', to = 'zero', direction = { class = 1 }", "direction: only of add"),
         ("site = 'z', from = []", "from: no tokens"),
         ("site = 'z', from = [1, 9]", "from: no `9`"),
+        ("site = 'z', from = [1, 1, 1, 1, 1, 1, 1]", "from: 7 tokens: the model takes at most 6"),
+        ("site = 'z', heads = [1, 0, 1], scale = 0.5", "heads: 1 twice"),
         ("site = 'mlp_out', to = 'zero', reader = { site = 'mlp', layer = 0 }", "written after it is read"),
         ("site = 'q', to = 'zero', reader = { site = 'logits' }", "q writes nothing to the stream"),
         ("site = 'z', to = 'zero', reader = { site = 'q', layer = 0 }", "reader.head: missing"),
@@ -327,6 +329,22 @@ fn an_edit_that_makes_no_sense_is_named_with_its_reason() {
     }
     let empty = read_edits("", snapshot.config(), &*task).unwrap_err();
     assert!(empty.to_string().contains("a table [[edit]] for each"), "{empty}");
+}
+
+#[test]
+fn a_shorter_sequence_gives_its_values_at_its_own_positions_alone() {
+    let snapshot = small();
+    let tokens = [1, 2, 3, 4, 0];
+    let rows = |edit: &str| {
+        let after = edited(&snapshot, &tokens, &[edit]);
+        hook_rows(&snapshot.weights, &after, (0, Hook::Post, 3))
+    };
+    let clean = run(&snapshot.weights, &tokens, &Patch::default());
+    let clean = hook_rows(&snapshot.weights, &clean, (0, Hook::Post, 3));
+    let one = run(&snapshot.weights, &[4], &Patch::default());
+    let one = hook_rows(&snapshot.weights, &one, (0, Hook::Post, 3));
+    let after = rows("site = 'post', neurons = [3], from = [4]");
+    assert_eq!((after[0], &after[1..]), (one[0], &clean[1..]));
 }
 
 #[test]

@@ -312,7 +312,7 @@ impl ReadyEdits {
         patch: &mut Patch,
     ) {
         let (edit, c) = (&self.edits[place.0], weights.config());
-        let positions = edit.positions(tokens);
+        let positions = reached(edit.positions(tokens), donor);
         let Site::Of(hook) = edit.site else {
             let Some(op) = self.op(weights, (place, index), donor) else { return };
             let rows = rows_of(weights, (edit.site, 0, 0), (tokens, &Activations::default()));
@@ -354,10 +354,16 @@ impl ReadyEdits {
             // A pass keeps what these are computed of, not them.
             patch.edit_rows((edit.layer, hook), &mut rows, tokens.len());
         }
-        let by = changed(&rows, &op, &edit.positions(tokens), tokens.len());
+        let by = changed(&rows, &op, &reached(edit.positions(tokens), donor), tokens.len());
         let by = written(weights, (edit.site, edit.layer, index), by);
         to.iter_mut().zip(by).for_each(|(to, by)| *to += by);
     }
+}
+
+/// The positions that a donor reaches.
+fn reached(positions: Positions, donor: Option<Source<'_>>) -> Positions {
+    let Some((tokens, _)) = donor else { return positions };
+    Positions::Only((0..tokens.len()).filter(|position| positions.has(*position)).collect())
 }
 
 /// What an operation adds to rows, 0 at other positions.

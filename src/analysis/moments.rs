@@ -1,5 +1,7 @@
 //! Sums of vectors by class: their means, and the linear probe that separates them.
 
+use nalgebra::{Cholesky, DMatrix, DVector};
+
 use crate::task::Class;
 
 /// Share of the mean variance that is added to every direction's, so that the fit exists.
@@ -89,48 +91,23 @@ impl Moments {
     pub fn probe_with(&self, of: &Self) -> LinearProbe {
         let (width, n) = (self.width, self.len().max(1) as f64);
         let mean = self.mean(|_| true);
-        let mut matrix = of.squares.clone();
-        for (row, values) in matrix.chunks_exact_mut(width.max(1)).enumerate() {
-            values[..=row].iter_mut().zip(&mean).for_each(|(x, y)| *x -= n * mean[row] * y);
-        }
-        let trace: f64 = (0..width).map(|at| matrix[at * width + at]).sum();
+        let trace: f64 = (0..width).map(|at| of.squares[at * width + at] - n * mean[at] * mean[at]).sum();
         let ridge = (RIDGE * trace / width.max(1) as f64).max(f64::MIN_POSITIVE);
-        (0..width).for_each(|at| matrix[at * width + at] += ridge);
-        factorize(&mut matrix, width);
+        let covariance = DMatrix::from_fn(width, width, |row, col| {
+            let product = of.squares[row.max(col) * width + row.min(col)];
+            product - n * mean[row] * mean[col] + if row == col { ridge } else { 0.0 }
+        });
+        let factor = Cholesky::new(covariance);
         let (mut w, mut b) = (self.sums.clone(), Vec::with_capacity(self.counts.len()));
         for (class, w) in w.chunks_exact_mut(width.max(1)).enumerate() {
             let count = self.counts[class] as f64;
             w.iter_mut().zip(&mean).for_each(|(x, mean)| *x -= count * mean);
-            solve(&matrix, w);
+            let solved = factor.as_ref().map(|factor| factor.solve(&DVector::from_column_slice(w)));
+            // Vectors that do not vary tell nothing.
+            w.copy_from_slice(solved.unwrap_or_else(|| DVector::zeros(width)).as_slice());
             b.push(count / n - w.iter().zip(&mean).map(|(w, mean)| w * mean).sum::<f64>());
         }
         LinearProbe { width, w, b }
-    }
-}
-
-/// The lower factor of a positive definite matrix, in place (Cholesky).
-fn factorize(matrix: &mut [f64], n: usize) {
-    for row in 0..n {
-        for col in 0..=row {
-            let (r, c) = (row * n, col * n);
-            let dot: f64 = (0..col).map(|at| matrix[r + at] * matrix[c + at]).sum();
-            let rest = matrix[r + col] - dot;
-            matrix[r + col] =
-                if row == col { rest.max(f64::MIN_POSITIVE).sqrt() } else { rest / matrix[c + col] };
-        }
-    }
-}
-
-/// Solves the system of a factorized matrix, in place.
-fn solve(factor: &[f64], x: &mut [f64]) {
-    let n = x.len();
-    for row in 0..n {
-        let dot: f64 = (0..row).map(|col| factor[row * n + col] * x[col]).sum();
-        x[row] = (x[row] - dot) / factor[row * n + row];
-    }
-    for row in (0..n).rev() {
-        let dot: f64 = (row + 1..n).map(|col| factor[col * n + row] * x[col]).sum();
-        x[row] = (x[row] - dot) / factor[row * n + row];
     }
 }
 

@@ -24,9 +24,11 @@ pub fn run(args: &PatchArgs) -> Result<(), Failure> {
     let question = Question::of(args, measured.config())?;
     let list = args.edits.as_deref().map(|path| edits::read(path, measured.config(), &*measured.task()));
     let list = list.transpose()?.unwrap_or_default();
-    let targets = Targets::none(pairs.first().map_or(0, |pair| pair.clean.len()));
-    let rows = pairs.iter().flat_map(|pair| [&pair.clean, &pair.corrupted]);
-    let rows: Vec<Example<'_>> = rows.map(|tokens| Example::new(tokens, &targets)).collect();
+    let targets: Vec<Targets> = pairs.iter().map(|pair| Targets::none(pair.clean.len())).collect();
+    let rows = pairs.iter().zip(&targets).flat_map(|(pair, targets)| {
+        [&pair.clean, &pair.corrupted].map(|tokens| Example::new(tokens, targets))
+    });
+    let rows: Vec<Example<'_>> = rows.collect();
     let (data, name) = if list.iter().any(|edit| edit.needs_data() || edit.becomes == Becomes::Resample) {
         measured.dataset(&args.measured.data)?
     } else {

@@ -115,6 +115,11 @@ impl EditTable {
         };
         let positions = places("positions", &self.positions)?;
         let becomes = self.becomes(site, places("hide", &self.hide)?, task)?;
+        if let Becomes::From(tokens) = &becomes
+            && tokens.len() > c.n_ctx
+        {
+            return Err(format!("from: {} tokens: the model takes at most {}", tokens.len(), c.n_ctx));
+        }
         let reader = self.reader.as_ref().map(|reader| reader.reader(c)).transpose()?;
         if let Some(reader) = reader {
             reader.check(site, layer)?;
@@ -137,6 +142,9 @@ impl EditTable {
             }
             if named.is_empty() {
                 return Err(format!("{key}: none: leave the key out for all"));
+            }
+            if let Some(twice) = (1..named.len()).find(|at| named[..*at].contains(&named[*at])) {
+                return Err(format!("{key}: {} twice", named[twice]));
             }
             return named.iter().map(|number| below(key, what, *number, count)).collect();
         }

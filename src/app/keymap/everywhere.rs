@@ -25,7 +25,7 @@ pub(super) const KEYS: &[Binding] = &[
         &[Key::ch(' ')],
         |app| (app.view.room().toggle)(app),
         "off/on",
-        "switch the head or neuron under the cursor off or on",
+        "switch the component or cell under the cursor off or on",
     ),
     bind(
         &[Key::ch('u')],
