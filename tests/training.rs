@@ -534,3 +534,50 @@ fn a_panic_in_the_trainer_becomes_an_error_and_an_event() {
     );
     assert!(said[said.len() - 2].contains("the trainer died"), "{said:?}");
 }
+
+/// Names and contents of the kept snapshots.
+fn kept_files(run: &Path) -> Vec<(String, Vec<u8>)> {
+    let files = std::fs::read_dir(run.join("snapshots")).unwrap().map(|entry| entry.unwrap().path());
+    let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+    let mut files: Vec<_> = files.map(|path| (name(&path), std::fs::read(&path).unwrap())).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_run_that_is_resumed_after_a_crash_keeps_the_snapshots_of_one_that_was_not() {
+    let config = small();
+    let [whole, resumed] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    train(&config, open(whole.path(), &config), None, |_, _| {}).0.unwrap();
+    train(&config, open(resumed.path(), &config), Some(11), |_, _| {}).0.unwrap();
+    // As a crash after step 11 leaves it.
+    std::fs::remove_file(resumed.path().join("checkpoints/step-000011.safetensors")).unwrap();
+    let again = open(resumed.path(), &config);
+    assert_eq!(kept_files(resumed.path()).last().unwrap().0, "step-000008.safetensors");
+    train(&config, again, None, |_, _| {}).0.unwrap();
+    let files = kept_files(whole.path());
+    assert_eq!(files.len(), 19);
+    assert!(files == kept_files(resumed.path()));
+}
+
+#[test]
+fn the_kept_snapshot_of_each_validation_has_the_accuracies_that_the_run_measured() {
+    let config = RunConfig { task: TaskConfig { sequences: 60, ..small().task }, ..small() };
+    let config = RunConfig { train: TrainConfig { epochs: 60, ..config.train }, ..config };
+    let dir = tempfile::tempdir().unwrap();
+    let mut measured = Vec::new();
+    train(&config, open(dir.path(), &config), None, |event, _| {
+        if let TrainEvent::Epoch(epoch) = event {
+            measured.push((epoch.step, epoch.validation.accuracy_by_class.clone()));
+        }
+    })
+    .0
+    .unwrap();
+    assert!(measured.len() == 60 && measured[59].0 > 48, "later steps are spaced out");
+    for (step, by_class) in measured {
+        let (kept, weights) = look(dir.path()).unwrap().unwrap().nearest(Some(step)).unwrap();
+        let data = dataset(&config);
+        let found = evaluate(&weights, &Patch::default(), &data.examples(Split::Validation));
+        assert_eq!((kept, found.accuracy_by_class), (step, by_class));
+    }
+}

@@ -456,3 +456,19 @@ fn every_picture_belongs_to_a_test() {
         assert!(known.contains(&name) || name.ends_with(".snap.new"), "{name} is of no test");
     }
 }
+
+/// The standing curves of an explored run, and one that was pinned.
+#[test]
+fn curves_over_the_kept_snapshots() {
+    for (width, height) in SIZES {
+        let mode = Mode::Exploring { weights: "runs/majority-23".into() };
+        let mut screen = Setup { mode, ..Setup::sized(width, height) }.screen();
+        screen.snapshot(0, Weights::initial(&ModelConfig::default(), common::SEED));
+        screen.snapshot(100, Weights::initial(&ModelConfig::default(), 4));
+        screen.snapshot(420, trained());
+        screen.keys("1g");
+        assert_picture(&format!("train_curves_{width}x{height}"), &screen);
+        screen.keys("2*");
+        assert_picture(&format!("attention_pinning_{width}x{height}"), &screen);
+    }
+}

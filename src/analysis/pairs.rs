@@ -1,9 +1,17 @@
 //! Neurons and logits over all pairs of operands, and their spectra.
 
+use std::sync::Arc;
+
 use super::spectra::{Fourier, PairTerms, Spectrum};
 use super::total::Total;
 use crate::model::{Activations, ModelConfig, NeuronId, centre};
-use crate::task::Example;
+use crate::task::{Dataset, Example, Task};
+
+/// The data set of every pair of operands of a task.
+pub fn every_pair(task: &Arc<dyn Task>, len: usize) -> Dataset {
+    let sequences: Vec<_> = (0..len * len).map(|index| task.input(index)).collect();
+    Dataset::from_sequences(Arc::clone(task), &sequences)
+}
 
 /// Share of a neuron's variance from which on it is said to have one frequency (Nanda et al. 2023).
 pub const ONE_FREQUENCY: f64 = 0.85;
@@ -28,6 +36,27 @@ impl PairValues {
         Self { n_layers, d_mlp, outputs, post: Vec::new(), logits: Vec::new() }
     }
 
+    /// The same without neurons.
+    pub fn of_logits(config: &ModelConfig) -> Self {
+        Self { d_mlp: 0, ..Self::new(config) }
+    }
+
+    /// Of these logits, `[pair][class]`.
+    #[cfg(test)]
+    pub(super) fn of(outputs: usize, logits: Vec<f32>) -> Self {
+        Self { n_layers: 0, d_mlp: 0, outputs, post: Vec::new(), logits }
+    }
+
+    /// Number of classes.
+    pub(super) fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// `[pair][class]`, centred over classes.
+    pub(super) fn logits(&self) -> &[f32] {
+        &self.logits
+    }
+
     /// Bytes for this many pairs.
     pub fn bytes(config: &ModelConfig, pairs: usize) -> u128 {
         let new = Self::new(config);
@@ -46,7 +75,7 @@ impl PairValues {
     }
 
     /// A centred logit, `[pair]`.
-    fn logit(&self, class: usize) -> Vec<f32> {
+    pub(super) fn logit(&self, class: usize) -> Vec<f32> {
         self.logits.iter().skip(class).step_by(self.outputs).copied().collect()
     }
 

@@ -115,6 +115,25 @@ impl Fourier {
         spectrum
     }
 
+    /// The part of a function of two points, `values[a][b]`, in the products of cosine or sine of a and of b of some
+    /// frequencies.
+    pub(super) fn products_of(&self, values: &[f32], frequencies: &[usize]) -> Vec<f64> {
+        let n = self.n;
+        let mut part = vec![0.0; n * n];
+        for frequency in frequencies {
+            for a in self.of(*frequency) {
+                let of_b = self.coefficients(values, n, a);
+                for b in self.of(*frequency) {
+                    let weight: f64 = self.term(b).iter().zip(&of_b).map(|(x, y)| x * y).sum();
+                    for (row, x) in part.chunks_exact_mut(n).zip(self.term(a)) {
+                        row.iter_mut().zip(self.term(b)).for_each(|(sum, y)| *sum += weight * x * y);
+                    }
+                }
+            }
+        }
+        part
+    }
+
     /// The spectrum of a function of two points, `values[a][b]`.
     pub fn of_pairs(&self, values: &[f32], which: PairTerms) -> Spectrum {
         let n = self.n;

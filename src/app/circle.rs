@@ -4,8 +4,8 @@ use super::App;
 use super::cursor::moved;
 use super::event::Command;
 use super::studies::Asked;
-use crate::inquiry::Question;
 use crate::inquiry::spectra::has_pairs;
+use crate::inquiry::{Question, WeightForm};
 use crate::task::Cycle;
 
 impl App {
@@ -26,6 +26,14 @@ impl App {
     pub(super) fn of_spectra(&self) -> Option<Asked> {
         let snapshot = self.timeline.current().filter(|_| self.cycle().is_some())?;
         Some((self.subject(snapshot, self.form), Question::Spectra))
+    }
+
+    /// The question about progress measures, with the key frequencies of the newest snapshot.
+    pub(super) fn of_progress(&self) -> Option<Asked> {
+        let fits = self.cycle().is_some() && has_pairs(self.task(), &self.options.model);
+        let [current, newest] = [self.timeline.current()?, self.timeline.newest()?]
+            .map(|snapshot| self.subject(snapshot, WeightForm::Trained));
+        fits.then(|| (current, Question::Progress(Box::new(newest))))
     }
 
     /// Number of frequencies on the circle.

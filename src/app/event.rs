@@ -3,7 +3,7 @@
 use crossterm::event::KeyEvent;
 
 use crate::inquiry::{Answer, Inquiry};
-use crate::train::{TrainCommand, TrainEvent};
+use crate::train::{CurvePoint, TrainCommand, TrainEvent};
 
 /// An event.
 #[derive(Clone, Debug)]
@@ -55,6 +55,8 @@ pub enum Command {
     },
     /// Read the file of edits of this name, and answer with [`Event::Edits`].
     LoadEdits(String),
+    /// Keep points of curves for later sessions.
+    KeepPoints(Vec<CurvePoint>),
     /// Release the terminal and stop the process, as `Ctrl-Z` in a shell does.
     Suspend,
     /// Redraw every cell.

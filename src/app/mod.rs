@@ -8,6 +8,7 @@ mod act;
 mod circle;
 mod circuits;
 mod cursor;
+pub(crate) mod curves;
 mod edit_list;
 mod event;
 mod export;
@@ -22,8 +23,10 @@ mod opening;
 pub(crate) mod panels;
 mod patching;
 mod picker;
+mod pinning;
 mod sequence;
 mod settings;
+mod standing;
 mod studies;
 mod switch;
 mod timeline;
@@ -53,7 +56,7 @@ pub(crate) use picker::{Picker, PickerKind};
 pub(crate) use sequence::{Edit, Sequence};
 pub(crate) use settings::{
     AttentionScale, Breakdown, ContributionsFrom, LogitPanel, LossScale, LowerPanel, MlpRow, Patterns,
-    Settings, Sort, StreamReader, Zoom,
+    RunPanel, Settings, Sort, StreamReader, Zoom,
 };
 pub(crate) use studies::Studies;
 pub use timeline::snapshot_bytes;
@@ -131,6 +134,7 @@ pub struct App {
     /// For each neuron of the last layer, the token it tracks best, and its effect there.
     pub(crate) tracked: Arc<Vec<Option<(crate::task::Token, f64)>>>,
     pub(crate) timeline: Timeline,
+    pub(crate) curves: curves::Curves,
     pub(crate) history: History,
     pub(crate) trainer: Trainer,
     /// The last answer.
@@ -169,6 +173,7 @@ impl App {
             circuits: Circuits::default(),
             tracked: Arc::default(),
             timeline: Timeline::default(),
+            curves: curves::Curves::default(),
             history: History::default(),
             trainer: Trainer::default(),
             probe: None,

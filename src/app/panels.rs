@@ -7,6 +7,7 @@ use crate::figure::{Panel, Spec};
 use crate::inquiry::Probe;
 
 /// A panel of a view, under its name in `headcount show` and in files.
+#[derive(Debug)]
 pub(crate) struct PanelEntry {
     /// Name, unique over all views.
     pub(crate) name: &'static str,

@@ -19,6 +19,8 @@ pub(crate) enum PickerKind {
     Filter,
     /// The class of the target.
     Target,
+    /// The cell whose curve is pinned.
+    Curve,
     /// An edit, as in a file.
     Edit,
     /// The name under which edits are saved.
@@ -30,7 +32,7 @@ pub(crate) enum PickerKind {
 impl PickerKind {
     /// Whether there is a list to choose from.
     pub(crate) fn is_of_list(self) -> bool {
-        matches!(self, Self::Filter | Self::Target)
+        matches!(self, Self::Filter | Self::Target | Self::Curve)
     }
 }
 
@@ -39,6 +41,8 @@ impl PickerKind {
 pub(crate) enum Choice {
     Filter(Option<Filter>),
     Class(Class),
+    /// By its place among the cells under the cursor.
+    Curve(usize),
 }
 
 /// The state of a choice.
@@ -82,10 +86,14 @@ impl App {
     /// The choices that fit the entry.
     fn choices(&self, picker: &Picker) -> Vec<(String, Choice)> {
         let mut fitting: [Vec<(String, Choice)>; 4] = Default::default();
+        let cells = if picker.kind == PickerKind::Curve { self.cells_here() } else { Vec::new() };
         let first = picker.entry.is_empty().then(|| self.suggested(picker.kind)).flatten();
         let others = self.all_choices(picker.kind).filter(|choice| Some(*choice) != first);
         for choice in first.into_iter().chain(others) {
-            let name = self.choice_name(choice);
+            let name = match choice {
+                Choice::Curve(at) => cells[at].label.clone(),
+                other => self.choice_name(other),
+            };
             if let Some(rank) = rank(&name, &picker.entry)
                 && fitting[rank].len() < MOST
             {
@@ -108,7 +116,7 @@ impl App {
                 };
                 self.class_here().or_else(predicted).map(Choice::Class)
             }
-            PickerKind::Edit | PickerKind::Save | PickerKind::Load => None,
+            PickerKind::Curve | PickerKind::Edit | PickerKind::Save | PickerKind::Load => None,
         }
     }
 
@@ -120,6 +128,7 @@ impl App {
             PickerKind::Target => {
                 Box::new((0..self.task().outputs().len()).map(|class| Choice::Class(class as Class)))
             }
+            PickerKind::Curve => Box::new((0..self.cells_here().len()).map(Choice::Curve)),
             PickerKind::Edit | PickerKind::Save | PickerKind::Load => Box::new(std::iter::empty()),
         }
     }
@@ -129,6 +138,7 @@ impl App {
             Choice::Filter(None) => "none".into(),
             Choice::Filter(Some(filter)) => filter.words(self.task()),
             Choice::Class(class) => self.task().outputs().name(class),
+            Choice::Curve(at) => format!("cell {at}"),
         }
     }
 
@@ -180,6 +190,7 @@ impl App {
                 self.aim(Target::Token(class));
                 Vec::new()
             }
+            Choice::Curve(at) => self.pin(at),
         }
     }
 }

@@ -220,6 +220,18 @@ impl Breakdown {
     }
 }
 
+/// The panel below the losses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum RunPanel {
+    /// Accuracy by class, situation and position.
+    #[default]
+    Accuracies,
+    /// Numbers over all kept snapshots.
+    Curves,
+    /// The accuracies; progress measures are asked for too.
+    Progress,
+}
+
 /// The patterns in the attention view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Patterns {
@@ -274,12 +286,18 @@ pub(crate) struct Settings {
     pub(crate) picked_for: Option<Token>,
     /// Whether the strip shows the predictions with the ablation in a separate line.
     pub(crate) diff: bool,
+    pub(crate) run_panel: RunPanel,
     /// Whether the predictions over the validation set are exported.
     pub(crate) answers: bool,
     pub(crate) patching: PatchingSettings,
 }
 
 impl App {
+    /// Whether the curves are in view 1.
+    pub(crate) fn shows_curves(&self) -> bool {
+        self.settings.run_panel == RunPanel::Curves
+    }
+
     /// Picks the neuron under the cursor, or unpicks it.
     pub(super) fn pick(&mut self) {
         self.cursor.neuron_is_chosen = true;

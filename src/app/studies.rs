@@ -13,6 +13,7 @@ use crate::analysis::hypotheses::{Fitted, Tracker};
 use crate::analysis::lens::{LensFigures, LensRow};
 use crate::analysis::pairs::Spectra;
 use crate::analysis::probing::ProbeAccuracies;
+use crate::analysis::progress::ProgressMeasures;
 use crate::analysis::quadrants::Quadrants;
 use crate::analysis::{Evaluation, LowRank, NeuronHook, Scores, SingleNeurons, Target};
 use crate::inquiry::{
@@ -146,6 +147,7 @@ impl Studies {
     found!(/** The patching grid. */ patching, Patching, Arc<PatchingReport>);
     found!(/** What sets cost each class. */ damage, Damage, Arc<DamageReport>);
     found!(/** Spectra over the task's circle of tokens. */ spectra, Spectra, Arc<Spectra>);
+    found!(/** Progress measures. */ progress, Progress, Arc<ProgressMeasures>);
     found!(examples_of, Examples, Arc<NeuronExamples>);
     found!(patterns_by_class, ClassPatterns, Arc<ClassPatterns>);
     found!(ablation, Ablation, Arc<AblationReport>);
@@ -261,6 +263,11 @@ impl App {
     /// The lens on a probe's sequence; possibly of an earlier step.
     pub(crate) fn lens_of(&self, probe: &Probe) -> Option<(&Answer, &Arc<Vec<LensRow>>)> {
         self.studies.sequence_lens().filter(|(answer, _)| answer.inquiry.subject.is_like(&probe.subject))
+    }
+
+    /// Whether any answer is pending.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.studies.is_pending(|_| true)
     }
 
     /// Whether paths are being ranked.

@@ -3,18 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{ModelConfig, Snapshot};
-
-/// Number of snapshots kept, including the newest: for large ones limited by `BUDGET` in bytes, but never below
-/// `LEAST`.
-const CAPACITY: usize = 48;
-const LEAST: usize = 4;
-const BUDGET: u128 = 512 << 20;
-
-/// Number of snapshots kept for a parameter count.
-fn capacity(parameters: u128) -> usize {
-    let most = BUDGET / (parameters * size_of::<f32>() as u128).max(1);
-    usize::try_from(most).unwrap_or(CAPACITY).clamp(LEAST, CAPACITY)
-}
+use crate::train::{capacity, is_crowded, surplus};
 
 /// Bytes of all kept snapshots of a model.
 pub fn snapshot_bytes(model: &ModelConfig) -> u128 {
@@ -34,58 +23,54 @@ pub(crate) enum Look {
     Scrub(Arc<Snapshot>),
 }
 
-/// The first snapshot, the newest, and in between at growing distances as the run gets longer.
-#[derive(Clone, Debug)]
+/// The first snapshot, the newest, and in between those that a run directory keeps, as far as they are known.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Timeline {
+    /// By step, the newest last.
     kept: Vec<Arc<Snapshot>>,
-    newest: Option<Arc<Snapshot>>,
-    seen: usize,
-    stride: usize,
     pub(crate) look: Look,
 }
 
-impl Default for Timeline {
-    fn default() -> Self {
-        Self { kept: Vec::new(), newest: None, seen: 0, stride: 1, look: Look::Live }
-    }
-}
-
 impl Timeline {
-    /// Adds the newest snapshot. Returns true if it is now on screen.
-    pub(super) fn push(&mut self, snapshot: Arc<Snapshot>) -> bool {
+    /// Adds the newest snapshot; of a training, only spaced ones stay. Returns true if it is now on screen.
+    pub(super) fn push(&mut self, snapshot: Arc<Snapshot>, is_training: bool) -> bool {
+        if is_training
+            && let [.., before, last] = &self.kept[..]
+            && is_crowded([before.step, last.step, snapshot.step])
+        {
+            self.kept.pop();
+        }
         let capacity = capacity(snapshot.weights.values.len() as u128);
-        if self.seen.is_multiple_of(self.stride) {
-            self.kept.push(Arc::clone(&snapshot));
+        self.kept.push(snapshot);
+        let steps: Vec<usize> = self.kept.iter().map(|snapshot| snapshot.step).collect();
+        if let Some(at) = surplus(&steps).filter(|_| steps.len() > capacity) {
+            self.kept.remove(at);
         }
-        self.seen += 1;
-        if self.kept.len() >= capacity {
-            self.kept = self.kept.drain(..).step_by(2).collect();
-            self.stride *= 2;
-        }
-        self.newest = Some(snapshot);
         matches!(self.look, Look::Live)
+    }
+
+    /// Some of the snapshots, looking at one of them.
+    pub(super) fn at(snapshot: &Arc<Snapshot>, kept: Vec<&Arc<Snapshot>>) -> Self {
+        let kept = kept.into_iter().map(Arc::clone).collect();
+        Self { kept, look: Look::Scrub(Arc::clone(snapshot)) }
     }
 
     /// The snapshot on screen; `None` before the first.
     pub(crate) fn current(&self) -> Option<&Arc<Snapshot>> {
         match &self.look {
-            Look::Live => self.newest.as_ref(),
+            Look::Live => self.newest(),
             Look::Frozen(snapshot) | Look::Scrub(snapshot) => Some(snapshot),
         }
     }
 
     /// The newest snapshot.
     pub(crate) fn newest(&self) -> Option<&Arc<Snapshot>> {
-        self.newest.as_ref()
+        self.kept.last()
     }
 
     /// Every kept snapshot, by step.
     pub(crate) fn all(&self) -> impl DoubleEndedIterator<Item = &Arc<Snapshot>> {
-        let newest = self
-            .newest
-            .iter()
-            .filter(|newest| self.kept.last().is_none_or(|last| !Arc::ptr_eq(last, newest)));
-        self.kept.iter().chain(newest)
+        self.kept.iter()
     }
 
     /// Goes to the previous snapshot. Returns true if there is one.
@@ -108,7 +93,7 @@ impl Timeline {
         let Some(step) = self.current().map(|current| current.step) else { return false };
         let later = self.all().find(|snapshot| snapshot.step > step).cloned();
         match later {
-            Some(later) if self.newest.as_ref().is_some_and(|newest| later.step < newest.step) => {
+            Some(later) if self.newest().is_some_and(|newest| later.step < newest.step) => {
                 self.look = Look::Scrub(later);
                 true
             }
@@ -129,9 +114,9 @@ impl Timeline {
 
     /// Freezes the current snapshot, or follows the run again.
     pub(super) fn toggle_freeze(&mut self) -> bool {
-        match (&self.look, &self.newest) {
+        match (&self.look, self.newest().cloned()) {
             (Look::Live, Some(newest)) => {
-                self.look = Look::Frozen(Arc::clone(newest));
+                self.look = Look::Frozen(newest);
                 true
             }
             _ => self.follow(),
@@ -143,6 +128,7 @@ impl Timeline {
 mod tests {
     use super::*;
     use crate::model::Weights;
+    use crate::train::is_spaced;
 
     fn snapshot(step: usize) -> Arc<Snapshot> {
         let config = ModelConfig {
@@ -158,23 +144,25 @@ mod tests {
     }
 
     #[test]
-    fn the_first_and_the_newest_are_always_kept() {
+    fn the_first_the_newest_and_the_spaced_snapshots_are_kept() {
         let mut timeline = Timeline::default();
-        for step in 0..1000 {
-            timeline.push(snapshot(step));
+        for step in 0..3000 {
+            timeline.push(snapshot(step), true);
             let steps: Vec<usize> = timeline.all().map(|snapshot| snapshot.step).collect();
-            assert!(steps.len() <= CAPACITY && steps.is_sorted());
+            assert!(steps.len() <= capacity(10) && steps.is_sorted());
             assert_eq!((steps[0], steps[steps.len() - 1]), (0, step));
+            assert!((0..=step).filter(|step| is_spaced(*step)).all(|spaced| steps.contains(&spaced)));
         }
+        assert!(timeline.all().count() < 145, "{}", timeline.all().count());
     }
 
     #[test]
     fn few_large_snapshots_are_kept_the_first_and_the_newest_among_them() {
-        assert_eq!(capacity(60_106), CAPACITY);
-        assert_eq!(capacity(16 << 20), 8);
-        assert_eq!(capacity(1 << 40), LEAST);
         let model = ModelConfig { d_model: 512, d_vocab: 20_000, ..ModelConfig::default() };
-        assert!(snapshot_bytes(&model) < BUDGET + (200 << 20), "{}", snapshot_bytes(&model));
+        let bytes = 4 * model.approximate_parameters();
+        assert!(snapshot_bytes(&model) <= 5 * bytes, "{}", snapshot_bytes(&model));
+        let small = ModelConfig::default();
+        assert!(snapshot_bytes(&small) < 50 << 20, "{}", snapshot_bytes(&small));
     }
 
     #[test]
@@ -182,7 +170,7 @@ mod tests {
         let mut timeline = Timeline::default();
         assert!(!timeline.back());
         for step in [0, 5, 9] {
-            timeline.push(snapshot(step));
+            timeline.push(snapshot(step), true);
         }
         assert!(timeline.back() && timeline.back() && !timeline.back());
         assert_eq!(timeline.current().map(|s| s.step), Some(0));
@@ -194,9 +182,9 @@ mod tests {
     #[test]
     fn a_frozen_view_stays_while_the_run_continues() {
         let mut timeline = Timeline::default();
-        timeline.push(snapshot(0));
+        timeline.push(snapshot(0), true);
         assert!(timeline.toggle_freeze());
-        assert!(!timeline.push(snapshot(1)));
+        assert!(!timeline.push(snapshot(1), true));
         assert_eq!(timeline.current().map(|s| s.step), Some(0));
         assert!(timeline.toggle_freeze());
         assert_eq!(timeline.current().map(|s| s.step), Some(1));

@@ -12,6 +12,12 @@ use crate::train::{RunState, TrainEvent};
 impl App {
     /// Handles an event.
     pub fn update(&mut self, event: Event) -> Vec<Command> {
+        let mut commands = self.handle(event);
+        commands.extend(self.next_point());
+        commands
+    }
+
+    fn handle(&mut self, event: Event) -> Vec<Command> {
         match event {
             Event::Key(event) => self.key(Key::of(&event)),
             Event::Paste(text) => self.paste(&text),
@@ -22,6 +28,10 @@ impl App {
             }
             Event::Train(event) => self.train(event),
             Event::Answer(answer) => self.answer(*answer),
+            Event::InquiryFailed(failure) if Self::is_of_curve(failure.generation) => {
+                self.curve_failed();
+                Vec::new()
+            }
             Event::InquiryFailed(failure) => {
                 self.inquiry_failure = Some(failure.what);
                 self.study_failed(failure.generation);
@@ -107,7 +117,8 @@ impl App {
             }
             TrainEvent::Snapshot(snapshot) => {
                 self.trainer.step = self.trainer.step.max(snapshot.step);
-                if self.timeline.push(snapshot) {
+                let is_training = self.is_training();
+                if self.timeline.push(snapshot, is_training) {
                     // After the first answer, snapshots start no evaluation: each would take the processor from
                     // training. A followed run has only checkpoints, which are rare.
                     let asks = (self.view.room().asks)(self);
@@ -154,6 +165,10 @@ impl App {
     }
 
     fn answer(&mut self, answer: Answer) -> Vec<Command> {
+        // The reader of curves receives such answers too, and has no curves.
+        if Self::is_of_curve(answer.inquiry.generation) && !self.curves.is_empty() {
+            return self.curve_answer(answer);
+        }
         match &answer.findings {
             Findings::Probe(probe) => self.probe_answer(&answer.inquiry, Arc::clone(probe)),
             _ => self.study_answer(answer),

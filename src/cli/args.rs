@@ -204,8 +204,14 @@ fn weights_parser() -> impl TypedValueParser<Value = PathBuf> {
 #[derive(Args, Clone, Debug)]
 pub struct WeightsArgs {
     /// Weights under TransformerLens' names, or the directory of a run
-    #[arg(long, value_name = "FILE.safetensors", value_parser = weights_parser())]
-    pub weights: PathBuf,
+    #[arg(long, value_name = "FILE.safetensors", value_parser = weights_parser(), required_unless_present = "run")]
+    pub weights: Option<PathBuf>,
+    /// A run, in place of --weights
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["weights", "task", "config", "set"])]
+    pub run: Option<PathBuf>,
+    /// Use the run's kept weights nearest to this step [default: the newest]
+    #[arg(long, value_name = "N", requires = "run")]
+    pub step: Option<usize>,
     #[command(flatten)]
     pub settings: SettingsArgs,
 }

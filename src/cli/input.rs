@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::args::{DataArgs, RunArgs, SettingsArgs, TokensArgs, WeightsArgs};
 use super::{Failure, say};
 use crate::model::weights_file::{OUTPUTS_KEY, TASK_KEY, VOCABULARY_KEY, metadata_of};
-use crate::model::{ModelConfig, Opened, Weights, read_weights};
+use crate::model::{ModelConfig, Opened, read_weights};
 use crate::task::{
     DataSource, Dataset, TargetRule, Task, Token, UNLABELLED, Vocabulary, unlabelled, unlabelled_named,
 };
@@ -20,9 +20,28 @@ use crate::train::{
 /// Longest text of a sequence that a model accepts.
 const MAX_TOKENS_FILE: u64 = 1 << 20;
 
-/// Opens weights; warnings go to stderr.
-pub fn weights(args: &WeightsArgs) -> Result<Weights, Failure> {
-    Ok(opened(&args.weights, &args.settings)?.weights)
+/// Opens weights, a file or those of a run, and their step; warnings go to stderr.
+pub fn weights(args: &WeightsArgs) -> Result<(PathBuf, Option<usize>, Opened), Failure> {
+    let (file, step) = file_of(args)?;
+    if let (Some(run), Some(step)) = (&args.run, step) {
+        say(&format!("headcount: step {step} of {}", run.display()));
+    }
+    let opened = opened(&file, &args.settings)?;
+    Ok((file, step, opened))
+}
+
+/// The weights file, or the run's file nearest to the step, and that step.
+pub fn file_of(args: &WeightsArgs) -> Result<(PathBuf, Option<usize>), Failure> {
+    match (&args.weights, &args.run) {
+        (Some(file), _) => Ok((file.clone(), None)),
+        (None, Some(run)) => {
+            let nothing =
+                || Failure::Usage(format!("--run {}: no run with a checkpoint is there", run.display()));
+            let (step, file) = run_dir::nearest_file(run, args.step)?.ok_or_else(nothing)?;
+            Ok((file, Some(step)))
+        }
+        (None, None) => Err(Failure::Usage("give --weights FILE or --run DIR".into())),
+    }
 }
 
 /// Like [`weights`], with the other contents of the file.

@@ -1,7 +1,7 @@
 //! `headcount inspect`: writes a model's numbers to a file or to stdout.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::args::{Inspect, InspectArgs, TokensArgs, WeightsArgs};
 use super::output::{self, Destination, print};
@@ -9,12 +9,14 @@ use super::{Failure, afford, input};
 use crate::analysis::circuits::{HeadMaps, ov_neuron};
 use crate::analysis::{Component, ControlPool, Pass, token_trackers};
 use crate::model::weights_file::{encode, encode_tensors, parts_of};
-use crate::model::{Activations, FoldOptions, NamedTensor, Patch, Weights, cache, fold, forward, summary};
+use crate::model::{
+    Activations, FoldOptions, NamedTensor, Opened, Patch, Weights, cache, fold, forward, summary,
+};
 use crate::task::{Example, Split, Targets, Token};
 
 pub fn run(args: &InspectArgs) -> Result<(), Failure> {
     match &args.what {
-        Inspect::Summary { weights } => print(summary(&input::weights(weights)?).trim_end()),
+        Inspect::Summary { weights } => print(summary(&input::weights(weights)?.2.weights).trim_end()),
         Inspect::Cache { weights, tokens, folded, out } => {
             refuse_overwriting(out, weights, Some(tokens))?;
             write_cache(&Subject::open(weights, *folded)?, tokens, out)
@@ -46,7 +48,8 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
 /// Refuses to overwrite an input file.
 fn refuse_overwriting(out: &Path, weights: &WeightsArgs, tokens: Option<&TokensArgs>) -> Result<(), Failure> {
     let tokens = tokens.and_then(input::tokens_file).map(|(path, _)| path);
-    let inputs = [Some(weights.weights.as_path()), tokens, weights.settings.config.as_deref()];
+    let (weights, config) = (input::file_of(weights)?.0, weights.settings.config.as_deref());
+    let inputs = [Some(weights.as_path()), tokens, config];
     let Ok(Destination::File(out)) = Destination::of(out) else { return Ok(()) };
     match inputs.into_iter().flatten().find(|input| input.canonicalize().is_ok_and(|input| input == out)) {
         Some(input) => {
@@ -59,6 +62,8 @@ fn refuse_overwriting(out: &Path, weights: &WeightsArgs, tokens: Option<&TokensA
 /// The subject of a file of numbers.
 struct Subject<'a> {
     args: &'a WeightsArgs,
+    file: PathBuf,
+    step: Option<usize>,
     weights: Weights,
     about: Vec<(String, String)>,
     form: &'static str,
@@ -66,8 +71,8 @@ struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     fn open(args: &'a WeightsArgs, folded: bool) -> Result<Self, Failure> {
-        let opened = input::opened(&args.weights, &args.settings)?;
-        let trained = Self { args, weights: opened.weights, about: opened.about, form: "trained" };
+        let (file, step, Opened { weights, about, .. }) = input::weights(args)?;
+        let trained = Self { args, file, step, weights, about, form: "trained" };
         Ok(if folded { trained.fold(FoldOptions::default()) } else { trained })
     }
 
@@ -77,12 +82,8 @@ impl<'a> Subject<'a> {
 
     /// The requested sequence.
     fn tokens(&self, tokens: &TokensArgs) -> Result<Vec<Token>, Failure> {
-        let run = input::settings_of(&self.args.weights, &self.args.settings, self.weights.config())?;
-        input::tokens(
-            tokens,
-            self.weights.config(),
-            input::named_task_of(&run, &self.args.weights).vocabulary(),
-        )
+        let run = input::settings_of(&self.file, &self.args.settings, self.weights.config())?;
+        input::tokens(tokens, self.weights.config(), input::named_task_of(&run, &self.file).vocabulary())
     }
 
     /// The metadata of a file, under the names of `ablate --json`.
@@ -91,11 +92,12 @@ impl<'a> Subject<'a> {
         let always = [
             ("config", json(self.weights.config())),
             ("weights", self.form.to_owned()),
-            ("weights_file", self.args.weights.display().to_string()),
+            ("weights_file", self.file.display().to_string()),
             ("headcount", env!("CARGO_PKG_VERSION").to_owned()),
         ];
         let tokens = (!tokens.is_empty()).then(|| ("tokens", format!("{tokens:?}")));
-        let own = always.into_iter().chain(tokens).map(|(key, value)| (key.to_owned(), value));
+        let step = self.step.map(|step| ("step", step.to_string()));
+        let own = always.into_iter().chain(step).chain(tokens).map(|(key, value)| (key.to_owned(), value));
         self.about.iter().cloned().chain(own).collect()
     }
 }
@@ -158,7 +160,7 @@ fn print_trackers(
     (top, controls, pool): (usize, usize, ControlPool),
     json: bool,
 ) -> Result<(), Failure> {
-    let weights = input::weights(args)?;
+    let (file, _, Opened { weights, .. }) = input::weights(args)?;
     let config = weights.config();
     if !config.has_mlp() {
         return Err(Failure::Usage("inspect trackers: an attention-only model has no neurons".into()));
@@ -169,7 +171,7 @@ fn print_trackers(
             config.d_mlp
         )));
     }
-    let run = input::settings_of(&args.weights, &args.settings, config)?;
+    let run = input::settings_of(&file, &args.settings, config)?;
     afford::trackers(&run, input::task_of(&run).features().len())?;
     let dataset = input::dataset_of(&run)?;
     let found = token_trackers(&weights, &dataset, (top, controls, pool), run.seed);

@@ -1,5 +1,7 @@
 //! `headcount show`: the numbers of the screen without a screen. The app itself answers, so that both are equal.
 
+mod curve;
+
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -10,19 +12,20 @@ use super::explore::open::{self, Plan};
 use super::output::{self, print_text};
 use super::{Failure, edits, input, say};
 use crate::analysis::donors_among;
+use crate::app::curves::Fixed;
 use crate::app::glossary::{entries, questions};
 use crate::app::panels::PanelEntry;
 use crate::app::{App, AppOptions, ColorDepth, Command, Event, Glyphs, Ground, Opening, ViewId};
-use crate::figure::{Dim, Panel, Spec, csv, json, safetensors, text};
+use crate::figure::{Dim, Figure, Panel, Spec, csv, json, safetensors, text};
 use crate::inquiry::ablation::{EDITED_ACCURACY, EDITED_LOSS};
 use crate::inquiry::paths::PATHS;
-use crate::inquiry::{Bench, Question, Schedule};
+use crate::inquiry::{AskedBy, Bench, Question, Schedule};
 use crate::model::ModelConfig;
 use crate::model::weights_file::encode_tensors;
 use crate::task::Task;
 use crate::term::sanitize;
-use crate::train::TrainEvent;
 use crate::train::run_dir::WEIGHTS_FILE;
+use crate::train::{TrainEvent, keep_points, kept_points};
 use crate::{picture, view};
 
 /// Columns and lines of the pictures.
@@ -32,6 +35,14 @@ pub fn run(args: &ShowArgs) -> Result<(), Failure> {
     let Some(what) = args.what.as_deref().filter(|_| !args.list) else {
         return print_text(list().trim_end());
     };
+    if what == "curve" {
+        return curve::run(args);
+    }
+    if let Some(more) = &args.curve {
+        return Err(Failure::Usage(format!(
+            "show {what} {more}: one at a time; `show curve {more}` is over steps"
+        )));
+    }
     let shown = Shown::find(what).ok_or_else(|| unknown(what))?;
     check(args)?;
     let (app, panels) = answered(args, &shown, None)?;
@@ -86,6 +97,8 @@ enum Shown {
     Panel(ViewId, &'static PanelEntry),
     /// A complete figure of a question, and a panel with a slice of it.
     Question(ViewId, &'static PanelEntry, &'static Spec),
+    /// Numbers over the steps of a run: the name of their question or panel.
+    Curve(String),
 }
 
 impl Shown {
@@ -101,6 +114,7 @@ impl Shown {
     fn view(&self) -> ViewId {
         match self {
             Self::View(view) | Self::Panel(view, _) | Self::Question(view, ..) => *view,
+            Self::Curve(_) => ViewId::ALL[0],
         }
     }
 
@@ -109,6 +123,7 @@ impl Shown {
         match self {
             Self::View(view) => view.room().panels,
             Self::Panel(_, entry) | Self::Question(_, entry, _) => std::slice::from_ref(*entry),
+            Self::Curve(_) => &[],
         }
     }
 
@@ -126,6 +141,7 @@ impl Shown {
             Self::View(view) => view.title().to_lowercase(),
             Self::Panel(_, entry) => entry.name.into(),
             Self::Question(.., spec) => spec.name.into(),
+            Self::Curve(name) => format!("curve of {name}"),
         }
     }
 }
@@ -161,6 +177,20 @@ fn list() -> String {
 /// The app with the view shown and all its questions answered, and the requested panels. An app that is subtracted
 /// `from` another has the other's data, cursor and, unless given, tokens.
 fn answered(args: &ShowArgs, shown: &Shown, from: Option<&App>) -> Result<(App, Vec<Panel>), Failure> {
+    let app = opened(args, shown, from)?.app;
+    let panels: Vec<Panel> = shown.entries().iter().filter_map(|entry| (entry.build)(&app)).collect();
+    if panels.is_empty() {
+        return Err(nothing(shown, &app));
+    }
+    let panels = match shown {
+        Shown::Question(.., spec) => vec![whole(args, spec, &panels[0])?],
+        _ => panels,
+    };
+    Ok((app, panels))
+}
+
+/// The app with the view shown and all its questions answered.
+fn opened(args: &ShowArgs, shown: &Shown, from: Option<&App>) -> Result<Desk, Failure> {
     let mut desk = Desk::open(args, from)?;
     desk.controls = if shown.has_controls() { args.controls } else { 0 };
     let options = &desk.app.options;
@@ -177,16 +207,7 @@ fn answered(args: &ShowArgs, shown: &Shown, from: Option<&App>) -> Result<(App, 
         let commands = desk.app.bring_into_view(entry);
         desk.execute(commands);
     }
-    let app = desk.app;
-    let panels: Vec<Panel> = shown.entries().iter().filter_map(|entry| (entry.build)(&app)).collect();
-    if panels.is_empty() {
-        return Err(nothing(shown, &app));
-    }
-    let panels = match shown {
-        Shown::Question(.., spec) => vec![whole(args, spec, &panels[0])?],
-        _ => panels,
-    };
-    Ok((app, panels))
+    Ok(desk)
 }
 
 fn nothing(shown: &Shown, app: &App) -> Failure {
@@ -199,6 +220,21 @@ const MOST_CELLS: usize = 1 << 28;
 
 /// The figure of a question, at the entries given on the command line.
 fn whole(args: &ShowArgs, spec: &'static Spec, panel: &Panel) -> Result<Panel, Failure> {
+    let (figure, fixed) = fixed(args, spec, panel)?;
+    let panel = Panel::of_figure(&figure, &fixed);
+    if panel.len() > MOST_CELLS {
+        let instead = "its panel has those around the cursor";
+        return Err(Failure::Failed(format!(
+            "show {}: {:.1e} cells are too many to write: {instead}",
+            spec.name,
+            panel.len() as f64
+        )));
+    }
+    Ok(panel)
+}
+
+/// The figure of a question, and its entries that are given on the command line.
+fn fixed(args: &ShowArgs, spec: &'static Spec, panel: &Panel) -> Result<(Arc<Figure>, Fixed), Failure> {
     let figure = panel.columns.iter().map(|column| &column.figure).find(|figure| figure.spec == spec);
     let figure = figure.ok_or_else(|| Failure::Usage(format!("show {}: no numbers here", spec.name)))?;
     let mut fixed = Vec::new();
@@ -215,16 +251,7 @@ fn whole(args: &ShowArgs, spec: &'static Spec, panel: &Panel) -> Result<Panel, F
     }
     let position = args.position.into_iter();
     fixed.extend(position.flat_map(|at| [(Dim::Position, at), (Dim::Query, at)]));
-    let panel = Panel::of_figure(figure, &fixed);
-    if panel.len() > MOST_CELLS {
-        let instead = "its panel has those around the cursor";
-        return Err(Failure::Failed(format!(
-            "show {}: {:.1e} cells are too many to write: {instead}",
-            spec.name,
-            panel.len() as f64
-        )));
-    }
-    Ok(panel)
+    Ok((Arc::clone(figure), fixed))
 }
 
 fn difference(panels: &[Panel], others: &[Panel]) -> Result<Vec<Panel>, Failure> {
@@ -301,6 +328,8 @@ struct Desk {
     schedule: Schedule,
     /// Number of random sets to compare edits with.
     controls: usize,
+    /// Where points of curves are kept.
+    run: Option<PathBuf>,
 }
 
 impl Desk {
@@ -313,6 +342,7 @@ impl Desk {
             (None, None) => return Err(Failure::Usage("show: give --weights FILE or --run DIR".into())),
         };
         let Plan { config, dataset, past, mode, .. } = plan;
+        let run = args.measured.run.clone();
         let dataset = from.map_or(dataset, |app| Arc::clone(&app.options.dataset));
         let seed = from.map_or(config.seed, |app| app.options.seed);
         if let Some(app) = from.filter(|app| app.options.model.shape() != config.model.shape()) {
@@ -329,8 +359,9 @@ impl Desk {
             title: dataset.task().name().into(),
             mode,
         });
+        let app = app.with_points(run.iter().flat_map(|run| kept_points(run)));
         let bench = Bench::new(dataset, seed, None);
-        let mut desk = Self { app, bench, schedule: Schedule::default(), controls: 0 };
+        let mut desk = Self { app, bench, schedule: Schedule::default(), controls: 0, run };
         desk.execute(commands);
         let (width, height) = PICTURE;
         let notes = past
@@ -349,11 +380,20 @@ impl Desk {
         let mut commands = commands;
         loop {
             for command in commands.drain(..) {
-                if let Command::Ask(mut inquiry) = command {
-                    if let Question::Ablation { controls, .. } = &mut inquiry.question {
-                        *controls = self.controls;
+                match command {
+                    Command::Ask(mut inquiry) => {
+                        if let Question::Ablation { controls, .. } = &mut inquiry.question
+                            && inquiry.by != AskedBy::Curve
+                        {
+                            *controls = self.controls;
+                        }
+                        self.schedule.ask(*inquiry);
                     }
-                    self.schedule.ask(*inquiry);
+                    // Lost points are computed again: another process may own the directory.
+                    Command::KeepPoints(points) => {
+                        self.run.iter().for_each(|run| drop(keep_points(run, &points)));
+                    }
+                    _ => {}
                 }
             }
             let Some(answer) = self.schedule.run(&self.bench) else { return };
@@ -365,12 +405,13 @@ impl Desk {
 fn write(args: &ShowArgs, shown: &Shown, app: &App, panels: &[Panel]) -> Result<(), Failure> {
     let out = args.out.as_deref().unwrap_or(Path::new("-"));
     let json_of = |panels: &[Panel]| -> Result<String, Failure> {
-        let value = if let ([panel], Shown::Panel(..) | Shown::Question(..)) = (panels, shown) {
-            serde_json::to_string(&json(std::slice::from_ref(panel)))
-                .map(|text| text[1..text.len() - 1].into())
-        } else {
-            serde_json::to_string(&json(panels))
-        };
+        let value =
+            if let ([panel], Shown::Panel(..) | Shown::Question(..) | Shown::Curve(_)) = (panels, shown) {
+                serde_json::to_string(&json(std::slice::from_ref(panel)))
+                    .map(|text| text[1..text.len() - 1].into())
+            } else {
+                serde_json::to_string(&json(panels))
+            };
         value.map_err(|error| Failure::Failed(error.to_string()))
     };
     let text = match args.format {

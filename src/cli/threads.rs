@@ -8,9 +8,12 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::{Failure, say};
 
-/// Most threads besides the compute threads: trainer, signals, their deadline, keys, frames, probes, follower, and one
-/// for evaluations.
-const OTHERS: usize = 8;
+/// Most threads besides the compute threads: trainer, signals, their deadline, keys, frames, probes, follower, one for
+/// evaluations, and two for curves.
+const OTHERS: usize = 10;
+
+/// The lowest priority of a thread.
+const IDLE: i32 = 19;
 
 /// The system counts a thread for a moment after its end.
 const MOMENT: Duration = Duration::from_millis(10);
@@ -37,6 +40,20 @@ pub(super) fn pool(most: usize, name: &'static str) -> std::io::Result<ThreadPoo
     };
     let fewer = (2..=most).rev().find_map(|number| build(number).ok());
     fewer.map_or_else(|| build(1).map_err(std::io::Error::other), Ok)
+}
+
+/// A pool of one thread that runs when no other thread of the process needs its core.
+pub(super) fn idle_pool(name: &'static str) -> std::io::Result<ThreadPool> {
+    let builder = ThreadPoolBuilder::new().num_threads(1).thread_name(move |_| name.to_owned());
+    builder.start_handler(|_| yield_to_others()).build().map_err(std::io::Error::other)
+}
+
+/// Gives the calling thread the lowest priority. A system that refuses leaves an ordinary thread.
+pub(super) fn yield_to_others() {
+    // Elsewhere a priority is the process's.
+    if cfg!(target_os = "linux") {
+        let _ = rustix::process::nice(IDLE);
+    }
 }
 
 /// How many of `wanted` threads can be started: starts them and ends them.

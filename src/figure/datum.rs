@@ -52,6 +52,14 @@ impl Datum {
         }
     }
 
+    /// The value as the number that its shortest decimal form denotes; `None` for other values.
+    pub fn decimal(&self) -> Option<f64> {
+        match self {
+            Self::Number(x) => x.to_string().parse().ok(),
+            other => other.number(),
+        }
+    }
+
     /// Maps a number by `f`, in its own precision; other values stay unchanged.
     #[must_use]
     pub(super) fn map(self, f: impl Fn(f64) -> f64) -> Self {

@@ -4,6 +4,7 @@
 //! figures side by side on shared leading axes; the writers turn panels into files.
 
 mod axis;
+mod curve;
 mod datum;
 mod panel;
 mod spec;
@@ -14,10 +15,11 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use axis::{Axis, Dim};
+pub use curve::over_steps;
 pub use datum::Datum;
 pub use panel::{At, Column, Factor, Panel};
 pub use spec::Spec;
-pub use subject::{Origin, Over, Subject, WeightForm};
+pub use subject::{Origin, Over, Subject, Taken, WeightForm};
 pub use table::{csv, json, safetensors, text};
 
 /// How complete an answer is.

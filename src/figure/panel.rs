@@ -49,6 +49,12 @@ impl Column {
         Self { name, figure: Arc::clone(figure), at, factor: None, minus: None }
     }
 
+    /// The same column with another heading.
+    #[must_use]
+    pub fn called(self, name: &str) -> Self {
+        Self { name: name.into(), ..self }
+    }
+
     /// The same column multiplied by a factor.
     #[must_use]
     pub fn times(self, factor: Factor) -> Self {
@@ -175,6 +181,12 @@ impl Panel {
     #[must_use]
     pub fn ordered(self, rows: impl IntoIterator<Item = usize>) -> Self {
         Self { rows: Some(rows.into_iter().collect()), ..self }
+    }
+
+    /// The same panel with every row, in the canonical order.
+    #[must_use]
+    pub fn all_rows(self) -> Self {
+        Self { rows: None, ..self }
     }
 
     /// The same panel with more columns.

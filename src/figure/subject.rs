@@ -75,6 +75,18 @@ pub struct Origin {
     pub sequences: usize,
 }
 
+/// The steps of a number.
+#[derive(Clone, Debug, Default)]
+pub enum Taken {
+    /// The snapshot's.
+    #[default]
+    Here,
+    /// A step whose weights are not kept: the trainer measured.
+    At(usize),
+    /// So many kept snapshots, the first and the last step.
+    Over(Box<[usize; 3]>),
+}
+
 /// The subject of a number: everything needed to recompute the number.
 #[derive(Clone, Debug)]
 pub struct Subject {
@@ -88,15 +100,15 @@ pub struct Subject {
     pub edits: Interventions,
     /// Origin of weights and data.
     pub origin: Arc<Origin>,
-    /// The step of a number that the trainer measured, if its weights are not kept.
-    pub taken_at: Option<usize>,
+    /// The steps of the number.
+    pub taken: Taken,
 }
 
 impl Subject {
     /// The weights alone, in a form.
     pub fn weights(snapshot: &Arc<Snapshot>, form: WeightForm) -> Self {
         let (snapshot, edits, origin) = (Arc::clone(snapshot), Interventions::default(), Arc::default());
-        Self { snapshot, form, over: Over::Weights, edits, origin, taken_at: None }
+        Self { snapshot, form, over: Over::Weights, edits, origin, taken: Taken::Here }
     }
 
     /// The same weights over other inputs.
@@ -119,7 +131,7 @@ impl Subject {
 
     /// Optimiser steps taken.
     pub fn step(&self) -> usize {
-        self.taken_at.unwrap_or(self.snapshot.step)
+        if let Taken::At(step) = self.taken { step } else { self.snapshot.step }
     }
 
     /// The tokens of the sequence; empty for other inputs.
@@ -170,6 +182,17 @@ impl Subject {
         switched.chain(self.edits.list.iter().map(ToString::to_string)).collect()
     }
 
+    /// First and last step of a curve.
+    fn span(&self) -> Option<[usize; 2]> {
+        if let Taken::Over(over) = &self.taken { Some([over[1], over[2]]) } else { None }
+    }
+
+    /// Everything but the weights, in words.
+    pub(super) fn identity(&self) -> String {
+        let (origin, form) = (&self.origin, self.form.word());
+        format!("{form} {:?} {} {} {:?}", self.over, origin.task, origin.seed, self.edit_words())
+    }
+
     /// The heading of a panel: form, step, inputs and edits.
     pub fn words(&self) -> String {
         let over = match &self.over {
@@ -178,7 +201,14 @@ impl Subject {
             Over::Validation => Some(count(self.origin.sequences, "validation sequence")),
             Over::Training => Some("all steps so far".into()),
         };
-        let step = self.origin.has_steps.then(|| format!("step {}", self.step()));
+        let step = || self.origin.has_steps.then(|| format!("step {}", self.step()));
+        let step = match &self.taken {
+            Taken::Over(over) => {
+                let [snapshots, first, last] = **over;
+                Some(format!("{} from step {first} to {last}", count(snapshots, "kept snapshot")))
+            }
+            Taken::Here | Taken::At(_) => step(),
+        };
         let edits = self.edit_words();
         let edits = (!edits.is_empty()).then(|| format!("edited: {}", edits.join("; ")));
         let parts = [self.origin.weights_file.clone(), Some(self.form.words().into()), step, over, edits];
@@ -199,6 +229,8 @@ struct Written<'a> {
     weights_file: Option<&'a str>,
     weights: WeightForm,
     step: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<[usize; 2]>,
     task: &'a str,
     seed: u64,
     over: &'static str,
@@ -222,6 +254,7 @@ impl Serialize for Subject {
             weights_file: self.origin.weights_file.as_deref(),
             weights: self.form,
             step: self.origin.has_steps.then(|| self.step()),
+            steps: self.span(),
             task: &self.origin.task,
             seed: self.origin.seed,
             over,

@@ -40,6 +40,7 @@ enum Key {
     Maps(HeadId),
     Drive(HeadId),
     Edits(WeightForm, Vec<EditRule>),
+    Frequencies(WeightForm),
 }
 
 impl Key {
@@ -53,7 +54,8 @@ impl Key {
             | Self::Baseline(_)
             | Self::Maps(_)
             | Self::Drive(_)
-            | Self::Edits(..) => None,
+            | Self::Edits(..)
+            | Self::Frequencies(_) => None,
         }
     }
 }
@@ -102,6 +104,12 @@ impl Bench {
             yield_point: None,
             donors: OnceLock::new(),
         }
+    }
+
+    /// The same bench that keeps fewer results: for work that moves from snapshot to snapshot.
+    #[must_use]
+    pub fn for_curves(self) -> Self {
+        Self { budget: BUDGET / 8, ..self }
     }
 
     #[cfg(test)]
@@ -247,6 +255,16 @@ impl Bench {
     pub(super) fn keep_edits(&self, of: &Subject, ready: ReadyEdits) -> Arc<ReadyEdits> {
         let key = Key::Edits(of.form, of.edits.list.clone());
         self.memo(&of.snapshot, key, || ready, ReadyEdits::bytes)
+    }
+
+    /// The key frequencies of the weights' logits, if known.
+    pub(super) fn known_keys(&self, of: &Subject) -> Option<Arc<Vec<usize>>> {
+        self.known(&of.snapshot, &Key::Frequencies(of.form))
+    }
+
+    pub(super) fn keep_keys(&self, of: &Subject, keys: Vec<usize>) -> Arc<Vec<usize>> {
+        let bytes = |keys: &Vec<usize>| size_of_val(&keys[..]);
+        self.memo(&of.snapshot, Key::Frequencies(of.form), || keys, bytes)
     }
 
     /// The evaluation without edits, if known.

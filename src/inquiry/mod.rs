@@ -27,6 +27,7 @@ pub mod paths;
 pub mod predictions;
 mod probe;
 pub mod probing;
+pub mod progress;
 pub mod projection;
 pub mod quadrants;
 pub mod repeated;
@@ -47,6 +48,7 @@ use crate::analysis::hypotheses::{Fitted, Tracker};
 use crate::analysis::lens::{LensFigures, LensRow};
 use crate::analysis::pairs::Spectra;
 use crate::analysis::probing::ProbeAccuracies;
+use crate::analysis::progress::ProgressMeasures;
 use crate::analysis::quadrants::Quadrants;
 use crate::analysis::{ControlPool, Evaluation, LowRank, NeuronHook, Scores, SingleNeurons, Target};
 use crate::figure::{Axis, Datum, Figure, Spec};
@@ -138,6 +140,8 @@ pub enum Question {
     SingleNeurons(usize),
     /// Spectra of weights, logits and neurons over the task's circle of tokens.
     Spectra,
+    /// Progress measures of a task of pairs, with the key frequencies of another subject.
+    Progress(Box<Subject>),
     /// Where a neuron is most and least active.
     Examples(NeuronId, NeuronHook),
     /// Vectors along their principal components.
@@ -182,6 +186,7 @@ impl Question {
             Self::Damage => "damage",
             Self::SingleNeurons(_) => "single_neurons",
             Self::Spectra => "spectra",
+            Self::Progress(_) => "progress",
             Self::Examples(..) => "examples",
             Self::Projection(_) => "projection",
             Self::Ablation { .. } => "validation",
@@ -250,6 +255,7 @@ impl Question {
             Self::Damage => damage::ask(subject),
             Self::SingleNeurons(layer) => single_neurons::ask(subject, *layer),
             Self::Spectra => spectra::ask(subject),
+            Self::Progress(keys_of) => progress::ask(subject, keys_of),
             Self::Examples(id, hook) => examples::ask(subject, *id, *hook),
             Self::Projection(of) => projection::ask(subject, *of),
             Self::Ablation { controls, pool } => ablation::ask(subject, (*controls, *pool)),
@@ -264,6 +270,8 @@ pub enum AskedBy {
     User,
     /// The training, which has published newer weights.
     Training,
+    /// A curve over the steps: answered when nothing else is asked, and replaced only by other points of curves.
+    Curve,
 }
 
 /// A question with its subject and origin.
@@ -336,6 +344,8 @@ pub enum Findings {
     SingleNeurons(Arc<SingleNeurons>),
     /// Of a task with a circle of tokens.
     Spectra(Arc<Spectra>),
+    /// Of a task of pairs on a circle.
+    Progress(Arc<ProgressMeasures>),
     /// Of one neuron.
     Examples(Arc<NeuronExamples>),
     /// Of one kind of vectors.

@@ -1,7 +1,8 @@
 //! Chooses the next work: the user's latest question at once, studies in slices.
 //!
-//! Two lanes, so that a running slice delays no question. Questions that follow the training share the lane of studies
-//! and alternate with them: during training there may always be another.
+//! Lanes, so that a running slice delays no question. Questions that follow the training share the lane of studies
+//! and alternate with them: during training there may always be another. Points of curves have a lane of their own and
+//! wait for everything else.
 
 use super::bench::Bench;
 use super::job::{Job, Progress};
@@ -12,17 +13,22 @@ use super::{Answer, AskedBy, Inquiry};
 pub enum Lane {
     /// Quick questions of the user.
     Questions,
-    /// Everything else.
+    /// Other questions of the user, and those that follow the training.
     Studies,
+    /// Points of curves.
+    Curves,
 }
 
 impl Lane {
-    /// Both, more urgent first.
-    pub const ALL: [Self; 2] = [Self::Questions, Self::Studies];
+    /// All, more urgent first.
+    pub const ALL: [Self; 3] = [Self::Questions, Self::Studies, Self::Curves];
 
     fn of(inquiry: &Inquiry) -> Self {
-        let is_urgent = inquiry.by == AskedBy::User && inquiry.question.is_quick();
-        if is_urgent { Self::Questions } else { Self::Studies }
+        match inquiry.by {
+            AskedBy::Curve => Self::Curves,
+            AskedBy::User if inquiry.question.is_quick() => Self::Questions,
+            AskedBy::User | AskedBy::Training => Self::Studies,
+        }
     }
 }
 
@@ -58,7 +64,7 @@ struct Running {
 #[derive(Default)]
 pub struct Schedule {
     waiting: Vec<Task>,
-    running: [Option<Running>; 2],
+    running: [Option<Running>; 3],
     /// Questions that went before the studies since their last slice.
     let_go: usize,
     /// Whether the last slice was for a question that follows the training.
@@ -68,9 +74,13 @@ pub struct Schedule {
 impl Schedule {
     /// Adds a question, replacing one of its kind that waits or runs.
     pub fn ask(&mut self, inquiry: Inquiry) {
-        self.waiting.retain(|task| !task.inquiry.question.is_like(&inquiry.question));
+        let is_replaced = |known: &Inquiry| {
+            known.question.is_like(&inquiry.question)
+                && (known.by == AskedBy::Curve) == (inquiry.by == AskedBy::Curve)
+        };
+        self.waiting.retain(|task| !is_replaced(&task.inquiry));
         for running in self.running.iter_mut().flatten() {
-            running.is_dropped |= running.inquiry.question.is_like(&inquiry.question);
+            running.is_dropped |= is_replaced(&running.inquiry);
         }
         let job = inquiry.question.ask(&inquiry.subject);
         self.waiting.push(Task { inquiry, job });
@@ -81,6 +91,7 @@ impl Schedule {
         let at = match lane {
             Lane::Questions => self.position(|task| Lane::of(&task.inquiry) == lane)?,
             Lane::Studies => self.next_study()?,
+            Lane::Curves => self.next_point()?,
         };
         let task = self.waiting.remove(at);
         let (inquiry, is_dropped) = (task.inquiry.clone(), false);
@@ -92,6 +103,14 @@ impl Schedule {
 
     fn position(&self, is_it: impl Fn(&Task) -> bool) -> Option<usize> {
         self.waiting.iter().position(is_it)
+    }
+
+    /// A point of a curve, while nothing else waits or runs.
+    fn next_point(&self) -> Option<usize> {
+        let is_busy = self.running[..2].iter().any(Option::is_some);
+        let is_point = |task: &Task| Lane::of(&task.inquiry) == Lane::Curves;
+        let is_idle = !is_busy && self.waiting.iter().all(is_point);
+        self.position(is_point).filter(|_| is_idle)
     }
 
     fn has_studies(&self) -> bool {
@@ -106,7 +125,9 @@ impl Schedule {
         }
         let follows = self.position(Self::follows);
         let studies = self.waiting.iter().enumerate();
-        let studies = studies.filter(|(_, task)| !task.inquiry.question.is_quick());
+        let studies = studies.filter(|(_, task)| {
+            Lane::of(&task.inquiry) == Lane::Studies && !task.inquiry.question.is_quick()
+        });
         let study = studies.max_by_key(|(_, task)| task.inquiry.generation).map(|(at, _)| at);
         let at = if self.followed { study.or(follows) } else { follows.or(study) }?;
         self.followed = Self::follows(&self.waiting[at]);
@@ -124,14 +145,15 @@ impl Schedule {
             // A quick answer counts even if a newer question waits: questions may come faster than answers.
             Progress::Done(findings) => Some(Answer::new(task.inquiry, findings, bench)),
             Progress::More | Progress::Partial(_) if is_dropped => None,
-            Progress::More => {
-                self.waiting.push(task);
-                None
-            }
-            Progress::Partial(findings) => {
+            // Half of a curve's point is none.
+            Progress::Partial(findings) if lane != Lane::Curves => {
                 let answer = Answer::new(task.inquiry.clone(), findings, bench);
                 self.waiting.push(task);
                 Some(answer)
+            }
+            Progress::More | Progress::Partial(_) => {
+                self.waiting.push(task);
+                None
             }
         }
     }
@@ -268,6 +290,20 @@ mod tests {
         let order = std::iter::from_fn(|| desk.schedule.run(&desk.bench));
         let order: Vec<Question> = order.map(|answer| answer.inquiry.question).collect();
         assert_eq!(order, [Question::Circuits, Question::Lens, Question::Heads]);
+    }
+
+    #[test]
+    fn points_of_curves_wait_for_everything_and_are_replaced_by_nothing_else() {
+        let mut desk = Desk::new();
+        desk.ask(AskedBy::Curve, Question::Probe, &Interventions::default());
+        desk.ask(AskedBy::Curve, Question::Accuracy, &Interventions::default());
+        desk.ask(AskedBy::User, Question::Lens, &Interventions::default());
+        desk.ask(AskedBy::User, Question::Probe, &Interventions::default());
+        desk.ask(AskedBy::User, Question::Accuracy, &Interventions::default());
+        assert!(desk.turn(Lane::Curves).is_none());
+        let order: Vec<u64> =
+            std::iter::from_fn(|| desk.schedule.run(&desk.bench)).map(|a| a.inquiry.generation).collect();
+        assert_eq!(order, [4, 5, 3, 1, 2]);
     }
 
     #[test]

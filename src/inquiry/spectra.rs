@@ -8,12 +8,12 @@ use rayon::prelude::*;
 use super::bench::Bench;
 use super::job::{Job, Progress, Sweep};
 use super::{Answer, Findings};
-use crate::analysis::pairs::{NeuronSpectrum, PairSpectra, PairValues, Spectra};
+use crate::analysis::pairs::{NeuronSpectrum, PairSpectra, PairValues, Spectra, every_pair};
 use crate::analysis::spectra::{Fourier, Spectrum};
 use crate::figure::{Axis, Datum, Dim, Figure, Spec, Subject};
 use crate::model::{ModelConfig, Patch, Weights};
 use crate::random::{Purpose, stream};
-use crate::task::{Cycle, Dataset, Task};
+use crate::task::{Cycle, Task};
 
 /// Norms by frequency.
 pub static SPECTRUM: Spec = Spec {
@@ -114,12 +114,6 @@ pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {
     Box::new(Asked { subject: subject.clone(), sweep: None, found: None })
 }
 
-/// Every pair of operands.
-fn pairs(task: &Arc<dyn Task>, len: usize) -> Dataset {
-    let sequences: Vec<_> = (0..len * len).map(|index| task.input(index)).collect();
-    Dataset::from_sequences(Arc::clone(task), &sequences)
-}
-
 /// Spectra of `W_E` and, if classes form a circle, `W_U`.
 fn of_weights(weights: &Weights, cycle: Cycle, fourier: &Fourier) -> (Spectrum, Option<Spectrum>) {
     let c = weights.config();
@@ -137,7 +131,7 @@ impl Asked {
             let sweep = self.sweep.get_or_insert_with(|| {
                 let weights = bench.weights(&self.subject);
                 let values = PairValues::new(weights.config());
-                Sweep::new(weights, Patch::default(), values).over(pairs(bench.data().task(), cycle.len))
+                Sweep::new(weights, Patch::default(), values).over(every_pair(bench.data().task(), cycle.len))
             });
             if let Some(values) = sweep.step(bench) {
                 let mut order: Vec<usize> = (0..cycle.len * cycle.len).collect();

@@ -291,9 +291,14 @@ const MOST_METADATA: u64 = 1 << 20;
 
 /// Encodes a weights file: the metadata contain the model's settings and `about`, so that the file is self-contained.
 pub fn encode_weights(weights: &Weights, about: &[(&str, String)]) -> Vec<u8> {
+    encode(&parts_of(weights), Some(weights_metadata(weights, about)))
+}
+
+/// The metadata of a weights file: the model's settings and `about`.
+pub(crate) fn weights_metadata(weights: &Weights, about: &[(&str, String)]) -> HashMap<String, String> {
     let json = serde_json::to_string(weights.config()).expect("a configuration is always representable");
     let about = about.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
-    encode(&parts_of(weights), Some([(CONFIG_KEY.into(), json)].into_iter().chain(about).collect()))
+    [(CONFIG_KEY.into(), json)].into_iter().chain(about).collect()
 }
 
 /// Encodes a safetensors file of these tensors; `about` becomes its metadata.

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use safetensors::tensor::{Dtype, SafeTensors};
+use safetensors::tensor::SafeTensors;
 use thiserror::Error;
 
 use super::config::RunConfig;
 use super::files::{FileError, Files};
 use super::optimizer::Moments;
-use crate::model::weights_file::{Part, encode, from_bytes, parts_of, to_bytes};
+use super::sealed::{self, MAX_HEADER, floats, seal, unseal};
+use crate::model::weights_file::{Part, parts_of, to_bytes};
 use crate::model::{Layout, Weights};
 use crate::task::{Dataset, Split, Token};
 
@@ -18,11 +19,8 @@ const CONFIG_KEY: &str = "headcount.run";
 const STEP_KEY: &str = "headcount.step";
 const VALIDATION_KEY: &str = "headcount.val_loss";
 const DATA_KEY: &str = "headcount.data_crc32";
-const CHECKSUM_KEY: &str = "headcount.crc32";
 const FIRST_MOMENT: &str = "optimizer.exp_avg";
 const SECOND_MOMENT: &str = "optimizer.exp_avg_sq";
-/// Longest header accepted.
-const MAX_HEADER: u64 = 1 << 20;
 
 /// The state of a run between two steps.
 #[derive(Clone, Debug)]
@@ -106,9 +104,7 @@ impl TrainState {
         if let Some(loss) = self.validation_loss {
             metadata.insert(VALIDATION_KEY.into(), loss.to_string());
         }
-        let contents = parts.iter().map(|part| (part.name.as_str(), part.bytes.as_slice()));
-        metadata.insert(CHECKSUM_KEY.into(), checksum(&metadata, contents.collect()));
-        encode(&parts, Some(metadata))
+        seal(&parts, metadata)
     }
 
     /// Reads a state; without `data`, its training data is not checked.
@@ -145,19 +141,7 @@ fn largest(config: &RunConfig) -> u64 {
 pub fn decode(bytes: &[u8], config: &RunConfig) -> Result<(TrainState, u32), String> {
     #[cfg(test)]
     DECODED.set(DECODED.get() + 1);
-    let header = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
-    if header > MAX_HEADER {
-        return Err(format!("not a checkpoint: a header of {header} bytes"));
-    }
-    let file = SafeTensors::deserialize(bytes).map_err(|error| format!("not a checkpoint: {error}"))?;
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
-    let mut metadata = header.metadata().clone().ok_or("no metadata")?;
-    let stored = metadata.remove(CHECKSUM_KEY).ok_or("no checksum")?;
-    let tensors = file.tensors();
-    let parts = tensors.iter().map(|(name, view)| (name.as_str(), view.data())).collect();
-    if checksum(&metadata, parts) != stored {
-        return Err("its checksum does not fit".into());
-    }
+    let (file, metadata) = unseal(bytes, "a checkpoint")?;
     let entry = |key: &str| metadata.get(key).ok_or(format!("no {key}"));
     let made_with: RunConfig = serde_json::from_str(entry(CONFIG_KEY)?).map_err(|error| error.to_string())?;
     if !config.continues(&made_with) {
@@ -174,43 +158,10 @@ pub fn decode(bytes: &[u8], config: &RunConfig) -> Result<(TrainState, u32), Str
 }
 
 fn values(file: &SafeTensors<'_>, config: &RunConfig) -> Result<(Weights, Moments), String> {
-    let floats = |name: &str, shape: &[usize]| -> Result<Vec<f32>, String> {
-        let view = file.tensor(name).map_err(|error| error.to_string())?;
-        if view.dtype() != Dtype::F32 || view.shape() != shape {
-            return Err(format!("`{name}` is {:?} {:?}, not F32 {shape:?}", view.dtype(), view.shape()));
-        }
-        let values = from_bytes(view.data());
-        let bad = values.iter().filter(|value| !value.is_finite()).count();
-        if bad == 0 { Ok(values) } else { Err(format!("{bad} values of `{name}` are not finite")) }
-    };
     let layout = Arc::new(Layout::new(&config.model));
-    let (found, wanted) = (file.len(), layout.tensors().len() + 2);
-    if found != wanted {
-        return Err(format!("{found} tensors instead of {wanted}"));
-    }
-    let mut weights = Weights { values: vec![0.0; layout.len], layout: Arc::clone(&layout) };
-    for tensor in layout.tensors() {
-        weights.set(&tensor.name, &floats(&tensor.name, &tensor.shape)?);
-    }
-    let first = floats(FIRST_MOMENT, &[layout.len])?;
-    Ok((weights, Moments { first, second: floats(SECOND_MOMENT, &[layout.len])? }))
-}
-
-/// Checksum of names, contents and metadata, independent of their order in the file.
-fn checksum(metadata: &HashMap<String, String>, mut tensors: Vec<(&str, &[u8])>) -> String {
-    let mut hasher = crc32fast::Hasher::new();
-    let mut entries: Vec<_> = metadata.iter().collect();
-    entries.sort();
-    tensors.sort_by_key(|(name, _)| *name);
-    for (key, value) in entries {
-        hasher.update(key.as_bytes());
-        hasher.update(value.as_bytes());
-    }
-    for (name, bytes) in tensors {
-        hasher.update(name.as_bytes());
-        hasher.update(bytes);
-    }
-    format!("{:08x}", hasher.finalize())
+    let weights = sealed::weights(file, &layout, 2)?;
+    let moment = |name| floats(file, name, &[layout.len]);
+    Ok((weights, Moments { first: moment(FIRST_MOMENT)?, second: moment(SECOND_MOMENT)? }))
 }
 
 #[cfg(test)]

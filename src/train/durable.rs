@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::files::{FileError, Files};
+use super::files::{FileError, Files, Written};
 
 /// The name of a file while it is being written.
 pub fn temporary(path: &Path) -> PathBuf {
@@ -25,22 +25,41 @@ fn is_temporary(name: &OsStr) -> bool {
 /// Replaces `path` by `bytes`: writes, syncs and renames a sibling, then syncs the directory. Readable by its owner
 /// only. After an error the old file, if any, is unchanged.
 pub(super) fn replace(files: &dyn Files, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let synced = place_after(files, path, bytes, |file| file.sync());
+    synced.and_then(|_| files.sync_directory(directory_of(path))).map_err(FileError::at("write", path))
+}
+
+/// Like [`replace`], but not yet durable: once the returned file and the directory are synced, it is.
+pub(super) fn place(files: &dyn Files, path: &Path, bytes: &[u8]) -> Result<Box<dyn Written>, FileError> {
+    place_after(files, path, bytes, |_| Ok(())).map_err(FileError::at("write", path))
+}
+
+/// Writes a sibling and renames it after `then`.
+fn place_after(
+    files: &dyn Files,
+    path: &Path,
+    bytes: &[u8],
+    then: impl FnOnce(&mut dyn Written) -> io::Result<()>,
+) -> io::Result<Box<dyn Written>> {
     let sibling = temporary(path);
-    let written = write_synced(files, &sibling, bytes).and_then(|()| files.rename(&sibling, path));
+    let written = write(files, &sibling, bytes).and_then(|mut file| {
+        then(&mut *file)?;
+        files.rename(&sibling, path).map(|()| file)
+    });
     if written.is_err() {
         let _ = files.remove(&sibling);
     }
-    written.and_then(|()| files.sync_directory(directory_of(path))).map_err(FileError::at("write", path))
+    written
 }
 
-fn write_synced(files: &dyn Files, path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write(files: &dyn Files, path: &Path, bytes: &[u8]) -> io::Result<Box<dyn Written>> {
     match files.remove(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let mut file = files.create(path)?;
     file.write_all(bytes)?;
-    file.sync()
+    Ok(file)
 }
 
 fn directory_of(path: &Path) -> &Path {

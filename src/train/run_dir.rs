@@ -1,27 +1,32 @@
 //! The directory of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::checkpoint::{TrainState, fingerprint};
-use super::checkpoints::{CheckpointScan, Checkpoints, best, named, scan};
+use super::checkpoints::{CheckpointScan, Checkpoints};
 use super::config::{RunConfig, RunMetadata};
-use super::config_error::RunConfigError;
 use super::durable::{create_private_dir, replace, sweep};
-use super::events::{EpochMetrics, StepMetrics, TrainEvent};
+use super::events::{EpochMetrics, StepMetrics};
 use super::files::{Disk, FileError, Files};
+use super::found::{CHECKPOINTS, SNAPSHOTS};
+use super::kept::KeptSnapshots;
 use super::lock::Lock;
 use super::metrics::MetricsLine;
-use super::metrics_log::{MetricsLog, lines};
+use super::metrics_log::MetricsLog;
 use super::run_dir_error::RunDirError;
-use super::settings::Settings;
 use crate::model::Weights;
 use crate::model::weights_file::encode_weights;
 use crate::task::Dataset;
+
+pub use super::found::{
+    Found, kept_weights, look, nearest_file, newest_step, past_metrics, read_config, read_settings,
+    settings_of, weights_since,
+};
 
 /// The file of a run directory with the weights alone, under TransformerLens names.
 pub const WEIGHTS_FILE: &str = "weights.safetensors";
@@ -29,15 +34,13 @@ pub const WEIGHTS_FILE: &str = "weights.safetensors";
 /// Most names tried for a rescue.
 const MOST_RESCUED: usize = 1000;
 
-/// Longest configuration accepted.
-const MAX_CONFIG: u64 = 256 << 10;
-
 /// A run directory, held by this process for writing.
 pub struct RunDir {
     path: PathBuf,
     files: Arc<dyn Files>,
     metrics: MetricsLog,
     checkpoints: Checkpoints,
+    snapshots: KeptSnapshots,
     /// Metadata of the weights files: the task's name and the other settings of the run.
     about: Vec<(&'static str, String)>,
     lock: Lock,
@@ -53,136 +56,6 @@ pub struct Opened {
     pub earlier: Vec<(usize, Weights)>,
     /// Newer checkpoints that are damaged, and why.
     pub skipped: Vec<String>,
-}
-
-/// The contents of a run directory.
-pub struct Found {
-    /// The run's settings.
-    pub config: RunConfig,
-    /// The newest intact checkpoint, if any.
-    pub state: Option<TrainState>,
-    /// The weights of earlier checkpoints, by step.
-    pub earlier: Vec<(usize, Weights)>,
-    /// Step of the lowest validation loss, if any checkpoint was validated.
-    pub best: Option<usize>,
-    /// Newer checkpoints that are damaged, and why.
-    pub skipped: Vec<String>,
-}
-
-impl Found {
-    /// Steps taken at the newest intact checkpoint.
-    pub fn step(&self) -> usize {
-        self.state.as_ref().map_or(0, |state| state.step)
-    }
-
-    /// The kept weights nearest to a step, and theirs; of two, the earlier. By default the newest, or the best if the
-    /// recipe keeps those.
-    pub fn nearest(self, step: Option<usize>) -> Option<(usize, Weights)> {
-        let step = step.or(self.best.filter(|_| self.config.train.keep_best));
-        let newest = self.state.map(|state| (state.step, state.weights));
-        let mut kept = self.earlier.into_iter().chain(newest);
-        match step {
-            Some(step) => kept.min_by_key(|(kept, _)| kept.abs_diff(step)),
-            None => kept.next_back(),
-        }
-    }
-
-    /// Whether every step of the schedule has been taken.
-    pub fn is_finished(&self) -> bool {
-        self.step() >= self.config.total_steps()
-    }
-}
-
-/// Reads the settings of the run in a directory; `None` without a run.
-///
-/// # Errors
-/// When its `config.toml` cannot be read, or the directory holds other files.
-pub fn settings_of(path: &Path) -> Result<Option<RunConfig>, RunDirError> {
-    let file = path.join("config.toml");
-    if !file.exists() {
-        return if holds_nothing(path) {
-            Ok(None)
-        } else {
-            Err(RunDirError::NotARun(path.display().to_string()))
-        };
-    }
-    read_config(&file).map(Some)
-}
-
-/// Reads a run directory with every checkpoint, without changing it; `None` without a run.
-///
-/// # Errors
-/// When its `config.toml` cannot be read, or the directory holds other files.
-pub fn look(path: &Path) -> Result<Option<Found>, RunDirError> {
-    let Some(config) = settings_of(path)? else { return Ok(None) };
-    let CheckpointScan { newest, earlier, losses, skipped, .. } =
-        scan(&Disk, &path.join(CHECKPOINTS), &config, None)?;
-    let best = best(&losses).map(|(step, _)| step);
-    Ok(Some(Found { config, state: newest, earlier, best, skipped }))
-}
-
-const CHECKPOINTS: &str = "checkpoints";
-
-/// Whether the directory holds only what an interrupted start leaves.
-fn holds_nothing(path: &Path) -> bool {
-    let is_ours =
-        |name: &std::ffi::OsStr| [CHECKPOINTS, "lock", ".config.toml.tmp"].iter().any(|own| name == *own);
-    fs::read_dir(path)
-        .map_or(true, |mut entries| entries.all(|entry| entry.is_ok_and(|e| is_ours(&e.file_name()))))
-}
-
-/// Reads the configuration file of a run.
-///
-/// # Errors
-/// Names the file, line, column and key.
-pub fn read_config(path: &Path) -> Result<RunConfig, RunDirError> {
-    read_text(path, RunConfig::parse)
-}
-
-/// Reads only the settings that a configuration file contains.
-///
-/// # Errors
-/// Names the file, line, column and key.
-pub fn read_settings(path: &Path) -> Result<Settings, RunDirError> {
-    read_text(path, Settings::parse)
-}
-
-fn read_text<T>(path: &Path, parse: impl Fn(&str) -> Result<T, RunConfigError>) -> Result<T, RunDirError> {
-    let mut text = String::new();
-    let file = File::open(path).map_err(FileError::at("open", path))?;
-    file.take(MAX_CONFIG + 1).read_to_string(&mut text).map_err(FileError::at("read", path))?;
-    if text.len() as u64 > MAX_CONFIG {
-        let problem = io::Error::other(format!("more than {MAX_CONFIG} bytes"));
-        return Err(FileError::at("read", path)(problem).into());
-    }
-    parse(&text).map_err(|source| {
-        let position =
-            source.position(&text).map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
-        RunDirError::Config { place: format!("{}{position}", path.display()), source }
-    })
-}
-
-/// The trainer's events up to `step`, from `metrics.jsonl`; none if the file cannot be read.
-pub fn past_metrics(path: &Path, step: usize) -> Vec<TrainEvent> {
-    let lines = lines(&Disk, &path.join("metrics.jsonl")).unwrap_or_default();
-    let until = lines.iter().filter(|line| MetricsLine::step_of(line).is_some_and(|at| at <= step));
-    until.filter_map(|line| MetricsLine::event_of(line)).collect()
-}
-
-/// Step of the newest file named like a checkpoint, if any.
-///
-/// # Errors
-/// When the checkpoints cannot be listed.
-pub fn newest_step(path: &Path) -> Result<Option<usize>, FileError> {
-    Ok(named(&Disk, &path.join(CHECKPOINTS))?.into_keys().next_back())
-}
-
-/// Weights of every intact checkpoint after `step`, by step.
-pub fn weights_since(path: &Path, config: &RunConfig, step: usize) -> Vec<(usize, Weights)> {
-    let mut files = named(&Disk, &path.join(CHECKPOINTS)).unwrap_or_default();
-    files.retain(|of, _| *of > step);
-    let load = |file: &PathBuf| TrainState::load(&Disk, file, config, None).ok();
-    files.values().filter_map(load).map(|state| (state.step, state.weights)).collect()
 }
 
 impl RunDir {
@@ -207,6 +80,7 @@ impl RunDir {
     ) -> Result<Opened, RunDirError> {
         let directory = path.join(CHECKPOINTS);
         create_private_dir(&directory)?;
+        create_private_dir(&path.join(SNAPSHOTS))?;
         let lock = Lock::take(path).map_err(|error| RunDirError::of_lock(path, error))?;
         sweep(&*files, path);
         let config_file = path.join("config.toml");
@@ -223,14 +97,10 @@ impl RunDir {
             Checkpoints::open(Arc::clone(&files), &directory, config, fingerprint(dataset))?;
         let state = newest.unwrap_or_else(|| TrainState::initial(config));
         let metrics = MetricsLog::open(&*files, &path.join("metrics.jsonl"), state.step)?;
-        let run_dir = Self {
-            path: path.into(),
-            files,
-            metrics,
-            checkpoints,
-            about: RunMetadata::entries(config, &**dataset.task()),
-            lock,
-        };
+        let about = RunMetadata::entries(config, &**dataset.task());
+        let (of, place) = (Arc::clone(&files), path.join(SNAPSHOTS));
+        let snapshots = KeptSnapshots::open(of, &place, about.clone(), state.step)?;
+        let run_dir = Self { path: path.into(), files, metrics, checkpoints, snapshots, about, lock };
         Ok(Opened { run_dir, state, earlier, skipped })
     }
 
@@ -265,13 +135,37 @@ impl RunDir {
         self.metrics.sync()
     }
 
-    /// Saves a checkpoint durably, then removes all but the newest and the best.
+    /// Keeps the weights of a step; durable after [`sync_snapshots`](Self::sync_snapshots).
+    ///
+    /// # Errors
+    /// Names the file.
+    pub fn keep(&mut self, step: usize, weights: &Weights) -> Result<(), FileError> {
+        self.snapshots.keep(step, weights)
+    }
+
+    /// Makes all kept snapshots durable: call it before saving the checkpoint that follows them.
+    ///
+    /// # Errors
+    /// Names the file.
+    pub fn sync_snapshots(&mut self) -> Result<(), FileError> {
+        self.snapshots.sync()
+    }
+
+    /// Saves a checkpoint durably, then removes all but the newest and the best. On a full disk kept snapshots give way.
     ///
     /// # Errors
     /// Names the file; older checkpoints are then unchanged.
     pub fn save(&mut self, state: &TrainState) -> Result<(), FileError> {
         self.is_in_place()?;
-        self.checkpoints.save(state)
+        loop {
+            let saved = self.checkpoints.save(state);
+            let is_full = |error: &FileError| {
+                matches!(error.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            };
+            if !saved.as_ref().is_err_and(is_full) || !self.snapshots.give_way() {
+                return saved;
+            }
+        }
     }
 
     /// Step and validation loss of the best checkpoint, if any was validated.

@@ -16,6 +16,7 @@ use super::checkpoint::TrainState;
 use super::config::RunConfig;
 use super::events::{RunState, StepMetrics, TrainCommand, TrainEvent, TrainPlan};
 use super::files::FileError;
+use super::kept::is_spaced;
 use super::optimizer::Optimizer;
 use super::pace::Pace;
 use super::run_dir::RunDir;
@@ -143,6 +144,17 @@ fn plan(setup: &Setup, device: &str) -> TrainPlan {
     }
 }
 
+/// What the last write failed for.
+#[derive(Default)]
+struct Failing {
+    /// The state.
+    save: bool,
+    /// `metrics.jsonl`.
+    log: bool,
+    /// A kept snapshot.
+    snapshot: bool,
+}
+
 struct Trainer<'a, D: Backend> {
     setup: Setup,
     model: Transformer,
@@ -161,10 +173,7 @@ struct Trainer<'a, D: Backend> {
     validation_loss: Option<f64>,
     /// Whether a validation has reached the accuracy at which the run stops.
     is_accurate: bool,
-    /// Whether the last save failed.
-    unsaved: bool,
-    /// Whether the last write to `metrics.jsonl` failed.
-    unlogged: bool,
+    failing: Failing,
     emit: &'a mut dyn FnMut(TrainEvent),
 }
 
@@ -191,8 +200,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
             order: None,
             validation_loss: state.validation_loss,
             is_accurate: false,
-            unsaved: false,
-            unlogged: false,
+            failing: Failing::default(),
             emit,
             setup,
         })
@@ -221,6 +229,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
 
     fn run(&mut self, commands: &Receiver<TrainCommand>) -> Result<Outcome, TrainError> {
         self.publish();
+        self.keep_snapshot();
         if self.step < self.end() {
             // Discover an unwritable directory now rather than after an hour.
             self.save();
@@ -267,10 +276,14 @@ impl<'a, D: Backend> Trainer<'a, D> {
         }
         (self.step, self.validation_loss) = (step, None);
         let config = &self.setup.config;
-        if step.is_multiple_of(config.validate_every()) || step == config.total_steps() {
+        let is_validated = step.is_multiple_of(config.validate_every()) || step == config.total_steps();
+        if is_validated {
             self.validate(epoch + 1)?;
         }
-        if self.published.is_none_or(|(_, due)| Instant::now() >= due) {
+        if is_validated || is_spaced(step) {
+            self.keep_snapshot();
+        }
+        if is_spaced(step) || self.published.is_none_or(|(_, due)| Instant::now() >= due) {
             self.publish();
         }
         if step.is_multiple_of(self.setup.config.train.checkpoint_every) {

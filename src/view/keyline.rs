@@ -47,6 +47,7 @@ fn choices(ink: &mut Ink<'_>, app: &App, area: Rect) {
             let subject = match picker.kind {
                 PickerKind::Filter => "filter: ",
                 PickerKind::Target => "target class: ",
+                PickerKind::Curve => "curve of: ",
                 PickerKind::Edit => "edit: ",
                 PickerKind::Save => "save edits as: ",
                 PickerKind::Load => "load edits: ",

@@ -24,6 +24,7 @@ mod circuits;
 mod classes;
 mod columns;
 mod component_map;
+mod curves;
 mod damage;
 mod edits;
 mod effects;

@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 
 use super::breakdown::{self, Panels};
 use super::classes;
+use super::curves::{self, mean, series};
 use super::ink::{Ink, beside, lines, part, width};
 use super::number::{count, figure, percent};
 use super::theme::Role;
@@ -94,14 +95,14 @@ fn loss(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let last = |series: &Series| series.last.map_or(0, |last| last.0);
     let last = last(&history.train_loss).max(last(&history.validation_loss));
     let body = lines(area, 1, area.height.saturating_sub(2));
-    curves(ink, app, body, (&line, &marks), first..=last, empty(app));
+    plot(ink, app, body, (&line, &marks), first..=last, empty(app));
     loss_words(ink, history, lines(area, area.height.saturating_sub(1), 1));
 }
 
 /// Buckets, each with its first step.
 type Points<'a> = &'a [(usize, Bucket)];
 
-fn curves(
+fn plot(
     ink: &mut Ink<'_>,
     app: &App,
     area: Rect,
@@ -110,16 +111,18 @@ fn curves(
     empty: &str,
 ) {
     let style = |role| ink.theme.style(role);
+    let ticks = curves::ticks(app);
     let look = CurveLook {
         has_braille: ink.theme.glyphs == Glyphs::Utf8,
         mark: mark(ink),
+        tick: if ink.theme.glyphs == Glyphs::Utf8 { '▾' } else { 'v' },
         line: style(Role::Bar),
         marks: style(Role::Second),
         axis: style(Role::Faint),
         bad: style(Role::Wrong),
     };
     let is_log = app.settings.loss == LossScale::Log;
-    ink.draw(&Curves { line, marks, steps, is_log, empty, look }, area);
+    ink.draw(&Curves { line, marks, steps, ticks: &ticks, is_log, empty, look }, area);
 }
 
 /// The mark of validation losses.
@@ -158,7 +161,7 @@ fn recent(ink: &mut Ink<'_>, app: &App, area: Rect) {
         if points.is_empty() { "last steps".into() } else { format!("last {}", count(points.len(), "step")) };
     ink.rule(area, 0, &title, "");
     let (first, last) = (points.first().map_or(0, |p| p.0), points.last().map_or(0, |p| p.0));
-    curves(ink, app, lines(area, 1, area.height), (&points, &[]), first..=last, "none yet");
+    plot(ink, app, lines(area, 1, area.height), (&points, &[]), first..=last, "none yet");
 }
 
 fn learning_rate(ink: &mut Ink<'_>, app: &App, area: Rect) {
@@ -178,32 +181,10 @@ fn learning_rate(ink: &mut Ink<'_>, app: &App, area: Rect) {
     series(ink, plot, (&values, mean), (0.0, largest), Role::Bar);
 }
 
-/// Reduces the values that share a column.
-type Pooled = fn(&[f64]) -> f64;
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
-/// A sparkline over the whole area; values are pooled or repeated to fill its width.
-pub(super) fn series(
-    ink: &mut Ink<'_>,
-    area: Rect,
-    (values, pooled): (&[f64], Pooled),
-    (low, high): (f64, f64),
-    role: Role,
-) {
-    let columns = usize::from(area.width).min(values.len() * 4);
-    let unit = |x: f64| if high > low { ((x - low) / (high - low)) as f32 } else { 1.0 };
-    let style = ink.theme.style(role);
-    let bars = (0..columns).map(|column| {
-        let (from, to) = (column * values.len() / columns, (column + 1) * values.len() / columns);
-        (unit(pooled(&values[from..to.max(from + 1)])), style)
-    });
-    ink.curve(area, bars);
-}
-
 fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
+    if app.shows_curves() {
+        return curves::render(ink, app, area);
+    }
     let Some((validation, study)) = app.validation() else {
         ink.rule(area, 0, "accuracy on the validation set", "");
         ink.text(area, 2, 1, not_validated(app), Role::Faint);

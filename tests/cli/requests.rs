@@ -224,3 +224,36 @@ fn the_exit_status_tells_a_bad_request_from_a_failure() {
         requests.iter().for_each(|args| refuses(dir.path(), args, status, &[]));
     }
 }
+
+#[test]
+fn the_weights_of_a_step_of_a_run_are_those_of_its_nearest_kept_snapshot() {
+    let dir = tiny();
+    assert_eq!(run(dir.path(), &["train", "--config", "tiny.toml", "--run", "r", "--quiet"]).status, 0);
+    let kept = dir.path().join("r/snapshots/step-000005.safetensors");
+    fs::copy(&kept, dir.path().join("five.safetensors")).unwrap();
+    let of_run = json(dir.path(), &["eval", "--run", "r", "--step", "5"]);
+    assert_eq!(of_run["step"], 5);
+    let of_file = json(dir.path(), &["eval", "--weights", "r/snapshots/step-000005.safetensors"]);
+    assert_eq!(of_run["loss"], of_file["loss"]);
+    fs::remove_file(kept).unwrap();
+    let nearest = json(dir.path(), &["eval", "--run", "r", "--step", "5"]);
+    assert!(nearest["step"] == 4 && nearest["loss"] != of_run["loss"], "of two, the earlier");
+    for command in ["cache", "attribution"] {
+        let inspect = |place: &[&str]| {
+            let out = ["inspect", command, "--tokens", "1,2", "--out", "-"];
+            let ran = Command::new(env!("CARGO_BIN_EXE_headcount"))
+                .args(out.iter().chain(place))
+                .current_dir(dir.path())
+                .output()
+                .unwrap();
+            (ran.stdout, String::from_utf8(ran.stderr).unwrap())
+        };
+        let (bytes, said) = inspect(&["--run", "r", "--step", "6"]);
+        assert_eq!(said, "headcount: step 6 of r\n");
+        let (of_file, _) = inspect(&["--weights", "r/snapshots/step-000006.safetensors"]);
+        // Without the metadata, which name the file and the step.
+        assert!(bytes.len() > 400 && bytes[bytes.len() - 400..] == of_file[of_file.len() - 400..]);
+    }
+    refuses(dir.path(), &["inspect", "summary"], 2, &["--weights"]);
+    refuses(dir.path(), &["inspect", "summary", "--run", "none"], 2, &["no run with a checkpoint"]);
+}

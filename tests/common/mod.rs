@@ -14,7 +14,9 @@ use headcount::inquiry::{self, Answer, Bench, Inquiry, Question, Schedule};
 use headcount::model::{ModelConfig, Snapshot, Weights, read_weights};
 use headcount::picture;
 use headcount::task::{Dataset, Listing, TaskConfig};
-use headcount::train::{EpochMetrics, RunState, StepMetrics, TrainCommand, TrainEvent, TrainPlan};
+use headcount::train::{
+    CurvePoint, EpochMetrics, RunState, StepMetrics, TrainCommand, TrainEvent, TrainPlan,
+};
 use headcount::view;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -48,6 +50,7 @@ pub struct Screen {
     pub copied: Vec<String>,
     pub exported: Vec<Export>,
     pub saved_edits: BTreeMap<String, String>,
+    pub kept_points: Vec<CurvePoint>,
     pub suspended: usize,
     pub repainted: usize,
     pub quit: bool,
@@ -125,6 +128,7 @@ impl Setup {
             copied: Vec::new(),
             exported: Vec::new(),
             saved_edits: BTreeMap::new(),
+            kept_points: Vec::new(),
             suspended: 0,
             repainted: 0,
             quit: false,
@@ -176,6 +180,7 @@ impl Screen {
                 }
                 Command::Copy(text) => self.copied.push(text),
                 Command::Export(export) => self.exported.push(export),
+                Command::KeepPoints(points) => self.kept_points.extend(points),
                 Command::SaveEdits { name, text } => drop(self.saved_edits.insert(name, text)),
                 Command::LoadEdits(name) => {
                     let text = self.saved_edits.get(&name).cloned();

@@ -86,6 +86,8 @@ const ON_A_SMALL_DISK: &str = r#"
     mount -t tmpfs -o size=1m,mode=700 none disk && cp settings.toml disk && cd disk || exit 99
     "$@" & trainer=$!
     while ! ls run/checkpoints/step-00[1-9]* >/dev/null 2>&1; do sleep 0.05; done
+    # Kept snapshots would give way.
+    rm run/snapshots/*
     head -c 2m /dev/zero >filler 2>/dev/null
     while [ ! -e ../go ]; do sleep 0.05; done
     cp -r run ../kept && rm filler

@@ -66,4 +66,12 @@ fn assert_equal_runs(one: &Path, other: &Path) {
         let read = |run: &Path| fs::read(run.join(file)).unwrap();
         assert!(read(one) == read(other), "{file} differs");
     }
+    let snapshots = |run: &Path| {
+        let files = fs::read_dir(run.join("snapshots")).unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> =
+            files.map(|path| (path.file_name().unwrap().to_owned(), fs::read(&path).unwrap())).collect();
+        files.sort();
+        files
+    };
+    assert!(snapshots(one) == snapshots(other), "the kept snapshots differ");
 }

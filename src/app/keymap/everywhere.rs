@@ -103,6 +103,12 @@ pub(super) const KEYS: &[Binding] = &[
         "fold",
         "trained weights, or the same with their layer norms folded in",
     ),
+    bind(
+        &[Key::ch('*')],
+        |app| app.if_numbers(App::pick_cell).hinted_if(false),
+        "",
+        "a cell under the cursor over all steps, in view 1",
+    ),
     bind(&[Key::ch('i')], |_| Offer::set(App::start_typing), "edit", "type tokens over the sequence"),
     bind(
         &[Key::ch('y')],

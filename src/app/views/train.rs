@@ -2,18 +2,22 @@
 
 use std::sync::Arc;
 
+use crossterm::event::KeyCode;
+
 use super::{Room, position, view};
-use crate::app::cursor::PAGE;
+use crate::app::cursor::{PAGE, moved};
+use crate::app::curves;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::panels::{PanelEntry, panel};
 use crate::app::studies::Asked;
-use crate::app::{App, Breakdown, Bucket, Notice, Series};
-use crate::figure::{At, Axis, Column, Dim, Figure, Panel, Spec};
+use crate::app::{App, Breakdown, Bucket, Notice, RunPanel, Series};
+use crate::figure::{At, Axis, Column, Dim, Figure, Panel, Spec, Taken};
 use crate::inquiry::accuracy::{
     self, ACCURACY, ANSWER_KINDS, CLASS_ACCURACY, CONFUSION, POSITION_ACCURACY, SET_LOSS, SITUATION_ACCURACY,
     SITUATION_ERRORS, SITUATION_TARGETS,
 };
 use crate::inquiry::predictions::{self, SET_PREDICTION, SET_TARGET, SET_TOKEN};
+use crate::inquiry::progress::{self, EMBEDDING_GINI, EXCLUDED_LOSS, RESTRICTED_LOSS};
 use crate::inquiry::{Over, Question, Subject, WeightForm};
 
 pub(crate) static ROOM: Room = Room {
@@ -32,7 +36,7 @@ pub(crate) static ROOM: Room = Room {
     asks,
     prepare: |_| {},
     panels: PANELS,
-    focus: |_| "losses",
+    focus: |app| if app.shows_curves() { "curves" } else { "losses" },
     is_of_run: true,
     lacks: |app| {
         if app.is_exploring() && app.history.train_loss.last.is_none() {
@@ -115,6 +119,12 @@ const PANELS: &[PanelEntry] = &[
         confusion
     ),
     panel!(
+        "progress",
+        "progress measures of a task of pairs on a circle, by the key frequencies of the newest snapshot",
+        [RESTRICTED_LOSS, EXCLUDED_LOSS, EMBEDDING_GINI],
+        progress, opened_by: |app| app.settings.run_panel = RunPanel::Progress),
+    panel!("curves", "the pinned or standing curves by step", [], curves::panel),
+    panel!(
         "answers",
         "token, target and prediction at every position of the validation set",
         [SET_TOKEN, SET_TARGET, SET_PREDICTION],
@@ -124,8 +134,8 @@ const PANELS: &[PanelEntry] = &[
 /// The subject of a number of the run: the newest weights, and the step of the number.
 fn of_run(app: &App, over: Over, step: Option<usize>) -> Option<Arc<Subject>> {
     let subject = app.subject(app.timeline.newest()?, WeightForm::Trained).over(over);
-    let taken_at = step.or(Some(app.trainer.step));
-    Some(Arc::new(Subject { taken_at, ..subject }))
+    let taken = Taken::At(step.unwrap_or(app.trainer.step));
+    Some(Arc::new(Subject { taken, ..subject }))
 }
 
 /// A series of the run by step: mean, minimum and maximum of neighbouring steps.
@@ -244,6 +254,13 @@ impl App {
     }
 }
 
+fn progress(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.progress()?;
+    let figures = progress::figures(answer, found);
+    let column = |figure: &Arc<Figure>| Column::new(figure.spec.name, figure, []);
+    Some(Panel::new("progress", []).and(figures.iter().map(column)))
+}
+
 fn answers(app: &App) -> Option<Panel> {
     let (answer, found) = app.studies.predictions().filter(|_| app.settings.answers)?;
     let of = Arc::new(answer.inquiry.subject.clone());
@@ -261,13 +278,43 @@ pub(super) fn scroll(by: isize) -> Offer {
     Offer::set(move |app| app.move_classes(by))
 }
 
+/// Moves in the list in view.
+fn move_in_list(by: isize) -> Offer {
+    Offer::set(move |app| {
+        if app.shows_curves() {
+            app.curves.selected = moved(app.curves.selected, by, app.curves.all().count());
+        } else {
+            app.move_classes(by);
+        }
+    })
+}
+
+/// Shows the curves, or the accuracies again.
+fn toggle(app: &App) -> Offer {
+    if app.is_without_step() && !app.shows_curves() {
+        return Offer::nothing("these weights have no steps: curves are those of a run");
+    }
+    Offer::set(App::toggle_curves)
+}
+
+/// Removes the selected curve.
+fn forget(app: &App) -> Offer {
+    if app.shows_curves() && !app.curves.is_empty() {
+        Offer::set(|app| app.curves.remove())
+    } else {
+        Offer::nothing("no curve is selected: g shows the curves")
+    }
+}
+
 const KEYS: &[Binding] = &[
     bind(LEFT, |_| position(-1), "position", "the previous position"),
     bind(RIGHT, |_| position(1), JOIN, "the next position"),
-    bind(UP, |_| scroll(-1), "classes", "the class before, of too many to show"),
-    bind(DOWN, |_| scroll(1), JOIN, "the next class"),
-    bind(PAGE_UP, |_| scroll(-PAGE), "", "ten classes back"),
-    bind(PAGE_DOWN, |_| scroll(PAGE), "", "ten classes on"),
+    bind(UP, |_| move_in_list(-1), "classes", "the class, of too many to show, or the curve before"),
+    bind(DOWN, |_| move_in_list(1), JOIN, "the next class or curve"),
+    bind(PAGE_UP, |_| move_in_list(-PAGE), "", "ten classes or curves back"),
+    bind(PAGE_DOWN, |_| move_in_list(PAGE), "", "ten classes or curves on"),
+    bind(&[Key::ch('g')], toggle, "curves", "accuracies, or curves over all steps: pinned or standing"),
+    bind(&[Key::code(KeyCode::Backspace)], forget, "", "remove the selected curve"),
     bind(
         &[Key::ch('x')],
         |_| Offer::set(|app| app.settings.loss = app.settings.loss.next()),
@@ -302,5 +349,6 @@ fn asks(app: &App) -> Vec<Asked> {
         (subject, Question::Predictions)
     });
     let accuracy = app.validates_here().then_some((subject, Question::Accuracy));
-    accuracy.into_iter().chain(answers).collect()
+    let progress = app.of_progress().filter(|_| app.settings.run_panel == RunPanel::Progress);
+    accuracy.into_iter().chain(answers).chain(progress).collect()
 }

@@ -74,7 +74,7 @@ pub const SHOW: &str = "\
 Examples:
   headcount show --list
   headcount show attention --run runs/majority-23
-  headcount show class_logits --weights runs/majority-23 --tokens 1,5,3 --format json
+  headcount show curve accuracy_by_class --run runs/majority-23 --format csv
   headcount show neuron_list --run runs/majority-23 --step 210 --minus step=420";
 
 pub const TASKS: &str = "\

@@ -24,9 +24,12 @@ pub enum Format {
 
 #[derive(Args, Clone, Debug)]
 pub struct ShowArgs {
-    /// What to show: --list names them all
+    /// What to show: --list names them all; `curve`: another argument over the steps of a run
     #[arg(value_name = "QUESTION|PANEL|VIEW", required_unless_present = "list")]
     pub what: Option<String>,
+    /// After `curve`: what to show over all kept snapshots of --run [default: the standing curves]
+    #[arg(value_name = "QUESTION|PANEL")]
+    pub curve: Option<String>,
     /// List every view, panel and question with its definition
     #[arg(long)]
     pub list: bool,

@@ -19,7 +19,7 @@ use super::worker::{WATCH_INTERVAL, Worker, WorkerMessage};
 use crate::app::{App, Command, Event, Notice};
 use crate::picture;
 use crate::term::{Copied, Session, SignalKind, Suspension, TermError, TermEvent, sanitize};
-use crate::train::{TrainCommand, TrainEvent};
+use crate::train::{CurvePoint, TrainCommand, TrainEvent, keep_points};
 use crate::view;
 
 /// Any event of the session.
@@ -130,6 +130,8 @@ pub struct EventLoop<'a, D: Display> {
     pub awaited: Awaited,
     /// Directory of exports.
     pub exports: PathBuf,
+    /// Directory of the run, if there is one.
+    pub run: Option<PathBuf>,
     /// Bandwidth budget for training frames, in bytes per second.
     pub line_rate: u32,
 }
@@ -291,6 +293,7 @@ impl<D: Display> EventLoop<'_, D> {
                     let said = export::write(&self.exports, &export, &svg);
                     self.notice(said);
                 }
+                Command::KeepPoints(points) => self.keep(&points),
                 Command::SaveEdits { name, text } => {
                     let said = edits_file::save(&edits_file::folder(&self.exports), &name, &text);
                     self.notice(said);
@@ -315,6 +318,13 @@ impl<D: Display> EventLoop<'_, D> {
             }
         }
         Ok(None)
+    }
+
+    /// Keeps points of curves, in a run. Lost ones are computed again.
+    fn keep(&self, points: &[CurvePoint]) {
+        if let Some(run) = &self.run {
+            let _ = keep_points(run, points);
+        }
     }
 
     fn notice(&mut self, notice: Notice) {
@@ -407,6 +417,7 @@ mod tests {
             pulse: Pulse::default(),
             awaited: Awaited::default(),
             exports: PathBuf::new(),
+            run: None,
             line_rate: 6144,
         };
         assert!(matches!(event_loop.run(first), Err(TermError::Deaf)));

@@ -17,7 +17,7 @@ pub use frames::Awaited;
 pub use pulse::Pulse;
 pub use worker::{Worker, WorkerMessage};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -29,7 +29,7 @@ use super::input::{Length, requested};
 use super::saved::saved;
 use crate::app::{App, AppOptions, Command, Event};
 use crate::term::{Capabilities, Ground, Session, SignalKind, survive_file_size_limit};
-use crate::train::{Outcome, Setup, TrainEvent};
+use crate::train::{Outcome, Setup, TrainEvent, kept_points};
 use trainer::Trainer;
 
 /// Where `e` writes: in the run's directory, or without a run in the working directory.
@@ -73,6 +73,8 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
         title: plan.dataset.task().name().into(),
         mode: plan.mode,
     });
+    let run = exports.parent().filter(|run| !run.as_os_str().is_empty()).map(Path::to_owned);
+    let app = app.with_points(run.iter().flat_map(|run| kept_points(run)));
     let app = match &args.edits {
         None => app,
         Some(path) => app.with_edits(edits::read(path, &plan.config.model, &**plan.dataset.task())?),
@@ -101,13 +103,14 @@ pub(super) fn run(args: &ExploreArgs) -> Result<(), Failure> {
         let setup = Setup { config, dataset, state, run_dir: Some(run_dir), stop_at: None };
         Trainer::spawn(args.run.device, setup, sender)
     });
-    run_event_loop(session, app, (first, exports, args.line_rate), &loop_events, worker, trainer.transpose()?)
+    let places = (exports, run);
+    run_event_loop(session, app, (first, places, args.line_rate), &loop_events, worker, trainer.transpose()?)
 }
 
 fn run_event_loop(
     mut session: Session,
     mut app: App,
-    (first, exports, line_rate): (Vec<Command>, PathBuf, u32),
+    (first, (exports, run), line_rate): (Vec<Command>, (PathBuf, Option<PathBuf>), u32),
     loop_events: &Receiver<LoopEvent>,
     worker: Worker,
     trainer: Option<Trainer>,
@@ -124,6 +127,7 @@ fn run_event_loop(
         pulse: Pulse::default(),
         awaited: Awaited::default(),
         exports,
+        run,
         line_rate,
     };
     let end = event_loop.run(commands);

@@ -12,7 +12,7 @@ use crate::app::Mode;
 use crate::model::{ModelConfig, Snapshot, Weights};
 use crate::task::Dataset;
 use crate::term::sanitize;
-use crate::train::run_dir::{Found, look, newest_step, past_metrics};
+use crate::train::run_dir::{Found, kept_weights, look, newest_step, past_metrics};
 use crate::train::{DeviceChoice, Opened, RunConfig, RunDir, RunDirError, TrainEvent, TrainState};
 
 /// What the screen opens.
@@ -131,7 +131,7 @@ pub(super) fn run(
         Err(error @ RunDirError::Locked { .. }) => return read_only(&path, config, dataset, error),
         opened => opened?,
     };
-    let past = past(&path, &state, earlier, &skipped);
+    let past = past((&path, &config), &state, earlier, &skipped);
     if state.step > 0 {
         let place = path.display().to_string();
         say(&format!("headcount: going on with {} from step {}", sanitize(&place), state.step));
@@ -153,7 +153,7 @@ pub fn kept(path: &Path) -> Result<Plan, Failure> {
 fn plan_of(path: &Path, found: Found, config: &RunConfig) -> Result<Option<Plan>, Failure> {
     let Found { state, earlier, skipped, .. } = found;
     let Some(state) = state else { return Ok(None) };
-    let past = past(path, &state, earlier, &skipped);
+    let past = past((path, config), &state, earlier, &skipped);
     let (dataset, mode) = (dataset(config)?, exploring(path));
     Ok(Some(Plan {
         config: config.clone(),
@@ -179,7 +179,7 @@ fn read_only(
         return Err(locked.into());
     };
     let step = state.step;
-    let mut past = past(path, &state, earlier, &[]);
+    let mut past = past((path, &config), &state, earlier, &[]);
     past.push(follower::read_only(owner));
     let trainer = Some(owner.clone());
     let follower = Some(Follower { run: path.into(), config: config.clone(), step, trainer });
@@ -188,7 +188,7 @@ fn read_only(
 
 /// The trainer's events up to the step of `newest`, and the saved weights as snapshots.
 fn past(
-    path: &Path,
+    (path, config): (&Path, &RunConfig),
     newest: &TrainState,
     earlier: Vec<(usize, Weights)>,
     skipped: &[String],
@@ -196,7 +196,7 @@ fn past(
     let skipped = skipped.iter().map(|why| TrainEvent::Notice(format!("skipped a checkpoint: {why}")));
     // At step 0 the trainer publishes the initial weights itself.
     let newest_kept = (newest.step > 0).then(|| (newest.step, newest.weights.clone()));
-    let weights = earlier.into_iter().chain(newest_kept);
+    let weights = kept_weights(path, config, earlier, newest.step).into_iter().chain(newest_kept);
     let snapshots =
         weights.map(|(kept, weights)| TrainEvent::Snapshot(Arc::new(Snapshot::new(kept, weights))));
     past_metrics(path, newest.step).into_iter().chain(snapshots).chain(skipped).collect()

@@ -1,4 +1,4 @@
-//! The threads that serve the schedule: one for the user's questions, one for studies.
+//! The threads that serve the schedule: one for the user's questions, one for studies, one for points of curves.
 //!
 //! A thread that panics reports its question as failed and continues with an empty bench. A thread that hangs in a step
 //! is abandoned and replaced.
@@ -34,10 +34,12 @@ pub enum WorkerMessage {
 struct State {
     schedule: Schedule,
     bench: Arc<Bench>,
+    /// The bench of curves.
+    curves: Arc<Bench>,
     /// Start of each lane's current step.
-    busy: [Option<Instant>; 2],
+    busy: [Option<Instant>; 3],
     /// Incremented when a lane's thread is abandoned.
-    epochs: [u64; 2],
+    epochs: [u64; 3],
     stop: bool,
 }
 
@@ -62,6 +64,17 @@ fn pool() -> std::io::Result<ThreadPool> {
     threads::pool(cores.div_ceil(2), "study")
 }
 
+/// Curves take what training and questions leave: one thread, of the lowest priority.
+fn pool_of_curves() -> std::io::Result<ThreadPool> {
+    threads::idle_pool("curves")
+}
+
+/// The bench for curves.
+fn bench_of_curves(data: &Arc<Dataset>, seed: u64, gate: &Arc<Gate>) -> Arc<Bench> {
+    let bench = Bench::new(Arc::clone(data), seed, pool_of_curves().ok()).for_curves();
+    Arc::new(bench.with_yield_point(gate.clone()))
+}
+
 impl Worker {
     /// Starts the threads. `say` must not block.
     ///
@@ -77,8 +90,9 @@ impl Worker {
         let state = State {
             schedule: Schedule::default(),
             bench: Arc::new(bench),
-            busy: [None; 2],
-            epochs: [0; 2],
+            curves: bench_of_curves(&data, seed, &gate),
+            busy: [None; 3],
+            epochs: [0; 3],
             stop: false,
         };
         let (state, arrived) = (Mutex::new(state), Condvar::new());
@@ -89,9 +103,19 @@ impl Worker {
     }
 
     fn start(&self, lane: Lane, epoch: u64) -> std::io::Result<()> {
-        let name = if lane == Lane::Questions { "questions" } else { "studies" };
+        let name = match lane {
+            Lane::Questions => "questions",
+            Lane::Studies => "studies",
+            Lane::Curves => "points",
+        };
         let shared = Arc::clone(&self.shared);
-        thread::Builder::new().name(name.into()).spawn(move || shared.serve(lane, epoch)).map(drop)
+        let serve = move || {
+            if lane == Lane::Curves {
+                threads::yield_to_others();
+            }
+            shared.serve(lane, epoch);
+        };
+        thread::Builder::new().name(name.into()).spawn(serve).map(drop)
     }
 
     /// Asks a question.
@@ -112,7 +136,8 @@ impl Worker {
         #[cfg(not(debug_assertions))]
         let limit = HANGS;
         let hangs = |since: Instant| now.saturating_duration_since(since) >= limit;
-        Lane::ALL.into_iter().filter_map(|lane| self.replace(lane, hangs)).collect()
+        // A thread of the lowest priority may wait for long.
+        [Lane::Questions, Lane::Studies].into_iter().filter_map(|lane| self.replace(lane, hangs)).collect()
     }
 
     fn replace(&self, lane: Lane, hangs: impl Fn(Instant) -> bool) -> Option<InquiryFailure> {
@@ -165,7 +190,7 @@ impl Shared {
                 continue;
             };
             state.busy[at] = Some(Instant::now());
-            let bench = Arc::clone(&state.bench);
+            let bench = Arc::clone(if lane == Lane::Curves { &state.curves } else { &state.bench });
             drop(state);
             let stepped = catch_unwind(AssertUnwindSafe(|| {
                 #[cfg(debug_assertions)]
@@ -185,6 +210,7 @@ impl Shared {
                     .map(|answer| WorkerMessage::Answer(Box::new(answer))),
                 Err(payload) => {
                     state.bench = self.new_bench();
+                    state.curves = bench_of_curves(&self.data, self.seed, &self.gate);
                     let what = format!("died and was started again: {}", fault_message(payload.as_ref()));
                     let given_up = state.schedule.give_up(lane);
                     given_up.map(|inquiry| {

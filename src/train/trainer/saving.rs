@@ -5,7 +5,7 @@ use super::super::events::TrainEvent;
 use super::super::files::FileError;
 use super::super::recipe::Extension;
 use super::super::run_dir::RunDir;
-use super::{Setup, Trainer};
+use super::{Failing, Setup, Trainer};
 use crate::model::Backend;
 
 impl<D: Backend> Trainer<'_, D> {
@@ -24,6 +24,8 @@ impl<D: Backend> Trainer<'_, D> {
             return Ok(());
         }
         self.sync_metrics();
+        let synced = self.setup.run_dir.as_mut().map_or(Ok(()), RunDir::sync_snapshots);
+        self.note_snapshots(&synced);
         let state = self.state();
         if state.weights.first_non_finite().is_some() {
             // The next step fails, and the last good state must stay on disk.
@@ -34,13 +36,13 @@ impl<D: Backend> Trainer<'_, D> {
         match &saved {
             Ok(()) => {
                 self.saved = Some(self.step);
-                if self.unsaved {
+                if self.failing.save {
                     (self.emit)(TrainEvent::Unsaved(None));
                 }
             }
             Err(error) => (self.emit)(TrainEvent::Unsaved(Some(error.to_string()))),
         }
-        self.unsaved = saved.is_err();
+        self.failing.save = saved.is_err();
         saved
     }
 
@@ -77,7 +79,7 @@ impl<D: Backend> Trainer<'_, D> {
 
     /// Saves an unsaved state in another directory, and continues there.
     pub(super) fn rescue_and_go_on(&mut self) {
-        if !self.unsaved {
+        if !self.failing.save {
             return self.save();
         }
         self.sync_metrics();
@@ -88,7 +90,7 @@ impl<D: Backend> Trainer<'_, D> {
         let run_dir = elsewhere.path().display().to_string();
         self.setup.run_dir = Some(elsewhere);
         (self.saved, self.exported) = (Some(self.step), Some(self.step));
-        (self.unsaved, self.unlogged) = (false, false);
+        self.failing = Failing::default();
         (self.emit)(TrainEvent::Rescued { step: self.step, run_dir });
     }
 
@@ -126,15 +128,35 @@ impl<D: Backend> Trainer<'_, D> {
         self.note_log(&synced);
     }
 
+    /// Keeps the weights of this step.
+    pub(super) fn keep_snapshot(&mut self) {
+        let weights = self.weights();
+        if weights.first_non_finite().is_some() {
+            return;
+        }
+        let step = self.step;
+        let kept = self.setup.run_dir.as_mut().map_or(Ok(()), |dir| dir.keep(step, &weights));
+        self.note_snapshots(&kept);
+    }
+
+    /// Reports the first snapshot that could not be kept, and the first that is again.
+    fn note_snapshots(&mut self, result: &Result<(), FileError>) {
+        let again = "snapshots are being kept again";
+        self.failing.snapshot = self.note_once(result, self.failing.snapshot, again);
+    }
+
     /// Reports the first failed write of metrics and the first that succeeds again; lines are buffered meanwhile.
     pub(super) fn note_log(&mut self, result: &Result<(), FileError>) {
+        self.failing.log = self.note_once(result, self.failing.log, "metrics.jsonl is being written again");
+    }
+
+    /// Reports a change between failure and success; returns whether writing fails now.
+    fn note_once(&mut self, result: &Result<(), FileError>, failed: bool, again: &str) -> bool {
         match result {
-            Err(error) if !self.unlogged => (self.emit)(TrainEvent::Notice(error.to_string())),
-            Ok(()) if self.unlogged => {
-                (self.emit)(TrainEvent::Notice("metrics.jsonl is being written again".into()));
-            }
+            Err(error) if !failed => (self.emit)(TrainEvent::Notice(error.to_string())),
+            Ok(()) if failed => (self.emit)(TrainEvent::Notice(again.into())),
             _ => {}
         }
-        self.unlogged = result.is_err();
+        result.is_err()
     }
 }

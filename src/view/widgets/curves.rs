@@ -21,6 +21,8 @@ pub(in crate::view) struct Curves<'a> {
     /// Sparse buckets, drawn as marks.
     pub(in crate::view) marks: &'a [(usize, Bucket)],
     pub(in crate::view) steps: RangeInclusive<usize>,
+    /// Steps with a tick at the upper edge.
+    pub(in crate::view) ticks: &'a [usize],
     /// Makes the vertical axis logarithmic.
     pub(in crate::view) is_log: bool,
     /// Text to show without any data.
@@ -33,6 +35,7 @@ pub(in crate::view) struct CurveLook {
     /// Whether the font has Braille characters, which draw 2x4 dots per cell; otherwise a point is drawn as `.`.
     pub(in crate::view) has_braille: bool,
     pub(in crate::view) mark: char,
+    pub(in crate::view) tick: char,
     pub(in crate::view) line: Style,
     pub(in crate::view) marks: Style,
     pub(in crate::view) axis: Style,
@@ -94,6 +97,10 @@ impl Widget for &Curves<'_> {
         self.axes(numbers, line, Rect { x: plot.x, width: plot.width, ..steps }, &axis, buffer);
         self.curve(plot, &axis, buffer);
         self.marked(plot, &axis, buffer);
+        for step in self.ticks.iter().filter(|step| self.steps.contains(step)) {
+            let at = (plot.x + place(*step, self, plot.width), plot.y);
+            buffer[at].set_char(self.look.tick).set_style(self.look.marks);
+        }
     }
 }
 
@@ -223,9 +230,16 @@ mod tests {
     fn drawn(line: &[(usize, Bucket)], marks: &[(usize, Bucket)]) -> Buffer {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 40, 12));
         let style = Style::new();
-        let look =
-            CurveLook { has_braille: true, mark: '◆', line: style, marks: style, axis: style, bad: style };
-        let curves = Curves { line, marks, steps: 0..=99, is_log: false, empty: "nothing", look };
+        let look = CurveLook {
+            has_braille: true,
+            mark: '◆',
+            tick: '▾',
+            line: style,
+            marks: style,
+            axis: style,
+            bad: style,
+        };
+        let curves = Curves { line, marks, steps: 0..=99, ticks: &[], is_log: false, empty: "nothing", look };
         curves.render(buffer.area, &mut buffer);
         buffer
     }
