@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use assert_cmd::Command;
-use common::{Screen, Setup};
+use common::{Screen, Setup, trained};
 use headcount::app::Mode;
 use headcount::model::{ModelConfig, Weights};
 use headcount::train::{RunState, TrainEvent};
@@ -130,6 +130,47 @@ fn weights_without_steps_have_no_curves() {
     screen.keys("1g").must_show("these weights have no steps");
 }
 
+#[test]
+fn a_phase_change_is_ticked_where_it_is_and_told() {
+    let mut screen = Setup::sized(120, 40).screen();
+    let [before, after] = [Weights::initial(&ModelConfig::default(), 1), trained()];
+    let early = [1, 2, 3, 4, 8, 16, 32, 64, 128].map(|step| (step, before.clone()));
+    let late = [166, 182, 225, 256].map(|step| (step, after.clone()));
+    let snapshots: Vec<(usize, Weights)> = early.into_iter().chain(late).collect();
+    screen.run(287, &snapshots);
+    screen.keys("1*accuracy<enter>").must_show("between 128 and 166");
+    let text = screen.text();
+    let ticked = text.lines().find(|line| line.contains('▾')).expect("a tick");
+    // The chart of 63 columns is of the steps 1 to 287; half of the height is at step 147.
+    let at = ticked.chars().position(|c| c == '▾').unwrap();
+    assert!((8 + 28..8 + 36).contains(&at), "column {at} of {ticked}");
+    screen.keys("g").must_not_show("▾");
+}
+
+#[test]
+fn progress_measures_have_curves_by_the_newest_key_frequencies() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = "train --task modular-addition --set task.p=7 --set model.d_model=16 --set model.d_head=4 \
+                --set model.d_mlp=24 --steps 6 --seed 5 --run r --quiet";
+    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(headcount(dir.path(), &line).0, 0);
+    let json = headcount(dir.path(), "show curve progress --run r --format json").1;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        json["columns"],
+        serde_json::json!(["step", "restricted_loss", "excluded_loss", "embedding_gini"])
+    );
+    assert_eq!(json["rows"].as_array().unwrap().len(), 7);
+    let keys = |table: &Value| table["measured"][0]["asked_with"]["key_frequencies"].clone();
+    let newest = headcount(dir.path(), "show progress --run r --format json").1;
+    let newest: Value = serde_json::from_str(&newest).unwrap();
+    assert!(keys(&json).is_string() && keys(&json) == keys(&newest));
+    let last = json["rows"][6].as_array().unwrap();
+    assert_eq!(last[1..], newest["rows"][0].as_array().unwrap()[..]);
+    let standing = headcount(dir.path(), "show curve --run r --format csv").1;
+    assert!(standing.lines().next().unwrap().contains("restricted loss"));
+}
+
 fn headcount(dir: &Path, line: &str) -> (i32, String, String) {
     let output = Command::cargo_bin("headcount").unwrap().current_dir(dir).args(line.split(' ')).output();
     let output = output.unwrap();
@@ -142,7 +183,7 @@ fn rows(csv: &str) -> Vec<Vec<&str>> {
 }
 
 /// A run of 60 steps, validated every three.
-fn trained(dir: &Path) {
+fn train(dir: &Path) {
     let settings = "[model]\nd_model = 16\nd_head = 8\nd_mlp = 24\nn_ctx = 12\n[task]\nsequences = 40\n\
                     [train]\nepochs = 30\nbatch_size = 16\n";
     fs::write(dir.join("settings.toml"), settings).unwrap();
@@ -153,7 +194,7 @@ fn trained(dir: &Path) {
 #[test]
 fn the_accuracies_of_classes_over_the_kept_steps_are_those_that_the_run_logged() {
     let dir = tempfile::tempdir().unwrap();
-    trained(dir.path());
+    train(dir.path());
     let line = "show curve accuracy_by_class --run r --format csv";
     let (status, csv, why) = headcount(dir.path(), line);
     assert_eq!((status, why.as_str()), (0, ""));
@@ -190,7 +231,7 @@ fn the_accuracies_of_classes_over_the_kept_steps_are_those_that_the_run_logged()
 #[test]
 fn a_curve_is_at_each_kept_step_what_show_says_of_that_step() {
     let dir = tempfile::tempdir().unwrap();
-    trained(dir.path());
+    train(dir.path());
     let (status, csv, why) =
         headcount(dir.path(), "show curve previous_score --run r --head 0.1 --format csv");
     assert_eq!((status, why.as_str()), (0, ""));

@@ -1,7 +1,4 @@
-//! Curves: cells of panels over all kept snapshots, computed as the panels themselves are.
-//!
-//! A second app, which nobody sees, stands where the user stood and looks at one snapshot after another. Its questions
-//! have the lowest priority; once all are answered, the cells are read from its panels.
+//! Curves: cells of panels over all kept snapshots.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -10,7 +7,6 @@ use std::sync::Arc;
 use super::ablation::Ablation;
 use super::circuits::Circuits;
 use super::cursor::Cursor;
-use super::event::{Command, Event};
 use super::panels::PanelEntry;
 use super::sequence::Sequence;
 use super::settings::Settings;
@@ -18,14 +14,10 @@ use super::views::ViewId;
 use super::{App, Studies, Timeline};
 use crate::analysis::phases::{Phase, phases};
 use crate::figure::{Axis, Column, Dim, Panel, over_steps};
+use crate::inquiry::WeightForm;
 use crate::inquiry::progress::KEYS;
-use crate::inquiry::{Answer, AskedBy, Question, WeightForm};
 use crate::model::Snapshot;
 use crate::number::figure;
-use crate::train::{CurvePoint, is_spaced};
-
-/// Generations of questions from here on are those of curves.
-const FIRST_GENERATION: u64 = 1 << 40;
 
 /// Entries at which a figure is sliced.
 pub(crate) type Fixed = Vec<(Dim, usize)>;
@@ -41,7 +33,7 @@ pub(crate) enum Source {
 
 /// What a number is, without the step.
 #[derive(Clone)]
-struct Like {
+pub(super) struct Like {
     identity: u64,
     /// The number at one step, without what else its answer holds.
     one: Column,
@@ -50,7 +42,7 @@ struct Like {
 }
 
 impl Like {
-    fn new(column: &Column, lead: &[usize]) -> Self {
+    pub(super) fn new(column: &Column, lead: &[usize]) -> Self {
         let keys = column.figure.about.iter().find(|(name, _)| *name == KEYS);
         let keys = keys.map(|(_, keys)| keys.clone());
         Self { identity: column.identity(lead), one: column.cell(lead), keys }
@@ -97,13 +89,21 @@ impl Curve {
         Some(column.called(&self.label))
     }
 
-    /// Takes note of what the number is. Measured with other key frequencies, earlier points are of another number.
-    fn becomes(&mut self, like: Like) {
-        if self.like.as_ref().is_some_and(|known| known.keys != like.keys) {
+    /// The number's identity without the step, once a point is read.
+    pub(super) fn identity(&self) -> Option<u64> {
+        self.like.as_ref().map(|like| like.identity)
+    }
+
+    /// Takes note of what the number is. Measured with other key frequencies, earlier points are of another number:
+    /// returns true then, without them.
+    pub(super) fn becomes(&mut self, like: Like) -> bool {
+        let is_another = self.like.as_ref().is_some_and(|known| known.keys != like.keys);
+        if is_another {
             self.points.clear();
             self.like = None;
         }
         self.like.get_or_insert(like);
+        is_another
     }
 
     fn is_like(&self, other: &Self) -> bool {
@@ -111,7 +111,7 @@ impl Curve {
     }
 
     /// The column that holds the cell.
-    fn column(&self, panel: &Panel) -> Option<Column> {
+    pub(super) fn column(&self, panel: &Panel) -> Option<Column> {
         match &self.source {
             Source::Column(name) => panel.column(&[name]).cloned(),
             Source::Figure(name, fixed) => sliced(panel, name, fixed)?.columns.pop(),
@@ -169,7 +169,7 @@ impl Place {
     }
 
     /// Puts an app there, before a snapshot, with nothing known.
-    fn put(&self, app: &mut App, timeline: Timeline) {
+    pub(super) fn put(&self, app: &mut App, timeline: Timeline) {
         let place = self.clone();
         (app.view, app.cursor, app.settings) = (place.view, place.cursor, place.settings);
         (app.sequence, app.ablation, app.form) = (place.sequence, place.ablation, place.form);
@@ -184,6 +184,8 @@ impl Place {
 pub(crate) struct Group {
     pub(crate) place: Place,
     pub(crate) curves: Vec<Curve>,
+    /// Steps at which all of them are read.
+    pub(super) read: BTreeSet<usize>,
 }
 
 /// All curves.
@@ -191,11 +193,11 @@ pub(crate) struct Group {
 pub(crate) struct Curves {
     pub(crate) groups: Vec<Group>,
     /// The app that looks at one snapshot after another.
-    reader: Option<Box<App>>,
+    pub(super) reader: Option<Box<App>>,
     /// Group and snapshot that are being read.
-    reading: Option<(usize, Arc<Snapshot>)>,
+    pub(super) reading: Option<(usize, Arc<Snapshot>)>,
     /// Points of this and of earlier sessions, by number and weights.
-    known: HashMap<(u64, u32), Option<f64>>,
+    pub(super) known: HashMap<(u64, u32), Option<f64>>,
     /// The selected curve.
     pub(crate) selected: usize,
 }
@@ -218,19 +220,19 @@ impl Curves {
         let same = format!("{place:?}");
         match self.groups.iter_mut().find(|group| format!("{:?}", group.place) == same) {
             Some(group) if group.curves.iter().any(|known| known.is_like(&curve)) => return false,
-            Some(group) => group.curves.push(curve),
-            None => self.groups.push(Group { place, curves: vec![curve] }),
+            Some(group) => {
+                group.curves.push(curve);
+                group.read.clear();
+            }
+            None => self.groups.push(Group { place, curves: vec![curve], read: BTreeSet::new() }),
         }
         true
     }
 
-    /// Adds curves of a place that are not there yet.
-    pub(crate) fn extend(&mut self, place: &Place, curves: impl IntoIterator<Item = Curve>) {
+    /// Adds the curves of a place.
+    pub(crate) fn add_all(&mut self, place: Place, curves: Vec<Curve>) {
         self.reading = None;
-        match self.groups.last_mut().filter(|group| format!("{:?}", group.place) == format!("{place:?}")) {
-            Some(group) => group.curves.extend(curves),
-            None => self.groups.push(Group { place: place.clone(), curves: curves.into_iter().collect() }),
-        }
+        self.groups.push(Group { place, curves, read: BTreeSet::new() });
     }
 
     /// Removes the selected curve.
@@ -248,157 +250,15 @@ impl Curves {
     }
 
     /// Group and snapshot of the next point to read: in each group, where the known steps are furthest apart.
-    fn next(&self, snapshots: &[&Arc<Snapshot>]) -> Option<(usize, Arc<Snapshot>)> {
+    pub(super) fn next(&self, snapshots: &[&Arc<Snapshot>]) -> Option<(usize, Arc<Snapshot>)> {
         self.groups.iter().enumerate().find_map(|(at, group)| {
-            let is_known = |snapshot: &&Arc<Snapshot>| {
-                group.curves.iter().all(|curve| curve.points.contains_key(&snapshot.step))
-            };
-            let known: Vec<bool> = snapshots.iter().map(is_known).collect();
+            let known: Vec<bool> =
+                snapshots.iter().map(|snapshot| group.read.contains(&snapshot.step)).collect();
             let distance =
                 |at: usize| (0..known.len()).filter(|to| known[*to]).map(|to| at.abs_diff(to)).min();
             let missing = (0..known.len()).filter(|at| !known[*at]);
             let next = missing.max_by_key(|at| distance(*at).unwrap_or(usize::MAX))?;
             Some((at, Arc::clone(snapshots[next])))
         })
-    }
-}
-
-/// A checksum of weights.
-fn checksum(snapshot: &Snapshot) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    snapshot.weights.values.iter().for_each(|x| hasher.update(&x.to_le_bytes()));
-    hasher.finalize()
-}
-
-impl App {
-    /// An app that knows points of earlier sessions.
-    #[must_use]
-    pub fn with_points(mut self, points: impl IntoIterator<Item = CurvePoint>) -> Self {
-        self.curves.known =
-            points.into_iter().map(|point| ((point.of, point.weights), point.value)).collect();
-        self
-    }
-
-    /// Whether a question is one of a curve.
-    pub(super) fn is_of_curve(generation: u64) -> bool {
-        generation >= FIRST_GENERATION
-    }
-
-    /// The snapshots that curves have points at: while training, those that stay.
-    fn snapshots_of_curves(&self) -> Vec<&Arc<Snapshot>> {
-        let stays = |snapshot: &&Arc<Snapshot>| !self.is_training() || is_spaced(snapshot.step);
-        self.timeline.all().filter(stays).collect()
-    }
-
-    /// How many points are known, and how many there will be.
-    pub(crate) fn curve_progress(&self) -> [usize; 2] {
-        let snapshots = self.snapshots_of_curves();
-        let known = |curve: &Curve| {
-            snapshots.iter().filter(|snapshot| curve.points.contains_key(&snapshot.step)).count()
-        };
-        [self.curves.all().map(known).sum(), self.curves.all().count() * snapshots.len()]
-    }
-
-    /// Asks for the next point of a curve, unless one is being read.
-    pub(super) fn next_point(&mut self) -> Vec<Command> {
-        let mut commands = Vec::new();
-        while self.curves.reading.is_none()
-            && let Some((at, snapshot)) = self.curves.next(&self.snapshots_of_curves())
-        {
-            if self.remember(at, &snapshot) {
-                continue;
-            }
-            let mut reader = self.curves.reader.take().unwrap_or_else(|| {
-                let mut reader = Box::new(Self::new(self.options.clone()).0);
-                reader.generation = FIRST_GENERATION;
-                reader
-            });
-            let group = &self.curves.groups[at];
-            group.place.put(&mut reader, Timeline::at(&snapshot, self.snapshots_of_curves()));
-            let entries: Vec<&'static PanelEntry> = group.curves.iter().map(|curve| curve.entry).collect();
-            let mut asked = reader.look_again();
-            for entry in entries {
-                asked.extend(reader.bring_into_view(entry));
-            }
-            self.curves.reading = Some((at, snapshot));
-            self.curves.reader = Some(reader);
-            commands.extend(self.of_reader(asked));
-        }
-        commands
-    }
-
-    /// Takes the points of a snapshot from those known; false unless all are.
-    fn remember(&mut self, at: usize, snapshot: &Arc<Snapshot>) -> bool {
-        let (curves, known) = (&self.curves.groups[at].curves, &self.curves.known);
-        if known.is_empty() || curves.iter().any(|curve| curve.like.is_none()) {
-            return false;
-        }
-        let weights = checksum(snapshot);
-        let values = curves.iter().map(|curve| known.get(&(curve.like.as_ref()?.identity, weights)).copied());
-        let Some(values) = values.collect::<Option<Vec<_>>>() else { return false };
-        for (curve, value) in self.curves.groups[at].curves.iter_mut().zip(values) {
-            curve.points.insert(snapshot.step, value.unwrap_or(f64::NAN));
-        }
-        true
-    }
-
-    /// The reader's questions, at their priority; then, once all are answered, the points.
-    fn of_reader(&mut self, commands: Vec<Command>) -> Vec<Command> {
-        let mut asks = Vec::new();
-        for command in commands {
-            if let Command::Ask(mut inquiry) = command {
-                inquiry.by = AskedBy::Curve;
-                if let Question::Ablation { controls, .. } = &mut inquiry.question {
-                    *controls = 0;
-                }
-                asks.push(Command::Ask(inquiry));
-            }
-        }
-        let is_done = |reader: &App| reader.is_answered() && !reader.is_waiting();
-        if asks.is_empty() && self.curves.reader.as_deref().is_some_and(is_done) {
-            asks.extend(self.read_points());
-        }
-        asks
-    }
-
-    /// Hands an answer to the reader.
-    pub(super) fn curve_answer(&mut self, answer: Answer) -> Vec<Command> {
-        let Some(reader) = self.curves.reader.as_mut().filter(|_| self.curves.reading.is_some()) else {
-            return Vec::new();
-        };
-        let commands = reader.update(Event::Answer(Box::new(answer)));
-        self.of_reader(commands)
-    }
-
-    /// Leaves out a point that cannot be computed.
-    pub(super) fn curve_failed(&mut self) {
-        let Some((at, snapshot)) = self.curves.reading.take() else { return };
-        for curve in &mut self.curves.groups[at].curves {
-            curve.points.insert(snapshot.step, f64::NAN);
-        }
-    }
-
-    /// Reads the cells of the snapshot before the reader.
-    fn read_points(&mut self) -> Option<Command> {
-        let (at, snapshot) = self.curves.reading.take()?;
-        let reader = self.curves.reader.take()?;
-        let weights = checksum(&snapshot);
-        let mut points = Vec::new();
-        let mut panels: HashMap<&str, Option<Panel>> = HashMap::new();
-        for curve in &mut self.curves.groups.get_mut(at)?.curves {
-            let panel = panels.entry(curve.entry.name).or_insert_with(|| (curve.entry.build)(&reader));
-            let column = panel.as_ref().and_then(|panel| curve.column(panel));
-            let value = column.as_ref().and_then(|column| column.at(&curve.lead).decimal());
-            if let Some(column) = &column {
-                curve.becomes(Like::new(column, &curve.lead));
-            }
-            curve.points.insert(snapshot.step, value.unwrap_or(f64::NAN));
-            let Some(of) = column.map(|column| column.identity(&curve.lead)) else { continue };
-            points.push(CurvePoint { of, step: snapshot.step, weights, value });
-        }
-        self.curves.reader = Some(reader);
-        self.dirty |= self.shows_curves() && self.view.room().is_of_run;
-        self.curves.known.extend(points.iter().map(|point| ((point.of, point.weights), point.value)));
-        (!points.is_empty()).then_some(Command::KeepPoints(points))
     }
 }

@@ -24,6 +24,7 @@ pub(crate) mod panels;
 mod patching;
 mod picker;
 mod pinning;
+mod reading;
 mod sequence;
 mod settings;
 mod standing;

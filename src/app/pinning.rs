@@ -9,6 +9,7 @@ use super::picker::PickerKind;
 use super::{App, RunPanel, ViewId};
 use crate::analysis::phases::Phase;
 use crate::figure::{Axis, Column, Dim, Panel};
+use crate::inquiry::logits::{PREDICTION, TOKEN};
 
 /// Entries of an axis without a cursor that are listed.
 const MOST_ENTRIES: usize = 32;
@@ -22,6 +23,7 @@ pub(crate) fn label(column: &Column, lead: &[usize]) -> String {
     let told = entries.iter().filter(|entry| !["clean", ""].contains(&entry.as_str()));
     let entries = told.map(String::as_str).collect::<Vec<_>>().join(".");
     let name = column.figure.spec.name;
+    let name = column.factor().map_or_else(|| name.to_owned(), |factor| format!("{name} {factor}"));
     let edited = if column.figure.of.edits.is_empty() { "" } else { ", edited" };
     if entries.is_empty() { format!("{name}{edited}") } else { format!("{name} {entries}{edited}") }
 }
@@ -61,7 +63,8 @@ impl App {
         let Some(panel) = (entry.build)(self) else { return Vec::new() };
         let rows = self.rows_here(&panel);
         let cells = panel.columns.iter().flat_map(|column| rows.iter().map(move |lead| (column, lead)));
-        let numbers = cells.filter(|(column, lead)| column.at(lead).number().is_some());
+        let is_name = |column: &Column| [TOKEN.name, PREDICTION.name].contains(&column.figure.spec.name);
+        let numbers = cells.filter(|(column, lead)| !is_name(column) && column.at(lead).number().is_some());
         let curve = |(column, lead): (&Column, &Vec<usize>)| {
             Curve::new(entry, Source::Column(column.name.clone()), lead.clone(), label(column, lead))
         };
@@ -111,20 +114,21 @@ impl App {
         cells: &Panel,
         figure: Option<&(&'static str, Fixed)>,
     ) -> Vec<Command> {
-        let place = Place::of(self);
         let whole = cells.clone().all_rows();
-        for column in &whole.columns {
-            let source = || match figure {
+        let of_column = |column: &Column| {
+            let source = match figure {
                 Some((name, fixed)) => Source::Figure(name, fixed.clone()),
                 None => Source::Column(column.name.clone()),
             };
-            let curves = (0..whole.len()).map(|row| whole.lead_of(row));
-            let curves = curves.map(|lead| {
+            let curve = |row: usize| {
+                let lead = whole.lead_of(row);
                 let label = label(column, &lead);
-                Curve::new(entry, source(), lead, label)
-            });
-            self.curves.extend(&place, curves);
-        }
+                Curve::new(entry, source.clone(), lead, label)
+            };
+            (0..whole.len()).map(curve).collect::<Vec<_>>()
+        };
+        let curves = whole.columns.iter().flat_map(of_column).collect();
+        self.curves.add_all(Place::of(self), curves);
         self.next_point()
     }
 

@@ -24,6 +24,7 @@ use super::schedule::Schedule;
 use crate::model::{Backend, Sequences, Snapshot, Transformer, Weights};
 use crate::random::{Purpose, stream};
 use crate::task::{Dataset, Source, Split};
+use saving::Failing;
 
 /// Shortest time between two snapshots.
 const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(200);
@@ -142,17 +143,6 @@ fn plan(setup: &Setup, device: &str) -> TrainPlan {
         device: device.into(),
         run_dir: setup.run_dir.as_ref().map(|dir| dir.path().display().to_string()),
     }
-}
-
-/// What the last write failed for.
-#[derive(Default)]
-struct Failing {
-    /// The state.
-    save: bool,
-    /// `metrics.jsonl`.
-    log: bool,
-    /// A kept snapshot.
-    snapshot: bool,
 }
 
 struct Trainer<'a, D: Backend> {

@@ -8,6 +8,7 @@ use super::number::{count, figure};
 use super::theme::Role;
 use crate::app::App;
 use crate::app::curves::{Curve, phase_words};
+use crate::term::Glyphs;
 
 /// Columns of names, of values and of ranges.
 const NAME: u16 = 33;
@@ -45,22 +46,31 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let snapshots = count(app.timeline.all().count(), "kept snapshot");
     let [known, all] = app.curve_progress();
     let selected = app.curves.selected.min(curves.len().saturating_sub(1));
-    let right = if known < all { format!("{known} of {all} points") } else { changes(curves.get(selected)) };
+    let right = if known < all { format!("{known} of {all} points") } else { String::new() };
     ink.rule(area, 0, &format!("curves, {snapshots}"), &right);
     let body = lines(area, 1, area.height.saturating_sub(1));
     if curves.is_empty() {
         ink.text(body, 2, 0, "none: * pins a cell under the cursor of a view", Role::Faint);
         return;
     }
+    let body = match curves[selected].phases().last() {
+        Some(phase) if body.height > 3 => {
+            let last = lines(body, body.height - 1, 1);
+            let mark = tick(ink).to_string();
+            let x = ink.text(last, 1, 0, &mark, Role::Second);
+            ink.text(last, x + 1, 0, &phase_words(phase), Role::Faint);
+            lines(body, 0, body.height - 1)
+        }
+        _ => body,
+    };
     for (line, at) in window(selected, curves.len(), body.height.into()).enumerate() {
         row(ink, app, (curves[at], at == selected), lines(body, line as u16, 1));
     }
 }
 
-/// The last phase change of a curve, in words.
-fn changes(curve: Option<&&Curve>) -> String {
-    let phases = curve.map_or_else(Vec::new, |curve| curve.phases());
-    phases.last().map_or_else(String::new, phase_words)
+/// The tick of a phase change.
+pub(super) fn tick(ink: &Ink<'_>) -> char {
+    if ink.theme.glyphs == Glyphs::Utf8 { '▾' } else { 'v' }
 }
 
 /// Steps of all phase changes of the curves in view.

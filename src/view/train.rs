@@ -115,7 +115,7 @@ fn plot(
     let look = CurveLook {
         has_braille: ink.theme.glyphs == Glyphs::Utf8,
         mark: mark(ink),
-        tick: if ink.theme.glyphs == Glyphs::Utf8 { '▾' } else { 'v' },
+        tick: curves::tick(ink),
         line: style(Role::Bar),
         marks: style(Role::Second),
         axis: style(Role::Faint),

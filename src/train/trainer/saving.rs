@@ -5,8 +5,19 @@ use super::super::events::TrainEvent;
 use super::super::files::FileError;
 use super::super::recipe::Extension;
 use super::super::run_dir::RunDir;
-use super::{Failing, Setup, Trainer};
+use super::{Setup, Trainer};
 use crate::model::Backend;
+
+/// What the last write failed for.
+#[derive(Default)]
+pub(super) struct Failing {
+    /// The state.
+    pub(super) save: bool,
+    /// `metrics.jsonl`.
+    pub(super) log: bool,
+    /// A kept snapshot.
+    pub(super) snapshot: bool,
+}
 
 impl<D: Backend> Trainer<'_, D> {
     /// Saves and exports. After an error, which is reported, training continues.
