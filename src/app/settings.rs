@@ -228,8 +228,6 @@ pub(crate) enum RunPanel {
     Accuracies,
     /// Numbers over all kept snapshots.
     Curves,
-    /// The accuracies; progress measures are asked for too.
-    Progress,
 }
 
 /// The patterns in the attention view.

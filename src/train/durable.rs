@@ -26,11 +26,11 @@ fn is_temporary(name: &OsStr) -> bool {
 /// only. After an error the old file, if any, is unchanged.
 pub(super) fn replace(files: &dyn Files, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let synced = place_after(files, path, bytes, |file| file.sync());
-    synced.and_then(|_| files.sync_directory(directory_of(path))).map_err(FileError::at("write", path))
+    synced.and_then(|()| files.sync_directory(directory_of(path))).map_err(FileError::at("write", path))
 }
 
-/// Like [`replace`], but not yet durable: once the returned file and the directory are synced, it is.
-pub(super) fn place(files: &dyn Files, path: &Path, bytes: &[u8]) -> Result<Box<dyn Written>, FileError> {
+/// Like [`replace`], but not yet durable: once file and directory are synced, it is.
+pub(super) fn place(files: &dyn Files, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     place_after(files, path, bytes, |_| Ok(())).map_err(FileError::at("write", path))
 }
 
@@ -40,12 +40,11 @@ fn place_after(
     path: &Path,
     bytes: &[u8],
     then: impl FnOnce(&mut dyn Written) -> io::Result<()>,
-) -> io::Result<Box<dyn Written>> {
+) -> io::Result<()> {
     let sibling = temporary(path);
-    let written = write(files, &sibling, bytes).and_then(|mut file| {
-        then(&mut *file)?;
-        files.rename(&sibling, path).map(|()| file)
-    });
+    let written = write(files, &sibling, bytes)
+        .and_then(|mut file| then(&mut *file))
+        .and_then(|()| files.rename(&sibling, path));
     if written.is_err() {
         let _ = files.remove(&sibling);
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::checkpoints::named;
 use super::durable::{place, sweep};
-use super::files::{FileError, Files, Written};
+use super::files::{FileError, Files};
 use super::sealed::{self, MAX_HEADER, seal, unseal};
 use crate::model::weights_file::{parts_of, weights_metadata};
 use crate::model::{Layout, ModelConfig, Weights};
@@ -17,8 +17,6 @@ const PER_OCTAVE: f64 = 16.0;
 const MOST: usize = 192;
 const LEAST: usize = 4;
 const BUDGET: u128 = 48 << 20;
-/// Most files that wait for their sync: each holds a descriptor.
-const UNSYNCED: usize = 16;
 
 const STEP_KEY: &str = "headcount.step";
 
@@ -59,7 +57,7 @@ pub(super) struct KeptSnapshots {
     /// In order.
     steps: Vec<usize>,
     /// Written, but lost in a power cut.
-    unsynced: Vec<(usize, Box<dyn Written>)>,
+    unsynced: Vec<usize>,
 }
 
 impl KeptSnapshots {
@@ -86,18 +84,18 @@ impl KeptSnapshots {
         let mut metadata = weights_metadata(weights, &self.about);
         metadata.insert(STEP_KEY.into(), step.to_string());
         let bytes = seal(&parts_of(weights), metadata);
-        let file = place(&*self.files, &path_of(&self.directory, step), &bytes)?;
+        place(&*self.files, &path_of(&self.directory, step), &bytes)?;
         self.steps.push(step);
-        self.unsynced.push((step, file));
+        self.unsynced.push(step);
         while self.steps.len() > capacity(weights.values.len() as u128) && self.drop_one() {}
-        if self.unsynced.len() < UNSYNCED { Ok(()) } else { self.sync() }
+        Ok(())
     }
 
     /// Removes the least needed snapshot. One that cannot be removed only takes space.
     fn drop_one(&mut self) -> bool {
         let Some(at) = surplus(&self.steps) else { return false };
         let step = self.steps.remove(at);
-        self.unsynced.retain(|(unsynced, _)| *unsynced != step);
+        self.unsynced.retain(|unsynced| *unsynced != step);
         let _ = self.files.remove(&path_of(&self.directory, step));
         true
     }
@@ -110,7 +108,7 @@ impl KeptSnapshots {
             let _ = self.files.remove(&path_of(&self.directory, *step));
         }
         self.steps.retain(|step| !going.contains(step));
-        self.unsynced.retain(|(step, _)| !going.contains(step));
+        self.unsynced.retain(|step| !going.contains(step));
         !going.is_empty()
     }
 
@@ -119,9 +117,11 @@ impl KeptSnapshots {
         if self.unsynced.is_empty() {
             return Ok(());
         }
-        let path = |step| path_of(&self.directory, step);
-        while let Some((step, file)) = self.unsynced.last_mut() {
-            file.sync().map_err(FileError::at("write", &path(*step)))?;
+        while let Some(step) = self.unsynced.last() {
+            let path = path_of(&self.directory, *step);
+            // Opened again, so that no descriptor waits for the checkpoint.
+            let synced = self.files.append(&path).and_then(|mut file| file.sync());
+            synced.map_err(FileError::at("write", &path))?;
             self.unsynced.pop();
         }
         self.files.sync_directory(&self.directory).map_err(FileError::at("write", &self.directory))

@@ -10,7 +10,7 @@ use crate::app::curves;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::panels::{PanelEntry, panel};
 use crate::app::studies::Asked;
-use crate::app::{App, Breakdown, Bucket, Notice, RunPanel, Series};
+use crate::app::{App, Breakdown, Bucket, Notice, Series};
 use crate::figure::{At, Axis, Column, Dim, Figure, Panel, Spec, Taken};
 use crate::inquiry::accuracy::{
     self, ACCURACY, ANSWER_KINDS, CLASS_ACCURACY, CONFUSION, POSITION_ACCURACY, SET_LOSS, SITUATION_ACCURACY,
@@ -122,7 +122,8 @@ const PANELS: &[PanelEntry] = &[
         "progress",
         "progress measures of a task of pairs on a circle, by the key frequencies of the newest snapshot",
         [RESTRICTED_LOSS, EXCLUDED_LOSS, EMBEDDING_GINI],
-        progress, opened_by: |app| app.settings.run_panel = RunPanel::Progress),
+        progress
+    ),
     panel!("curves", "the pinned or standing curves by step", [], curves::panel),
     panel!(
         "answers",
@@ -349,6 +350,6 @@ fn asks(app: &App) -> Vec<Asked> {
         (subject, Question::Predictions)
     });
     let accuracy = app.validates_here().then_some((subject, Question::Accuracy));
-    let progress = app.of_progress().filter(|_| app.settings.run_panel == RunPanel::Progress);
+    let progress = app.of_progress().filter(|_| app.validates_here());
     accuracy.into_iter().chain(answers).chain(progress).collect()
 }
