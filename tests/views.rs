@@ -435,6 +435,8 @@ fn every_picture_belongs_to_a_test() {
             "neurons_examples",
             "neurons_lowest",
             "circuits_positions_vectors",
+            "train_curves",
+            "attention_pinning",
             "circuits_activations",
         ];
         let all = maps.chain(others.map(String::from));

@@ -217,9 +217,17 @@ impl<'a, D: Backend> Trainer<'a, D> {
         outcome
     }
 
+    fn is_validated_at(&self, step: usize) -> bool {
+        let config = &self.setup.config;
+        step.is_multiple_of(config.validate_every()) || step == config.total_steps()
+    }
+
     fn run(&mut self, commands: &Receiver<TrainCommand>) -> Result<Outcome, TrainError> {
         self.publish();
-        self.keep_snapshot();
+        // A run killed after the checkpoint of this step may lack its snapshot.
+        if self.is_validated_at(self.step) || is_spaced(self.step) {
+            self.keep_snapshot();
+        }
         if self.step < self.end() {
             // Discover an unwritable directory now rather than after an hour.
             self.save();
@@ -265,8 +273,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
             return Err(self.not_finite(step, format!("the loss{}", weight.unwrap_or_default())));
         }
         (self.step, self.validation_loss) = (step, None);
-        let config = &self.setup.config;
-        let is_validated = step.is_multiple_of(config.validate_every()) || step == config.total_steps();
+        let is_validated = self.is_validated_at(step);
         if is_validated {
             self.validate(epoch + 1)?;
         }
