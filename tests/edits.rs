@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use headcount::analysis::Pass;
-use headcount::analysis::edits::{EditSums, ReadyEdits};
+use headcount::analysis::edit_sums::EditSums;
+use headcount::analysis::edits::ReadyEdits;
 use headcount::analysis::patching::{Direction, Metric, Pair, Runs};
 use headcount::analysis::path_patching::Paths;
 use headcount::analysis::total::over;

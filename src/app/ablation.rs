@@ -1,6 +1,17 @@
-//! The active interventions.
+//! The active interventions, and the questions about them.
 
+use std::sync::Arc;
+
+use super::App;
+use super::studies::Asked;
+use crate::inquiry::{AblationReport, Answer, Question};
 use crate::model::{HeadId, Interventions, NeuronId, PatternKind};
+
+/// Number of random neuron sets to compare an ablation with.
+const CONTROLS: usize = 20;
+
+/// Sets whose damage is evaluated without asking.
+const FEW_SETS: usize = 32;
 
 /// A row of the list of interventions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,5 +72,38 @@ impl Ablation {
             InterventionRow::Pattern(id, _) => drop(self.off.patterns.remove(&id)),
             InterventionRow::Listed(at) => drop(self.off.list.remove(at)),
         }
+    }
+}
+
+impl App {
+    /// Effect of the active edits over the validation set.
+    pub(crate) fn ablation_figures(&self) -> Option<(&Answer, &Arc<AblationReport>)> {
+        let off = &self.ablation.off;
+        self.studies.ablation().filter(|(answer, _)| !off.is_empty() && answer.inquiry.subject.edits == *off)
+    }
+
+    /// Whether the current view waits for figures with the active edits.
+    pub(super) fn is_evaluating(&self) -> bool {
+        let asks = (self.view.room().asks)(self);
+        let mut edits = asks.iter().filter(|(_, question)| matches!(question, Question::Ablation { .. }));
+        let is_known = self.ablation_figures().is_some_and(|(_, report)| report.after.is_some());
+        !is_known && edits.any(|(subject, question)| self.studies.is_waited_for(subject, question))
+    }
+
+    /// The question about the damage of every set, while nothing is edited: asked at once if there are few sets, else by a
+    /// key.
+    pub(crate) fn of_damage(&self) -> Option<Asked> {
+        let subject = self.of_validation().filter(|_| self.ablation.off.is_empty())?;
+        let model = &self.options.model;
+        let sets = 2 * (model.n_layers * model.n_heads + if model.has_mlp() { model.outputs() } else { 0 });
+        (self.settings.damage || sets <= FEW_SETS).then_some((subject, Question::Damage))
+    }
+
+    /// The question about the effect of the active edits.
+    pub(super) fn of_edits(&self) -> Option<Asked> {
+        let off = &self.ablation.off;
+        let subject = self.of_validation().filter(|_| !off.is_empty())?;
+        let (controls, pool) = (CONTROLS, self.settings.pool);
+        Some((subject.edited(off), Question::Ablation { controls, pool }))
     }
 }

@@ -4,7 +4,7 @@ use crate::analysis::Target;
 use crate::model::{AttentionDirection, HeadId, ModelConfig, NeuronId};
 
 /// The shared selection.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Cursor {
     /// Position in the sequence; the query in the attention view.
     pub(crate) position: usize,

@@ -154,6 +154,17 @@ pub(crate) struct Place {
     pub(crate) circuits: Circuits,
 }
 
+impl PartialEq for Place {
+    fn eq(&self, other: &Self) -> bool {
+        self.view == other.view
+            && self.sequence.tokens == other.sequence.tokens
+            && self.ablation.off == other.ablation.off
+            && (self.cursor, self.form) == (other.cursor, other.form)
+            && self.settings == other.settings
+            && self.circuits == other.circuits
+    }
+}
+
 impl Place {
     /// Where the app is.
     pub(crate) fn of(app: &App) -> Self {
@@ -217,8 +228,7 @@ impl Curves {
     pub(crate) fn add(&mut self, place: Place, curve: Curve) -> bool {
         // The point that is being read lacks it.
         self.reading = None;
-        let same = format!("{place:?}");
-        match self.groups.iter_mut().find(|group| format!("{:?}", group.place) == same) {
+        match self.groups.iter_mut().find(|group| group.place == place) {
             Some(group) if group.curves.iter().any(|known| known.is_like(&curve)) => return false,
             Some(group) => {
                 group.curves.push(curve);

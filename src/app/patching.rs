@@ -12,7 +12,7 @@ use crate::model::{Hook, Interventions, ModelConfig};
 use crate::task::Token;
 
 /// The settings of the view.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PatchingSettings {
     pub(crate) plan: Plan,
     /// Whether values lie between the corrupted run, 0, and the clean one, 1.

@@ -253,7 +253,7 @@ impl Patterns {
 }
 
 /// The settings of all views.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Settings {
     pub(crate) loss: LossScale,
     pub(crate) breakdown: Breakdown,

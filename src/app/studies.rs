@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::event::Command;
-use super::{App, CircuitMap, HeadFacts, Look, Mode};
+use super::{App, Look, Mode};
 use crate::analysis::circuits::{HeadCircuits, HeadDrive, HeadMaps};
 use crate::analysis::class_patterns::ClassPatterns;
 use crate::analysis::component_means::ComponentMeans;
@@ -18,23 +18,14 @@ use crate::analysis::quadrants::Quadrants;
 use crate::analysis::{Evaluation, LowRank, NeuronHook, Scores, SingleNeurons, Target};
 use crate::inquiry::{
     AblationReport, Answer, AskedBy, Compositions, Copyings, DamageReport, Findings, FlipPoint, Inquiry,
-    Origin, Over, PatchingReport, PathsTo, Probe, Projected, Question, RepeatedHeads, Subject, TokenPath,
-    Vectors, WeightForm,
+    Origin, Over, PatchingReport, Probe, Projected, Question, RepeatedHeads, Subject, TokenPath, Vectors,
+    WeightForm,
 };
 use crate::model::{HeadId, NeuronId, Snapshot};
 use crate::task::{Class, Split};
 
 /// A question and its subject.
 pub(crate) type Asked = (Subject, Question);
-
-/// Number of random neuron sets to compare an ablation with.
-const CONTROLS: usize = 20;
-
-/// Sets whose damage is evaluated without asking.
-const FEW_SETS: usize = 32;
-
-/// Most paths of a layer that are ranked while the user waits.
-const MOST_PATHS: usize = 1 << 20;
 
 /// The last question of a kind, and the last answer.
 #[derive(Clone, Debug)]
@@ -123,7 +114,7 @@ impl Studies {
     }
 
     /// Whether the question was asked and has not failed.
-    fn is_waited_for(&self, subject: &Subject, question: &Question) -> bool {
+    pub(super) fn is_waited_for(&self, subject: &Subject, question: &Question) -> bool {
         self.slot(subject, question).is_some_and(|slot| !slot.has_failed)
     }
 
@@ -246,20 +237,6 @@ impl App {
         self.is_exploring() || !matches!(self.timeline.look, Look::Live)
     }
 
-    /// Effect of the active edits over the validation set.
-    pub(crate) fn ablation_figures(&self) -> Option<(&Answer, &Arc<AblationReport>)> {
-        let off = &self.ablation.off;
-        self.studies.ablation().filter(|(answer, _)| !off.is_empty() && answer.inquiry.subject.edits == *off)
-    }
-
-    /// Whether the current view waits for figures with the active edits.
-    pub(super) fn is_evaluating(&self) -> bool {
-        let asks = (self.view.room().asks)(self);
-        let mut edits = asks.iter().filter(|(_, question)| matches!(question, Question::Ablation { .. }));
-        let is_known = self.ablation_figures().is_some_and(|(_, report)| report.after.is_some());
-        !is_known && edits.any(|(subject, question)| self.studies.is_waited_for(subject, question))
-    }
-
     /// The lens on a probe's sequence; possibly of an earlier step.
     pub(crate) fn lens_of(&self, probe: &Probe) -> Option<(&Answer, &Arc<Vec<LensRow>>)> {
         self.studies.sequence_lens().filter(|(answer, _)| answer.inquiry.subject.is_like(&probe.subject))
@@ -337,65 +314,6 @@ impl App {
     pub(super) fn of_validation(&self) -> Option<Subject> {
         let snapshot = self.timeline.current().filter(|_| self.has_data())?;
         Some(self.subject(snapshot, self.form).over(Over::Validation))
-    }
-
-    /// The question about the damage of every set, while nothing is edited: asked at once if there are few sets, else by a
-    /// key.
-    pub(crate) fn of_damage(&self) -> Option<Asked> {
-        let subject = self.of_validation().filter(|_| self.ablation.off.is_empty())?;
-        let model = &self.options.model;
-        let sets = 2 * (model.n_layers * model.n_heads + if model.has_mlp() { model.outputs() } else { 0 });
-        (self.settings.damage || sets <= FEW_SETS).then_some((subject, Question::Damage))
-    }
-
-    /// The question about the effect of the active edits.
-    pub(super) fn of_edits(&self) -> Option<Asked> {
-        let off = &self.ablation.off;
-        let subject = self.of_validation().filter(|_| !off.is_empty())?;
-        let (controls, pool) = (CONTROLS, self.settings.pool);
-        Some((subject.edited(off), Question::Ablation { controls, pool }))
-    }
-
-    /// The questions about the weights alone: all heads' circuits, and what else the view shows of them, of the same weights.
-    pub(super) fn of_circuits(&self) -> Vec<Asked> {
-        let Some(snapshot) = self.timeline.current() else { return Vec::new() };
-        let (folded, id) = (self.subject(snapshot, WeightForm::Folded), self.cursor.head_id());
-        let known = self.studies.circuits().map(|(circuits, _)| &circuits.inquiry.subject);
-        let by = known.unwrap_or(&folded);
-        let mut asks = vec![(by.clone(), Question::Maps(id)), (folded.clone(), Question::Circuits)];
-        if known.is_none() {
-            return asks;
-        }
-        if self.circuits.map == CircuitMap::QkPositions {
-            asks.push((by.clone(), Question::Positions(id)));
-        }
-        let model = &self.options.model;
-        match self.circuits.map {
-            CircuitMap::Direct => asks.push((by.clone(), Question::DirectPath)),
-            map if map.is_of_queries() => asks.push((by.clone(), Question::Quadrants(id))),
-            _ => {}
-        }
-        match self.circuits.facts {
-            HeadFacts::Circuits => {}
-            HeadFacts::Copying => asks.push((by.clone(), Question::Copying)),
-            HeadFacts::Composition if model.n_layers < 2 => {}
-            HeadFacts::Composition => asks.push((by.clone(), Question::Composition)),
-        }
-        if model.has_mlp() {
-            asks.push((by.clone(), Question::Drive(id)));
-            let probe = self.probe.as_deref().filter(|probe| !probe.is_empty());
-            let probe = probe.filter(|_| self.paths_of_layer() <= MOST_PATHS);
-            let paths =
-                probe.map(|probe| ((*probe.subject).clone(), Question::Paths(self.paths_to(probe, by))));
-            asks.extend(paths);
-        }
-        asks
-    }
-
-    fn paths_to(&self, probe: &Probe, ranked_by: &Subject) -> PathsTo {
-        let position = self.position_in(probe);
-        let (layer, target) = (self.cursor.layer, self.target_at(probe, position));
-        PathsTo { ranked_by: ranked_by.clone(), layer, position, target }
     }
 
     /// Evaluates everything over the validation set again, at the current step.

@@ -44,7 +44,7 @@ pub fn run(args: &AblateArgs) -> Result<(), Failure> {
     let chosen = args.positions.as_deref().map(|text| Places::parse(text, names, longest)).transpose();
     let chosen = chosen.map_err(|why| Failure::Usage(format!("--positions: {why}")))?;
     let last = chosen.as_ref().map_or(longest - 1, |chosen| chosen.last(longest));
-    let (pool, name) = Pool::of(args, &measured, &set, &interventions)?;
+    let (pool, name) = pool(args, &measured, &set, &interventions)?;
     let is_same_set = args.mean_over.is_none() && set.words.is_some();
     let from = (&pool, &name[..]);
     let seed = measured.run.seed;
@@ -123,25 +123,21 @@ impl Set {
     }
 }
 
-/// The sequences of means and donors.
-struct Pool;
-
-impl Pool {
-    /// Those of `--mean-over`, else the set itself, else the validation set if an edit needs one; and what they are.
-    fn of(
-        args: &AblateArgs,
-        measured: &Measured,
-        set: &Set,
-        edits: &Interventions,
-    ) -> Result<(Dataset, String), Failure> {
-        let of_list = edits.list.iter().any(|edit| edit.needs_data() || edit.becomes == Becomes::Resample);
-        let is_needed = of_list || args.kind != AblationKindArg::Zero;
-        match (&args.mean_over, &set.words) {
-            (Some(_), _) if !is_needed => Err(Failure::Usage("--mean-over: not with --kind zero".into())),
-            (Some(path), _) => Ok((input::data(path, None, measured.config())?, path.display().to_string())),
-            (None, None) if is_needed => measured.dataset(&args.measured.data),
-            (None, words) => Ok((set.data.clone(), words.clone().unwrap_or_default())),
-        }
+/// The sequences of means and donors: those of `--mean-over`, else the set itself, else the validation set if an edit needs
+/// one; and what they are.
+fn pool(
+    args: &AblateArgs,
+    measured: &Measured,
+    set: &Set,
+    edits: &Interventions,
+) -> Result<(Dataset, String), Failure> {
+    let of_list = edits.list.iter().any(|edit| edit.needs_data() || edit.becomes == Becomes::Resample);
+    let is_needed = of_list || args.kind != AblationKindArg::Zero;
+    match (&args.mean_over, &set.words) {
+        (Some(_), _) if !is_needed => Err(Failure::Usage("--mean-over: not with --kind zero".into())),
+        (Some(path), _) => Ok((input::data(path, None, measured.config())?, path.display().to_string())),
+        (None, None) if is_needed => measured.dataset(&args.measured.data),
+        (None, words) => Ok((set.data.clone(), words.clone().unwrap_or_default())),
     }
 }
 

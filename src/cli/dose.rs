@@ -75,8 +75,10 @@ impl Measurement<'_> {
             let random = random.iter().map(at).collect::<Result<_, _>>()?;
             Ok(Dose { scale, value, score: at(self.edits)?, random })
         };
+        let heads = self.edits.heads.iter().map(|id| format!("head {}.{}", id.layer, id.head));
+        let neurons = self.edits.neurons.iter().map(|id| format!("neuron {}.{}", id.layer, id.neuron));
         let report = Report {
-            edits: self.edits.edits().iter().map(|edit| edit.to_string().replace(" to zero", "")).collect(),
+            edits: heads.chain(neurons).collect(),
             over: self.place.1.clone(),
             sequences: self.examples.len(),
             clean: self.score(Vec::new())?,

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use super::Failure;
 use super::args::{EditArgs, PlaceArg};
 use crate::analysis::donors;
-use crate::analysis::edits::{EditSums, ReadyEdits};
+use crate::analysis::edit_sums::EditSums;
+use crate::analysis::edits::ReadyEdits;
 use crate::analysis::total::over;
 use crate::model::{
     AblationKind, Becomes, EditRule, HeadId, Interventions, ModelConfig, NeuronId, Patch, PatternKind,

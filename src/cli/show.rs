@@ -1,35 +1,29 @@
 //! `headcount show`: the numbers of the screen without a screen. The app itself answers, so that both are equal.
 
 mod curve;
+mod desk;
+mod writing;
 
-use std::collections::HashMap;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::args::{EditArgs, Format, KindArg, PlaceArg, ShowArgs, TokensArgs};
-use super::explore::open::{self, Plan};
-use super::output::{self, print_text};
-use super::{Failure, edits, input, say};
+use super::args::{EditArgs, KindArg, PlaceArg, ShowArgs, TokensArgs};
+use super::output::print_text;
+use super::{Failure, edits, input};
 use crate::analysis::donors_among;
 use crate::app::curves::Fixed;
 use crate::app::glossary::{entries, questions};
 use crate::app::panels::PanelEntry;
-use crate::app::{App, AppOptions, ColorDepth, Command, Event, Glyphs, Ground, Opening, ViewId};
-use crate::figure::{Dim, Figure, Panel, Spec, csv, json, safetensors, text};
+use crate::app::{App, Opening, ViewId};
+use crate::figure::{Dim, Figure, Panel, Spec};
 use crate::inquiry::ablation::{EDITED_ACCURACY, EDITED_LOSS};
 use crate::inquiry::paths::PATHS;
-use crate::inquiry::{AskedBy, Bench, Question, Schedule};
 use crate::model::ModelConfig;
-use crate::model::weights_file::encode_tensors;
 use crate::task::Task;
-use crate::term::sanitize;
 use crate::train::run_dir::WEIGHTS_FILE;
-use crate::train::{TrainEvent, keep_points, kept_points};
-use crate::{picture, view};
-
-/// Columns and lines of the pictures.
-const PICTURE: (u16, u16) = (120, 40);
+use desk::Desk;
+use writing::write;
 
 pub fn run(args: &ShowArgs) -> Result<(), Failure> {
     let Some(what) = args.what.as_deref().filter(|_| !args.list) else {
@@ -319,137 +313,4 @@ fn opening(args: &ShowArgs, model: &ModelConfig, task: &dyn Task) -> Result<Open
         tokens,
         edits,
     })
-}
-
-/// The app, and the bench that answers its questions at once.
-struct Desk {
-    app: App,
-    bench: Bench,
-    schedule: Schedule,
-    /// Number of random sets to compare edits with.
-    controls: usize,
-    /// Where points of curves are kept.
-    run: Option<PathBuf>,
-}
-
-impl Desk {
-    fn open(args: &ShowArgs, from: Option<&App>) -> Result<Self, Failure> {
-        let plan = match (&args.measured.weights, &args.measured.run) {
-            (Some(weights), _) => {
-                open::weights(weights, (&args.measured.settings, &args.measured.data), args.measured.seed)?
-            }
-            (None, Some(run)) => open::kept(run)?,
-            (None, None) => return Err(Failure::Usage("show: give --weights FILE or --run DIR".into())),
-        };
-        let Plan { config, dataset, past, mode, .. } = plan;
-        let run = args.measured.run.clone();
-        let dataset = from.map_or(dataset, |app| Arc::clone(&app.options.dataset));
-        let seed = from.map_or(config.seed, |app| app.options.seed);
-        if let Some(app) = from.filter(|app| app.options.model.shape() != config.model.shape()) {
-            let [ours, theirs] = [&app.options.model, &config.model].map(ModelConfig::shape);
-            return Err(Failure::Usage(format!("another model: {theirs:?}, not {ours:?}")));
-        }
-        let (app, commands) = App::new(AppOptions {
-            model: config.model.clone(),
-            seed,
-            dataset: Arc::clone(&dataset),
-            depth: ColorDepth::TrueColor,
-            glyphs: Glyphs::Utf8,
-            ground: Ground::Dark,
-            title: dataset.task().name().into(),
-            mode,
-        });
-        let app = app.with_points(run.iter().flat_map(|run| kept_points(run)));
-        let bench = Bench::new(dataset, seed, None);
-        let mut desk = Self { app, bench, schedule: Schedule::default(), controls: 0, run };
-        desk.execute(commands);
-        let (width, height) = PICTURE;
-        let notes = past
-            .iter()
-            .filter_map(|event| if let TrainEvent::Notice(note) = event { Some(note) } else { None });
-        notes.for_each(|note| say(&format!("headcount: {}", sanitize(note))));
-        for event in [Event::Resize { width, height }].into_iter().chain(past.into_iter().map(Event::Train)) {
-            // Ignore these commands: everything is asked again once the cursor is in place.
-            desk.app.update(event);
-        }
-        Ok(desk)
-    }
-
-    /// Executes the app's commands until no questions are left.
-    fn execute(&mut self, commands: Vec<Command>) {
-        let mut commands = commands;
-        loop {
-            for command in commands.drain(..) {
-                match command {
-                    Command::Ask(mut inquiry) => {
-                        if let Question::Ablation { controls, .. } = &mut inquiry.question
-                            && inquiry.by != AskedBy::Curve
-                        {
-                            *controls = self.controls;
-                        }
-                        self.schedule.ask(*inquiry);
-                    }
-                    // Lost points are computed again: another process may own the directory.
-                    Command::KeepPoints(points) => {
-                        self.run.iter().for_each(|run| drop(keep_points(run, &points)));
-                    }
-                    _ => {}
-                }
-            }
-            let Some(answer) = self.schedule.run(&self.bench) else { return };
-            commands = self.app.update(Event::Answer(Box::new(answer)));
-        }
-    }
-}
-
-fn write(args: &ShowArgs, shown: &Shown, app: &App, panels: &[Panel]) -> Result<(), Failure> {
-    let out = args.out.as_deref().unwrap_or(Path::new("-"));
-    let json_of = |panels: &[Panel]| -> Result<String, Failure> {
-        let value =
-            if let ([panel], Shown::Panel(..) | Shown::Question(..) | Shown::Curve(_)) = (panels, shown) {
-                serde_json::to_string(&json(std::slice::from_ref(panel)))
-                    .map(|text| text[1..text.len() - 1].into())
-            } else {
-                serde_json::to_string(&json(panels))
-            };
-        value.map_err(|error| Failure::Failed(error.to_string()))
-    };
-    let text = match args.format {
-        Format::Text => panels.iter().map(text).collect::<Vec<_>>().join("\n"),
-        Format::Json => json_of(panels)? + "\n",
-        Format::Csv => match panels {
-            [panel] => csv(panel),
-            panels => {
-                let names = panels.iter().map(|panel| panel.name).collect::<Vec<_>>().join(", ");
-                return Err(Failure::Usage(format!(
-                    "--format csv: a file holds one panel: show one of {names}"
-                )));
-            }
-        },
-        Format::Svg if args.minus.is_some() => {
-            return Err(Failure::Usage("--format svg: the screen draws no difference".into()));
-        }
-        Format::Svg => picture::svg(&view::still(app), &format!("headcount: {}", shown.name())),
-        Format::Safetensors => {
-            let tensors: Vec<_> = panels.iter().flat_map(safetensors).collect();
-            let about = HashMap::from([("panels".to_owned(), meanings(panels)?)]);
-            return output::write(out, &encode_tensors(&tensors, about));
-        }
-    };
-    if args.out.is_none() && args.format == Format::Text {
-        return print_text(text.trim_end());
-    }
-    output::write_text(out, &text)
-}
-
-/// The metadata of a file's tensors: panels as JSON, without their rows.
-fn meanings(panels: &[Panel]) -> Result<String, Failure> {
-    let panels: Vec<Panel> = panels.iter().map(|panel| panel.clone().ordered([])).collect();
-    let value = serde_json::to_value(json(&panels)).map_err(|error| Failure::Failed(error.to_string()))?;
-    let without_rows = value.as_array().into_iter().flatten().filter_map(|panel| {
-        let mut panel = panel.as_object()?.clone();
-        panel.remove("rows");
-        Some(serde_json::Value::Object(panel))
-    });
-    Ok(without_rows.collect::<serde_json::Value>().to_string())
 }

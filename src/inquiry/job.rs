@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::Findings;
 use super::bench::{Averages, Bench};
-use crate::analysis::edits::{EditSums, ReadyEdits};
+use crate::analysis::edit_sums::EditSums;
+use crate::analysis::edits::ReadyEdits;
 use crate::analysis::evaluation::{Totals, values_of};
 use crate::analysis::hypotheses::{Tracker, TrackerSums};
 use crate::analysis::total::{Total, add_each, slice_len};

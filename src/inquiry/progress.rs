@@ -17,8 +17,9 @@ use crate::task::{Cycle, Dataset, Split, Token};
 pub static RESTRICTED_LOSS: Spec = Spec {
     name: "restricted_loss",
     unit: "nats",
-    definition: "mean cross-entropy over all pairs of operands of the constant and the products of cosine or sine of a and b in \
-                 the key frequencies of the newest snapshot, of the logits; key: spectrum_share of more than twice chance",
+    definition: "mean cross-entropy over all pairs of operands, of the logits with only their mean and the terms of the key \
+                 frequencies: the four products of cosine or sine of a and of b. Key frequencies: of the newest snapshot, those \
+                 whose spectrum_share of the logits is more than twice chance",
     source: "Nanda et al. 2023, Progress measures for grokking",
     baseline: "ln d_vocab_out",
     ..Spec::BARE
@@ -28,7 +29,7 @@ pub static RESTRICTED_LOSS: Spec = Spec {
 pub static EXCLUDED_LOSS: Spec = Spec {
     name: "excluded_loss",
     unit: "nats",
-    definition: "mean cross-entropy over the training pairs of the logits without those products",
+    definition: "mean cross-entropy over the training pairs, of the logits without the terms of restricted_loss's key frequencies",
     source: "Nanda et al. 2023, Progress measures for grokking",
     baseline: "ln d_vocab_out",
     ..Spec::BARE

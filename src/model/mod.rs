@@ -66,7 +66,7 @@ pub use pass::{
 pub use patch::{Op, Patch, PatternRows};
 pub use place::TensorView;
 pub use places::Places;
-pub use rule::{Becomes, Direction, EditRule, Reader, Site};
+pub use rule::{Becomes, EditDirection, EditRule, Reader, Site};
 pub use rule_file::{EditsError, read_edits, write_edits};
 pub use rule_table::{DirectionTable, EditTable, Name, ReaderTable, To};
 pub use settings::{ModelSettings, backticked, keys_of};

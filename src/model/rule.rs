@@ -50,7 +50,7 @@ impl Site {
 
 /// A vector in the space of a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
+pub enum EditDirection {
     /// The unembedding of a class, minus that of another if given.
     Class(Class, Option<Class>),
     /// The mean over positions with this target, minus the mean over those with the other target, or with any other.
@@ -75,13 +75,13 @@ pub enum Becomes {
     /// This number.
     Set(f32),
     /// This number more, or so many times a direction.
-    Add(f32, Option<Direction>),
+    Add(f32, Option<EditDirection>),
     /// So many times as much.
     Scale(f32),
     /// No less than the first number, and no more than the second.
     Clamp(f32, f32),
     /// Themselves without their component along a direction.
-    Without(Direction),
+    Without(EditDirection),
     /// An attention pattern of this kind.
     Pattern(PatternKind),
     /// The head's own pattern without these keys, its rows divided by the sum of the rest.
@@ -145,13 +145,13 @@ impl EditRule {
         match &self.becomes {
             Becomes::Mean | Becomes::MeanPosition => true,
             Becomes::Add(_, Some(direction)) | Becomes::Without(direction) => {
-                !matches!(direction, Direction::Class(..))
+                !matches!(direction, EditDirection::Class(..))
             }
             _ => false,
         }
     }
 
-    /// As a table of a file, if it says the same as this one.
+    /// The table of a file that says it.
     pub fn table(&self) -> &EditTable {
         &self.table
     }

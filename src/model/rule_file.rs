@@ -6,7 +6,7 @@ use super::config::ModelConfig;
 use super::edit::{Hook, PatternKind};
 use super::ids::HeadId;
 use super::places::Places;
-use super::rule::{Becomes, Direction, EditRule, Reader, Site};
+use super::rule::{Becomes, EditDirection, EditRule, Reader, Site};
 use super::rule_table::{DirectionTable, EditTable, Name, ReaderTable, To};
 use crate::task::{Class, Task, Token, Vocabulary};
 
@@ -233,7 +233,7 @@ impl EditTable {
 }
 
 impl DirectionTable {
-    fn direction(&self, site: Site, classes: &Vocabulary) -> Result<Direction, String> {
+    fn direction(&self, site: Site, classes: &Vocabulary) -> Result<EditDirection, String> {
         let of = |key: &str, name: &Option<Name>| {
             name.as_ref().map(|name| named(&format!("direction.{key}"), name, classes)).transpose()
         };
@@ -248,10 +248,10 @@ impl DirectionTable {
                 "direction.class: an unembedding is of the residual stream, not of {}",
                 site.name()
             )),
-            (Some(class), None, None) => Ok(Direction::Class(class, minus)),
-            (None, Some(class), None) => Ok(Direction::Mean(class, minus)),
+            (Some(class), None, None) => Ok(EditDirection::Class(class, minus)),
+            (None, Some(class), None) => Ok(EditDirection::Mean(class, minus)),
             (None, None, Some(_)) if minus.is_some() => Err("direction.minus: not of a probe".into()),
-            (None, None, Some(class)) => Ok(Direction::Probe(class)),
+            (None, None, Some(class)) => Ok(EditDirection::Probe(class)),
             _ => Err("direction: one of class, mean and probe".into()),
         }
     }

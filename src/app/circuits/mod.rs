@@ -1,5 +1,6 @@
 //! The circuits view's maps and paths.
 
+mod asking;
 mod map;
 mod projection;
 
@@ -17,7 +18,7 @@ use crate::model::{AttentionDirection, Normalization};
 pub(crate) use map::{CircuitMap, HeadFacts, MapInView, Plot, QkScale};
 
 /// The view's settings.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Circuits {
     pub(crate) plot: Plot,
     pub(crate) map: CircuitMap,

@@ -11,6 +11,7 @@ use std::time::Instant;
 #[cfg(debug_assertions)]
 use super::super::fault;
 use super::EXPORTS;
+use super::display::Display;
 use super::edits_file;
 use super::export;
 use super::frames::{Awaited, Pending, TRAINING_FRAME};
@@ -18,7 +19,7 @@ use super::pulse::{Pulse, RATE_INTERVAL};
 use super::worker::{WATCH_INTERVAL, Worker, WorkerMessage};
 use crate::app::{App, Command, Event, Notice};
 use crate::picture;
-use crate::term::{Copied, Session, SignalKind, Suspension, TermError, TermEvent, sanitize};
+use crate::term::{Copied, SignalKind, TermError, TermEvent, sanitize};
 use crate::train::{CurvePoint, TrainCommand, TrainEvent, keep_points};
 use crate::view;
 
@@ -38,59 +39,6 @@ impl From<TermEvent> for LoopEvent {
     }
 }
 
-/// Where the app is drawn.
-pub trait Display {
-    /// Draws the app and returns the number of bytes written; `None` while the previous frame is still on its way.
-    fn draw(&mut self, app: &App) -> Option<usize>;
-    /// Records the new size.
-    fn resize(&mut self, width: u16, height: u16);
-    /// Makes the next frame draw every cell.
-    fn repaint(&mut self);
-    /// Copies text to the terminal's clipboard.
-    fn copy(&mut self, text: &str) -> Copied;
-    /// Releases the terminal until the process is continued; returns the reason if that is impossible.
-    ///
-    /// # Errors
-    /// When the terminal cannot be reclaimed.
-    fn suspend(&mut self) -> Result<Option<&'static str>, TermError>;
-    /// Reclaims the terminal after the process was continued from outside.
-    ///
-    /// # Errors
-    /// When it cannot be reclaimed.
-    fn reclaim(&mut self) -> Result<(), TermError>;
-}
-
-impl Display for Session {
-    fn draw(&mut self, app: &App) -> Option<usize> {
-        let screen = self.screen();
-        let before = screen.bytes_sent();
-        screen.draw(|frame| view::draw(frame, app)).then(|| screen.bytes_sent() - before)
-    }
-
-    fn resize(&mut self, width: u16, height: u16) {
-        self.screen().resize(width, height);
-    }
-
-    fn repaint(&mut self) {
-        self.screen().repaint();
-    }
-
-    fn copy(&mut self, text: &str) -> Copied {
-        self.screen().copy(text)
-    }
-
-    fn suspend(&mut self) -> Result<Option<&'static str>, TermError> {
-        Ok(match Session::suspend(self)? {
-            Suspension::Resumed => None,
-            Suspension::Refused(why) => Some(why),
-        })
-    }
-
-    fn reclaim(&mut self) -> Result<(), TermError> {
-        Session::reclaim(self)
-    }
-}
-
 /// Why the loop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -104,9 +52,9 @@ pub enum End {
 
 impl End {
     /// The signal that ended the loop.
-    pub fn signal(&self) -> Option<SignalKind> {
+    pub fn signal(self) -> Option<SignalKind> {
         match self {
-            Self::Signal(kind) => Some(*kind),
+            Self::Signal(kind) => Some(kind),
             Self::Quit | Self::Detached => None,
         }
     }
@@ -202,10 +150,10 @@ impl<D: Display> EventLoop<'_, D> {
             None => self.loop_events.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         for event in self.pulse.take(Instant::now()) {
-            let _ = self.app.update(event);
+            self.pass_on(event)?;
         }
         for failure in self.worker.watch(Instant::now()) {
-            let _ = self.app.update(Event::InquiryFailed(failure));
+            self.pass_on(Event::InquiryFailed(failure))?;
         }
         match received {
             Ok(loop_event) => Ok(Some(loop_event)),
@@ -234,6 +182,11 @@ impl<D: Display> EventLoop<'_, D> {
             LoopEvent::Inquiry(WorkerMessage::Answer(answer)) => Event::Answer(answer),
             LoopEvent::Inquiry(WorkerMessage::Failure(failure)) => Event::InquiryFailed(failure),
         };
+        self.pass_on(event)
+    }
+
+    /// Hands an event to the app, and does what follows.
+    fn pass_on(&mut self, event: Event) -> Result<Option<End>, TermError> {
         let commands = self.app.update(event);
         self.execute(commands)
     }
@@ -283,36 +236,29 @@ impl<D: Display> EventLoop<'_, D> {
                 Command::Repaint => self.display.repaint(),
                 Command::Copy(text) => match self.display.copy(&text) {
                     Copied::Sent => {}
-                    Copied::Perhaps(condition) => self.notice(Notice::warning(condition)),
+                    Copied::Perhaps(condition) => self.notice(Notice::warning(condition))?,
                     Copied::TooLong => {
-                        self.notice(Notice::error("too long for a terminal's clipboard: e writes files"));
+                        let text = "too long for a terminal's clipboard: e writes files";
+                        self.notice(Notice::error(text))?;
                     }
                 },
                 Command::Export(export) => {
                     let svg = picture::svg(&view::still(&self.app), &export.name);
                     let said = export::write(&self.exports, &export, &svg);
-                    self.notice(said);
+                    self.notice(said)?;
                 }
                 Command::KeepPoints(points) => self.keep(&points),
                 Command::SaveEdits { name, text } => {
                     let said = edits_file::save(&edits_file::folder(&self.exports), &name, &text);
-                    self.notice(said);
+                    self.notice(said)?;
                 }
                 Command::LoadEdits(name) => {
-                    let event = edits_file::load(&edits_file::folder(&self.exports), &name);
-                    let commands = self.app.update(event);
-                    for command in commands {
-                        if let Command::Ask(inquiry) = command {
-                            self.awaited.ask(&inquiry, Instant::now());
-                            self.worker.ask(*inquiry);
-                        }
-                    }
+                    self.pass_on(edits_file::load(&edits_file::folder(&self.exports), &name))?;
                 }
                 Command::Quit => return Ok(Some(End::Quit)),
                 Command::Suspend => {
                     if let Heard::Event(event) = self.suspend()? {
-                        let commands = self.app.update(event);
-                        debug_assert!(commands.is_empty(), "a notice asks for nothing");
+                        self.pass_on(event)?;
                     }
                 }
             }
@@ -327,9 +273,8 @@ impl<D: Display> EventLoop<'_, D> {
         }
     }
 
-    fn notice(&mut self, notice: Notice) {
-        let commands = self.app.update(Event::Notice(notice));
-        debug_assert!(commands.is_empty(), "a notice asks for nothing");
+    fn notice(&mut self, notice: Notice) -> Result<(), TermError> {
+        self.pass_on(Event::Notice(notice)).map(drop)
     }
 
     fn tell(&self, command: TrainCommand) {

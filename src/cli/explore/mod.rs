@@ -1,5 +1,6 @@
 //! `headcount explore`: the screen, with the trainer behind it.
 
+mod display;
 mod edits_file;
 mod event_loop;
 mod export;
@@ -12,7 +13,8 @@ mod trainer;
 mod watcher;
 mod worker;
 
-pub use event_loop::{Display, End, EventLoop, LoopEvent};
+pub use display::Display;
+use event_loop::{End, EventLoop, LoopEvent};
 pub use frames::Awaited;
 pub use pulse::Pulse;
 pub use worker::{Worker, WorkerMessage};
@@ -151,7 +153,7 @@ fn leave<E>(
     is_silent: bool,
 ) -> Result<(Option<SignalKind>, Option<Outcome>), Failure> {
     let Some(trainer) = trainer else {
-        return Ok((end.as_ref().ok().and_then(End::signal), None));
+        return Ok((end.as_ref().ok().and_then(|end| end.signal()), None));
     };
     match end {
         Ok(End::Detached) => Ok((trainer.outlive_the_screen(loop_events)?, None)),

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use super::super::Failure;
 use super::super::args::{Format, ShowArgs};
 use super::super::output::print_text;
-use super::{Desk, Shown, fixed, nothing, opened, unknown, write};
+use super::desk::Desk;
+use super::writing::write;
+use super::{Shown, fixed, nothing, opened, unknown};
 use crate::app::curves::panel as curves_panel;
-use crate::figure::{Dim, Panel, over_steps};
+use crate::figure::{Axis, Dim, Panel, over_steps};
 
 /// Most cells that have a curve.
 const MOST_CELLS: usize = 4096;
@@ -39,7 +41,7 @@ pub(super) fn run(args: &ShowArgs) -> Result<(), Failure> {
         }
         _ => (numbers(panel), None),
     };
-    let cells = panel.columns.len() * panel.lead.iter().map(crate::figure::Axis::len).product::<usize>();
+    let cells = panel.columns.len() * panel.lead.iter().map(Axis::len).product::<usize>();
     if cells > MOST_CELLS {
         let what = format!("{cells} cells: choose some with --head, --neuron or --position");
         return Err(usage(&what));
@@ -90,7 +92,7 @@ fn panel_of(desk: &Desk, panel: &Panel) -> Panel {
     let curves = desk.app.pinned_points();
     let steps: BTreeSet<usize> = curves.iter().flat_map(|points| points.keys().copied()).collect();
     let steps: Vec<usize> = steps.into_iter().collect();
-    let shape: Vec<usize> = panel.lead.iter().map(crate::figure::Axis::len).collect();
+    let shape: Vec<usize> = panel.lead.iter().map(Axis::len).collect();
     let rows: usize = shape.iter().product();
     let of_steps = steps.clone();
     over_steps(panel, &steps, move |step, column, lead| {
