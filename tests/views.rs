@@ -229,7 +229,7 @@ fn other_settings_of_the_views() {
 }
 
 /// Settings that ask for more: the name of the picture, and the keys after those before.
-const ON_REQUEST: [(&str, &str); 11] = [
+const ON_REQUEST: [(&str, &str); 12] = [
     ("neurons_damage", "4ss"),
     ("attention_contribution", "2xxx"),
     ("logits_relative", "3x"),
@@ -240,7 +240,8 @@ const ON_REQUEST: [(&str, &str); 11] = [
     ("ablate_resampled", "2<space>6mmm<esc>"),
     ("ablate_ties", "vvv"),
     ("ablate_edits", LISTED),
-    ("logits_probes", "u3b"),
+    ("ablate_doses", "u2<space>4<space>6x"),
+    ("logits_probes", "xxu3b"),
 ];
 
 /// Edits of an output, of a head at some positions, and of what one reader sees.

@@ -10,6 +10,7 @@ pub mod composition;
 pub mod controls;
 pub mod copying;
 mod correlation;
+pub mod dose;
 pub mod edit_sums;
 pub mod edits;
 pub mod evaluation;

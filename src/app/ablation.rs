@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use super::App;
 use super::studies::Asked;
-use crate::inquiry::{AblationReport, Answer, Question};
+use crate::inquiry::{AblationReport, Answer, DoseReport, Question};
 use crate::model::{HeadId, Interventions, NeuronId, PatternKind};
 
 /// Number of random neuron sets to compare an ablation with.
 const CONTROLS: usize = 20;
+
+/// Number of random neuron sets at each dose.
+const DOSED_CONTROLS: usize = 5;
 
 /// Sets whose damage is evaluated without asking.
 const FEW_SETS: usize = 32;
@@ -82,6 +85,15 @@ impl App {
         self.studies.ablation().filter(|(answer, _)| !off.is_empty() && answer.inquiry.subject.edits == *off)
     }
 
+    /// The active heads and neurons at each dose asked for.
+    pub(crate) fn dose_figures(&self) -> Option<(&Answer, &Arc<DoseReport>)> {
+        let (off, doses) = (&self.ablation.off, self.settings.doses?);
+        let is_of = |answer: &Answer, report: &DoseReport| {
+            answer.inquiry.subject.edits == *off && report.doses == doses
+        };
+        self.studies.doses_of().filter(|(answer, report)| has_doses(off) && is_of(answer, report))
+    }
+
     /// Whether the current view waits for figures with the active edits.
     pub(super) fn is_evaluating(&self) -> bool {
         let asks = (self.view.room().asks)(self);
@@ -106,4 +118,17 @@ impl App {
         let (controls, pool) = (CONTROLS, self.settings.pool);
         Some((subject.edited(off), Question::Ablation { controls, pool }))
     }
+
+    /// The question about the active heads and neurons at each dose.
+    pub(super) fn of_doses(&self) -> Option<Asked> {
+        let (off, doses) = (&self.ablation.off, self.settings.doses?);
+        let subject = self.of_validation().filter(|_| has_doses(off))?;
+        let (controls, pool) = (DOSED_CONTROLS, self.settings.pool);
+        Some((subject.edited(off), Question::Doses { doses, controls, pool }))
+    }
+}
+
+/// Whether heads or neurons are off, which have a dose.
+pub(crate) fn has_doses(off: &Interventions) -> bool {
+    !(off.heads.is_empty() && off.neurons.is_empty())
 }

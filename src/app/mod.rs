@@ -46,7 +46,7 @@ pub use crate::term::{ColorDepth, Glyphs, Ground};
 
 pub use event::{Command, Event, Export, InquiryFailure, Level, Notice};
 
-pub(crate) use ablation::{Ablation, InterventionRow};
+pub(crate) use ablation::{Ablation, InterventionRow, has_doses};
 pub(crate) use circuits::{CircuitMap, Circuits, HeadFacts, MapInView, Plot, QkScale};
 pub(crate) use cursor::Cursor;
 pub(crate) use filter::Filter;

@@ -11,7 +11,7 @@ use super::event::{Command, Event};
 use super::panels::PanelEntry;
 use super::{App, Timeline};
 use crate::figure::Panel;
-use crate::inquiry::{Answer, AskedBy, Question};
+use crate::inquiry::{Answer, AskedBy};
 use crate::model::Snapshot;
 use crate::train::{CurvePoint, is_spaced};
 
@@ -105,7 +105,7 @@ impl App {
         for command in commands {
             if let Command::Ask(mut inquiry) = command {
                 inquiry.by = AskedBy::Curve;
-                if let Question::Ablation { controls, .. } = &mut inquiry.question {
+                if let Some(controls) = inquiry.question.controls_mut() {
                     *controls = 0;
                 }
                 asks.push(Command::Ask(inquiry));

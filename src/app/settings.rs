@@ -2,6 +2,7 @@
 
 use super::App;
 use super::patching::PatchingSettings;
+use crate::analysis::dose::Doses;
 use crate::analysis::{ControlPool, NeuronHook};
 use crate::model::NeuronId;
 use crate::task::Token;
@@ -261,6 +262,8 @@ pub(crate) struct Settings {
     pub(crate) damage: bool,
     /// Where the random sets to compare with are drawn from.
     pub(crate) pool: ControlPool,
+    /// The doses of the edited heads and neurons that are evaluated.
+    pub(crate) doses: Option<Doses>,
     pub(crate) attention: AttentionScale,
     pub(crate) zoom: Zoom,
     pub(crate) sort: Sort,

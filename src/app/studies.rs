@@ -17,9 +17,9 @@ use crate::analysis::progress::ProgressMeasures;
 use crate::analysis::quadrants::Quadrants;
 use crate::analysis::{Evaluation, LowRank, NeuronHook, Scores, SingleNeurons, Target};
 use crate::inquiry::{
-    AblationReport, Answer, AskedBy, Compositions, Copyings, DamageReport, Findings, FlipPoint, Inquiry,
-    Origin, Over, PatchingReport, Probe, Projected, Question, RepeatedHeads, Subject, TokenPath, Vectors,
-    WeightForm,
+    AblationReport, Answer, AskedBy, Compositions, Copyings, DamageReport, DoseReport, Findings, FlipPoint,
+    Inquiry, Origin, Over, PatchingReport, Probe, Projected, Question, RepeatedHeads, Subject, TokenPath,
+    Vectors, WeightForm,
 };
 use crate::model::{HeadId, NeuronId, Snapshot};
 use crate::task::{Class, Split};
@@ -142,6 +142,7 @@ impl Studies {
     found!(examples_of, Examples, Arc<NeuronExamples>);
     found!(patterns_by_class, ClassPatterns, Arc<ClassPatterns>);
     found!(ablation, Ablation, Arc<AblationReport>);
+    found!(/** Heads and neurons at several doses. */ doses_of, Doses, Arc<DoseReport>);
     found!(single, SingleNeurons, Arc<SingleNeurons>);
     found!(fits, Fit, Arc<Vec<Fitted>>);
     found!(drives, Drive, Arc<HeadDrive>);

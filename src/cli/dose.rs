@@ -10,12 +10,13 @@ use super::Failure;
 use super::args::AblateArgs;
 use super::edits::EditsOverSet;
 use super::output::{print, print_text};
-use crate::analysis::Tally;
 use crate::analysis::controls::{control, strongest};
+use crate::analysis::dose::at_dose;
 use crate::analysis::evaluation::means;
 use crate::analysis::hypotheses::trackers;
 use crate::analysis::total::over_each;
-use crate::model::{EditTable, Interventions, Patch, Weights};
+use crate::analysis::{Tally, dose as analysis};
+use crate::model::{Interventions, Patch, Weights};
 use crate::number::percent;
 use crate::task::{Dataset, Example, Split};
 
@@ -65,14 +66,20 @@ pub struct Measurement<'a> {
 impl Measurement<'_> {
     /// Measures every dose, and prints them.
     pub fn run(&self, args: &AblateArgs) -> Result<(), Failure> {
-        let doses: Vec<(Option<f32>, Option<f32>)> = match (&args.scale[..], &args.value[..]) {
-            (scales, []) => scales.iter().map(|scale| (Some(*scale), None)).collect(),
-            (_, values) => values.iter().map(|value| (None, Some(*value))).collect(),
-        };
+        let scales = args.scale.iter().map(|scale| analysis::Dose::Scale(*scale));
+        let values = args.value.iter().map(|value| analysis::Dose::Value(*value));
         let random = self.random_sets(args.controls);
-        let dose = |&(scale, value): &(Option<f32>, Option<f32>)| -> Result<Dose, Failure> {
-            let at = |edits: &Interventions| self.score(tables(edits, args, (scale, value)));
+        let dose = |dose: analysis::Dose| -> Result<Dose, Failure> {
+            let model = (self.weights.config(), &**self.data.task());
+            let at = |edits: &Interventions| {
+                let dosed = at_dose(edits, dose, args.positions.as_ref(), model);
+                self.score(&dosed.map_err(Failure::Usage)?)
+            };
             let random = random.iter().map(at).collect::<Result<_, _>>()?;
+            let [scale, value] = match dose {
+                analysis::Dose::Scale(scale) => [Some(scale), None],
+                analysis::Dose::Value(value) => [None, Some(value)],
+            };
             Ok(Dose { scale, value, score: at(self.edits)?, random })
         };
         let heads = self.edits.heads.iter().map(|id| format!("head {}.{}", id.layer, id.head));
@@ -81,8 +88,8 @@ impl Measurement<'_> {
             edits: heads.chain(neurons).collect(),
             over: self.place.1.clone(),
             sequences: self.examples.len(),
-            clean: self.score(Vec::new())?,
-            doses: doses.iter().map(dose).collect::<Result<_, _>>()?,
+            clean: self.score(&Interventions::default())?,
+            doses: scales.chain(values).map(dose).collect::<Result<_, _>>()?,
             weights_file: self.place.0.into(),
             step: self.step,
         };
@@ -108,29 +115,14 @@ impl Measurement<'_> {
         drawn(&strongest).or_else(|| drawn(&BTreeSet::new())).unwrap_or_default()
     }
 
-    fn score(&self, tables: Vec<EditTable>) -> Result<Score, Failure> {
-        let (c, task) = (self.weights.config(), &**self.data.task());
-        let rules = tables.into_iter().map(|table| table.rule(c, task)).collect::<Result<Vec<_>, _>>();
-        let rules = rules.map_err(Failure::Usage)?;
+    fn score(&self, edits: &Interventions) -> Result<Score, Failure> {
+        let c = self.weights.config();
         let list =
-            EditsOverSet::new(&rules, self.weights, self.examples, (self.data, ""), (true, self.seed))?;
+            EditsOverSet::new(&edits.list, self.weights, self.examples, (self.data, ""), (true, self.seed))?;
         let patch_of = |index: usize| list.patch(index, Cow::Owned(Patch::default()));
         let all = over_each(Tally::new(c), self.weights, &patch_of, self.examples).all();
         Ok(Score { loss: all.mean_loss(), accuracy: all.share() })
     }
-}
-
-/// The edits at a dose, one for each head and neuron.
-fn tables(
-    edits: &Interventions,
-    args: &AblateArgs,
-    (scale, set): (Option<f32>, Option<f32>),
-) -> Vec<EditTable> {
-    let mut tables = edits.tables();
-    for table in &mut tables {
-        (table.to, table.scale, table.set, table.positions) = (None, scale, set, args.positions.clone());
-    }
-    tables
 }
 
 impl Report {

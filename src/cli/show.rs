@@ -18,6 +18,7 @@ use crate::app::panels::PanelEntry;
 use crate::app::{App, Opening, ViewId};
 use crate::figure::{Dim, Figure, Panel, Spec};
 use crate::inquiry::ablation::{EDITED_ACCURACY, EDITED_LOSS};
+use crate::inquiry::dose::{DOSE_ACCURACY, DOSE_LOSS};
 use crate::inquiry::paths::PATHS;
 use crate::model::ModelConfig;
 use crate::task::Task;
@@ -123,7 +124,8 @@ impl Shown {
 
     /// Whether the numbers include random sets.
     fn has_controls(&self) -> bool {
-        let are = |spec: &Spec| *spec == EDITED_LOSS || *spec == EDITED_ACCURACY;
+        let all = [&EDITED_LOSS, &EDITED_ACCURACY, &DOSE_LOSS, &DOSE_ACCURACY];
+        let are = |spec: &Spec| all.contains(&spec);
         match self {
             Self::Question(.., spec) => are(spec),
             _ => self.entries().iter().flat_map(|entry| entry.questions).any(|spec| are(spec)),

@@ -48,6 +48,8 @@ pub enum Dim {
     Step,
     /// Without edits, with edits, and with each random set to compare.
     Edits,
+    /// Factors of edited values, or numbers in their place.
+    Dose,
     /// Sets of heads or neurons.
     Set,
     /// Hypotheses about neurons.
@@ -93,6 +95,7 @@ impl Dim {
             Self::Place => "place",
             Self::Step => "step",
             Self::Edits => "edits",
+            Self::Dose => "dose",
             Self::Set => "set",
             Self::Hypothesis => "hypothesis",
             Self::Bin => "value",

@@ -1,16 +1,16 @@
 //! What is the effect of the edits over the validation set, compared with matched random sets?
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::task::Poll;
 
 use super::bench::Bench;
-use super::job::{Evaluator, Job, Progress, TrackersOf};
+use super::job::{Evaluator, Job, Progress};
+use super::random_sets::{RandomSet, RandomSets};
 use super::{Answer, Findings};
-use crate::analysis::controls::{control, strongest};
 use crate::analysis::evaluation::Count;
 use crate::analysis::{ControlPool, Controls, Evaluation};
 use crate::figure::{Axis, Datum, Dim, Figure, Spec, Subject};
-use crate::model::{Interventions, NeuronId};
+use crate::model::Interventions;
 use crate::task::Task;
 
 /// Loss with edits, beside random ones.
@@ -169,9 +169,9 @@ pub(super) fn ask(subject: &Subject, (planned, pool): (usize, ControlPool)) -> B
     let clean = subject.clone().edited(&Interventions::default());
     let has_neurons = !subject.edits.neurons.is_empty();
     let controls = has_neurons.then(|| Controls { pool, planned, ..Controls::default() });
-    let (evaluator, tracking) = (Evaluator::default(), TrackersOf::default());
+    let (evaluator, random) = (Evaluator::default(), RandomSets::of(pool));
     let subject = subject.clone();
-    Box::new(Ablation { subject, clean, controls, report: None, evaluator, tracking, excluded: None })
+    Box::new(Ablation { subject, clean, controls, report: None, evaluator, random, set: None })
 }
 
 struct Ablation {
@@ -181,52 +181,37 @@ struct Ablation {
     report: Option<AblationReport>,
     /// Evaluates one set of edits after another.
     evaluator: Evaluator,
-    tracking: TrackersOf,
-    /// The neurons that no random set contains.
-    excluded: Option<BTreeSet<NeuronId>>,
+    random: RandomSets,
+    /// The random set that is being evaluated.
+    set: Option<RandomSet>,
 }
 
 impl Ablation {
     fn before(&mut self, bench: &Bench) -> Option<AblationReport> {
-        if bench.known_baseline(&self.clean).is_none() {
-            let evaluation = self.evaluator.step(&self.clean, bench)?;
-            bench.keep_baseline(&self.clean, evaluation);
-        }
-        let before = bench.known_baseline(&self.clean)?.as_ref().clone();
+        let before = self.evaluator.clean(&self.clean, bench)?.as_ref().clone();
         Some(AblationReport { before, after: None, controls: self.controls.clone() })
-    }
-
-    /// The neurons that random sets leave out; `None` until known.
-    fn excluded(&mut self, pool: ControlPool, bench: &Bench) -> Option<BTreeSet<NeuronId>> {
-        if self.excluded.is_none() {
-            let is_any = pool == ControlPool::Any || TrackersOf::are_too_large(&self.subject, bench);
-            let trackers = if is_any { Vec::new() } else { self.tracking.step(&self.clean, bench)? };
-            self.excluded = Some(strongest(&trackers));
-        }
-        self.excluded.clone()
     }
 
     /// Evaluates the next random set; `None` until done.
     fn control(&mut self, mut report: AblationReport, bench: &Bench) -> Option<AblationReport> {
-        let pool = report.controls.as_ref().map_or(ControlPool::Any, |controls| controls.pool);
         let done = report.controls.as_ref().map_or(0, |controls| controls.losses.len());
-        let activity = self.evaluator.means.step(&self.clean, bench)?;
-        let excluded = self.excluded(pool, bench)?;
-        let source = (&activity.activity[..], &excluded);
-        let Some((set, ratio)) = control(&self.subject.edits, source, bench.seed(), done as u64) else {
-            // In a small model every neuron tracks some class.
-            let controls =
-                report.controls.take().filter(|controls| controls.pool == ControlPool::NonTrackers);
-            report.controls = controls.map(|controls| Controls { pool: ControlPool::Any, ..controls });
-            self.excluded = None;
+        if self.set.is_none() {
+            let (subjects, means) = ((&self.subject, &self.clean), &mut self.evaluator.means);
+            let Poll::Ready(set) = self.random.step(subjects, means, done, bench) else { return None };
+            self.set = set;
+        }
+        let Some((set, ratio)) = &self.set else {
+            report.controls = None;
             return Some(report);
         };
-        let evaluation = self.evaluator.step(&self.subject.clone().edited(&set), bench)?;
+        let evaluation = self.evaluator.step(&self.subject.clone().edited(set), bench)?;
         if let Some(controls) = &mut report.controls {
+            controls.pool = self.random.pool;
             controls.losses.push(evaluation.loss);
             controls.accuracies.push(evaluation.accuracy);
-            controls.activity_ratios.push(ratio);
+            controls.activity_ratios.push(*ratio);
         }
+        self.set = None;
         Some(report)
     }
 

@@ -205,6 +205,15 @@ pub(super) struct Evaluator {
 }
 
 impl Evaluator {
+    /// The evaluation of a subject without edits, from the bench if known; `None` until done.
+    pub(super) fn clean(&mut self, of: &Subject, bench: &Bench) -> Option<Arc<Evaluation>> {
+        if bench.known_baseline(of).is_none() {
+            let evaluation = self.step(of, bench)?;
+            bench.keep_baseline(of, evaluation);
+        }
+        bench.known_baseline(of)
+    }
+
     /// Adds the next slice; returns the evaluation after the last. The subject must stay the same until then.
     pub(super) fn step(&mut self, of: &Subject, bench: &Bench) -> Option<Evaluation> {
         let Some(sweep) = &mut self.sweep else {

@@ -12,6 +12,7 @@ pub mod component_means;
 pub mod composition;
 pub mod copying;
 pub mod damage;
+pub mod dose;
 pub mod examples;
 pub mod fit;
 pub mod flip;
@@ -30,6 +31,7 @@ pub mod probing;
 pub mod progress;
 pub mod projection;
 pub mod quadrants;
+mod random_sets;
 pub mod repeated;
 pub mod schedule;
 pub mod single_neurons;
@@ -42,6 +44,7 @@ use std::sync::Arc;
 use crate::analysis::circuits::{HeadCircuits, HeadDrive, HeadMaps};
 use crate::analysis::class_patterns::ClassPatterns;
 use crate::analysis::component_means::ComponentMeans;
+use crate::analysis::dose::Doses;
 use crate::analysis::examples::NeuronExamples;
 use crate::analysis::head_scores::HeadAverages;
 use crate::analysis::hypotheses::{Fitted, Tracker};
@@ -60,6 +63,7 @@ pub use bench::{Bench, YieldPoint};
 pub use composition::Compositions;
 pub use copying::Copyings;
 pub use damage::DamageReport;
+pub use dose::DoseReport;
 pub use flip::FlipPoint;
 pub use job::{Job, Progress};
 pub use passes::Probe;
@@ -153,6 +157,15 @@ pub enum Question {
         /// Where they are drawn from.
         pool: ControlPool,
     },
+    /// Loss and accuracy over the validation set with the edited heads and neurons at several doses.
+    Doses {
+        /// The doses.
+        doses: Doses,
+        /// Number of random neuron sets to compare with.
+        controls: usize,
+        /// Where they are drawn from.
+        pool: ControlPool,
+    },
 }
 
 impl Question {
@@ -190,6 +203,7 @@ impl Question {
             Self::Examples(..) => "examples",
             Self::Projection(_) => "projection",
             Self::Ablation { .. } => "validation",
+            Self::Doses { .. } => "doses",
         }
     }
 
@@ -197,6 +211,14 @@ impl Question {
     pub fn head(&self) -> Option<HeadId> {
         match self {
             Self::Maps(id) | Self::Positions(id) | Self::Drive(id) | Self::Quadrants(id) => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// The number of random sets to compare with, if any are drawn.
+    pub fn controls_mut(&mut self) -> Option<&mut usize> {
+        match self {
+            Self::Ablation { controls, .. } | Self::Doses { controls, .. } => Some(controls),
             _ => None,
         }
     }
@@ -259,6 +281,7 @@ impl Question {
             Self::Examples(id, hook) => examples::ask(subject, *id, *hook),
             Self::Projection(of) => projection::ask(subject, *of),
             Self::Ablation { controls, pool } => ablation::ask(subject, (*controls, *pool)),
+            Self::Doses { doses, controls, pool } => dose::ask(subject, (*doses, *controls, *pool)),
         }
     }
 }
@@ -352,6 +375,8 @@ pub enum Findings {
     Projection(Arc<Projected>),
     /// As far as computed.
     Ablation(Arc<AblationReport>),
+    /// As far as computed.
+    Doses(Arc<DoseReport>),
 }
 
 /// An answer, complete or partial.

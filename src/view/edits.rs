@@ -9,10 +9,10 @@ use super::effects;
 use super::ink::{Ink, beside, lines};
 use super::table::Row;
 use super::theme::Role;
-use super::{Look, classes, damage, logit_row, losses, nothing_yet, provenance};
+use super::{Look, classes, damage, doses, logit_row, losses, nothing_yet, provenance};
 use crate::app::keymap::Key;
 use crate::app::views::edits::{classes as by_class, confusion, kinds, situations};
-use crate::app::{App, InterventionRow};
+use crate::app::{App, InterventionRow, has_doses};
 use crate::inquiry::Probe;
 use crate::model::{AblationKind, PatternKind};
 
@@ -36,6 +36,9 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     effects::render(ink, app, lines(area, 1, effects::HEIGHT));
     let used = 1 + effects::HEIGHT;
     let mut rest = lines(area, used, area.height.saturating_sub(used));
+    if let Some(doses) = app.settings.doses.filter(|_| has_doses(&app.ablation.off)) {
+        return doses::render(ink, app, doses, rest);
+    }
     let panels = || Panels {
         situations: situations(app),
         confusion: confusion(app),

@@ -26,6 +26,7 @@ mod columns;
 mod component_map;
 mod curves;
 mod damage;
+mod doses;
 mod edits;
 mod effects;
 mod examples;

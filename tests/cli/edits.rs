@@ -107,6 +107,39 @@ fn what_an_edit_needs_of_the_data_comes_from_the_validation_set() {
 }
 
 #[test]
+fn doses_on_screen_are_those_of_ablate() {
+    let dir = tempfile::tempdir().unwrap();
+    let (dir, weights) = (dir.path(), weights());
+    let row = |first: usize| -> Vec<usize> { (0..12).map(|at| (first + at * at) % 10).collect() };
+    let line =
+        |first| serde_json::json!({ "tokens": row(first), "targets": row(first + 1) }).to_string() + "\n";
+    std::fs::write(dir.join("few.jsonl"), (0..6).map(line).collect::<String>()).unwrap();
+    let json = |command: &[&str], more: &[&str]| -> Value {
+        let same = ["--weights", &weights, "--data", "few.jsonl", "--heads", "1", "--controls", "2"];
+        serde_json::from_str(&ok(dir, &[command, &same, more].concat())).unwrap()
+    };
+    let shown = json(&["show", "dose_response"], &["--format", "json", "--neurons", "93,103"]);
+    let scales = "0,0.25,0.5,0.75,1,1.25,1.5,1.75,2";
+    let printed = json(&["ablate"], &["--neurons", "93,103", "--scale", scales, "--json"]);
+    let column =
+        |name: &str| shown["columns"].as_array().unwrap().iter().position(|one| one == name).unwrap();
+    for (row, dose) in shown["rows"].as_array().unwrap().iter().zip(printed["doses"].as_array().unwrap()) {
+        let random = &dose["random"];
+        for (name, value) in [
+            ("loss_clean", &printed["clean"]["loss"]),
+            ("loss_edited", &dose["loss"]),
+            ("accuracy_edited", &dose["accuracy"]),
+            ("loss_random_0", &random[0]["loss"]),
+            ("accuracy_random_1", &random[1]["accuracy"]),
+        ] {
+            let [shown, printed] = [&row[column(name)], value].map(|x| x.as_f64().unwrap());
+            assert!((shown - printed).abs() < 1e-6, "{name}: {shown} {printed}");
+        }
+    }
+    assert_eq!(shown["rows"].as_array().unwrap().len(), 9);
+}
+
+#[test]
 fn a_dose_of_one_changes_nothing_and_of_zero_is_the_ablation() {
     let dir = tempfile::tempdir().unwrap();
     let (dir, weights) = (dir.path(), weights());

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::logits::{LOGITS_PANEL, POSITIONS_PANEL};
 use super::train::{breakdown, scroll, wrong_pairs};
 use super::{Room, position, view};
+use crate::analysis::dose::Doses;
 use crate::app::cursor::{PAGE, moved};
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::panels::{PanelEntry, panel};
-use crate::app::{App, Notice, PickerKind};
+use crate::app::{App, Notice, PickerKind, has_doses};
 use crate::figure::{At, Column, Figure, Panel};
 use crate::inquiry::Probe;
 use crate::inquiry::ablation::{
@@ -16,6 +17,7 @@ use crate::inquiry::ablation::{
     EDITED_SITUATION_ACCURACY, EDITED_SITUATION_ERRORS,
 };
 use crate::inquiry::damage::{self, ACCURACY_DAMAGE, DAMAGE};
+use crate::inquiry::dose::{self, DOSE_ACCURACY, DOSE_LOSS};
 use crate::inquiry::logits::{CORRECT, LOSS};
 
 pub(crate) static ROOM: Room = Room {
@@ -31,7 +33,7 @@ pub(crate) static ROOM: Room = Room {
     has_key: false,
     has_target: false,
     toggle: |app| in_list(app, || Offer::act(App::undo_line)),
-    asks: |app| app.of_edits().or_else(|| app.of_damage()).into_iter().collect(),
+    asks: |app| app.of_edits().or_else(|| app.of_damage()).into_iter().chain(app.of_doses()).collect(),
     prepare: |_| {},
     panels: PANELS,
     focus: |_| "effect_here",
@@ -85,6 +87,13 @@ const PANELS: &[PanelEntry] = &[
         confusion
     ),
     panel!(
+        "dose_response",
+        "loss and accuracy over the validation set with the edited heads and neurons at each dose, beside random sets",
+        [DOSE_LOSS, DOSE_ACCURACY],
+        dose_response,
+        opened_by: |app| app.settings.doses = app.settings.doses.or(Some(Doses::Scales))
+    ),
+    panel!(
         "damage_matrix",
         "what each head and each class's trackers cost each class, while nothing is edited",
         [DAMAGE, ACCURACY_DAMAGE],
@@ -136,6 +145,22 @@ pub(crate) fn classes(app: &App) -> Option<Panel> {
     let column = |(at, name): (usize, &'static str)| Column::new(name, &figure, [At::Fixed(at), At::Lead(0)]);
     let columns = ["accuracy_clean", "accuracy_edited"].into_iter().enumerate().map(column);
     Some(Panel::new("edited_classes", [figure.axes[1].clone()]).and(columns))
+}
+
+pub(crate) fn dose_response(app: &App) -> Option<Panel> {
+    let (answer, report) = app.dose_figures()?;
+    let [loss, accuracy] = dose::figures(answer, report);
+    let sets = &loss.axes[1];
+    let names: Vec<String> =
+        (0..sets.len()).map(|set| sets.name(set).to_string().replace(' ', "_")).collect();
+    let columns = |part: &str, figure: &Arc<Figure>| -> Vec<Column> {
+        let column = |(at, set): (usize, &String)| {
+            Column::new(format!("{part}_{set}"), figure, [At::Lead(0), At::Fixed(at)])
+        };
+        names.iter().enumerate().map(column).collect()
+    };
+    let panel = Panel::new("dose_response", [loss.axes[0].clone()]);
+    Some(panel.and(columns("loss", &loss)).and(columns("accuracy", &accuracy)))
 }
 
 pub(crate) fn damage(app: &App) -> Option<Panel> {
@@ -206,6 +231,23 @@ const KEYS: &[Binding] = &[
         "load edits that were saved",
     ),
     bind(&[Key::ch('v')], breakdown, "by", "by class, by situation, the most frequent errors, at ties"),
+    bind(
+        &[Key::ch('x')],
+        |app| {
+            if !has_doses(&app.ablation.off) {
+                return Offer::nothing("heads and neurons have doses: none is off");
+            }
+            Offer::set(|app| {
+                app.settings.doses = match app.settings.doses {
+                    None => Some(Doses::Scales),
+                    Some(Doses::Scales) => Some(Doses::Values),
+                    Some(Doses::Values) => None,
+                }
+            })
+        },
+        "doses",
+        "dose-response: heads and neurons times 0 to 2, set to 0 to 8",
+    ),
     bind(
         &[Key::ch('D')],
         |app| {

@@ -7,7 +7,7 @@ use super::super::args::ShowArgs;
 use super::super::explore::open::{self, Plan};
 use super::super::{Failure, say};
 use crate::app::{App, AppOptions, ColorDepth, Command, Event, Glyphs, Ground};
-use crate::inquiry::{AskedBy, Bench, Question, Schedule};
+use crate::inquiry::{AskedBy, Bench, Schedule};
 use crate::model::ModelConfig;
 use crate::term::sanitize;
 use crate::train::{TrainEvent, keep_points, kept_points};
@@ -76,7 +76,7 @@ impl Desk {
             for command in commands.drain(..) {
                 match command {
                     Command::Ask(mut inquiry) => {
-                        if let Question::Ablation { controls, .. } = &mut inquiry.question
+                        if let Some(controls) = inquiry.question.controls_mut()
                             && inquiry.by != AskedBy::Curve
                         {
                             *controls = self.controls;
