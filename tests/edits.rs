@@ -381,3 +381,15 @@ fn components_sum_to_the_logits_under_edits_of_the_stream() {
         }
     }
 }
+
+#[test]
+fn edits_of_one_embedding_act_one_after_the_other_and_before_the_stream() {
+    let (snapshot, tokens) = (small(), [1, 2, 3, 1]);
+    let logits = |edits: &[&str]| edited(&snapshot, &tokens, edits).logits;
+    let once = logits(&["site = 'embed', scale = 0.25"]);
+    let twice = logits(&["site = 'embed', scale = 0.5", "site = 'embed', scale = 0.5"]);
+    assert!(distance(&once, &twice) < 1e-5, "{}", distance(&once, &twice));
+    let stream = logits(&["site = 'resid_pre', set = 1.0"]);
+    let both = logits(&["site = 'resid_pre', set = 1.0", "site = 'embed', to = 'zero'"]);
+    assert_eq!(stream, both, "what replaces the stream hides what came before");
+}

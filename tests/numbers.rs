@@ -12,6 +12,7 @@ use headcount::analysis::copying::Copying;
 use headcount::analysis::head_scores::averages;
 use headcount::analysis::hypotheses::{fit, trackers};
 use headcount::analysis::lens::{lens, lens_over};
+use headcount::analysis::probing::{ProbeFits, Reads};
 use headcount::analysis::quadrants::{Quadrants, direct_path};
 use headcount::analysis::sources::source_contributions;
 use headcount::analysis::{
@@ -989,20 +990,52 @@ fn probes_read_the_target_where_it_is_and_random_labels_nowhere() {
     let data = Arc::new(task.dataset(config.shape(), 5).unwrap());
     let snapshot = Arc::new(Snapshot::new(0, Weights::initial(&config, 5)));
     let subject = Subject::weights(&snapshot, WeightForm::Trained).over(Over::Validation);
-    let question = Question::Probing;
-    let inquiry = Inquiry { generation: 1, by: AskedBy::User, subject, question };
-    let Findings::Probing(found) = answer(inquiry, &Bench::new(data, 5, None)).findings else {
-        panic!("another")
+    let bench = Bench::new(Arc::clone(&data), 5, None);
+    let ask = |reads: Reads| {
+        let (subject, question) = (subject.clone(), Question::Probing(reads));
+        let inquiry = Inquiry { generation: 1, by: AskedBy::User, subject, question };
+        let Findings::Probing(found) = answer(inquiry, &bench).findings else { panic!("another") };
+        found
     };
+    let found = ask(Reads::Target);
     assert_eq!(found.places.len(), 3);
     // At the first position the target is the token itself, which every place in the stream holds.
     for place in 0..3 {
-        assert_eq!(found.share(place, 0, false), Some(1.0), "{}", found.places[place]);
+        assert_eq!(found.share((place, 0), false), Some(1.0), "{}", found.places[place]);
         // Random labels follow nothing: about the share of the most frequent one.
-        let random: f64 = (0..5).map(|at| found.share(place, at, true).unwrap()).sum::<f64>() / 5.0;
+        let random: f64 = (0..5).map(|at| found.share((place, at), true).unwrap()).sum::<f64>() / 5.0;
         assert!((0.15..0.55).contains(&random), "{random}");
     }
     // The counts are not in the embedding of the last token alone.
-    assert!(found.share(0, 4, false).unwrap() < 0.9);
-    assert!(found.share(1, 4, false) > found.share(0, 4, false));
+    assert!(found.share((0, 4), false).unwrap() < 0.9);
+    assert!(found.share((1, 4), false) > found.share((0, 4), false));
+    features_are_read_as_their_means_by_token(&ask(Reads::Features(2)), &data);
+}
+
+/// Before the first block the stream tells the token alone: the best that is read of a feature is the token's mean.
+fn features_are_read_as_their_means_by_token(found: &ProbeFits, data: &Dataset) {
+    let features = data.task().features();
+    let at = features.iter().position(|feature| feature.key == "count").unwrap();
+    let values = |split: Split| -> Vec<(usize, f64)> {
+        let of = |example: Example<'_>| {
+            let count = features[at].series(&**data.task(), example.tokens(), 2)[4];
+            (usize::from(example.tokens()[4]), f64::from(count))
+        };
+        data.examples(split).into_iter().map(of).collect()
+    };
+    let (train, test) = (values(Split::Train), values(Split::Validation));
+    let mean = |of: &dyn Fn(usize) -> bool, values: &[(usize, f64)]| {
+        let values: Vec<f64> = values.iter().filter(|one| of(one.0)).map(|one| one.1).collect();
+        values.iter().sum::<f64>() / values.len() as f64
+    };
+    let all = mean(&|_| true, &test);
+    let variation: f64 = test.iter().map(|one| (one.1 - all).powi(2)).sum();
+    let error = |one: &(usize, f64)| (one.1 - mean(&|token| token == one.0, &train)).powi(2);
+    let wanted = 1.0 - test.iter().map(error).sum::<f64>() / variation;
+    let read = found.r_squared((0, 4), at, false).unwrap();
+    assert!((read - wanted).abs() < 1e-3 && wanted > 0.05, "{read} {wanted}");
+    for place in 0..3 {
+        assert!(found.r_squared((place, 0), at, false).unwrap() > 0.999, "the count of one token");
+        assert!(found.r_squared((place, 4), at, true).unwrap() < 0.05, "of another sequence");
+    }
 }

@@ -150,7 +150,7 @@ fn every_panel_is_what_the_screen_exports() {
         for (view, keys) in [
             ("train", "1a"),
             ("attention", "2xxxvv"),
-            ("logits", "3xb"),
+            ("logits", "3xbb"),
             ("neurons", "4ossvvv"),
             ("circuits", CIRCUITS),
             ("patch", "7"),
@@ -190,7 +190,7 @@ fn edits_are_those_of_the_screen() {
         )
         .unwrap();
         // The first neuron of the list off, or the first head where there is none; and a pattern replaced.
-        let keys = if model.weights.config().has_mlp() { "4g<space>2.a6" } else { "2<space>.a6" };
+        let keys = if model.weights.config().has_mlp() { "4g<space>2.a6x" } else { "2<space>.a6x" };
         let export = exported(&model, keys).expect("something is off");
         let places = |list: &str, number: &str| -> Vec<String> {
             let all = export["off"][list].as_array().unwrap().iter();

@@ -229,7 +229,7 @@ fn other_settings_of_the_views() {
 }
 
 /// Settings that ask for more: the name of the picture, and the keys after those before.
-const ON_REQUEST: [(&str, &str); 12] = [
+const ON_REQUEST: [(&str, &str); 13] = [
     ("neurons_damage", "4ss"),
     ("attention_contribution", "2xxx"),
     ("logits_relative", "3x"),
@@ -242,6 +242,7 @@ const ON_REQUEST: [(&str, &str); 12] = [
     ("ablate_edits", LISTED),
     ("ablate_doses", "u2<space>4<space>6x"),
     ("logits_probes", "xxu3b"),
+    ("logits_features", "b"),
 ];
 
 /// Edits of an output, of a head at some positions, and of what one reader sees.

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use super::logits::{argmax, mean};
 use super::readout::{MOST_CLASSES, Readout, product};
 use super::target::ResolvedTarget;
-use crate::model::{Activations, HeadId, Hook, Mat, ModelConfig, Patch, Weights, embed_rows, pos_embed_rows};
+use crate::model::{
+    Activations, HeadId, Hook, Mat, ModelConfig, Patch, Site, Weights, embed_rows, pos_embed_rows,
+};
 use crate::task::Token;
 
 /// A component. `inspect attribution` adds a layer's `mlp` and `mlp_bias` to TransformerLens' `mlp_out`.
@@ -77,7 +79,7 @@ impl Attribution {
         from: &Activations,
         readout: Arc<Readout>,
     ) -> Self {
-        let mut parts = vectors(weights, tokens, from);
+        let mut parts = vectors(weights, (tokens, patch), from);
         count_edits(patch, from, &mut parts);
         let (components, vectors) = parts.into_iter().unzip();
         let scale = (0..tokens.len()).map(|position| readout.scale(from, position)).collect();
@@ -150,13 +152,20 @@ impl Attribution {
 }
 
 /// What each component adds to the stream, `[pos, d_model]`, in the order they write; empty for [`Component::Bias`].
-pub(super) fn vectors(weights: &Weights, tokens: &[Token], from: &Activations) -> Vec<(Component, Vec<f32>)> {
+pub(super) fn vectors(
+    weights: &Weights,
+    (tokens, patch): (&[Token], &Patch),
+    from: &Activations,
+) -> Vec<(Component, Vec<f32>)> {
     let c = weights.config();
     let len = tokens.len();
-    let mut parts = vec![(Component::Embed, embed_rows(weights, tokens))];
+    let mut embedding = embed_rows(weights, tokens);
+    patch.edit_rows((0, Site::Embed), &mut embedding, len);
+    let mut parts = vec![(Component::Embed, embedding)];
     if c.positional_embedding_type.is_of_stream() {
         let mut positions = pos_embed_rows(weights, len);
         positions.resize(len * c.d_model, 0.0);
+        patch.edit_rows((0, Site::PosEmbed), &mut positions, len);
         parts.push((Component::PosEmbed, positions));
     }
     for layer in 0..c.n_layers {

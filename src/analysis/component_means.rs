@@ -6,7 +6,7 @@ use super::attribution::vectors;
 use super::readout::Readout;
 use super::target::ResolvedTarget;
 use super::total::Total;
-use crate::model::{Activations, Snapshot};
+use crate::model::{Activations, Patch, Snapshot};
 use crate::task::Example;
 
 /// Mean contribution of each component over sequences and positions, to any target.
@@ -58,7 +58,7 @@ impl Total for ContributionSums {
     fn add(&mut self, from: &Activations, example: Example<'_>, _between: &dyn Fn()) {
         let weights = &self.weights.weights;
         let width = weights.config().d_model;
-        let all = vectors(weights, example.tokens(), from);
+        let all = vectors(weights, (example.tokens(), &Patch::default()), from);
         self.positions += from.len;
         self.sums.resize(all.len(), Vec::new());
         for (sums, (_, vectors)) in self.sums.iter_mut().zip(&all) {

@@ -99,6 +99,11 @@ impl ReadyEdits {
         Cow::Owned(patch)
     }
 
+    /// The edits.
+    pub fn edits(&self) -> &[EditRule] {
+        &self.edits
+    }
+
     /// The pass whose values an edit takes, and its tokens.
     fn donor<'a>(
         &'a self,
@@ -153,15 +158,9 @@ impl ReadyEdits {
     ) {
         let (edit, c) = (&self.edits[place.0], weights.config());
         let positions = reached(edit.positions(tokens), donor);
-        let Site::Of(hook) = edit.site else {
+        if edit.site != Site::Of(Hook::Pattern) {
             let Some(op) = self.op(weights, (place, index), donor) else { return };
-            let rows = rows_of(weights, (edit.site, 0, 0), (tokens, &Activations::default()));
-            let by = changed(&rows, &op, &positions, tokens.len());
-            return patch.push(c, (0, Hook::ResidPre, 0), Positions::All, (Op::Add, by));
-        };
-        if hook != Hook::Pattern {
-            let Some(op) = self.op(weights, (place, index), donor) else { return };
-            return patch.push(c, (edit.layer, hook, index), positions, op);
+            return patch.push(c, (edit.layer, edit.site, index), positions, op);
         }
         let table = || self.values[place.0][place.1].clone();
         let rows = match &edit.becomes {

@@ -1,4 +1,4 @@
-//! Sums of vectors by class: their means, and the linear probe that separates them.
+//! Sums of vectors by label: their means, and the linear probe that reads the labels.
 
 use nalgebra::{Cholesky, DMatrix, DVector};
 
@@ -7,45 +7,66 @@ use crate::task::Class;
 /// Share of the mean variance that is added to every direction's, so that the fit exists.
 const RIDGE: f64 = 1e-4;
 
-/// Sums over labelled vectors.
+/// Sums over labelled vectors. A label is a class, or a list of numbers; a class is a list of zeros and a one.
 #[derive(Clone, Debug)]
 pub struct Moments {
     width: usize,
-    /// Number of vectors of each class.
-    counts: Vec<u64>,
-    /// Their sums, `[class, width]`.
+    /// Number of vectors.
+    len: u64,
+    /// Their sum.
+    total: Vec<f64>,
+    /// Sums of each number of the labels.
+    counts: Vec<f64>,
+    /// Sums of the vectors times each number, `[number, width]`.
     sums: Vec<f64>,
     /// Sums of products, `[width, width]`, of which the part up to the diagonal is kept; empty if there will be no probe.
     squares: Vec<f64>,
 }
 
-/// A linear classifier: the class of the largest of `w x + b`.
+/// A linear map of vectors to labels, `w x + b`.
 #[derive(Clone, Debug)]
 pub struct LinearProbe {
     width: usize,
-    /// `[class, width]`.
+    /// `[number, width]`.
     w: Vec<f64>,
     b: Vec<f64>,
 }
 
 impl Moments {
     /// No vectors.
-    pub fn new(classes: usize, width: usize, with_probe: bool) -> Self {
+    pub fn new(numbers: usize, width: usize, with_probe: bool) -> Self {
         let squares = vec![0.0; if with_probe { width * width } else { 0 }];
-        Self { width, counts: vec![0; classes], sums: vec![0.0; classes * width], squares }
+        let (total, sums) = (vec![0.0; width], vec![0.0; numbers * width]);
+        Self { width, len: 0, total, counts: vec![0.0; numbers], sums, squares }
     }
 
     /// Bytes of the sums, as a type that cannot overflow.
-    pub fn approximate_bytes(classes: usize, width: usize) -> u128 {
-        8 * width as u128 * (width + classes) as u128
+    pub fn approximate_bytes(numbers: usize, width: usize) -> u128 {
+        8 * width as u128 * (width + numbers) as u128
     }
 
     /// Adds a vector of a class.
     pub fn add(&mut self, row: &[f32], class: Class) {
-        let (class, width) = (usize::from(class), self.width);
-        self.counts[class] += 1;
-        let sums = &mut self.sums[class * width..(class + 1) * width];
-        sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += f64::from(*x));
+        self.add_vector(row);
+        self.add_times(row, usize::from(class), 1.0);
+    }
+
+    /// Adds a vector with the numbers of its label.
+    pub fn add_numbers(&mut self, row: &[f32], label: &[f32]) {
+        self.add_vector(row);
+        label.iter().enumerate().for_each(|(at, number)| self.add_times(row, at, f64::from(*number)));
+    }
+
+    fn add_times(&mut self, row: &[f32], at: usize, number: f64) {
+        self.counts[at] += number;
+        let sums = &mut self.sums[at * self.width..(at + 1) * self.width];
+        sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += number * f64::from(*x));
+    }
+
+    fn add_vector(&mut self, row: &[f32]) {
+        let width = self.width;
+        self.len += 1;
+        self.total.iter_mut().zip(row).for_each(|(sum, x)| *sum += f64::from(*x));
         for (at, products) in self.squares.chunks_exact_mut(width.max(1)).enumerate() {
             let x = f64::from(row[at]);
             products[..=at].iter_mut().zip(row).for_each(|(sum, y)| *sum += x * f64::from(*y));
@@ -54,6 +75,8 @@ impl Moments {
 
     /// Adds other sums.
     pub fn merge(&mut self, other: &Self) {
+        self.len += other.len;
+        self.total.iter_mut().zip(&other.total).for_each(|(a, b)| *a += b);
         self.counts.iter_mut().zip(&other.counts).for_each(|(a, b)| *a += b);
         self.sums.iter_mut().zip(&other.sums).for_each(|(a, b)| *a += b);
         self.squares.iter_mut().zip(&other.squares).for_each(|(a, b)| *a += b);
@@ -61,7 +84,7 @@ impl Moments {
 
     /// Number of vectors.
     pub fn len(&self) -> u64 {
-        self.counts.iter().sum()
+        self.len
     }
 
     /// Whether there are no vectors.
@@ -72,25 +95,25 @@ impl Moments {
     /// The mean over these classes; zeros without vectors.
     pub fn mean(&self, classes: impl Fn(usize) -> bool) -> Vec<f64> {
         let mut mean = vec![0.0; self.width];
-        let mut count = 0;
+        let mut count = 0.0;
         for (class, sums) in self.sums.chunks_exact(self.width.max(1)).enumerate().filter(|at| classes(at.0))
         {
             count += self.counts[class];
             mean.iter_mut().zip(sums).for_each(|(sum, x)| *sum += x);
         }
-        mean.iter_mut().for_each(|sum| *sum /= count.max(1) as f64);
+        mean.iter_mut().for_each(|sum| *sum /= f64::max(count, 1.0));
         mean
     }
 
-    /// The ridge regression of the one-hot classes on the vectors.
+    /// The ridge regression of the labels on the vectors.
     pub fn probe(&self) -> LinearProbe {
         self.probe_with(self)
     }
 
-    /// The same for other classes of the vectors whose products `of` has summed.
+    /// The same for other labels of the vectors whose products `of` has summed.
     pub fn probe_with(&self, of: &Self) -> LinearProbe {
         let (width, n) = (self.width, self.len().max(1) as f64);
-        let mean = self.mean(|_| true);
+        let mean: Vec<f64> = self.total.iter().map(|sum| sum / n).collect();
         let trace: f64 = (0..width).map(|at| of.squares[at * width + at] - n * mean[at] * mean[at]).sum();
         let ridge = (RIDGE * trace / width.max(1) as f64).max(f64::MIN_POSITIVE);
         let covariance = DMatrix::from_fn(width, width, |row, col| {
@@ -100,7 +123,7 @@ impl Moments {
         let factor = Cholesky::new(covariance);
         let (mut w, mut b) = (self.sums.clone(), Vec::with_capacity(self.counts.len()));
         for (class, w) in w.chunks_exact_mut(width.max(1)).enumerate() {
-            let count = self.counts[class] as f64;
+            let count = self.counts[class];
             w.iter_mut().zip(&mean).for_each(|(x, mean)| *x -= count * mean);
             let solved = factor.as_ref().map(|factor| factor.solve(&DVector::from_column_slice(w)));
             // Vectors that do not vary tell nothing.
@@ -112,13 +135,15 @@ impl Moments {
 }
 
 impl LinearProbe {
-    /// The class of a vector.
+    /// What it reads for a number of the label.
+    pub fn number(&self, at: usize, row: &[f32]) -> f64 {
+        let w = &self.w[at * self.width..(at + 1) * self.width];
+        self.b[at] + w.iter().zip(row).map(|(w, x)| w * f64::from(*x)).sum::<f64>()
+    }
+
+    /// The class of a vector: that of the largest number.
     pub fn class(&self, row: &[f32]) -> Class {
-        let score = |class: usize| {
-            let w = &self.w[class * self.width..(class + 1) * self.width];
-            self.b[class] + w.iter().zip(row).map(|(w, x)| w * f64::from(*x)).sum::<f64>()
-        };
-        let scores = (0..self.b.len()).map(|class| (class, score(class)));
+        let scores = (0..self.b.len()).map(|class| (class, self.number(class, row)));
         let best = scores.fold((0, f64::NEG_INFINITY), |best, one| if one.1 > best.1 { one } else { best });
         best.0 as Class
     }

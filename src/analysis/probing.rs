@@ -1,5 +1,5 @@
-//! Linear probes: how well the target can be read at each place in the residual stream and each position (Alain and Bengio
-//! 2016), beside probes of random labels, as many of each class (the control of Hewitt and Liang 2019).
+//! Linear probes: how well the target, or the features of a class, can be read at each place in the residual stream and each
+//! position (Alain and Bengio 2016), beside probes of random labels (the control of Hewitt and Liang 2019).
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::moments::{LinearProbe, Moments};
 use super::total::Total;
 use crate::model::{Activations, ModelConfig};
 use crate::random::{Purpose, stream};
-use crate::task::{Class, Dataset, Example, Split, Token};
+use crate::task::{Class, Dataset, Example, Split, Task, Token};
 
 /// Most sequences that probes are fitted on.
 const MOST: usize = 4096;
@@ -33,48 +33,91 @@ pub fn sets(data: &Dataset) -> [Dataset; 2] {
     [0, 1].map(|first| tokens(Split::Validation, &mut all.clone().skip(first).step_by(2)))
 }
 
-/// Labels drawn at random, with their frequencies at each position.
-#[derive(Clone)]
-pub struct RandomLabels {
-    seed: u64,
-    /// The targets at each position of a set.
-    at: Arc<Vec<Vec<Class>>>,
+/// What probes read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// The target: a class.
+    Target,
+    /// Every feature of a class: numbers.
+    Features(Class),
 }
 
-impl RandomLabels {
-    /// With the frequencies of a validation set.
-    pub fn new(data: &Dataset, seed: u64) -> Self {
-        let mut at = vec![Vec::new(); data.longest(Split::Validation)];
-        for example in data.examples(Split::Validation) {
-            for (labels, target) in at.iter_mut().zip(example.targets().iter()) {
-                labels.extend(*target);
+impl Reads {
+    /// The label at each scored position, as numbers.
+    fn of(self, task: &dyn Task, example: Example<'_>) -> Vec<Option<Vec<f32>>> {
+        let targets = example.targets().iter();
+        match self {
+            Self::Target => targets.map(|target| target.map(|class| vec![f32::from(class)])).collect(),
+            Self::Features(class) => {
+                let features = task.features().iter();
+                let series: Vec<_> =
+                    features.map(|feature| feature.series(task, example.tokens(), class)).collect();
+                let at = |position: usize| series.iter().map(|series| series[position]).collect();
+                targets.enumerate().map(|(position, target)| target.map(|_| at(position))).collect()
             }
         }
-        Self { seed, at: Arc::new(at) }
     }
 
-    /// The labels of a sequence, the same each time; `None` where it has no target.
-    fn of(&self, example: Example<'_>) -> Vec<Option<Class>> {
+    /// Numbers that a probe reads.
+    fn numbers(self, c: &ModelConfig, task: &dyn Task) -> usize {
+        match self {
+            Self::Target => c.outputs(),
+            Self::Features(_) => task.features().len(),
+        }
+    }
+
+    fn add(self, to: &mut Moments, row: &[f32], label: &[f32]) {
+        match self {
+            Self::Target => to.add(row, label[0] as Class),
+            Self::Features(_) => to.add_numbers(row, label),
+        }
+    }
+}
+
+/// Labels, and random ones: those of another sequence of a set at the same position.
+#[derive(Clone)]
+pub struct ProbeLabels {
+    reads: Reads,
+    task: Arc<dyn Task>,
+    seed: u64,
+    /// The labels at each position of a set.
+    at: Arc<Vec<Vec<Vec<f32>>>>,
+}
+
+/// Of the labels, and of random ones.
+type Both<T> = [T; 2];
+
+impl ProbeLabels {
+    /// With the random labels of a validation set.
+    pub fn new(data: &Dataset, reads: Reads, seed: u64) -> Self {
+        let mut at = vec![Vec::new(); data.longest(Split::Validation)];
+        for example in data.examples(Split::Validation) {
+            for (labels, label) in at.iter_mut().zip(reads.of(&**data.task(), example)) {
+                labels.extend(label);
+            }
+        }
+        Self { reads, task: Arc::clone(data.task()), seed, at: Arc::new(at) }
+    }
+
+    /// Both labels of a sequence, the same each time; `None` where it has no target.
+    fn of(&self, example: Example<'_>) -> Vec<Option<Both<Vec<f32>>>> {
         // Fowler-Noll-Vo, 64 bits: a number for the sequence.
         let fold = |hash: u64, token: &Token| (hash ^ u64::from(*token)).wrapping_mul(0x0100_0000_01b3);
         let index = example.tokens().iter().fold(0xcbf2_9ce4_8422_2325, fold);
         let mut random = stream(self.seed, Purpose::ProbeLabels, index);
-        let label = |(position, target): (usize, &Option<Class>)| {
+        let both = |(position, label): (usize, Option<Vec<f32>>)| {
             let drawn: usize = random.gen_range(0..usize::MAX);
-            let labels = self.at.get(position).filter(|labels| !labels.is_empty() && target.is_some())?;
-            Some(labels[drawn % labels.len()])
+            let labels = self.at.get(position).filter(|labels| !labels.is_empty())?;
+            Some([label?, labels[drawn % labels.len()].clone()])
         };
-        example.targets().iter().enumerate().map(label).collect()
+        self.reads.of(&*self.task, example).into_iter().enumerate().map(both).collect()
     }
 }
-
-/// Of targets and of random labels, at a position.
-type Both<T> = [T; 2];
 
 /// Sums of the stream by label, at every place and position.
 pub struct ProbeSums {
     config: ModelConfig,
-    labels: RandomLabels,
+    labels: ProbeLabels,
     /// By place, then position.
     sums: Vec<Vec<Both<Moments>>>,
 }
@@ -87,14 +130,14 @@ impl ProbeSums {
     }
 
     /// No sequences.
-    pub fn new(config: &ModelConfig, labels: RandomLabels) -> Self {
+    pub fn new(config: &ModelConfig, labels: ProbeLabels) -> Self {
         Self { config: config.clone(), labels, sums: Vec::new() }
     }
 
     /// The fitted probes.
     pub fn probes(&self) -> Probes {
-        let fit = |[targets, random]: &Both<Moments>| {
-            (!targets.is_empty()).then(|| [targets.probe(), random.probe_with(targets)])
+        let fit = |[labels, random]: &Both<Moments>| {
+            (!labels.is_empty()).then(|| [labels.probe(), random.probe_with(labels)])
         };
         let probes = self.sums.iter().map(|at| at.iter().map(fit).collect()).collect();
         Probes { labels: self.labels.clone(), probes: Arc::new(probes) }
@@ -109,17 +152,17 @@ impl Total for ProbeSums {
     }
 
     fn add(&mut self, from: &Activations, example: Example<'_>, between: &dyn Fn()) {
-        let (random, classes, width) = (self.labels.of(example), self.config.outputs(), self.config.d_model);
+        let (reads, width) = (self.labels.reads, self.config.d_model);
+        let (numbers, labels) = (reads.numbers(&self.config, &*self.labels.task), self.labels.of(example));
         let places = places(from);
         self.sums.resize_with(places.len(), Vec::new);
         for (sums, (_, stream)) in self.sums.iter_mut().zip(places) {
             between();
-            let none = || [true, false].map(|probed| Moments::new(classes, width, probed));
+            let none = || [true, false].map(|probed| Moments::new(numbers, width, probed));
             sums.resize_with(sums.len().max(from.len), none);
-            for (position, (row, sums)) in stream.chunks_exact(width).zip(sums).enumerate() {
-                if let (Some(target), Some(drawn)) = (example.targets()[position], random[position]) {
-                    sums[0].add(row, target);
-                    sums[1].add(row, drawn);
+            for ((row, sums), labels) in stream.chunks_exact(width).zip(sums).zip(&labels) {
+                for (sums, label) in sums.iter_mut().zip(labels.iter().flatten()) {
+                    reads.add(sums, row, label);
                 }
             }
         }
@@ -141,28 +184,52 @@ impl Total for ProbeSums {
 /// Probes by place, then position; none where no sequence has a target.
 #[derive(Clone)]
 pub struct Probes {
-    labels: RandomLabels,
+    labels: ProbeLabels,
     probes: Arc<Vec<Vec<Option<Both<LinearProbe>>>>>,
 }
 
-/// Right predictions of probes.
+/// How well a probe reads one number of a label, or the class.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fit {
+    count: f64,
+    /// Wrong classes, or squared errors.
+    errors: f64,
+    /// Of the numbers.
+    sum: f64,
+    squares: f64,
+}
+
+impl Fit {
+    fn add(&mut self, error: f64, number: f64) {
+        let by = Self { count: 1.0, errors: error, sum: number, squares: number * number };
+        self.merge(&by);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        self.errors += other.errors;
+        self.sum += other.sum;
+        self.squares += other.squares;
+    }
+}
+
+/// How well probes read.
 pub struct ProbeTally {
     probes: Probes,
-    names: Vec<String>,
-    /// Right of targets, right of random labels, and seen; by place, then position.
-    counts: Vec<Vec<[usize; 3]>>,
+    found: ProbeFits,
 }
 
 impl ProbeTally {
     /// No sequences.
     pub fn new(probes: &Probes) -> Self {
-        let counts = probes.probes.iter().map(|at| vec![[0; 3]; at.len()]).collect();
-        Self { probes: probes.clone(), names: Vec::new(), counts }
+        let fits = probes.probes.iter().map(|at| vec![Both::default(); at.len()]).collect();
+        let found = ProbeFits { reads: probes.labels.reads, places: Vec::new(), fits };
+        Self { probes: probes.clone(), found }
     }
 
-    /// The accuracies.
-    pub fn accuracies(self) -> ProbeAccuracies {
-        ProbeAccuracies { places: self.names, counts: self.counts }
+    /// What was counted.
+    pub fn fits(self) -> ProbeFits {
+        self.found
     }
 }
 
@@ -174,45 +241,62 @@ impl Total for ProbeTally {
     }
 
     fn add(&mut self, from: &Activations, example: Example<'_>, between: &dyn Fn()) {
-        let random = self.probes.labels.of(example);
+        let (labels, reads) = (self.probes.labels.of(example), self.found.reads);
         let places = places(from);
-        self.names = places.iter().map(|(name, _)| name.clone()).collect();
-        for ((counts, probes), (_, stream)) in self.counts.iter_mut().zip(&**self.probes.probes).zip(places) {
+        self.found.places = places.iter().map(|(name, _)| name.clone()).collect();
+        for ((fits, probes), (_, stream)) in self.found.fits.iter_mut().zip(&**self.probes.probes).zip(places)
+        {
             between();
             let width = stream.len() / from.len.max(1);
-            let rows = stream.chunks_exact(width.max(1)).zip(counts).zip(probes).enumerate();
-            for (position, ((row, counts), probes)) in rows {
-                let labels = [example.targets()[position], random[position]];
-                let (Some(probes), [Some(target), Some(drawn)]) = (probes, labels) else { continue };
-                counts[0] += usize::from(probes[0].class(row) == target);
-                counts[1] += usize::from(probes[1].class(row) == drawn);
-                counts[2] += 1;
+            let rows = stream.chunks_exact(width.max(1)).zip(fits).zip(probes).zip(&labels);
+            for (((row, fits), probes), labels) in rows {
+                let (Some(probes), Some(labels)) = (probes, labels) else { continue };
+                for ((fits, probe), label) in fits.iter_mut().zip(probes).zip(labels) {
+                    test(reads, probe, row, label, fits);
+                }
             }
         }
     }
 
     fn merge(&mut self, next: Self) {
-        if self.names.is_empty() {
-            self.names = next.names;
+        if self.found.places.is_empty() {
+            self.found.places = next.found.places;
         }
-        let cells = self.counts.iter_mut().flatten().zip(next.counts.iter().flatten());
-        cells.for_each(|(ours, theirs)| ours.iter_mut().zip(theirs).for_each(|(a, b)| *a += b));
+        let cells = self.found.fits.iter_mut().flatten().flatten();
+        for (ours, theirs) in cells.zip(next.found.fits.iter().flatten().flatten()) {
+            ours.resize(ours.len().max(theirs.len()), Fit::default());
+            ours.iter_mut().zip(theirs).for_each(|(ours, theirs)| ours.merge(theirs));
+        }
     }
 }
 
-/// Accuracy of probes, by place, then position.
-#[derive(Clone, Debug)]
-pub struct ProbeAccuracies {
-    /// TransformerLens' names.
-    pub places: Vec<String>,
-    /// Right of targets, right of random labels, and seen.
-    counts: Vec<Vec<[usize; 3]>>,
+/// Counts what a probe reads of a row.
+fn test(reads: Reads, probe: &LinearProbe, row: &[f32], label: &[f32], to: &mut Vec<Fit>) {
+    to.resize(label.len(), Fit::default());
+    for (at, (number, fit)) in label.iter().zip(to).enumerate() {
+        let error = match reads {
+            Reads::Target => f64::from(u8::from(probe.class(row) != *number as Class)),
+            Reads::Features(_) => (probe.number(at, row) - f64::from(*number)).powi(2),
+        };
+        fit.add(error, f64::from(*number));
+    }
 }
 
-impl ProbeAccuracies {
+/// How well probes read labels and random labels, by place, then position.
+#[derive(Clone, Debug)]
+pub struct ProbeFits {
+    /// What they read.
+    pub reads: Reads,
+    /// TransformerLens' names.
+    pub places: Vec<String>,
+    /// By number of the label; the class alone.
+    fits: Vec<Vec<Both<Vec<Fit>>>>,
+}
+
+impl ProbeFits {
     /// Positions of the longest sequence.
     pub fn len(&self) -> usize {
-        self.counts.first().map_or(0, Vec::len)
+        self.fits.first().map_or(0, Vec::len)
     }
 
     /// Whether there are no positions.
@@ -220,9 +304,19 @@ impl ProbeAccuracies {
         self.len() == 0
     }
 
+    fn fit(&self, (place, position): (usize, usize), number: usize, is_random: bool) -> Option<&Fit> {
+        self.fits[place][position][usize::from(is_random)].get(number).filter(|fit| fit.count > 0.0)
+    }
+
     /// Share of right predictions of targets, or of random labels; `None` without targets.
-    pub fn share(&self, place: usize, position: usize, is_random: bool) -> Option<f64> {
-        let counts = self.counts[place][position];
-        (counts[2] > 0).then(|| counts[usize::from(is_random)] as f64 / counts[2] as f64)
+    pub fn share(&self, at: (usize, usize), is_random: bool) -> Option<f64> {
+        self.fit(at, 0, is_random).map(|fit| 1.0 - fit.errors / fit.count)
+    }
+
+    /// R² of a feature, or of its random values; `None` where the feature does not vary.
+    pub fn r_squared(&self, at: (usize, usize), feature: usize, is_random: bool) -> Option<f64> {
+        let fit = self.fit(at, feature, is_random)?;
+        let variation = fit.squares - fit.sum * fit.sum / fit.count;
+        (variation > 1e-9 * fit.squares).then(|| 1.0 - fit.errors / variation)
     }
 }

@@ -158,8 +158,10 @@ pub(crate) enum StreamReader {
     /// The final norm and the unembedding.
     #[default]
     Lens,
-    /// Linear probes.
+    /// Linear probes of the target.
     Probes,
+    /// Linear probes of the features of the target's class.
+    FeatureProbes,
 }
 
 /// How the list of components shows an MLP.

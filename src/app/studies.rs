@@ -12,7 +12,7 @@ use crate::analysis::head_scores::HeadAverages;
 use crate::analysis::hypotheses::{Fitted, Tracker};
 use crate::analysis::lens::{LensFigures, LensRow};
 use crate::analysis::pairs::Spectra;
-use crate::analysis::probing::ProbeAccuracies;
+use crate::analysis::probing::{ProbeFits, Reads};
 use crate::analysis::progress::ProgressMeasures;
 use crate::analysis::quadrants::Quadrants;
 use crate::analysis::{Evaluation, LowRank, NeuronHook, Scores, SingleNeurons, Target};
@@ -126,7 +126,6 @@ impl Studies {
 
     found!(/** Every head's circuits. */ circuits, Circuits, Arc<Vec<HeadCircuits>>);
     found!(/** Accuracy of the lens at each place in the stream. */ lens, Lens, Arc<Vec<LensFigures>>);
-    found!(/** Accuracy of linear probes. */ probing, Probing, Arc<ProbeAccuracies>);
     found!(/** The lens on the sequence. */ sequence_lens, SequenceLens, Arc<Vec<LensRow>>);
     found!(/** Every head's averages. */ heads, Heads, Arc<Vec<HeadAverages>>);
     found!(/** Every head on random tokens repeated. */ repeated, Repeated, Arc<RepeatedHeads>);
@@ -173,6 +172,14 @@ impl Studies {
     /// What each neuron of a layer costs alone.
     pub(crate) fn single_neurons(&self, layer: usize) -> Option<(&Answer, &Arc<SingleNeurons>)> {
         self.single().filter(|(_, found)| found.layer == layer)
+    }
+
+    /// Linear probes.
+    pub(crate) fn probing(&self, reads: Reads) -> Option<(&Answer, &Arc<ProbeFits>)> {
+        self.0.iter().filter_map(|slot| slot.answer.as_ref()).find_map(|answer| match &answer.findings {
+            Findings::Probing(found) if found.reads == reads => Some((answer, found)),
+            _ => None,
+        })
     }
 
     /// Vectors along directions.

@@ -305,6 +305,9 @@ pub enum Inspect {
         /// Fold the layer norms into the weights first
         #[arg(long)]
         folded: bool,
+        /// Edits of activations: a table [[edit]] for each
+        #[arg(long, value_name = "FILE.toml")]
+        edits: Option<PathBuf>,
         /// Where to write; `-` is standard output
         #[arg(long, value_name = "FILE.safetensors")]
         out: PathBuf,
@@ -316,6 +319,9 @@ pub enum Inspect {
         weights: WeightsArgs,
         #[command(flatten)]
         tokens: TokensArgs,
+        /// Edits of activations: a table [[edit]] for each
+        #[arg(long, value_name = "FILE.toml")]
+        edits: Option<PathBuf>,
         /// Where to write; `-` is standard output
         #[arg(long, value_name = "FILE.safetensors")]
         out: PathBuf,

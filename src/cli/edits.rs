@@ -77,6 +77,13 @@ impl<'a> EditsOverSet<'a> {
     }
 }
 
+impl EditsOverSet<'_> {
+    /// Each edit in words.
+    pub fn names(&self) -> Vec<String> {
+        self.ready.edits().iter().map(ToString::to_string).collect()
+    }
+}
+
 /// For each sequence of a set another one of `data`.
 pub fn drawn(
     set: &[Example<'_>],

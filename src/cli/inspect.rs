@@ -1,29 +1,33 @@
 //! `headcount inspect`: writes a model's numbers to a file or to stdout.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::args::{Inspect, InspectArgs, TokensArgs, WeightsArgs};
+use super::edits::{self, EditsOverSet};
 use super::output::{self, Destination, print};
 use super::{Failure, afford, input};
 use crate::analysis::circuits::{HeadMaps, ov_neuron};
 use crate::analysis::{Component, ControlPool, Pass, token_trackers};
 use crate::model::weights_file::{encode, encode_tensors, parts_of};
 use crate::model::{
-    Activations, FoldOptions, NamedTensor, Opened, Patch, Weights, cache, fold, forward, summary,
+    Activations, Becomes, FoldOptions, NamedTensor, Opened, Patch, Weights, cache, edit_cache, fold, forward,
+    summary,
 };
-use crate::task::{Example, Split, Targets, Token};
+use crate::task::{Dataset, Example, Split, Targets, Token};
+use crate::train::RunConfig;
 
 pub fn run(args: &InspectArgs) -> Result<(), Failure> {
     match &args.what {
         Inspect::Summary { weights } => print(summary(&input::weights(weights)?.2.weights).trim_end()),
-        Inspect::Cache { weights, tokens, folded, out } => {
+        Inspect::Cache { weights, tokens, folded, edits, out } => {
             refuse_overwriting(out, weights, Some(tokens))?;
-            write_cache(&Subject::open(weights, *folded)?, tokens, out)
+            write_cache(&Subject::open(weights, *folded)?, (tokens, edits.as_deref()), out)
         }
-        Inspect::Attribution { weights, tokens, out } => {
+        Inspect::Attribution { weights, tokens, edits, out } => {
             refuse_overwriting(out, weights, Some(tokens))?;
-            write_attribution(&Subject::open(weights, false)?, tokens, out)
+            write_attribution(&Subject::open(weights, false)?, (tokens, edits.as_deref()), out)
         }
         Inspect::Circuits { weights, folded, out } => {
             refuse_overwriting(out, weights, None)?;
@@ -40,7 +44,7 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
             let subject = Subject::open(weights, false)?;
             afford::fold(subject.weights.config())?;
             let subject = subject.fold(options);
-            output::write(out, &encode(&parts_of(&subject.weights), Some(subject.about(&[]))))
+            output::write(out, &encode(&parts_of(&subject.weights), Some(subject.about(&[], &[]))))
         }
     }
 }
@@ -80,14 +84,31 @@ impl<'a> Subject<'a> {
         Self { weights: fold(&self.weights, options), form: "folded", ..self }
     }
 
-    /// The requested sequence.
-    fn tokens(&self, tokens: &TokensArgs) -> Result<Vec<Token>, Failure> {
+    /// The requested sequence, as a data set.
+    fn sequence(&self, tokens: &TokensArgs) -> Result<(Dataset, RunConfig), Failure> {
         let run = input::settings_of(&self.file, &self.args.settings, self.weights.config())?;
-        input::tokens(tokens, self.weights.config(), input::named_task_of(&run, &self.file).vocabulary())
+        let task = input::named_task_of(&run, &self.file);
+        let tokens = input::tokens(tokens, self.weights.config(), task.vocabulary())?;
+        Ok((Dataset::from_sequences(task, &[tokens]), run))
+    }
+
+    /// The edits of a file, if one is given, with means and donors of the validation set.
+    fn edits<'b>(
+        &'b self,
+        file: Option<&Path>,
+        (example, run): (&'b [Example<'b>], &RunConfig),
+        data: &Dataset,
+    ) -> Result<EditsOverSet<'b>, Failure> {
+        let list = file.map(|file| edits::read(file, self.weights.config(), &**data.task())).transpose()?;
+        let list = list.unwrap_or_default();
+        let is_needed = list.iter().any(|edit| edit.needs_data() || edit.becomes == Becomes::Resample);
+        let validation = if is_needed { Some(input::dataset_of(run)?) } else { None };
+        let from = (validation.as_ref().unwrap_or(data), "the validation set");
+        EditsOverSet::new(&list, &self.weights, example, from, (false, run.seed))
     }
 
     /// The metadata of a file, under the names of `ablate --json`.
-    fn about(&self, tokens: &[Token]) -> HashMap<String, String> {
+    fn about(&self, tokens: &[Token], edits: &[String]) -> HashMap<String, String> {
         let json = |config| serde_json::to_string(config).expect("a configuration is always representable");
         let always = [
             ("config", json(self.weights.config())),
@@ -97,26 +118,43 @@ impl<'a> Subject<'a> {
         ];
         let tokens = (!tokens.is_empty()).then(|| ("tokens", format!("{tokens:?}")));
         let step = self.step.map(|step| ("step", step.to_string()));
-        let own = always.into_iter().chain(step).chain(tokens).map(|(key, value)| (key.to_owned(), value));
+        let edits = (!edits.is_empty()).then(|| ("edits", format!("{edits:?}")));
+        let own = always
+            .into_iter()
+            .chain(step)
+            .chain(tokens)
+            .chain(edits)
+            .map(|(key, value)| (key.to_owned(), value));
         self.about.iter().cloned().chain(own).collect()
     }
 }
 
-fn write_cache(subject: &Subject<'_>, tokens: &TokensArgs, out: &Path) -> Result<(), Failure> {
+/// A sequence, and a file of edits.
+type Edited<'a> = (&'a TokensArgs, Option<&'a Path>);
+
+fn write_cache(subject: &Subject<'_>, (tokens, file): Edited<'_>, out: &Path) -> Result<(), Failure> {
     let weights = &subject.weights;
-    let tokens = subject.tokens(tokens)?;
+    let (data, run) = subject.sequence(tokens)?;
+    let (tokens, example) = (data.example(Split::Validation, 0).tokens(), data.examples(Split::Validation));
     afford::cache(weights.config(), tokens.len())?;
+    let edits = subject.edits(file, (&example, &run), &data)?;
+    let patch = edits.patch(0, Cow::Owned(Patch::default()));
     let mut activations = Activations::new(weights.config(), tokens.len());
-    forward(weights, &tokens, &Patch::default(), &mut activations);
-    output::write(out, &encode_tensors(&cache(weights, &tokens, &activations), subject.about(&tokens)))
+    forward(weights, tokens, &patch, &mut activations);
+    let mut tensors = cache(weights, tokens, &activations);
+    edit_cache(&patch, (weights.config(), tokens.len()), &mut tensors);
+    output::write(out, &encode_tensors(&tensors, subject.about(tokens, &edits.names())))
 }
 
-fn write_attribution(subject: &Subject<'_>, tokens: &TokensArgs, out: &Path) -> Result<(), Failure> {
+fn write_attribution(subject: &Subject<'_>, (tokens, file): Edited<'_>, out: &Path) -> Result<(), Failure> {
     let weights = &subject.weights;
-    let tokens = subject.tokens(tokens)?;
+    let (data, run) = subject.sequence(tokens)?;
+    let (tokens, example) = (data.example(Split::Validation, 0).tokens(), data.examples(Split::Validation));
     afford::attribution(weights.config(), tokens.len())?;
+    let edits = subject.edits(file, (&example, &run), &data)?;
     let unscored = Targets::none(tokens.len());
-    let pass = Pass::run(weights, Example::new(&tokens, &unscored), &Patch::default());
+    let patch = edits.patch(0, Cow::Owned(Patch::default()));
+    let pass = Pass::run(weights, Example::new(tokens, &unscored), &patch);
     let attribution = pass.attribution;
     let mut parts: Vec<NamedTensor> = Vec::new();
     for (at, component) in attribution.components.iter().enumerate() {
@@ -133,7 +171,7 @@ fn write_attribution(subject: &Subject<'_>, tokens: &TokensArgs, out: &Path) -> 
         let shape = vec![tokens.len(), weights.config().outputs()];
         parts.push(NamedTensor { name, shape, values });
     }
-    output::write(out, &encode_tensors(&parts, subject.about(&tokens)))
+    output::write(out, &encode_tensors(&parts, subject.about(tokens, &edits.names())))
 }
 
 fn write_circuits(subject: &Subject<'_>, out: &Path) -> Result<(), Failure> {
@@ -152,7 +190,7 @@ fn write_circuits(subject: &Subject<'_>, out: &Path) -> Result<(), Failure> {
         )
     });
     let tensors: Vec<NamedTensor> = tensors.filter(|tensor| !tensor.values.is_empty()).collect();
-    output::write(out, &encode_tensors(&tensors, subject.about(&[])))
+    output::write(out, &encode_tensors(&tensors, subject.about(&[], &[])))
 }
 
 fn print_trackers(

@@ -39,6 +39,7 @@ pub mod sources;
 pub mod spectra;
 pub mod trackers;
 
+use std::mem::discriminant;
 use std::sync::Arc;
 
 use crate::analysis::circuits::{HeadCircuits, HeadDrive, HeadMaps};
@@ -50,7 +51,7 @@ use crate::analysis::head_scores::HeadAverages;
 use crate::analysis::hypotheses::{Fitted, Tracker};
 use crate::analysis::lens::{LensFigures, LensRow};
 use crate::analysis::pairs::Spectra;
-use crate::analysis::probing::ProbeAccuracies;
+use crate::analysis::probing::{ProbeFits, Reads};
 use crate::analysis::progress::ProgressMeasures;
 use crate::analysis::quadrants::Quadrants;
 use crate::analysis::{ControlPool, Evaluation, LowRank, NeuronHook, Scores, SingleNeurons, Target};
@@ -112,7 +113,7 @@ pub enum Question {
     /// Accuracy of the lens at each place in the residual stream, over the validation set.
     Lens,
     /// Accuracy of linear probes at each place in the residual stream and each position.
-    Probing,
+    Probing(Reads),
     /// Every head's mean pattern and scores.
     Heads,
     /// A head's mean pattern by class.
@@ -186,7 +187,7 @@ impl Question {
             Self::Paths(_) => "paths",
             Self::Circuits => "circuits",
             Self::Lens => "lens",
-            Self::Probing => "probing",
+            Self::Probing(_) => "probing",
             Self::Heads => "heads",
             Self::ClassPatterns(_) => "class_patterns",
             Self::Repeated => "repeated",
@@ -225,10 +226,11 @@ impl Question {
 
     /// Whether two questions are of one kind: the later replaces the earlier.
     pub fn is_like(&self, other: &Self) -> bool {
-        if let (Self::Projection(ours), Self::Projection(theirs)) = (self, other) {
-            return std::mem::discriminant(ours) == std::mem::discriminant(theirs);
+        match (self, other) {
+            (Self::Projection(ours), Self::Projection(theirs)) => discriminant(ours) == discriminant(theirs),
+            (Self::Probing(ours), Self::Probing(theirs)) => discriminant(ours) == discriminant(theirs),
+            _ => discriminant(self) == discriminant(other),
         }
-        std::mem::discriminant(self) == std::mem::discriminant(other)
     }
 
     /// Whether the answer takes only a pass or two; others are studies.
@@ -264,7 +266,7 @@ impl Question {
             Self::Paths(to) => paths::ask(subject, to),
             Self::Circuits => circuits::ask(subject),
             Self::Lens => lens::ask(subject),
-            Self::Probing => probing::ask(subject),
+            Self::Probing(reads) => probing::ask(subject, *reads),
             Self::Heads => heads::ask(subject),
             Self::ClassPatterns(id) => class_patterns::ask(subject, *id),
             Self::Repeated => repeated::ask(subject),
@@ -342,7 +344,7 @@ pub enum Findings {
     /// By place.
     Lens(Arc<Vec<LensFigures>>),
     /// By place, then position.
-    Probing(Arc<ProbeAccuracies>),
+    Probing(Arc<ProbeFits>),
     /// By layer, then head.
     Heads(Arc<Vec<HeadAverages>>),
     /// Of one head.

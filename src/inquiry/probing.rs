@@ -1,14 +1,15 @@
-//! How well can a linear probe read the target at each place in the residual stream, and each position?
+//! How well can a linear probe read the target, or the features of a class, at each place in the residual stream, and each
+//! position?
 
 use std::sync::Arc;
 
 use super::bench::Bench;
 use super::job::{Job, Progress, Sweep};
 use super::{Answer, Findings};
-use crate::analysis::probing::{ProbeAccuracies, ProbeSums, ProbeTally, RandomLabels, sets};
+use crate::analysis::probing::{ProbeFits, ProbeLabels, ProbeSums, ProbeTally, Reads, sets};
 use crate::figure::{Axis, Dim, Figure, Spec, Subject};
 use crate::model::{ModelConfig, Patch};
-use crate::task::{Dataset, Split};
+use crate::task::{Dataset, Split, Task};
 
 /// Accuracy of probes of the target.
 pub static PROBE_ACCURACY: Spec = Spec {
@@ -32,6 +33,25 @@ pub static PROBE_RANDOM: Spec = Spec {
     ..Spec::BARE
 };
 
+/// R² of probes of features.
+pub static PROBE_R_SQUARED: Spec = Spec {
+    name: "probe_r_squared",
+    definition: "1 - squared errors / variation of a feature of a class at a position over the validation set, for a linear                  probe of the residual stream there: ridge regression on the stream at this place and position over the                  training set, as that of probe_accuracy, at the scored positions; none where the feature does not vary;                  without edits",
+    source: "Alain and Bengio 2016",
+    baseline: "probe_random_r_squared",
+    axes: &[Dim::Place, Dim::Position, Dim::Hypothesis],
+    ..Spec::BARE
+};
+
+/// Chance of [`PROBE_R_SQUARED`].
+pub static PROBE_RANDOM_R_SQUARED: Spec = Spec {
+    name: "probe_random_r_squared",
+    definition: "probe_r_squared of the feature's values in another sequence of the training set, drawn at random: 0 or less",
+    source: "Hewitt and Liang 2019",
+    axes: &[Dim::Place, Dim::Position, Dim::Hypothesis],
+    ..Spec::BARE
+};
+
 /// Larger sums are not taken, in bytes.
 const MOST_BYTES: u128 = 256 << 20;
 
@@ -47,13 +67,14 @@ enum State {
 
 struct Probing {
     subject: Subject,
+    reads: Reads,
     /// Where probes are tested.
     test: Option<Dataset>,
     state: Option<State>,
 }
 
-pub(super) fn ask(subject: &Subject) -> Box<dyn Job> {
-    Box::new(Probing { subject: subject.clone(), test: None, state: None })
+pub(super) fn ask(subject: &Subject, reads: Reads) -> Box<dyn Job> {
+    Box::new(Probing { subject: subject.clone(), reads, test: None, state: None })
 }
 
 impl Job for Probing {
@@ -62,7 +83,8 @@ impl Job for Probing {
         match &mut self.state {
             None => {
                 let [fit, test] = sets(bench.data());
-                let sums = ProbeSums::new(weights.config(), RandomLabels::new(&fit, bench.seed()));
+                let labels = ProbeLabels::new(&fit, self.reads, bench.seed());
+                let sums = ProbeSums::new(weights.config(), labels);
                 let is_nothing = fit.len(Split::Validation) == 0;
                 self.state = Some(State::Fit(Sweep::new(weights, Patch::default(), sums).over(fit)));
                 self.test = Some(test).filter(|_| !is_nothing);
@@ -77,7 +99,7 @@ impl Job for Probing {
             }
             Some(State::Test(sweep)) => {
                 if let Some(tally) = sweep.step(bench) {
-                    return Progress::Done(Findings::Probing(Arc::new(tally.accuracies())));
+                    return Progress::Done(Findings::Probing(Arc::new(tally.fits())));
                 }
             }
         }
@@ -86,11 +108,25 @@ impl Job for Probing {
 }
 
 /// [`PROBE_ACCURACY`] and [`PROBE_RANDOM`].
-pub fn figures(answer: &Answer, found: &Arc<ProbeAccuracies>) -> [Arc<Figure>; 2] {
+pub fn figures(answer: &Answer, found: &Arc<ProbeFits>) -> [Arc<Figure>; 2] {
     [(&PROBE_ACCURACY, false), (&PROBE_RANDOM, true)].map(|(spec, is_random)| {
         let places = Axis::named(Dim::Place, found.places.iter().cloned());
         let axes = vec![places, Axis::counted(Dim::Position, found.len())];
         let found = Arc::clone(found);
-        answer.figure(spec, axes, move |at| found.share(at[0], at[1], is_random))
+        answer.figure(spec, axes, move |at| found.share((at[0], at[1]), is_random))
     })
+}
+
+/// [`PROBE_R_SQUARED`] and [`PROBE_RANDOM_R_SQUARED`]; `None` of probes of the target.
+pub fn of_features(answer: &Answer, found: &Arc<ProbeFits>, task: &dyn Task) -> Option<[Arc<Figure>; 2]> {
+    let Reads::Features(class) = found.reads else { return None };
+    let figures = [(&PROBE_R_SQUARED, false), (&PROBE_RANDOM_R_SQUARED, true)].map(|(spec, is_random)| {
+        let places = Axis::named(Dim::Place, found.places.iter().cloned());
+        let features = Axis::named(Dim::Hypothesis, task.features().iter().map(|feature| feature.key));
+        let axes = vec![places, Axis::counted(Dim::Position, found.len()), features];
+        let found = Arc::clone(found);
+        let figure = answer.figure(spec, axes, move |at| found.r_squared((at[0], at[1]), at[2], is_random));
+        figure.asked_with("class", &task.outputs().name(class))
+    });
+    Some(figures)
 }

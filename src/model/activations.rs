@@ -38,6 +38,8 @@ pub struct Activations {
     pub len: usize,
     /// The keys that each query sees, of one sequence.
     pub keys: VisibleKeys,
+    /// The tokens of one sequence.
+    pub(super) tokens: Vec<usize>,
     /// By layer.
     pub blocks: Vec<BlockActivations>,
     /// The last residual stream, `[pos, d_model]`.
@@ -60,6 +62,7 @@ impl Clone for Activations {
     fn clone_from(&mut self, from: &Self) {
         self.len = from.len;
         self.keys.clone_from(&from.keys);
+        self.tokens.clone_from(&from.tokens);
         self.blocks.clone_from(&from.blocks);
         self.copy_last(from, &(0..from.len));
     }
@@ -84,8 +87,9 @@ impl Activations {
     pub fn new(c: &ModelConfig, len: usize) -> Self {
         let patch = Patch::default();
         let keys = VisibleKeys::new(c.attention_dir, None, &vec![0; len]);
-        let mut activations = Self::default();
-        activations.fit(c, &Tile::without_tokens(keys, &patch));
+        let mut activations = Self { keys, ..Self::default() };
+        let tile = Tile::again(&activations, &patch);
+        activations.fit(c, &tile);
         activations
     }
 
@@ -108,7 +112,7 @@ impl Activations {
     pub(super) fn copy_sequence(&mut self, c: &ModelConfig, from: &Self, tile: &Tile<'_>, index: usize) {
         let rows = tile.rows_of(index);
         self.len = rows.len();
-        self.keys.clone_from(&tile.sequences[index].keys);
+        self.take_sequence(tile, index);
         self.blocks.resize_with(from.blocks.len(), BlockActivations::default);
         let first = tile.cells_before(index) * c.n_heads;
         for (to, block) in self.blocks.iter_mut().zip(&from.blocks) {
@@ -118,6 +122,13 @@ impl Activations {
             to.attn.pattern.extend_from_slice(pattern);
         }
         self.copy_last(from, &rows);
+    }
+
+    /// Takes keys and tokens of one sequence of a tile.
+    pub(super) fn take_sequence(&mut self, tile: &Tile<'_>, index: usize) {
+        self.keys.clone_from(&tile.sequences[index].keys);
+        self.tokens.clear();
+        self.tokens.extend_from_slice(&tile.tokens()[tile.rows_of(index)]);
     }
 
     /// Copies what follows the blocks.

@@ -1,17 +1,33 @@
 //! The activations of a sequence under TransformerLens' hook names.
 
 use super::activations::Activations;
+use super::config::ModelConfig;
+use super::edit::Hook;
 use super::hooks::{Hooks, NamedTensor};
 use super::patch::Patch;
+use super::rule::Site;
 use super::tile::Tile;
 use super::weights::Weights;
 use crate::task::Token;
+
+/// Edits the hooks of a cache that a pass computes without keeping them; all others hold the edited values already.
+pub fn edit_cache(patch: &Patch, (c, len): (&ModelConfig, usize), cache: &mut [NamedTensor]) {
+    for layer in 0..c.n_layers {
+        let of_block = [Hook::AttnOut, Hook::MlpOut].map(|hook| (hook.name(layer), Site::Of(hook)));
+        let of_stream = [Site::Embed, Site::PosEmbed].map(|site| (format!("hook_{}", site.name()), site));
+        let of_stream = of_stream.into_iter().filter(|_| layer == 0);
+        for (name, site) in of_block.into_iter().chain(of_stream) {
+            let here = cache.iter_mut().filter(|tensor| tensor.name == name);
+            here.for_each(|tensor| patch.edit_rows((layer, site), &mut tensor.values, len));
+        }
+    }
+}
 
 /// Every hook of `run_with_cache`, without the batch dimension, from the forward pass of `tokens`.
 pub fn cache(weights: &Weights, tokens: &[Token], from: &Activations) -> Vec<NamedTensor> {
     let (of, layout) = (weights.params(), &weights.layout);
     let nothing = Patch::default();
-    let tile = Tile::without_tokens(from.keys.clone(), &nothing);
+    let tile = Tile::again(from, &nothing);
     let mut hooks = Hooks { len: from.len, tensors: Vec::new() };
     hooks.embed(of, layout.embed(), tokens);
     for (layer, (at, block)) in layout.blocks.iter().zip(&from.blocks).enumerate() {

@@ -43,7 +43,7 @@ pub mod weights_file;
 pub use activations::Activations;
 pub use backend::{Backend, Transformer, composed_loss};
 pub use batch::{BatchResult, Workspace};
-pub use cache::cache;
+pub use cache::{cache, edit_cache};
 pub use config::{ConfigError, ModelConfig};
 pub use donor::{Donor, hook_rows};
 pub use edit::{AblationKind, Change, Edit, Hook, Means, PatternKind, Positions};

@@ -21,13 +21,14 @@ use crate::task::{Class, Token};
 pub fn forward(weights: &Weights, tokens: &[Token], patch: &Patch, to: &mut Activations) {
     let tile = Tile::new(weights.config(), [(tokens, patch)]);
     forward_tile(weights, &tile, to, &|| ());
-    to.keys.clone_from(&tile.sequences[0].keys);
+    to.take_sequence(&tile, 0);
 }
 
 /// Like [`forward`], for the sequences of a tile; `between` is called before each block, and may wait.
 pub(super) fn forward_tile(weights: &Weights, tile: &Tile<'_>, to: &mut Activations, between: &dyn Fn()) {
     to.fit(weights.config(), tile);
-    embed::embed(weights.params(), weights.layout.embed(), tile, &mut to.blocks[0].resid_pre);
+    let layer = tile.layer(0, weights.config().n_layers);
+    embed::embed(weights.params(), weights.layout.embed(), layer, &mut to.blocks[0].resid_pre);
     blocks_from(0, weights, tile, to, between);
     if tile.has_logits {
         logits(weights, to);
@@ -49,8 +50,8 @@ pub fn forward_each(
     tile.has_logits = with_logits;
     let [all, one] = buffers;
     forward_tile(weights, &tile, all, between);
-    if let [alone] = &tile.sequences[..] {
-        all.keys.clone_from(&alone.keys);
+    if sequences.len() == 1 {
+        all.take_sequence(&tile, 0);
         return each(0, all);
     }
     for index in 0..sequences.len() {
@@ -63,13 +64,16 @@ pub fn forward_each(
 /// [`forward`] with the patch.
 pub fn forward_again(weights: &Weights, patch: &Patch, from: &Activations, to: &mut Activations) {
     let Some((first, stage)) = patch.start() else { return to.clone_from(from) };
-    let (c, tile) = (weights.config(), Tile::without_tokens(from.keys.clone(), patch));
+    let (c, tile) = (weights.config(), Tile::again(from, patch));
     to.fit(c, &tile);
-    to.keys.clone_from(&from.keys);
+    to.take_sequence(&tile, 0);
     // All later blocks are overwritten completely.
     to.blocks[..=first].clone_from_slice(&from.blocks[..=first]);
     let layer = tile.layer(first, c.n_layers);
-    if stage == Stage::Input {
+    if stage == Stage::Embedding {
+        embed::embed(weights.params(), weights.layout.embed(), layer, &mut to.blocks[first].resid_pre);
+    }
+    if stage <= Stage::Input {
         blocks_from(first, weights, &tile, to, &|| ());
     } else {
         if stage == Stage::Heads {
@@ -162,7 +166,7 @@ pub fn normalized(weights: &Weights, stream: &[f32]) -> Vec<f32> {
 /// Queries, keys and values of one sequence before any rotation, `[pos, 3, n_heads, d_head]`: `hook_q`, `hook_k`, `hook_v`.
 pub(super) fn unrotated<'a>(weights: &Weights, from: &'a Activations, layer: usize) -> Cow<'a, [f32]> {
     let patch = Patch::default();
-    let (tile, qkv) = (Tile::without_tokens(from.keys.clone(), &patch), &from.blocks[layer].attn.qkv);
+    let (tile, qkv) = (Tile::again(from, &patch), &from.blocks[layer].attn.qkv);
     attention::unrotated(weights.params(), tile.layer(layer, weights.config().n_layers), qkv)
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::config::ModelConfig;
 use super::edit::{Change, Edit, Hook, Means, PatternKind, Positions};
+use super::rule::Site;
 use super::visible::VisibleKeys;
 
 /// Edits in the form that a pass applies: values by layer.
@@ -20,10 +21,10 @@ pub(super) struct BlockEdit {
     pub(super) patterns: Vec<PatternEdit>,
 }
 
-/// The columns of a hook from `first` on are changed by `values`, `[rows, width]`, at some positions.
+/// The columns of a site from `first` on are changed by `values`, `[rows, width]`, at some positions.
 #[derive(Clone, Debug)]
 struct Columns {
-    hook: Hook,
+    site: Site,
     first: usize,
     width: usize,
     op: Op,
@@ -95,6 +96,8 @@ pub enum PatternRows {
 /// The part of a block from which an edit makes it run again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
+    /// The embeddings, of the first block alone.
+    Embedding,
     /// The whole block.
     Input,
     /// What the heads write.
@@ -106,7 +109,7 @@ pub(super) enum Stage {
 }
 
 impl Hook {
-    fn stage(self) -> Stage {
+    pub(super) fn stage(self) -> Stage {
         match self {
             Self::ResidPre | Self::Q | Self::K | Self::V => Stage::Input,
             Self::Pattern | Self::Z | Self::AttnOut | Self::ResidMid => Stage::Heads,
@@ -168,7 +171,8 @@ impl Patch {
                     _ => {
                         let (first, width) = (hook.first(config, index), hook.width(config));
                         let (op, values) = (Op::Put, values(edit, index));
-                        block.columns.push(Columns { hook, first, width, op, values, positions });
+                        let site = Site::Of(hook);
+                        block.columns.push(Columns { site, first, width, op, values, positions });
                     }
                 }
             }
@@ -176,17 +180,18 @@ impl Patch {
         patch
     }
 
-    /// Changes an index of a hook in a block at some positions by `values`, `[rows, width]`: the same row everywhere, or one
+    /// Changes an index of a site in a block at some positions by `values`, `[rows, width]`: the same row everywhere, or one
     /// row per position, of which those after the last stay as they are.
     pub fn push(
         &mut self,
         config: &ModelConfig,
-        (layer, hook, index): (usize, Hook, usize),
+        (layer, site, index): (usize, impl Into<Site>, usize),
         positions: Positions,
         (op, values): (Op, Vec<f32>),
     ) {
-        let (first, width) = (hook.first(config, index), hook.width(config));
-        self.block_mut(config, layer).columns.push(Columns { hook, first, width, op, values, positions });
+        let site = site.into();
+        let (first, width) = (site.first(config, index), site.width(config));
+        self.block_mut(config, layer).columns.push(Columns { site, first, width, op, values, positions });
     }
 
     /// Replaces rows of a head's pattern.
@@ -205,7 +210,7 @@ impl Patch {
     pub fn without(&self, (layer, hook): (usize, Hook)) -> Self {
         let mut rest = self.clone();
         let block = rest.blocks.get_mut(layer).into_iter();
-        block.for_each(|block| block.columns.retain(|columns| columns.hook != hook));
+        block.for_each(|block| block.columns.retain(|columns| columns.site != hook.into()));
         rest
     }
 
@@ -226,9 +231,9 @@ impl Patch {
         hooks.iter().any(|hook| self.block(layer).edits(*hook))
     }
 
-    /// Edits rows of a hook, one for each position.
-    pub fn edit_rows(&self, (layer, hook): (usize, Hook), rows: &mut [f32], len: usize) {
-        self.block(layer).apply(hook, rows, &(0..len).collect::<Vec<_>>());
+    /// Edits rows of a site, one for each position.
+    pub fn edit_rows(&self, (layer, site): (usize, impl Into<Site>), rows: &mut [f32], len: usize) {
+        self.block(layer).apply(site.into(), rows, &(0..len).collect::<Vec<_>>());
     }
 
     fn block_mut(&mut self, config: &ModelConfig, layer: usize) -> &mut BlockEdit {
@@ -266,17 +271,18 @@ pub(super) fn rows_of(values: &[f32], columns: usize, range: std::ops::Range<usi
 impl BlockEdit {
     fn stage(&self) -> Option<Stage> {
         let patterns = self.patterns.first().map(|_| Stage::Heads);
-        self.columns.iter().map(|columns| columns.hook.stage()).chain(patterns).min()
+        self.columns.iter().map(|columns| columns.site.stage()).chain(patterns).min()
     }
 
-    /// Whether a hook is edited.
-    pub(super) fn edits(&self, hook: Hook) -> bool {
-        self.columns.iter().any(|columns| columns.hook == hook)
+    /// Whether a site is edited.
+    pub(super) fn edits(&self, site: impl Into<Site>) -> bool {
+        let site = site.into();
+        self.columns.iter().any(|columns| columns.site == site)
     }
 
     /// Edits the rows of a sequence at these positions.
-    pub(super) fn apply(&self, hook: Hook, rows: &mut [f32], positions: &[usize]) {
-        let columns = self.columns.iter().filter(|columns| columns.hook == hook);
+    pub(super) fn apply(&self, site: Site, rows: &mut [f32], positions: &[usize]) {
+        let columns = self.columns.iter().filter(|columns| columns.site == site);
         columns.for_each(|columns| columns.apply(rows, positions));
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use super::config::ModelConfig;
 use super::edit::{Hook, PatternKind, Positions};
 use super::ids::HeadId;
+use super::patch::Stage;
 use super::places::Places;
 use super::rule_table::EditTable;
 use super::visible::VisibleKeys;
@@ -19,6 +20,12 @@ pub enum Site {
     PosEmbed,
     /// A hook of a block.
     Of(Hook),
+}
+
+impl From<Hook> for Site {
+    fn from(hook: Hook) -> Self {
+        Self::Of(hook)
+    }
 }
 
 impl Site {
@@ -36,6 +43,22 @@ impl Site {
         match self {
             Self::Of(hook) => hook.indices(c),
             Self::Embed | Self::PosEmbed => 1,
+        }
+    }
+
+    /// The first column of an index in the rows of the pass.
+    pub(super) fn first(self, c: &ModelConfig, index: usize) -> usize {
+        match self {
+            Self::Of(hook) => hook.first(c, index),
+            Self::Embed | Self::PosEmbed => 0,
+        }
+    }
+
+    /// The part of a block from which an edit makes it run again.
+    pub(super) fn stage(self) -> Stage {
+        match self {
+            Self::Embed | Self::PosEmbed => Stage::Embedding,
+            Self::Of(hook) => hook.stage(),
         }
     }
 

@@ -5,9 +5,11 @@
 
 use std::ops::Range;
 
+use super::activations::Activations;
 use super::config::ModelConfig;
 use super::edit::Hook;
 use super::patch::{BlockEdit, Patch};
+use super::rule::Site;
 use super::visible::VisibleKeys;
 use crate::task::{Class, Example, Token};
 
@@ -77,10 +79,10 @@ impl<'a> Tile<'a> {
         tile
     }
 
-    /// One sequence, by its keys: for a pass that does not read tokens.
-    pub(super) fn without_tokens(keys: VisibleKeys, patch: &'a Patch) -> Self {
-        let mut tile = Self::default();
-        tile.push(keys, patch);
+    /// The sequence of a pass.
+    pub(super) fn again(of: &Activations, patch: &'a Patch) -> Self {
+        let mut tile = Self { tokens: of.tokens.clone(), ..Self::default() };
+        tile.push(of.keys.clone(), patch);
         tile
     }
 
@@ -185,6 +187,11 @@ impl<'a> Layer<'a> {
         self.live.map_or(&self.tile.positions, |live| &live.positions)
     }
 
+    /// The token of each row.
+    pub(super) fn tokens(self) -> &'a [usize] {
+        &self.tile.tokens
+    }
+
     /// The position of each row in its sequence.
     pub(super) fn positions_of_rows(self) -> &'a [usize] {
         &self.tile.positions
@@ -195,20 +202,22 @@ impl<'a> Layer<'a> {
         self.spans().last().map_or(0, |span| span.cells + span.queries.len() * span.rows.len())
     }
 
-    /// Whether a hook of any sequence is edited.
-    pub(super) fn edits(self, hook: Hook) -> bool {
-        self.tile.sequences.iter().any(|packed| packed.patch.block(self.index).edits(hook))
+    /// Whether a site of any sequence is edited.
+    pub(super) fn edits(self, site: impl Into<Site>) -> bool {
+        let site = site.into();
+        self.tile.sequences.iter().any(|packed| packed.patch.block(self.index).edits(site))
     }
 
-    /// Applies the edits of a hook to its rows, one for each row of the tile.
-    pub(super) fn edit_rows(self, hook: Hook, values: &mut [f32]) {
-        if !self.edits(hook) {
+    /// Applies the edits of a site to its rows, one for each row of the tile.
+    pub(super) fn edit_rows(self, site: impl Into<Site>, values: &mut [f32]) {
+        let site = site.into();
+        if !self.edits(site) {
             return;
         }
         let width = values.len() / self.rows().max(1);
         for span in self.spans() {
             let positions = &self.tile.positions[span.rows.clone()];
-            span.edit.apply(hook, &mut values[span.rows.start * width..span.rows.end * width], positions);
+            span.edit.apply(site, &mut values[span.rows.start * width..span.rows.end * width], positions);
         }
     }
 
@@ -221,7 +230,7 @@ impl<'a> Layer<'a> {
         let width = values.len() / rows.max(1);
         for span in self.spans() {
             let queries = span.queries.start * width..span.queries.end * width;
-            span.edit.apply(hook, &mut values[queries], span.positions);
+            span.edit.apply(hook.into(), &mut values[queries], span.positions);
         }
     }
 

@@ -55,6 +55,7 @@ enum Lower {
     Map,
     Lens,
     Probes,
+    FeatureProbes,
     Profile,
 }
 
@@ -62,7 +63,7 @@ impl Lower {
     fn height(self, app: &App, probe: &Probe) -> u16 {
         match self {
             Self::Map => component_map::height(probe),
-            Self::Lens | Self::Probes => lens::height(app),
+            Self::Lens | Self::Probes | Self::FeatureProbes => lens::height(app),
             Self::Profile => PROFILE,
         }
     }
@@ -72,6 +73,7 @@ impl Lower {
             Self::Map => component_map::render(ink, app, probe, area),
             Self::Lens => lens::render(ink, app, probe, area),
             Self::Probes => probes::render(ink, app, area),
+            Self::FeatureProbes => probes::of_features(ink, app, area),
             Self::Profile => profile::render(ink, app, probe, area),
         }
     }
@@ -81,6 +83,7 @@ impl Lower {
 fn panels(app: &App, probe: &Probe, height: u16) -> Vec<Lower> {
     let read = match app.settings.reader {
         StreamReader::Probes => Lower::Probes,
+        StreamReader::FeatureProbes => Lower::FeatureProbes,
         StreamReader::Lens => Lower::Lens,
     };
     let asked = if app.settings.logits == LogitPanel::Lens { read } else { Lower::Profile };

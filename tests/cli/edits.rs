@@ -1,6 +1,7 @@
 //! `--edits`: one file for every command that runs weights.
 
 use super::*;
+use headcount::model::weights_file::Container;
 
 fn weights() -> String {
     path("weights.safetensors").to_str().unwrap().to_owned()
@@ -168,4 +169,56 @@ fn a_dose_of_one_changes_nothing_and_of_zero_is_the_ablation() {
         let ran = run(dir, &of(&["ablate"], &weights, args));
         assert!(ran.status == 2 && ran.stderr.contains(said), "{}", ran.stderr);
     }
+}
+
+#[test]
+fn a_cache_under_edits_holds_what_the_edits_make_of_each_hook() {
+    let dir = tempfile::tempdir().unwrap();
+    let (dir, weights) = (dir.path(), weights());
+    let text = "edit = [{ site = \"embed\", scale = 0.5 }, { site = \"attn_out\", positions = \"2\", to = \"zero\" }, \
+                { site = \"mlp_out\", add = 1.0 }]\n";
+    std::fs::write(dir.join("e.toml"), text).unwrap();
+    let cache = |more: &[&str], out: &str| {
+        let args = ["inspect", "cache", "--weights", &weights, "--tokens", "1,5,3", "--out", out];
+        ok(dir, &[&args, more].concat());
+        let bytes = std::fs::read(dir.join(out)).unwrap();
+        let container = Container::parse(&bytes).unwrap();
+        let values = |name: &str| -> Vec<f32> {
+            let (values, _) = container.tensors[name].data().as_chunks();
+            values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+        };
+        [
+            "hook_embed",
+            "hook_pos_embed",
+            "blocks.0.hook_resid_pre",
+            "blocks.0.hook_attn_out",
+            "blocks.0.hook_resid_mid",
+            "blocks.0.hook_mlp_out",
+            "blocks.0.hook_resid_post",
+        ]
+        .map(values)
+    };
+    let clean = cache(&[], "clean.safetensors");
+    let [embed, positions, pre, attn, mid, mlp, post] = cache(&["--edits", "e.toml"], "edited.safetensors");
+    let is_sum = |sum: &[f32], a: &[f32], b: &[f32]| {
+        sum.iter().zip(a.iter().zip(b)).all(|(sum, (a, b))| (sum - a - b).abs() < 1e-5)
+    };
+    assert!(is_sum(&pre, &embed, &positions) && is_sum(&mid, &pre, &attn) && is_sum(&post, &mid, &mlp));
+    assert!(embed.iter().zip(&clean[0]).all(|(edited, clean)| (edited - 0.5 * clean).abs() < 1e-6));
+    let width = embed.len() / 3;
+    assert!(attn[2 * width..].iter().all(|x| *x == 0.0) && attn[..width].iter().any(|x| *x != 0.0));
+    let parts = [
+        "inspect",
+        "attribution",
+        "--weights",
+        &weights,
+        "--tokens",
+        "1,5,3",
+        "--edits",
+        "e.toml",
+        "--out",
+        "p",
+    ];
+    ok(dir, &parts);
+    assert!(std::fs::read(dir.join("p")).unwrap().len() > 1000);
 }

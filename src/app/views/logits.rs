@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Room, position, view};
 use crate::analysis::Component;
+use crate::analysis::probing::Reads;
 use crate::app::cursor::PAGE;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::moves::all_components;
@@ -16,7 +17,7 @@ use crate::inquiry::lens::{self, LENS_ACCURACY, LENS_LOGIT, LENS_LOSS, LENS_PRED
 use crate::inquiry::logits::{
     CONTRIBUTION, CORRECT, LOGITS, LOSS, MLP_PARTS, PREDICTION, PROBABILITY, SUM, TARGET, TOKEN,
 };
-use crate::inquiry::probing::{self, PROBE_ACCURACY, PROBE_RANDOM};
+use crate::inquiry::probing::{self, PROBE_ACCURACY, PROBE_R_SQUARED, PROBE_RANDOM, PROBE_RANDOM_R_SQUARED};
 use crate::inquiry::{Probe, Question};
 use crate::task::Split;
 
@@ -61,12 +62,17 @@ const PANELS: &[PanelEntry] = &[
             "lens",
             "the stream between the sublayers, read as logits: here, and over the validation set",
             [LENS_LOGIT, LENS_PREDICTION, LENS_LOSS, LENS_ACCURACY],
-            lens_of_stream, opened_by: |app| (app.settings.reader, app.settings.logits) = (StreamReader::Lens, LogitPanel::Lens)),
+            lens_of_stream, opened_by: |app| app.show_reader(StreamReader::Lens)),
     panel!(
             "probes",
             "how well linear probes read the target from the stream: at the cursor's position, and on average",
             [PROBE_ACCURACY, PROBE_RANDOM],
-            probes, opened_by: App::show_probes),
+            probes, opened_by: |app| app.show_reader(StreamReader::Probes)),
+    panel!(
+            "feature_probes",
+            "how well linear probes read the features of the target's class from the stream at the cursor's position",
+            [PROBE_R_SQUARED, PROBE_RANDOM_R_SQUARED],
+            feature_probes, opened_by: |app| app.show_reader(StreamReader::FeatureProbes)),
     panel!(
         "profile",
         "the contribution of the cursor's component at every position",
@@ -181,7 +187,7 @@ pub(crate) fn lens_of_stream(app: &App) -> Option<Panel> {
 }
 
 pub(crate) fn probes(app: &App) -> Option<Panel> {
-    let (answer, found) = app.studies.probing()?;
+    let (answer, found) = app.studies.probing(Reads::Target)?;
     let [accuracy, random] = probing::figures(answer, found);
     let position = app.cursor.position.min(found.len().saturating_sub(1));
     let of = |name: &str, figure: &Arc<Figure>| {
@@ -190,6 +196,21 @@ pub(crate) fn probes(app: &App) -> Option<Panel> {
     };
     let columns = of("accuracy", &accuracy).into_iter().chain(of("random", &random));
     Some(Panel::new("probes", [accuracy.axes[0].clone()]).and(columns))
+}
+
+/// Each feature of the target's class, and its random values.
+pub(crate) fn feature_probes(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.probing(Reads::Features(app.target_token()?))?;
+    let [own, random] = probing::of_features(answer, found, app.task())?;
+    let position = app.cursor.position.min(found.len().saturating_sub(1));
+    let column = |(feature, suffix, figure): (usize, &str, &Arc<Figure>)| {
+        let name = format!("{}{suffix}", app.task().features()[feature].key);
+        Column::new(name, figure, [At::Lead(0), At::Fixed(position), At::Fixed(feature)])
+    };
+    let features = 0..app.task().features().len();
+    let columns =
+        features.flat_map(|feature| [(feature, "", &own), (feature, "_random", &random)].map(column));
+    Some(Panel::new("feature_probes", [own.axes[0].clone()]).and(columns))
 }
 
 pub(crate) fn profile(app: &App) -> Option<Panel> {
@@ -231,16 +252,19 @@ const KEYS: &[Binding] = &[
     bind(
         &[Key::ch('b')],
         |app| {
-            if app.settings.reader == StreamReader::Probes {
-                Offer::set(|app| app.settings.reader = StreamReader::Lens)
-            } else if !app.has_data() {
-                Offer::nothing("probes are fitted on a data set: there is none")
-            } else {
-                Offer::set(App::show_probes)
-            }
+            let next = match app.settings.reader {
+                StreamReader::Lens if !app.has_data() => {
+                    return Offer::nothing("probes are fitted on a data set: there is none");
+                }
+                StreamReader::Lens => StreamReader::Probes,
+                StreamReader::Probes if app.task().features().is_empty() => StreamReader::Lens,
+                StreamReader::Probes => StreamReader::FeatureProbes,
+                StreamReader::FeatureProbes => StreamReader::Lens,
+            };
+            Offer::set(move |app| app.show_reader(next))
         },
         JOIN,
-        "linear probes of the target in place of the logit lens",
+        "in place of the lens: linear probes of the target, of features",
     ),
     bind(
         &[Key::ch('x')],
@@ -264,9 +288,13 @@ fn asks(app: &App) -> Vec<Asked> {
     let is_relative = app.settings.contributions == ContributionsFrom::Mean;
     let means = app.of_validation().filter(|_| is_relative);
     let means = means.map(|subject| (subject, Question::ComponentMeans));
-    let is_probed = app.settings.reader == StreamReader::Probes && app.can_probe();
-    let probing = app.of_validation().filter(|_| is_probed && app.is_labelled());
-    let probing = probing.map(|subject| (subject, Question::Probing));
+    let reads = match app.settings.reader {
+        StreamReader::Lens => None,
+        StreamReader::Probes => Some(Reads::Target),
+        StreamReader::FeatureProbes => app.target_token().map(Reads::Features),
+    };
+    let reads = reads.filter(|_| app.can_probe() && app.is_labelled());
+    let probing = app.of_validation().zip(reads).map(|(subject, reads)| (subject, Question::Probing(reads)));
     over_set.into_iter().chain(of_sequence).chain(means).chain(probing).collect()
 }
 
@@ -277,9 +305,9 @@ impl App {
         !probing::are_too_large(&self.options.model, longest)
     }
 
-    /// Shows probes in place of the lens.
-    fn show_probes(&mut self) {
-        (self.settings.reader, self.settings.logits) = (StreamReader::Probes, LogitPanel::Lens);
+    /// Shows what a reader reads of the stream.
+    fn show_reader(&mut self, reader: StreamReader) {
+        (self.settings.reader, self.settings.logits) = (reader, LogitPanel::Lens);
     }
 }
 

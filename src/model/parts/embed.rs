@@ -8,9 +8,10 @@ use super::linear::{Composition, Params};
 use super::positions::PositionEmbedding;
 use crate::model::config::ModelConfig;
 use crate::model::hooks::Hooks;
-use crate::model::kernels::{gather, gather_add, scatter_add};
+use crate::model::kernels::{self, gather, gather_add, scatter_add};
+use crate::model::rule::Site;
 use crate::model::tape::{Matrix, add};
-use crate::model::tile::Tile;
+use crate::model::tile::{Layer, Tile};
 use crate::task::Token;
 
 /// Ranges of `W_E`, `[d_vocab, d_model]`, and `W_pos`, `[n_ctx, d_model]`, in the flat buffer.
@@ -28,13 +29,19 @@ impl<'a> EmbedLayout<'a> {
     }
 }
 
-/// Writes the embeddings of the tokens of `tile` to `stream`, `[pos, d_model]`.
-pub(crate) fn embed(of: Params<'_>, at: EmbedLayout<'_>, tile: &Tile<'_>, stream: &mut [f32]) {
+/// Writes the embeddings of the tokens of the first layer to `stream`, `[pos, d_model]`, after the edits of each.
+pub(crate) fn embed(of: Params<'_>, at: EmbedLayout<'_>, layer: Layer<'_>, stream: &mut [f32]) {
     let d_model = of.config.d_model;
-    gather(stream, of.part(at.w_e), tile.tokens(), d_model);
-    if let Some(w_pos) = at.positions() {
-        gather_add(stream, of.part(w_pos), tile.positions(), d_model);
+    gather(stream, of.part(at.w_e), layer.tokens(), d_model);
+    layer.edit_rows(Site::Embed, stream);
+    let Some(w_pos) = at.positions() else { return };
+    if layer.edits(Site::PosEmbed) {
+        let mut rows = vec![0.0; stream.len()];
+        gather(&mut rows, of.part(w_pos), layer.positions_of_rows(), d_model);
+        layer.edit_rows(Site::PosEmbed, &mut rows);
+        return kernels::add(stream, &rows);
     }
+    gather_add(stream, of.part(w_pos), layer.positions_of_rows(), d_model);
 }
 
 /// Adds the gradients of both embeddings, given the gradient of the stream.
