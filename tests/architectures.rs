@@ -127,7 +127,7 @@ fn gradients_are_transformer_lens_own() {
     let mut worst = 0.0_f32;
     for reference in references() {
         let values = Workspace::default()
-            .loss(&reference.weights, &reference.rows(), LossDtype::default(), true)
+            .loss(&reference.weights, &reference.rows(), (LossDtype::default(), None), true)
             .gradient;
         let ours = Weights { values, ..reference.weights.clone() };
         let theirs = reference.of_kind("grad");

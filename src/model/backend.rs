@@ -12,6 +12,8 @@ use super::config::ModelConfig;
 use super::layout::Layout;
 use super::loss_dtype::LossDtype;
 use super::one_hot::{OneHot, Sequences};
+use super::patch::{Patch, PatchOf};
+use super::visible::VisibleKeys;
 use super::weights::Weights;
 use crate::task::{Dataset, Example, Split};
 
@@ -24,12 +26,26 @@ pub struct Transformer {
     pub layout: Arc<Layout>,
     /// Buffers for the CPU.
     pub workspace: Arc<Workspace>,
+    /// The edits of each sequence's pass, if any.
+    pub edits: Option<Arc<PatchOf>>,
 }
 
 impl Transformer {
     /// A model of this layout.
     pub fn new(layout: Arc<Layout>) -> Self {
-        Self { loss_dtype: LossDtype::default(), layout, workspace: Arc::default() }
+        Self { loss_dtype: LossDtype::default(), layout, workspace: Arc::default(), edits: None }
+    }
+}
+
+impl Transformer {
+    /// The edits of a batch, with the keys that each query sees; none without edits.
+    fn edits_of(&self, examples: &[Example<'_>]) -> Vec<(Patch, VisibleKeys)> {
+        let c = &self.layout.config;
+        let of = |edits: &Arc<PatchOf>| {
+            let each = examples.iter().map(Example::tokens);
+            each.map(|tokens| (edits(tokens), c.visible_keys(tokens))).collect()
+        };
+        self.edits.as_ref().map(of).unwrap_or_default()
     }
 }
 
@@ -86,7 +102,9 @@ pub trait Backend: Device<f32> + TensorFromVec<bool> + Cache {
         rows: &[usize],
     ) -> Result<Vec<f32>, Self::Err> {
         let batch = sequences.batch(self, rows)?;
-        let logits = composed::logits(self, &model.layout, params.clone(), batch.tokens, batch.len)?;
+        let edits = model.edits_of(&sequences.examples(rows));
+        let logits =
+            composed::logits(self, (&model.layout, &edits), params.clone(), batch.tokens, batch.len)?;
         Ok(logits.as_vec())
     }
 
@@ -146,15 +164,17 @@ fn composition<D: Backend, T: Tape<f32, D>>(
     batch: OneHot<D>,
     examples: &[Example<'_>],
 ) -> Result<Tensor<Rank0, f32, D, T>, D::Err> {
+    let edits = model.edits_of(examples);
+    let of = (&*model.layout, &edits[..]);
     match model.loss_dtype {
-        LossDtype::F32 => composed::loss(device, &model.layout, params, batch),
+        LossDtype::F32 => composed::loss(device, of, params, batch),
         LossDtype::F64 => {
             let mut targets = Vec::new();
             for example in examples {
                 targets.extend(example.targets());
                 targets.resize(targets.len().next_multiple_of(batch.len), None);
             }
-            composed::loss_in_f64(device, &model.layout, params, batch, &targets)
+            composed::loss_in_f64(device, of, params, batch, &targets)
         }
     }
 }
@@ -176,7 +196,8 @@ impl Backend for Cpu {
         let mut weights = Weights { layout: Arc::clone(&model.layout), values: workspace.buffer() };
         weights.values.resize(model.layout.len, 0.0);
         params.copy_into(&mut weights.values);
-        let result = workspace.loss(&weights, &sequences.examples(rows), model.loss_dtype, T::OWNS_TAPE);
+        let how = (model.loss_dtype, model.edits.as_deref());
+        let result = workspace.loss(&weights, &sequences.examples(rows), how, T::OWNS_TAPE);
         workspace.give_back(weights.values);
         let loss = self.try_tensor(result.loss)?;
         let (params_ghost, loss_ghost) = (params.ghost(), loss.ghost());

@@ -10,7 +10,7 @@ use super::adjoints::Adjoints;
 use super::config::ModelConfig;
 use super::loss_dtype::LossDtype;
 use super::pass::{backward, cross_entropy, forward_tile};
-use super::patch::Patch;
+use super::patch::{Patch, PatchOf};
 use super::tile::{self, Tile, tiles};
 use super::weights::Weights;
 use crate::task::Example;
@@ -68,7 +68,7 @@ impl Workspace {
         &self,
         weights: &Weights,
         batch: &[Example<'_>],
-        loss_dtype: LossDtype,
+        (loss_dtype, patch_of): (LossDtype, Option<&PatchOf>),
         with_gradient: bool,
     ) -> BatchResult {
         // A batch of sequences without targets has loss and gradient 0.
@@ -92,7 +92,8 @@ impl Workspace {
                 gradient.resize(width, 0.0);
                 let range = chunk * tiles.len() / chunks..(chunk + 1) * tiles.len() / chunks;
                 let gradient = with_gradient.then_some(gradient);
-                self.chunk((weights, &transposed), batch, &tiles[range], (scale, loss_dtype), gradient)
+                let how = (scale, loss_dtype, patch_of);
+                self.chunk((weights, &transposed), batch, &tiles[range], how, gradient)
             })
             .collect();
         let mut gradient = self.buffer();
@@ -119,14 +120,17 @@ impl Workspace {
         weights: (&Weights, &[f32]),
         batch: &[Example<'_>],
         tiles: &[Range<usize>],
-        (scale, loss_dtype): (f32, LossDtype),
+        (scale, loss_dtype, patch_of): (f32, LossDtype, Option<&PatchOf>),
         mut gradient: Option<&mut Vec<f32>>,
     ) -> f64 {
         let mut scratch = lock(&self.scratch).pop().unwrap_or_default();
         scratch.adjoints.loss_dtype = loss_dtype;
-        let losses = tiles
-            .iter()
-            .map(|tile| scratch.tile(weights, &batch[tile.clone()], scale, gradient.as_deref_mut()));
+        let losses = tiles.iter().map(|tile| {
+            let examples = &batch[tile.clone()];
+            let of = |patch_of: &PatchOf| examples.iter().map(|example| patch_of(example.tokens())).collect();
+            let patches: Vec<Patch> = patch_of.map(of).unwrap_or_default();
+            scratch.tile(weights, (examples, &patches), scale, gradient.as_deref_mut())
+        });
         let total = losses.sum();
         lock(&self.scratch).push(scratch);
         total
@@ -134,16 +138,18 @@ impl Workspace {
 }
 
 impl Scratch {
-    /// The summed loss of the sequences of one tile; adds `scale` times its gradient, if requested.
+    /// The summed loss of the sequences of one tile, with their patches if there are any; adds `scale` times its gradient, if
+    /// requested.
     fn tile(
         &mut self,
         (weights, transposed): (&Weights, &[f32]),
-        examples: &[Example<'_>],
+        (examples, patches): (&[Example<'_>], &[Patch]),
         scale: f32,
         gradient: Option<&mut Vec<f32>>,
     ) -> f64 {
         let (c, nothing) = (weights.config(), Patch::default());
-        let (tile, targets) = Tile::scored(c, examples, &nothing);
+        let patches = patches.iter().chain(std::iter::repeat(&nothing));
+        let (tile, targets) = Tile::scored(c, examples, patches);
         if targets.is_empty() {
             return 0.0;
         }

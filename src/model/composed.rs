@@ -9,25 +9,30 @@
 use dfdx::prelude::*;
 
 use super::config::ModelConfig;
+use super::edit::Hook;
 use super::layout::Layout;
 use super::one_hot::OneHot;
 use super::parts::linear::Composition;
 use super::parts::unembed::cross_entropy_in_f64;
+use super::patch::Patch;
 use super::tape::{Matrix, Vector, flat, shifted};
-use super::visible::AttentionDirection;
+use super::visible::{AttentionDirection, VisibleKeys};
 use crate::task::Class;
+
+/// A model, and the edits of each sequence with the keys that its queries see; none without edits.
+pub(super) type Edited<'a> = (&'a Layout, &'a [(Patch, VisibleKeys)]);
 
 /// Mean cross-entropy over the targets of a batch, in nats. `params` is the flat buffer, `[parameters]`.
 pub(super) fn loss<D: Device<f32>, T: Tape<f32, D>>(
     device: &D,
-    layout: &Layout,
+    of: Edited<'_>,
     params: Vector<D, T>,
     batch: OneHot<D>,
 ) -> Result<Tensor<Rank0, f32, D, T>, D::Err> {
     let rows = batch.sequences * batch.len;
-    let logits = logits(device, layout, params, batch.tokens, batch.len)?;
+    let logits = logits(device, of, params, batch.tokens, batch.len)?;
     // Rows without a target are zero: they add nothing, and their gradient is zero.
-    let targets = batch.targets.try_reshape_like(&(rows, layout.config.outputs()))?;
+    let targets = batch.targets.try_reshape_like(&(rows, of.0.config.outputs()))?;
     let sum = flat(logits.try_log_softmax::<Axis<1>>()?)?.try_mul(flat(targets)?)?.try_sum()?;
     sum.try_div(-(batch.scored as f32))
 }
@@ -36,15 +41,15 @@ pub(super) fn loss<D: Device<f32>, T: Tape<f32, D>>(
 /// padding.
 pub(super) fn loss_in_f64<D: Device<f32>, T: Tape<f32, D>>(
     device: &D,
-    layout: &Layout,
+    of: Edited<'_>,
     params: Vector<D, T>,
     batch: OneHot<D>,
     targets: &[Option<Class>],
 ) -> Result<Tensor<Rank0, f32, D, T>, D::Err> {
-    let logits = flat(logits(device, layout, params, batch.tokens, batch.len)?)?;
+    let logits = flat(logits(device, of, params, batch.tokens, batch.len)?)?;
     let (mut gradient, scored) = (logits.as_vec(), batch.scored as f64);
     let by = (1.0 / scored) as f32;
-    let loss = cross_entropy_in_f64(&mut gradient, targets, layout.config.outputs(), by) / scored;
+    let loss = cross_entropy_in_f64(&mut gradient, targets, of.0.config.outputs(), by) / scored;
     let gradient = device.try_tensor_from_vec(gradient, *logits.shape())?;
     // The derivative of the product is the gradient, but its value is not the loss.
     shifted(logits.try_mul(gradient)?.try_sum()?, |_| device.try_tensor(loss as f32))
@@ -53,27 +58,31 @@ pub(super) fn loss_in_f64<D: Device<f32>, T: Tape<f32, D>>(
 /// Logits of a batch of sequences of `len` tokens, each a row of one-hot vectors; result `[batch * pos, d_vocab_out]`.
 pub(super) fn logits<D: Device<f32>, T: Tape<f32, D>>(
     device: &D,
-    layout: &Layout,
+    of: Edited<'_>,
     params: Vector<D, T>,
     tokens: Matrix<D, NoneTape>,
     len: usize,
 ) -> Result<Matrix<D, T>, D::Err> {
     let batch = tokens.shape().0;
+    let (layout, edits) = of;
     let (config, rotation) = (&layout.config, layout.rotation());
     let tokens = tokens.try_reshape_like(&(batch * len, config.d_vocab))?;
     let ones = device.try_ones_like(&(batch * len, 1))?;
     let visible = visible(device, config, &tokens, (batch, len))?;
     let mut model =
-        Composition { device, config, params, batch, len, ones, visible, rotation, positions: None };
+        Composition { device, config, params, batch, len, ones, visible, rotation, positions: None, edits };
     if let Some(w_pos) = layout.positions_in_attention() {
         model.positions = Some(model.tiled_positions(w_pos)?);
     }
     let mut stream = model.embed(layout.embed(), &tokens)?;
-    for block in &layout.blocks {
-        stream = model.attention(&block.attn, stream)?;
+    for (layer, block) in layout.blocks.iter().enumerate() {
+        stream = model.edited((layer, Hook::ResidPre), 0, stream)?;
+        stream = model.attention((layer, &block.attn), stream)?;
+        stream = model.edited((layer, Hook::ResidMid), 0, stream)?;
         if let Some(mlp) = &block.mlp {
-            stream = model.mlp(mlp, stream)?;
+            stream = model.mlp((layer, mlp), stream)?;
         }
+        stream = model.edited((layer, Hook::ResidPost), 0, stream)?;
     }
     model.unembed(layout.unembed(), stream)
 }

@@ -10,6 +10,8 @@ mod composed;
 mod config;
 mod donor;
 pub mod edit;
+mod edit_backward;
+mod edit_composed;
 mod exponentials;
 mod fold;
 #[cfg(feature = "cuda")]
@@ -63,7 +65,7 @@ pub use pass::{
     attn_out, cross_entropy, embed_rows, forward, forward_again, forward_each, mlp_out, normalized,
     pos_embed_rows, unembed,
 };
-pub use patch::{Op, Patch, PatternRows};
+pub use patch::{Op, Patch, PatchOf, PatternRows};
 pub use place::TensorView;
 pub use places::Places;
 pub use rule::{Becomes, EditDirection, EditRule, Reader, Site};

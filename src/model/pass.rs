@@ -4,14 +4,15 @@
 
 use std::borrow::Cow;
 
-use super::activations::Activations;
+use super::activations::{Activations, BlockActivations};
 use super::adjoints::Adjoints;
 use super::edit::Hook;
+use super::layout::BlockLayout;
 use super::parts::linear::Params;
 use super::parts::norm::Normed;
 use super::parts::{attention, embed, mlp, unembed as readout};
 use super::patch::{Patch, Stage};
-use super::tile::{Layer, Tile};
+use super::tile::{Layer, Rows, Tile};
 use super::weights::Weights;
 use crate::task::{Class, Token};
 
@@ -202,8 +203,8 @@ pub fn cross_entropy(logits: &[f32], targets: &[Option<Class>], d_vocab_out: usi
 }
 
 /// Adds the gradient of `scale` times the summed cross-entropy of a tile to `grads`, in the layout of the weights, and
-/// returns the sum unscaled. `transposed` is [`Weights::transposed`], `targets` has one entry per row of the last layer, and `from` must hold the pass of this tile
-/// without edits.
+/// returns the sum unscaled. `transposed` is [`Weights::transposed`], `targets` has one entry per row of the last layer, and
+/// `from` must hold the pass of this tile.
 pub(super) fn backward(
     (weights, transposed): (&Weights, &[f32]),
     (tile, targets): (&Tile<'_>, &[Option<Class>]),
@@ -218,12 +219,40 @@ pub(super) fn backward(
     let targets = (&from.logits[..], targets, scale);
     let loss = readout::backward(of, layout.unembed(), targets, through, scratch, grads);
     for (index, (at, block)) in layout.blocks.iter().zip(&from.blocks).enumerate().rev() {
-        if let (Some(at), Some(from)) = (&at.mlp, &block.mlp) {
-            mlp::backward(of, at, from, scratch, grads);
-        }
         let layer = tile.layer(index, of.config.n_layers);
+        layer.back((Hook::ResidPost, Rows::Queries), || written(of, at, layer, block), &mut scratch.resid);
+        if let (Some(at), Some(from)) = (&at.mlp, &block.mlp) {
+            mlp::backward(of, at, layer, from, scratch, grads);
+        }
+        let after_heads = || {
+            let mut stream = vec![0.0; block.resid_mid.len()];
+            attention::sum(of, &at.attn, layer, (&block.resid_pre, &block.attn.z), &mut stream);
+            stream
+        };
+        layer.back((Hook::ResidMid, Rows::Queries), after_heads, &mut scratch.resid);
         attention::backward(of, &at.attn, layer, (&block.ln1, &block.attn), scratch, grads);
+        let before = || {
+            let Some(before) = index.checked_sub(1) else {
+                let mut stream = vec![0.0; block.resid_pre.len()];
+                embed::embed(of, layout.embed(), layer, &mut stream);
+                return stream;
+            };
+            let layer = tile.layer(before, of.config.n_layers);
+            let mut stream = written(of, &layout.blocks[before], layer, &from.blocks[before]);
+            layer.edit_queries(Hook::ResidPost, &mut stream);
+            stream
+        };
+        layer.back((Hook::ResidPre, Rows::All), before, &mut scratch.resid);
     }
-    embed::backward(of.config, layout.embed(), tile, &scratch.resid, grads);
+    embed::backward(of, layout.embed(), tile.layer(0, of.config.n_layers), &scratch.resid, grads);
     loss
+}
+
+/// The stream after a block, before the edits of `hook_resid_post`.
+fn written(of: Params<'_>, at: &BlockLayout, layer: Layer<'_>, from: &BlockActivations) -> Vec<f32> {
+    let mut stream = from.resid_mid.clone();
+    if let (Some(at), Some(mlp)) = (&at.mlp, &from.mlp) {
+        mlp::sum(of, at, layer, (&from.resid_mid, &mlp.post), &mut stream);
+    }
+    stream
 }

@@ -6,6 +6,7 @@ use super::config::ModelConfig;
 use super::edit::{Change, Edit, Hook, Means, PatternKind, Positions};
 use super::rule::Site;
 use super::visible::VisibleKeys;
+use crate::task::Token;
 
 /// Edits in the form that a pass applies: values by layer.
 #[derive(Clone, Debug, Default)]
@@ -14,20 +15,23 @@ pub struct Patch {
     pub(super) blocks: Vec<BlockEdit>,
 }
 
+/// The patch of a sequence.
+pub type PatchOf = dyn Fn(&[Token]) -> Patch + Send + Sync;
+
 /// The edits of a block.
 #[derive(Clone, Debug, Default)]
 pub(super) struct BlockEdit {
-    columns: Vec<Columns>,
+    pub(super) columns: Vec<Columns>,
     pub(super) patterns: Vec<PatternEdit>,
 }
 
 /// The columns of a site from `first` on are changed by `values`, `[rows, width]`, at some positions.
 #[derive(Clone, Debug)]
-struct Columns {
-    site: Site,
-    first: usize,
-    width: usize,
-    op: Op,
+pub(super) struct Columns {
+    pub(super) site: Site,
+    pub(super) first: usize,
+    pub(super) width: usize,
+    pub(super) op: Op,
     values: Vec<f32>,
     positions: Positions,
 }
@@ -70,8 +74,8 @@ impl Op {
 #[derive(Clone, Debug)]
 pub(super) struct PatternEdit {
     pub(super) head: usize,
-    rows: PatternRows,
-    positions: Positions,
+    pub(super) rows: PatternRows,
+    pub(super) positions: Positions,
 }
 
 /// The rows of a replaced pattern.
@@ -288,14 +292,16 @@ impl BlockEdit {
 }
 
 impl Columns {
-    fn apply(&self, rows: &mut [f32], positions: &[usize]) {
-        let is_same = self.values.len() == self.width;
+    /// The values at a position; `None` if it stays.
+    pub(super) fn values_at(&self, position: usize) -> Option<&[f32]> {
+        let from = if self.values.len() == self.width { 0 } else { position * self.width };
+        self.values.get(from..from + self.width).filter(|_| self.positions.has(position))
+    }
+
+    pub(super) fn apply(&self, rows: &mut [f32], positions: &[usize]) {
         let width = rows.len() / positions.len().max(1);
         for (&position, row) in positions.iter().zip(rows.chunks_exact_mut(width.max(1))) {
-            let from = if is_same { 0 } else { position * self.width };
-            if let Some(values) = self.values.get(from..from + self.width)
-                && self.positions.has(position)
-            {
+            if let Some(values) = self.values_at(position) {
                 self.op.apply(&mut row[self.first..self.first + self.width], values);
             }
         }

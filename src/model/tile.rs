@@ -92,13 +92,14 @@ impl<'a> Tile<'a> {
         self.sequences.push(Packed { keys, patch, first, first_live: first });
     }
 
-    /// These sequences, of which the last layer computes only the rows with a target; and the targets of those rows.
+    /// These sequences with their patches, of which the last layer computes only the rows with a target; and the targets of
+    /// those rows.
     pub(super) fn scored(
         c: &ModelConfig,
         examples: &[Example<'a>],
-        patch: &'a Patch,
+        patches: impl Iterator<Item = &'a Patch>,
     ) -> (Self, Vec<Option<Class>>) {
-        let mut tile = Self::new(c, examples.iter().map(|example| (example.tokens(), patch)));
+        let mut tile = Self::new(c, examples.iter().map(Example::tokens).zip(patches));
         let (mut live, mut targets) = (Live::default(), Vec::new());
         for (packed, example) in tile.sequences.iter_mut().zip(examples) {
             packed.first_live = live.rows.len();
@@ -120,11 +121,6 @@ impl<'a> Tile<'a> {
     /// Token of each row.
     pub(super) fn tokens(&self) -> &[usize] {
         &self.tokens
-    }
-
-    /// Position of each row in its sequence.
-    pub(super) fn positions(&self) -> &[usize] {
-        &self.positions
     }
 
     /// Cells of one head's pattern in the sequences before one, if all rows are computed.
@@ -150,6 +146,15 @@ pub(crate) struct Layer<'a> {
     tile: &'a Tile<'a>,
     index: usize,
     live: Option<&'a Live>,
+}
+
+/// Which rows of a layer a site has.
+#[derive(Clone, Copy)]
+pub(crate) enum Rows {
+    /// All of the tile.
+    All,
+    /// Those of the queries.
+    Queries,
 }
 
 /// One sequence of a tile in one layer.
@@ -210,27 +215,68 @@ impl<'a> Layer<'a> {
 
     /// Applies the edits of a site to its rows, one for each row of the tile.
     pub(super) fn edit_rows(self, site: impl Into<Site>, values: &mut [f32]) {
-        let site = site.into();
-        if !self.edits(site) {
-            return;
-        }
-        let width = values.len() / self.rows().max(1);
-        for span in self.spans() {
-            let positions = &self.tile.positions[span.rows.clone()];
-            span.edit.apply(site, &mut values[span.rows.start * width..span.rows.end * width], positions);
-        }
+        self.edit((site.into(), Rows::All), values, |edit, site, rows, positions| {
+            edit.apply(site, rows, positions);
+        });
     }
 
     /// Applies the edits of a hook to its rows, one for each query; what follows the queries is left.
     pub(super) fn edit_queries(self, hook: Hook, values: &mut [f32]) {
-        if !self.edits(hook) {
+        let apply = |edit: &BlockEdit, site, rows: &mut [f32], positions: &[usize]| {
+            edit.apply(site, rows, positions);
+        };
+        self.edit((hook.into(), Rows::Queries), values, apply);
+    }
+
+    fn edit(
+        self,
+        (site, of): (Site, Rows),
+        values: &mut [f32],
+        apply: impl Fn(&BlockEdit, Site, &mut [f32], &[usize]),
+    ) {
+        if !self.edits(site) {
             return;
         }
-        let rows = if hook == Hook::Q { self.rows() } else { self.queries() };
-        let width = values.len() / rows.max(1);
+        let width = self.width((site, of), values.len());
         for span in self.spans() {
-            let queries = span.queries.start * width..span.queries.end * width;
-            span.edit.apply(hook.into(), &mut values[queries], span.positions);
+            let (rows, positions) = self.range(&span, of);
+            apply(span.edit, site, &mut values[rows.start * width..rows.end * width], positions);
+        }
+    }
+
+    /// In: the gradient of the rows of a site after its edits; out, in place: that of the rows before, which are computed if
+    /// there are edits.
+    pub(super) fn back(
+        self,
+        (site, of): (impl Into<Site>, Rows),
+        before: impl FnOnce() -> Vec<f32>,
+        grads: &mut [f32],
+    ) {
+        let site = site.into();
+        if !self.edits(site) {
+            return;
+        }
+        let values = before();
+        let width = self.width((site, of), values.len());
+        for span in self.spans() {
+            let (rows, positions) = self.range(&span, of);
+            let cells = rows.start * width..rows.end * width;
+            span.edit.back(site, &values[cells.clone()], &mut grads[cells], positions);
+        }
+    }
+
+    fn width(self, (site, of): (Site, Rows), values: usize) -> usize {
+        let is_of_queries = matches!(of, Rows::Queries) && site != Site::Of(Hook::Q);
+        values / if is_of_queries { self.queries() } else { self.rows() }.max(1)
+    }
+
+    fn range<'b>(self, span: &'b Span<'a>, of: Rows) -> (Range<usize>, &'b [usize])
+    where
+        'a: 'b,
+    {
+        match of {
+            Rows::All => (span.rows.clone(), &self.tile.positions[span.rows.clone()]),
+            Rows::Queries => (span.queries.clone(), span.positions),
         }
     }
 

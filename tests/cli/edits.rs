@@ -19,7 +19,7 @@ fn of<'a>(command: &'a [&'a str], weights: &'a str, more: &[&'a str]) -> Vec<&'a
 }
 
 const HEADS: &str = "[[edit]]\nsite = \"z\"\nheads = [0, 1]\nto = \"zero\"\n";
-const SCALED: &str = "[[edit]]\nsite = \"mlp_out\"\npositions = \"token=5\"\nscale = 0.0\n\n[[edit]]\nsite = \"embed\"\nadd = 0.5\n";
+const SCALED: &str = "[[edit]]\nsite = \"mlp_out\"\npositions = \"token=5\"\nscale = 0.0\n\n[[edit]]\nsite = \"embed\"\nscale = 0.5\n";
 
 #[test]
 fn a_file_of_edits_says_the_same_as_options_in_every_command() {

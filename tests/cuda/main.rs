@@ -7,6 +7,8 @@
 
 #[path = "../common/bars.rs"]
 mod bars;
+#[path = "../reference/edits.rs"]
+mod edits;
 mod emulator;
 mod explorer;
 mod failures;

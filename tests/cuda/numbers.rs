@@ -4,16 +4,27 @@ use std::sync::Arc;
 
 use dfdx::prelude::*;
 use headcount::analysis::{Tally, evaluate};
-use headcount::model::{Backend, ModelConfig, Patch, Transformer, Weights};
+use headcount::model::{Backend, ModelConfig, Patch, PatchOf, Transformer, Weights};
 use headcount::task::{Dataset, Split};
 
+use super::edits::{lists, patch_of};
 use super::gpu;
 use super::reference::models::{majority, odd_models, perturbed, random_batch};
 use super::reference::{Tensors, relative_l2, weights};
 
 /// `(loss, gradient)` over a split.
 fn gradient<D: Backend>(device: &D, weights: &Weights, data: &Arc<Dataset>, split: Split) -> (f32, Vec<f32>) {
-    let model = Transformer::new(Arc::clone(&weights.layout));
+    edited_gradient(device, weights, (data, split), None)
+}
+
+/// The same under edits.
+fn edited_gradient<D: Backend>(
+    device: &D,
+    weights: &Weights,
+    (data, split): (&Arc<Dataset>, Split),
+    edits: Option<Arc<PatchOf>>,
+) -> (f32, Vec<f32>) {
+    let model = Transformer { edits, ..Transformer::new(Arc::clone(&weights.layout)) };
     let params = device.try_tensor_from_vec(weights.values.clone(), (weights.values.len(),)).unwrap();
     let sequences = device.sequences(data, split, weights.config()).unwrap();
     let rows: Vec<usize> = (0..sequences.len()).rev().collect();
@@ -34,6 +45,23 @@ fn losses_and_gradients_of_odd_shapes_equal_the_cpus() {
         assert!((loss - expected).abs() < 1e-4 * expected, "{config:?}: {loss} {expected}");
         let error = relative_l2(&ours, &theirs);
         assert!(error < 1e-4, "{config:?}: {error}");
+    }
+}
+
+#[test]
+fn gradients_through_edits_equal_the_cpus() {
+    let Some(gpu) = gpu() else { return };
+    let is_small = |config: &&ModelConfig| config.n_layers == 2 && config.has_mlp();
+    let models = odd_models();
+    let config = models.iter().find(is_small).expect("a model of two layers");
+    let (weights, data) = (perturbed(config), Arc::new(random_batch(config, 5)));
+    for list in lists(config) {
+        let edits = || Some(patch_of(&weights, &list, 0));
+        let (loss, ours) = edited_gradient(&gpu, &weights, (&data, Split::Train), edits());
+        let (expected, theirs) = edited_gradient(&Cpu::default(), &weights, (&data, Split::Train), edits());
+        assert!((loss - expected).abs() < 1e-4 * expected, "{list:?}: {loss} {expected}");
+        let error = relative_l2(&ours, &theirs);
+        assert!(error < 1e-3, "{list:?}: {error}");
     }
 }
 

@@ -1,5 +1,8 @@
 //! Gradients against PyTorch's, against dfdx's operations, and against finite differences in double precision.
 
+mod edited;
+#[path = "../reference/edits.rs"]
+mod edits;
 mod plain;
 #[path = "../reference/mod.rs"]
 mod reference;

@@ -47,7 +47,7 @@ fn models() -> impl Iterator<Item = ModelConfig> {
 }
 
 fn loss(weights: &Weights, batch: &[Example<'_>]) -> (f32, Vec<f32>) {
-    let result = Workspace::default().loss(weights, batch, LossDtype::F32, true);
+    let result = Workspace::default().loss(weights, batch, (LossDtype::F32, None), true);
     (result.loss, result.gradient)
 }
 

@@ -241,13 +241,24 @@ pub(crate) fn write(
     out: &mut [f32],
 ) {
     layer.edit_queries(Hook::Z, &mut attn.z);
+    sum(of, at, layer, (stream, &attn.z), out);
+}
+
+/// The same of `z` as it is.
+pub(crate) fn sum(
+    of: Params<'_>,
+    at: &AttentionLayout,
+    layer: Layer<'_>,
+    (stream, z): (&[f32], &[f32]),
+    out: &mut [f32],
+) {
     if layer.edits(Hook::AttnOut) {
-        let mut written = self::out(of, at, &attn.z);
+        let mut written = self::out(of, at, z);
         layer.edit_queries(Hook::AttnOut, &mut written);
         add_row(out, stream, layer.live(), &vec![0.0; of.config.d_model]);
         return add(out, &written);
     }
-    of.project((stream, layer.live()), &attn.z, of.config.d_heads(), (&at.w_o, &at.b_o), out);
+    of.project((stream, layer.live()), z, of.config.d_heads(), (&at.w_o, &at.b_o), out);
 }
 
 /// `z W_O + b_O`, `[pos, d_model]`: `hook_attn_out`.

@@ -6,12 +6,11 @@ use dfdx::prelude::*;
 
 use super::linear::{Composition, Params};
 use super::positions::PositionEmbedding;
-use crate::model::config::ModelConfig;
 use crate::model::hooks::Hooks;
 use crate::model::kernels::{self, gather, gather_add, scatter_add};
 use crate::model::rule::Site;
 use crate::model::tape::{Matrix, add};
-use crate::model::tile::{Layer, Tile};
+use crate::model::tile::{Layer, Rows};
 use crate::task::Token;
 
 /// Ranges of `W_E`, `[d_vocab, d_model]`, and `W_pos`, `[n_ctx, d_model]`, in the flat buffer.
@@ -46,15 +45,31 @@ pub(crate) fn embed(of: Params<'_>, at: EmbedLayout<'_>, layer: Layer<'_>, strea
 
 /// Adds the gradients of both embeddings, given the gradient of the stream.
 pub(crate) fn backward(
-    c: &ModelConfig,
+    of: Params<'_>,
     at: EmbedLayout<'_>,
-    tile: &Tile<'_>,
+    layer: Layer<'_>,
     stream: &[f32],
     grads: &mut [f32],
 ) {
-    scatter_add(&mut grads[at.w_e.clone()], stream, tile.tokens(), c.d_model);
-    if let Some(w_pos) = at.positions() {
-        scatter_add(&mut grads[w_pos.clone()], stream, tile.positions(), c.d_model);
+    let rows = [
+        (Site::Embed, Some(at.w_e), layer.tokens()),
+        (Site::PosEmbed, at.positions(), layer.positions_of_rows()),
+    ];
+    let (d_model, stream) = (of.config.d_model, &stream[..layer.rows() * of.config.d_model]);
+    for (site, at, rows) in rows {
+        let Some(at) = at else { continue };
+        if layer.edits(site) {
+            let mut own = stream.to_vec();
+            let embedding = || {
+                let mut values = vec![0.0; stream.len()];
+                gather(&mut values, of.part(at), rows, d_model);
+                values
+            };
+            layer.back((site, Rows::All), embedding, &mut own);
+            scatter_add(&mut grads[at.clone()], &own, rows, d_model);
+        } else {
+            scatter_add(&mut grads[at.clone()], stream, rows, d_model);
+        }
     }
 }
 
@@ -82,11 +97,9 @@ impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
         tokens: &Matrix<D, NoneTape>,
     ) -> Result<Matrix<D, T>, D::Err> {
         let w_e = self.matrix(at.w_e, self.config.d_vocab)?;
-        let embedding = tokens.retaped::<T>().try_matmul(w_e)?;
-        match at.positions() {
-            Some(w_pos) => add(embedding, self.tiled_positions(w_pos)?),
-            None => Ok(embedding),
-        }
+        let embedding = self.edited((0, Site::Embed), 0, tokens.retaped::<T>().try_matmul(w_e)?)?;
+        let Some(w_pos) = at.positions() else { return Ok(embedding) };
+        add(embedding, self.edited((0, Site::PosEmbed), 0, self.tiled_positions(w_pos)?)?)
     }
 
     /// `W_pos` of every row, `[batch * pos, d_model]`.

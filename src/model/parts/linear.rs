@@ -10,7 +10,9 @@ use super::rotary::Rotation;
 use crate::model::config::ModelConfig;
 use crate::model::kernels;
 use crate::model::matmul::{Mat, MatMut, Write, matmul};
+use crate::model::patch::Patch;
 use crate::model::tape::{Matrix, Vector, add};
+use crate::model::visible::VisibleKeys;
 
 /// Ranges of a matrix and of its bias in the flat buffer.
 pub(crate) type Place<'a> = (&'a Range<usize>, &'a Range<usize>);
@@ -106,6 +108,8 @@ pub(crate) struct Composition<'a, D: Device<f32>, T: Tape<f32, D>> {
     pub(crate) rotation: Option<&'a Rotation>,
     /// Of a model with shortformer positions: `W_pos` of every row, `[batch * pos, d_model]`.
     pub(crate) positions: Option<Matrix<D, T>>,
+    /// The edits of each sequence, with the keys that its queries see; none without edits.
+    pub(crate) edits: &'a [(Patch, VisibleKeys)],
 }
 
 impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {

@@ -15,7 +15,7 @@ use crate::model::hooks::Hooks;
 use crate::model::kernels;
 use crate::model::place::LayoutBuilder;
 use crate::model::tape::{Matrix, add};
-use crate::model::tile::Layer;
+use crate::model::tile::{Layer, Rows};
 
 /// The MLP of a block.
 #[derive(Clone, Debug)]
@@ -106,6 +106,17 @@ pub(crate) fn write(
     out: &mut [f32],
 ) {
     layer.edit_queries(Hook::Post, post);
+    sum(of, at, layer, (stream, post), out);
+}
+
+/// The same of `post` as it is.
+pub(crate) fn sum(
+    of: Params<'_>,
+    at: &MlpLayout,
+    layer: Layer<'_>,
+    (stream, post): (&[f32], &[f32]),
+    out: &mut [f32],
+) {
     if layer.edits(Hook::MlpOut) {
         out.copy_from_slice(&self::out(of, at, post));
         layer.edit_queries(Hook::MlpOut, out);
@@ -118,6 +129,7 @@ pub(crate) fn write(
 pub(crate) fn backward(
     of: Params<'_>,
     at: &MlpLayout,
+    layer: Layer<'_>,
     from: &MlpActivations,
     scratch: &mut Adjoints,
     grads: &mut [f32],
@@ -125,10 +137,29 @@ pub(crate) fn backward(
     let c = of.config;
     let (resid, input) = (&mut scratch.resid[..from.input.len()], &mut scratch.input[..from.input.len()]);
     let hidden = &mut scratch.hidden[..from.post.len()];
-    linear_backward(of, (&at.w_out, &at.b_out), &from.post, resid, hidden, grads);
+    let own = layer.edits(Hook::MlpOut).then(|| {
+        let mut own = resid.to_vec();
+        layer.back((Hook::MlpOut, Rows::Queries), || out(of, at, &from.post), &mut own);
+        own
+    });
+    let written = own.as_deref().unwrap_or(resid);
+    linear_backward(of, (&at.w_out, &at.b_out), &from.post, written, hidden, grads);
+    let neurons = || {
+        let (mut post, mut inner) = (vec![0.0; from.post.len()], from.inner.clone());
+        let ln = (c.norm_of_neurons(), of.affine(at.ln.as_ref()));
+        c.act_fn.forward(&from.pre, c.d_mlp, ln, &mut inner, &mut post);
+        post
+    };
+    layer.back((Hook::Post, Rows::Queries), neurons, hidden);
     let pre = (&from.pre[..], c.d_mlp);
     let ln = InnerNorm { norm: c.norm_of_neurons(), at: at.ln.as_ref() };
     c.act_fn.backward(of.values, ln, pre, &from.inner, hidden, grads);
+    let inputs = || {
+        let mut pre = vec![0.0; from.pre.len()];
+        of.linear(&from.input, c.d_model, (&at.w_in, &at.b_in), &mut pre);
+        pre
+    };
+    layer.back((Hook::Pre, Rows::Queries), inputs, hidden);
     linear_backward(of, (&at.w_in, &at.b_in), &from.input, hidden, input, grads);
     c.norm().backward(of.values, at.ln2.as_ref(), &from.ln2, input, grads);
     kernels::add(resid, input);
@@ -155,11 +186,22 @@ impl Hooks {
 }
 
 impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
-    pub(crate) fn mlp(&self, at: &MlpLayout, stream: Matrix<D, T>) -> Result<Matrix<D, T>, D::Err> {
+    pub(crate) fn mlp(
+        &self,
+        (layer, at): (usize, &MlpLayout),
+        stream: Matrix<D, T>,
+    ) -> Result<Matrix<D, T>, D::Err> {
         let input = stream.with_empty_tape();
         let pre = self.linear_of_normed(input, at.ln2.as_ref(), (&at.w_in, &at.b_in))?;
+        let pre = self.edited((layer, Hook::Pre), 0, pre)?;
         let post = self.config.act_fn.composed(pre, self.config.norm_of_neurons())?;
-        add(stream, self.linear(post, at.ln.as_ref(), (&at.w_out, &at.b_out))?)
+        let out = if self.edits(layer, Hook::Post) {
+            let post = self.edited((layer, Hook::Post), 0, self.affine(post, at.ln.as_ref())?)?;
+            self.linear(post, None, (&at.w_out, &at.b_out))?
+        } else {
+            self.linear(post, at.ln.as_ref(), (&at.w_out, &at.b_out))?
+        };
+        add(stream, self.edited((layer, Hook::MlpOut), 0, out)?)
     }
 }
 

@@ -1,14 +1,16 @@
 //! Gradients of attention.
 
 use super::head::{Head, Part};
-use super::{AttentionActivations, AttentionLayout, Source, rotate, sources};
+use super::{AttentionActivations, AttentionLayout, Source, out, rotate, sources};
 use crate::model::adjoints::Adjoints;
+use crate::model::config::ModelConfig;
+use crate::model::edit::Hook;
 use crate::model::kernels::{self, dot, kernel, scatter_add, spread};
 use crate::model::matmul::{Mat, MatMut, Write, matmul};
 use crate::model::parts::linear::{Params, linear_backward};
 use crate::model::parts::norm::Normed;
 use crate::model::parts::rotary::Turn;
-use crate::model::tile::Layer;
+use crate::model::tile::{Layer, Rows};
 use crate::model::visible::AttentionDirection;
 
 /// In: the gradient of the stream after attention, `[query, d_model]`, in `scratch`; out, in place: the gradient of the
@@ -23,13 +25,31 @@ pub(crate) fn backward(
 ) {
     let c = of.config;
     let resid = &scratch.resid[..layer.queries() * c.d_model];
-    linear_backward(of, (&at.w_o, &at.b_o), &attn.z, resid, &mut scratch.z[..attn.z.len()], grads);
+    let own = layer.edits(Hook::AttnOut).then(|| {
+        let mut own = resid.to_vec();
+        layer.back((Hook::AttnOut, Rows::Queries), || out(of, at, &attn.z), &mut own);
+        own
+    });
+    let written = own.as_deref().unwrap_or(resid);
+    linear_backward(of, (&at.w_o, &at.b_o), &attn.z, written, &mut scratch.z[..attn.z.len()], grads);
+    let mixed = layer.edits(Hook::Z).then(|| mixed(c, layer, attn));
+    let z = mixed.as_deref().unwrap_or(&attn.z);
+    layer.back((Hook::Z, Rows::Queries), || z.to_vec(), &mut scratch.z);
     for span in layer.spans() {
         for index in 0..c.n_heads {
-            attend(Head { c, span: &span, index }, attn, scratch);
+            attend(Head { c, span: &span, index }, (attn, z), scratch);
         }
     }
-    rotate(of, Turn::Back, layer, &mut scratch.qkv[..attn.qkv.len()]);
+    let qkv_grads = &mut scratch.qkv[..attn.qkv.len()];
+    rotate(of, Turn::Back, layer, qkv_grads);
+    let projected = || {
+        let mut again = attn.clone();
+        super::project(of, at, layer, &mut again);
+        again.qkv
+    };
+    for (hook, rows) in [(Hook::Q, Rows::Queries), (Hook::K, Rows::All), (Hook::V, Rows::All)] {
+        layer.back((hook, rows), projected, qkv_grads);
+    }
     project(of, at, layer, attn, scratch, grads);
     if let Some(live) = layer.live() {
         spread(&mut scratch.resid[..attn.input.len()], live, c.d_model);
@@ -39,8 +59,19 @@ pub(crate) fn backward(
     kernels::add(&mut scratch.resid[..attn.input.len()], input);
 }
 
-/// Gradients of one head's queries, keys and values from the gradient of its `z`.
-fn attend(head: Head<'_>, attn: &AttentionActivations, scratch: &mut Adjoints) {
+/// `z` before its own edits.
+fn mixed(c: &ModelConfig, layer: Layer<'_>, attn: &AttentionActivations) -> Vec<f32> {
+    let mut z = vec![0.0; attn.z.len()];
+    for span in layer.spans() {
+        for head in (0..c.n_heads).map(|index| Head { c, span: &span, index }) {
+            head.mix(&attn.qkv, &attn.pattern[head.cells()], &mut z);
+        }
+    }
+    z
+}
+
+/// Gradients of one head's queries, keys and values from the gradient of its `z`, which its pattern has mixed.
+fn attend(head: Head<'_>, (attn, z): (&AttentionActivations, &[f32]), scratch: &mut Adjoints) {
     let (c, span) = (head.c, head.span);
     let (len, d_heads) = (span.rows.len(), c.d_heads());
     let pattern = &attn.pattern[head.cells()];
@@ -55,8 +86,11 @@ fn attend(head: Head<'_>, attn: &AttentionActivations, scratch: &mut Adjoints) {
         matmul(out, Write::Set, 1.0, rows_of_z(block.start, block.len()), values.t());
     }
     let first = head.first_of_z(0);
-    let z = [&attn.z[first..], &z_grad[first..]];
+    let z = [&z[first..], &z_grad[first..]];
     softmax_of_seen_backward(scores, pattern, (len, c.attention_dir), span.positions, z, [c.d_head, d_heads]);
+    for edit in span.edit.patterns.iter().filter(|edit| edit.head == head.index) {
+        edit.back(scores, span.positions, len);
+    }
     let scale = c.score_scale();
     for (block, end) in head.blocks_of_queries() {
         let (rows, start) = (block.len(), block.start * len);

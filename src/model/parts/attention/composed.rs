@@ -3,6 +3,7 @@
 use dfdx::prelude::*;
 
 use super::{AttentionLayout, Part, head_offset};
+use crate::model::edit::Hook;
 use crate::model::parts::linear::Composition;
 use crate::model::parts::rotary::{ComposedRotation, Rotation};
 use crate::model::tape::{Matrix, Stack, add, join, shifted};
@@ -10,6 +11,7 @@ use crate::model::visible::AttentionDirection;
 
 /// What every head of a composed block shares.
 struct ComposedAttention<D: Device<f32>, T: Tape<f32, D>> {
+    layer: usize,
     /// `[batch * pos, 3 * n_heads * d_head]`.
     qkv: Matrix<D, T>,
     /// Its queries and keys are added, `[batch * pos, 3 * n_heads * d_head]`.
@@ -25,7 +27,7 @@ const HIDDEN: f32 = 1e30;
 impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
     pub(crate) fn attention(
         &self,
-        at: &AttentionLayout,
+        (layer, at): (usize, &AttentionLayout),
         stream: Matrix<D, T>,
     ) -> Result<Matrix<D, T>, D::Err> {
         let d_head = self.config.d_head;
@@ -33,6 +35,7 @@ impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
         let w_qkv = self.matrix(&at.w_qkv, self.config.d_model)?;
         let rotation = |of: &Rotation| of.composed(self.device, d_head, (self.batch, self.len));
         let of = ComposedAttention {
+            layer,
             positions: self.shortformer(&w_qkv)?,
             qkv: self.linear_by(input, at.ln1.as_ref(), w_qkv, &at.b_qkv)?,
             rotation: self.rotation.map(rotation).transpose()?,
@@ -41,7 +44,7 @@ impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
         let w_o = self.matrix(&at.w_o, self.config.d_heads())?;
         let mut out = self.ones.retaped::<T>().try_matmul(self.matrix(&at.b_o, 1)?)?;
         for head in 0..self.config.n_heads {
-            let z = self.head(&of, head)?;
+            let z = self.edited((layer, Hook::Z), head * d_head, self.head(&of, head)?)?;
             let rows = head * d_head..(head + 1) * d_head;
             let w_o = w_o.with_empty_tape().try_slice((rows, 0..self.config.d_model))?;
             out = add(out, z.try_matmul(w_o)?)?;
@@ -50,7 +53,7 @@ impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
         if let Some(positions) = of.positions {
             out = join(out, positions);
         }
-        add(stream, out)
+        add(stream, self.edited((layer, Hook::AttnOut), 0, out)?)
     }
 
     /// Values averaged by a head's pattern, `[batch * pos, d_head]`. The tape of `of` is kept.
@@ -60,9 +63,12 @@ impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
         let q = self.placed(of, Part::Query, head)?.try_mul(self.config.score_scale())?;
         let q: Stack<D, T> = q.try_reshape_like(&stack)?;
         let k: Stack<D, T> = self.placed(of, Part::Key, head)?.try_reshape_like(&stack)?;
-        let v: Stack<D, T> = self.columns(&of.qkv, Part::Value, head)?.try_reshape_like(&stack)?;
+        let v = self.columns(&of.qkv, Part::Value, head)?;
+        let v = self.edited((of.layer, Hook::V), head_offset(self.config, Part::Value, head), v)?;
+        let v: Stack<D, T> = v.try_reshape_like(&stack)?;
         let scores = q.try_matmul(k.try_permute::<_, Axes3<0, 2, 1>>()?)?;
-        self.pattern(of, scores)?.try_matmul(v)?.try_reshape_like(&(rows, d_head))
+        let pattern = self.edited_pattern((of.layer, head), self.pattern(of, scores)?)?;
+        pattern.try_matmul(v)?.try_reshape_like(&(rows, d_head))
     }
 
     /// One head's part of a matrix whose rows are queries, keys, and maybe values.
@@ -77,6 +83,8 @@ impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
         if let Some(positions) = &of.positions {
             x = add(x, self.columns(positions, part, head)?)?;
         }
+        let hook = if matches!(part, Part::Query) { Hook::Q } else { Hook::K };
+        let x = self.edited((of.layer, hook), head_offset(self.config, part, head), x)?;
         match &of.rotation {
             Some(rotation) => rotation.apply(x),
             None => Ok(x),
