@@ -158,12 +158,11 @@ impl App {
     /// The app at its start, and its first commands. Nothing can be probed before the first snapshot.
     pub fn new(options: AppOptions) -> (Self, Vec<Command>) {
         let sequence = Sequence::new(&options.dataset, options.seed, options.model.n_ctx);
-        let app = Self {
+        let mut app = Self {
             view: ViewId::ALL[usize::from(options.mode != Mode::Live)],
             focus: Focus::default(),
-            // Start in the middle: at position 0 attention has no choice. Component 2 is the first head, as at the
-            // cursor, so that `space` acts at once.
-            cursor: Cursor { position: sequence.tokens.len() / 2, component: 2, ..Cursor::default() },
+            // Component 2 is the first head, as at the cursor, so that `space` acts at once.
+            cursor: Cursor { component: 2, ..Cursor::default() },
             sequence,
             settings: Settings { diff: true, ..Settings::default() },
             ablation: Ablation::default(),
@@ -187,6 +186,7 @@ impl App {
             dirty: true,
             options,
         };
+        app.cursor.position = app.middle();
         (app, Vec::new())
     }
 

@@ -12,6 +12,15 @@ impl App {
         self.set_position(moved(self.cursor.position, by, self.sequence.tokens.len()));
     }
 
+    /// The middle of the sequence, where attention has a choice; if nothing is to be predicted there, the next position where
+    /// something is, or the last one.
+    pub(super) fn middle(&self) -> usize {
+        let (tokens, middle) = (&self.sequence.tokens, self.sequence.tokens.len() / 2);
+        let targets = self.task().targets(tokens);
+        let scored: Vec<usize> = (0..targets.len()).filter(|at| targets[*at].is_some()).collect();
+        scored.iter().find(|at| **at >= middle).or(scored.last()).copied().unwrap_or(middle)
+    }
+
     /// Moves to a position, clamped to the last.
     pub(super) fn set_position(&mut self, position: usize) {
         self.cursor.position = position.min(self.sequence.tokens.len().saturating_sub(1));

@@ -73,7 +73,7 @@ impl App {
         }
         if let Some(tokens) = to.tokens {
             self.sequence.put(tokens);
-            self.cursor.position = self.sequence.tokens.len() / 2;
+            self.cursor.position = self.middle();
         }
         if let Some(edits) = to.edits {
             self.ablation.off = edits;

@@ -29,7 +29,9 @@ const TOUR: &str = "\
 i          type other digits over the sequence, 9s for example, and see the attention follow; Enter
 5 b        spectra over the ten digits: W_U has one frequency; b again and Down Down: the circle of sums mod 10
 6          after space on a head in 2: which digits of the answer need it
-7          a digit that turns the answer, and which head carries it at which position (b: at all of them)";
+7          a digit that turns the answer, and which head carries it at which position
+b          how much each head restores at all positions: one in each layer stands out; arrows choose it
+space 6    the head takes the corrupted sequence's values in this one: loss and accuracy, here and over the set";
 
 const RECIPE: &str = r#"
 [model]

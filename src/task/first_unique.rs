@@ -27,7 +27,9 @@ const TOUR: &str = "\
 . .        heads of layer 1 attend to letters that have occurred once
 5 v v      which letters each head of layer 1 writes, by its OV circuit
 6          accuracy by class after space on one of these in 2: some letters are lost, others are not
-7 b        the smallest change that turns the answer, and how much each head restores: one in each layer";
+7          the smallest change that turns the answer, and which head brings it back at which position
+b          how much each head restores at all positions: one in each layer stands out; arrows choose it
+space 6    the head takes the corrupted sequence's values in this one: loss and accuracy, here and over the set";
 
 const RECIPE: &str = r#"
 [model]

@@ -44,7 +44,7 @@ pub struct ShowArgs {
     /// The cursor's neuron
     #[arg(long, value_name = "LAYER.NEURON")]
     pub neuron: Option<PlaceArg>,
-    /// The cursor's position, or query [default: the middle of the sequence]
+    /// The cursor's position, or query [default: the middle of the sequence, or the next with a target]
     #[arg(long, value_name = "N")]
     pub position: Option<usize>,
     /// Target of contributions: label, prediction, runner-up (label minus runner-up) or a class by its name
