@@ -181,7 +181,7 @@ fn what_computes_knows_of_no_screen() {
 }
 
 /// What questions have in common.
-const COMMON_TO_QUESTIONS: [&str; 4] = ["bench", "job", "passes", "schedule"];
+const COMMON_TO_QUESTIONS: [&str; 5] = ["bench", "job", "passes", "random_sets", "schedule"];
 
 #[test]
 fn no_question_knows_another_or_a_thread() {

@@ -205,7 +205,7 @@ fn edits_are_those_of_the_screen() {
         let shown = show(dir.path(), &model, "ablate", &more).unwrap();
         let tables = export["tables"].as_array().unwrap();
         // Modular addition sorts no predictions into kinds.
-        let wanted = if model.name == "modular-addition" { 7 } else { 8 };
+        let wanted = if model.name == "modular-addition" { 8 } else { 9 };
         assert_eq!(tables.len(), wanted, "{}", model.name);
         for (screen, one) in tables.iter().zip(shown.as_array().unwrap()) {
             assert_equal(model.name, screen, one);

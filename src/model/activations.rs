@@ -87,9 +87,8 @@ impl Activations {
     pub fn new(c: &ModelConfig, len: usize) -> Self {
         let patch = Patch::default();
         let keys = VisibleKeys::new(c.attention_dir, None, &vec![0; len]);
-        let mut activations = Self { keys, ..Self::default() };
-        let tile = Tile::again(&activations, &patch);
-        activations.fit(c, &tile);
+        let mut activations = Self::default();
+        activations.fit(c, &Tile::again((&keys, &[]), &patch));
         activations
     }
 

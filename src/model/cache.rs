@@ -27,7 +27,7 @@ pub fn edit_cache(patch: &Patch, (c, len): (&ModelConfig, usize), cache: &mut [N
 pub fn cache(weights: &Weights, tokens: &[Token], from: &Activations) -> Vec<NamedTensor> {
     let (of, layout) = (weights.params(), &weights.layout);
     let nothing = Patch::default();
-    let tile = Tile::again(from, &nothing);
+    let tile = Tile::again((&from.keys, &from.tokens), &nothing);
     let mut hooks = Hooks { len: from.len, tensors: Vec::new() };
     hooks.embed(of, layout.embed(), tokens);
     for (layer, (at, block)) in layout.blocks.iter().zip(&from.blocks).enumerate() {

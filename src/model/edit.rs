@@ -101,6 +101,16 @@ impl Hook {
         }
     }
 
+    /// The part of a block from which an edit makes it run again.
+    pub(super) fn stage(self) -> Stage {
+        match self {
+            Self::ResidPre | Self::Q | Self::K | Self::V => Stage::Input,
+            Self::Pattern | Self::Z | Self::AttnOut | Self::ResidMid => Stage::Heads,
+            Self::Pre => Stage::Neurons,
+            Self::Post | Self::MlpOut | Self::ResidPost => Stage::Output,
+        }
+    }
+
     /// Values of one index at a position; of a pattern, none of fixed number.
     pub(super) fn width(self, c: &ModelConfig) -> usize {
         match self {
@@ -120,6 +130,21 @@ impl Hook {
         };
         part + index * self.width(c)
     }
+}
+
+/// The part of a block from which an edit makes it run again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// The embeddings, of the first block alone.
+    Embedding,
+    /// The whole block.
+    Input,
+    /// What the heads write.
+    Heads,
+    /// The neurons.
+    Neurons,
+    /// What the neurons write.
+    Output,
 }
 
 /// Positions of an edit.

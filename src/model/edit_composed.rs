@@ -4,7 +4,7 @@ use dfdx::prelude::*;
 
 use super::parts::linear::Composition;
 use super::parts::norm::NormLayout;
-use super::patch::{Columns, Op, PatternEdit, PatternRows};
+use super::patch::{Columns, Op, Patch, PatternEdit, PatternRows};
 use super::rule::Site;
 use super::tape::{Matrix, Stack, add, flat, multiply};
 
@@ -78,7 +78,7 @@ impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
         let (site, width) = (site.into(), x.shape().1);
         let is_here =
             |columns: &&Columns| columns.site == site && (first..first + width).contains(&columns.first);
-        let of = |patch: &super::patch::Patch| -> Vec<Columns> {
+        let of = |patch: &Patch| -> Vec<Columns> {
             patch.block(layer).columns.iter().filter(is_here).cloned().collect()
         };
         let lists: Vec<Vec<Columns>> = self.edits.iter().map(|(patch, _)| of(patch)).collect();
@@ -103,9 +103,8 @@ impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
         let constant = |values| self.device.try_tensor_from_vec(values, shape).map(|x| x.retaped::<T>());
         let mut x = add(multiply(x, constant(step.times)?)?, constant(step.plus)?)?;
         if step.clamps {
-            let limits = [step.low, step.high].map(|limit| flat(constant(limit)?));
-            let [low, high] = limits;
-            x = flat(x)?.try_maximum(low?)?.try_minimum(high?)?.try_reshape_like(&shape)?;
+            let [low, high] = [flat(constant(step.low)?)?, flat(constant(step.high)?)?];
+            x = flat(x)?.try_maximum(low)?.try_minimum(high)?.try_reshape_like(&shape)?;
         }
         if step.removes {
             let parts = multiply(x.with_empty_tape(), constant(step.along.clone())?)?;
@@ -132,7 +131,7 @@ impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
         (layer, head): (usize, usize),
         pattern: Stack<D, T>,
     ) -> Result<Stack<D, T>, D::Err> {
-        let of = |patch: &super::patch::Patch| -> Vec<PatternEdit> {
+        let of = |patch: &Patch| -> Vec<PatternEdit> {
             patch.block(layer).patterns.iter().filter(|edit| edit.head == head).cloned().collect()
         };
         let lists: Vec<Vec<PatternEdit>> = self.edits.iter().map(|(patch, _)| of(patch)).collect();

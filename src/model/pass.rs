@@ -6,12 +6,12 @@ use std::borrow::Cow;
 
 use super::activations::{Activations, BlockActivations};
 use super::adjoints::Adjoints;
-use super::edit::Hook;
+use super::edit::{Hook, Stage};
 use super::layout::BlockLayout;
 use super::parts::linear::Params;
 use super::parts::norm::Normed;
 use super::parts::{attention, embed, mlp, unembed as readout};
-use super::patch::{Patch, Stage};
+use super::patch::Patch;
 use super::tile::{Layer, Rows, Tile};
 use super::weights::Weights;
 use crate::task::{Class, Token};
@@ -65,7 +65,7 @@ pub fn forward_each(
 /// [`forward`] with the patch.
 pub fn forward_again(weights: &Weights, patch: &Patch, from: &Activations, to: &mut Activations) {
     let Some((first, stage)) = patch.start() else { return to.clone_from(from) };
-    let (c, tile) = (weights.config(), Tile::again(from, patch));
+    let (c, tile) = (weights.config(), Tile::again((&from.keys, &from.tokens), patch));
     to.fit(c, &tile);
     to.take_sequence(&tile, 0);
     // All later blocks are overwritten completely.
@@ -167,7 +167,7 @@ pub fn normalized(weights: &Weights, stream: &[f32]) -> Vec<f32> {
 /// Queries, keys and values of one sequence before any rotation, `[pos, 3, n_heads, d_head]`: `hook_q`, `hook_k`, `hook_v`.
 pub(super) fn unrotated<'a>(weights: &Weights, from: &'a Activations, layer: usize) -> Cow<'a, [f32]> {
     let patch = Patch::default();
-    let (tile, qkv) = (Tile::again(from, &patch), &from.blocks[layer].attn.qkv);
+    let (tile, qkv) = (Tile::again((&from.keys, &from.tokens), &patch), &from.blocks[layer].attn.qkv);
     attention::unrotated(weights.params(), tile.layer(layer, weights.config().n_layers), qkv)
 }
 

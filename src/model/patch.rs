@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::config::ModelConfig;
-use super::edit::{Change, Edit, Hook, Means, PatternKind, Positions};
+use super::edit::{Change, Edit, Hook, Means, PatternKind, Positions, Stage};
 use super::rule::Site;
 use super::visible::VisibleKeys;
 use crate::task::Token;
@@ -95,32 +95,6 @@ pub enum PatternRows {
     },
     /// The head's own, without these keys, divided by the sum of the rest.
     Without(BTreeSet<usize>),
-}
-
-/// The part of a block from which an edit makes it run again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
-    /// The embeddings, of the first block alone.
-    Embedding,
-    /// The whole block.
-    Input,
-    /// What the heads write.
-    Heads,
-    /// The neurons.
-    Neurons,
-    /// What the neurons write.
-    Output,
-}
-
-impl Hook {
-    pub(super) fn stage(self) -> Stage {
-        match self {
-            Self::ResidPre | Self::Q | Self::K | Self::V => Stage::Input,
-            Self::Pattern | Self::Z | Self::AttnOut | Self::ResidMid => Stage::Heads,
-            Self::Pre => Stage::Neurons,
-            Self::Post | Self::MlpOut | Self::ResidPost => Stage::Output,
-        }
-    }
 }
 
 impl Means {

@@ -3,9 +3,8 @@
 use std::fmt;
 
 use super::config::ModelConfig;
-use super::edit::{Hook, PatternKind, Positions};
+use super::edit::{Hook, PatternKind, Positions, Stage};
 use super::ids::HeadId;
-use super::patch::Stage;
 use super::places::Places;
 use super::rule_table::EditTable;
 use super::visible::VisibleKeys;

@@ -5,7 +5,6 @@
 
 use std::ops::Range;
 
-use super::activations::Activations;
 use super::config::ModelConfig;
 use super::edit::Hook;
 use super::patch::{BlockEdit, Patch};
@@ -79,10 +78,10 @@ impl<'a> Tile<'a> {
         tile
     }
 
-    /// The sequence of a pass.
-    pub(super) fn again(of: &Activations, patch: &'a Patch) -> Self {
-        let mut tile = Self { tokens: of.tokens.clone(), ..Self::default() };
-        tile.push(of.keys.clone(), patch);
+    /// One sequence, by its keys and tokens.
+    pub(super) fn again((keys, tokens): (&VisibleKeys, &[usize]), patch: &'a Patch) -> Self {
+        let mut tile = Self { tokens: tokens.to_vec(), ..Self::default() };
+        tile.push(keys.clone(), patch);
         tile
     }
 

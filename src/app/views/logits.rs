@@ -264,7 +264,7 @@ const KEYS: &[Binding] = &[
             Offer::set(move |app| app.show_reader(next))
         },
         JOIN,
-        "in place of the lens: linear probes of the target, of features",
+        "in place of the lens: probes of the target, of features",
     ),
     bind(
         &[Key::ch('x')],
