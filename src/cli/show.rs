@@ -188,7 +188,7 @@ fn answered(args: &ShowArgs, shown: &Shown, from: Option<&App>) -> Result<(App, 
 /// The app with the view shown and all its questions answered.
 fn opened(args: &ShowArgs, shown: &Shown, from: Option<&App>) -> Result<Desk, Failure> {
     let mut desk = Desk::open(args, from)?;
-    desk.controls = if shown.has_controls() { args.controls } else { 0 };
+    desk.controls = if shown.has_controls() { args.controls } else { Some(0) };
     let options = &desk.app.options;
     let is_resampled = args.kind == KindArg::Resample;
     if is_resampled && donors_among(&options.dataset, options.seed).is_none() {

@@ -51,9 +51,9 @@ fn losses_and_gradients_of_odd_shapes_equal_the_cpus() {
 #[test]
 fn gradients_through_edits_equal_the_cpus() {
     let Some(gpu) = gpu() else { return };
-    let is_small = |config: &&ModelConfig| config.n_layers == 2 && config.has_mlp();
+    let is_deep = |config: &&ModelConfig| config.n_layers > 1 && config.has_mlp();
     let models = odd_models();
-    let config = models.iter().find(is_small).expect("a model of two layers");
+    let config = models.iter().find(is_deep).expect("a model of several layers");
     let (weights, data) = (perturbed(config), Arc::new(random_batch(config, 5)));
     for list in lists(config) {
         let edits = || Some(patch_of(&weights, &list, 0));

@@ -58,9 +58,9 @@ pub struct ShowArgs {
     /// Replacement of the values of edited heads and neurons
     #[arg(long, value_enum, default_value_t)]
     pub kind: KindArg,
-    /// Random sets to compare edited neurons with
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub controls: usize,
+    /// Random sets to compare edited neurons with [default: 20, and 5 at each dose]
+    #[arg(long, value_name = "N")]
+    pub controls: Option<usize>,
     /// Subtract the same numbers of another subject
     #[arg(long, value_name = "step=N|tokens=T|weights=FILE|edits=none")]
     pub minus: Option<String>,

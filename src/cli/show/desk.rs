@@ -20,8 +20,8 @@ pub(super) struct Desk {
     pub(super) app: App,
     bench: Bench,
     schedule: Schedule,
-    /// Number of random sets to compare edits with.
-    pub(super) controls: usize,
+    /// Number of random sets to compare edits with; as on screen if none is given.
+    pub(super) controls: Option<usize>,
     /// Where points of curves are kept.
     run: Option<PathBuf>,
 }
@@ -55,7 +55,7 @@ impl Desk {
         });
         let app = app.with_points(run.iter().flat_map(|run| kept_points(run)));
         let bench = Bench::new(dataset, seed, None);
-        let mut desk = Self { app, bench, schedule: Schedule::default(), controls: 0, run };
+        let mut desk = Self { app, bench, schedule: Schedule::default(), controls: Some(0), run };
         desk.execute(commands);
         let (width, height) = PICTURE;
         let notes = past
@@ -76,10 +76,11 @@ impl Desk {
             for command in commands.drain(..) {
                 match command {
                     Command::Ask(mut inquiry) => {
-                        if let Some(controls) = inquiry.question.controls_mut()
+                        if let (Some(asked), Some(controls)) =
+                            (inquiry.question.controls_mut(), self.controls)
                             && inquiry.by != AskedBy::Curve
                         {
-                            *controls = self.controls;
+                            *asked = controls;
                         }
                         self.schedule.ask(*inquiry);
                     }
