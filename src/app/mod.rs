@@ -9,6 +9,7 @@ mod circle;
 mod circuits;
 mod cursor;
 pub(crate) mod curves;
+mod difference;
 mod edit_list;
 mod event;
 mod export;
@@ -136,6 +137,8 @@ pub struct App {
     pub(crate) tracked: Arc<Vec<Option<(crate::task::Token, f64)>>>,
     pub(crate) timeline: Timeline,
     pub(crate) curves: curves::Curves,
+    /// An app before the remembered subject, at the user's place.
+    remembered: Option<Box<App>>,
     pub(crate) history: History,
     pub(crate) trainer: Trainer,
     /// The last answer.
@@ -175,6 +178,7 @@ impl App {
             tracked: Arc::default(),
             timeline: Timeline::default(),
             curves: curves::Curves::default(),
+            remembered: None,
             history: History::default(),
             trainer: Trainer::default(),
             probe: None,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::App;
-use crate::figure::{Panel, Spec};
+use crate::figure::{Dim, Panel, Spec};
 use crate::inquiry::Probe;
 
 /// A panel of a view, under its name in `headcount show` and in files.
@@ -19,6 +19,14 @@ pub(crate) struct PanelEntry {
     pub(crate) open: fn(&mut App),
     /// The panel at the cursor; `None` until its numbers are known, or if there are none.
     pub(crate) build: fn(&App) -> Option<Panel>,
+}
+
+/// A panel on screen.
+pub(crate) struct PanelInView {
+    /// Its numbers; less those of the remembered subject while another is in view.
+    pub(crate) panel: Panel,
+    /// Why they are no difference then.
+    pub(crate) as_it_is: Option<String>,
 }
 
 /// A panel whose questions are asked whenever its view is shown: name, words, questions, and how it is built. A macro,
@@ -44,12 +52,35 @@ impl App {
         self.view.room().panels.iter().rev().any(|entry| (entry.build)(self).is_some())
     }
 
-    /// The known panels of the current view, the focused one first.
+    /// The known panels of the current view as on screen, the focused one first.
     pub(crate) fn panels(&self) -> Vec<Panel> {
+        self.panels_in_view().into_iter().map(|shown| shown.panel).collect()
+    }
+
+    /// The same, and which of them have no difference to the remembered subject.
+    pub(crate) fn panels_in_view(&self) -> Vec<PanelInView> {
         let room = self.view.room();
-        let mut panels: Vec<Panel> = room.panels.iter().filter_map(|entry| (entry.build)(self)).collect();
+        let entries = room.panels.iter();
+        let mut panels: Vec<PanelInView> = entries.filter_map(|entry| self.in_view(entry)).collect();
         let focused = (room.focus)(self);
-        panels.sort_by_key(|panel| panel.name != focused);
+        panels.sort_by_key(|shown| shown.panel.name != focused);
         panels
+    }
+
+    fn in_view(&self, entry: &'static PanelEntry) -> Option<PanelInView> {
+        let panel = (entry.build)(self)?;
+        let Some(other) = self.compared() else { return Some(PanelInView { panel, as_it_is: None }) };
+        if panel.lead.iter().any(|axis| axis.dim == Dim::Step) {
+            return Some(PanelInView { panel, as_it_is: Some("over all steps".into()) });
+        }
+        let difference = match (entry.build)(other) {
+            Some(theirs) => panel.minus(&theirs).map_err(|why| why.to_string()),
+            None if other.is_pending() => Err("computing".into()),
+            None => Err("not known there".into()),
+        };
+        Some(match difference {
+            Ok(panel) => PanelInView { panel, as_it_is: None },
+            Err(why) => PanelInView { panel, as_it_is: Some(why) },
+        })
     }
 }

@@ -92,6 +92,15 @@ impl Studies {
         slot.map(|slot| slot.answer = Some(answer)).is_some()
     }
 
+    /// The slots whose answer is known, of these weights.
+    pub(super) fn known_of(&self, snapshot: &Arc<Snapshot>) -> Self {
+        let is_known = |slot: &&Slot| {
+            let answered = slot.answer.as_ref().map(|answer| answer.inquiry.generation);
+            answered == Some(slot.asked.generation) && Arc::ptr_eq(&slot.asked.subject.snapshot, snapshot)
+        };
+        Self(self.0.iter().filter(is_known).cloned().collect())
+    }
+
     /// Records that a question failed.
     fn fail(&mut self, generation: u64) {
         let slots = self.0.iter_mut().filter(|slot| slot.asked.generation == generation);

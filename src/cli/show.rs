@@ -16,9 +16,8 @@ use crate::app::curves::Fixed;
 use crate::app::glossary::{entries, questions};
 use crate::app::panels::PanelEntry;
 use crate::app::{App, Opening, ViewId};
-use crate::figure::{Dim, Figure, Panel, Spec};
+use crate::figure::{Dim, Figure, NoDifference, Panel, Spec};
 use crate::inquiry::ablation::{EDITED_ACCURACY, EDITED_LOSS};
-use crate::inquiry::paths::PATHS;
 use crate::model::ModelConfig;
 use crate::task::Task;
 use crate::train::run_dir::WEIGHTS_FILE;
@@ -250,16 +249,16 @@ fn fixed(args: &ShowArgs, spec: &'static Spec, panel: &Panel) -> Result<(Arc<Fig
 
 fn difference(panels: &[Panel], others: &[Panel]) -> Result<Vec<Panel>, Failure> {
     let minus = |panel: &Panel| {
-        // Rankings have different paths in the same row.
-        let is_ranking = panel.columns.iter().any(|column| column.figure.spec == &PATHS);
-        let panel = Some(panel).filter(|_| !is_ranking)?;
-        let other = others.iter().find(|other| other.name == panel.name)?;
-        panel.minus(other)
+        let refuse = |why: String| Failure::Usage(format!("--minus: {}: {why}", panel.name));
+        let other = others.iter().find(|other| other.name == panel.name);
+        let other = other.ok_or_else(|| refuse("no such numbers there".into()))?;
+        match panel.minus(other) {
+            // Beside numbers, names stand as they are.
+            Err(NoDifference::Names) if panels.len() > 1 => Ok(panel.clone()),
+            difference => difference.map_err(|why| refuse(why.to_string())),
+        }
     };
-    let refuse = |panel: &Panel| {
-        Failure::Usage(format!("--minus: {} there has other rows or columns, or other ranks", panel.name))
-    };
-    panels.iter().map(|panel| minus(panel).ok_or_else(|| refuse(panel))).collect()
+    panels.iter().map(minus).collect()
 }
 
 /// The request for the panels to subtract.

@@ -46,9 +46,7 @@ impl Column {
         (figure.spec.name, figure.spec.definition, &figure.about, self.factor()).hash(hasher);
         self.entries(lead).hash(hasher);
         figure.of.identity().hash(hasher);
-        if let Some(minus) = &self.minus {
-            minus.add_identity(lead, hasher);
-        }
+        self.minus.iter().for_each(|minus| minus.add_identity(lead, hasher));
     }
 }
 

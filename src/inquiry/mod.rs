@@ -270,8 +270,18 @@ pub enum AskedBy {
     User,
     /// The training, which has published newer weights.
     Training,
-    /// A curve over the steps: answered when nothing else is asked, and replaced only by other points of curves.
+    /// The difference to a remembered subject: answered like the user's, after those.
+    Comparison,
+    /// A curve over the steps: answered when nothing else is asked.
     Curve,
+}
+
+impl AskedBy {
+    /// Whether a later question of the one replaces an earlier one of the other.
+    fn is_like(self, other: Self) -> bool {
+        let is_of_view = |by| matches!(by, Self::User | Self::Training);
+        self == other || is_of_view(self) && is_of_view(other)
+    }
 }
 
 /// A question with its subject and origin.
