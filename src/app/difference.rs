@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::curves::Place;
 use super::event::{Command, Event, Notice};
 use super::studies::Refresh;
-use super::{App, Cursor, Timeline};
+use super::{App, Cursor, Mode, Timeline};
 use crate::inquiry::{AskedBy, Probe};
 use crate::model::Interventions;
 
@@ -39,6 +39,11 @@ impl App {
         self.say(Notice::info("remembered: another step, sequence or edit is shown less this"))
     }
 
+    /// Shows this app's numbers less those of another at the same place.
+    pub(crate) fn subtract(&mut self, other: Self) {
+        self.remembered = Some(Box::new(other));
+    }
+
     /// Whether a subject is remembered.
     pub(crate) fn remembers(&self) -> bool {
         self.remembered.is_some()
@@ -52,9 +57,10 @@ impl App {
     /// The remembered subject in words, by what differs from the one in view: `step 120`, `unedited`.
     fn differences(&self, other: &Self) -> Vec<String> {
         let (ours, theirs) = (&self.ablation.off, &other.ablation.off);
-        let step = other.timeline.current().filter(|theirs| {
-            self.timeline.current().is_none_or(|ours| !Arc::ptr_eq(ours, theirs))
-        });
+        let step = other
+            .timeline
+            .current()
+            .filter(|theirs| self.timeline.current().is_none_or(|ours| !Arc::ptr_eq(ours, theirs)));
         let sequence = (self.sequence.tokens != other.sequence.tokens).then(|| "the earlier sequence".into());
         let edits = (ours != theirs && !(ours.is_empty() && theirs.is_empty())).then(|| {
             let with_our_kind = Interventions { kind: ours.kind, ..theirs.clone() };
@@ -65,7 +71,10 @@ impl App {
             }
         });
         let form = (self.form != other.form).then(|| other.form.words().into());
-        let step = step.map(|snapshot| format!("step {}", snapshot.step));
+        let step = step.map(|snapshot| match &other.options.mode {
+            Mode::Exploring { weights } if other.is_without_step() => weights.clone(),
+            _ => format!("step {}", snapshot.step),
+        });
         [step, sequence, edits, form].into_iter().flatten().collect()
     }
 

@@ -5,6 +5,7 @@
 
 mod ablation;
 mod act;
+pub(crate) mod births;
 mod circle;
 mod circuits;
 mod cursor;
@@ -58,7 +59,7 @@ pub(crate) use picker::{Picker, PickerKind};
 pub(crate) use sequence::{Edit, Sequence};
 pub(crate) use settings::{
     AttentionScale, Breakdown, ContributionsFrom, LogitPanel, LossScale, LowerPanel, MlpRow, Patterns,
-    RunPanel, Settings, Sort, StreamReader, Zoom,
+    RunPanel, Settings, Sort, StreamReader, TrackerNumber, Zoom,
 };
 pub(crate) use studies::Studies;
 pub use timeline::snapshot_bytes;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::App;
-use crate::figure::{Dim, Panel, Spec};
+use crate::figure::{Panel, Spec};
 use crate::inquiry::Probe;
 
 /// A panel of a view, under its name in `headcount show` and in files.
@@ -70,7 +70,7 @@ impl App {
     fn in_view(&self, entry: &'static PanelEntry) -> Option<PanelInView> {
         let panel = (entry.build)(self)?;
         let Some(other) = self.compared() else { return Some(PanelInView { panel, as_it_is: None }) };
-        if panel.lead.iter().any(|axis| axis.dim == Dim::Step) {
+        if panel.is_over_steps() {
             return Some(PanelInView { panel, as_it_is: Some("over all steps".into()) });
         }
         let difference = match (entry.build)(other) {

@@ -70,7 +70,9 @@ impl App {
     }
 
     fn cells_of(&self, entry: &'static PanelEntry) -> Vec<Curve> {
-        let Some(panel) = (entry.build)(self) else { return Vec::new() };
+        let Some(panel) = (entry.build)(self).filter(|panel| !panel.is_over_steps()) else {
+            return Vec::new();
+        };
         let rows = self.rows_here(&panel);
         let cells = panel.columns.iter().flat_map(|column| rows.iter().map(move |lead| (column, lead)));
         let is_name = |column: &Column| [TOKEN.name, PREDICTION.name].contains(&column.figure.spec.name);
@@ -81,7 +83,7 @@ impl App {
         numbers.map(curve).collect()
     }
 
-    /// The rows of a panel at the cursor: every row on axes without a cursor, none of a panel over steps.
+    /// The rows of a panel at the cursor: every row on axes without a cursor.
     fn rows_here(&self, panel: &Panel) -> Vec<Vec<usize>> {
         let has_layer = panel.lead.iter().any(|axis| axis.dim == Dim::Layer);
         let mut rows = vec![Vec::new()];
@@ -99,7 +101,6 @@ impl App {
 
     fn entries_here(&self, axis: &Axis, has_layer: bool) -> Vec<usize> {
         match self.entry_here(axis, has_layer) {
-            _ if axis.dim == Dim::Step => Vec::new(),
             Some(at) => (at < axis.len()).then_some(at).into_iter().collect(),
             None => (0..axis.len().min(MOST_ENTRIES)).collect(),
         }

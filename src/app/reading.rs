@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::curves::{Curve, Like};
 use super::event::{Command, Event};
 use super::panels::PanelEntry;
-use super::{App, Timeline};
+use super::{App, RunPanel, Timeline};
 use crate::figure::Panel;
 use crate::inquiry::{Answer, AskedBy, Question};
 use crate::model::Snapshot;
@@ -44,6 +44,11 @@ impl App {
     fn snapshots_of_curves(&self) -> Vec<&Arc<Snapshot>> {
         let stays = |snapshot: &&Arc<Snapshot>| !self.is_training() || is_spaced(snapshot.step);
         self.timeline.all().filter(stays).collect()
+    }
+
+    /// How many snapshots curves have points at.
+    pub(super) fn curve_steps(&self) -> usize {
+        self.snapshots_of_curves().len()
     }
 
     /// How many points are known, and how many there will be.
@@ -161,7 +166,7 @@ impl App {
         }
         group.read.insert(snapshot.step);
         self.curves.reader = Some(reader);
-        self.dirty |= self.shows_curves() && self.view.room().is_of_run;
+        self.dirty |= self.settings.run_panel != RunPanel::Accuracies && self.view.room().is_of_run;
         self.curves.known.extend(points.iter().map(|point| ((point.of, point.weights), point.value)));
         (!points.is_empty()).then_some(Command::KeepPoints(points))
     }

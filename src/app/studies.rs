@@ -15,11 +15,12 @@ use crate::analysis::pairs::Spectra;
 use crate::analysis::probing::ProbeAccuracies;
 use crate::analysis::progress::ProgressMeasures;
 use crate::analysis::quadrants::Quadrants;
+use crate::analysis::tracker_sets::SetScore;
 use crate::analysis::{Evaluation, LowRank, NeuronHook, Scores, SingleNeurons, Target};
 use crate::inquiry::{
     AblationReport, Answer, AskedBy, Compositions, Copyings, DamageReport, Findings, FlipPoint, Inquiry,
-    Origin, Over, PatchingReport, Probe, Projected, Question, RepeatedHeads, Subject, TokenPath, Vectors,
-    WeightForm,
+    Origin, Over, PatchingReport, Probe, Projected, Question, RepeatedHeads, Subject, TokenPath, Tracked,
+    Vectors, WeightForm,
 };
 use crate::model::{HeadId, NeuronId, Snapshot};
 use crate::task::{Class, Split};
@@ -148,6 +149,8 @@ impl Studies {
     found!(/** What sets cost each class. */ damage, Damage, Arc<DamageReport>);
     found!(/** Spectra over the task's circle of tokens. */ spectra, Spectra, Arc<Spectra>);
     found!(/** Progress measures. */ progress, Progress, Arc<ProgressMeasures>);
+    found!(/** Scores of tracker sets. */ tracker_scores, TrackerScores, Arc<Tracked<SetScore>>);
+    found!(/** Damage of tracker sets. */ tracker_damage, TrackerDamage, Arc<Tracked<Option<f64>>>);
     found!(examples_of, Examples, Arc<NeuronExamples>);
     found!(patterns_by_class, ClassPatterns, Arc<ClassPatterns>);
     found!(ablation, Ablation, Arc<AblationReport>);

@@ -4,13 +4,19 @@ use std::sync::Arc;
 
 use super::App;
 use super::event::{Command, Notice};
+use super::settings::TrackerNumber;
+use super::studies::Asked;
 use crate::analysis::hypotheses::{Fitted, Tracker, TrackerSums};
 use crate::inquiry::trackers::best;
+use crate::inquiry::{Over, Question, WeightForm};
 use crate::model::NeuronId;
 use crate::task::{Split, Token};
 
 /// Most neurons that one key picks.
 const BEST: usize = 4;
+
+/// Of more classes the damage of their neurons would take too many passes.
+const MOST_DAMAGED: usize = 16;
 
 /// Larger tables of class by neuron are not computed, in bytes: a failed allocation ends the program.
 const MOST_TABLE_BYTES: u128 = 2 << 30;
@@ -66,6 +72,24 @@ impl App {
         let (features, threads) = (self.task().features().len(), rayon::current_num_threads());
         let bytes = TrackerSums::approximate_bytes(&self.options.model, features, threads);
         Some(bytes).filter(|bytes| *bytes > MOST_TABLE_BYTES)
+    }
+
+    /// A question about the sets of neurons that track each class in the newest snapshot.
+    pub(crate) fn of_tracker_sets(&self, number: TrackerNumber) -> Option<Asked> {
+        let has_neurons = self.options.model.has_mlp() && self.trackers_too_large().is_none();
+        let is_asked = match number {
+            TrackerNumber::Score => true,
+            TrackerNumber::Damage => self.task().outputs().len() <= MOST_DAMAGED,
+        };
+        let subjects = [self.timeline.current()?, self.timeline.newest()?];
+        let [current, newest] =
+            subjects.map(|snapshot| self.subject(snapshot, WeightForm::Trained).over(Over::Validation));
+        let question = match number {
+            TrackerNumber::Score => Question::TrackerScores(Box::new(newest)),
+            TrackerNumber::Damage => Question::TrackerDamage(Box::new(newest)),
+        };
+        let is_of_run = self.has_data() && !self.is_without_step();
+        (has_neurons && is_asked && is_of_run).then_some((current, question))
     }
 
     /// Records for each neuron the token in whose list it ranks highest.

@@ -173,7 +173,7 @@ impl App {
             return self.tell_remembered(Event::Answer(Box::new(answer)));
         }
         // The reader of curves receives such answers too, and has no curves.
-        if Self::is_of_curve(answer.inquiry.generation) && !self.curves.is_empty() {
+        if Self::is_of_curve(answer.inquiry.generation) && !self.curves.groups.is_empty() {
             return self.curve_answer(answer);
         }
         match &answer.findings {

@@ -38,18 +38,17 @@ pub fn run(args: &ShowArgs) -> Result<(), Failure> {
     }
     let shown = Shown::find(what).ok_or_else(|| unknown(what))?;
     check(args)?;
-    let (app, panels) = answered(args, &shown, None)?;
-    let panels = match &args.minus {
-        None => panels,
-        Some(minus) => {
-            let other = without(args, minus)?;
-            let is_of = |failure: Failure| match failure {
-                Failure::Usage(why) => Failure::Usage(format!("--minus {minus}: {why}")),
-                other => other,
-            };
-            difference(&panels, &answered(&other, &shown, Some(&app)).map_err(is_of)?.1)?
-        }
-    };
+    let (mut app, mut panels) = answered(args, &shown, None)?;
+    if let Some(minus) = &args.minus {
+        let other = without(args, minus)?;
+        let is_of = |failure: Failure| match failure {
+            Failure::Usage(why) => Failure::Usage(format!("--minus {minus}: {why}")),
+            other => other,
+        };
+        let (other, theirs) = answered(&other, &shown, Some(&app)).map_err(is_of)?;
+        panels = difference(&panels, &theirs)?;
+        app.subtract(other);
+    }
     write(args, &shown, &app, &panels)
 }
 

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use super::{At, Axis, Column, Datum, Figure, Panel, State, Subject, Taken};
+use super::{At, Axis, Column, Datum, Dim, Figure, Panel, State, Subject, Taken};
 
 impl Column {
     /// The entries that this column reads for a row, by name.
@@ -47,6 +47,14 @@ impl Column {
         self.entries(lead).hash(hasher);
         figure.of.identity().hash(hasher);
         self.minus.iter().for_each(|minus| minus.add_identity(lead, hasher));
+    }
+}
+
+impl Panel {
+    /// Whether the numbers are of all steps of a run rather than of one.
+    pub fn is_over_steps(&self) -> bool {
+        let is_over = |column: &Column| matches!(column.figure.of.taken, Taken::Over(_));
+        self.lead.iter().any(|axis| axis.dim == Dim::Step) || self.columns.iter().any(is_over)
     }
 }
 

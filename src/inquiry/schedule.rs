@@ -74,9 +74,8 @@ pub struct Schedule {
 impl Schedule {
     /// Adds a question, replacing one of its kind that waits or runs.
     pub fn ask(&mut self, inquiry: Inquiry) {
-        let is_replaced = |known: &Inquiry| {
-            known.question.is_like(&inquiry.question) && known.by.is_like(inquiry.by)
-        };
+        let is_replaced =
+            |known: &Inquiry| known.question.is_like(&inquiry.question) && known.by.is_like(inquiry.by);
         self.waiting.retain(|task| !is_replaced(&task.inquiry));
         for running in self.running.iter_mut().flatten() {
             running.is_dropped |= is_replaced(&running.inquiry);

@@ -66,7 +66,8 @@ fn is_map(shown: &PanelInView) -> bool {
 /// Lines that show all of a panel.
 fn height(ink: &Ink<'_>, shown: &PanelInView) -> u16 {
     let panel = &shown.panel;
-    let rows = if is_map(shown) { difference_map::height(ink, panel) } else { difference_table::height(panel) };
+    let rows =
+        if is_map(shown) { difference_map::height(ink, panel) } else { difference_table::height(panel) };
     u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(1 + u16::from(shown.as_it_is.is_some()))
 }
 

@@ -107,7 +107,8 @@ fn ticks(ink: &mut Ink<'_>, area: Rect, axes: &[Axis], (cols, cell): (&Range<usi
 
 /// Entries and numbers of the cell under the cursor.
 fn under_cursor(panel: &Panel, here: &[usize]) -> String {
-    let entries = panel.lead.iter().zip(here).map(|(axis, at)| format!("{} {}", axis.dim.name(), axis.name(*at)));
+    let entries =
+        panel.lead.iter().zip(here).map(|(axis, at)| format!("{} {}", axis.dim.name(), axis.name(*at)));
     let numbers = panel.columns.iter().filter_map(|column| {
         let x = column.at(here).number()?;
         Some(format!("{} {}", column.name.replace('_', " "), signed_figure(x)))

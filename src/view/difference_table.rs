@@ -82,9 +82,10 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, (panel, is_signed): (&Panel, 
     let mut widths = vec![wide.min(area.width.saturating_sub(2 * NUMBER + 3)) + 1];
     widths.extend(heads.iter().map(|name| width(name).clamp(NUMBER, 2 * NUMBER)));
     if has_heading {
-        let heads = heads.iter().zip(&widths[1..]).map(|(name, room)| {
-            ink.right(beginning(name, usize::from(*room)), Role::Faint)
-        });
+        let heads = heads
+            .iter()
+            .zip(&widths[1..])
+            .map(|(name, room)| ink.right(beginning(name, usize::from(*room)), Role::Faint));
         table.push(Row::new([ink.left(format!(" {axes}"), Role::Faint)].into_iter().chain(heads)));
     }
     for (line, (name, role)) in shown.zip(names) {

@@ -18,6 +18,7 @@
 
 mod attention;
 mod bars;
+mod births;
 mod breakdown;
 mod circuit_map;
 mod circuits;
