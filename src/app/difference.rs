@@ -11,10 +11,16 @@ use super::event::{Command, Event, Notice};
 use super::studies::Refresh;
 use super::{App, Cursor, Mode, Timeline};
 use crate::inquiry::{AskedBy, Probe};
-use crate::model::Interventions;
+use crate::model::{Interventions, Snapshot};
 
 /// Generations of the questions about remembered subjects.
 const GENERATIONS: Range<u64> = 1 << 41..1 << 42;
+
+/// Whether two snapshots are of the same weights, read once or twice.
+fn are_same(ours: &Arc<Snapshot>, theirs: &Arc<Snapshot>) -> bool {
+    let are_equal = || ours.step == theirs.step && ours.weights.values == theirs.weights.values;
+    Arc::ptr_eq(ours, theirs) || are_equal()
+}
 
 impl App {
     /// Remembers the subject in view; forgets it if it is remembered.
@@ -57,10 +63,9 @@ impl App {
     /// The remembered subject in words, by what differs from the one in view: `step 120`, `unedited`.
     fn differences(&self, other: &Self) -> Vec<String> {
         let (ours, theirs) = (&self.ablation.off, &other.ablation.off);
-        let step = other
-            .timeline
-            .current()
-            .filter(|theirs| self.timeline.current().is_none_or(|ours| !Arc::ptr_eq(ours, theirs)));
+        let ours_now = self.timeline.current();
+        let step =
+            other.timeline.current().filter(|theirs| !ours_now.is_some_and(|ours| are_same(ours, theirs)));
         let sequence = (self.sequence.tokens != other.sequence.tokens).then(|| "the earlier sequence".into());
         let edits = (ours != theirs && !(ours.is_empty() && theirs.is_empty())).then(|| {
             let with_our_kind = Interventions { kind: ours.kind, ..theirs.clone() };

@@ -33,7 +33,7 @@ mod standing;
 mod studies;
 mod switch;
 mod timeline;
-mod tracked;
+pub(crate) mod tracked;
 mod trainer;
 mod typing;
 mod update;

@@ -7,8 +7,9 @@ use super::event::{Command, Notice};
 use super::settings::TrackerNumber;
 use super::studies::Asked;
 use crate::analysis::hypotheses::{Fitted, Tracker, TrackerSums};
+use crate::figure::{At, Column, Panel};
 use crate::inquiry::trackers::best;
-use crate::inquiry::{Over, Question, WeightForm};
+use crate::inquiry::{Over, Question, WeightForm, tracker_sets};
 use crate::model::NeuronId;
 use crate::task::{Split, Token};
 
@@ -20,6 +21,23 @@ const MOST_DAMAGED: usize = 16;
 
 /// Larger tables of class by neuron are not computed, in bytes: a failed allocation ends the program.
 const MOST_TABLE_BYTES: u128 = 2 << 30;
+
+/// How well the newest snapshot's trackers of each class track it in the snapshot in view.
+pub(crate) fn tracker_scores(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.tracker_scores()?;
+    let figures = tracker_sets::scores(answer, found, app.options.dataset.task());
+    let columns = ["score", "chance"].into_iter().zip(&figures);
+    let columns = columns.map(|(name, figure)| Column::new(name, figure, [At::Lead(0)]));
+    Some(Panel::new("tracker_scores", figures[0].axes.clone()).and(columns))
+}
+
+/// What they cost the class there.
+pub(crate) fn tracker_costs(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.tracker_damage()?;
+    let figure = tracker_sets::damage(answer, found, app.options.dataset.task());
+    let column = Column::new("loss", &figure, [At::Lead(0)]);
+    Some(Panel::new("tracker_costs", figure.axes.clone()).with(column))
+}
 
 impl App {
     /// The traced neurons: the picked ones, or the one under the cursor.

@@ -8,8 +8,11 @@ use super::{difference_map, difference_table};
 use crate::app::App;
 use crate::app::panels::PanelInView;
 
-/// Least useful height of a panel: heading, names of columns, a row.
+/// Least useful height of a table: heading, names of columns, a row.
 const LEAST: u16 = 3;
+
+/// The same of a map: heading, columns, a row, scale, cell.
+const LEAST_MAP: u16 = 5;
 
 /// From this width on panels are in two columns.
 const WIDE: u16 = 64;
@@ -22,15 +25,18 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     if panels.is_empty() {
         return super::nothing_yet(ink, app, area, &app.less());
     }
-    // The focused panel stays first unless it has no difference; maps have the most to show.
+    // First the focused panel, unless it has no difference, and a map: maps have the most to show.
     panels.sort_by_key(|shown| shown.as_it_is.is_some());
-    panels[1..].sort_by_key(|shown| (shown.as_it_is.is_some(), !is_map(shown)));
-    let body = lines(area, 0, area.height - 1);
-    let mut columns = vec![body];
-    if area.width >= WIDE {
-        let (left, right) = beside(body, area.width / 2);
-        columns = vec![left, right];
+    if let Some(map) = panels.iter().skip(1).position(|shown| shown.as_it_is.is_none() && is_map(shown)) {
+        panels[1..=map + 1].rotate_right(1);
     }
+    let body = lines(area, 0, area.height - 1);
+    let columns = if area.width >= WIDE && panels.len() > 1 {
+        let (left, right) = beside(body, area.width / 2);
+        vec![left, right]
+    } else {
+        vec![body]
+    };
     let left_out = fill(ink, app, &panels, &columns).join(", ");
     if !left_out.is_empty() {
         let text = format!("no room, but e exports: {left_out}");
@@ -40,23 +46,26 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
 
 /// Draws the panels one below the other, column by column. Returns the names of those without room.
 fn fill<'p>(ink: &mut Ink<'_>, app: &App, panels: &'p [PanelInView], columns: &[Rect]) -> Vec<&'p str> {
-    let mut left = panels.iter();
+    let mut left: Vec<&PanelInView> = panels.iter().collect();
     for (at, column) in columns.iter().enumerate() {
         let (mut y, is_last) = (0, at + 1 == columns.len());
-        while column.height - y >= LEAST
-            && let Some(shown) = left.next()
-        {
-            let room = column.height - y;
+        while let Some(next) = left.iter().position(|shown| least(shown) <= column.height - y) {
+            let (shown, room) = (left.remove(next), column.height - y);
             // In the last column, long panels leave room for those after them, maps less.
             let after = u16::try_from(left.len()).unwrap_or(u16::MAX).min(room / LEAST / 2);
             let after = if is_map(shown) { after.min(1) } else { after };
-            let most = if is_last { room.saturating_sub(after * LEAST).max(LEAST) } else { room };
+            let most = if is_last { room.saturating_sub(after * LEAST).max(least(shown)) } else { room };
             let height = height(ink, shown).min(most);
             panel(ink, app, shown, lines(*column, y, height));
             y += height;
         }
     }
-    left.map(|shown| shown.panel.name).collect()
+    left.iter().map(|shown| shown.panel.name).collect()
+}
+
+/// Least useful height of a panel.
+fn least(shown: &PanelInView) -> u16 {
+    if is_map(shown) { LEAST_MAP } else { LEAST }
 }
 
 fn is_map(shown: &PanelInView) -> bool {

@@ -13,9 +13,24 @@ use crate::figure::{Datum, Panel};
 /// Width of a number.
 const NUMBER: u16 = 9;
 
+/// Rows that tell whether a column has numbers.
+const PROBED: usize = 64;
+
 /// Panels with more columns than rows have a line for each column.
 fn is_turned(panel: &Panel) -> bool {
     panel.columns.len() > panel.len()
+}
+
+/// The columns in the order on screen: differences before what only has a name.
+fn order(panel: &Panel, is_signed: bool) -> Vec<usize> {
+    let is_number = |column: &usize| {
+        let cells = (0..panel.len()).map(|row| panel.cell(*column, row));
+        let known = cells.take(PROBED).find(|cell| *cell != Datum::Nothing);
+        matches!(known, Some(Datum::Number(_) | Datum::Wide(_)))
+    };
+    let mut order: Vec<usize> = (0..panel.columns.len()).collect();
+    order.sort_by_key(|column| is_signed && !is_number(column));
+    order
 }
 
 /// Lines of the whole table.
@@ -50,7 +65,7 @@ fn selected(app: &App, panel: &Panel) -> Option<usize> {
 }
 
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, (panel, is_signed): (&Panel, bool), area: Rect) {
-    let selected = selected(app, panel);
+    let (selected, order) = (selected(app, panel), order(panel, is_signed));
     let has_heading = !panel.lead.is_empty();
     let all = if is_turned(panel) { panel.columns.len() } else { panel.len() };
     let room = usize::from(area.height.saturating_sub(u16::from(has_heading)));
@@ -58,10 +73,10 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, (panel, is_signed): (&Panel, 
     let shown = window(at, all, room);
     let cell = |column: usize, row: usize| {
         let role = if selected == Some(row) && has_heading { Role::Strong } else { Role::Plain };
-        ink.right(text(&panel.cell(column, row), is_signed), role)
+        ink.right(text(&panel.cell(order[column], row), is_signed), role)
     };
     let axes = panel.lead.iter().map(|axis| axis.dim.name()).collect::<Vec<_>>().join(".");
-    let column_name = |column: usize| panel.columns[column].name.replace('_', " ");
+    let column_name = |column: usize| panel.columns[order[column]].name.replace('_', " ");
     let row_name = |row: usize| {
         let role = if selected == Some(row) { Role::Cursor } else { Role::Plain };
         (name_of(panel, row), role)

@@ -11,6 +11,7 @@ use crate::app::curves;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::panels::{PanelEntry, panel};
 use crate::app::studies::Asked;
+use crate::app::tracked::{tracker_costs, tracker_scores};
 use crate::app::{App, Breakdown, Bucket, Notice, RunPanel, Series, TrackerNumber};
 use crate::figure::{At, Axis, Column, Dim, Figure, Panel, Spec, Taken};
 use crate::inquiry::accuracy::{
@@ -19,7 +20,7 @@ use crate::inquiry::accuracy::{
 };
 use crate::inquiry::predictions::{self, SET_PREDICTION, SET_TARGET, SET_TOKEN};
 use crate::inquiry::progress::{self, EMBEDDING_GINI, EXCLUDED_LOSS, RESTRICTED_LOSS};
-use crate::inquiry::tracker_sets::{self, TRACKER_CHANCE, TRACKER_DAMAGE, TRACKER_SCORE};
+use crate::inquiry::tracker_sets::{TRACKER_CHANCE, TRACKER_DAMAGE, TRACKER_SCORE};
 use crate::inquiry::{Over, Question, Subject, WeightForm};
 
 pub(crate) static ROOM: Room = Room {
@@ -148,7 +149,7 @@ const PANELS: &[PanelEntry] = &[
         "tracker_costs",
         "what the newest snapshot's trackers of each class cost it here",
         [TRACKER_DAMAGE],
-        tracker_damage, opened_by: |app| app.settings.tracker_sets = Some(TrackerNumber::Damage)),
+        tracker_costs, opened_by: |app| app.settings.tracker_sets = Some(TrackerNumber::Damage)),
     panel!(
         "answers",
         "token, target and prediction at every position of the validation set",
@@ -279,21 +280,6 @@ impl App {
         let text = if answers { "e writes every prediction too" } else { "e writes no single predictions" };
         self.say(Notice::info(text));
     }
-}
-
-fn tracker_scores(app: &App) -> Option<Panel> {
-    let (answer, found) = app.studies.tracker_scores()?;
-    let figures = tracker_sets::scores(answer, found, app.options.dataset.task());
-    let columns = ["score", "chance"].into_iter().zip(&figures);
-    let columns = columns.map(|(name, figure)| Column::new(name, figure, [At::Lead(0)]));
-    Some(Panel::new("tracker_scores", figures[0].axes.clone()).and(columns))
-}
-
-fn tracker_damage(app: &App) -> Option<Panel> {
-    let (answer, found) = app.studies.tracker_damage()?;
-    let figure = tracker_sets::damage(answer, found, app.options.dataset.task());
-    let column = Column::new("loss", &figure, [At::Lead(0)]);
-    Some(Panel::new("tracker_costs", figure.axes.clone()).with(column))
 }
 
 fn progress(app: &App) -> Option<Panel> {
