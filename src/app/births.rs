@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::ablation::Ablation;
 use super::curves::{Curve, Group, Place, Source};
+use super::panels::PanelEntry;
 use super::settings::{Settings, TrackerNumber};
-use super::{App, ViewId};
+use super::{App, Command, RunPanel, ViewId};
 use crate::figure::{At, Axis, Column, Dim, Figure, Panel, Spec, Subject, Taken};
 use crate::inquiry::tracker_sets::{TRACKER_CHANCE, TRACKER_SCORE};
 use crate::inquiry::{Over, WeightForm};
@@ -50,8 +51,18 @@ impl App {
         self.has_data() && !self.is_without_step() && self.task().outputs().len() <= MOST_CLASSES
     }
 
+    /// Shows births and asks for what they are read from, if a panel is theirs.
+    pub(crate) fn read_births(&mut self, entry: &PanelEntry) -> Vec<Command> {
+        if !entry.questions.contains(&&LEARNT_AT) {
+            return Vec::new();
+        }
+        self.settings.run_panel = RunPanel::Births;
+        self.add_births();
+        self.next_point()
+    }
+
     /// Adds the curves that births are read from, once.
-    pub(crate) fn add_births(&mut self) {
+    pub(super) fn add_births(&mut self) {
         if !self.has_births() || self.curves.hidden().is_some() {
             return;
         }

@@ -32,7 +32,8 @@ impl App {
             self.remembered = None;
             return self.say(Notice::info("forgotten: nothing is subtracted"));
         }
-        let generation = self.remembered.as_ref().map_or(GENERATIONS.start, |other| other.generation);
+        // Late answers about the subject remembered before are of no use.
+        let generation = self.remembered.as_ref().map_or(GENERATIONS.start, |other| other.generation + 1);
         let mut other = Box::new(Self::new(self.options.clone()).0);
         // The newest snapshot tells whether steps are known, and the key frequencies of a task on a circle.
         let kept = self.timeline.newest().into_iter().chain([&snapshot]).collect();

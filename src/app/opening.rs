@@ -109,9 +109,6 @@ impl App {
     pub(crate) fn bring_into_view(&mut self, entry: &PanelEntry) -> Vec<Command> {
         (entry.open)(self);
         (self.view.room().prepare)(self);
-        let mut commands = self.request_studies(Refresh::Missing, AskedBy::User);
-        // The panel may be read from curves.
-        commands.extend(self.next_point());
-        commands
+        self.request_studies(Refresh::Missing, AskedBy::User)
     }
 }

@@ -75,6 +75,7 @@ impl App {
         }
         let difference = match (entry.build)(other) {
             Some(theirs) => panel.minus(&theirs).map_err(|why| why.to_string()),
+            None if other.inquiry_failure.is_some() => Err("no answer there".into()),
             None if other.is_pending() => Err("computing".into()),
             None => Err("not known there".into()),
         };

@@ -199,6 +199,11 @@ fn opened(args: &ShowArgs, shown: &Shown, from: Option<&App>) -> Result<Desk, Fa
         let commands = desk.app.bring_into_view(entry);
         desk.execute(commands);
     }
+    // Every step is read only where nothing else is asked for.
+    if let Shown::Panel(_, entry) | Shown::Question(_, entry, _) = shown {
+        let commands = desk.app.read_births(entry);
+        desk.execute(commands);
+    }
     Ok(desk)
 }
 

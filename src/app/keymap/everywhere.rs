@@ -113,7 +113,7 @@ pub(super) const KEYS: &[Binding] = &[
         &[Key::ch('-')],
         |app| Offer::act(App::remember).hinted_if(app.remembers()),
         "less",
-        "difference to what is in view now, once other is; or forget",
+        "remember this subject: any other is then shown less it",
     ),
     bind(&[Key::ch('i')], |_| Offer::set(App::start_typing), "edit", "type tokens over the sequence"),
     bind(

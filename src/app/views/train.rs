@@ -133,13 +133,11 @@ const PANELS: &[PanelEntry] = &[
     ),
     panel!("curves", "the pinned or standing curves by step", [], curves::panel),
     panel!(
-    "births",
-    "when each class was learnt, and since when neurons track it, over the kept snapshots: the first learnt first",
-    [LEARNT_AT, TRACKED_SINCE],
-    births::panel, opened_by: |app| {
-        app.settings.run_panel = RunPanel::Births;
-        app.add_births();
-    }),
+        "births",
+        "when each class was learnt, and since when neurons track it, over the kept snapshots: the first learnt first",
+        [LEARNT_AT, TRACKED_SINCE],
+        births::panel
+    ),
     panel!(
         "tracker_scores",
         "how well the newest snapshot's trackers of each class track it here",
