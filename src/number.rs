@@ -31,6 +31,12 @@ pub(crate) fn signed(x: f32) -> String {
     }
 }
 
+/// The same as [`figure`], with the sign of a change.
+pub(crate) fn signed_figure(x: f64) -> String {
+    let text = figure(x);
+    if x > 0.0 { format!("+{text}") } else { text }
+}
+
 /// A number below 1 by its sign and three decimals: `-.012`; no sign if rounded to zero.
 pub(crate) fn signed_fraction(x: f32) -> String {
     without_sign_of_zero(format!("{x:+.3}").replacen("0.", ".", 1))

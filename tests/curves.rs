@@ -8,7 +8,8 @@ use std::path::Path;
 use assert_cmd::Command;
 use common::{Screen, Setup, trained};
 use headcount::app::Mode;
-use headcount::model::{ModelConfig, Weights};
+use headcount::model::{Activations, ModelConfig, Patch, Weights, forward};
+use headcount::task::Split;
 use headcount::train::{RunState, TrainEvent};
 use serde_json::Value;
 
@@ -169,6 +170,123 @@ fn progress_measures_have_curves_by_the_newest_key_frequencies() {
     assert_eq!(last[1..], newest["rows"][0].as_array().unwrap()[..]);
     let standing = headcount(dir.path(), "show curve --run r --format csv").1;
     assert!(standing.lines().next().unwrap().contains("restricted loss"));
+}
+
+#[test]
+fn a_class_is_born_where_the_snapshots_say_one_by_one() {
+    let dir = tempfile::tempdir().unwrap();
+    train(dir.path());
+    let json = |line: &str| {
+        let (status, out, why) = headcount(dir.path(), &format!("{line} --run r --format json"));
+        assert_eq!(status, 0, "{line}: {why}");
+        serde_json::from_str::<Value>(&out).unwrap()
+    };
+    let births = json("show births");
+    assert_eq!(
+        births["columns"],
+        serde_json::json!(["class", "learnt_at", "tracked_since", "tracker_score", "tracker_chance"])
+    );
+    let steps = column(&json("show curve accuracies"), "step", &[]);
+    let numbers = [("classes", "accuracy"), ("tracker_scores", "score"), ("tracker_scores", "chance")];
+    let read = numbers.map(|(panel, name)| {
+        let at = |step: &f64| {
+            let table = json(&format!("show {panel} --step {step}"));
+            assert_eq!(table["measured"][0]["of"]["step"], *step as usize);
+            column(&table, name, &[])
+        };
+        steps.iter().map(at).collect::<Vec<_>>()
+    });
+    let [accuracy, score, chance] = read;
+    let first = |holds: &dyn Fn(usize) -> bool| {
+        let never_again = (0..steps.len()).rev().find(|at| !holds(*at));
+        steps.get(never_again.map_or(0, |at| at + 1)).map(|step| *step as usize)
+    };
+    let (mut learnt, mut tracked) = (0, 0);
+    for class in 0..10 {
+        let [at, since] = ["learnt_at", "tracked_since"].map(|name| {
+            let step = column(&births, name, &[class])[0];
+            step.is_finite().then_some(step as usize)
+        });
+        assert_eq!(at, first(&|at| accuracy[at][class] >= 0.5), "class {class}");
+        assert_eq!(since, first(&|at| score[at][class] > chance[at][class]), "class {class}");
+        learnt += usize::from(at.is_some_and(|step| step > 0));
+        tracked += usize::from(since.is_some());
+    }
+    assert!(learnt > 0 && tracked > 0, "{learnt} classes are learnt, {tracked} tracked");
+    // The first learnt first, the unlearnt last.
+    let order = column(&births, "learnt_at", &[]);
+    assert!(
+        order.iter().map(|step| if step.is_nan() { f64::INFINITY } else { *step }).is_sorted(),
+        "{order:?}"
+    );
+    let text = headcount(dir.path(), "show births --run r").1;
+    assert!(text.contains("kept snapshots from step 0 to 60"), "{text}");
+}
+
+#[test]
+fn a_tracker_score_is_the_correlation_of_the_newest_trackers_with_their_class() {
+    let mut screen = explored("4");
+    let trackers = table(&mut screen, "trackers");
+    let mut sets = vec![Vec::new(); 10];
+    for row in trackers["rows"].as_array().unwrap() {
+        let [class, neuron, rank] = [0, 1, 2].map(|at| row[at].as_u64().unwrap() as usize);
+        if rank < 4 {
+            sets[class].push(neuron);
+        }
+    }
+    screen.keys("1gg").must_show("classes in the order learnt");
+    let births = table(&mut screen, "births");
+    let weights = Weights::initial(&model(), 100);
+    let (mut sums, mut targets) = (vec![Vec::new(); 10], Vec::new());
+    for index in 0..screen.data.len(Split::Validation) {
+        let example = screen.data.example(Split::Validation, index);
+        let mut activations = Activations::new(&model(), example.tokens().len());
+        forward(&weights, example.tokens(), &Patch::default(), &mut activations);
+        let post = &activations.blocks[1].mlp.as_ref().unwrap().post;
+        for (position, target) in example.targets().iter().enumerate() {
+            for (set, sums) in sets.iter().zip(&mut sums) {
+                sums.push(set.iter().map(|neuron| f64::from(post[position * 24 + neuron])).sum::<f64>());
+            }
+            targets.push(usize::from(target.unwrap()));
+        }
+    }
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    for class in 0..10 {
+        let is: Vec<f64> = targets.iter().map(|target| f64::from(u8::from(*target == class))).collect();
+        let (x, y) = (mean(&sums[class]), mean(&is));
+        let of = |a: &[f64], b: &[f64], x: f64, y: f64| {
+            a.iter().zip(b).map(|(a, b)| (a - x) * (b - y)).sum::<f64>()
+        };
+        let expected =
+            of(&sums[class], &is, x, y) / (of(&sums[class], &sums[class], x, x) * of(&is, &is, y, y)).sqrt();
+        let score = column(&births, "tracker_score", &[class])[0];
+        assert!(
+            (score - expected).abs() < 1e-4 || sets[class].is_empty(),
+            "class {class}: {score} {expected}"
+        );
+        assert_eq!(score.is_nan(), sets[class].is_empty());
+    }
+}
+
+#[test]
+fn the_damage_of_trackers_is_that_of_switching_them_off() {
+    let mut screen = explored("1g");
+    screen.must_show("accuracy under uniform attention");
+    let curves = table(&mut screen, "curves");
+    let all: Vec<&str> = curves["columns"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let of = all.iter().find(|name| name.starts_with("damage of trackers, class ")).expect("a damage");
+    let class: usize = of.rsplit(' ').next().unwrap().parse().unwrap();
+    let last = *column(&curves, of, &[]).last().unwrap();
+    // At the newest snapshot, the sets are those of the damage matrix.
+    let matrix = table(screen.keys("g6D"), "damage_matrix");
+    let rows = matrix["rows"].as_array().unwrap();
+    let row = rows.iter().find(|row| row[0] == format!("trackers of {class}") && row[1] == class).unwrap();
+    assert!((row[2].as_f64().unwrap() - last).abs() < 1e-9, "{row} {last}");
+    for name in ["loss, lead 1", "loss, position 4"] {
+        assert!(column(&curves, name, &[]).iter().all(|loss| loss.is_finite()), "{name}");
+    }
+    let clean = column(&table(screen.keys("1"), "position_accuracies"), "loss", &[4])[0];
+    assert!((column(&curves, "loss, position 4", &[])[4] - clean).abs() < 1e-12);
 }
 
 fn headcount(dir: &Path, line: &str) -> (i32, String, String) {

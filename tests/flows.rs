@@ -562,6 +562,7 @@ fn an_opened_run_is_validated_again_at_every_step_that_is_looked_at() {
     // A run's files do not keep the accuracy by position.
     let validation = analysis::Evaluation {
         accuracy_by_position: Vec::new(),
+        loss_by_position: Vec::new(),
         by_situation: Vec::new(),
         answers: Vec::new(),
         confusion: Vec::new(),

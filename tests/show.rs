@@ -286,6 +286,10 @@ fn a_difference_is_of_two_subjects() {
     let minus = format!("tokens={tokens}");
     let here = show(dir.path(), &model, "class_logits", &["--minus", &minus, "--position", "5"]).unwrap();
     assert_eq!(here["measured"][0]["minus"]["tokens"][0], 3);
+    let line = format!("show heads --weights w.safetensors --minus {minus} --format svg");
+    let (status, svg, why) = headcount(dir.path(), &words(&line));
+    assert_eq!(status, 0, "{why}");
+    assert!(svg.starts_with("<svg") && svg.contains("less the earlier sequence"));
     let error = show(dir.path(), &model, "profile", &["--minus", "tokens=1,2"]).unwrap_err();
     assert!(error.contains("--position 64"), "{error}");
     let error = show(dir.path(), &model, "profile", &["--minus", "step=3"]).unwrap_err();

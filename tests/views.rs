@@ -73,6 +73,26 @@ fn a_run_in_the_middle() {
 }
 
 #[test]
+fn less_a_remembered_step() {
+    fn less(setup: Setup) -> Screen {
+        let mut screen = in_training(setup);
+        screen.keys("{2-}");
+        screen
+    }
+    each("less", less);
+    let ascii = Setup { depth: ColorDepth::None, glyphs: Glyphs::Ascii, ..Setup::default() };
+    assert_picture("attention_less_ascii_80x24", less(ascii).keys("2"));
+    let mut screen = less(Setup::default());
+    screen.stop_answering();
+    assert_picture("attention_less_pending_80x24", screen.keys("-n"));
+    let mut screen = less(Setup::default());
+    let mut weights = trained();
+    weights.values.iter_mut().step_by(3).for_each(|value| *value = f32::NAN);
+    screen.snapshot(300, weights);
+    assert_picture("attention_less_nan_80x24", &screen);
+}
+
+#[test]
 fn patches_of_heads_at_positions_and_of_heads_raw() {
     let mut screen = in_training(Setup::sized(80, 24));
     screen.keys("7b");
@@ -386,7 +406,7 @@ fn raw_colours_are_in_the_theme_and_the_ramps_alone() {
 
 #[test]
 fn every_picture_belongs_to_a_test() {
-    let states = ["empty", "untrained", "trained", "ablated", "nan"];
+    let states = ["empty", "untrained", "trained", "ablated", "nan", "less"];
     let terminals = ["16", "256", "mono", "ascii"];
     let settings = [
         "neurons_map",
@@ -417,6 +437,9 @@ fn every_picture_belongs_to_a_test() {
         "patch_heads",
         "patch_raw",
         "patch_pairs",
+        "attention_less_ascii",
+        "attention_less_pending",
+        "attention_less_nan",
     ];
     let mut known: Vec<String> = settings.iter().map(|name| format!("{name}_80x24.snap")).collect();
     known.extend(SIZES.iter().map(|(width, height)| format!("gpu_{width}x{height}.snap")));
@@ -438,6 +461,7 @@ fn every_picture_belongs_to_a_test() {
             "neurons_lowest",
             "circuits_positions_vectors",
             "train_curves",
+            "train_births",
             "attention_pinning",
             "circuits_activations",
         ];
@@ -472,6 +496,8 @@ fn curves_over_the_kept_snapshots() {
         screen.snapshot(420, trained());
         screen.keys("1g");
         assert_picture(&format!("train_curves_{width}x{height}"), &screen);
+        screen.keys("g");
+        assert_picture(&format!("train_births_{width}x{height}"), &screen);
         screen.keys("2*");
         assert_picture(&format!("attention_pinning_{width}x{height}"), &screen);
     }

@@ -24,6 +24,9 @@ pub struct Evaluation {
     pub loss_by_class: Vec<Option<f64>>,
     /// By position; `None` for a position without targets.
     pub accuracy_by_position: Vec<Option<f64>>,
+    /// Mean cross-entropy by position, in nats; empty if it is not known.
+    #[serde(skip)]
+    pub loss_by_position: Vec<Option<f64>>,
     /// The targets of each group of each of the task's situations; empty if they were not asked for.
     #[serde(skip)]
     pub by_situation: Vec<Vec<Count>>,
@@ -218,14 +221,16 @@ impl Tally {
     pub fn evaluation(&self) -> Evaluation {
         let all = self.all();
         let shares = |counts: &[Count]| counts.iter().map(|count| count.share()).collect();
+        let losses = |counts: &[Count]| counts.iter().map(|count| count.mean_loss()).collect();
         Evaluation {
             sequences: self.sequences,
             loss: self.loss / all.seen as f64,
             accuracy: all.share().unwrap_or(f64::NAN),
             accuracy_last: self.last.share().unwrap_or(f64::NAN),
             accuracy_by_class: shares(&self.by_class),
-            loss_by_class: self.by_class.iter().map(|count| count.mean_loss()).collect(),
+            loss_by_class: losses(&self.by_class),
             accuracy_by_position: shares(&self.by_position),
+            loss_by_position: losses(&self.by_position),
             by_situation: self.by_situation.clone(),
             answers: self.answers.clone(),
             confusion: self.confusion.clone(),

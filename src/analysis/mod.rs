@@ -40,6 +40,7 @@ pub mod sources;
 pub mod spectra;
 mod target;
 pub mod total;
+pub mod tracker_sets;
 mod trackers;
 mod tuning;
 

@@ -16,6 +16,7 @@ use crate::analysis::phases::{Phase, phases};
 use crate::figure::{Axis, Column, Dim, Panel, over_steps};
 use crate::inquiry::WeightForm;
 use crate::inquiry::progress::KEYS;
+use crate::inquiry::tracker_sets::SETS;
 use crate::model::Snapshot;
 use crate::number::figure;
 
@@ -37,15 +38,15 @@ pub(super) struct Like {
     identity: u64,
     /// The number at one step, without what else its answer holds.
     one: Column,
-    /// The key frequencies that it was measured with, if any.
-    keys: Option<String>,
+    /// What the newest snapshot chose: key frequencies, or sets of neurons.
+    chosen: Option<String>,
 }
 
 impl Like {
     pub(super) fn new(column: &Column, lead: &[usize]) -> Self {
-        let keys = column.figure.about.iter().find(|(name, _)| *name == KEYS);
-        let keys = keys.map(|(_, keys)| keys.clone());
-        Self { identity: column.identity(lead), one: column.cell(lead), keys }
+        let chosen = column.figure.about.iter().find(|(name, _)| [KEYS, SETS].contains(name));
+        let chosen = chosen.map(|(_, chosen)| chosen.clone());
+        Self { identity: column.identity(lead), one: column.cell(lead), chosen }
     }
 }
 
@@ -94,10 +95,10 @@ impl Curve {
         self.like.as_ref().map(|like| like.identity)
     }
 
-    /// Takes note of what the number is. Measured with other key frequencies, earlier points are of another number:
-    /// returns true then, without them.
+    /// Takes note of what the number is. Measured with other key frequencies or sets, earlier points are of another
+    /// number: returns true then, without them.
     pub(super) fn becomes(&mut self, like: Like) -> bool {
-        let is_another = self.like.as_ref().is_some_and(|known| known.keys != like.keys);
+        let is_another = self.like.as_ref().is_some_and(|known| known.chosen != like.chosen);
         if is_another {
             self.points.clear();
             self.like = None;
@@ -197,6 +198,14 @@ pub(crate) struct Group {
     pub(crate) curves: Vec<Curve>,
     /// Steps at which all of them are read.
     pub(super) read: BTreeSet<usize>,
+    /// Whether they are in the list of curves: births are read from others.
+    is_listed: bool,
+}
+
+impl Group {
+    pub(super) fn new(place: Place, curves: Vec<Curve>, is_listed: bool) -> Self {
+        Self { place, curves, read: BTreeSet::new(), is_listed }
+    }
 }
 
 /// All curves.
@@ -214,14 +223,25 @@ pub(crate) struct Curves {
 }
 
 impl Curves {
-    /// All curves in order.
+    /// All listed curves in order.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Curve> {
-        self.groups.iter().flat_map(|group| &group.curves)
+        self.groups.iter().filter(|group| group.is_listed).flat_map(|group| &group.curves)
     }
 
-    /// Whether there are none.
+    /// Whether none is listed.
     pub(crate) fn is_empty(&self) -> bool {
-        self.groups.is_empty()
+        self.all().next().is_none()
+    }
+
+    /// The curves that are not listed.
+    pub(super) fn hidden(&self) -> Option<&Group> {
+        self.groups.iter().find(|group| !group.is_listed)
+    }
+
+    /// Adds curves that are not listed, to be read before the others.
+    pub(super) fn hide(&mut self, group: Group) {
+        self.reading = None;
+        self.groups.insert(0, group);
     }
 
     /// Adds a curve at a place. Returns false if it is there.
@@ -234,7 +254,7 @@ impl Curves {
                 group.curves.push(curve);
                 group.read.clear();
             }
-            None => self.groups.push(Group { place, curves: vec![curve], read: BTreeSet::new() }),
+            None => self.groups.push(Group::new(place, vec![curve], true)),
         }
         true
     }
@@ -242,13 +262,13 @@ impl Curves {
     /// Adds the curves of a place.
     pub(crate) fn add_all(&mut self, place: Place, curves: Vec<Curve>) {
         self.reading = None;
-        self.groups.push(Group { place, curves, read: BTreeSet::new() });
+        self.groups.push(Group::new(place, curves, true));
     }
 
     /// Removes the selected curve.
     pub(crate) fn remove(&mut self) {
         let (mut at, selected) = (0, self.selected);
-        for group in &mut self.groups {
+        for group in self.groups.iter_mut().filter(|group| group.is_listed) {
             group.curves.retain(|_| {
                 at += 1;
                 at != selected + 1

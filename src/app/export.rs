@@ -45,7 +45,7 @@ struct Whole<'a, T> {
 impl App {
     pub(super) fn copy(&mut self) -> Vec<Command> {
         let Some(panel) = self.panels().into_iter().next() else { return self.no_numbers() };
-        if !self.is_answered() || self.is_evaluating() {
+        if self.is_awaited() {
             return self.not_yet();
         }
         let (rows, name) = (panel.len(), panel.name);
@@ -56,13 +56,19 @@ impl App {
     pub(super) fn export(&mut self) -> Vec<Command> {
         let panels = self.panels();
         let Some(first) = panels.first() else { return self.no_numbers() };
-        if !self.is_answered() || self.is_evaluating() {
+        if self.is_awaited() {
             return self.not_yet();
         }
         match self.whole(first, &panels) {
             Ok((name, json)) => vec![Command::Export(Export { name, csv: csv(first), json })],
             Err(error) => self.say(Notice::error(format!("cannot export: {error}"))),
         }
+    }
+
+    /// Whether numbers on screen are about to change.
+    fn is_awaited(&self) -> bool {
+        let is_pending = |app: &Self| !app.is_answered() || app.is_evaluating();
+        is_pending(self) || self.compared().is_some_and(Self::is_pending)
     }
 
     fn no_numbers(&mut self) -> Vec<Command> {

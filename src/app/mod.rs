@@ -5,10 +5,12 @@
 
 mod ablation;
 mod act;
+pub(crate) mod births;
 mod circle;
 mod circuits;
 mod cursor;
 pub(crate) mod curves;
+mod difference;
 mod edit_list;
 mod event;
 mod export;
@@ -31,7 +33,7 @@ mod standing;
 mod studies;
 mod switch;
 mod timeline;
-mod tracked;
+pub(crate) mod tracked;
 mod trainer;
 mod typing;
 mod update;
@@ -57,7 +59,7 @@ pub(crate) use picker::{Picker, PickerKind};
 pub(crate) use sequence::{Edit, Sequence};
 pub(crate) use settings::{
     AttentionScale, Breakdown, ContributionsFrom, LogitPanel, LossScale, LowerPanel, MlpRow, Patterns,
-    RunPanel, Settings, Sort, StreamReader, Zoom,
+    RunPanel, Settings, Sort, StreamReader, TrackerNumber, Zoom,
 };
 pub(crate) use studies::Studies;
 pub use timeline::snapshot_bytes;
@@ -136,6 +138,8 @@ pub struct App {
     pub(crate) tracked: Arc<Vec<Option<(crate::task::Token, f64)>>>,
     pub(crate) timeline: Timeline,
     pub(crate) curves: curves::Curves,
+    /// An app before the remembered subject, at the user's place.
+    remembered: Option<Box<App>>,
     pub(crate) history: History,
     pub(crate) trainer: Trainer,
     /// The last answer.
@@ -174,6 +178,7 @@ impl App {
             tracked: Arc::default(),
             timeline: Timeline::default(),
             curves: curves::Curves::default(),
+            remembered: None,
             history: History::default(),
             trainer: Trainer::default(),
             probe: None,

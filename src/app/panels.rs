@@ -21,6 +21,14 @@ pub(crate) struct PanelEntry {
     pub(crate) build: fn(&App) -> Option<Panel>,
 }
 
+/// A panel on screen.
+pub(crate) struct PanelInView {
+    /// Its numbers; less those of the remembered subject while another is in view.
+    pub(crate) panel: Panel,
+    /// Why they are no difference then.
+    pub(crate) as_it_is: Option<String>,
+}
+
 /// A panel whose questions are asked whenever its view is shown: name, words, questions, and how it is built. A macro,
 /// so that the list of questions is static.
 macro_rules! panel {
@@ -44,12 +52,36 @@ impl App {
         self.view.room().panels.iter().rev().any(|entry| (entry.build)(self).is_some())
     }
 
-    /// The known panels of the current view, the focused one first.
+    /// The known panels of the current view as on screen, the focused one first.
     pub(crate) fn panels(&self) -> Vec<Panel> {
+        self.panels_in_view().into_iter().map(|shown| shown.panel).collect()
+    }
+
+    /// The same, and which of them have no difference to the remembered subject.
+    pub(crate) fn panels_in_view(&self) -> Vec<PanelInView> {
         let room = self.view.room();
-        let mut panels: Vec<Panel> = room.panels.iter().filter_map(|entry| (entry.build)(self)).collect();
+        let entries = room.panels.iter();
+        let mut panels: Vec<PanelInView> = entries.filter_map(|entry| self.in_view(entry)).collect();
         let focused = (room.focus)(self);
-        panels.sort_by_key(|panel| panel.name != focused);
+        panels.sort_by_key(|shown| shown.panel.name != focused);
         panels
+    }
+
+    fn in_view(&self, entry: &'static PanelEntry) -> Option<PanelInView> {
+        let panel = (entry.build)(self)?;
+        let Some(other) = self.compared() else { return Some(PanelInView { panel, as_it_is: None }) };
+        if panel.is_over_steps() {
+            return Some(PanelInView { panel, as_it_is: Some("over all steps".into()) });
+        }
+        let difference = match (entry.build)(other) {
+            Some(theirs) => panel.minus(&theirs).map_err(|why| why.to_string()),
+            None if other.inquiry_failure.is_some() => Err("no answer there".into()),
+            None if other.is_pending() => Err("computing".into()),
+            None => Err("not known there".into()),
+        };
+        Some(match difference {
+            Ok(panel) => PanelInView { panel, as_it_is: None },
+            Err(why) => PanelInView { panel, as_it_is: Some(why) },
+        })
     }
 }

@@ -20,8 +20,18 @@ const MOST_CELLS: usize = 512;
 /// The name of a cell: its question, and the entries that it reads.
 pub(crate) fn label(column: &Column, lead: &[usize]) -> String {
     let entries = column.entries(lead);
-    let told = entries.iter().filter(|entry| !["clean", ""].contains(&entry.as_str()));
-    let entries = told.map(String::as_str).collect::<Vec<_>>().join(".");
+    let dims: Vec<Dim> = column.figure.axes.iter().map(|axis| axis.dim).collect();
+    let told = dims.iter().zip(&entries).filter(|(_, entry)| !["clean", ""].contains(&entry.as_str()));
+    // A head or neuron is told by its numbers, other entries with their axis: `0.1 query 64 key 0`.
+    let is_of_layer = dims.iter().any(|dim| [Dim::Head, Dim::Neuron].contains(dim));
+    let text = |(dim, entry): (&Dim, &String)| match dim {
+        Dim::Head | Dim::Neuron if dims.contains(&Dim::Layer) => format!(".{entry}"),
+        Dim::Edits => format!(" {entry}"),
+        Dim::Layer if is_of_layer => format!(" {entry}"),
+        _ => format!(" {} {entry}", dim.name().replace('_', " ")),
+    };
+    let entries: String = told.map(text).collect();
+    let entries = entries.trim_start();
     let name = column.figure.spec.name;
     let name = column.factor().map_or_else(|| name.to_owned(), |factor| format!("{name} {factor}"));
     let edited = if column.figure.of.edits.is_empty() { "" } else { ", edited" };
@@ -60,7 +70,9 @@ impl App {
     }
 
     fn cells_of(&self, entry: &'static PanelEntry) -> Vec<Curve> {
-        let Some(panel) = (entry.build)(self) else { return Vec::new() };
+        let Some(panel) = (entry.build)(self).filter(|panel| !panel.is_over_steps()) else {
+            return Vec::new();
+        };
         let rows = self.rows_here(&panel);
         let cells = panel.columns.iter().flat_map(|column| rows.iter().map(move |lead| (column, lead)));
         let is_name = |column: &Column| [TOKEN.name, PREDICTION.name].contains(&column.figure.spec.name);
@@ -71,7 +83,7 @@ impl App {
         numbers.map(curve).collect()
     }
 
-    /// The rows of a panel at the cursor: every row on axes without a cursor, none of a panel over steps.
+    /// The rows of a panel at the cursor: every row on axes without a cursor.
     fn rows_here(&self, panel: &Panel) -> Vec<Vec<usize>> {
         let has_layer = panel.lead.iter().any(|axis| axis.dim == Dim::Layer);
         let mut rows = vec![Vec::new()];
@@ -88,9 +100,26 @@ impl App {
     }
 
     fn entries_here(&self, axis: &Axis, has_layer: bool) -> Vec<usize> {
+        match self.entry_here(axis, has_layer) {
+            Some(at) => (at < axis.len()).then_some(at).into_iter().collect(),
+            None => (0..axis.len().min(MOST_ENTRIES)).collect(),
+        }
+    }
+
+    /// The entries of a panel's leading axes at the cursor, the first ones of axes without a cursor; `None` outside them.
+    pub(crate) fn lead_here(&self, panel: &Panel) -> Option<Vec<usize>> {
+        let has_layer = panel.lead.iter().any(|axis| axis.dim == Dim::Layer);
+        let entry = |axis: &Axis| {
+            let at = self.entry_here(axis, has_layer).unwrap_or_default();
+            (at < axis.len()).then_some(at)
+        };
+        panel.lead.iter().map(entry).collect()
+    }
+
+    /// The cursor's entry on an axis, if the axis has a cursor.
+    fn entry_here(&self, axis: &Axis, has_layer: bool) -> Option<usize> {
         let cursor = &self.cursor;
-        let at = match axis.dim {
-            Dim::Step => return Vec::new(),
+        Some(match axis.dim {
             Dim::Layer => cursor.layer,
             Dim::Head | Dim::LaterHead | Dim::EarlierHead if !has_layer => {
                 cursor.layer * self.options.model.n_heads + cursor.head
@@ -102,9 +131,8 @@ impl App {
             Dim::Token | Dim::QueryToken => cursor.token,
             Dim::Component => cursor.component,
             Dim::Frequency => self.frequency() - 1,
-            _ => return (0..axis.len().min(MOST_ENTRIES)).collect(),
-        };
-        (at < axis.len()).then_some(at).into_iter().collect()
+            _ => return None,
+        })
     }
 
     /// Pins every cell of a panel, or of a figure that it shows, in order; asks for their points.

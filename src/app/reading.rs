@@ -4,19 +4,20 @@
 //! priority; once all are answered, the cells are read from its panels.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::curves::{Curve, Like};
 use super::event::{Command, Event};
 use super::panels::PanelEntry;
-use super::{App, Timeline};
+use super::{App, RunPanel, Timeline};
 use crate::figure::Panel;
 use crate::inquiry::{Answer, AskedBy};
 use crate::model::Snapshot;
 use crate::train::{CurvePoint, is_spaced};
 
-/// Generations of questions from here on are those of curves.
-const FIRST_GENERATION: u64 = 1 << 40;
+/// Generations of the questions of curves.
+const GENERATIONS: Range<u64> = 1 << 40..1 << 41;
 
 /// A checksum of weights.
 fn checksum(snapshot: &Snapshot) -> u32 {
@@ -36,13 +37,18 @@ impl App {
 
     /// Whether a question is one of a curve.
     pub(super) fn is_of_curve(generation: u64) -> bool {
-        generation >= FIRST_GENERATION
+        GENERATIONS.contains(&generation)
     }
 
     /// The snapshots that curves have points at: while training, those that stay.
     fn snapshots_of_curves(&self) -> Vec<&Arc<Snapshot>> {
         let stays = |snapshot: &&Arc<Snapshot>| !self.is_training() || is_spaced(snapshot.step);
         self.timeline.all().filter(stays).collect()
+    }
+
+    /// How many snapshots curves have points at.
+    pub(super) fn curve_steps(&self) -> usize {
+        self.snapshots_of_curves().len()
     }
 
     /// How many points are known, and how many there will be.
@@ -60,12 +66,12 @@ impl App {
         while self.curves.reading.is_none()
             && let Some((at, snapshot)) = self.curves.next(&self.snapshots_of_curves())
         {
-            if self.remember(at, &snapshot) {
+            if self.recall(at, &snapshot) {
                 continue;
             }
             let mut reader = self.curves.reader.take().unwrap_or_else(|| {
                 let mut reader = Box::new(Self::new(self.options.clone()).0);
-                reader.generation = FIRST_GENERATION;
+                reader.generation = GENERATIONS.start;
                 reader
             });
             let group = &self.curves.groups[at];
@@ -83,7 +89,7 @@ impl App {
     }
 
     /// Takes the points of a snapshot from those known; false unless all are.
-    fn remember(&mut self, at: usize, snapshot: &Arc<Snapshot>) -> bool {
+    fn recall(&mut self, at: usize, snapshot: &Arc<Snapshot>) -> bool {
         let (curves, known) = (&self.curves.groups[at].curves, &self.curves.known);
         if known.is_empty() || curves.iter().any(|curve| curve.identity().is_none()) {
             return false;
@@ -160,7 +166,7 @@ impl App {
         }
         group.read.insert(snapshot.step);
         self.curves.reader = Some(reader);
-        self.dirty |= self.shows_curves() && self.view.room().is_of_run;
+        self.dirty |= self.settings.run_panel != RunPanel::Accuracies && self.view.room().is_of_run;
         self.curves.known.extend(points.iter().map(|point| ((point.of, point.weights), point.value)));
         (!points.is_empty()).then_some(Command::KeepPoints(points))
     }

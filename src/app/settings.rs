@@ -231,6 +231,17 @@ pub(crate) enum RunPanel {
     Accuracies,
     /// Numbers over all kept snapshots.
     Curves,
+    /// When each class was learnt.
+    Births,
+}
+
+/// A number of the neurons that track each class in the newest snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TrackerNumber {
+    /// How well they track it.
+    Score,
+    /// The loss that they cost it.
+    Damage,
 }
 
 /// The patterns in the attention view.
@@ -290,6 +301,7 @@ pub(crate) struct Settings {
     /// Whether the strip shows the predictions with the ablation in a separate line.
     pub(crate) diff: bool,
     pub(crate) run_panel: RunPanel,
+    pub(crate) tracker_sets: Option<TrackerNumber>,
     /// Whether the predictions over the validation set are exported.
     pub(crate) answers: bool,
     pub(crate) patching: PatchingSettings,

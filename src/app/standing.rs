@@ -4,9 +4,10 @@ use super::App;
 use super::ablation::Ablation;
 use super::curves::{Curve, Place, Source};
 use super::event::Command;
-use super::settings::{RunPanel, Settings};
+use super::settings::{RunPanel, Settings, TrackerNumber};
 use crate::inquiry::WeightForm;
 use crate::model::PatternKind;
+use crate::task::Split;
 
 /// Classes, situations and heads with curves of their own.
 const MOST: usize = 16;
@@ -15,15 +16,17 @@ const MOST: usize = 16;
 const SCORES: [&str; 3] = ["induction_score", "previous_score", "duplicate_score"];
 
 impl App {
-    /// Shows or hides the curves; without any, adds the standing ones.
-    pub(super) fn toggle_curves(&mut self) {
-        if self.shows_curves() {
-            self.settings.run_panel = RunPanel::Accuracies;
-            return;
-        }
-        self.settings.run_panel = RunPanel::Curves;
-        if self.curves.is_empty() {
-            self.add_standing();
+    /// Shows accuracies, curves, or births; without any curves, adds the standing ones.
+    pub(super) fn next_run_panel(&mut self) {
+        self.settings.run_panel = match self.settings.run_panel {
+            RunPanel::Accuracies => RunPanel::Curves,
+            RunPanel::Curves if self.has_births() => RunPanel::Births,
+            RunPanel::Curves | RunPanel::Births => RunPanel::Accuracies,
+        };
+        match self.settings.run_panel {
+            RunPanel::Curves if self.curves.is_empty() => self.add_standing(),
+            RunPanel::Accuracies | RunPanel::Curves => {}
+            RunPanel::Births => self.add_births(),
         }
     }
 
@@ -46,6 +49,7 @@ impl App {
             self.add_accuracies(&clean);
         }
         self.add_scores(&clean);
+        self.add_damage(&clean);
     }
 
     fn add(&mut self, place: &Place, panel: &str, column: &str, lead: &[usize], label: String) {
@@ -68,7 +72,28 @@ impl App {
         let groups =
             task.situations().iter().flat_map(|one| one.values.iter().map(|value| (one.name, value)));
         for (at, (name, value)) in groups.enumerate().take(MOST) {
-            self.add(place, "situations", "accuracy", &[at], format!("accuracy, {name} {value}"));
+            for column in ["accuracy", "loss"] {
+                self.add(place, "situations", column, &[at], format!("{column}, {name} {value}"));
+            }
+        }
+        let longest = self.options.dataset.longest(Split::Validation);
+        // Of many positions those that double: the first ones differ most.
+        let is_shown = |at: &usize| longest <= MOST || at.count_ones() < 2 || *at == longest - 1;
+        for position in (0..longest).filter(is_shown) {
+            self.add(place, "position_accuracies", "loss", &[position], format!("loss, position {position}"));
+        }
+    }
+
+    /// What the newest snapshot's trackers of each class cost the class.
+    fn add_damage(&mut self, place: &Place) {
+        if self.of_tracker_sets(TrackerNumber::Damage).is_none() {
+            return;
+        }
+        let settings = Settings { tracker_sets: Some(TrackerNumber::Damage), ..Settings::default() };
+        let place = Place { settings, ..place.clone() };
+        for class in 0..self.task().outputs().len() {
+            let name = self.task().outputs().name(class as crate::task::Class);
+            self.add(&place, "tracker_costs", "loss", &[class], format!("damage of trackers, class {name}"));
         }
     }
 

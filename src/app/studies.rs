@@ -15,11 +15,12 @@ use crate::analysis::pairs::Spectra;
 use crate::analysis::probing::{ProbeFits, Reads};
 use crate::analysis::progress::ProgressMeasures;
 use crate::analysis::quadrants::Quadrants;
+use crate::analysis::tracker_sets::SetScore;
 use crate::analysis::{Evaluation, LowRank, NeuronHook, Scores, SingleNeurons, Target};
 use crate::inquiry::{
     AblationReport, Answer, AskedBy, Compositions, Copyings, DamageReport, DoseReport, Findings, FlipPoint,
     Inquiry, Origin, Over, PatchingReport, Probe, Projected, Question, RepeatedHeads, Subject, TokenPath,
-    Vectors, WeightForm,
+    Tracked, Vectors, WeightForm,
 };
 use crate::model::{HeadId, NeuronId, Snapshot};
 use crate::task::{Class, Split};
@@ -92,6 +93,15 @@ impl Studies {
         slot.map(|slot| slot.answer = Some(answer)).is_some()
     }
 
+    /// The slots whose answer is known, of these weights.
+    pub(super) fn known_of(&self, snapshot: &Arc<Snapshot>) -> Self {
+        let is_known = |slot: &&Slot| {
+            let answered = slot.answer.as_ref().map(|answer| answer.inquiry.generation);
+            answered == Some(slot.asked.generation) && Arc::ptr_eq(&slot.asked.subject.snapshot, snapshot)
+        };
+        Self(self.0.iter().filter(is_known).cloned().collect())
+    }
+
     /// Records that a question failed.
     fn fail(&mut self, generation: u64) {
         let slots = self.0.iter_mut().filter(|slot| slot.asked.generation == generation);
@@ -138,6 +148,8 @@ impl Studies {
     found!(/** What sets cost each class. */ damage, Damage, Arc<DamageReport>);
     found!(/** Spectra over the task's circle of tokens. */ spectra, Spectra, Arc<Spectra>);
     found!(/** Progress measures. */ progress, Progress, Arc<ProgressMeasures>);
+    found!(/** Scores of tracker sets. */ tracker_scores, TrackerScores, Arc<Tracked<SetScore>>);
+    found!(/** Damage of tracker sets. */ tracker_damage, TrackerDamage, Arc<Tracked<Option<f64>>>);
     found!(examples_of, Examples, Arc<NeuronExamples>);
     found!(patterns_by_class, ClassPatterns, Arc<ClassPatterns>);
     found!(ablation, Ablation, Arc<AblationReport>);

@@ -4,16 +4,40 @@ use std::sync::Arc;
 
 use super::App;
 use super::event::{Command, Notice};
+use super::settings::TrackerNumber;
+use super::studies::Asked;
 use crate::analysis::hypotheses::{Fitted, Tracker, TrackerSums};
+use crate::figure::{At, Column, Panel};
 use crate::inquiry::trackers::best;
+use crate::inquiry::{Over, Question, WeightForm, tracker_sets};
 use crate::model::NeuronId;
 use crate::task::{Split, Token};
 
 /// Most neurons that one key picks.
 const BEST: usize = 4;
 
+/// Of more classes the damage of their neurons would take too many passes.
+const MOST_DAMAGED: usize = 16;
+
 /// Larger tables of class by neuron are not computed, in bytes: a failed allocation ends the program.
 const MOST_TABLE_BYTES: u128 = 2 << 30;
+
+/// How well the newest snapshot's trackers of each class track it in the snapshot in view.
+pub(crate) fn tracker_scores(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.tracker_scores()?;
+    let figures = tracker_sets::scores(answer, found, app.options.dataset.task());
+    let columns = ["score", "chance"].into_iter().zip(&figures);
+    let columns = columns.map(|(name, figure)| Column::new(name, figure, [At::Lead(0)]));
+    Some(Panel::new("tracker_scores", figures[0].axes.clone()).and(columns))
+}
+
+/// What they cost the class there.
+pub(crate) fn tracker_costs(app: &App) -> Option<Panel> {
+    let (answer, found) = app.studies.tracker_damage()?;
+    let figure = tracker_sets::damage(answer, found, app.options.dataset.task());
+    let column = Column::new("loss", &figure, [At::Lead(0)]);
+    Some(Panel::new("tracker_costs", figure.axes.clone()).with(column))
+}
 
 impl App {
     /// The traced neurons: the picked ones, or the one under the cursor.
@@ -66,6 +90,24 @@ impl App {
         let (features, threads) = (self.task().features().len(), rayon::current_num_threads());
         let bytes = TrackerSums::approximate_bytes(&self.options.model, features, threads);
         Some(bytes).filter(|bytes| *bytes > MOST_TABLE_BYTES)
+    }
+
+    /// A question about the sets of neurons that track each class in the newest snapshot.
+    pub(crate) fn of_tracker_sets(&self, number: TrackerNumber) -> Option<Asked> {
+        let has_neurons = self.options.model.has_mlp() && self.trackers_too_large().is_none();
+        let is_asked = match number {
+            TrackerNumber::Score => true,
+            TrackerNumber::Damage => self.task().outputs().len() <= MOST_DAMAGED,
+        };
+        let subjects = [self.timeline.current()?, self.timeline.newest()?];
+        let [current, newest] =
+            subjects.map(|snapshot| self.subject(snapshot, WeightForm::Trained).over(Over::Validation));
+        let question = match number {
+            TrackerNumber::Score => Question::TrackerScores(Box::new(newest)),
+            TrackerNumber::Damage => Question::TrackerDamage(Box::new(newest)),
+        };
+        let is_of_run = self.has_data() && !self.is_without_step();
+        (has_neurons && is_asked && is_of_run).then_some((current, question))
     }
 
     /// Records for each neuron the token in whose list it ranks highest.

@@ -13,6 +13,7 @@ impl App {
     /// Handles an event.
     pub fn update(&mut self, event: Event) -> Vec<Command> {
         let mut commands = self.handle(event);
+        commands.extend(self.follow_remembered());
         commands.extend(self.next_point());
         commands
     }
@@ -28,6 +29,9 @@ impl App {
             }
             Event::Train(event) => self.train(event),
             Event::Answer(answer) => self.answer(*answer),
+            Event::InquiryFailed(failure) if self.is_of_remembered(failure.generation) => {
+                self.tell_remembered(Event::InquiryFailed(failure))
+            }
             Event::InquiryFailed(failure) if Self::is_of_curve(failure.generation) => {
                 self.curve_failed();
                 Vec::new()
@@ -165,8 +169,11 @@ impl App {
     }
 
     fn answer(&mut self, answer: Answer) -> Vec<Command> {
+        if self.is_of_remembered(answer.inquiry.generation) {
+            return self.tell_remembered(Event::Answer(Box::new(answer)));
+        }
         // The reader of curves receives such answers too, and has no curves.
-        if Self::is_of_curve(answer.inquiry.generation) && !self.curves.is_empty() {
+        if Self::is_of_curve(answer.inquiry.generation) && !self.curves.groups.is_empty() {
             return self.curve_answer(answer);
         }
         match &answer.findings {

@@ -16,10 +16,9 @@ use crate::app::curves::Fixed;
 use crate::app::glossary::{entries, questions};
 use crate::app::panels::PanelEntry;
 use crate::app::{App, Opening, ViewId};
-use crate::figure::{Dim, Figure, Panel, Spec};
+use crate::figure::{Dim, Figure, NoDifference, Panel, Spec};
 use crate::inquiry::ablation::{EDITED_ACCURACY, EDITED_LOSS};
 use crate::inquiry::dose::{DOSE_ACCURACY, DOSE_LOSS};
-use crate::inquiry::paths::PATHS;
 use crate::model::ModelConfig;
 use crate::task::Task;
 use crate::train::run_dir::WEIGHTS_FILE;
@@ -40,18 +39,17 @@ pub fn run(args: &ShowArgs) -> Result<(), Failure> {
     }
     let shown = Shown::find(what).ok_or_else(|| unknown(what))?;
     check(args)?;
-    let (app, panels) = answered(args, &shown, None)?;
-    let panels = match &args.minus {
-        None => panels,
-        Some(minus) => {
-            let other = without(args, minus)?;
-            let is_of = |failure: Failure| match failure {
-                Failure::Usage(why) => Failure::Usage(format!("--minus {minus}: {why}")),
-                other => other,
-            };
-            difference(&panels, &answered(&other, &shown, Some(&app)).map_err(is_of)?.1)?
-        }
-    };
+    let (mut app, mut panels) = answered(args, &shown, None)?;
+    if let Some(minus) = &args.minus {
+        let other = without(args, minus)?;
+        let is_of = |failure: Failure| match failure {
+            Failure::Usage(why) => Failure::Usage(format!("--minus {minus}: {why}")),
+            other => other,
+        };
+        let (other, theirs) = answered(&other, &shown, Some(&app)).map_err(is_of)?;
+        panels = difference(&panels, &theirs)?;
+        app.subtract(other);
+    }
     write(args, &shown, &app, &panels)
 }
 
@@ -203,6 +201,11 @@ fn opened(args: &ShowArgs, shown: &Shown, from: Option<&App>) -> Result<Desk, Fa
         let commands = desk.app.bring_into_view(entry);
         desk.execute(commands);
     }
+    // Every step is read only where nothing else is asked for.
+    if let Shown::Panel(_, entry) | Shown::Question(_, entry, _) = shown {
+        let commands = desk.app.read_births(entry);
+        desk.execute(commands);
+    }
     Ok(desk)
 }
 
@@ -252,16 +255,16 @@ fn fixed(args: &ShowArgs, spec: &'static Spec, panel: &Panel) -> Result<(Arc<Fig
 
 fn difference(panels: &[Panel], others: &[Panel]) -> Result<Vec<Panel>, Failure> {
     let minus = |panel: &Panel| {
-        // Rankings have different paths in the same row.
-        let is_ranking = panel.columns.iter().any(|column| column.figure.spec == &PATHS);
-        let panel = Some(panel).filter(|_| !is_ranking)?;
-        let other = others.iter().find(|other| other.name == panel.name)?;
-        panel.minus(other)
+        let refuse = |why: String| Failure::Usage(format!("--minus: {}: {why}", panel.name));
+        let other = others.iter().find(|other| other.name == panel.name);
+        let other = other.ok_or_else(|| refuse("no such numbers there".into()))?;
+        match panel.minus(other) {
+            // Beside numbers, names stand as they are.
+            Err(NoDifference::Names) if panels.len() > 1 => Ok(panel.clone()),
+            difference => difference.map_err(|why| refuse(why.to_string())),
+        }
     };
-    let refuse = |panel: &Panel| {
-        Failure::Usage(format!("--minus: {} there has other rows or columns, or other ranks", panel.name))
-    };
-    panels.iter().map(|panel| minus(panel).ok_or_else(|| refuse(panel))).collect()
+    panels.iter().map(minus).collect()
 }
 
 /// The request for the panels to subtract.

@@ -202,6 +202,17 @@ impl Axis {
         self.len() == 0
     }
 
+    /// Whether two axes have the same entries; those of a vocabulary are of the same task.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let are_alike = match (&self.names, &other.names) {
+            (Names::Numbers(ours), Names::Numbers(theirs)) => ours == theirs,
+            (Names::Words(ours), Names::Words(theirs)) => ours == theirs,
+            (Names::Steps(ours), Names::Steps(theirs)) => ours == theirs,
+            _ => self.len() == other.len(),
+        };
+        self.dim == other.dim && are_alike
+    }
+
     /// The name of an entry, which must exist.
     pub fn name(&self, at: usize) -> Datum {
         match &self.names {

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use super::{At, Axis, Column, Datum, Figure, Panel, State, Subject, Taken};
+use super::{At, Axis, Column, Datum, Dim, Figure, Panel, State, Subject, Taken};
 
 impl Column {
     /// The entries that this column reads for a row, by name.
@@ -46,9 +46,15 @@ impl Column {
         (figure.spec.name, figure.spec.definition, &figure.about, self.factor()).hash(hasher);
         self.entries(lead).hash(hasher);
         figure.of.identity().hash(hasher);
-        if let Some(minus) = &self.minus {
-            minus.add_identity(lead, hasher);
-        }
+        self.minus.iter().for_each(|minus| minus.add_identity(lead, hasher));
+    }
+}
+
+impl Panel {
+    /// Whether the numbers are of all steps of a run rather than of one.
+    pub fn is_over_steps(&self) -> bool {
+        let is_over = |column: &Column| matches!(column.figure.of.taken, Taken::Over(_));
+        self.lead.iter().any(|axis| axis.dim == Dim::Step) || self.columns.iter().any(is_over)
     }
 }
 

@@ -6,6 +6,7 @@
 mod axis;
 mod curve;
 mod datum;
+mod difference;
 mod panel;
 mod spec;
 mod subject;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 pub use axis::{Axis, Dim};
 pub use curve::over_steps;
 pub use datum::Datum;
+pub use difference::NoDifference;
 pub use panel::{At, Column, Factor, Panel};
 pub use spec::Spec;
 pub use subject::{Origin, Over, Subject, Taken, WeightForm};

@@ -37,8 +37,8 @@ pub struct Column {
     /// The entries that the column reads, one per axis of the figure.
     pub at: Vec<At>,
     factor: Option<Factor>,
-    /// The column that is subtracted from this one.
-    pub minus: Option<Arc<Self>>,
+    /// The columns that are subtracted from this one.
+    pub minus: Vec<Arc<Self>>,
 }
 
 impl Column {
@@ -46,7 +46,7 @@ impl Column {
     pub fn new(name: impl Into<String>, figure: &Arc<Figure>, at: impl Into<Vec<At>>) -> Self {
         let (name, at) = (name.into(), at.into());
         assert_eq!(at.len(), figure.axes.len(), "column {name} of {}", figure.spec.name);
-        Self { name, figure: Arc::clone(figure), at, factor: None, minus: None }
+        Self { name, figure: Arc::clone(figure), at, factor: None, minus: Vec::new() }
     }
 
     /// The same column with another heading.
@@ -63,8 +63,9 @@ impl Column {
 
     /// The same column less another one.
     #[must_use]
-    pub fn less(self, other: &Arc<Self>) -> Self {
-        Self { minus: Some(Arc::clone(other)), ..self }
+    pub fn less(mut self, other: &Arc<Self>) -> Self {
+        self.minus.push(Arc::clone(other));
+        self
     }
 
     /// The factor's name, if there is a factor.
@@ -75,14 +76,13 @@ impl Column {
     /// A cell, by the row's entries on the leading axes.
     pub fn at(&self, lead: &[usize]) -> Datum {
         let cell = self.own(lead);
-        match (&self.minus, cell.number()) {
-            // Tokens, classes and counts serve as names here: they have no difference.
-            (Some(minus), Some(x)) if !matches!(cell, Datum::Whole(_)) => {
-                let Some(y) = minus.at(lead).number() else { return Datum::Nothing };
-                cell.map(|_| x - y)
-            }
-            _ => cell,
+        // Tokens, classes and counts serve as names here: they have no difference.
+        if self.minus.is_empty() || matches!(cell, Datum::Whole(_)) {
+            return cell;
         }
+        let Some(x) = cell.number() else { return cell };
+        let less = |x: f64, minus: &Arc<Self>| Some(x - minus.at(lead).number()?);
+        self.minus.iter().try_fold(x, less).map_or(Datum::Nothing, |x| cell.map(|_| x))
     }
 
     /// The same as a number; NaN if the cell has none.
@@ -159,22 +159,6 @@ impl Panel {
         }
         let name = figure.spec.name;
         Self::new(name, lead).with(Column::new(name, figure, at))
-    }
-
-    /// This panel's numbers minus those of another panel with the same rows and columns; `None` if they do not match.
-    /// Names and flags stay those of this panel.
-    pub fn minus(&self, other: &Self) -> Option<Self> {
-        let shape = |panel: &Self| panel.lead.iter().map(Axis::len).collect::<Vec<_>>();
-        let minus = |column: &Column| {
-            // Without edits, the edited values are the clean ones.
-            let names = [column.name.clone(), column.name.replace("edited", "clean")];
-            let other =
-                names.iter().find_map(|name| other.columns.iter().find(|other| other.name == *name))?;
-            Some(Column { minus: Some(Arc::new(other.clone())), ..column.clone() })
-        };
-        let columns: Option<Vec<Column>> = self.columns.iter().map(minus).collect();
-        let columns = columns.filter(|_| shape(self) == shape(other))?;
-        Some(Self { columns, ..self.clone() })
     }
 
     /// The same panel with only these rows, in this order: row-major indices over the leading axes.

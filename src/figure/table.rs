@@ -77,7 +77,7 @@ fn provenance(panel: &Panel) -> Vec<(Vec<&str>, String)> {
             State::Done => None,
             State::Partial(done, parts) => Some(format!("{done} of {parts} parts so far")),
         };
-        let minus = column.minus.as_ref().map(|minus| format!("minus: {}", minus.figure.of.words()));
+        let minus = column.minus.iter().map(|minus| format!("minus: {}", minus.figure.of.words()));
         let of = at.chain(choices).chain(partial).chain([column.figure.of.words()]).chain(minus);
         let of = of.collect::<Vec<_>>().join(", ");
         match found.iter_mut().find(|(_, known)| *known == of) {
@@ -110,6 +110,9 @@ struct Meaning<'a> {
     of: &'a Subject,
     #[serde(skip_serializing_if = "Option::is_none")]
     minus: Option<&'a Subject>,
+    /// Of a mean that is subtracted too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    less: Option<&'a Subject>,
 }
 
 /// A panel as JSON: column names, rows, and the metadata of each measured column.
@@ -167,7 +170,8 @@ impl<'a> Meaning<'a> {
                 State::Partial(done, parts) => Some((done, parts)),
             },
             of: &figure.of,
-            minus: column.minus.as_ref().map(|minus| &*minus.figure.of),
+            minus: column.minus.last().map(|minus| &*minus.figure.of),
+            less: column.minus.iter().rev().nth(1).map(|minus| &*minus.figure.of),
         }
     }
 }
@@ -217,7 +221,7 @@ pub fn safetensors(panel: &Panel) -> Vec<NamedTensor> {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::{Column, Factor, Figure, Origin, Over, Spec, WeightForm};
+    use super::super::{Column, Factor, Figure, NoDifference, Origin, Over, Spec, WeightForm};
     use super::*;
     use crate::model::{HeadId, Interventions, ModelConfig, Snapshot, Weights};
 
@@ -323,7 +327,8 @@ mod tests {
             serde_json::to_value(json(&[difference])).unwrap()[0]["measured"][0]["minus"]["step"],
             420
         );
-        assert!(clean.minus(&panel()).is_none(), "other columns");
+        assert_eq!(clean.minus(&panel()).err(), Some(NoDifference::Columns));
+        assert_eq!(clean.minus(&Panel::of_figure(&losses(), &[])).err(), Some(NoDifference::Axes));
     }
 
     #[test]

@@ -46,6 +46,26 @@ pub static POSITION_ACCURACY: Spec = Spec {
     ..Spec::BARE
 };
 
+/// Loss by position.
+pub static POSITION_LOSS: Spec = Spec {
+    name: "loss_by_position",
+    unit: "nats",
+    definition: "mean cross-entropy over the targets at a position; none where no sequence has one there",
+    baseline: "ln d_vocab_out",
+    axes: &[Dim::Edits, Dim::Position],
+    ..Spec::BARE
+};
+
+/// Loss by situation.
+pub static SITUATION_LOSS: Spec = Spec {
+    name: "loss_by_situation",
+    unit: "nats",
+    definition: "mean cross-entropy over the targets in a group of the task's situations; none where it never occurs",
+    baseline: "ln d_vocab_out",
+    axes: &[Dim::Edits, Dim::Situation],
+    ..Spec::BARE
+};
+
 /// Accuracy by situation.
 pub static SITUATION_ACCURACY: Spec = Spec {
     name: "accuracy_by_situation",
@@ -104,10 +124,10 @@ pub struct Figures {
     pub accuracy: Arc<Figure>,
     /// [`CLASS_ACCURACY`].
     pub by_class: Arc<Figure>,
-    /// [`POSITION_ACCURACY`].
-    pub by_position: Arc<Figure>,
-    /// [`SITUATION_ACCURACY`], [`SITUATION_TARGETS`] and [`SITUATION_ERRORS`], if counted.
-    pub by_situation: Option<[Arc<Figure>; 3]>,
+    /// [`POSITION_ACCURACY`] and [`POSITION_LOSS`].
+    pub by_position: [Arc<Figure>; 2],
+    /// [`SITUATION_ACCURACY`], [`SITUATION_TARGETS`], [`SITUATION_ERRORS`] and [`SITUATION_LOSS`], if counted.
+    pub by_situation: Option<[Arc<Figure>; 4]>,
     /// [`ANSWER_KINDS`], if counted.
     pub answers: Option<Arc<Figure>>,
     /// [`CONFUSION`], if counted.
@@ -118,10 +138,11 @@ pub struct Figures {
 type OfGroup = (&'static Spec, fn(Count) -> Datum);
 
 /// The specs of the situations.
-const SITUATIONS: [OfGroup; 3] = [
+const SITUATIONS: [OfGroup; 4] = [
     (&SITUATION_ACCURACY, |count| count.share().into()),
     (&SITUATION_TARGETS, |count| count.targets().into()),
     (&SITUATION_ERRORS, |count| count.wrong().into()),
+    (&SITUATION_LOSS, |count| count.mean_loss().into()),
 ];
 
 /// The figures of an evaluation without edits.
@@ -152,16 +173,19 @@ pub fn figures(of: &Arc<Subject>, found: &Arc<Evaluation>, task: &Arc<dyn Task>)
         let axes = [Axis::named(Dim::Edits, ["clean"])].into_iter().chain(more).collect();
         Figure::new(spec, axes, of, move |at| cell(&found, &at[1..]))
     };
-    let positions = Axis::counted(Dim::Position, found.accuracy_by_position.len());
+    let positions = || Some(Axis::counted(Dim::Position, found.accuracy_by_position.len()));
     Figures {
         loss: figure(&SET_LOSS, None, |one, _| one.known_loss().into()),
         accuracy: figure(&ACCURACY, None, |one, _| one.known_accuracy().into()),
         by_class: figure(&CLASS_ACCURACY, Some(Axis::classes(task)), |one, at| {
             one.accuracy_by_class.get(at[0]).copied().flatten().into()
         }),
-        by_position: figure(&POSITION_ACCURACY, Some(positions), |one, at| {
-            one.accuracy_by_position[at[0]].into()
-        }),
+        by_position: [
+            figure(&POSITION_ACCURACY, positions(), |one, at| one.accuracy_by_position[at[0]].into()),
+            figure(&POSITION_LOSS, positions(), |one, at| {
+                one.loss_by_position.get(at[0]).copied().flatten().into()
+            }),
+        ],
         by_situation,
         answers,
         confusion,

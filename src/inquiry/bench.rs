@@ -8,6 +8,7 @@ use rayon::ThreadPool;
 
 use crate::analysis::circuits::{HeadDrive, HeadMaps};
 use crate::analysis::edits::ReadyEdits;
+use crate::analysis::tracker_sets::TrackerSet;
 use crate::analysis::{ActivationPool, Evaluation, Pass, Readout, donor_for, donors_among};
 use crate::figure::{Over, Subject, WeightForm};
 use crate::model::{EditRule, HeadId, Interventions, Means, Patch, Snapshot};
@@ -41,6 +42,7 @@ enum Key {
     Drive(HeadId),
     Edits(WeightForm, Vec<EditRule>),
     Frequencies(WeightForm),
+    TrackerSets(WeightForm),
 }
 
 impl Key {
@@ -55,7 +57,8 @@ impl Key {
             | Self::Maps(_)
             | Self::Drive(_)
             | Self::Edits(..)
-            | Self::Frequencies(_) => None,
+            | Self::Frequencies(_)
+            | Self::TrackerSets(_) => None,
         }
     }
 }
@@ -265,6 +268,16 @@ impl Bench {
     pub(super) fn keep_keys(&self, of: &Subject, keys: Vec<usize>) -> Arc<Vec<usize>> {
         let bytes = |keys: &Vec<usize>| size_of_val(&keys[..]);
         self.memo(&of.snapshot, Key::Frequencies(of.form), || keys, bytes)
+    }
+
+    /// The sets of neurons that track each class, if known.
+    pub(super) fn known_sets(&self, of: &Subject) -> Option<Arc<Vec<TrackerSet>>> {
+        self.known(&of.snapshot, &Key::TrackerSets(of.form))
+    }
+
+    pub(super) fn keep_sets(&self, of: &Subject, sets: Vec<TrackerSet>) -> Arc<Vec<TrackerSet>> {
+        let bytes = |sets: &Vec<TrackerSet>| size_of_val(&sets[..]);
+        self.memo(&of.snapshot, Key::TrackerSets(of.form), || sets, bytes)
     }
 
     /// The evaluation without edits, if known.

@@ -37,6 +37,7 @@ pub mod schedule;
 pub mod single_neurons;
 pub mod sources;
 pub mod spectra;
+pub mod tracker_sets;
 pub mod trackers;
 
 use std::mem::discriminant;
@@ -54,6 +55,7 @@ use crate::analysis::pairs::Spectra;
 use crate::analysis::probing::{ProbeFits, Reads};
 use crate::analysis::progress::ProgressMeasures;
 use crate::analysis::quadrants::Quadrants;
+use crate::analysis::tracker_sets::SetScore;
 use crate::analysis::{ControlPool, Evaluation, LowRank, NeuronHook, Scores, SingleNeurons, Target};
 use crate::figure::{Axis, Datum, Figure, Spec};
 use crate::model::{HeadId, ModelConfig, NeuronId};
@@ -75,6 +77,7 @@ pub use repeated::RepeatedHeads;
 
 pub use crate::figure::{Origin, Over, Subject, WeightForm};
 pub use schedule::{Lane, Schedule};
+pub use tracker_sets::Tracked;
 
 /// A question, without its subject.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,6 +150,10 @@ pub enum Question {
     Spectra,
     /// Progress measures of a task of pairs, with the key frequencies of another subject.
     Progress(Box<Subject>),
+    /// How well the sets of neurons that track each class in another subject track it here.
+    TrackerScores(Box<Subject>),
+    /// What those sets cost here.
+    TrackerDamage(Box<Subject>),
     /// Where a neuron is most and least active.
     Examples(NeuronId, NeuronHook),
     /// Vectors along their principal components.
@@ -201,6 +208,8 @@ impl Question {
             Self::SingleNeurons(_) => "single_neurons",
             Self::Spectra => "spectra",
             Self::Progress(_) => "progress",
+            Self::TrackerScores(_) => "tracker_scores",
+            Self::TrackerDamage(_) => "tracker_damage",
             Self::Examples(..) => "examples",
             Self::Projection(_) => "projection",
             Self::Ablation { .. } => "validation",
@@ -280,6 +289,8 @@ impl Question {
             Self::SingleNeurons(layer) => single_neurons::ask(subject, *layer),
             Self::Spectra => spectra::ask(subject),
             Self::Progress(keys_of) => progress::ask(subject, keys_of),
+            Self::TrackerScores(sets_of) => tracker_sets::ask(subject, sets_of),
+            Self::TrackerDamage(sets_of) => tracker_sets::ask_damage(subject, sets_of),
             Self::Examples(id, hook) => examples::ask(subject, *id, *hook),
             Self::Projection(of) => projection::ask(subject, *of),
             Self::Ablation { controls, pool } => ablation::ask(subject, (*controls, *pool)),
@@ -295,8 +306,18 @@ pub enum AskedBy {
     User,
     /// The training, which has published newer weights.
     Training,
-    /// A curve over the steps: answered when nothing else is asked, and replaced only by other points of curves.
+    /// The difference to a remembered subject: answered like the user's, after those.
+    Comparison,
+    /// A curve over the steps: answered when nothing else is asked.
     Curve,
+}
+
+impl AskedBy {
+    /// Whether a later question of the one replaces an earlier one of the other.
+    fn is_like(self, other: Self) -> bool {
+        let is_of_view = |by| matches!(by, Self::User | Self::Training);
+        self == other || is_of_view(self) && is_of_view(other)
+    }
 }
 
 /// A question with its subject and origin.
@@ -371,6 +392,10 @@ pub enum Findings {
     Spectra(Arc<Spectra>),
     /// Of a task of pairs on a circle.
     Progress(Arc<ProgressMeasures>),
+    /// By class.
+    TrackerScores(Arc<Tracked<SetScore>>),
+    /// By class; `None` without neurons or targets.
+    TrackerDamage(Arc<Tracked<Option<f64>>>),
     /// Of one neuron.
     Examples(Arc<NeuronExamples>),
     /// Of one kind of vectors.

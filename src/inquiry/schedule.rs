@@ -26,8 +26,8 @@ impl Lane {
     fn of(inquiry: &Inquiry) -> Self {
         match inquiry.by {
             AskedBy::Curve => Self::Curves,
-            AskedBy::User if inquiry.question.is_quick() => Self::Questions,
-            AskedBy::User | AskedBy::Training => Self::Studies,
+            AskedBy::User | AskedBy::Comparison if inquiry.question.is_quick() => Self::Questions,
+            AskedBy::User | AskedBy::Comparison | AskedBy::Training => Self::Studies,
         }
     }
 }
@@ -74,10 +74,8 @@ pub struct Schedule {
 impl Schedule {
     /// Adds a question, replacing one of its kind that waits or runs.
     pub fn ask(&mut self, inquiry: Inquiry) {
-        let is_replaced = |known: &Inquiry| {
-            known.question.is_like(&inquiry.question)
-                && (known.by == AskedBy::Curve) == (inquiry.by == AskedBy::Curve)
-        };
+        let is_replaced =
+            |known: &Inquiry| known.question.is_like(&inquiry.question) && known.by.is_like(inquiry.by);
         self.waiting.retain(|task| !is_replaced(&task.inquiry));
         for running in self.running.iter_mut().flatten() {
             running.is_dropped |= is_replaced(&running.inquiry);
@@ -128,7 +126,8 @@ impl Schedule {
         let studies = studies.filter(|(_, task)| {
             Lane::of(&task.inquiry) == Lane::Studies && !task.inquiry.question.is_quick()
         });
-        let study = studies.max_by_key(|(_, task)| task.inquiry.generation).map(|(at, _)| at);
+        let order = |inquiry: &Inquiry| (inquiry.by != AskedBy::Comparison, inquiry.generation);
+        let study = studies.max_by_key(|(_, task)| order(&task.inquiry)).map(|(at, _)| at);
         let at = if self.followed { study.or(follows) } else { follows.or(study) }?;
         self.followed = Self::follows(&self.waiting[at]);
         Some(at)

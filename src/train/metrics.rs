@@ -119,6 +119,7 @@ impl AnyLine {
             accuracy_by_class: self.val_accuracy_by_class,
             loss_by_class: Vec::new(),
             accuracy_by_position: Vec::new(),
+            loss_by_position: Vec::new(),
             by_situation: Vec::new(),
             answers: Vec::new(),
             confusion: Vec::new(),

@@ -18,6 +18,7 @@
 
 mod attention;
 mod bars;
+mod births;
 mod breakdown;
 mod circuit_map;
 mod circuits;
@@ -26,6 +27,9 @@ mod columns;
 mod component_map;
 mod curves;
 mod damage;
+mod difference;
+mod difference_map;
+mod difference_table;
 mod doses;
 mod edits;
 mod effects;
@@ -124,7 +128,11 @@ fn screen(ink: &mut Ink<'_>, app: &App, area: Rect) {
         help::render(ink, app, body, first);
     } else {
         strip::render(ink, app, lines(body, 0, strip));
-        (look_of(app).render)(ink, app, panel);
+        if app.less().is_empty() {
+            (look_of(app).render)(ink, app, panel);
+        } else {
+            difference::render(ink, app, panel);
+        }
         // The strip still shows the previous answer, while its heading names the new sequence.
         if app.is_computing() {
             ink.dim(lines(body, 2, strip.saturating_sub(2)));

@@ -4,7 +4,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::ink::{Ink, lines, tail};
 use super::neuron_lines::{in_view, name_list};
-use super::number::{figure, signed_fraction};
+use super::number::{signed_figure, signed_fraction};
 use super::table::{Row, table_width};
 use super::theme::Role;
 use crate::analysis::SingleSums;
@@ -16,12 +16,6 @@ use crate::figure::{Column, Panel};
 const WIDTHS: [u16; 5] = [9, 9, 7, 7, 7];
 
 const HEADING: [&str; 5] = ["loss zero", "loss mean", "acc.", "mean", "favours"];
-
-/// A change of loss with its sign.
-fn change(x: f64) -> String {
-    let text = figure(x);
-    if x > 0.0 { format!("+{text}") } else { text }
-}
 
 /// `neurons` is the list in the order of the screen.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, neurons: &Panel, area: Rect) {
@@ -53,7 +47,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, neurons: &Panel, area: Rect) 
     let of = |column: Option<&Column>, neuron: usize| column.and_then(|column| column.at(&[neuron]).number());
     let heading = Row::new(HEADING.map(|name| ink.right(name, Role::Faint)));
     let row = |neuron: usize| {
-        let loss = |column| of(column, neuron).map_or_else(|| "-".into(), change);
+        let loss = |column| of(column, neuron).map_or_else(|| "-".into(), signed_figure);
         let share = |column| of(column, neuron).map_or_else(|| "-".into(), |x| signed_fraction(x as f32));
         let favours = favours.map_or_else(String::new, |column| column.at(&[neuron]).to_string());
         let texts =

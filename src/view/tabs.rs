@@ -57,15 +57,28 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         (off, "") => [format!("✕ {off} off  "), format!("✕ {off} off  ")],
         (off, kind) => [format!("✕ {off} off: {kind}  "), format!("✕ {off}: {kind}  ")],
     };
-    let right = |off: &String| width(&look) + width(off) + 1;
-    let fits = |(names, off): &(Names, &String)| {
+    let right = |off: &str| width(&look) + width(off) + 1;
+    let fits = |(names, off): &(Names, String)| {
         let all = ViewId::ALL.iter().map(|&view| width(&names.of(view, app.view)) + 2).sum::<u16>();
         all + right(off) <= area.width
     };
     let [long, short] = &texts;
-    let choices = [(Names::Whole, long), (Names::Short, long), (Names::Short, short)];
-    let (names, off) = choices.into_iter().find(fits).unwrap_or((Names::Numbers, long));
-    let right = right(off);
+    // What is subtracted must be seen: of several words the first.
+    let less = app.less();
+    let brief = less.split_once(", ").map_or_else(|| less.clone(), |(first, _)| format!("{first} …"));
+    let brief = brief.replace("the earlier", "earlier");
+    let [less, brief] = [less, brief].map(|less| if less.is_empty() { less } else { less + "  " });
+    let with = |off: &String, less: &String| format!("{off}{less}");
+    let choices = [
+        (Names::Whole, with(long, &less)),
+        (Names::Short, with(long, &less)),
+        (Names::Short, with(short, &less)),
+        (Names::Numbers, with(long, &less)),
+        (Names::Numbers, with(short, &less)),
+    ];
+    let (names, off) =
+        choices.into_iter().find(fits).unwrap_or_else(|| (Names::Numbers, with(short, &brief)));
+    let right = right(&off);
     let (open, close) = ink.brackets();
     let title = |view: ViewId| {
         let name = names.of(view, app.view);

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use crossterm::event::KeyCode;
 use ratatui::layout::Rect;
 
+use super::births;
 use super::breakdown::{self, Panels};
 use super::classes;
 use super::curves::{self, mean, series};
@@ -15,7 +16,7 @@ use super::widgets::{CurveLook, Curves};
 use super::{Look, status};
 use crate::app::keymap::Key;
 use crate::app::views::train::{confusion, kinds, situations};
-use crate::app::{App, Bucket, History, LossScale, Series};
+use crate::app::{App, Bucket, History, LossScale, RunPanel, Series};
 use crate::inquiry::Answer;
 use crate::task::{self, Split};
 use crate::term::Glyphs;
@@ -182,8 +183,10 @@ fn learning_rate(ink: &mut Ink<'_>, app: &App, area: Rect) {
 }
 
 fn accuracy(ink: &mut Ink<'_>, app: &App, area: Rect) {
-    if app.shows_curves() {
-        return curves::render(ink, app, area);
+    match app.settings.run_panel {
+        RunPanel::Accuracies => {}
+        RunPanel::Curves => return curves::render(ink, app, area),
+        RunPanel::Births => return births::render(ink, app, area),
     }
     let Some((validation, study)) = app.validation() else {
         ink.rule(area, 0, "accuracy on the validation set", "");

@@ -361,6 +361,7 @@ pub fn epoch_at(step: usize) -> EpochMetrics {
                 Some(rises.clamp(0.0, 1.0))
             })
             .collect(),
+        loss_by_position: Vec::new(),
         by_situation: Vec::new(),
         answers: Vec::new(),
         confusion: Vec::new(),

@@ -109,6 +109,12 @@ pub(super) const KEYS: &[Binding] = &[
         "",
         "a cell under the cursor over all steps, in view 1",
     ),
+    bind(
+        &[Key::ch('-')],
+        |app| Offer::act(App::remember).hinted_if(app.remembers()),
+        "less",
+        "remember this subject: any other is then shown less it",
+    ),
     bind(&[Key::ch('i')], |_| Offer::set(App::start_typing), "edit", "type tokens over the sequence"),
     bind(
         &[Key::ch('y')],

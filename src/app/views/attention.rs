@@ -254,8 +254,8 @@ const KEYS: &[Binding] = &[
         "scale",
         "scale: attention, x uniform, x |v W_O|, added to the target",
     ),
-    bind(&[Key::ch('z'), Key::ch('+')], |_| zoom(1), "zoom", "zoom in"),
-    bind(&[Key::ch('Z'), Key::ch('-')], |_| zoom(-1), JOIN, "zoom out"),
+    bind(&[Key::ch('z')], |_| zoom(1), "zoom", "zoom in"),
+    bind(&[Key::ch('Z')], |_| zoom(-1), JOIN, "zoom out"),
     bind(
         &[Key::ch('a')],
         |_| Offer::act(|app| app.replace_patterns(false)),

@@ -5,19 +5,22 @@ use std::sync::Arc;
 use crossterm::event::KeyCode;
 
 use super::{Room, position, view};
+use crate::app::births::{self, LEARNT_AT, TRACKED_SINCE};
 use crate::app::cursor::{PAGE, moved};
 use crate::app::curves;
 use crate::app::keymap::{Binding, DOWN, JOIN, Key, LEFT, Offer, PAGE_DOWN, PAGE_UP, RIGHT, UP, bind};
 use crate::app::panels::{PanelEntry, panel};
 use crate::app::studies::Asked;
-use crate::app::{App, Breakdown, Bucket, Notice, Series};
+use crate::app::tracked::{tracker_costs, tracker_scores};
+use crate::app::{App, Breakdown, Bucket, Notice, RunPanel, Series, TrackerNumber};
 use crate::figure::{At, Axis, Column, Dim, Figure, Panel, Spec, Taken};
 use crate::inquiry::accuracy::{
-    self, ACCURACY, ANSWER_KINDS, CLASS_ACCURACY, CONFUSION, POSITION_ACCURACY, SET_LOSS, SITUATION_ACCURACY,
-    SITUATION_ERRORS, SITUATION_TARGETS,
+    self, ACCURACY, ANSWER_KINDS, CLASS_ACCURACY, CONFUSION, POSITION_ACCURACY, POSITION_LOSS, SET_LOSS,
+    SITUATION_ACCURACY, SITUATION_ERRORS, SITUATION_LOSS, SITUATION_TARGETS,
 };
 use crate::inquiry::predictions::{self, SET_PREDICTION, SET_TARGET, SET_TOKEN};
 use crate::inquiry::progress::{self, EMBEDDING_GINI, EXCLUDED_LOSS, RESTRICTED_LOSS};
+use crate::inquiry::tracker_sets::{TRACKER_CHANCE, TRACKER_DAMAGE, TRACKER_SCORE};
 use crate::inquiry::{Over, Question, Subject, WeightForm};
 
 pub(crate) static ROOM: Room = Room {
@@ -36,7 +39,11 @@ pub(crate) static ROOM: Room = Room {
     asks,
     prepare: |_| {},
     panels: PANELS,
-    focus: |app| if app.shows_curves() { "curves" } else { "losses" },
+    focus: |app| match app.settings.run_panel {
+        RunPanel::Accuracies => "losses",
+        RunPanel::Curves => "curves",
+        RunPanel::Births => "births",
+    },
     is_of_run: true,
     lacks: |app| {
         if app.is_exploring() && app.history.train_loss.last.is_none() {
@@ -96,14 +103,14 @@ const PANELS: &[PanelEntry] = &[
     panel!("classes", "accuracy by class over the validation set", [CLASS_ACCURACY], classes),
     panel!(
         "position_accuracies",
-        "accuracy by position over the validation set",
-        [POSITION_ACCURACY],
+        "accuracy and loss by position over the validation set",
+        [POSITION_ACCURACY, POSITION_LOSS],
         by_position
     ),
     panel!(
         "situations",
-        "accuracy, targets and errors by the task's situations over the validation set",
-        [SITUATION_ACCURACY, SITUATION_TARGETS, SITUATION_ERRORS],
+        "accuracy, targets, errors and loss by the task's situations over the validation set",
+        [SITUATION_ACCURACY, SITUATION_TARGETS, SITUATION_ERRORS, SITUATION_LOSS],
         situations
     ),
     panel!(
@@ -125,6 +132,22 @@ const PANELS: &[PanelEntry] = &[
         progress
     ),
     panel!("curves", "the pinned or standing curves by step", [], curves::panel),
+    panel!(
+        "births",
+        "when each class was learnt, and since when neurons track it, over the kept snapshots: the first learnt first",
+        [LEARNT_AT, TRACKED_SINCE],
+        births::panel
+    ),
+    panel!(
+        "tracker_scores",
+        "how well the newest snapshot's trackers of each class track it here",
+        [TRACKER_SCORE, TRACKER_CHANCE],
+        tracker_scores, opened_by: |app| app.settings.tracker_sets = Some(TrackerNumber::Score)),
+    panel!(
+        "tracker_costs",
+        "what the newest snapshot's trackers of each class cost it here",
+        [TRACKER_DAMAGE],
+        tracker_costs, opened_by: |app| app.settings.tracker_sets = Some(TrackerNumber::Damage)),
     panel!(
         "answers",
         "token, target and prediction at every position of the validation set",
@@ -199,18 +222,20 @@ fn classes(app: &App) -> Option<Panel> {
 }
 
 fn by_position(app: &App) -> Option<Panel> {
-    let figure = validated(app)?.by_position;
-    let column = Column::new("accuracy", &figure, [At::Fixed(0), At::Lead(0)]);
-    Some(Panel::new("position_accuracies", [figure.axes[1].clone()]).with(column))
+    let [accuracy, loss] = validated(app)?.by_position;
+    let column = |name, figure| Column::new(name, figure, [At::Fixed(0), At::Lead(0)]);
+    let panel = Panel::new("position_accuracies", [accuracy.axes[1].clone()]);
+    Some(panel.with(column("accuracy", &accuracy)).with(column("loss", &loss)))
 }
 
 pub(crate) fn situations(app: &App) -> Option<Panel> {
-    let [accuracy, targets, errors] = validated(app)?.by_situation?;
+    let [accuracy, targets, errors, loss] = validated(app)?.by_situation?;
     let at = [At::Fixed(0), At::Lead(0)];
     let panel = Panel::new("situations", [accuracy.axes[1].clone()])
         .with(Column::new("accuracy", &accuracy, at.clone()))
         .with(Column::new("targets", &targets, at.clone()))
-        .with(Column::new("errors", &errors, at));
+        .with(Column::new("errors", &errors, at.clone()))
+        .with(Column::new("loss", &loss, at));
     Some(panel)
 }
 
@@ -282,20 +307,21 @@ pub(super) fn scroll(by: isize) -> Offer {
 /// Moves in the list in view.
 fn move_in_list(by: isize) -> Offer {
     Offer::set(move |app| {
-        if app.shows_curves() {
-            app.curves.selected = moved(app.curves.selected, by, app.curves.all().count());
-        } else {
-            app.move_classes(by);
-        }
+        let lines = match app.settings.run_panel {
+            RunPanel::Accuracies => return app.move_classes(by),
+            RunPanel::Curves => app.curves.all().count(),
+            RunPanel::Births => app.task().outputs().len(),
+        };
+        app.curves.selected = moved(app.curves.selected, by, lines);
     })
 }
 
-/// Shows the curves, or the accuracies again.
+/// Shows the curves, the births, or the accuracies again.
 fn toggle(app: &App) -> Offer {
-    if app.is_without_step() && !app.shows_curves() {
+    if app.is_without_step() && app.settings.run_panel == RunPanel::Accuracies {
         return Offer::nothing("these weights have no steps: curves are those of a run");
     }
-    Offer::set(App::toggle_curves)
+    Offer::set(App::next_run_panel)
 }
 
 /// Removes the selected curve.
@@ -314,7 +340,7 @@ const KEYS: &[Binding] = &[
     bind(DOWN, |_| move_in_list(1), JOIN, "the next class or curve"),
     bind(PAGE_UP, |_| move_in_list(-PAGE), "", "ten classes or curves back"),
     bind(PAGE_DOWN, |_| move_in_list(PAGE), "", "ten classes or curves on"),
-    bind(&[Key::ch('g')], toggle, "curves", "accuracies, or curves over all steps: pinned or standing"),
+    bind(&[Key::ch('g')], toggle, "curves", "accuracies; curves over all steps; when classes were learnt"),
     bind(&[Key::code(KeyCode::Backspace)], forget, "", "remove the selected curve"),
     bind(
         &[Key::ch('x')],
@@ -351,5 +377,11 @@ fn asks(app: &App) -> Vec<Asked> {
     });
     let accuracy = app.validates_here().then_some((subject, Question::Accuracy));
     let progress = app.of_progress().filter(|_| app.validates_here());
-    accuracy.into_iter().chain(answers).chain(progress).collect()
+    let numbers: &[TrackerNumber] = match (&app.settings.tracker_sets, app.settings.run_panel) {
+        (Some(number), _) => std::slice::from_ref(number),
+        (None, RunPanel::Births) => &[TrackerNumber::Score, TrackerNumber::Damage],
+        (None, _) => &[],
+    };
+    let tracked = numbers.iter().filter_map(|number| app.of_tracker_sets(*number));
+    accuracy.into_iter().chain(answers).chain(progress).chain(tracked).collect()
 }

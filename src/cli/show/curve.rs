@@ -9,7 +9,7 @@ use super::desk::Desk;
 use super::writing::write;
 use super::{Shown, fixed, nothing, opened, unknown};
 use crate::app::curves::panel as curves_panel;
-use crate::figure::{Axis, Dim, Panel, over_steps};
+use crate::figure::{Axis, Panel, over_steps};
 
 /// Most cells that have a curve.
 const MOST_CELLS: usize = 4096;
@@ -31,7 +31,7 @@ pub(super) fn run(args: &ShowArgs) -> Result<(), Failure> {
     let mut desk = opened(args, &shown, None)?;
     let entry = &shown.entries()[0];
     let panel = (entry.build)(&desk.app).ok_or_else(|| nothing(&shown, &desk.app))?;
-    if panel.lead.iter().any(|axis| axis.dim == Dim::Step) {
+    if panel.is_over_steps() {
         return Err(usage(&format!("{what} is over steps by itself: show {what} --run")));
     }
     let (panel, pinned) = match &shown {

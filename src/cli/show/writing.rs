@@ -37,9 +37,6 @@ pub(super) fn write(args: &ShowArgs, shown: &Shown, app: &App, panels: &[Panel])
                 )));
             }
         },
-        Format::Svg if args.minus.is_some() => {
-            return Err(Failure::Usage("--format svg: the screen draws no difference".into()));
-        }
         Format::Svg => picture::svg(&view::still(app), &format!("headcount: {}", shown.name())),
         Format::Safetensors => {
             let tensors: Vec<_> = panels.iter().flat_map(safetensors).collect();
