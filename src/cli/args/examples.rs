@@ -24,7 +24,7 @@ pub const CACHE: &str = "\
 Examples:
   headcount inspect cache --weights runs/majority-23 --tokens 1,5,3 --out cache.safetensors
   headcount inspect cache --weights W.safetensors --tokens @tokens.txt:2 --folded --out -
-  headcount inspect cache --weights W.safetensors --tokens 1,5,3 --edits edits.toml --out e.safetensors";
+  headcount inspect cache --weights W.safetensors --tokens 1,5,3 --edits e.toml --out e.safetensors";
 
 pub const ATTRIBUTION: &str = "\
 Examples:
