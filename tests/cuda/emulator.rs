@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 /// The kernels that the model's operations launch.
-const KERNELS: [&str; 23] = [
+const KERNELS: [&str; 25] = [
     "accurate_gelu/accurate_gelu",
     "adam/adam",
     "add/binary_add",
@@ -21,6 +21,8 @@ const KERNELS: [&str; 23] = [
     "fast_gelu/fast_gelu",
     "ln/ln",
     "max_to/max_to",
+    "maximum/maximum",
+    "minimum/minimum",
     "mul/binary_mul",
     "mul/scalar_mul",
     "relu/relu",
