@@ -1,9 +1,10 @@
 //! Progress measures of a task of pairs on a circle (Nanda et al. 2023, "Progress measures for grokking via mechanistic
 //! interpretability").
 
-use super::logits::log_sum_exp;
 use super::pairs::PairValues;
 use super::spectra::Fourier;
+use crate::model::cross_entropy;
+use crate::task::Class;
 
 /// What the logits of the key frequencies, and the others, can do alone.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +52,7 @@ fn mean_loss(logits: &[f32], targets: &[Option<usize>], pairs: &[usize]) -> f64 
     let outputs = logits.len() / targets.len().max(1);
     let loss = |pair: &usize| {
         let row = &logits[pair * outputs..][..outputs];
-        Some(f64::from(log_sum_exp(row) - row[targets[*pair]?]))
+        Some(cross_entropy(row, &[Some(targets[*pair]? as Class)], outputs))
     };
     let losses: Vec<f64> = pairs.iter().filter_map(loss).collect();
     losses.iter().sum::<f64>() / losses.len() as f64
@@ -101,6 +102,12 @@ mod tests {
             }
         }
         kept
+    }
+
+    #[test]
+    fn a_loss_near_0_keeps_its_digits() {
+        let loss = mean_loss(&[30.0, 0.0], &[Some(0)], &[0]);
+        assert!((loss / (-30_f64).exp() - 1.0).abs() < 1e-6, "{loss}");
     }
 
     #[test]
