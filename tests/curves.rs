@@ -208,7 +208,14 @@ fn a_class_is_born_where_the_snapshots_say_one_by_one() {
             step.is_finite().then_some(step as usize)
         });
         assert_eq!(at, first(&|at| accuracy[at][class] >= 0.5), "class {class}");
-        assert_eq!(since, first(&|at| score[at][class] > chance[at][class]), "class {class}");
+        assert_eq!(
+            since,
+            first(&|at| {
+                score[at][class] > chance[at][class]
+                    && 2.0 * score[at][class] >= score[score.len() - 1][class]
+            }),
+            "class {class}"
+        );
         learnt += usize::from(at.is_some_and(|step| step > 0));
         tracked += usize::from(since.is_some());
     }

@@ -26,8 +26,9 @@ pub(crate) static LEARNT_AT: Spec = Spec {
 pub(crate) static TRACKED_SINCE: Spec = Spec {
     name: "tracked_since",
     unit: "step",
-    definition: "the first kept step with tracker_score above tracker_chance there and at every later kept step; none where the \
-                 newest is not",
+    definition: "the first kept step from which on tracker_score is at least half that of the newest kept step, and above \
+                 tracker_chance; none where the newest is not above chance. A set may score above chance at step 0 already: \
+                 it is chosen by what the neurons do at the end",
     axes: &[Dim::Class],
     ..Spec::BARE
 };
@@ -98,8 +99,9 @@ impl Read<'_> {
     }
 
     fn tracked_since(&self, class: usize) -> Option<usize> {
-        let chance = self.points(2, class)?;
-        since(self.points(1, class)?, |step, score| chance.get(&step).is_some_and(|chance| score > *chance))
+        let (scores, chance) = (self.points(1, class)?, self.points(2, class)?);
+        let half = scores.last_key_value()?.1 / 2.0;
+        since(scores, |step, score| score >= half && chance.get(&step).is_some_and(|chance| score > *chance))
     }
 
     fn newest(&self, which: usize, class: usize) -> Option<f64> {
