@@ -47,6 +47,10 @@ fn install(signal: c_int, action: &libc::sigaction) -> libc::sigaction {
 /// return, and a sent signal is sent again. Calls only functions that are allowed in a signal handler.
 extern "C" fn on_crash(signal: c_int, info: *mut siginfo_t, _: *mut c_void) {
     guard::give_back_in_a_crash();
+    // The runtime's handler of a stack overflow ends in an abort, on an alternate stack without room for this handler a second
+    // time.
+    // SAFETY: a plain system call.
+    unsafe { libc::signal(SIGABRT, libc::SIG_DFL) };
     // SAFETY: the kernel passes a valid pointer with SA_SIGINFO.
     let was_sent = unsafe { info.as_ref() }.is_none_or(|info| info.si_code <= 0);
     let former = FORMER.get().zip(SIGNALS.iter().position(|known| *known == signal));
