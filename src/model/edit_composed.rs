@@ -109,7 +109,8 @@ impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
         if step.removes {
             let parts = multiply(x.with_empty_tape(), constant(step.along.clone())?)?;
             let share = parts.try_sum::<_, Axis<1>>()?.try_broadcast_like::<_, Axis<1>>(&shape)?;
-            x = x.try_sub(multiply(share, constant(step.along)?)?)?;
+            // Flattening a broadcast would copy it.
+            x = x.try_sub(share.try_mul(constant(step.along)?)?)?;
         }
         Ok(x)
     }
