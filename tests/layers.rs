@@ -181,7 +181,8 @@ fn what_computes_knows_of_no_screen() {
 }
 
 /// What questions have in common.
-const COMMON_TO_QUESTIONS: [&str; 5] = ["bench", "job", "passes", "random_sets", "schedule"];
+const COMMON_TO_QUESTIONS: [&str; 7] =
+    ["bench", "job", "memo", "passes", "question", "random_sets", "schedule"];
 
 #[test]
 fn no_question_knows_another_or_a_thread() {

@@ -74,9 +74,5 @@ pub fn at_dose(
     };
     let dosed = switched.tables().into_iter().map(rule).collect::<Result<Vec<_>, _>>()?;
     let list = edits.list.iter().cloned().chain(dosed).collect();
-    Ok(Interventions {
-        patterns,
-        list,
-        ..Interventions { positions: edits.positions.clone(), ..Interventions::default() }
-    })
+    Ok(Interventions { patterns, list, positions: switched.positions, ..Interventions::default() })
 }

@@ -10,12 +10,12 @@ use super::Failure;
 use super::args::AblateArgs;
 use super::edits::EditsOverSet;
 use super::output::{print, print_text};
+use crate::analysis::Tally;
 use crate::analysis::controls::{control, strongest};
-use crate::analysis::dose::at_dose;
+use crate::analysis::dose::{Dose, at_dose};
 use crate::analysis::evaluation::means;
 use crate::analysis::hypotheses::trackers;
 use crate::analysis::total::over_each;
-use crate::analysis::{Tally, dose as analysis};
 use crate::model::{Interventions, Patch, Weights};
 use crate::number::percent;
 use crate::task::{Dataset, Example, Split};
@@ -29,7 +29,7 @@ struct Score {
 
 /// One strength, with the random sets at the same strength.
 #[derive(Serialize)]
-struct Dose {
+struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     scale: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,7 +45,7 @@ struct Report {
     over: String,
     sequences: usize,
     clean: Score,
-    doses: Vec<Dose>,
+    doses: Vec<Row>,
     weights_file: String,
     step: Option<usize>,
 }
@@ -66,10 +66,10 @@ pub struct Measurement<'a> {
 impl Measurement<'_> {
     /// Measures every dose, and prints them.
     pub fn run(&self, args: &AblateArgs) -> Result<(), Failure> {
-        let scales = args.scale.iter().map(|scale| analysis::Dose::Scale(*scale));
-        let values = args.value.iter().map(|value| analysis::Dose::Value(*value));
+        let scales = args.scale.iter().map(|scale| Dose::Scale(*scale));
+        let values = args.value.iter().map(|value| Dose::Value(*value));
         let random = self.random_sets(args.controls);
-        let dose = |dose: analysis::Dose| -> Result<Dose, Failure> {
+        let row = |dose: Dose| -> Result<Row, Failure> {
             let model = (self.weights.config(), &**self.data.task());
             let at = |edits: &Interventions| {
                 let dosed = at_dose(edits, dose, args.positions.as_ref(), model);
@@ -77,10 +77,10 @@ impl Measurement<'_> {
             };
             let random = random.iter().map(at).collect::<Result<_, _>>()?;
             let [scale, value] = match dose {
-                analysis::Dose::Scale(scale) => [Some(scale), None],
-                analysis::Dose::Value(value) => [None, Some(value)],
+                Dose::Scale(scale) => [Some(scale), None],
+                Dose::Value(value) => [None, Some(value)],
             };
-            Ok(Dose { scale, value, score: at(self.edits)?, random })
+            Ok(Row { scale, value, score: at(self.edits)?, random })
         };
         let heads = self.edits.heads.iter().map(|id| format!("head {}.{}", id.layer, id.head));
         let neurons = self.edits.neurons.iter().map(|id| format!("neuron {}.{}", id.layer, id.neuron));
@@ -89,7 +89,7 @@ impl Measurement<'_> {
             over: self.place.1.clone(),
             sequences: self.examples.len(),
             clean: self.score(&Interventions::default())?,
-            doses: scales.chain(values).map(dose).collect::<Result<_, _>>()?,
+            doses: scales.chain(values).map(row).collect::<Result<_, _>>()?,
             weights_file: self.place.0.into(),
             step: self.step,
         };

@@ -127,6 +127,9 @@ impl Column {
 /// Most axes of a figure.
 pub(super) const MOST_AXES: usize = 6;
 
+/// Rows that tell whether a column has numbers.
+const PROBED: usize = 64;
+
 /// Columns on shared leading axes. Figures have a canonical order; the panel determines the order of rows.
 #[derive(Clone)]
 pub struct Panel {
@@ -226,6 +229,12 @@ impl Panel {
     pub fn values(&self, name: &str) -> Vec<Option<f64>> {
         let Some(column) = self.column(&[name]) else { return Vec::new() };
         (0..self.len()).map(|row| column.at(&self.lead_of(row)).number()).collect()
+    }
+
+    /// Whether a column holds measured numbers rather than names, counts or flags: by its first rows.
+    pub fn is_measured(&self, column: usize) -> bool {
+        let mut cells = (0..self.len().min(PROBED)).map(|row| self.cell(column, row));
+        cells.any(|cell| matches!(cell, Datum::Number(_) | Datum::Wide(_)))
     }
 
     /// Whether the rows are all combinations of the leading axes, in order.

@@ -1,73 +1,23 @@
 //! Intermediate results that several answers share, computed once: clean passes, folded weights, means.
 
-use std::any::Any;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use rayon::ThreadPool;
 
+use super::memo::{BUDGET, Key, Memo};
 use crate::analysis::circuits::{HeadDrive, HeadMaps};
 use crate::analysis::edits::ReadyEdits;
 use crate::analysis::tracker_sets::TrackerSet;
 use crate::analysis::{ActivationPool, Evaluation, Pass, Readout, donor_for, donors_among};
 use crate::figure::{Over, Subject, WeightForm};
-use crate::model::{EditRule, HeadId, Interventions, Means, Patch, Snapshot};
+use crate::model::{HeadId, Means, Patch, Snapshot};
 use crate::task::{Dataset, Example, Split, Targets, Token};
-
-/// Largest size of the memo in bytes: about twenty passes of the default model.
-const BUDGET: usize = 24 << 20;
-/// Large entries that are never dropped: the next key needs the passes of one sequence with and without edits, folded
-/// weights and readout.
-const LEAST: usize = 4;
-/// Entries up to this size in bytes are never dropped: means, for example, which take long to compute.
-const SMALL: usize = 64 << 10;
 
 /// Mean activations over the validation set, and how active each neuron is, by layer.
 pub(super) struct Averages {
     pub(super) means: Means,
     pub(super) activity: Vec<Vec<f32>>,
-}
-
-/// Kinds of results that are kept for a snapshot.
-#[derive(Clone, Debug, PartialEq)]
-enum Key {
-    Folded,
-    Readout(WeightForm),
-    Clean(WeightForm, Arc<[Token]>),
-    Edited(WeightForm, Arc<[Token]>, Interventions),
-    /// Over all positions, or at each.
-    Means(WeightForm, bool),
-    Baseline(WeightForm),
-    Maps(HeadId),
-    Drive(HeadId),
-    Edits(WeightForm, Vec<EditRule>),
-    Frequencies(WeightForm),
-    TrackerSets(WeightForm),
-}
-
-impl Key {
-    /// The sequence of a pass.
-    fn tokens(&self) -> Option<&Arc<[Token]>> {
-        match self {
-            Self::Clean(_, tokens) | Self::Edited(_, tokens, _) => Some(tokens),
-            Self::Folded
-            | Self::Readout(_)
-            | Self::Means(..)
-            | Self::Baseline(_)
-            | Self::Maps(_)
-            | Self::Drive(_)
-            | Self::Edits(..)
-            | Self::Frequencies(_)
-            | Self::TrackerSets(_) => None,
-        }
-    }
-}
-
-struct Entry {
-    of: Arc<Snapshot>,
-    key: Key,
-    value: Arc<dyn Any + Send + Sync>,
-    bytes: usize,
 }
 
 /// Lets long work pause for urgent work.
@@ -80,9 +30,7 @@ pub trait YieldPoint: Send + Sync {
 
 /// The memo, and what every answer needs: data, seed, and the threads for long work.
 pub struct Bench {
-    /// Least recently used first.
-    memo: Mutex<Vec<Entry>>,
-    budget: usize,
+    memo: Memo,
     data: Arc<Dataset>,
     seed: u64,
     pool: Option<ThreadPool>,
@@ -95,10 +43,8 @@ pub struct Bench {
 impl Bench {
     /// An empty bench. Without `pool`, long work runs on rayon's default threads.
     pub fn new(data: Arc<Dataset>, seed: u64, pool: Option<ThreadPool>) -> Self {
-        let memo = Mutex::default();
         Self {
-            memo,
-            budget: BUDGET,
+            memo: Memo::new(BUDGET),
             data,
             seed,
             pool,
@@ -112,7 +58,7 @@ impl Bench {
     /// The same bench that keeps fewer results: for work that moves from snapshot to snapshot.
     #[must_use]
     pub fn for_curves(self) -> Self {
-        Self { budget: BUDGET / 8, ..self }
+        Self { memo: Memo::new(BUDGET / 8), ..self }
     }
 
     #[cfg(test)]
@@ -167,14 +113,14 @@ impl Bench {
     pub(super) fn weights(&self, of: &Subject) -> Arc<Snapshot> {
         match of.form {
             WeightForm::Trained => Arc::clone(&of.snapshot),
-            WeightForm::Folded => self.memo(&of.snapshot, Key::Folded, || of.snapshot.folded(), bytes_of),
+            WeightForm::Folded => self.memo.get(&of.snapshot, Key::Folded, || of.snapshot.folded(), bytes_of),
         }
     }
 
     /// What vectors and neurons add to each logit.
     pub(super) fn readout(&self, of: &Subject) -> Arc<Readout> {
         let make = || Readout::new(&self.weights(of).weights);
-        self.memo(&of.snapshot, Key::Readout(of.form), make, Readout::bytes)
+        self.memo.get(&of.snapshot, Key::Readout(of.form), make, Readout::bytes)
     }
 
     /// The pass of the subject's sequence without edits.
@@ -187,7 +133,7 @@ impl Bench {
             let example = Example::new(tokens, &targets);
             Pass::run_in(&self.activations, self.readout(of), weights, example, &Patch::default())
         };
-        self.memo(&of.snapshot, Key::Clean(of.form, Arc::clone(tokens)), make, Pass::bytes)
+        self.memo.get(&of.snapshot, Key::Clean(of.form, Arc::clone(tokens)), make, Pass::bytes)
     }
 
     /// The pass with edits, from the clean pass: only the layers after the first edit run again.
@@ -202,7 +148,12 @@ impl Bench {
             let targets = self.targets(tokens);
             clean.patched(&self.weights(of).weights, Example::new(tokens, &targets), patch)
         };
-        self.memo(&of.snapshot, Key::Edited(of.form, Arc::clone(tokens), of.edits.clone()), make, Pass::bytes)
+        self.memo.get(
+            &of.snapshot,
+            Key::Edited(of.form, Arc::clone(tokens), of.edits.clone()),
+            make,
+            Pass::bytes,
+        )
     }
 
     /// The correct classes of a sequence, by position.
@@ -212,7 +163,7 @@ impl Bench {
 
     /// A head's maps over the vocabulary, from the folded weights.
     pub(super) fn maps(&self, of: &Subject, id: HeadId) -> Arc<HeadMaps> {
-        self.memo(
+        self.memo.get(
             &of.snapshot,
             Key::Maps(id),
             || HeadMaps::new(&self.weights(of).weights, id),
@@ -238,51 +189,51 @@ impl Bench {
     /// How strongly a head drives its layer's neurons, from the folded weights.
     pub(super) fn drive(&self, of: &Subject, id: HeadId) -> Arc<HeadDrive> {
         let make = || HeadDrive::new(&self.weights(of).weights, id);
-        self.memo(&of.snapshot, Key::Drive(id), make, |made: &HeadDrive| made.values.bytes())
+        self.memo.get(&of.snapshot, Key::Drive(id), make, |made: &HeadDrive| made.values.bytes())
     }
 
     pub(super) fn known_means(&self, of: &Subject) -> Option<Arc<Averages>> {
-        self.known(&of.snapshot, &Key::Means(of.form, of.means_by_position()))
+        self.memo.known(&of.snapshot, &Key::Means(of.form, of.means_by_position()))
     }
 
     pub(super) fn keep_means(&self, of: &Subject, averages: Averages) -> Arc<Averages> {
         let bytes = |kept: &Averages| 8 * kept.means.post.iter().map(Vec::len).sum::<usize>();
-        self.memo(&of.snapshot, Key::Means(of.form, of.means_by_position()), || averages, bytes)
+        self.memo.get(&of.snapshot, Key::Means(of.form, of.means_by_position()), || averages, bytes)
     }
 
     /// What the subject's list of edits needs, if known.
     pub(super) fn known_edits(&self, of: &Subject) -> Option<Arc<ReadyEdits>> {
-        self.known(&of.snapshot, &Key::Edits(of.form, of.edits.list.clone()))
+        self.memo.known(&of.snapshot, &Key::Edits(of.form, of.edits.list.clone()))
     }
 
     pub(super) fn keep_edits(&self, of: &Subject, ready: ReadyEdits) -> Arc<ReadyEdits> {
         let key = Key::Edits(of.form, of.edits.list.clone());
-        self.memo(&of.snapshot, key, || ready, ReadyEdits::bytes)
+        self.memo.get(&of.snapshot, key, || ready, ReadyEdits::bytes)
     }
 
     /// The key frequencies of the weights' logits, if known.
     pub(super) fn known_keys(&self, of: &Subject) -> Option<Arc<Vec<usize>>> {
-        self.known(&of.snapshot, &Key::Frequencies(of.form))
+        self.memo.known(&of.snapshot, &Key::Frequencies(of.form))
     }
 
     pub(super) fn keep_keys(&self, of: &Subject, keys: Vec<usize>) -> Arc<Vec<usize>> {
         let bytes = |keys: &Vec<usize>| size_of_val(&keys[..]);
-        self.memo(&of.snapshot, Key::Frequencies(of.form), || keys, bytes)
+        self.memo.get(&of.snapshot, Key::Frequencies(of.form), || keys, bytes)
     }
 
     /// The sets of neurons that track each class, if known.
     pub(super) fn known_sets(&self, of: &Subject) -> Option<Arc<Vec<TrackerSet>>> {
-        self.known(&of.snapshot, &Key::TrackerSets(of.form))
+        self.memo.known(&of.snapshot, &Key::TrackerSets(of.form))
     }
 
     pub(super) fn keep_sets(&self, of: &Subject, sets: Vec<TrackerSet>) -> Arc<Vec<TrackerSet>> {
         let bytes = |sets: &Vec<TrackerSet>| size_of_val(&sets[..]);
-        self.memo(&of.snapshot, Key::TrackerSets(of.form), || sets, bytes)
+        self.memo.get(&of.snapshot, Key::TrackerSets(of.form), || sets, bytes)
     }
 
     /// The evaluation without edits, if known.
     pub(super) fn known_baseline(&self, of: &Subject) -> Option<Arc<Evaluation>> {
-        self.known(&of.snapshot, &Key::Baseline(of.form))
+        self.memo.known(&of.snapshot, &Key::Baseline(of.form))
     }
 
     pub(super) fn keep_baseline(&self, of: &Subject, evaluation: Evaluation) {
@@ -290,60 +241,7 @@ impl Bench {
             let lists = [&kept.accuracy_by_position, &kept.accuracy_by_class, &kept.loss_by_class];
             lists.iter().map(|list| size_of_val(&list[..])).sum()
         };
-        self.memo(&of.snapshot, Key::Baseline(of.form), || evaluation, bytes);
-    }
-
-    fn known<T: Any + Send + Sync>(&self, of: &Arc<Snapshot>, key: &Key) -> Option<Arc<T>> {
-        let mut memo = self.memo.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = memo.iter().position(|entry| Arc::ptr_eq(&entry.of, of) && entry.key == *key)?;
-        let entry = memo.remove(at);
-        let value = Arc::clone(&entry.value).downcast().ok();
-        memo.push(entry);
-        value
-    }
-
-    /// Returns the kept result, or computes it now: without the lock, so that no thread waits.
-    fn memo<T: Any + Send + Sync>(
-        &self,
-        of: &Arc<Snapshot>,
-        key: Key,
-        make: impl FnOnce() -> T,
-        bytes: impl FnOnce(&T) -> usize,
-    ) -> Arc<T> {
-        if let Some(known) = self.known(of, &key) {
-            return known;
-        }
-        let made = Arc::new(make());
-        let bytes = bytes(&made);
-        let mut memo = self.memo.lock().unwrap_or_else(PoisonError::into_inner);
-        memo.push(Entry { of: Arc::clone(of), key, value: made.clone(), bytes });
-        drop_forgotten(&mut memo);
-        drop_oldest(&mut memo, self.budget);
-        made
-    }
-}
-
-/// Drops the results of snapshots that nothing else refers to: no question can need them.
-fn drop_forgotten(memo: &mut Vec<Entry>) {
-    let entries = |of: &Arc<Snapshot>| memo.iter().filter(|entry| Arc::ptr_eq(&entry.of, of)).count();
-    let is_kept: Vec<bool> =
-        memo.iter().map(|entry| Arc::strong_count(&entry.of) > entries(&entry.of)).collect();
-    let mut is_kept = is_kept.into_iter();
-    memo.retain(|_| is_kept.next().unwrap_or(true));
-}
-
-/// Drops large entries until the rest fits the budget, least recently used first: passes of sequences other than the
-/// newest one's, then entries beyond those that the next key needs.
-fn drop_oldest(memo: &mut Vec<Entry>, budget: usize) {
-    let is_large = |entry: &Entry| entry.bytes > SMALL;
-    let newest = memo.iter().rev().find_map(|entry| entry.key.tokens().cloned());
-    let is_other = |entry: &Entry| entry.key.tokens().is_some_and(|tokens| Some(tokens) != newest.as_ref());
-    while memo.iter().map(|entry| entry.bytes).sum::<usize>() > budget {
-        let other = memo.iter().position(|entry| is_large(entry) && is_other(entry));
-        let is_more = memo.iter().filter(|entry| is_large(entry)).count() > LEAST;
-        let oldest = || memo.iter().position(is_large).filter(|_| is_more);
-        let Some(at) = other.or_else(oldest) else { break };
-        memo.remove(at);
+        self.memo.get(&of.snapshot, Key::Baseline(of.form), || evaluation, bytes);
     }
 }
 
@@ -353,8 +251,9 @@ fn bytes_of(snapshot: &Snapshot) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::memo::{LEAST, SMALL};
     use super::*;
-    use crate::model::{ModelConfig, NeuronId, Weights};
+    use crate::model::{Interventions, ModelConfig, NeuronId, Weights};
     use crate::task::TaskConfig;
 
     /// A snapshot with large passes, and its data.
@@ -370,21 +269,22 @@ mod tests {
     }
 
     fn held(bench: &Bench) -> Vec<usize> {
-        bench.memo.lock().unwrap().iter().map(|entry| entry.bytes).collect()
+        bench.memo.sizes()
     }
 
     #[test]
     fn the_budget_keeps_recently_used_and_the_newest_entries() {
         let (snapshot, data) = made();
-        let bench = |budget| Bench { budget, ..Bench::new(Arc::clone(&data), 1, None) };
+        let bench = |budget| Bench { memo: Memo::new(budget), ..Bench::new(Arc::clone(&data), 1, None) };
         let one = bench(usize::MAX);
         one.clean(&subject(&snapshot, 0));
         let [readout, pass] = held(&one)[..] else { panic!("a pass and what it is read with") };
         assert!(readout < SMALL && pass > SMALL, "{readout} {pass}");
-        let six = bench(readout + 6 * pass);
+        let budget = readout + 6 * pass;
+        let six = bench(budget);
         for token in 0..10 {
             six.clean(&subject(&snapshot, token));
-            assert!(held(&six).iter().sum::<usize>() <= six.budget);
+            assert!(held(&six).iter().sum::<usize>() <= budget);
             six.clean(&subject(&snapshot, 0));
         }
         assert_eq!((held(&six).len(), six.passes()), (7, 10), "what is used is kept");

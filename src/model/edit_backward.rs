@@ -1,7 +1,7 @@
 //! Gradients through edits: of the values before an edit, from those after it. What an edit puts in place of a value, means and
 //! values of other sequences too, counts as a constant.
 
-use super::patch::{BlockEdit, Columns, Op, PatternEdit, PatternRows};
+use super::patch::{BlockEdit, Columns, Op, PatternEdit};
 use super::rule::Site;
 
 impl Op {
@@ -56,15 +56,7 @@ impl PatternEdit {
     /// the softmax of the rest.
     pub(super) fn back(&self, scores: &mut [f32], positions: &[usize], len: usize) {
         for (&query, row) in positions.iter().zip(scores.chunks_exact_mut(len)) {
-            let is_replaced = match &self.rows {
-                PatternRows::Kind(_) => true,
-                PatternRows::Donor(rows) => rows.len() == len * len,
-                PatternRows::Table { values, width } => {
-                    values.len() == *width || (query + 1) * width <= values.len()
-                }
-                PatternRows::Without(_) => false,
-            };
-            if is_replaced && self.positions.has(query) {
+            if self.replaces(query, len) {
                 row.fill(0.0);
             }
         }

@@ -153,12 +153,9 @@ impl<D: Device<f32>, T: Tape<f32, D>> Composition<'_, D, T> {
                         hidden.for_each(|key| times[cells.start + key] = 0.0);
                         continue;
                     }
-                    // A row that is replaced does not depend on the row before.
-                    let mut rows = [1.0, 2.0].map(|x| vec![x; keys.len()]);
-                    rows.iter_mut().for_each(|row| edit.apply(row, &[query], keys));
-                    if rows[0] == rows[1] {
+                    if edit.replaces(query, keys.len()) {
                         times[cells.clone()].fill(0.0);
-                        plus[cells].copy_from_slice(&rows[0]);
+                        edit.apply(&mut plus[cells], &[query], keys);
                     }
                 }
             }

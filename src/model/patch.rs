@@ -287,28 +287,36 @@ impl PatternEdit {
     pub(super) fn apply(&self, pattern: &mut [f32], positions: &[usize], keys: &VisibleKeys) {
         let len = keys.len();
         for (&query, row) in positions.iter().zip(pattern.chunks_exact_mut(len)) {
-            if !self.positions.has(query) {
-                continue;
-            }
             match &self.rows {
-                PatternRows::Kind(kind) => kind.fill(query, keys, row),
-                PatternRows::Donor(rows) if rows.len() == len * len => {
-                    row.copy_from_slice(&rows[query * len..(query + 1) * len]);
-                }
-                PatternRows::Donor(_) => {}
-                PatternRows::Table { values, width } => {
-                    let first = if values.len() == *width { 0 } else { query * width };
-                    let Some(values) = values.get(first..first + width) else { continue };
-                    row.fill(0.0);
-                    keys.of(query).filter(|key| key < width).for_each(|key| row[key] = values[key]);
-                    normalize(row);
-                }
-                PatternRows::Without(hidden) => {
+                PatternRows::Without(hidden) if self.positions.has(query) => {
                     hidden.iter().filter(|key| **key < len).for_each(|key| row[*key] = 0.0);
                     normalize(row);
                 }
+                _ if !self.replaces(query, len) => {}
+                PatternRows::Kind(kind) => kind.fill(query, keys, row),
+                PatternRows::Donor(rows) => row.copy_from_slice(&rows[query * len..(query + 1) * len]),
+                PatternRows::Table { values, width } => {
+                    let first = if values.len() == *width { 0 } else { query * width };
+                    row.fill(0.0);
+                    keys.of(query).filter(|key| key < width).for_each(|key| row[key] = values[first + key]);
+                    normalize(row);
+                }
+                PatternRows::Without(_) => {}
             }
         }
+    }
+
+    /// Whether another row takes the place of a query's, of so many keys.
+    pub(super) fn replaces(&self, query: usize, len: usize) -> bool {
+        let has_row = match &self.rows {
+            PatternRows::Kind(_) => true,
+            PatternRows::Donor(rows) => rows.len() == len * len,
+            PatternRows::Table { values, width } => {
+                values.len() == *width || (query + 1) * width <= values.len()
+            }
+            PatternRows::Without(_) => false,
+        };
+        has_row && self.positions.has(query)
     }
 }
 

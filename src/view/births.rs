@@ -37,7 +37,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let rows: Vec<Row<'_>> = [Row::new(heading)].into_iter().chain(rows).collect();
     let widths: Vec<u16> = [CLASS].into_iter().chain(NUMBERS).collect();
     ink.table(lines(area, 1, area.height), &widths, rows);
-    let text = "at least 1/2 right, or above chance, from there on";
+    let text = "from there on: 1/2 right, or half of its final score";
     let used = widths.iter().map(|width| width + 1).sum::<u16>() + 1;
     if used + width(text) < area.width {
         ink.text(lines(area, 1, 1), used, 0, text, Role::Faint);

@@ -24,16 +24,9 @@ pub(super) fn height(ink: &Ink<'_>, panel: &Panel) -> usize {
     panel.lead[panel.lead.len() - 2].len().div_ceil(ink.theme.map_rows(1)) + usize::from(CHROME)
 }
 
-/// Rows that tell whether a column has numbers.
-const PROBED: usize = 64;
-
 /// The mapped column: of numbers, and of edited rather than of clean ones.
 fn column(panel: &Panel) -> Option<&Column> {
-    let is_number = |at: &usize| {
-        (0..panel.len().min(PROBED))
-            .any(|row| matches!(panel.cell(*at, row), Datum::Number(_) | Datum::Wide(_)))
-    };
-    let numbers = (0..panel.columns.len()).filter(is_number).map(|at| &panel.columns[at]);
+    let numbers = (0..panel.columns.len()).filter(|at| panel.is_measured(*at)).map(|at| &panel.columns[at]);
     let numbers: Vec<&Column> = numbers.collect();
     let edited = numbers.iter().find(|column| column.name.contains("edited"));
     edited.or(numbers.first()).copied()

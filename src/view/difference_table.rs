@@ -13,9 +13,6 @@ use crate::figure::{Datum, Panel};
 /// Width of a number.
 const NUMBER: u16 = 9;
 
-/// Rows that tell whether a column has numbers.
-const PROBED: usize = 64;
-
 /// Panels with more columns than rows have a line for each column.
 fn is_turned(panel: &Panel) -> bool {
     panel.columns.len() > panel.len()
@@ -23,13 +20,8 @@ fn is_turned(panel: &Panel) -> bool {
 
 /// The columns in the order on screen: differences before what only has a name.
 fn order(panel: &Panel, is_signed: bool) -> Vec<usize> {
-    let is_number = |column: &usize| {
-        let cells = (0..panel.len()).map(|row| panel.cell(*column, row));
-        let known = cells.take(PROBED).find(|cell| *cell != Datum::Nothing);
-        matches!(known, Some(Datum::Number(_) | Datum::Wide(_)))
-    };
     let mut order: Vec<usize> = (0..panel.columns.len()).collect();
-    order.sort_by_key(|column| is_signed && !is_number(column));
+    order.sort_by_key(|column| is_signed && !panel.is_measured(*column));
     order
 }
 

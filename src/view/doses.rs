@@ -17,7 +17,7 @@ const WIDTHS: [u16; 5] = [11, 8, 8, 8, 8];
 
 /// Draws the table, with accuracies as marks from 0 to 1 in each row.
 pub(super) fn render(ink: &mut Ink<'_>, app: &App, doses: Doses, area: Rect) {
-    let Some(panel) = dose_response(app) else {
+    let Some((panel, (answer, report))) = dose_response(app).zip(app.dose_figures()) else {
         let why = if app.has_data() { "computing" } else { "there is no validation set" };
         return ink.without_numbers(area, "dose-response", why);
     };
@@ -25,10 +25,10 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, doses: Doses, area: Rect) {
     let sets = match random.len() / 2 {
         0 if app.ablation.off.neurons.is_empty() => "random sets: neurons only".into(),
         0 => "no random set".into(),
-        sets => format!("{} of {}", super::number::count(sets, "random set"), app.settings.pool.words()),
+        sets => format!("{} of {}", super::number::count(sets, "random set"), report.pool.words()),
     };
-    let step = app.dose_figures().map_or_else(String::new, |(answer, _)| super::taken(app, answer));
-    ink.rule(area, 0, &format!("dose-response, {sets}; marks: accuracy 0 to 1"), &step);
+    let title = format!("dose-response, {sets}; marks: accuracy 0 to 1");
+    ink.rule(area, 0, &title, &super::taken(app, answer));
     let parts = Layout::horizontal([Constraint::Length(table_width(&WIDTHS)), Constraint::Min(0)]);
     let [numbers, plot] = lines(area, 1, area.height.saturating_sub(1)).layout(&parts.spacing(2));
     let heading = ["values", "loss", "accuracy", "rnd loss", "rnd acc."];

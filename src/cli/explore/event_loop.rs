@@ -144,6 +144,7 @@ impl<D: Display> EventLoop<'_, D> {
             if left.is_zero() { TRAINING_FRAME } else { left }
         });
         let rate = self.pulse.is_running().then_some(RATE_INTERVAL);
+        self.worker.rest_beside_training(self.app.is_training());
         let watch = self.worker.is_busy().then_some(WATCH_INTERVAL);
         let received = match [frame, rate, watch].into_iter().flatten().min() {
             Some(limit) => self.loop_events.recv_timeout(limit),

@@ -4,6 +4,7 @@
 //! is abandoned and replaced.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,6 +23,10 @@ use crate::task::Dataset;
 const HANGS: Duration = Duration::from_secs(60);
 /// Time between two checks for hanging threads.
 pub(super) const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Beside training, points of curves rest for so many times as long as a step took: even the lowest priority costs the trainer
+/// memory and caches.
+const REST: u32 = 3;
 
 /// A message from a thread.
 pub enum WorkerMessage {
@@ -51,6 +56,8 @@ struct Shared {
     say: Box<dyn Fn(WorkerMessage) + Send + Sync>,
     /// Where studies pause for the answer to a question.
     gate: Arc<Gate>,
+    /// Whether points of curves leave most of the time to the trainer.
+    rests: AtomicBool,
 }
 
 /// Handle of the threads; dropping it ends them.
@@ -96,8 +103,17 @@ impl Worker {
             stop: false,
         };
         let (state, arrived) = (Mutex::new(state), Condvar::new());
-        let worker =
-            Self { shared: Arc::new(Shared { state, arrived, data, seed, say: Box::new(say), gate }) };
+        let worker = Self {
+            shared: Arc::new(Shared {
+                state,
+                arrived,
+                data,
+                seed,
+                say: Box::new(say),
+                gate,
+                rests: AtomicBool::default(),
+            }),
+        };
         Lane::ALL.into_iter().try_for_each(|lane| worker.start(lane, 0))?;
         Ok(worker)
     }
@@ -122,6 +138,11 @@ impl Worker {
     pub fn ask(&self, inquiry: Inquiry) {
         self.shared.state().schedule.ask(inquiry);
         self.shared.arrived.notify_all();
+    }
+
+    /// Says whether a model is being trained, which points of curves then leave most of the time to.
+    pub(super) fn rest_beside_training(&self, is_training: bool) {
+        self.shared.rests.store(is_training, Ordering::Relaxed);
     }
 
     /// Whether a step is running.
@@ -189,7 +210,8 @@ impl Shared {
                 state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
-            state.busy[at] = Some(Instant::now());
+            let start = Instant::now();
+            state.busy[at] = Some(start);
             let bench = Arc::clone(if lane == Lane::Curves { &state.curves } else { &state.bench });
             drop(state);
             let stepped = catch_unwind(AssertUnwindSafe(|| {
@@ -222,6 +244,9 @@ impl Shared {
             // The other lane may have waited for this one.
             self.arrived.notify_all();
             word.into_iter().for_each(&self.say);
+            if lane == Lane::Curves && self.rests.load(Ordering::Relaxed) {
+                thread::sleep(REST * start.elapsed());
+            }
             state = self.state();
         }
     }
