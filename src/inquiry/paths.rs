@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::bench::Bench;
 use super::job::{Job, MeansOf, Progress};
 use super::passes::Probe;
-use super::{Answer, Findings, Question};
+use super::{Answer, Findings};
 use crate::analysis::circuits::{HeadDrive, drive};
 use crate::analysis::{Readout, ResolvedTarget};
 use crate::figure::{Axis, Datum, Dim, Figure, Spec, Subject};
@@ -43,7 +43,7 @@ pub fn figure(answer: &Answer, found: &Arc<Vec<TokenPath>>, task: &Arc<dyn Task>
             _ => path.contribution.into(),
         }
     });
-    let Question::Paths(to) = &answer.inquiry.question else { return figure };
+    let Some(to) = answer.inquiry.question.paths_to() else { return figure };
     let target = task.outputs().name(to.target.plus);
     let target = to
         .target

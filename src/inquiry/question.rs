@@ -164,6 +164,16 @@ impl Question {
         }
     }
 
+    /// The end of the requested paths, if any.
+    pub fn paths_to(&self) -> Option<&PathsTo> {
+        if let Self::Paths(to) = self { Some(to) } else { None }
+    }
+
+    /// The head and the target of a contribution by source.
+    pub fn source(&self) -> Option<(HeadId, Target)> {
+        if let Self::Sources { head, target } = self { Some((*head, *target)) } else { None }
+    }
+
     /// The number of random sets to compare with, if any are drawn.
     pub fn controls_mut(&mut self) -> Option<&mut usize> {
         match self {

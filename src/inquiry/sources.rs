@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::bench::Bench;
 use super::job::{Job, MeansOf, Progress};
 use super::passes::Probe;
-use super::{Answer, Findings, Question};
+use super::{Answer, Findings};
 use crate::analysis::Target;
 use crate::analysis::sources::source_contributions;
 use crate::figure::{Axis, Dim, Figure, Spec, Subject};
@@ -59,7 +59,7 @@ pub fn figure(answer: &Answer, found: &Arc<Vec<f32>>, task: &dyn Task) -> Arc<Fi
     let figure = answer.figure(&SOURCE_CONTRIBUTION, axes.into(), move |at| {
         keys.sees(at[0], at[1]).then(|| found[at[0] * len + at[1]])
     });
-    let Question::Sources { head, target } = answer.inquiry.question else { return figure };
+    let Some((head, target)) = answer.inquiry.question.source() else { return figure };
     figure
         .asked_with("head", &format!("{}.{}", head.layer, head.head))
         .asked_with("target", &target.words(task))

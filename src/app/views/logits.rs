@@ -39,7 +39,11 @@ pub(crate) static ROOM: Room = Room {
     panels: PANELS,
     focus: |_| "components",
     is_of_run: false,
-    lacks: |_| "the lens over a set needs a validation set",
+    lacks: |app| match app.settings.reader {
+        StreamReader::FeatureProbes if !has_features(app) => "the task names no features",
+        StreamReader::Lens => "the lens over a set needs a validation set",
+        StreamReader::Probes | StreamReader::FeatureProbes => "probes are fitted on a data set with targets",
+    },
 };
 
 const PANELS: &[PanelEntry] = &[
@@ -257,7 +261,7 @@ const KEYS: &[Binding] = &[
                     return Offer::nothing("probes are fitted on a data set: there is none");
                 }
                 StreamReader::Lens => StreamReader::Probes,
-                StreamReader::Probes if app.task().features().is_empty() => StreamReader::Lens,
+                StreamReader::Probes if !has_features(app) => StreamReader::Lens,
                 StreamReader::Probes => StreamReader::FeatureProbes,
                 StreamReader::FeatureProbes => StreamReader::Lens,
             };
@@ -280,6 +284,11 @@ const KEYS: &[Binding] = &[
     ),
 ];
 
+/// Whether the task names features.
+fn has_features(app: &App) -> bool {
+    !app.task().features().is_empty()
+}
+
 fn asks(app: &App) -> Vec<Asked> {
     let labelled = app.of_validation().filter(|_| app.is_labelled());
     let over_set = labelled.map(|subject| (subject, Question::Lens));
@@ -291,7 +300,7 @@ fn asks(app: &App) -> Vec<Asked> {
     let reads = match app.settings.reader {
         StreamReader::Lens => None,
         StreamReader::Probes => Some(Reads::Target),
-        StreamReader::FeatureProbes => app.target_token().map(Reads::Features),
+        StreamReader::FeatureProbes => app.target_token().filter(|_| has_features(app)).map(Reads::Features),
     };
     let reads = reads.filter(|_| app.can_probe() && app.is_labelled());
     let probing = app.of_validation().zip(reads).map(|(subject, reads)| (subject, Question::Probing(reads)));
