@@ -27,8 +27,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, doses: Doses, area: Rect) {
         0 => "no random set".into(),
         sets => format!("{} of {}", super::number::count(sets, "random set"), report.pool.words()),
     };
-    let title = format!("dose-response, {sets}; marks: accuracy 0 to 1");
-    ink.rule(area, 0, &title, &super::taken(app, answer));
+    ink.rule(area, 0, &format!("dose-response, {sets}"), &super::taken(app, answer));
     let parts = Layout::horizontal([Constraint::Length(table_width(&WIDTHS)), Constraint::Min(0)]);
     let [numbers, plot] = lines(area, 1, area.height.saturating_sub(1)).layout(&parts.spacing(2));
     let heading = ["values", "loss", "accuracy", "rnd loss", "rnd acc."];
@@ -52,7 +51,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, doses: Doses, area: Rect) {
     };
     let rows: Vec<Row<'_>> = [heading].into_iter().chain((0..panel.len()).map(row)).collect();
     ink.table(numbers, &WIDTHS, rows);
-    let legend = "○ clean ● edited · random";
+    let legend = "acc. ○ clean ● edited · random";
     ink.text(plot, 0, 0, legend, Role::Faint);
     let clean = of(&panel, "clean");
     let marks = [(&random, '·', Role::Plain), (&clean, '○', Role::Bar), (&edited, '●', Role::Second)];
