@@ -91,9 +91,10 @@ impl Pass {
         }
     }
 
-    /// Bytes of memory, for the memo's budget.
+    /// Bytes of memory, for the memo's budget. The readout counts: the pass keeps it in memory, and in a short sequence its size
+    /// is many times that of the activations.
     pub fn bytes(&self) -> usize {
-        4 * (self.activations.values() + self.attribution.values())
+        4 * (self.activations.values() + self.attribution.values()) + self.readout.bytes()
     }
 
     /// Mean cross-entropy over targets, in nats; `None` without targets.

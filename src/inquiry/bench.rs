@@ -301,6 +301,21 @@ mod tests {
     }
 
     #[test]
+    fn two_benches_keep_no_snapshot_alive() {
+        let (snapshot, data) = made();
+        let benches = [Bench::new(Arc::clone(&data), 1, None), Bench::new(data, 1, None).for_curves()];
+        let first = Arc::downgrade(&snapshot);
+        let second = Arc::new(Snapshot::new(1, snapshot.weights.clone()));
+        benches.iter().for_each(|bench| drop(bench.clean(&subject(&snapshot, 0))));
+        drop(snapshot);
+        assert_eq!(first.strong_count(), 0);
+        for bench in &benches {
+            bench.clean(&subject(&second, 0));
+            assert_eq!(held(bench).len(), 2, "the second snapshot's");
+        }
+    }
+
+    #[test]
     fn a_snapshot_without_other_owners_is_dropped() {
         let (snapshot, data) = made();
         let bench = Bench::new(data, 1, None);

@@ -1,18 +1,19 @@
 //! Results that are kept for a snapshot, within a budget of bytes.
 
 use std::any::Any;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::figure::WeightForm;
 use crate::model::{EditRule, HeadId, Interventions, Snapshot};
 use crate::task::Token;
 
-/// Largest size of the memo in bytes: about twenty passes of the default model.
-pub(super) const BUDGET: usize = 24 << 20;
+/// Largest size of the memo in bytes: about ten passes of the default model.
+pub(super) const BUDGET: usize = 12 << 20;
 /// Large entries that are never dropped: the next key needs the passes of one sequence with and without edits, folded
 /// weights and readout.
 pub(super) const LEAST: usize = 4;
-/// Entries up to this size in bytes are never dropped: means, for example, which take long to compute.
+/// Entries up to this size in bytes are never dropped, but for passes, of which there may be any number: means, for example,
+/// take long to compute.
 pub(super) const SMALL: usize = 64 << 10;
 
 /// Kinds of results that are kept for a snapshot.
@@ -51,7 +52,8 @@ impl Key {
 }
 
 struct Entry {
-    of: Arc<Snapshot>,
+    /// Not an owner: two memos that were would keep each other's snapshots.
+    of: Weak<Snapshot>,
     key: Key,
     value: Arc<dyn Any + Send + Sync>,
     bytes: usize,
@@ -73,7 +75,8 @@ impl Memo {
     /// A kept result, which becomes the last to be dropped.
     pub(super) fn known<T: Any + Send + Sync>(&self, of: &Arc<Snapshot>, key: &Key) -> Option<Arc<T>> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = entries.iter().position(|entry| Arc::ptr_eq(&entry.of, of) && entry.key == *key)?;
+        let at =
+            entries.iter().position(|entry| entry.of.as_ptr() == Arc::as_ptr(of) && entry.key == *key)?;
         let entry = entries.remove(at);
         let value = Arc::clone(&entry.value).downcast().ok();
         entries.push(entry);
@@ -94,8 +97,9 @@ impl Memo {
         let made = Arc::new(make());
         let bytes = bytes(&made);
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.push(Entry { of: Arc::clone(of), key, value: made.clone(), bytes });
-        drop_forgotten(&mut entries);
+        entries.push(Entry { of: Arc::downgrade(of), key, value: made.clone(), bytes });
+        // No question can need the results of a snapshot that is gone.
+        entries.retain(|entry| entry.of.strong_count() > 0);
         drop_oldest(&mut entries, self.budget);
         made
     }
@@ -107,19 +111,10 @@ impl Memo {
     }
 }
 
-/// Drops the results of snapshots that nothing else refers to: no question can need them.
-fn drop_forgotten(memo: &mut Vec<Entry>) {
-    let entries = |of: &Arc<Snapshot>| memo.iter().filter(|entry| Arc::ptr_eq(&entry.of, of)).count();
-    let is_kept: Vec<bool> =
-        memo.iter().map(|entry| Arc::strong_count(&entry.of) > entries(&entry.of)).collect();
-    let mut is_kept = is_kept.into_iter();
-    memo.retain(|_| is_kept.next().unwrap_or(true));
-}
-
 /// Drops large entries until the rest fits the budget, least recently used first: passes of sequences other than the
 /// newest one's, then entries beyond those that the next key needs.
 fn drop_oldest(memo: &mut Vec<Entry>, budget: usize) {
-    let is_large = |entry: &Entry| entry.bytes > SMALL;
+    let is_large = |entry: &Entry| entry.bytes > SMALL || entry.key.tokens().is_some();
     let newest = memo.iter().rev().find_map(|entry| entry.key.tokens().cloned());
     let is_other = |entry: &Entry| entry.key.tokens().is_some_and(|tokens| Some(tokens) != newest.as_ref());
     while memo.iter().map(|entry| entry.bytes).sum::<usize>() > budget {
