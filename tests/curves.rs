@@ -104,12 +104,12 @@ fn a_curve_goes_on_with_the_training_and_changes_no_question_of_the_user() {
 #[test]
 fn the_standing_curves_are_one_key_away() {
     let mut screen = explored("1g");
-    screen.must_show("accuracy under uniform attention");
+    screen.must_show("accuracy, uniform attention");
     let curves = table(&mut screen, "curves");
-    let uniform = column(&curves, "accuracy under uniform attention", &[]);
+    let uniform = column(&curves, "accuracy, uniform attention", &[]);
     let clean = column(&curves, "validation accuracy", &[]);
     let class = column(&curves, "accuracy, class 3", &[]);
-    screen.keys("g").must_not_show("accuracy under uniform attention");
+    screen.keys("g").must_not_show("accuracy, uniform attention");
     assert_eq!(scrubbed(&mut screen, ("accuracies", "accuracy", &[])), clean);
     screen.keys("}");
     assert!((column(&table(&mut screen, "classes"), "accuracy", &[3])[0] - class[4]).abs() < 1e-12);
@@ -278,7 +278,7 @@ fn a_tracker_score_is_the_correlation_of_the_newest_trackers_with_their_class() 
 #[test]
 fn the_damage_of_trackers_is_that_of_switching_them_off() {
     let mut screen = explored("1g");
-    screen.must_show("accuracy under uniform attention");
+    screen.must_show("accuracy, uniform attention");
     let curves = table(&mut screen, "curves");
     let all: Vec<&str> = curves["columns"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     let of = all.iter().find(|name| name.starts_with("damage of trackers, class ")).expect("a damage");
@@ -372,7 +372,7 @@ fn a_curve_is_at_each_kept_step_what_show_says_of_that_step() {
     let svg = headcount(dir.path(), "show curve accuracies --run r --format svg").1;
     assert!(svg.starts_with("<svg") && svg.contains("kept snapshots"));
     let standing = headcount(dir.path(), "show curve --run r --format csv").1;
-    assert!(standing.lines().next().unwrap().contains("accuracy under uniform attention"));
+    assert!(standing.lines().next().unwrap().contains("accuracy, uniform attention"));
     for (line, why) in [
         ("show curve train --run r", "is a view"),
         ("show curve accuracies --run r --step 3", "over all steps"),

@@ -1,5 +1,6 @@
 //! Curves: cells of panels over all kept snapshots.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
@@ -79,6 +80,12 @@ impl Curve {
     pub(crate) fn phases(&self) -> Vec<Phase> {
         let points = self.points.iter().map(|(step, value)| (*step, *value));
         phases(&points.filter(|point| point.1.is_finite()).collect::<Vec<_>>())
+    }
+
+    /// Whether the number is a loss, and positive at all steps.
+    pub(crate) fn is_positive_loss(&self) -> bool {
+        let is_loss = self.like.as_ref().is_some_and(|like| like.one.figure.spec.unit == "nats");
+        is_loss && self.points.values().all(|value| value.is_nan() || *value > 0.0)
     }
 
     /// The points as a column over these steps.
@@ -228,6 +235,11 @@ impl Curves {
         self.groups.iter().filter(|group| group.is_listed).flat_map(|group| &group.curves)
     }
 
+    /// The selected curve.
+    pub(crate) fn under_cursor(&self) -> Option<&Curve> {
+        self.all().take(self.selected + 1).last()
+    }
+
     /// Whether none is listed.
     pub(crate) fn is_empty(&self) -> bool {
         self.all().next().is_none()
@@ -279,16 +291,28 @@ impl Curves {
         self.selected = selected.min(at.saturating_sub(2));
     }
 
-    /// Group and snapshot of the next point to read: in each group, where the known steps are furthest apart.
+    /// The group of the selected curve.
+    fn of_selected(&self) -> Option<usize> {
+        let listed = self.groups.iter().enumerate().filter(|(_, group)| group.is_listed);
+        let of_each = listed.flat_map(|(at, group)| group.curves.iter().map(move |_| at));
+        of_each.take(self.selected + 1).last()
+    }
+
+    /// Group and snapshot of the next point to read. What births are read from comes first, then the selected curve, then the
+    /// group that lacks most points: one that is read anew, its key frequencies having changed, does not delay the others. In
+    /// a group, the point where the known steps are furthest apart.
     pub(super) fn next(&self, snapshots: &[&Arc<Snapshot>]) -> Option<(usize, Arc<Snapshot>)> {
-        self.groups.iter().enumerate().find_map(|(at, group)| {
-            let known: Vec<bool> =
-                snapshots.iter().map(|snapshot| group.read.contains(&snapshot.step)).collect();
-            let distance =
-                |at: usize| (0..known.len()).filter(|to| known[*to]).map(|to| at.abs_diff(to)).min();
-            let missing = (0..known.len()).filter(|at| !known[*at]);
-            let next = missing.max_by_key(|at| distance(*at).unwrap_or(usize::MAX))?;
-            Some((at, Arc::clone(snapshots[next])))
-        })
+        let missing =
+            |group: &Group| snapshots.iter().filter(|snapshot| !group.read.contains(&snapshot.step)).count();
+        let selected = self.of_selected();
+        let unread = self.groups.iter().enumerate().map(|(at, group)| (at, group, missing(group)));
+        let (at, group, _) = unread
+            .filter(|(.., missing)| *missing > 0)
+            .min_by_key(|(at, group, missing)| (group.is_listed, Some(*at) != selected, Reverse(*missing)))?;
+        let known: Vec<bool> = snapshots.iter().map(|snapshot| group.read.contains(&snapshot.step)).collect();
+        let distance = |at: usize| (0..known.len()).filter(|to| known[*to]).map(|to| at.abs_diff(to)).min();
+        let missing = (0..known.len()).filter(|at| !known[*at]);
+        let next = missing.max_by_key(|at| distance(*at).unwrap_or(usize::MAX))?;
+        Some((at, Arc::clone(snapshots[next])))
     }
 }

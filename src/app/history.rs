@@ -1,6 +1,7 @@
 //! Metrics of a run of any length in bounded memory.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 
 use crate::train::{EpochMetrics, OutsideMetrics, StepMetrics};
 
@@ -92,6 +93,10 @@ impl Series {
         self.stride *= 2;
     }
 
+    fn steps(&self) -> Option<RangeInclusive<usize>> {
+        Some(self.first..=self.last?.0)
+    }
+
     /// Every non-empty bucket with its first step.
     pub(crate) fn points(&self) -> impl Iterator<Item = (usize, Bucket)> + '_ {
         self.buckets
@@ -116,6 +121,13 @@ pub(crate) struct History {
 }
 
 impl History {
+    /// The steps with a loss; `None` before the first.
+    pub(crate) fn steps(&self) -> Option<RangeInclusive<usize>> {
+        let both = || [&self.train_loss, &self.validation_loss].into_iter().filter_map(Series::steps);
+        let first = both().map(|steps| *steps.start()).min()?;
+        Some(first..=both().map(|steps| *steps.end()).max()?)
+    }
+
     pub(super) fn step(&mut self, metrics: StepMetrics) {
         self.train_loss.push(metrics.step, f64::from(metrics.train_loss));
         self.lr.push(metrics.step, metrics.lr);

@@ -1,5 +1,7 @@
 //! The standing curves: what a researcher asks of every run.
 
+use std::sync::Arc;
+
 use super::App;
 use super::ablation::Ablation;
 use super::curves::{Curve, Place, Source};
@@ -63,7 +65,7 @@ impl App {
         for column in ["loss", "accuracy"] {
             self.add(place, "accuracies", column, &[0], format!("validation {column}"));
         }
-        let task = std::sync::Arc::clone(self.options.dataset.task());
+        let task = Arc::clone(self.options.dataset.task());
         let classes = task.outputs().len();
         for class in (0..classes).filter(|_| classes <= MOST) {
             let name = task.outputs().name(class as crate::task::Class);
@@ -76,10 +78,13 @@ impl App {
                 self.add(place, "situations", column, &[at], format!("{column}, {name} {value}"));
             }
         }
-        let longest = self.options.dataset.longest(Split::Validation);
+        let dataset = Arc::clone(&self.options.dataset);
+        let (examples, longest) = (dataset.examples(Split::Validation), dataset.longest(Split::Validation));
+        let is_scored =
+            |at: usize| examples.iter().any(|example| example.targets().get(at).is_some_and(Option::is_some));
         // Of many positions those that double: the first ones differ most.
-        let is_shown = |at: &usize| longest <= MOST || at.count_ones() < 2 || *at == longest - 1;
-        for position in (0..longest).filter(is_shown) {
+        let is_shown = |at: usize| longest <= MOST || at.count_ones() < 2 || at == longest - 1;
+        for position in (0..longest).filter(|at| is_shown(*at) && is_scored(*at)) {
             self.add(place, "position_accuracies", "loss", &[position], format!("loss, position {position}"));
         }
     }
@@ -103,7 +108,7 @@ impl App {
         let heads = self.options.model.heads();
         ablation.off.patterns = heads.map(|id| (id, PatternKind::Uniform)).collect();
         let place = Place { ablation, ..place.clone() };
-        self.add(&place, "effect", "accuracy", &[1], "accuracy under uniform attention".into());
+        self.add(&place, "effect", "accuracy", &[1], "accuracy, uniform attention".into());
     }
 
     /// The progress measures of a task of pairs on a circle.

@@ -1,18 +1,18 @@
-//! View 1: curves over the kept snapshots, one a line.
+//! View 1: curves over the kept snapshots, one a line, and a chart of the selected one.
 
 use ratatui::layout::Rect;
 
+use super::chart::{plot, tick};
 use super::columns::window;
 use super::ink::{Ink, lines, part, tail};
-use super::number::{count, figure};
+use super::number::{count, figure, percent};
 use super::theme::Role;
-use crate::app::App;
 use crate::app::curves::{Curve, phase_words};
-use crate::term::Glyphs;
+use crate::app::{App, Bucket, Look, LossScale};
 
 /// Columns of names, of values and of ranges.
-const NAME: u16 = 33;
-const VALUE: u16 = 9;
+const NAME: u16 = 28;
+const VALUE: u16 = 8;
 const RANGE: u16 = 19;
 
 /// Reduces the values that share a column.
@@ -46,7 +46,8 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let snapshots = count(app.timeline.all().count(), "kept snapshot");
     let [known, all] = app.curve_progress();
     let selected = app.curves.selected.min(curves.len().saturating_sub(1));
-    let right = if known < all { format!("{known} of {all} points") } else { String::new() };
+    let right =
+        if known < all { format!("{} computed", percent(known as f64 / all as f64)) } else { String::new() };
     ink.rule(area, 0, &format!("curves, {snapshots}"), &right);
     let body = lines(area, 1, area.height.saturating_sub(1));
     if curves.is_empty() {
@@ -68,9 +69,18 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     }
 }
 
-/// The tick of a phase change.
-pub(super) fn tick(ink: &Ink<'_>) -> char {
-    if ink.theme.glyphs == Glyphs::Utf8 { '▾' } else { 'v' }
+/// The selected curve over the steps of the loss chart.
+pub(super) fn chart(ink: &mut Ink<'_>, app: &App, curve: &Curve, area: Rect) {
+    // No other number is read on a logarithmic axis.
+    let is_log = app.settings.loss == LossScale::Log && curve.is_positive_loss();
+    ink.rule(area, 0, &curve.label, if is_log { "log" } else { "linear" });
+    let known = curve.points.iter().filter(|(_, value)| value.is_finite());
+    let points: Vec<(usize, Bucket)> = known.map(|(step, value)| (*step, Bucket::of(*value))).collect();
+    let own = points.first().zip(points.last()).map(|(first, last)| first.0..=last.0);
+    let steps = app.history.steps().or(own).unwrap_or(0..=0);
+    let ticks: Vec<usize> = curve.phases().iter().map(|phase| phase.at).collect();
+    let empty = if curve.points.is_empty() { "computing" } else { "no number at any step" };
+    plot(ink, (&points, &[]), (steps, &ticks), is_log, empty, lines(area, 1, area.height));
 }
 
 /// Steps of all phase changes of the curves in view.
@@ -86,8 +96,12 @@ fn row(ink: &mut Ink<'_>, app: &App, (curve, is_selected): (&Curve, bool), area:
     let marks = ink.marks(is_selected, false);
     ink.text(area, 0, 0, &marks[0].content, role);
     ink.text(area, 1, 0, &tail(&curve.label, NAME), role);
-    let step = app.timeline.current().map(|snapshot| snapshot.step);
-    if let Some(value) = step.and_then(|step| curve.points.get(&step)) {
+    let shown = match app.timeline.look {
+        // The newest step of a training may have no point yet, or never.
+        Look::Live => curve.points.last_key_value().map(|point| point.1),
+        _ => app.timeline.current().and_then(|snapshot| curve.points.get(&snapshot.step)),
+    };
+    if let Some(value) = shown {
         ink.text_right(area, 1 + NAME + VALUE, 0, &figure(*value), Role::Strong);
     }
     let values: Vec<f64> = curve.points.values().copied().filter(|value| value.is_finite()).collect();

@@ -20,6 +20,7 @@ mod attention;
 mod bars;
 mod births;
 mod breakdown;
+mod chart;
 mod circuit_map;
 mod circuits;
 mod classes;

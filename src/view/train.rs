@@ -1,22 +1,20 @@
 //! View 1: loss, learning rate, accuracy.
 
-use std::ops::RangeInclusive;
-
 use crossterm::event::KeyCode;
 use ratatui::layout::Rect;
 
 use super::births;
 use super::breakdown::{self, Panels};
+use super::chart::{mark, plot};
 use super::classes;
 use super::curves::{self, mean, series};
 use super::ink::{Ink, beside, lines, part, width};
 use super::number::{count, figure, percent};
 use super::theme::Role;
-use super::widgets::{CurveLook, Curves};
 use super::{Look, status};
 use crate::app::keymap::Key;
 use crate::app::views::train::{confusion, kinds, situations};
-use crate::app::{App, Bucket, History, LossScale, RunPanel, Series};
+use crate::app::{App, Bucket, History, LossScale, RunPanel};
 use crate::inquiry::Answer;
 use crate::task::{self, Split};
 use crate::term::Glyphs;
@@ -56,7 +54,7 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
         let chart = left.height * 3 / 5;
         loss(ink, app, lines(left, 0, chart));
         let lower = lines(left, chart, left.height);
-        recent(ink, app, lines(lower, 0, lower.height.saturating_sub(3)));
+        second(ink, app, lines(lower, 0, lower.height.saturating_sub(3)));
         learning_rate(ink, app, lines(lower, lower.height.saturating_sub(3), 3));
         accuracy(ink, app, right);
         return;
@@ -66,7 +64,7 @@ fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     if area.width >= 72 {
         let (left, right) = beside(top, area.width * 2 / 3 - 1);
         loss(ink, app, left);
-        recent(ink, app, right);
+        second(ink, app, right);
     } else {
         loss(ink, app, top);
     }
@@ -92,43 +90,10 @@ fn loss(ink: &mut Ink<'_>, app: &App, area: Rect) {
     ink.rule(area, 0, "loss, nats, whole run", scale);
     let line: Vec<(usize, Bucket)> = history.train_loss.points().collect();
     let marks: Vec<(usize, Bucket)> = history.validation_loss.points().collect();
-    let first = line.iter().chain(&marks).map(|point| point.0).min().unwrap_or_default();
-    let last = |series: &Series| series.last.map_or(0, |last| last.0);
-    let last = last(&history.train_loss).max(last(&history.validation_loss));
     let body = lines(area, 1, area.height.saturating_sub(2));
-    plot(ink, app, body, (&line, &marks), first..=last, empty(app));
+    let steps = history.steps().unwrap_or(0..=0);
+    plot(ink, (&line, &marks), (steps, &curves::ticks(app)), is_log(app), empty(app), body);
     loss_words(ink, history, lines(area, area.height.saturating_sub(1), 1));
-}
-
-/// Buckets, each with its first step.
-type Points<'a> = &'a [(usize, Bucket)];
-
-fn plot(
-    ink: &mut Ink<'_>,
-    app: &App,
-    area: Rect,
-    (line, marks): (Points<'_>, Points<'_>),
-    steps: RangeInclusive<usize>,
-    empty: &str,
-) {
-    let style = |role| ink.theme.style(role);
-    let ticks = curves::ticks(app);
-    let look = CurveLook {
-        has_braille: ink.theme.glyphs == Glyphs::Utf8,
-        mark: mark(ink),
-        tick: curves::tick(ink),
-        line: style(Role::Bar),
-        marks: style(Role::Second),
-        axis: style(Role::Faint),
-        bad: style(Role::Wrong),
-    };
-    let is_log = app.settings.loss == LossScale::Log;
-    ink.draw(&Curves { line, marks, steps, ticks: &ticks, is_log, empty, look }, area);
-}
-
-/// The mark of validation losses.
-fn mark(ink: &Ink<'_>) -> char {
-    if ink.theme.glyphs == Glyphs::Ascii { 'o' } else { '◆' }
 }
 
 /// The legend of the curves with their newest values, and the first step with NaN, which a curve cannot show.
@@ -152,6 +117,18 @@ fn loss_words(ink: &mut Ink<'_>, history: &History, area: Rect) {
     }
 }
 
+fn is_log(app: &App) -> bool {
+    app.settings.loss == LossScale::Log
+}
+
+/// The selected curve, or the newest steps.
+fn second(ink: &mut Ink<'_>, app: &App, area: Rect) {
+    match app.curves.under_cursor().filter(|_| app.shows_curves()) {
+        Some(curve) => curves::chart(ink, app, curve, area),
+        None => recent(ink, app, area),
+    }
+}
+
 fn recent(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let room = usize::from(area.width.saturating_sub(8)).max(1) * 2;
     let recent = &app.history.recent;
@@ -162,7 +139,8 @@ fn recent(ink: &mut Ink<'_>, app: &App, area: Rect) {
         if points.is_empty() { "last steps".into() } else { format!("last {}", count(points.len(), "step")) };
     ink.rule(area, 0, &title, "");
     let (first, last) = (points.first().map_or(0, |p| p.0), points.last().map_or(0, |p| p.0));
-    plot(ink, app, lines(area, 1, area.height), (&points, &[]), first..=last, "none yet");
+    let body = lines(area, 1, area.height);
+    plot(ink, (&points, &[]), (first..=last, &[]), is_log(app), "none yet", body);
 }
 
 fn learning_rate(ink: &mut Ink<'_>, app: &App, area: Rect) {

@@ -26,7 +26,7 @@ pub(super) const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Beside training, points of curves rest for so many times as long as a step took: even the lowest priority costs the trainer
 /// memory and caches.
-const REST: u32 = 3;
+const REST: u32 = 1;
 
 /// A message from a thread.
 pub enum WorkerMessage {
