@@ -14,7 +14,7 @@ use super::{App, RunPanel, Timeline};
 use crate::figure::Panel;
 use crate::inquiry::{Answer, AskedBy};
 use crate::model::Snapshot;
-use crate::train::{CurvePoint, is_spaced};
+use crate::train::CurvePoint;
 
 /// Generations of the questions of curves.
 const GENERATIONS: Range<u64> = 1 << 40..1 << 41;
@@ -42,8 +42,7 @@ impl App {
 
     /// The snapshots that curves have points at: while training, those that stay.
     fn snapshots_of_curves(&self) -> Vec<&Arc<Snapshot>> {
-        let stays = |snapshot: &&Arc<Snapshot>| !self.is_training() || is_spaced(snapshot.step);
-        self.timeline.all().filter(stays).collect()
+        self.timeline.settled(self.is_training()).collect()
     }
 
     /// How many snapshots curves have points at.

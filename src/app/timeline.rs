@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{ModelConfig, Snapshot};
-use crate::train::{capacity, is_crowded, surplus};
+use crate::train::{capacity, is_crowded, is_spaced, surplus};
 
 /// Bytes of all kept snapshots of a model.
 pub fn snapshot_bytes(model: &ModelConfig) -> u128 {
@@ -42,11 +42,18 @@ impl Timeline {
         }
         let capacity = capacity(snapshot.weights.values.len() as u128);
         self.kept.push(snapshot);
-        let steps: Vec<usize> = self.kept.iter().map(|snapshot| snapshot.step).collect();
-        if let Some(at) = surplus(&steps).filter(|_| steps.len() > capacity) {
+        let steps: Vec<usize> = self.settled(is_training).map(|snapshot| snapshot.step).collect();
+        if let Some(at) = surplus(&steps).filter(|_| self.kept.len() > capacity) {
             self.kept.remove(at);
         }
         matches!(self.look, Look::Live)
+    }
+
+    /// The snapshots that the next one does not replace: during training, all but a newest one that is not spaced.
+    pub(super) fn settled(&self, is_training: bool) -> impl DoubleEndedIterator<Item = &Arc<Snapshot>> {
+        let is_passing = |newest: &Arc<Snapshot>| is_training && !is_spaced(newest.step);
+        let passing = usize::from(self.newest().is_some_and(is_passing));
+        self.kept[..self.kept.len() - passing].iter()
     }
 
     /// Some of the snapshots, looking at one of them.
@@ -128,7 +135,6 @@ impl Timeline {
 mod tests {
     use super::*;
     use crate::model::Weights;
-    use crate::train::is_spaced;
 
     fn snapshot(step: usize) -> Arc<Snapshot> {
         let config = ModelConfig {
@@ -154,6 +160,26 @@ mod tests {
             assert!((0..=step).filter(|step| is_spaced(*step)).all(|spaced| steps.contains(&spaced)));
         }
         assert!(timeline.all().count() < 145, "{}", timeline.all().count());
+    }
+
+    #[test]
+    fn of_too_many_snapshots_spaced_ones_are_kept_evenly() {
+        let config =
+            ModelConfig { d_model: 256, d_mlp: 0, n_ctx: 4, d_vocab: 2000, ..ModelConfig::default() };
+        let weights = Weights::zeros(&config);
+        let mut timeline = Timeline::default();
+        for step in 0..2000 {
+            timeline.push(Arc::new(Snapshot::new(step, weights.clone())), true);
+            let settled: Vec<usize> = timeline.settled(true).map(|snapshot| snapshot.step).collect();
+            assert!(settled.iter().all(|step| is_spaced(*step)), "{settled:?}");
+            let spaced = (0..=step).rev().find(|step| is_spaced(*step));
+            assert_eq!((settled.first(), settled.last().copied()), (Some(&0), spaced));
+        }
+        let steps: Vec<usize> = timeline.settled(true).map(|snapshot| snapshot.step).collect();
+        assert!((6..20).contains(&steps.len()), "{steps:?}");
+        let gaps: Vec<f64> = steps[1..].windows(2).map(|two| two[1] as f64 / two[0] as f64).collect();
+        let largest = gaps.iter().copied().fold(0.0, f64::max);
+        assert!(largest < 6.0 * 2000_f64.powf(1.0 / steps.len() as f64), "{steps:?}");
     }
 
     #[test]
