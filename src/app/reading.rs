@@ -42,7 +42,7 @@ impl App {
 
     /// The snapshots that curves have points at: while training, those that stay.
     fn snapshots_of_curves(&self) -> Vec<&Arc<Snapshot>> {
-        self.timeline.settled(self.is_training()).collect()
+        if self.is_training() { self.timeline.settled().collect() } else { self.timeline.all().collect() }
     }
 
     /// How many snapshots curves have points at.

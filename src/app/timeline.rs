@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{ModelConfig, Snapshot};
-use crate::train::{capacity, is_crowded, is_spaced, surplus};
+use crate::train::{capacity, surplus};
 
 /// Bytes of all kept snapshots of a model.
 pub fn snapshot_bytes(model: &ModelConfig) -> u128 {
@@ -23,43 +23,42 @@ pub(crate) enum Look {
     Scrub(Arc<Snapshot>),
 }
 
-/// The first snapshot, the newest, and in between those that a run directory keeps, as far as they are known.
+/// The snapshots that a run directory keeps, as far as they are known, and the newest one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timeline {
     /// By step, the newest last.
     kept: Vec<Arc<Snapshot>>,
+    /// Whether the next snapshot replaces the newest.
+    is_passing: bool,
     pub(crate) look: Look,
 }
 
 impl Timeline {
-    /// Adds the newest snapshot; of a training, only spaced ones stay. Returns true if it is now on screen.
-    pub(super) fn push(&mut self, snapshot: Arc<Snapshot>, is_training: bool) -> bool {
-        if is_training
-            && let [.., before, last] = &self.kept[..]
-            && is_crowded([before.step, last.step, snapshot.step])
-        {
+    /// Adds the newest snapshot, which stays or is replaced by the next one. Returns true if it is now on screen.
+    pub(super) fn push(&mut self, snapshot: Arc<Snapshot>, stays: bool) -> bool {
+        let is_again = self.newest().is_some_and(|newest| newest.step == snapshot.step);
+        if self.is_passing || is_again {
             self.kept.pop();
         }
+        self.is_passing = !stays;
         let capacity = capacity(snapshot.weights.values.len() as u128);
         self.kept.push(snapshot);
-        let steps: Vec<usize> = self.settled(is_training).map(|snapshot| snapshot.step).collect();
-        if let Some(at) = surplus(&steps).filter(|_| self.kept.len() > capacity) {
+        let steps: Vec<usize> = self.settled().map(|snapshot| snapshot.step).collect();
+        if let Some(at) = surplus(&steps).filter(|_| steps.len() > capacity) {
             self.kept.remove(at);
         }
         matches!(self.look, Look::Live)
     }
 
-    /// The snapshots that the next one does not replace: during training, all but a newest one that is not spaced.
-    pub(super) fn settled(&self, is_training: bool) -> impl DoubleEndedIterator<Item = &Arc<Snapshot>> {
-        let is_passing = |newest: &Arc<Snapshot>| is_training && !is_spaced(newest.step);
-        let passing = usize::from(self.newest().is_some_and(is_passing));
-        self.kept[..self.kept.len() - passing].iter()
+    /// The snapshots that stay.
+    pub(super) fn settled(&self) -> impl DoubleEndedIterator<Item = &Arc<Snapshot>> {
+        self.kept[..self.kept.len() - usize::from(self.is_passing)].iter()
     }
 
     /// Some of the snapshots, looking at one of them.
     pub(super) fn at(snapshot: &Arc<Snapshot>, kept: Vec<&Arc<Snapshot>>) -> Self {
         let kept = kept.into_iter().map(Arc::clone).collect();
-        Self { kept, look: Look::Scrub(Arc::clone(snapshot)) }
+        Self { kept, is_passing: false, look: Look::Scrub(Arc::clone(snapshot)) }
     }
 
     /// The snapshot on screen; `None` before the first.
@@ -135,6 +134,7 @@ impl Timeline {
 mod tests {
     use super::*;
     use crate::model::Weights;
+    use crate::train::is_spaced;
 
     fn snapshot(step: usize) -> Arc<Snapshot> {
         let config = ModelConfig {
@@ -150,36 +150,35 @@ mod tests {
     }
 
     #[test]
-    fn the_first_the_newest_and_the_spaced_snapshots_are_kept() {
+    fn the_newest_snapshot_and_those_that_stay_are_kept() {
         let mut timeline = Timeline::default();
-        for step in 0..3000 {
-            timeline.push(snapshot(step), true);
-            let steps: Vec<usize> = timeline.all().map(|snapshot| snapshot.step).collect();
-            assert!(steps.len() <= capacity(10) && steps.is_sorted());
-            assert_eq!((steps[0], steps[steps.len() - 1]), (0, step));
-            assert!((0..=step).filter(|step| is_spaced(*step)).all(|spaced| steps.contains(&spaced)));
+        for step in 0..40 {
+            timeline.push(snapshot(step), step % 3 == 0);
+            timeline.push(snapshot(step), step % 3 == 0);
+            let mut expected: Vec<usize> = (0..=step).filter(|step| step % 3 == 0).collect();
+            assert!(timeline.settled().map(|snapshot| snapshot.step).eq(expected.iter().copied()));
+            expected.extend((step % 3 > 0).then_some(step));
+            assert!(timeline.all().map(|snapshot| snapshot.step).eq(expected));
         }
-        assert!(timeline.all().count() < 145, "{}", timeline.all().count());
     }
 
     #[test]
-    fn of_too_many_snapshots_spaced_ones_are_kept_evenly() {
+    fn of_too_many_snapshots_those_of_a_run_directory_are_kept() {
         let config =
             ModelConfig { d_model: 256, d_mlp: 0, n_ctx: 4, d_vocab: 2000, ..ModelConfig::default() };
         let weights = Weights::zeros(&config);
-        let mut timeline = Timeline::default();
+        let most = capacity(weights.values.len() as u128);
+        let (mut timeline, mut steps) = (Timeline::default(), Vec::new());
         for step in 0..2000 {
-            timeline.push(Arc::new(Snapshot::new(step, weights.clone())), true);
-            let settled: Vec<usize> = timeline.settled(true).map(|snapshot| snapshot.step).collect();
-            assert!(settled.iter().all(|step| is_spaced(*step)), "{settled:?}");
-            let spaced = (0..=step).rev().find(|step| is_spaced(*step));
-            assert_eq!((settled.first(), settled.last().copied()), (Some(&0), spaced));
+            let stays = is_spaced(step);
+            timeline.push(Arc::new(Snapshot::new(step, weights.clone())), stays);
+            steps.extend(stays.then_some(step));
+            if steps.len() > most {
+                steps.remove(surplus(&steps).unwrap());
+            }
+            assert!(timeline.settled().map(|snapshot| snapshot.step).eq(steps.iter().copied()));
         }
-        let steps: Vec<usize> = timeline.settled(true).map(|snapshot| snapshot.step).collect();
-        assert!((6..20).contains(&steps.len()), "{steps:?}");
-        let gaps: Vec<f64> = steps[1..].windows(2).map(|two| two[1] as f64 / two[0] as f64).collect();
-        let largest = gaps.iter().copied().fold(0.0, f64::max);
-        assert!(largest < 6.0 * 2000_f64.powf(1.0 / steps.len() as f64), "{steps:?}");
+        assert!(steps.len() == most && most < 20, "{steps:?}");
     }
 
     #[test]

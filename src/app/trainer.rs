@@ -27,6 +27,11 @@ pub(crate) struct Trainer {
 }
 
 impl Trainer {
+    /// Whether the run keeps the weights of a step.
+    pub(super) fn keeps(&self, step: usize) -> bool {
+        self.plan.as_ref().is_none_or(|plan| plan.keeps(step))
+    }
+
     /// Records a state that the trainer reports.
     pub(super) fn turn(&mut self, state: RunState) {
         self.state = Some(state);

@@ -121,8 +121,8 @@ impl App {
             }
             TrainEvent::Snapshot(snapshot) => {
                 self.trainer.step = self.trainer.step.max(snapshot.step);
-                let is_training = self.is_training();
-                if self.timeline.push(snapshot, is_training) {
+                let stays = !self.is_training() || self.trainer.keeps(snapshot.step);
+                if self.timeline.push(snapshot, stays) {
                     // After the first answer, snapshots start no evaluation: each would take the processor from
                     // training. A followed run has only checkpoints, which are rare.
                     let asks = (self.view.room().asks)(self);

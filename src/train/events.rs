@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::kept::is_spaced;
 use super::outside::OutsideMetrics;
 use super::recipe::Extension;
 use crate::analysis::Evaluation;
@@ -44,12 +45,26 @@ pub struct TrainPlan {
     pub total_steps: usize,
     /// Steps in an epoch.
     pub steps_per_epoch: usize,
+    /// Steps between validations.
+    pub validate_every: usize,
     /// Steps already taken: above 0 for a resumed run.
     pub start_step: usize,
     /// `cpu`, or the GPU's name and number.
     pub device: String,
     /// Directory of the run, if it is saved.
     pub run_dir: Option<String>,
+}
+
+impl TrainPlan {
+    /// Whether the weights of a step are kept.
+    pub fn keeps(&self, step: usize) -> bool {
+        is_spaced(step) || is_validated(step, (self.validate_every, self.total_steps))
+    }
+}
+
+/// Whether a run is validated at a step: every so many, and at the last.
+pub(super) fn is_validated(step: usize, (every, total): (usize, usize)) -> bool {
+    step.is_multiple_of(every) || step == total
 }
 
 /// What the trainer is doing.

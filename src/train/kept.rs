@@ -32,11 +32,6 @@ pub fn is_spaced(step: usize) -> bool {
     step < 2 || part(step) > part(step - 1)
 }
 
-/// Whether a snapshot between two others stands closer to them than [`is_spaced`] steps do.
-pub fn is_crowded([before, step, after]: [usize; 3]) -> bool {
-    !is_spaced(step) && ratio(before, after) < (2.0 / PER_OCTAVE).exp2()
-}
-
 /// Of more steps than may be kept, in order: the index of the one whose neighbours are closest. The first and the newest
 /// stay.
 pub fn surplus(steps: &[usize]) -> Option<usize> {

@@ -42,7 +42,9 @@ pub use data_error::{DataError, DataProblem, Place};
 pub use device::{DeviceChoice, DeviceError, train_on};
 pub use events::{EpochMetrics, RunState, StepMetrics, TrainCommand, TrainEvent, TrainPlan};
 pub use files::FileError;
-pub use kept::{capacity, is_crowded, is_spaced, surplus};
+#[cfg(test)]
+pub use kept::is_spaced;
+pub use kept::{capacity, surplus};
 pub use lock::{Lock, LockError};
 pub use metrics::MetricsLine;
 pub use optimizer::{Moments, Optimizer};

@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use super::checkpoint::TrainState;
 use super::config::RunConfig;
-use super::events::{RunState, StepMetrics, TrainCommand, TrainEvent, TrainPlan};
+use super::events::{RunState, StepMetrics, TrainCommand, TrainEvent, TrainPlan, is_validated};
 use super::files::FileError;
 use super::kept::is_spaced;
 use super::optimizer::Optimizer;
@@ -139,6 +139,7 @@ fn plan(setup: &Setup, device: &str) -> TrainPlan {
         task: setup.config.task.name.clone(),
         total_steps: setup.config.total_steps(),
         steps_per_epoch: setup.config.steps_per_epoch(),
+        validate_every: setup.config.validate_every(),
         start_step: setup.state.step,
         device: device.into(),
         run_dir: setup.run_dir.as_ref().map(|dir| dir.path().display().to_string()),
@@ -219,7 +220,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
 
     fn is_validated_at(&self, step: usize) -> bool {
         let config = &self.setup.config;
-        step.is_multiple_of(config.validate_every()) || step == config.total_steps()
+        is_validated(step, (config.validate_every(), config.total_steps()))
     }
 
     fn run(&mut self, commands: &Receiver<TrainCommand>) -> Result<Outcome, TrainError> {
@@ -277,10 +278,11 @@ impl<'a, D: Backend> Trainer<'a, D> {
         if is_validated {
             self.validate(epoch + 1)?;
         }
-        if is_validated || is_spaced(step) {
+        let is_kept = is_validated || is_spaced(step);
+        if is_kept {
             self.keep_snapshot();
         }
-        if is_spaced(step) || self.published.is_none_or(|(_, due)| Instant::now() >= due) {
+        if is_kept || self.published.is_none_or(|(_, due)| Instant::now() >= due) {
             self.publish();
         }
         if step.is_multiple_of(self.setup.config.train.checkpoint_every) {

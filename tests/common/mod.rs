@@ -301,6 +301,7 @@ impl Screen {
             task: "majority".into(),
             total_steps,
             steps_per_epoch: 7,
+            validate_every: 7,
             start_step: 0,
             device: self.device.into(),
             run_dir: None,
