@@ -461,6 +461,8 @@ fn every_picture_belongs_to_a_test() {
             "neurons_lowest",
             "circuits_positions_vectors",
             "train_curves",
+            "train_curves_live",
+            "train_curves_nan",
             "train_births",
             "attention_pinning",
             "circuits_activations",
@@ -482,6 +484,42 @@ fn every_picture_belongs_to_a_test() {
     for entry in std::fs::read_dir(folder).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(known.contains(&name) || name.ends_with(".snap.new"), "{name} is of no test");
+    }
+}
+
+/// Weights on the straight line from initial to trained ones.
+fn between(share: f32) -> Weights {
+    let (mut weights, trained) = (Weights::initial(&ModelConfig::default(), common::SEED), trained());
+    weights.values.iter_mut().zip(&trained.values).for_each(|(x, to)| *x += share * (to - *x));
+    weights
+}
+
+#[test]
+fn curves_beside_the_training() {
+    for (width, height) in SIZES {
+        let mut screen = Setup::sized(width, height).screen();
+        screen.run(104, &[]);
+        for step in [0, 7, 14, 28, 42, 56, 63, 70, 77, 84, 91, 98] {
+            screen.snapshot(step, between((step as f32 / 98.0).powi(3)));
+        }
+        screen.keys("1g<down>");
+        assert_picture(&format!("train_curves_live_{width}x{height}"), &screen);
+    }
+}
+
+#[test]
+fn curves_of_a_run_that_came_to_nothing() {
+    for (width, height) in SIZES {
+        let mode = Mode::Exploring { weights: "runs/majority-23".into() };
+        let mut screen = Setup { mode, glyphs: Glyphs::Ascii, ..Setup::sized(width, height) }.screen();
+        for step in [0, 50, 100] {
+            screen.snapshot(step, between(step as f32 / 200.0));
+        }
+        let mut weights = trained();
+        weights.values.iter_mut().step_by(3).for_each(|value| *value = f32::NAN);
+        screen.snapshot(150, weights);
+        screen.keys("1g");
+        assert_picture(&format!("train_curves_nan_{width}x{height}"), &screen);
     }
 }
 
