@@ -76,8 +76,10 @@ pub(super) fn chart(ink: &mut Ink<'_>, app: &App, curve: &Curve, area: Rect) {
     ink.rule(area, 0, &curve.label, if is_log { "log" } else { "linear" });
     let known = curve.points.iter().filter(|(_, value)| value.is_finite());
     let points: Vec<(usize, Bucket)> = known.map(|(step, value)| (*step, Bucket::of(*value))).collect();
-    let own = points.first().zip(points.last()).map(|(first, last)| first.0..=last.0);
-    let steps = app.history.steps().or(own).unwrap_or(0..=0);
+    // The weights before the first step have no loss of a step.
+    let run = app.history.steps().map(|steps| [*steps.start(), *steps.end()]);
+    let ends = || points.iter().map(|point| point.0).chain(run.into_iter().flatten());
+    let steps = ends().min().unwrap_or_default()..=ends().max().unwrap_or_default();
     let ticks: Vec<usize> = curve.phases().iter().map(|phase| phase.at).collect();
     let empty = if curve.points.is_empty() { "computing" } else { "no number at any step" };
     plot(ink, (&points, &[]), (steps, &ticks), is_log, empty, lines(area, 1, area.height));
