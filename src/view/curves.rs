@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use super::chart::{plot, tick};
 use super::columns::window;
 use super::ink::{Ink, lines, part, tail};
-use super::number::{count, figure, percent};
+use super::number::{count, figure};
 use super::theme::Role;
 use crate::app::curves::{Curve, phase_words};
 use crate::app::{App, Bucket, Look, LossScale};
@@ -46,8 +46,7 @@ pub(super) fn render(ink: &mut Ink<'_>, app: &App, area: Rect) {
     let snapshots = count(app.timeline.all().count(), "kept snapshot");
     let [known, all] = app.curve_progress();
     let selected = app.curves.selected.min(curves.len().saturating_sub(1));
-    let right =
-        if known < all { format!("{} computed", percent(known as f64 / all as f64)) } else { String::new() };
+    let right = if known < all { format!("{}% computed", 100 * known / all) } else { String::new() };
     ink.rule(area, 0, &format!("curves, {snapshots}"), &right);
     let body = lines(area, 1, area.height.saturating_sub(1));
     if curves.is_empty() {
