@@ -57,6 +57,12 @@ fn each(state: &str, make: fn(Setup) -> Screen) {
     }
 }
 
+/// Weights of which every third is NaN.
+fn with_nan(mut weights: Weights) -> Weights {
+    weights.values.iter_mut().step_by(3).for_each(|value| *value = f32::NAN);
+    weights
+}
+
 #[test]
 fn before_the_first_step() {
     each("empty", Setup::screen);
@@ -86,9 +92,7 @@ fn less_a_remembered_step() {
     screen.stop_answering();
     assert_picture("attention_less_pending_80x24", screen.keys("-n"));
     let mut screen = less(Setup::default());
-    let mut weights = trained();
-    weights.values.iter_mut().step_by(3).for_each(|value| *value = f32::NAN);
-    screen.snapshot(300, weights);
+    screen.snapshot(300, with_nan(trained()));
     assert_picture("attention_less_nan_80x24", &screen);
 }
 
@@ -200,9 +204,7 @@ fn a_run_that_came_to_nothing() {
             let train_loss = if step > 130 { f32::NAN } else { common::loss_at(step) };
             screen.train(TrainEvent::Step(StepMetrics { step, epoch: 14, train_loss, lr: 0.01 }));
         }
-        let mut weights = trained();
-        weights.values.iter_mut().step_by(3).for_each(|value| *value = f32::NAN);
-        screen.snapshot(160, weights);
+        screen.snapshot(160, with_nan(trained()));
         screen.train(TrainEvent::Failed("the loss is not a number".into()));
         screen.train(TrainEvent::State(RunState::Failed));
         screen
@@ -279,9 +281,7 @@ fn numbers_on_request() {
         }
     }
     let mut screen = untrained(Setup::default());
-    let mut weights = trained();
-    weights.values.iter_mut().step_by(3).for_each(|value| *value = f32::NAN);
-    screen.snapshot(1, weights);
+    screen.snapshot(1, with_nan(trained()));
     for (name, keys) in ON_REQUEST {
         assert_picture(&format!("{name}_nan_80x24"), screen.keys(keys));
     }
@@ -332,7 +332,7 @@ fn maps_of_modular_addition() {
             let mut weights = waves::weights(p);
             match state {
                 "random" => weights = Weights::initial(weights.config(), common::SEED),
-                "nan" => weights.values.iter_mut().step_by(3).for_each(|value| *value = f32::NAN),
+                "nan" => weights = with_nan(weights),
                 _ => {}
             }
             screen.snapshot(0, weights);
@@ -487,6 +487,12 @@ fn every_picture_belongs_to_a_test() {
     }
 }
 
+/// A finished run that is explored.
+fn finished(setup: Setup) -> common::Screen {
+    let mode = Mode::Exploring { weights: "runs/majority-23".into() };
+    Setup { mode, ..setup }.screen()
+}
+
 /// Weights on the straight line from initial to trained ones.
 fn between(share: f32) -> Weights {
     let (mut weights, trained) = (Weights::initial(&ModelConfig::default(), common::SEED), trained());
@@ -510,14 +516,11 @@ fn curves_beside_the_training() {
 #[test]
 fn curves_of_a_run_that_came_to_nothing() {
     for (width, height) in SIZES {
-        let mode = Mode::Exploring { weights: "runs/majority-23".into() };
-        let mut screen = Setup { mode, glyphs: Glyphs::Ascii, ..Setup::sized(width, height) }.screen();
+        let mut screen = finished(Setup { glyphs: Glyphs::Ascii, ..Setup::sized(width, height) });
         for step in [0, 50, 100] {
             screen.snapshot(step, between(step as f32 / 200.0));
         }
-        let mut weights = trained();
-        weights.values.iter_mut().step_by(3).for_each(|value| *value = f32::NAN);
-        screen.snapshot(150, weights);
+        screen.snapshot(150, with_nan(trained()));
         screen.keys("1g");
         assert_picture(&format!("train_curves_nan_{width}x{height}"), &screen);
     }
@@ -527,8 +530,7 @@ fn curves_of_a_run_that_came_to_nothing() {
 #[test]
 fn curves_over_the_kept_snapshots() {
     for (width, height) in SIZES {
-        let mode = Mode::Exploring { weights: "runs/majority-23".into() };
-        let mut screen = Setup { mode, ..Setup::sized(width, height) }.screen();
+        let mut screen = finished(Setup::sized(width, height));
         screen.snapshot(0, Weights::initial(&ModelConfig::default(), common::SEED));
         screen.snapshot(100, Weights::initial(&ModelConfig::default(), 4));
         screen.snapshot(420, trained());

@@ -230,14 +230,20 @@ pub(crate) struct Curves {
 }
 
 impl Curves {
-    /// All listed curves in order.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Curve> {
-        self.groups.iter().filter(|group| group.is_listed).flat_map(|group| &group.curves)
+    /// All listed curves in order, each with the index of its group.
+    fn listed(&self) -> impl Iterator<Item = (usize, &Curve)> {
+        let groups = self.groups.iter().enumerate().filter(|(_, group)| group.is_listed);
+        groups.flat_map(|(at, group)| group.curves.iter().map(move |curve| (at, curve)))
     }
 
-    /// The selected curve.
-    pub(crate) fn under_cursor(&self) -> Option<&Curve> {
-        self.all().take(self.selected + 1).last()
+    /// All listed curves in order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Curve> {
+        self.listed().map(|(_, curve)| curve)
+    }
+
+    /// The selected curve, with the index of its group.
+    pub(crate) fn under_cursor(&self) -> Option<(usize, &Curve)> {
+        self.listed().take(self.selected + 1).last()
     }
 
     /// Whether none is listed.
@@ -291,20 +297,13 @@ impl Curves {
         self.selected = selected.min(at.saturating_sub(2));
     }
 
-    /// The group of the selected curve.
-    fn of_selected(&self) -> Option<usize> {
-        let listed = self.groups.iter().enumerate().filter(|(_, group)| group.is_listed);
-        let of_each = listed.flat_map(|(at, group)| group.curves.iter().map(move |_| at));
-        of_each.take(self.selected + 1).last()
-    }
-
     /// Group and snapshot of the next point to read. What births are read from comes first, then the selected curve, then the
     /// group that lacks most points: one that is read anew, its key frequencies having changed, does not delay the others. In
     /// a group, the point where the known steps are furthest apart.
     pub(super) fn next(&self, snapshots: &[&Arc<Snapshot>]) -> Option<(usize, Arc<Snapshot>)> {
         let missing =
             |group: &Group| snapshots.iter().filter(|snapshot| !group.read.contains(&snapshot.step)).count();
-        let selected = self.of_selected();
+        let selected = self.under_cursor().map(|(at, _)| at);
         let unread = self.groups.iter().enumerate().map(|(at, group)| (at, group, missing(group)));
         let (at, group, _) = unread
             .filter(|(.., missing)| *missing > 0)

@@ -280,11 +280,6 @@ impl ModelConfig {
         self.d_mlp > 0 && !self.attn_only
     }
 
-    /// Whether `mlp.ln` comes between the nonlinearity and `W_out`.
-    pub fn has_mlp_norm(&self) -> bool {
-        self.has_mlp() && self.act_fn.has_norm()
-    }
-
     /// Whether there are norms before attention, MLP and unembedding.
     pub fn has_norms(&self) -> bool {
         self.normalization_type != Normalization::None

@@ -124,7 +124,7 @@ fn is_log(app: &App) -> bool {
 /// The selected curve, or the newest steps.
 fn second(ink: &mut Ink<'_>, app: &App, area: Rect) {
     match app.curves.under_cursor().filter(|_| app.shows_curves()) {
-        Some(curve) => curves::chart(ink, app, curve, area),
+        Some((_, curve)) => curves::chart(ink, app, curve, area),
         None => recent(ink, app, area),
     }
 }
